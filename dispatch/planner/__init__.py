@@ -1,0 +1,1 @@
+"""Pure planning: values in, values out. No Django, no query, no settings."""
