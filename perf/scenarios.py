@@ -347,7 +347,7 @@ def geneva_bookings(clients, bookings, seed):
                 wheelchairs,
                 urgency,
                 client.preferred,
-            )  # fmt: skip
+            )
         )
         if returns:
             rows.append(
@@ -363,7 +363,7 @@ def geneva_bookings(clients, bookings, seed):
                     wheelchairs,
                     NORMAL,
                     client.preferred,
-                )  # fmt: skip
+                )
             )
     return tuple(rows)
 
