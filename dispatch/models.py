@@ -1,0 +1,199 @@
+"""Who drives what: runs of the planner, and the assignments they and people made.
+
+Times are stored in UTC; `day` is a day in the company's timezone.
+"""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from bookings.models import Booking
+from drivers.constraints import NoOverlap
+from drivers.indexes import Index
+from drivers.models import Company, Driver
+
+
+class DispatchRun(models.Model):
+    """One attempt to plan a company's day.
+
+    While it is `running` it holds the day: a conditional unique constraint keeps others out.
+    Its claim ends at `claim_ends_at`, or when its process is found dead.
+    """
+
+    class Status(models.TextChoices):
+        RUNNING = "running", _("running")
+        COMPLETED = "completed", _("completed")
+        FAILED = "failed", _("failed")
+
+    class Trigger(models.TextChoices):
+        ADMIN = "admin", _("admin")
+        API = "api", _("API")
+        COMMAND = "command", _("command line")
+        WORKER = "worker", _("background worker")
+
+    company = models.ForeignKey(Company, models.PROTECT, db_index=False, related_name="runs")
+    day = models.DateField(_("day"))
+    trigger = models.CharField(_("trigger"), max_length=20, choices=Trigger)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, db_index=False
+    )
+    reverts = models.ForeignKey("self", models.PROTECT, null=True, blank=True, db_index=False)
+    status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.RUNNING)
+    started_at = models.DateTimeField(_("started at"))
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    claim_ends_at = models.DateTimeField(_("claim ends at"))
+    process = models.CharField(_("process"), max_length=120, blank=True)
+    settings = models.JSONField(_("settings used"), default=dict)
+    metrics = models.JSONField(_("metrics"), default=dict)
+    unassigned = models.JSONField(_("unassigned"), default=list)
+    timings = models.JSONField(_("timings"), default=dict)
+    previous_breaks = models.JSONField(default=dict, editable=False)
+    error = models.TextField(_("error"), blank=True)
+
+    class Meta:
+        verbose_name = _("dispatch run")
+        verbose_name_plural = _("dispatch runs")
+        indexes = [
+            # The runs of a day, newest last.
+            Index(fields=["company", "day", "id"], name="idx_run_company_day"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["company", "day"], condition=Q(status="running"), name="run_one_at_a_time"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["running", "completed", "failed"]), name="run_status_known"
+            ),
+        ]
+
+    def __str__(self):
+        return f"#{self.pk} {self.day} {self.status}"
+
+
+OPEN_ASSIGNMENT_STATUSES = ["planned", "en_route", "in_progress"]
+OPEN = Q(is_open=True)
+
+
+class AssignmentQuerySet(models.QuerySet):
+    def open(self):
+        return self.filter(OPEN)
+
+
+class Assignment(models.Model):
+    """A driver drives a booking. Rows are superseded, never deleted: they are the history.
+
+    `planned_pickup_at` is the start of boarding, `planned_dropoff_at` the arrival at the
+    dropoff. `sequence` grows along a driver's day: it is the planned pickup in seconds since
+    the day's start, so that a trip put in between renumbers no other row. `superseded_by` is
+    the run that ended the assignment.
+    """
+
+    class Status(models.TextChoices):
+        PLANNED = "planned", _("planned")
+        EN_ROUTE = "en_route", _("driver en route")
+        IN_PROGRESS = "in_progress", _("on board")
+        COMPLETED = "completed", _("completed")
+        CANCELED = "canceled", _("canceled")
+        NO_SHOW = "no_show", _("no-show")
+        SUPERSEDED = "superseded", _("superseded")
+
+    company = models.ForeignKey(Company, models.PROTECT, db_index=False, related_name="assignments")
+    run = models.ForeignKey(
+        DispatchRun,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        related_name="assignments",
+    )
+    booking = models.ForeignKey(
+        Booking, models.PROTECT, db_index=False, related_name="assignments"
+    )
+    driver = models.ForeignKey(Driver, models.PROTECT, db_index=False, related_name="assignments")
+    status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.PLANNED)
+    is_open = models.GeneratedField(
+        expression=Q(status__in=OPEN_ASSIGNMENT_STATUSES),
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
+    sequence = models.IntegerField(_("sequence"))
+    planned_pickup_at = models.DateTimeField(_("planned pickup"))
+    planned_dropoff_at = models.DateTimeField(_("planned dropoff"))
+    actual_pickup_at = models.DateTimeField(_("actual pickup"), null=True, blank=True)
+    actual_dropoff_at = models.DateTimeField(_("actual dropoff"), null=True, blank=True)
+    confirmed = models.BooleanField(_("confirmed"), default=False)
+    locked = models.BooleanField(_("locked"), default=False)
+    explanation = models.JSONField(_("explanation"), default=dict)
+    superseded_by = models.ForeignKey(
+        DispatchRun,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        related_name="superseded",
+    )
+    created_at = models.DateTimeField(_("created at"))
+    updated_at = models.DateTimeField(_("updated at"))
+
+    objects = AssignmentQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("assignment")
+        verbose_name_plural = _("assignments")
+        indexes = [
+            Index(fields=["booking", "-created_at"], name="idx_assignment_booking_created"),
+            Index(fields=["run", "status"], name="idx_assignment_run_status"),
+            # load.read_assignments: the plan that stands.
+            Index(
+                fields=["company", "planned_pickup_at"],
+                condition=OPEN,
+                name="idx_assignment_open_company",
+            ),
+            # A driver's day, and SQLite's guard against double booking.
+            Index(
+                fields=["driver", "planned_pickup_at"],
+                condition=OPEN,
+                name="idx_assignment_open_driver",
+            ),
+            # revert_run: what a run ended.
+            Index(
+                fields=["superseded_by"],
+                condition=Q(superseded_by__isnull=False),
+                name="idx_assignment_superseded_by",
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["booking"],
+                condition=OPEN,
+                name="assignment_one_open_per_booking",
+            ),
+            NoOverlap(
+                name="assignment_no_double_booking",
+                owner="driver",
+                start="planned_pickup_at",
+                end="planned_dropoff_at",
+                only="is_open",
+                violation_error_message=_("The driver has another trip at this time."),
+            ),
+            models.CheckConstraint(
+                condition=Q(planned_pickup_at__lte=F("planned_dropoff_at")),
+                name="assignment_pickup_before_dropoff",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status__in=[
+                        *OPEN_ASSIGNMENT_STATUSES,
+                        "completed",
+                        "canceled",
+                        "no_show",
+                        "superseded",
+                    ]
+                ),
+                name="assignment_status_known",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.booking_id} → {self.driver_id} {self.status}"

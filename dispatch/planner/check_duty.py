@@ -1,0 +1,217 @@
+"""What the stops of one duty, and of one driver, have to leave room for.
+
+Part of the checker: see `check.py` for units, rounding and what a standing conflict is. A
+fault comes with whether it stands without the plan: whether only commitments are concerned.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+from operator import attrgetter
+
+from dispatch.planner.problem import Duty
+from dispatch.planner.travel import Place
+
+
+class Rule(StrEnum):
+    """What can be wrong with a plan."""
+
+    UNKNOWN_TRIP = "unknown_trip"
+    TRIP_TWICE = "trip_twice"
+    TRIP_MISSING = "trip_missing"
+    UNKNOWN_DUTY = "unknown_duty"
+    WRONG_DRIVER = "wrong_driver"
+    ORDER = "order"
+    RIDE_TIME = "ride_time"
+    RIDE_PLACES = "ride_places"
+    PICKUP_WINDOW = "pickup_window"
+    APPOINTMENT = "appointment"
+    SEATS = "seats"
+    WHEELCHAIRS = "wheelchairs"
+    NEEDS = "needs"
+    FORBIDDEN = "forbidden"
+    CAPACITY = "capacity"
+    OVERLAP = "overlap"
+    DRIVE = "drive"
+    DUTY_START = "duty_start"
+    DUTY_END = "duty_end"
+    BREAK_MISSING = "break_missing"
+    BREAK_TWICE = "break_twice"
+    BREAK_NEEDLESS = "break_needless"
+    BREAK_LENGTH = "break_length"
+    BREAK_WINDOW = "break_window"
+    BREAK_DURING_TRIP = "break_during_trip"
+    BREAK_DRIVE = "break_drive"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken rule; `detail` is a sentence for whoever has to find the cause."""
+
+    code: Rule
+    detail: str
+    trip_id: int | None = None
+    driver_id: int | None = None
+    duty_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A trip or commitment where it stands in its duty: the car is taken in [pickup_s, free_s)."""
+
+    pickup_s: int
+    free_s: int
+    pickup: Place
+    dropoff: Place
+    trip_id: int
+    duty_id: int
+    planned: bool
+
+
+def commitments(duty: Duty) -> list[Stop]:
+    return [
+        Stop(c.pickup_s, c.free_s, c.pickup, c.dropoff, c.trip_id, duty.id, False)
+        for c in duty.commitments
+    ]
+
+
+def clashes(problem, stops):
+    """Yield (overlap of two stops of one driver, whether both are commitments)."""
+    by_driver = defaultdict(list)
+    for duty in problem.duties:
+        by_driver[duty.driver_id] += stops[duty.id]
+    for driver_id, route in by_driver.items():
+        last = last_planned = None
+        for stop in sorted(route, key=attrgetter("pickup_s", "free_s")):
+            # The stop that ends last may be a commitment that hides a planned one.
+            for before in (last, None if last_planned is last else last_planned):
+                if before is not None and before.free_s > stop.pickup_s:
+                    detail = (
+                        f"Driver {driver_id} is on trip {before.trip_id} until {before.free_s} s "
+                        f"and on trip {stop.trip_id} from {stop.pickup_s} s."
+                    )
+                    standing = not (before.planned or stop.planned)
+                    yield (
+                        Violation(Rule.OVERLAP, detail, stop.trip_id, driver_id, stop.duty_id),
+                        standing,
+                    )
+            if last is None or stop.free_s >= last.free_s:
+                last = stop
+            if stop.planned and (last_planned is None or stop.free_s >= last_planned.free_s):
+                last_planned = stop
+
+
+def gaps(duty, route, drive_s, rounding_s):
+    """Yield (empty drive that does not fit, whether only commitments are concerned)."""
+    if not route:
+        return
+    ends = (duty.id, duty.driver_id)
+    first, last = route[0], route[-1]
+    need = drive_s(duty.start, first.pickup)
+    if first.pickup_s - duty.start_s < need - rounding_s:
+        detail = (
+            f"Duty {duty.id} starts at {duty.start_s} s, {need:.0f} s from trip {first.trip_id}, "
+            f"which boards at {first.pickup_s} s."
+        )
+        yield _at(Rule.DUTY_START, detail, first.trip_id, *ends), not first.planned
+    for before, after in pairwise(route):
+        if before.free_s > after.pickup_s:
+            continue  # an overlap, reported as such
+        need = drive_s(before.dropoff, after.pickup)
+        if after.pickup_s - before.free_s < need - rounding_s:
+            detail = (
+                f"Trip {before.trip_id} ends at {before.free_s} s, {need:.0f} s from trip "
+                f"{after.trip_id}, which boards at {after.pickup_s} s."
+            )
+            standing = not (before.planned or after.planned)
+            yield _at(Rule.DRIVE, detail, after.trip_id, *ends), standing
+    need = drive_s(last.dropoff, duty.end)
+    if duty.end_s - last.free_s < need - rounding_s:
+        detail = (
+            f"Trip {last.trip_id} ends at {last.free_s} s, {need:.0f} s from the end of duty "
+            f"{duty.id} at {duty.end_s} s."
+        )
+        yield _at(Rule.DUTY_END, detail, last.trip_id, *ends), not last.planned
+
+
+def _at(code, detail, trip_id, duty_id, driver_id):
+    return Violation(code, detail, trip_id, driver_id, duty_id)
+
+
+def break_faults(duty, route, planned, drive_s, rounding_s):
+    """Yield (code, detail) of everything that is wrong with the breaks of one duty."""
+    due = duty.break_
+    if due is None or not route:
+        if planned:
+            yield Rule.BREAK_NEEDLESS, f"Duty {duty.id} needs no break and is given one."
+        return
+    if not planned:
+        # A break that only just fits is left to the planner's rounding.
+        if any(stop.planned for stop in route) or break_fits(duty, route, drive_s, rounding_s):
+            yield Rule.BREAK_MISSING, f"Duty {duty.id} needs a break of {due.length_s} s, has none."
+        return
+    if len(planned) > 1:
+        yield Rule.BREAK_TWICE, f"Duty {duty.id} is given {len(planned)} breaks."
+    for rest in planned:
+        if rest.end_s - rest.start_s != due.length_s:
+            yield (
+                Rule.BREAK_LENGTH,
+                (
+                    f"The break of duty {duty.id} lasts {rest.end_s - rest.start_s} s "
+                    f"instead of {due.length_s}."
+                ),
+            )
+        if rest.start_s < due.earliest_s or rest.end_s > due.latest_s:
+            yield (
+                Rule.BREAK_WINDOW,
+                (
+                    f"The break of duty {duty.id}, [{rest.start_s}, {rest.end_s}), is not inside "
+                    f"[{due.earliest_s}, {due.latest_s})."
+                ),
+            )
+        yield from _break_gap(duty, route, rest, drive_s, rounding_s)
+
+
+def _break_gap(duty, route, rest, drive_s, rounding_s):
+    done = [stop for stop in route if stop.pickup_s < rest.end_s]
+    busy = max(done, key=attrgetter("free_s"), default=None)
+    if busy is not None and busy.free_s > rest.start_s:
+        yield (
+            Rule.BREAK_DURING_TRIP,
+            (
+                f"The break of duty {duty.id}, [{rest.start_s}, {rest.end_s}), is during trip "
+                f"{busy.trip_id}, [{busy.pickup_s}, {busy.free_s})."
+            ),
+        )
+        return
+    leave_s, origin = (done[-1].free_s, done[-1].dropoff) if done else (duty.start_s, duty.start)
+    after = route[len(done)] if len(done) < len(route) else None
+    ready_s, goal = (after.pickup_s, after.pickup) if after else (duty.end_s, duty.end)
+    need = drive_s(origin, goal) + rest.end_s - rest.start_s
+    outside = rest.start_s < leave_s or rest.end_s > ready_s
+    if outside or ready_s - leave_s < need - rounding_s:
+        yield (
+            Rule.BREAK_DRIVE,
+            (
+                f"The break of duty {duty.id}, [{rest.start_s}, {rest.end_s}), and the drive around "
+                f"it need {need:.0f} s between {leave_s} and {ready_s} s."
+            ),
+        )
+
+
+def break_fits(duty: Duty, route, drive_s, margin_s):
+    """Return whether some gap of the route holds the break with `margin_s` to spare."""
+    due = duty.break_
+    leave_s, origin = duty.start_s, duty.start
+    for stop in [*route, None]:
+        ready_s, goal = (stop.pickup_s, stop.pickup) if stop else (duty.end_s, duty.end)
+        start_s = max(leave_s, due.earliest_s)
+        if (
+            start_s + due.length_s <= min(ready_s, due.latest_s)
+            and ready_s - leave_s >= drive_s(origin, goal) + due.length_s + margin_s
+        ):
+            return True
+        if stop and stop.free_s >= leave_s:
+            leave_s, origin = stop.free_s, stop.dropoff
+    return False

@@ -1,0 +1,98 @@
+"""Read settings from the environment, and refuse nonsense with the variable's name."""
+
+import os
+from pathlib import Path
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+from dotenv import load_dotenv
+
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off", ""}
+
+
+def refuse(name, problem):
+    return ImproperlyConfigured(f"Environment variable {name}: {problem}")
+
+
+def load(folder):
+    """Read the file named by ENV_FILE, then .env in the folder; what is set already wins."""
+    chosen = os.environ.get("ENV_FILE")
+    if chosen and not Path(chosen).is_file():
+        raise refuse("ENV_FILE", f"there is no file {chosen!r}.")
+    if chosen:
+        load_dotenv(chosen)
+    load_dotenv(folder / ".env")
+
+
+def text(name, default=None):
+    """Return the variable; without a default it must be set and not empty."""
+    value = os.environ.get(name, "").strip()
+    if value:
+        return value
+    if default is None:
+        raise refuse(name, "must be set (see .env.example).")
+    return default
+
+
+def flag(name, default=False):
+    value = os.environ.get(name)
+    if value is None:
+        return default
+    if value.strip().lower() in TRUE:
+        return True
+    if value.strip().lower() in FALSE:
+        return False
+    raise refuse(name, f"{value!r} is neither yes nor no; use 1 or 0.")
+
+
+def whole_number(name, default, *, low, high):
+    """Return an integer in [low, high]."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        return default
+    try:
+        number = int(value)
+    except ValueError:
+        raise refuse(name, f"{value!r} is not a whole number.") from None
+    if not low <= number <= high:
+        raise refuse(name, f"{number} is not between {low} and {high}.")
+    return number
+
+
+def words(name, default=()):
+    """Return a comma-separated list."""
+    return [word.strip() for word in os.environ.get(name, ",".join(default)).split(",") if word.strip()]
+
+
+def database(name, default):
+    """Return Django's settings for a database URL, tuned for its engine.
+
+    SQLite: write-ahead log, so that readers never wait; IMMEDIATE transactions, so that two
+    writers queue instead of failing when a read becomes a write; Django itself switches
+    foreign keys on. PostgreSQL: persistent connections, checked before use.
+    """
+    url = text(name, default)
+    try:
+        config = dj_database_url.parse(url)
+    except (dj_database_url.ParseError, dj_database_url.UnknownSchemeError, ValueError):
+        raise refuse(
+            name, "is not a database URL; use sqlite:///FILE or postgres://USER@HOST/NAME."
+        ) from None
+    engine = config.get("ENGINE", "")
+    if engine == "django.db.backends.sqlite3":
+        config["OPTIONS"] = {
+            **config.get("OPTIONS", {}),
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": (
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
+                "PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;"
+            ),
+        }
+    elif engine == "django.db.backends.postgresql":
+        config["CONN_MAX_AGE"] = 600
+        config["CONN_HEALTH_CHECKS"] = True
+    else:
+        raise refuse(name, "names neither SQLite nor PostgreSQL.")
+    return config

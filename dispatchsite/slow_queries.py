@@ -1,0 +1,55 @@
+"""Echo statements and log the slow ones, with the line of ours that issued them.
+
+Switched by `SQL_ECHO` and `SLOW_QUERY_MS` (0 is off). The time is that of `execute`; on SQLite
+a SELECT does part of its work while its rows are fetched, which `manage.py profile_dispatch`
+times too.
+"""
+
+import logging
+import sys
+from pathlib import Path
+from time import perf_counter
+
+logger = logging.getLogger("dispatchsite.sql")
+
+PROJECT = Path(__file__).resolve().parent.parent
+ROOMS = tuple(
+    str(PROJECT / room) + "/" for room in ("bookings", "drivers", "dispatch", "perf", "tests")
+)
+LONGEST_SHOWN = 2_000
+
+
+def caller():
+    """Return 'file:line function' of the nearest frame of this project, or '' without one."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(ROOMS):
+            name = Path(frame.f_code.co_filename).relative_to(PROJECT)
+            return f"{name}:{frame.f_lineno} {frame.f_code.co_name}"
+        frame = frame.f_back
+    return ""
+
+
+class SqlLog:
+    """An execute wrapper; parameters are not logged, for they name clients."""
+
+    def __init__(self, *, echo, slow_ms):
+        self.echo = echo
+        self.slow_ms = slow_ms
+
+    def __call__(self, execute, sql, params, many, context):
+        start = perf_counter()
+        try:
+            return execute(sql, params, many, context)
+        finally:
+            took_ms = (perf_counter() - start) * 1000
+            if self.slow_ms and took_ms >= self.slow_ms:
+                logger.warning("slow: %.1f ms at %s: %s", took_ms, caller(), sql[:LONGEST_SHOWN])
+            elif self.echo:
+                logger.info("%.1f ms at %s: %s", took_ms, caller(), sql[:LONGEST_SHOWN])
+
+
+def install(connection, *, echo, slow_ms):
+    """Attach the log to a new connection, once."""
+    if (echo or slow_ms) and not any(isinstance(w, SqlLog) for w in connection.execute_wrappers):
+        connection.execute_wrappers.append(SqlLog(echo=echo, slow_ms=slow_ms))

@@ -1,0 +1,188 @@
+"""Rows of one owner never overlap in time, and logs never change: both engines enforce it.
+
+Triggers on SQLite do what PostgreSQL's exclusion constraints do. They are written as
+deferred statements of the schema editor, so that they survive SQLite's table rebuilds.
+"""
+
+from django.core.exceptions import ValidationError
+from django.db import DEFAULT_DB_ALIAS
+from django.db.backends.ddl_references import Statement, Table
+from django.db.models import BaseConstraint
+from django.utils.translation import gettext_lazy as _
+
+
+class NoOverlap(BaseConstraint):
+    """No two rows with the same `owner` share a moment of [start, end).
+
+    `only` names a boolean column: the rule is for the rows where it is true. PostgreSQL: a
+    GiST exclusion over two ranges, because equality of numbers in GiST would need the
+    btree_gist extension.
+    """
+
+    default_violation_error_message = _("This overlaps another one of the same driver.")
+
+    def __init__(self, *, name, owner, start, end, only=None, **messages):
+        self.owner, self.start, self.end, self.only = owner, start, end, only
+        super().__init__(name=name, **messages)
+
+    def constraint_sql(self, model, schema_editor):
+        if schema_editor.connection.vendor == "sqlite":
+            schema_editor.deferred_sql.extend(self._triggers(model, schema_editor))
+            return None
+        return self._fill(
+            "CONSTRAINT %(name)s EXCLUDE USING gist (int8range(%(owner)s, %(owner)s, '[]') "
+            "WITH &&, tstzrange(%(start)s, %(end)s) WITH &&)%(where)s",
+            model,
+            schema_editor,
+        )
+
+    def create_sql(self, model, schema_editor):
+        if schema_editor.connection.vendor == "sqlite":
+            first, second = self._triggers(model, schema_editor)
+            schema_editor.deferred_sql.append(second)
+            return first
+        return Statement(
+            "ALTER TABLE %(table)s ADD %(constraint)s",
+            table=Table(model._meta.db_table, schema_editor.quote_name),
+            constraint=self.constraint_sql(model, schema_editor),
+        )
+
+    def remove_sql(self, model, schema_editor):
+        quote = schema_editor.quote_name
+        if schema_editor.connection.vendor == "sqlite":
+            schema_editor.execute(f"DROP TRIGGER IF EXISTS {quote(self.name + '_update')}")
+            return f"DROP TRIGGER IF EXISTS {quote(self.name + '_insert')}"
+        return Statement(
+            "ALTER TABLE %(table)s DROP CONSTRAINT %(name)s",
+            table=Table(model._meta.db_table, quote),
+            name=quote(self.name),
+        )
+
+    def _triggers(self, model, schema_editor):
+        only = "NEW.%(only)s AND " if self.only else ""
+        other_only = " AND other.%(only)s" if self.only else ""
+        return [
+            self._fill(
+                f"CREATE TRIGGER %(trigger)s AFTER {event} ON %(table)s WHEN {only}EXISTS ("
+                "SELECT 1 FROM %(table)s AS other WHERE other.%(owner)s = NEW.%(owner)s "
+                "AND other.%(start)s < NEW.%(end)s AND other.%(end)s > NEW.%(start)s "
+                f"AND other.id <> NEW.id{other_only}) "
+                "BEGIN SELECT RAISE(ABORT, 'constraint failed: %(plain_name)s'); END",
+                model,
+                schema_editor,
+                trigger=schema_editor.quote_name(f"{self.name}_{event.lower()}"),
+            )
+            for event in ("INSERT", "UPDATE")
+        ]
+
+    def _fill(self, template, model, schema_editor, **parts):
+        def column(name):
+            return schema_editor.quote_name(model._meta.get_field(name).column)
+
+        return Statement(
+            template,
+            table=Table(model._meta.db_table, schema_editor.quote_name),
+            name=schema_editor.quote_name(self.name),
+            plain_name=self.name,
+            owner=column(self.owner),
+            start=column(self.start),
+            end=column(self.end),
+            only=column(self.only) if self.only else "",
+            where=f" WHERE ({column(self.only)})" if self.only else "",
+            **parts,
+        )
+
+    def validate(self, model, instance, exclude=None, using=DEFAULT_DB_ALIAS):
+        names = {self.owner, self.start, self.end}
+        if exclude and names & set(exclude):
+            return
+        values = {name: getattr(instance, model._meta.get_field(name).attname) for name in names}
+        if None in values.values() or (self.only and not getattr(instance, self.only)):
+            return
+        rows = model._default_manager.using(using).filter(
+            **{
+                self.owner: values[self.owner],
+                f"{self.start}__lt": values[self.end],
+                f"{self.end}__gt": values[self.start],
+            }
+        )
+        if self.only:
+            rows = rows.filter(**{self.only: True})
+        if rows.exclude(pk=instance.pk).exists():
+            raise ValidationError(
+                self.get_violation_error_message(), code=self.violation_error_code
+            )
+
+    def deconstruct(self):
+        path, args, kwargs = super().deconstruct()
+        kwargs |= {"owner": self.owner, "start": self.start, "end": self.end}
+        if self.only:
+            kwargs["only"] = self.only
+        return path, args, kwargs
+
+    def __eq__(self, other):
+        if not isinstance(other, NoOverlap):
+            return NotImplemented
+        return self.deconstruct() == other.deconstruct()
+
+    def __hash__(self):
+        return hash((self.name, self.owner, self.start, self.end, self.only))
+
+
+class AppendOnly(BaseConstraint):
+    """Rows are added, never changed or deleted, whoever asks: triggers on both engines."""
+
+    def __init__(self, *, name, **messages):
+        super().__init__(name=name, **messages)
+
+    def constraint_sql(self, model, schema_editor):
+        schema_editor.deferred_sql.extend(self._statements(model, schema_editor))
+
+    def create_sql(self, model, schema_editor):
+        first, *rest = self._statements(model, schema_editor)
+        schema_editor.deferred_sql.extend(rest)
+        return first
+
+    def remove_sql(self, model, schema_editor):
+        quote = schema_editor.quote_name
+        if schema_editor.connection.vendor == "sqlite":
+            schema_editor.execute(f"DROP TRIGGER IF EXISTS {quote(self.name + '_update')}")
+            return f"DROP TRIGGER IF EXISTS {quote(self.name + '_delete')}"
+        return f"DROP FUNCTION IF EXISTS {quote(self.name)}() CASCADE"
+
+    def _statements(self, model, schema_editor):
+        table = Table(model._meta.db_table, schema_editor.quote_name)
+        name = schema_editor.quote_name
+        if schema_editor.connection.vendor == "sqlite":
+            return [
+                Statement(
+                    f"CREATE TRIGGER {name(f'{self.name}_{event.lower()}')} "
+                    f"BEFORE {event} ON %(table)s "
+                    f"BEGIN SELECT RAISE(ABORT, '{self.name}: rows are only added'); END",
+                    table=table,
+                )
+                for event in ("UPDATE", "DELETE")
+            ]
+        return [
+            Statement(
+                f"CREATE OR REPLACE FUNCTION {name(self.name)}() RETURNS trigger "
+                "LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING "
+                f"ERRCODE = 'integrity_constraint_violation', MESSAGE = "
+                f"'{self.name}: rows are only added'; END $$",
+                table=table,
+            ),
+            Statement(
+                f"CREATE TRIGGER {name(self.name)} BEFORE UPDATE OR DELETE ON %(table)s "
+                f"FOR EACH ROW EXECUTE FUNCTION {name(self.name)}()",
+                table=table,
+            ),
+        ]
+
+    def validate(self, model, instance, exclude=None, using=DEFAULT_DB_ALIAS):
+        """Nothing to validate: the rule is about changes, not about values."""
+
+    def __eq__(self, other):
+        return isinstance(other, AppendOnly) and self.name == other.name
+
+    def __hash__(self):
+        return hash(self.name)

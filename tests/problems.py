@@ -1,0 +1,225 @@
+"""Tiny planning problems with valid rows by default, and random ones.
+
+Everything lies on one straight road to the north, driven at one kilometre a minute: `at(3)` is
+three kilometres, and so 180 seconds, from `at(0)`. Times are written "08:30" or in seconds.
+"""
+
+import math
+
+from hypothesis import strategies as st
+
+from dispatch.planner.problem import (
+    Break,
+    Commitment,
+    Costs,
+    Driver,
+    Duty,
+    Plan,
+    PlannedBreak,
+    PlannedTrip,
+    Problem,
+    Standing,
+    Trip,
+)
+from dispatch.planner.travel import EARTH_RADIUS_M, GreatCircle
+
+ROAD = GreatCircle(speed_kmh=60, circuity=1.0)
+DEGREES_PER_KM = math.degrees(1000 / EARTH_RADIUS_M)
+
+
+def at(km):
+    return (46.2 + km * DEGREES_PER_KM, 6.14)
+
+
+def clock(value):
+    """Return seconds of "08:30"; "25:10" is ten past one on the next day."""
+    if isinstance(value, str):
+        hours, minutes = value.split(":")
+        return int(hours) * 3600 + int(minutes) * 60
+    return value
+
+
+def make_trip(id=1, wanted="08:00", start=0, end=10, *, early=0, late=600, **changes):
+    """Return a trip from kilometre `start` to `end` with a window around `wanted`."""
+    wanted_s = clock(wanted)
+    if isinstance(changes.get("arrive_by_s"), str):
+        changes["arrive_by_s"] = clock(changes["arrive_by_s"])
+    values = {
+        "id": id,
+        "reference": f"B{id}",
+        "pickup": at(start),
+        "dropoff": at(end),
+        "wanted_s": wanted_s,
+        "earliest_s": wanted_s - early,
+        "latest_s": wanted_s + late,
+        "ride_s": round(abs(end - start) * 60),
+        "unserved_cost": 10_000,
+    }
+    return Trip(**(values | changes))
+
+
+def make_driver(id=1, **changes):
+    values = {"name": f"Driver {id}", "seats": 4, "wheelchair_places": 1, "capacity": 14}
+    return Driver(id=id, **(values | changes))
+
+
+def make_duty(id=1, driver_id=None, start="07:00", end="17:00", *, home=0, back=None, **changes):
+    """Return a duty that leaves kilometre `home` and ends at `back` (at home by default)."""
+    values = {
+        "id": id,
+        "driver_id": id if driver_id is None else driver_id,
+        "start_s": clock(start),
+        "end_s": clock(end),
+        "start": at(home),
+        "end": at(home if back is None else back),
+    }
+    return Duty(**(values | changes))
+
+
+def make_break(start="12:00", end="14:00", length_s=1800):
+    return Break(length_s, clock(start), clock(end))
+
+
+def make_commitment(trip_id=900, pickup="09:00", free="09:10", start=0, end=10):
+    return Commitment(trip_id, f"B{trip_id}", clock(pickup), clock(free), at(start), at(end))
+
+
+def make_problem(trips=(), drivers=None, duties=None, *, travel=ROAD, costs=None):
+    """Return a problem; without drivers and duties, one driver from seven to five."""
+    if drivers is None:
+        ids = sorted({duty.driver_id for duty in duties}) if duties else [1]
+        drivers = [make_driver(id) for id in ids]
+    if duties is None:
+        duties = [make_duty(driver.id) for driver in drivers]
+    return Problem(tuple(trips), tuple(drivers), tuple(duties), travel, costs or Costs())
+
+
+def make_plan(problem, pickups=(), breaks=()):
+    """Return the plan with these (trip id, duty id, pickup) and (duty id, break start).
+
+    Trips that are not among them are unserved.
+    """
+    trips = {trip.id: trip for trip in problem.trips}
+    duties = {duty.id: duty for duty in problem.duties}
+    rows = []
+    for trip_id, duty_id, pickup in pickups:
+        trip, pickup_s = trips[trip_id], clock(pickup)
+        dropoff_s = pickup_s + trip.boarding_s + trip.ride_s
+        rows.append(PlannedTrip(trip_id, duty_id, duties[duty_id].driver_id, pickup_s, dropoff_s))
+    rests = [
+        PlannedBreak(duty_id, clock(start), clock(start) + duties[duty_id].break_.length_s)
+        for duty_id, start in breaks
+    ]
+    placed = {row.trip_id for row in rows}
+    return Plan(
+        tuple(sorted(rows, key=lambda row: (row.duty_id, row.pickup_s))),
+        tuple(rests),
+        tuple(id for id in sorted(trips) if id not in placed),
+    )
+
+
+SKILLS = ("stairs", "oxygen")
+
+
+@st.composite
+def problems(draw, most_drivers=4, most_trips=8):
+    """Draw a small day: split duties, midnight, breaks, commitments, needs, caps, bans.
+
+    Commitments are laid out in a row so that they hold together; whether the break still
+    fits beside them is left to chance.
+    """
+    kilometres = st.integers(0, 30)
+    quarter = 900
+    driver_ids = list(range(1, draw(st.integers(0, most_drivers)) + 1))
+    drivers, duties, next_commitment = [], [], 900
+    for driver_id in driver_ids:
+        drivers.append(
+            make_driver(
+                driver_id,
+                seats=draw(st.integers(1, 4)),
+                wheelchair_places=draw(st.integers(0, 2)),
+                capacity=draw(st.integers(0, 6)),
+                skills=frozenset(draw(st.sets(st.sampled_from(SKILLS)))),
+                load=draw(st.integers(0, 2)),
+                emergency=draw(st.booleans()),
+            )
+        )
+        leave_s = draw(st.integers(-8, 70)) * quarter
+        for _ in range(draw(st.integers(1, 2))):
+            start_s, end_s = leave_s, leave_s + draw(st.integers(4, 28)) * quarter
+            home, back = draw(kilometres), draw(kilometres)
+            rows, here, now_s = [], home, start_s
+            for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
+                there, to = draw(kilometres), draw(kilometres)
+                pickup_s = now_s + abs(there - here) * 60 + draw(st.integers(1, 4)) * quarter
+                free_s = pickup_s + abs(to - there) * 60 + 120
+                if free_s + abs(back - to) * 60 > end_s:
+                    break
+                rows.append(
+                    Commitment(
+                        next_commitment,
+                        f"B{next_commitment}",
+                        pickup_s,
+                        free_s,
+                        at(there),
+                        at(to),
+                    )
+                )
+                next_commitment += 1
+                here, now_s = to, free_s
+            rest = None
+            if draw(st.booleans()):
+                earliest_s = start_s + draw(st.integers(0, 8)) * quarter
+                length_s = draw(st.sampled_from([900, 1800]))
+                room_s = length_s + draw(st.integers(0, 8)) * quarter
+                rest = Break(length_s, earliest_s, earliest_s + room_s)
+            duties.append(
+                Duty(
+                    len(duties) + 1,
+                    driver_id,
+                    start_s,
+                    end_s,
+                    at(home),
+                    at(back),
+                    rest,
+                    tuple(rows),
+                )
+            )
+            leave_s = end_s + draw(st.integers(0, 8)) * quarter
+    trips = [
+        draw(_trips(trip_id, driver_ids))
+        for trip_id in range(1, draw(st.integers(0, most_trips)) + 1)
+    ]
+    costs = Costs(move_s=draw(st.sampled_from([0, 300])), fairness=draw(st.sampled_from([0, 10])))
+    return make_problem(trips, drivers, duties, costs=costs)
+
+
+@st.composite
+def _trips(draw, trip_id, driver_ids):
+    wanted_s = draw(st.integers(-4, 100)) * 900
+    start, end = draw(st.integers(0, 30)), draw(st.integers(0, 30))
+    some_drivers = st.frozensets(st.sampled_from(driver_ids or [1]))
+    arrive_by_s = None
+    if draw(st.booleans()):
+        arrive_by_s = wanted_s + abs(end - start) * 60 + draw(st.integers(-4, 8)) * 300
+    standing = None
+    if driver_ids and draw(st.booleans()):
+        standing = Standing(draw(st.sampled_from(driver_ids)), wanted_s)
+    return make_trip(
+        trip_id,
+        wanted_s,
+        start,
+        end,
+        early=draw(st.sampled_from([0, 300, 600])),
+        late=draw(st.sampled_from([0, 900, 1800])),
+        arrive_by_s=arrive_by_s,
+        boarding_s=draw(st.sampled_from([0, 120])),
+        alighting_s=draw(st.sampled_from([0, 60])),
+        seats=draw(st.sampled_from([0, 1, 1, 1, 3])),
+        wheelchairs=draw(st.sampled_from([0, 0, 0, 1])),
+        needs=frozenset(draw(st.sets(st.sampled_from(SKILLS), max_size=1))),
+        preferred=draw(some_drivers),
+        forbidden=draw(some_drivers) if draw(st.booleans()) else frozenset(),
+        standing=standing,
+        unserved_cost=draw(st.sampled_from([10_000, 20_000])),
+    )
