@@ -72,7 +72,7 @@ def check(problem: Problem, plan: Plan) -> tuple[Violation, ...]:
     breaks = defaultdict(list)
     for rest in plan.breaks:
         breaks[rest.duty_id].append(rest)
-    for duty_id in breaks.keys() - duties.keys():
+    for duty_id in sorted(breaks.keys() - duties.keys()):
         detail = f"A break is planned in duty {duty_id}, which does not exist."
         found.append(Violation(Rule.UNKNOWN_DUTY, detail, duty_id=duty_id))
     for duty in problem.duties:
@@ -124,9 +124,9 @@ def _booked_once(problem, plan):
     known = {trip.id for trip in problem.trips}
     seen = Counter(row.trip_id for row in plan.trips)
     seen.update(plan.unserved)
-    for trip_id in seen.keys() - known:
+    for trip_id in sorted(seen.keys() - known):
         yield Violation(Rule.UNKNOWN_TRIP, f"Trip {trip_id} is not of this problem.", trip_id)
-    for trip_id in known - seen.keys():
+    for trip_id in sorted(known - seen.keys()):
         detail = f"Trip {trip_id} is neither planned nor unserved."
         yield Violation(Rule.TRIP_MISSING, detail, trip_id)
     for trip_id, times in seen.items():

@@ -194,8 +194,8 @@ def _break_gap(duty, route, rest, drive_s, rounding_s):
         yield (
             Rule.BREAK_DRIVE,
             (
-                f"The break of duty {duty.id}, [{rest.start_s}, {rest.end_s}), and the drive around "
-                f"it need {need:.0f} s between {leave_s} and {ready_s} s."
+                f"The break of duty {duty.id}, [{rest.start_s}, {rest.end_s}), and the drive "
+                f"around it need {need:.0f} s between {leave_s} and {ready_s} s."
             ),
         )
 
