@@ -1,0 +1,153 @@
+"""Valid rows by default: a test states only what matters to it.
+
+Rows belong to the company "geneva" unless told otherwise; it is made when first needed.
+Times are written as local clock times of `DAY`, an ordinary Wednesday in summer (UTC+2).
+"""
+
+from datetime import date, datetime, time, timedelta
+from itertools import count
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth import get_user_model
+
+from bookings.models import Booking, Client
+from bookings.models import Status as BookingStatus
+from dispatch.models import Assignment, DispatchRun
+from drivers.models import Company, Driver, Membership, Role, Shift, Vehicle
+
+ZONE = ZoneInfo("Europe/Zurich")
+DAY = date(2026, 6, 17)
+HOME = (46.2340, 6.0800)  # Meyrin
+HOSPITAL = (46.1936, 6.1487)  # HUG, 7.2 road kilometres away
+DEPOT = (46.1700, 6.1235)  # Plan-les-Ouates
+
+_numbers = count(1)
+
+
+def at(clock, day=DAY, zone=ZONE):
+    """Return the moment of a local clock time: at("08:30"), or "24:30" for the next day."""
+    hours, minutes = map(int, clock.split(":"))
+    return datetime.combine(day + timedelta(days=hours // 24), time(hours % 24, minutes), zone)
+
+
+NOW = at("18:00", DAY - timedelta(days=1))
+
+
+def company(slug="geneva", **fields):
+    defaults = {
+        "name": f"{slug.title()} Medical Transport",
+        "timezone": "Europe/Zurich",
+        "depot_lat": DEPOT[0],
+        "depot_lon": DEPOT[1],
+    }
+    return Company.objects.create(slug=slug, **defaults | fields)
+
+
+def _geneva():
+    return Company.objects.filter(slug="geneva").first() or company()
+
+
+def member(company=None, role=Role.DISPATCHER, **fields):
+    """Return a user who belongs to the company; staff, so that the admin lets them in."""
+    defaults = {"username": f"user{next(_numbers)}", "is_staff": True}
+    user = get_user_model().objects.create_user(**defaults | fields)
+    Membership.objects.create(user=user, company=company or _geneva(), role=role)
+    return user
+
+
+def vehicle(company=None, **fields):
+    """Return a car that takes everybody: 4 seats and a wheelchair place."""
+    defaults = {"plate": f"GE {next(_numbers)}", "seats": 4, "wheelchair_places": 1}
+    return Vehicle.objects.create(company=company or _geneva(), **defaults | fields)
+
+
+def driver(company=None, name=None, **fields):
+    """Return an available driver with a vehicle, but without a shift."""
+    company = company or _geneva()
+    if "vehicle" not in fields:
+        fields["vehicle"] = vehicle(company)
+    return Driver.objects.create(company=company, name=name or f"Driver {next(_numbers)}", **fields)
+
+
+def shift(driver, start="06:00", end="18:00", *, day=DAY, break_min=0, **fields):
+    """Return a shift from clock to clock ("25:00" ends after midnight).
+
+    With `break_min`, the break lies anywhere inside the shift unless told otherwise.
+    """
+    defaults = {"start_at": at(start, day), "end_at": at(end, day), "break_min": break_min}
+    if break_min:
+        defaults |= {"break_from_at": at(start, day), "break_until_at": at(end, day)}
+    return Shift.objects.create(driver=driver, **defaults | fields)
+
+
+def client(company=None, name=None, **fields):
+    defaults = {"phone": "+41 70 000 00 00", "lat": HOME[0], "lon": HOME[1]}
+    return Client.objects.create(
+        company=company or _geneva(),
+        name=name or f"Client {next(_numbers)}",
+        **defaults | fields,
+    )
+
+
+def booking(company=None, clock="09:00", *, day=DAY, **fields):
+    """Return an accepted booking for one person, from home to the hospital."""
+    defaults = {
+        "reference": f"B-{next(_numbers)}",
+        "pickup_address": "Avenue de Feuillasse 1, 1217 Meyrin",
+        "pickup_lat": HOME[0],
+        "pickup_lon": HOME[1],
+        "dropoff_address": "Rue Gabrielle-Perret-Gentil 4, 1205 Genève",
+        "dropoff_lat": HOSPITAL[0],
+        "dropoff_lon": HOSPITAL[1],
+        "scheduled_time": at(clock, day),
+        "status": BookingStatus.ACCEPTED,
+    }
+    return Booking.objects.create(company=company or _geneva(), **defaults | fields)
+
+
+def run(company=None, day=DAY, **fields):
+    """Return a completed run of the day."""
+    defaults = {
+        "trigger": DispatchRun.Trigger.COMMAND,
+        "status": DispatchRun.Status.COMPLETED,
+        "started_at": NOW,
+        "finished_at": NOW,
+        "claim_ends_at": NOW,
+    }
+    return DispatchRun.objects.create(company=company or _geneva(), day=day, **defaults | fields)
+
+
+BOOKING_STATUS = {
+    Assignment.Status.PLANNED: BookingStatus.ASSIGNED,
+    Assignment.Status.EN_ROUTE: BookingStatus.EN_ROUTE,
+    Assignment.Status.IN_PROGRESS: BookingStatus.IN_PROGRESS,
+    Assignment.Status.COMPLETED: BookingStatus.COMPLETED,
+    Assignment.Status.CANCELED: BookingStatus.CANCELED,
+    Assignment.Status.NO_SHOW: BookingStatus.NO_SHOW,
+}
+
+
+def assignment(booking, driver, *, minutes=20, **fields):
+    """Return a planned assignment at the wanted time, `minutes` long.
+
+    The booking's status follows the assignment's.
+    """
+    pickup_at = fields.setdefault("planned_pickup_at", booking.scheduled_time)
+    defaults = {
+        "company": booking.company,
+        "status": Assignment.Status.PLANNED,
+        "planned_dropoff_at": pickup_at + timedelta(minutes=minutes),
+        "sequence": _seconds_of_day(pickup_at),
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    row = Assignment.objects.create(booking=booking, driver=driver, **defaults | fields)
+    if status := BOOKING_STATUS.get(row.status):
+        booking.status = status
+        booking.save(update_fields=["status"])
+    return row
+
+
+def _seconds_of_day(moment):
+    local = moment.astimezone(ZONE)
+    return local.hour * 3600 + local.minute * 60 + local.second
