@@ -40,6 +40,25 @@ def test_a_sound_plan_breaks_nothing():
     assert check(problem, plan) == ()
 
 
+def test_a_plan_without_a_second_to_spare_breaks_nothing():
+    """Every seat taken, trips and break end to end, the duty used from end to end.
+
+    From 0 at 12:00: out at 10 at 12:10, 10 to 20 until 12:20, a break until 12:50, back from
+    20 to 0 at 13:10.
+    """
+    problem = make_problem(
+        [
+            make_trip(1, "12:00", 0, 10, seats=4, wheelchairs=1, late=0),
+            make_trip(2, "12:10", 10, 20, late=0),
+            make_trip(3, "12:50", 20, 0, late=0, arrive_by_s="13:10"),
+        ],
+        [make_driver(1, seats=4, wheelchair_places=1, capacity=3)],
+        [make_duty(1, start="12:00", end="13:10", break_=make_break("12:20", "12:50"))],
+    )
+    pickups = [(1, 1, "12:00"), (2, 1, "12:10"), (3, 1, "12:50")]
+    assert check(problem, make_plan(problem, pickups, [(1, "12:20")])) == ()
+
+
 def test_an_empty_plan_breaks_nothing():
     problem = two_trips(break_=make_break())
     assert check(problem, make_plan(problem)) == ()
@@ -199,6 +218,16 @@ class TestTimes:
         assert check(problem, early) == ()
         assert codes(problem, late) == [Rule.DRIVE]
 
+    @pytest.mark.parametrize(("lost_s", "expected"), [(1, []), (2, [Rule.DUTY_START])])
+    def test_one_second_is_left_to_rounding_at_the_start(self, lost_s, expected):
+        problem = two_trips(start=clock("07:55") + lost_s)
+        assert codes(*planned(problem, (1, 1, "08:00"))) == expected
+
+    @pytest.mark.parametrize(("lost_s", "expected"), [(1, []), (2, [Rule.DUTY_END])])
+    def test_one_second_is_left_to_rounding_at_the_end(self, lost_s, expected):
+        problem = two_trips(end=clock("08:25") - lost_s)
+        assert codes(*planned(problem, (1, 1, "08:00"))) == expected
+
     def test_trips_of_one_driver_do_not_overlap(self):
         problem = make_problem([make_trip(1, "08:00", 0, 10), make_trip(2, "08:05", 10, 0)])
         plan = make_plan(problem, [(1, 1, "08:00"), (2, 1, "08:05")])
@@ -323,6 +352,18 @@ class TestBreaks:
         assert codes(problem, make_plan(problem)) == [Rule.BREAK_MISSING]
         assert check(problem, make_plan(problem, [], [(1, "13:00")])) == ()
 
+    @pytest.mark.parametrize(
+        ("second", "expected"),
+        [("12:49", []), ("12:50", []), ("12:51", [Rule.BREAK_MISSING])],
+    )
+    def test_a_break_that_only_just_fits_is_left_to_the_rounding(self, second, expected):
+        # Free at 12:10 at 10, ten kilometres to 20, half an hour off: 12:50. After 14:00 nothing
+        # is allowed; before 12:00 neither.
+        first = make_commitment(900, "12:00", "12:10", 0, 10)
+        last = make_commitment(901, second, "14:00", 20, 20)
+        problem = self.problem(commitments=(first, last))
+        assert codes(problem, make_plan(problem)) == expected
+
     def test_a_duty_without_trips_has_none(self):
         problem = self.problem(make_trip())
         assert codes(problem, make_plan(problem, [], [(1, "13:00")])) == [Rule.BREAK_NEEDLESS]
@@ -351,6 +392,12 @@ class TestBreaks:
         plan = make_plan(problem, [(1, 1, "08:00")], [(1, start)])
         assert codes(problem, plan) == [Rule.BREAK_WINDOW]
 
+    def test_a_break_among_trips_is_during_none_of_them(self):
+        """The trip before it is long, the one within it short."""
+        problem = self.problem(make_trip(1, "08:00", 0, 10), make_trip(2, "13:05", 10, 10))
+        plan = make_plan(problem, [(1, 1, "08:00"), (2, 1, "13:05")], [(1, "13:00")])
+        assert codes(problem, plan) == [Rule.BREAK_DURING_TRIP]
+
     @pytest.mark.parametrize("pickup", ["12:55", "13:05", "13:29"])
     def test_a_break_is_not_during_a_trip(self, pickup):
         problem = self.problem(make_trip(1, pickup))
@@ -370,6 +417,13 @@ class TestBreaks:
         problem = self.problem(*trips)
         plan = make_plan(problem, [(1, 1, "12:00"), (2, 1, "12:59")], [(1, "12:20")])
         assert codes(problem, plan) == [Rule.BREAK_DRIVE]
+
+    @pytest.mark.parametrize(("lost_s", "expected"), [(1, []), (2, [Rule.BREAK_DRIVE])])
+    def test_one_second_is_left_to_rounding_around_a_break(self, lost_s, expected):
+        second = make_trip(2, clock("13:00") - lost_s, 30, 20)
+        problem = self.problem(make_trip(1, "12:00", 0, 10), second)
+        pickups = [(1, 1, "12:00"), (2, 1, second.wanted_s)]
+        assert codes(problem, make_plan(problem, pickups, [(1, "12:20")])) == expected
 
     def test_a_break_is_inside_the_duty(self):
         # Home at 12:20, the duty ends at 12:40: the break until 12:45 is not of this duty.
