@@ -1,0 +1,75 @@
+"""What a plan is worth: the objective of `Costs`, and the figures people ask for.
+
+Computed from the problem and the plan alone, not from the solver's books.
+"""
+
+from dataclasses import dataclass
+from statistics import pstdev
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """Figures of one plan. Seconds of driving, metres, counts; `objective` is in seconds."""
+
+    trips: int
+    placed: int
+    objective: int
+    deadhead_s: int
+    deadhead_m: int
+    drivers: int
+    emergency_drivers: int
+    missed_preferences: int
+    moved: int
+    load_sd: float
+
+
+def measure(problem, plan):
+    """Return the `Measures` of a plan."""
+    trips = {trip.id: trip for trip in problem.trips}
+    costs = problem.costs
+    stops = {duty.id: [] for duty in problem.duties}
+    count = {driver.id: 0 for driver in problem.drivers}
+    missed = moved = 0
+    for planned in plan.trips:
+        trip = trips[planned.trip_id]
+        stops[planned.duty_id].append((planned.pickup_s, trip.pickup, trip.dropoff))
+        count[planned.driver_id] += 1
+        missed += bool(trip.preferred) and planned.driver_id not in trip.preferred
+        moved += trip.standing is not None and trip.standing.driver_id != planned.driver_id
+    unserved = [trips[i] for i in plan.unserved]
+    moved += sum(trip.standing is not None for trip in unserved)
+
+    deadhead_s = deadhead_m = 0
+    for duty in problem.duties:
+        day = stops[duty.id] + [(c.pickup_s, c.pickup, c.dropoff) for c in duty.commitments]
+        at = duty.start
+        for _, pickup, dropoff in sorted(day):
+            deadhead_s, deadhead_m = _add((deadhead_s, deadhead_m), problem, at, pickup)
+            at = dropoff
+        if day:
+            deadhead_s, deadhead_m = _add((deadhead_s, deadhead_m), problem, at, duty.end)
+
+    used = [d for d in problem.drivers if d.load + count[d.id] > 0]
+    new = [d for d in problem.drivers if count[d.id] > 0 and not d.used]
+    loads = [d.load + count[d.id] for d in problem.drivers]
+    objective = deadhead_s + sum(trip.unserved_cost for trip in unserved)
+    objective += sum(costs.emergency_s if d.emergency else costs.driver_s for d in new)
+    objective += missed * costs.missed_preference_s + moved * costs.move_s
+    objective += costs.fairness * sum(load**2 for load in loads)
+    return Measures(
+        trips=len(problem.trips),
+        placed=len(plan.trips),
+        objective=objective,
+        deadhead_s=deadhead_s,
+        deadhead_m=deadhead_m,
+        drivers=len(used),
+        emergency_drivers=sum(d.emergency for d in used),
+        missed_preferences=missed,
+        moved=moved,
+        load_sd=round(pstdev([load for load in loads if load] or [0]), 2),
+    )
+
+
+def _add(driven, problem, origin, destination):
+    seconds, metres = problem.travel.leg(origin, destination)
+    return driven[0] + seconds, driven[1] + metres
