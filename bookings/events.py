@@ -1,0 +1,98 @@
+"""Tell the log what happened to bookings: rows to be written where the change is written.
+
+The functions build `Event` rows and write nothing: one `Event.objects.bulk_create` in the
+transaction of the change writes them all.
+"""
+
+from datetime import UTC, datetime
+
+from bookings.models import Event
+
+# What a booking's events tell of it; the rest is bookkeeping or follows from these.
+PARTICULARS = (
+    "client",
+    "reference",
+    "pickup_address",
+    "pickup_lat",
+    "pickup_lon",
+    "dropoff_address",
+    "dropoff_lat",
+    "dropoff_lon",
+    "scheduled_time",
+    "appointment_at",
+    "passengers",
+    "wheelchairs",
+    "needs",
+    "priority",
+    "return_of",
+    "status",
+    "notes",
+    "cancel_reason",
+)
+RELATIONS = {"client", "return_of"}
+
+
+def particulars(booking):
+    """Return the values the log tells of, relations as ids. No query."""
+    return {
+        name: getattr(booking, f"{name}_id" if name in RELATIONS else name) for name in PARTICULARS
+    }
+
+
+def differences(old, new):
+    """Return {name: (old, new)} of the names of `new` whose values differ."""
+    return {name: (old[name], value) for name, value in new.items() if old[name] != value}
+
+
+def booking_created(booking, *, actor, now, reason=""):
+    """Return the event of a booking just inserted: its values, but the empty ones."""
+    values = particulars(booking).items()
+    told = {name: value for name, value in values if value not in ("", None, [])}
+    return _event(
+        booking.company_id,
+        booking.pk,
+        Event.Kind.BOOKING_CREATED,
+        actor=actor,
+        now=now,
+        reason=reason,
+        new=_plain(told),
+    )
+
+
+def booking_changed(company_id, booking_id, changes, *, actor, now, reason=""):
+    """Return the event of a changed booking; `changes` are {name: (old, new)}.
+
+    A change of status has a kind of its own, whatever else changed with it.
+    """
+    return _event(
+        company_id,
+        booking_id,
+        Event.Kind.BOOKING_STATUS if "status" in changes else Event.Kind.BOOKING_CHANGED,
+        actor=actor,
+        now=now,
+        reason=reason,
+        old=_plain({name: old for name, (old, _) in changes.items()}),
+        new=_plain({name: new for name, (_, new) in changes.items()}),
+    )
+
+
+def _event(company_id, booking_id, kind, *, actor, now, reason, old=None, new=None):
+    return Event(
+        company_id=company_id,
+        booking_id=booking_id,
+        kind=kind,
+        at=now,
+        user_id=actor.user_id,
+        actor=actor.name,
+        door=actor.door,
+        old=old or {},
+        new=new or {},
+        reason=reason[: Event._meta.get_field("reason").max_length],
+    )
+
+
+def _plain(values):
+    return {
+        name: value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+        for name, value in values.items()
+    }

@@ -1,0 +1,102 @@
+import csv
+import json
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from bookings.csv_cells import safe_cells
+from bookings.csv_import import ImportConflictError, import_bookings
+from bookings.csv_reading import BYTES_AT_MOST, FileRefusedError
+from bookings.csv_rows import OPTIONAL, REQUIRED
+from bookings.csv_values import DAY_FIRST, MONTH_FIRST
+from bookings.models import Actor, Door
+from drivers.models import Company
+
+SHOWN = 20
+
+
+class Command(BaseCommand):
+    help = (
+        "Imports a company's bookings from a CSV file. Columns: "
+        f"{', '.join(REQUIRED)}; optional: {', '.join(OPTIONAL)}. The reference is a booking's "
+        "identity: importing a file twice changes nothing, and a changed row updates its "
+        "booking, whatever was written there by hand meanwhile, unless it is under way or over."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument("file", metavar="FILE.csv", help="The file; at most 64 MB.")
+        parser.add_argument("--company", required=True, metavar="SLUG", help="The company's slug.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Write nothing; say what would happen."
+        )
+        parser.add_argument(
+            "--skip-invalid",
+            action="store_true",
+            help="Import the good rows; without it, one bad row stops the whole import.",
+        )
+        parser.add_argument(
+            "--dates",
+            choices=[DAY_FIRST, MONTH_FIRST],
+            help="Which number is first in dates like 05/06/2026; without it they are refused.",
+        )
+        parser.add_argument(
+            "--errors", metavar="OUT.csv", help=f"Write all errors there; {SHOWN} are shown."
+        )
+        parser.add_argument("--json", action="store_true", help="Print the result as JSON.")
+
+    def handle(self, *, file, company, dry_run, skip_invalid, dates, errors, **options):
+        path = Path(file)
+        try:
+            with path.open("rb") as opened:
+                data = opened.read(BYTES_AT_MOST + 1)
+            result = import_bookings(
+                Company.objects.get(slug=company),
+                data,
+                actor=Actor(Door.COMMAND, name="import_bookings"),
+                now=timezone.now(),
+                filename=path.name,
+                dry_run=dry_run,
+                skip_invalid=skip_invalid,
+                order=dates,
+            )
+            if errors:
+                _write_errors(Path(errors), result.errors)
+        except OSError as error:
+            raise CommandError(f"{error.filename}: {error.strerror}.") from error
+        except Company.DoesNotExist:
+            raise CommandError(
+                _("There is no company with the slug “%(slug)s”.") % {"slug": company}
+            ) from None
+        except (FileRefusedError, ImportConflictError) as error:
+            raise CommandError(f"{path.name}: {error}") from error
+
+        if options["json"]:
+            self.stdout.write(json.dumps(result.as_dict(), indent=2, ensure_ascii=False))
+        else:
+            self._print(result)
+        if result.refused:
+            raise CommandError(
+                _("Nothing was imported. Correct the rows, or leave them out with --skip-invalid.")
+            )
+
+    def _print(self, result):
+        self.stdout.write(result.summary())
+        for title, rows in (
+            (_("Bad rows:"), result.errors),
+            (_("Skipped rows:"), result.skipped),
+        ):
+            if rows:
+                self.stdout.write(title)
+            for row in rows[:SHOWN]:
+                self.stdout.write(f"  {row}")
+            if len(rows) > SHOWN:
+                self.stdout.write(_("  … and %(count)s more") % {"count": len(rows) - SHOWN})
+
+
+def _write_errors(path, errors):
+    with path.open("w", newline="", encoding="utf-8-sig") as file:
+        writer = csv.writer(file)
+        writer.writerow(["line", "column", "value", "message"])
+        writer.writerows(safe_cells(error.as_dict().values()) for error in errors)
