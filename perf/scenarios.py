@@ -105,10 +105,10 @@ LAST_NAMES = (
 
 # start, end, break window, share of the drivers
 SHIFTS = (
-    ("early", 6.0, 14.5, (9.5, 12.5), 0.33),
-    ("day", 7.5, 16.5, (11.0, 14.0), 0.32),
-    ("middle", 9.0, 18.0, (12.0, 15.0), 0.20),
-    ("late", 11.5, 20.0, (14.5, 17.5), 0.15),
+    ("early", 6.0, 14.5, (9.5, 12.5), 0.27),
+    ("day", 7.5, 16.5, (11.0, 14.0), 0.35),
+    ("middle", 9.0, 18.0, (12.0, 15.0), 0.22),
+    ("late", 11.5, 20.0, (14.5, 17.5), 0.16),
 )
 # name, seats, wheelchair places, share of the drivers
 VEHICLES = (

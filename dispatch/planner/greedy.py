@@ -46,7 +46,9 @@ def insert(day, routes, trips_of, i, driver=-1):
     if driver >= 0:
         in_time &= (day.driver == driver)[:, None]
     price = np.where(in_time, price, np.iinfo(np.int64).max)
-    r, k = np.unravel_index(np.argmin(price), price.shape)
+    # Of equal prices the last position in the first route, as in the search.
+    r, k = np.unravel_index(np.argmin(price[:, ::-1]), price.shape)
+    k = price.shape[1] - 1 - k
     if not in_time[r, k]:
         return False
     put(day, routes, int(r), int(k), i)

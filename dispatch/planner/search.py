@@ -1,0 +1,452 @@
+"""Ruin and recreate: improve routes by taking a few trips out and putting them back.
+
+SISR of Christiaens & Vanden Berghe, Slack Induction by String Removals for Vehicle Routing
+Problems, Transportation Science 54 (2020), doi:10.1287/trsc.2019.0914. The numbers of
+sections and equations below are that paper's. What is ours:
+
+- a trip that fits nowhere stays absent at its price, so the search may trade one for another;
+- trips that were absent before a ruin are tried again only on the routes it touched: the
+  others refused them already and have not changed;
+- a ruin starts now and then at an absent trip, to make room where room is missing.
+
+One call works on one *part*: some routes with their trips and some absent trips. Parts share
+no driver, so two threads may work on two parts of the same arrays at once. Everything
+random comes from the generator of the part; there is no clock in here.
+
+Units: seconds of the objective (`problem.Costs`).
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from dispatch.planner import labels
+from dispatch.planner.arrays import Day
+from dispatch.planner.compiled import callable_from_kernels, kernel
+from dispatch.planner.labels import Routes, fits, label
+
+callable_from_kernels(
+    labels.ready_after_break, labels.leave_before_break, labels.label, labels.fits
+)
+
+
+class State(NamedTuple):
+    """The plan in work, and the best one met."""
+
+    routes: Routes
+    route_of: np.ndarray  # (n,) route of each trip, -1 when absent
+    trips_of: np.ndarray  # (p,) trips of each driver in this plan
+    part_of: np.ndarray  # (m,) part that may change this route, -1 none
+    best_count: np.ndarray  # (m,)
+    best_trip: np.ndarray  # (m, width)
+
+
+class Knobs(NamedTuple):
+    """Parameters of the search; the paper's names and values in section 6.1."""
+
+    removed: float = 10.0  # average number of trips a ruin takes out (c-bar)
+    longest: float = 10.0  # longest string taken out of one route (L-max)
+    split: float = 0.5  # chance of a string that leaves some trips inside it (alpha)
+    grow: float = 0.01  # chance to stop growing the part left inside (beta)
+    blink: float = 0.01  # chance not to see a position (gamma)
+    from_absent: float = 0.1  # chance to start a ruin at an absent trip
+
+
+# --- random numbers -------------------------------------------------------------------------
+
+
+@kernel(forceinline=True)
+def draw(rng):
+    """Return a random number in [0, 1): xorshift64*, Vigna 2016, doi:10.1145/2845077."""
+    x = rng[0]
+    x ^= x >> np.uint64(12)
+    x ^= x << np.uint64(25)
+    x ^= x >> np.uint64(27)
+    rng[0] = x
+    return ((x * np.uint64(2685821657736338717)) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+
+
+@kernel(forceinline=True)
+def below(rng, bound):
+    """Return a random whole number in [0, bound)."""
+    return int(draw(rng) * bound)
+
+
+# --- prices ---------------------------------------------------------------------------------
+
+
+@kernel(forceinline=True)
+def entry_price(day, trips_of, driver):
+    """Return what one more trip of this driver costs: first use, and fairness."""
+    price = day.fairness * (2 * (day.load[driver] + trips_of[driver]) + 1)
+    if trips_of[driver] == 0:
+        price += day.driver_cost[driver]
+    return price
+
+
+@kernel(forceinline=True)
+def best_in_route(day, state, r, i, price, blink, rng):
+    """Return the cheapest (price, position) for trip i in route r that beats `price`, or -1."""
+    routes = state.routes
+    where = -1
+    extra = day.extra[i, r]
+    if extra < 0 or extra >= price:
+        return price, where
+    driver = day.driver[r]
+    count = routes.count[r]
+    if state.trips_of[driver] >= day.capacity[driver] or count + 2 >= routes.trip.shape[1]:
+        return price, where
+    base = extra + entry_price(day, state.trips_of, driver)
+    if base >= price:
+        return price, where
+    latest = day.last_start[i]
+    ends = day.earliest[i] + day.service[i]
+    column, row = day.pickup_at[i], day.dropoff_at[i]
+    for k in range(count, -1, -1):
+        if routes.leave_pending[r, k] > latest:
+            continue
+        if ends > routes.start_done[r, k + 1]:
+            break
+        to_pickup = int(day.travel[routes.from_at[r, k], column])
+        from_dropoff = int(day.travel[row, routes.to_at[r, k + 1]])
+        total = base + to_pickup + from_dropoff - routes.leg[r, k]
+        if (
+            total < price
+            and (blink == 0.0 or draw(rng) >= blink)
+            and fits(day, routes, r, k, i, to_pickup, from_dropoff)
+        ):
+            price, where = total, k
+    return price, where
+
+
+@kernel
+def put(day, state, r, k, i):
+    """Put trip i between positions k and k + 1 of route r."""
+    routes = state.routes
+    last = routes.count[r] + 1
+    for position in range(last, k + 1, -1):
+        routes.trip[r, position] = routes.trip[r, position - 1]
+    routes.trip[r, k + 1] = i
+    routes.count[r] = last
+    state.route_of[i] = r
+    state.trips_of[day.driver[r]] += 1
+    label(day, routes, r)
+
+
+@kernel
+def insert_in_order(day, state, order, driver_of, rng):
+    """Insert trips in this order, each where it is cheapest; the greedy rule of greedy.py.
+
+    Where `driver_of` names a driver (not -1), only with that one.
+    """
+    for i in order:
+        price, at, where = int(day.unserved[i]), -1, -1
+        for r in range(len(day.driver)):
+            if driver_of[i] >= 0 and day.driver[r] != driver_of[i]:
+                continue
+            price, k = best_in_route(day, state, r, i, price, 0.0, rng)
+            if k >= 0:
+                at, where = r, k
+        if at >= 0:
+            put(day, state, at, where, i)
+
+
+# --- ruin -----------------------------------------------------------------------------------
+
+
+@kernel
+def remove_string(day, state, r, at, knobs, longest, rng, removed, n_removed):
+    """Take a string of trips that holds position `at` out of route r (section 5.2).
+
+    Return (trips in `removed` now, change of the objective). The change leaves out what
+    the route's own driving saves: its labels are not computed here.
+    """
+    routes = state.routes
+    driver = day.driver[r]
+    count = routes.count[r]
+    length = 1 + below(rng, min(count, longest))
+    kept = 0
+    if 1 < length < count and draw(rng) < knobs.split:
+        kept = 1
+        while length + kept < count and draw(rng) > knobs.grow:
+            kept += 1
+    span = length + kept
+    lowest = max(1, at - span + 1)
+    first = lowest + below(rng, min(at, count - span + 1) - lowest + 1)
+    keep_from = first + below(rng, length + 1) if kept > 0 else count + 1
+    write = first
+    change = 0
+    for position in range(first, count + 1):
+        i = routes.trip[r, position]
+        if position >= first + span or keep_from <= position < keep_from + kept:
+            routes.trip[r, write] = i
+            write += 1
+        else:
+            removed[n_removed] = i
+            n_removed += 1
+            change += drop(day, state, r, driver, i)
+    routes.count[r] = write - 1
+    return n_removed, change
+
+
+@kernel(forceinline=True)
+def drop(day, state, r, driver, i):
+    """Make trip i absent in the books; return the change of the objective but for driving."""
+    state.route_of[i] = -1
+    state.trips_of[driver] -= 1
+    return day.unserved[i] - day.extra[i, r] - entry_price(day, state.trips_of, driver)
+
+
+# --- undo -----------------------------------------------------------------------------------
+
+
+class Undo(NamedTuple):
+    """Routes as they were before this iteration, in order of being touched."""
+
+    route: np.ndarray  # (slots,)
+    count: np.ndarray  # (slots,)
+    deadhead: np.ndarray  # (slots,)
+    rows: np.ndarray  # (slots, 8, width): the other arrays of Routes
+
+
+class Desk(NamedTuple):
+    """What one search writes on while it works: a kernel allocates nothing itself."""
+
+    undo: Undo
+    touched: np.ndarray  # (m,) iteration that saved the route
+    taken_out: np.ndarray  # (n,) iteration that removed the trip
+    unsaved: np.ndarray  # (m,) whether the route differs from the best plan's
+    unsaved_list: np.ndarray  # (m,)
+    todo: np.ndarray  # (n + 1,) trips to insert
+    key: np.ndarray  # (n + 1,) and by what they are sorted
+    absent: np.ndarray  # (n + 1,) trips that fit nowhere
+    rng: np.ndarray  # (1,)
+
+
+def new_desk(day, routes):
+    m, width = routes.trip.shape
+    n = len(day.earliest)
+    return Desk(
+        Undo(
+            np.empty(m, dtype=np.int32),
+            np.empty(m, dtype=np.int32),
+            np.empty(m, dtype=np.int64),
+            np.empty((m, 8, width), dtype=np.int32),
+        ),
+        touched=np.empty(m, dtype=np.int64),
+        taken_out=np.empty(n, dtype=np.int64),
+        unsaved=np.empty(m, dtype=np.bool_),
+        unsaved_list=np.empty(m, dtype=np.int32),
+        todo=np.empty(n + 1, dtype=np.int32),
+        key=np.empty(n + 1, dtype=np.float64),
+        absent=np.empty(n + 1, dtype=np.int32),
+        rng=np.zeros(1, dtype=np.uint64),
+    )
+
+
+@kernel
+def save(routes, r, undo, slot):
+    count = routes.count[r]
+    undo.route[slot] = r
+    undo.count[slot] = count
+    undo.deadhead[slot] = routes.deadhead[r]
+    for k in range(count + 2):
+        undo.rows[slot, 0, k] = routes.trip[r, k]
+        undo.rows[slot, 1, k] = routes.from_at[r, k]
+        undo.rows[slot, 2, k] = routes.to_at[r, k]
+        undo.rows[slot, 3, k] = routes.leg[r, k]
+        undo.rows[slot, 4, k] = routes.leave_pending[r, k]
+        undo.rows[slot, 5, k] = routes.leave_done[r, k]
+        undo.rows[slot, 6, k] = routes.start_pending[r, k]
+        undo.rows[slot, 7, k] = routes.start_done[r, k]
+
+
+@kernel
+def restore(day, state, undo, slot):
+    routes = state.routes
+    r = undo.route[slot]
+    count = undo.count[slot]
+    state.trips_of[day.driver[r]] += count - routes.count[r]
+    routes.count[r] = count
+    routes.deadhead[r] = undo.deadhead[slot]
+    for k in range(count + 2):
+        i = undo.rows[slot, 0, k]
+        routes.trip[r, k] = i
+        if 1 <= k <= count:
+            state.route_of[i] = r
+        routes.from_at[r, k] = undo.rows[slot, 1, k]
+        routes.to_at[r, k] = undo.rows[slot, 2, k]
+        routes.leg[r, k] = undo.rows[slot, 3, k]
+        routes.leave_pending[r, k] = undo.rows[slot, 4, k]
+        routes.leave_done[r, k] = undo.rows[slot, 5, k]
+        routes.start_pending[r, k] = undo.rows[slot, 6, k]
+        routes.start_done[r, k] = undo.rows[slot, 7, k]
+
+
+# --- the search -----------------------------------------------------------------------------
+
+
+@kernel
+def position_of(routes, r, i):
+    k = 1
+    while routes.trip[r, k] != i:
+        k += 1
+    return k
+
+
+@kernel
+def sort_for_recreate(day, choices, todo, n_todo, key, rng):
+    """Put the trips to insert in one of several orders, drawn at random (section 5.3)."""
+    way = below(rng, 12)
+    for t in range(n_todo):
+        i = todo[t]
+        if way < 4:
+            key[t] = draw(rng)
+        elif way < 7:  # the dearest first
+            key[t] = -day.unserved[i] + draw(rng)
+        elif way < 9:  # those with fewest routes to go to
+            key[t] = choices[i] + draw(rng)
+        elif way < 10:
+            key[t] = day.earliest[i]
+        elif way < 11:
+            key[t] = -day.last_start[i]
+        else:  # the narrowest window first
+            key[t] = day.last_start[i] - day.earliest[i] + draw(rng)
+    for t in range(1, n_todo):
+        i, its_key = todo[t], key[t]
+        s = t
+        while s > 0 and key[s - 1] > its_key:
+            todo[s], key[s] = todo[s - 1], key[s - 1]
+            s -= 1
+        todo[s], key[s] = i, its_key
+
+
+@kernel
+def improve(
+    day, state, desk, part, part_routes, part_trips, near, choices, n_absent, knobs,
+    iterations, hot, cold,
+):  # fmt: skip
+    """Run this many iterations on one part, cooling from `hot` to `cold`.
+
+    `part_trips` are all trips of the part, the `n_absent` in `desk.absent` included; `near` holds for each
+    trip the trips nearest to it, itself first, filled up with -1. Return (change of the
+    objective, change at the best plan met, number of absent trips); the best plan is left in
+    `state.best_*`, the present one in `state.routes` and
+    `desk.absent`.
+    """
+    routes = state.routes
+    undo, touched, taken_out, unsaved, unsaved_list, todo, key, absent, rng = desk
+    slots = len(part_routes)
+    n_unsaved = 0
+    taken_out[:] = -1
+    for r in part_routes:
+        touched[r] = -1
+        unsaved[r] = False
+        state.best_count[r] = routes.count[r]
+        for k in range(1, routes.count[r] + 1):
+            state.best_trip[r, k] = routes.trip[r, k]
+    placed = len(part_trips) - n_absent
+    present = best = 0
+    heat = hot
+    cooling = (cold / hot) ** (1.0 / max(iterations, 1))
+
+    for iteration in range(iterations):
+        heat *= cooling
+        # Ruin (section 5.2, equations 5 to 9).
+        if n_absent > 0 and draw(rng) < knobs.from_absent:
+            seed = absent[below(rng, n_absent)]
+        else:
+            seed = part_trips[below(rng, len(part_trips))]
+        longest = int(min(knobs.longest, max(1.0, placed / slots)))
+        strings = 1 + below(rng, 4.0 * knobs.removed / (1.0 + longest) - 1.0)
+        n_slots = n_removed = change = 0
+        for c in near[seed]:
+            if c < 0 or n_slots >= strings:
+                break
+            r = state.route_of[c]
+            if r < 0 or state.part_of[r] != part or touched[r] == iteration:
+                continue
+            touched[r] = iteration
+            save(routes, r, undo, n_slots)
+            n_slots += 1
+            before = n_removed
+            at = position_of(routes, r, c)
+            n_removed, less = remove_string(day, state, r, at, knobs, longest, rng, todo, n_removed)
+            change += less
+            if not label(day, routes, r):
+                # Rounded driving times can make a route later by leaving a stop out.
+                for k in range(1, routes.count[r] + 1):
+                    i = routes.trip[r, k]
+                    todo[n_removed] = i
+                    n_removed += 1
+                    change += drop(day, state, r, day.driver[r], i)
+                routes.count[r] = 0
+                label(day, routes, r)
+            change += routes.deadhead[r] - undo.deadhead[n_slots - 1]
+            for t in range(before, n_removed):
+                taken_out[todo[t]] = iteration
+        ruined = n_slots
+
+        # Recreate (section 5.3): greedy insertion with blinks.
+        n_old = min(n_absent, 30)
+        for t in range(n_old):
+            chosen = below(rng, n_absent - t)
+            last = n_absent - 1 - t
+            absent[chosen], absent[last] = absent[last], absent[chosen]
+            todo[n_removed + t] = absent[last]
+        n_todo = n_removed + n_old
+        sort_for_recreate(day, choices, todo, n_todo, key, rng)
+        for t in range(n_todo):
+            i = todo[t]
+            price = int(day.unserved[i])
+            at = where = -1
+            if taken_out[i] == iteration:
+                for r in part_routes:
+                    price, k = best_in_route(day, state, r, i, price, knobs.blink, rng)
+                    if k >= 0:
+                        at, where = r, k
+            else:
+                for slot in range(ruined):
+                    r = undo.route[slot]
+                    price, k = best_in_route(day, state, r, i, price, knobs.blink, rng)
+                    if k >= 0:
+                        at, where = r, k
+            if at >= 0:
+                if touched[at] != iteration:
+                    touched[at] = iteration
+                    save(routes, at, undo, n_slots)
+                    n_slots += 1
+                put(day, state, at, where, i)
+                change += price - day.unserved[i]
+
+        # Simulated annealing (section 5.1).
+        if change < -heat * math.log(1.0 - draw(rng)):
+            present += change
+            n_absent -= n_old
+            for t in range(n_todo):
+                if state.route_of[todo[t]] < 0:
+                    absent[n_absent] = todo[t]
+                    n_absent += 1
+            placed = len(part_trips) - n_absent
+            for slot in range(n_slots):
+                r = undo.route[slot]
+                if not unsaved[r]:
+                    unsaved[r] = True
+                    unsaved_list[n_unsaved] = r
+                    n_unsaved += 1
+            if present < best:
+                best = present
+                for u in range(n_unsaved):
+                    r = unsaved_list[u]
+                    unsaved[r] = False
+                    state.best_count[r] = routes.count[r]
+                    for k in range(1, routes.count[r] + 1):
+                        state.best_trip[r, k] = routes.trip[r, k]
+                n_unsaved = 0
+        else:
+            for t in range(n_todo):
+                state.route_of[todo[t]] = -1
+            for slot in range(n_slots):
+                restore(day, state, undo, slot)
+    return present, best, n_absent
