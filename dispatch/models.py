@@ -107,9 +107,7 @@ class Assignment(models.Model):
         db_index=False,
         related_name="assignments",
     )
-    booking = models.ForeignKey(
-        Booking, models.PROTECT, db_index=False, related_name="assignments"
-    )
+    booking = models.ForeignKey(Booking, models.PROTECT, db_index=False, related_name="assignments")
     driver = models.ForeignKey(Driver, models.PROTECT, db_index=False, related_name="assignments")
     status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.PLANNED)
     is_open = models.GeneratedField(

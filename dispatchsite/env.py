@@ -62,7 +62,9 @@ def whole_number(name, default, *, low, high):
 
 def words(name, default=()):
     """Return a comma-separated list."""
-    return [word.strip() for word in os.environ.get(name, ",".join(default)).split(",") if word.strip()]
+    return [
+        word.strip() for word in os.environ.get(name, ",".join(default)).split(",") if word.strip()
+    ]
 
 
 def database(name, default):

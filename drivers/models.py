@@ -195,9 +195,7 @@ class Vehicle(models.Model):
     plate = models.CharField(_("plate"), max_length=20)
     seats = models.PositiveSmallIntegerField(_("seats"), default=4)
     wheelchair_places = models.PositiveSmallIntegerField(_("wheelchair places"), default=0)
-    skills = models.JSONField(
-        _("equipment"), default=list, blank=True, validators=[validate_tags]
-    )
+    skills = models.JSONField(_("equipment"), default=list, blank=True, validators=[validate_tags])
 
     class Meta:
         verbose_name = _("vehicle")
@@ -260,9 +258,7 @@ class Driver(models.Model):
         verbose_name_plural = _("drivers")
         indexes = [
             # load.read_drivers: the drivers a plan may use.
-            Index(
-                fields=["company"], condition=AVAILABLE, name="idx_driver_company_available"
-            ),
+            Index(fields=["company"], condition=AVAILABLE, name="idx_driver_company_available"),
             # Everything else that lists a company's drivers, the others included.
             Index(fields=["company", "name"], name="idx_driver_company_name"),
         ]
@@ -332,11 +328,11 @@ class Shift(models.Model):
         return f"{self.driver_id}: {self.start_at:%Y-%m-%d %H:%M}–{self.end_at:%H:%M} UTC"
 
     def clean(self):
-        if self.break_min and self.break_from_at and self.break_until_at:
-            if self.break_until_at - self.break_from_at < timedelta(minutes=self.break_min):
-                raise ValidationError(
-                    {"break_min": _("The break is longer than the time it must lie in.")}
-                )
+        window = self.break_from_at and self.break_until_at
+        if window and self.break_until_at - self.break_from_at < timedelta(minutes=self.break_min):
+            raise ValidationError(
+                {"break_min": _("The break is longer than the time it must lie in.")}
+            )
 
 
 class Absence(models.Model):

@@ -26,8 +26,14 @@ class TravelTimes(Protocol):
     def metres(self, origins: np.ndarray, destinations: np.ndarray) -> np.ndarray:
         """Return the driving distances, shaped like `seconds`."""
 
+    def legs(self, origins: np.ndarray, destinations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (seconds, metres) of n legs, each from one origin to its own destination.
+
+        Shapes (n, 2) and (n, 2) give two of (n,); the same numbers as the matrices hold.
+        """
+
     def leg(self, origin: Place, destination: Place) -> tuple[int, int]:
-        """Return (seconds, metres) of one leg; the same numbers as the matrices hold."""
+        """Return (seconds, metres) of one leg."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +54,43 @@ class GreatCircle:
             raise ValueError(f"Circuity must be at least 1, got {self.circuity}.")
 
     def seconds(self, origins, destinations):
-        return self._rounded(origins, destinations, self.circuity * 3.6 / self.speed_kmh)
+        return self._rounded(_by_pairs(origins, destinations), self.circuity * 3.6 / self.speed_kmh)
 
     def metres(self, origins, destinations):
-        return self._rounded(origins, destinations, self.circuity)
+        return self._rounded(_by_pairs(origins, destinations), self.circuity)
+
+    def legs(self, origins, destinations):
+        straight = _straight(_coordinates(origins), _coordinates(destinations))
+        return (
+            self._rounded(straight, self.circuity * 3.6 / self.speed_kmh),
+            self._rounded(straight, self.circuity),
+        )
 
     def leg(self, origin, destination):
-        a, b = np.array([origin]), np.array([destination])
-        return int(self.seconds(a, b)[0, 0]), int(self.metres(a, b)[0, 0])
+        seconds, metres = self.legs([origin], [destination])
+        return int(seconds[0]), int(metres[0])
 
-    def _rounded(self, origins, destinations, factor):
-        lat1, lon1 = np.radians(np.asarray(origins, dtype=float)).T[:, :, None]
-        lat2, lon2 = np.radians(np.asarray(destinations, dtype=float)).T[:, None, :]
-        half_chord = (
-            np.sin((lat2 - lat1) / 2) ** 2
-            + np.cos(lat1) * np.cos(lat2) * np.sin((lon2 - lon1) / 2) ** 2
-        )
-        straight = 2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.minimum(half_chord, 1.0)))
+    @staticmethod
+    def _rounded(straight, factor):
         return np.rint(straight * factor).astype(np.int32)
+
+
+def _coordinates(places):
+    """Return the (latitudes, longitudes) of n places in radians, each (n,)."""
+    return np.radians(np.asarray(places, dtype=float).reshape(-1, 2)).T
+
+
+def _by_pairs(origins, destinations):
+    lat1, lon1 = _coordinates(origins)[:, :, None]
+    lat2, lon2 = _coordinates(destinations)[:, None, :]
+    return _straight((lat1, lon1), (lat2, lon2))
+
+
+def _straight(origins, destinations):
+    """Return great-circle distances in metres; the arrays of coordinates broadcast."""
+    (lat1, lon1), (lat2, lon2) = origins, destinations
+    half_chord = (
+        np.sin((lat2 - lat1) / 2) ** 2
+        + np.cos(lat1) * np.cos(lat2) * np.sin((lon2 - lon1) / 2) ** 2
+    )
+    return 2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.minimum(half_chord, 1.0)))

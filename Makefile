@@ -1,0 +1,51 @@
+# Everything a new machine needs is Python 3.11 or newer. `make demo` and `make test` set up
+# the rest. DB=postgres runs demo and serve on an embedded PostgreSQL instead of SQLite.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+POSTGRES := $(PY) -m dispatchsite.postgres
+ON := $(if $(filter postgres,$(DB)),$(POSTGRES),)
+
+.PHONY: demo serve test test-sqlite test-postgres lint migrations clean
+
+demo: $(VENV)/run.stamp .env $(if $(filter postgres,$(DB)),$(VENV)/dev.stamp)
+	@$(ON) $(PY) manage.py migrate --verbosity 0
+	@$(ON) $(PY) manage.py demo
+
+serve: $(VENV)/run.stamp .env
+	$(ON) $(PY) manage.py runserver --insecure 127.0.0.1:8000
+
+test: test-sqlite test-postgres
+
+test-sqlite: $(VENV)/dev.stamp
+	$(PY) -m pytest -n 2
+
+test-postgres: $(VENV)/dev.stamp
+	$(POSTGRES) $(PY) -m pytest -n 2
+
+lint: $(VENV)/dev.stamp
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports
+
+# Every migration is there, and each one goes back and forth (tests/test_migrations.py).
+migrations: $(VENV)/dev.stamp .env
+	$(PY) manage.py makemigrations --check --dry-run
+
+.env: | $(VENV)/run.stamp
+	@$(PY) -c 'import secrets; print("SECRET_KEY=" + secrets.token_urlsafe(50) + "\nHTTPS=0")' > .env
+
+$(VENV)/run.stamp: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(PY) -m dispatch.planner.warm
+	@mkdir -p var
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) var staticfiles

@@ -1,0 +1,239 @@
+"""Write a plan in one atomic block, over the world it was made for or not at all.
+
+Lock what becomes scarcer (drivers, then bookings, each in order of id), read again, compare,
+write, count. Whoever else changes an assignment locks its driver and its booking first.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.db.models import Case, F, Value, When
+from django.utils.translation import gettext as _
+
+from bookings.models import Actor, Booking, Event, Status
+from dispatch import load
+from dispatch.difference import Difference, difference
+from dispatch.load import Day
+from dispatch.models import Assignment, DispatchRun
+from dispatch.planner.problem import Plan
+from drivers.breaks import plan_breaks
+
+
+class StalePlan(Exception):
+    """The world changed while the plan was made; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What was written.
+
+    `changed` are bookings without a driver that changed meanwhile and were left out; `arrived`
+    is the number of new ones.
+    """
+
+    difference: Difference
+    plan: Plan
+    changed: frozenset[int]
+    arrived: int
+
+
+def apply_plan(
+    day: Day,
+    plan: Plan,
+    run: DispatchRun,
+    *,
+    now: datetime,
+    actor: Actor,
+    explanations: dict[int, dict],
+    finish,
+) -> Applied:
+    """Write the plan, its events and the completed run: at most 9 statements, or none.
+
+    `finish(applied)` returns the fields that complete the run; it is called once everything
+    else is written. Raises StalePlan where the plan does not fit the world any more.
+    """
+    try:
+        with transaction.atomic(durable=True):
+            changed, arrived = _compare(day)
+            day, plan = _without(changed, day, plan)
+            applied = Applied(difference(day, plan), plan, changed, arrived)
+            _write(day, applied, run, now, actor, explanations)
+            written = DispatchRun.objects.filter(
+                id=run.id, status=DispatchRun.Status.RUNNING
+            ).update(status=DispatchRun.Status.COMPLETED, **finish(applied))
+            if written != 1:
+                raise StalePlan(_("The run was given up for dead meanwhile; nothing was written."))
+    except IntegrityError as error:
+        raise StalePlan(
+            _("Somebody else booked one of the drivers meanwhile; nothing was written.")
+        ) from error
+    return applied
+
+
+def _compare(day):
+    """Lock and read again; return (bookings to leave out, number of new bookings): 3 queries.
+
+    A booking that was closed meanwhile is left out: that only frees its driver. What changes
+    a driver's time in any other way makes the plan stale.
+    """
+    drivers = load.read_drivers(day.company, day.start_at, day.end_at, lock=True)
+    if _facts(drivers) != _facts(day.drivers):
+        raise StalePlan(_("Drivers, shifts or absences changed meanwhile; plan again."))
+    bookings = load.read_day(day.company, day.day, lock=True)
+    neighbours = load.read_neighbours(day.company, day.day, day.horizon, lock=True)
+    if _standing(neighbours) - _standing(day.neighbours):
+        raise StalePlan(_("Trips of the days around this one changed meanwhile; plan again."))
+    changed, arrived = [], 0
+    for booking_id, row in bookings.items():
+        before = day.bookings.get(booking_id)
+        if row == before:
+            continue
+        standing = row.standing()
+        if standing and (before is None or standing != before.standing()):
+            raise StalePlan(
+                _("Trip %(trip)s was given to a driver meanwhile; plan again.")
+                % {"trip": row.label}
+            )
+        if before is None:
+            arrived += 1
+        elif booking_id in day.kept:
+            continue
+        elif standing:
+            raise StalePlan(
+                _("Trip %(trip)s was changed meanwhile; plan again.") % {"trip": row.label}
+            )
+        else:
+            changed.append(booking_id)
+    return frozenset(changed), arrived
+
+
+def _facts(drivers):
+    return {driver_id: [row.facts() for row in rows] for driver_id, rows in drivers.items()}
+
+
+def _standing(rows):
+    return {row.standing() for row in rows.values()}
+
+
+def _without(changed, day, plan):
+    if not changed:
+        return day, plan
+    bookings = {i: row for i, row in day.bookings.items() if i not in changed}
+    trips = tuple(trip for trip in plan.trips if trip.trip_id not in changed)
+    unserved = tuple(trip_id for trip_id in plan.unserved if trip_id not in changed)
+    return replace(day, bookings=bookings), replace(plan, trips=trips, unserved=unserved)
+
+
+def _write(day, applied, run, now, actor, explanations):
+    """Supersede, create, set the bookings' status and the breaks, log: at most 5 statements."""
+    diff = applied.difference
+    replaced = [row for row, _trip in (*diff.moved, *diff.retimed)]
+    ended = [row.assignment_id for row in (*replaced, *diff.released)]
+    if ended:
+        count = (
+            Assignment.objects.open()
+            .filter(id__any_of=ended)
+            .update(status=Assignment.Status.SUPERSEDED, superseded_by=run, updated_at=now)
+        )
+        if count != len(ended):
+            raise StalePlan(_("Assignments were changed meanwhile; plan again."))
+    trips = [*diff.placed, *(trip for _row, trip in (*diff.moved, *diff.retimed))]
+    created = Assignment.objects.bulk_create(
+        [
+            Assignment(
+                company_id=day.company.id,
+                run_id=run.id,
+                booking_id=trip.trip_id,
+                driver_id=trip.driver_id,
+                status=Assignment.Status.PLANNED,
+                sequence=trip.pickup_s,
+                planned_pickup_at=day.moment(trip.pickup_s),
+                planned_dropoff_at=day.moment(trip.dropoff_s),
+                explanation=explanations.get(trip.trip_id, {}),
+                created_at=now,
+                updated_at=now,
+            )
+            for trip in trips
+        ]
+    )
+    placed = [trip.trip_id for trip in diff.placed]
+    turned = [*placed, *(row.id for row in diff.released)]
+    if turned:
+        count = Booking.objects.filter(
+            id__any_of=turned, status__in=[Status.ACCEPTED, Status.ASSIGNED]
+        ).update(
+            status=Case(
+                When(id__any_of=placed, then=Value(Status.ASSIGNED)),
+                default=Value(Status.ACCEPTED),
+            ),
+            version=F("version") + 1,
+            updated_at=now,
+        )
+        if count != len(turned):
+            raise StalePlan(_("Bookings were changed meanwhile; plan again."))
+    plan_breaks(changed_breaks(day, applied.plan)[1])
+    Event.objects.bulk_create(list(_events(day, diff, created, run, now=now, actor=actor)))
+
+
+def changed_breaks(day: Day, plan: Plan) -> tuple[dict, dict]:
+    """Return the breaks before and after, {shift id: start or None}, where they differ.
+
+    A shift whose break is over, or belongs to no duty of the problem any more, keeps it.
+    """
+    before = {
+        row.shift_id: row.break_at for rows in day.drivers.values() for row in rows if row.shift_id
+    }
+    after = {day.shift_of[duty.id]: None for duty in day.problem.duties if duty.break_}
+    after |= {day.shift_of[b.duty_id]: day.moment(b.start_s) for b in plan.breaks}
+    after = {shift: start for shift, start in after.items() if before[shift] != start}
+    return {shift: before[shift] for shift in after}, after
+
+
+def _events(day, diff, created, run, *, now, actor):
+    """Yield an event for every booking whose assignment changed."""
+
+    def event(kind, booking_id, assignment_id, old, new):
+        return Event(
+            company_id=day.company.id,
+            booking_id=booking_id,
+            assignment_id=assignment_id,
+            run_id=run.id,
+            kind=kind,
+            at=now,
+            user_id=actor.user_id,
+            actor=actor.name,
+            door=actor.door,
+            old=old,
+            new=new,
+        )
+
+    def facts(driver_id, pickup_at, dropoff_at):
+        return {
+            "driver": driver_id,
+            "pickup": pickup_at.isoformat(),
+            "dropoff": dropoff_at.isoformat(),
+        }
+
+    before = {row.id: row for row, _trip in (*diff.moved, *diff.retimed)}
+    for row in created:
+        new = facts(row.driver_id, row.planned_pickup_at, row.planned_dropoff_at)
+        if row.booking_id in before:
+            old = facts(*before[row.booking_id].standing()[1:])
+            yield event(Event.Kind.MOVED, row.booking_id, row.id, old, new)
+        else:
+            yield event(
+                Event.Kind.ASSIGNED,
+                row.booking_id,
+                row.id,
+                {"status": Status.ACCEPTED},
+                new | {"status": Status.ASSIGNED},
+            )
+    for row in diff.released:
+        yield event(
+            Event.Kind.RELEASED,
+            row.id,
+            row.assignment_id,
+            facts(*row.standing()[1:]) | {"status": Status.ASSIGNED},
+            {"status": Status.ACCEPTED},
+        )

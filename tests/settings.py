@@ -1,0 +1,14 @@
+"""The real settings, with a key, a file for SQLite's test database, and quick passwords."""
+
+import os
+
+os.environ.setdefault("SECRET_KEY", "only for tests")
+os.environ.setdefault("HTTPS", "0")
+os.environ.setdefault("DATABASE_URL", "sqlite:///var/tests.sqlite3")
+
+from dispatchsite.settings import *  # noqa: E402, F403  the settings under test
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
+    # In a file, because threads cannot share a database in memory.
+    DATABASES["default"]["TEST"] = {"NAME": BASE_DIR / "var" / "tests.sqlite3"}  # noqa: F405

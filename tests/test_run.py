@@ -1,0 +1,64 @@
+"""The dispatch from end to end: rows in, rows out."""
+
+import pytest
+
+from bookings.models import Actor, Booking, Door, Event
+from dispatch.models import Assignment, DispatchRun
+from dispatch.run import run_dispatch
+from tests import builders as make
+
+ACTOR = Actor(Door.COMMAND, name="test")
+
+
+def dispatch(company=None, *, now=make.NOW, **options):
+    company = company or make.Company.objects.get()
+    options.setdefault("time_limit_s", 0)
+    return run_dispatch(company, make.DAY, now=now, actor=ACTOR, **options)
+
+
+@pytest.mark.django_db
+def test_a_dispatch_assigns_a_booking_to_the_driver_on_duty():
+    driver = make.driver()
+    make.shift(driver)
+    booking = make.booking(clock="09:00")
+    report = dispatch()
+    assert (report.bookings, report.assigned, report.unassigned) == (1, 1, ())
+    assignment = Assignment.objects.get()
+    assert (assignment.booking, assignment.driver) == (booking, driver)
+    assert assignment.planned_pickup_at == make.at("09:00")
+    booking.refresh_from_db()
+    assert (booking.status, booking.version) == ("assigned", 2)
+    run = DispatchRun.objects.get()
+    assert (run.status, run.metrics["assigned"]) == ("completed", 1)
+    event = Event.objects.get()
+    assert (event.kind, event.booking_id, event.run_id) == (
+        "assignment.created",
+        booking.id,
+        run.id,
+    )
+    print(report.summary())
+
+
+@pytest.mark.django_db
+def test_a_second_dispatch_keeps_the_plan():
+    make.shift(make.driver(), break_min=30)
+    make.booking(clock="09:00")
+    make.booking(clock="10:30")
+    dispatch()
+    before = set(Assignment.objects.values_list("id", "status"))
+    report = dispatch()
+    assert report.changes["kept"] == 2
+    assert set(Assignment.objects.values_list("id", "status")) == before
+
+
+@pytest.mark.django_db
+def test_a_preview_writes_nothing():
+    make.shift(make.driver())
+    make.booking()
+    report = dispatch(preview=True)
+    assert report.changes["placed"] == 1
+    assert report.as_dict()["status"] == "preview"
+    assert not Assignment.objects.exists()
+    assert not DispatchRun.objects.exists()
+    assert not Event.objects.exists()
+    assert Booking.objects.get().status == "accepted"
