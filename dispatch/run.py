@@ -1,4 +1,4 @@
-"""Plan a company's day: claim it, load, solve, check, explain, apply. And take it back."""
+"""Plan a company's day: claim it, load, solve, check, explain, apply."""
 
 import os
 import socket
@@ -13,10 +13,9 @@ from bookings.models import Actor
 from dispatch.apply import apply_plan, changed_breaks
 from dispatch.difference import difference
 from dispatch.explanations import explain_plan
-from dispatch.load import Day, load_problem
+from dispatch.load import load_problem
 from dispatch.models import DispatchRun
 from dispatch.planner.check import check
-from dispatch.planner.problem import Plan
 from dispatch.planner.solve import solve
 from dispatch.report import Report, build_report
 from drivers.models import Company
@@ -57,14 +56,30 @@ def run_dispatch(
         "iterations": iterations,
         "seed": seed,
     }
+    return carry_out(
+        company,
+        day,
+        lambda loaded: (solve(loaded.problem, **settings), ()),
+        now=now,
+        actor=actor,
+        preview=preview,
+        settings=settings,
+    )
 
-    def planned(loaded):
-        return solve(loaded.problem, **settings)
 
+def carry_out(
+    company, day, plan_of, *, now, actor, settings, preview=False, reverts=None, freeze=True
+) -> Report:
+    """Load the day, take the plan that `plan_of(loaded)` gives for it, and write it.
+
+    `plan_of` returns the plan and notices for the report.
+    """
     with counted_statements() as count:
         clock = Clock()
         if preview:
-            loaded, plan, why, _explained = _prepare(company, day, now, planned, clock)
+            loaded, plan, notices, why, _explained = _prepare(
+                company, day, plan_of, clock, now=now, freeze=freeze
+            )
             return build_report(
                 loaded,
                 plan,
@@ -74,10 +89,11 @@ def run_dispatch(
                 status="preview",
                 statements=count(),
                 timings=clock.timings(),
+                notices=notices,
             )
-        run = claim(company, day, now=now, actor=actor, settings=settings)
+        run = claim(company, day, now=now, actor=actor, settings=settings, reverts=reverts)
         with _failing(run, clock):
-            prepared = _prepare(company, day, now, planned, clock)
+            prepared = _prepare(company, day, plan_of, clock, now=now, freeze=freeze)
             return _apply(run, *prepared, now=now, actor=actor, clock=clock, count=count)
 
 
@@ -162,11 +178,11 @@ def _failing(run, clock):
             )
 
 
-def _prepare(company, day, now, planned, clock, *, freeze=True):
-    """Return the day as read, a plan that the checker accepts, and its explanations."""
+def _prepare(company, day, plan_of, clock, *, now, freeze):
+    """Return the day as read, a plan that the checker accepts, notices, and explanations."""
     loaded = load_problem(company, day, now=now, freeze=freeze)
     clock.lap("load_s")
-    plan = planned(loaded)
+    plan, notices = plan_of(loaded)
     clock.lap("plan_s")
     broken = check(loaded.problem, plan)
     if broken:
@@ -176,10 +192,10 @@ def _prepare(company, day, now, planned, clock, *, freeze=True):
         )
     why, explained = explain_plan(loaded.problem, plan)
     clock.lap("check_s")
-    return loaded, plan, why, explained
+    return loaded, plan, notices, why, explained
 
 
-def _apply(run, loaded, plan, why, explained, *, now, actor, clock, count, notices=()):
+def _apply(run, loaded, plan, notices, why, explained, *, now, actor, clock, count):
     """Write the plan and return the report, which the run keeps too."""
     reports = []
 

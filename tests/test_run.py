@@ -4,6 +4,7 @@ import pytest
 
 from bookings.models import Actor, Booking, Door, Event
 from dispatch.models import Assignment, DispatchRun
+from dispatch.revert import revert_run
 from dispatch.run import run_dispatch
 from tests import builders as make
 
@@ -62,3 +63,26 @@ def test_a_preview_writes_nothing():
     assert not DispatchRun.objects.exists()
     assert not Event.objects.exists()
     assert Booking.objects.get().status == "accepted"
+
+
+@pytest.mark.django_db
+def test_a_run_taken_back_leaves_what_stood_before():
+    make.shift(make.driver(), break_min=30)
+    make.booking(clock="09:00")
+    first = dispatch()
+    before = list(
+        Assignment.objects.open().values_list("booking_id", "driver_id", "planned_pickup_at")
+    )
+    make.booking(clock="09:30")
+    second = dispatch()
+    assert second.changes["placed"] == 1
+    run = DispatchRun.objects.select_related("company").get(id=second.run)
+    report = revert_run(run, now=make.NOW, actor=ACTOR)
+    print(report.summary())
+    assert report.changes["released"] == 1
+    after = Assignment.objects.open().values_list("booking_id", "driver_id", "planned_pickup_at")
+    assert list(after) == before
+    first_run = DispatchRun.objects.select_related("company").get(id=first.run)
+    revert_run(first_run, now=make.NOW, actor=ACTOR)
+    assert not Assignment.objects.open().exists()
+    assert set(Booking.objects.values_list("status", flat=True)) == {"accepted"}

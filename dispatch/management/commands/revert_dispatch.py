@@ -1,0 +1,34 @@
+import json
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from bookings.models import Actor, Door
+from dispatch.apply import StalePlan
+from dispatch.models import DispatchRun
+from dispatch.revert import NotRevertible, revert_run
+from dispatch.run import DayBusy, PlanRefused
+
+
+class Command(BaseCommand):
+    help = "Take a dispatch run back: restore the assignments that stood before it."
+
+    def add_arguments(self, parser):
+        parser.add_argument("run", type=int, metavar="RUN", help="Number of the run.")
+        parser.add_argument("--json", action="store_true", help="Print the report as JSON.")
+
+    def handle(self, *, run, **options):
+        found = DispatchRun.objects.select_related("company").filter(id=run).first()
+        if found is None:
+            raise CommandError(f"There is no run #{run}.")
+        try:
+            report = revert_run(
+                found,
+                now=timezone.now(),
+                actor=Actor(Door.COMMAND, name="revert_dispatch"),
+            )
+        except (DayBusy, NotRevertible, PlanRefused, StalePlan) as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            return json.dumps(report.as_dict(), indent=2, ensure_ascii=False)
+        return report.summary()
