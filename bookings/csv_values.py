@@ -116,9 +116,9 @@ def needs(value):
 def moment(value, *, zone, order=None):
     """Return the moment in UTC.
 
-    13.06.2026 has the day first. 13/06/2026 and 06/13/2026 say by themselves which number
-    is the day; 05/06/2026 is read as `order` says, and refused without one. A local time
-    that the clocks skip or repeat is refused.
+    13.06.2026 has the day first. Slashes are read as `order` says; without one, 13/06/2026
+    and 06/13/2026 say by themselves which number is the day, and 05/06/2026 is refused. So is
+    a local time that the clocks skip or repeat.
     """
     value = " ".join(value.split())
     if EXCEL_DATE.fullmatch(value):
@@ -172,9 +172,9 @@ def _degrees(value, limit, example):
 
 
 def _day_and_month(first, second, order):
-    if first > 12 >= second or first == second or order == DAY_FIRST:
+    if order == DAY_FIRST or (not order and (first > 12 >= second or first == second)):
         return first, second
-    if second > 12 >= first or order == MONTH_FIRST:
+    if order == MONTH_FIRST or (not order and second > 12 >= first):
         return second, first
     raise BadValueError(
         _("day or month first? Write it as 2026-06-17, or import with --dates day (or month)")
