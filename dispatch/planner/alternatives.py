@@ -1,6 +1,6 @@
 """What each planned trip costs, and who else could drive it.
 
-Units and labels as in `rounds.py`. The rest of the plan stays as it is: its trips keep their
+Units and labels as in `tours.py`. The rest of the plan stays as it is: its trips keep their
 drivers and their order.
 """
 
@@ -13,16 +13,16 @@ from dispatch.planner.arrays import NEVER, Day, collapse
 from dispatch.planner.compiled import kernel
 from dispatch.planner.explain import find
 from dispatch.planner.problem import Plan, Problem, Trip
-from dispatch.planner.rounds import (
+from dispatch.planner.survey import FITS
+from dispatch.planner.tours import (
     capable,
     drives,
     free_before,
     need_after,
-    read_rounds,
+    read_tours,
     replaced_leg,
     room,
 )
-from dispatch.planner.survey import FITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +70,18 @@ def alternatives(
     if not plan.trips:
         return ()
     day = day or collapse(problem)
-    rounds = read_rounds(problem, plan, day)
+    tours = read_tours(problem, plan, day)
     able = capable(problem, problem.trips)
-    able[:, rounds.planned >= day.capacity] = False
-    stops = np.flatnonzero(rounds.trip >= 0)
+    able[:, tours.planned >= day.capacity] = False
+    stops = np.flatnonzero(tours.trip >= 0)
     cost = np.zeros(len(stops), np.int64)
     best = np.full((len(stops), top, 2), NEVER)
-    duty_of = np.searchsorted(rounds.first, stops, "right") - 1
-    compare(rounds, day, able, stops, duty_of, cost, best)
+    duty_of = np.searchsorted(tours.first, stops, "right") - 1
+    compare(tours, day, able, stops, duty_of, cost, best)
     drivers, duties, trips = problem.drivers, problem.duties, problem.trips
-    driver_of = rounds.driver.tolist()
+    driver_of = tours.driver.tolist()
     rows = zip(
-        rounds.trip[stops].tolist(), duty_of.tolist(), cost.tolist(), best.tolist(), strict=True
+        tours.trip[stops].tolist(), duty_of.tolist(), cost.tolist(), best.tolist(), strict=True
     )
     costs = {
         trips[i].id: TripCost(
@@ -118,58 +118,58 @@ def candidates(problem: Problem, plan: Plan, trip: Trip, top: int = 3) -> tuple[
         if prices[k] < NEVER and len(found) < top and duty.driver_id not in chosen:
             chosen.add(duty.driver_id)
             detour_s, stop, pickup_s = (int(value) for value in finding.seen.found[k, FITS])
-            position = stop - int(finding.rounds.first[k])
+            position = stop - int(finding.tours.first[k])
             price_s = int(prices[k])
             found.append(Candidate(duty.driver_id, duty.id, position, pickup_s, detour_s, price_s))
     return tuple(found)
 
 
 @kernel
-def compare(rounds, day, able, stops, duty_of, cost, best):
+def compare(tours, day, able, stops, duty_of, cost, best):
     """Fill cost (stops,) and best (stops, top, 2: detour, duty), NEVER where there is none."""
     for n in range(len(stops)):
         s, own = stops[n], duty_of[n]
-        onward = replaced_leg(rounds, own, s + 1)
+        onward = replaced_leg(tours, own, s + 1)
         direct = 0
-        if rounds.first[own + 1] - rounds.first[own] > 1:
-            row = rounds.dropoff_at[s - 1] if s > rounds.first[own] else rounds.start_at[own]
-            last = s + 1 == rounds.first[own + 1]
-            column = rounds.end_at[own] if last else rounds.pickup_at[s + 1]
-            direct = np.int64(rounds.travel[row, column])
-        cost[n] = rounds.leg[s] + onward - direct
-        i = rounds.trip[s]
+        if tours.first[own + 1] - tours.first[own] > 1:
+            row = tours.dropoff_at[s - 1] if s > tours.first[own] else tours.start_at[own]
+            last = s + 1 == tours.first[own + 1]
+            column = tours.end_at[own] if last else tours.pickup_at[s + 1]
+            direct = np.int64(tours.travel[row, column])
+        cost[n] = tours.leg[s] + onward - direct
+        i = tours.trip[s]
         earliest = np.int64(day.earliest[i])
         last_start = np.int64(day.last_start[i])
-        for k in range(len(rounds.opens)):
-            driver = rounds.driver[k]
+        for k in range(len(tours.opens)):
+            driver = tours.driver[k]
             if (
-                driver != rounds.driver[own]
+                driver != tours.driver[own]
                 and able[i, driver]
-                and rounds.opens[k] <= last_start
-                and rounds.closes[k] >= earliest + day.service[i]
+                and tours.opens[k] <= last_start
+                and tours.closes[k] >= earliest + day.service[i]
             ):
-                detour = cheapest(rounds, day, i, k, earliest, last_start, best[n, -1, 0])
+                detour = cheapest(tours, day, i, k, earliest, last_start, best[n, -1, 0])
                 if detour < best[n, -1, 0]:
-                    rank_in(best[n], detour, k, rounds.driver)
+                    rank_in(best[n], detour, k, tours.driver)
 
 
 @kernel
-def cheapest(rounds, day, i, k, earliest, last_start, below):
+def cheapest(tours, day, i, k, earliest, last_start, below):
     """Return the smallest detour below a bound at which trip i fits into duty k, or NEVER."""
     service = np.int64(day.service[i])
     smallest = NEVER
-    for s in range(rounds.first[k], rounds.first[k + 1] + 1):
-        free, need = free_before(rounds, k, s), need_after(rounds, k, s)
+    for s in range(tours.first[k], tours.first[k + 1] + 1):
+        free, need = free_before(tours, k, s), need_after(tours, k, s)
         if min(free[0], free[1]) > last_start:
             break
         if max(need[0], need[1]) < earliest + service:
             continue
-        there, on = drives(rounds, k, s, day.pickup_at[i], day.dropoff_at[i])
-        detour = there + on - replaced_leg(rounds, k, s)
+        there, on = drives(tours, k, s, day.pickup_at[i], day.dropoff_at[i])
+        detour = there + on - replaced_leg(tours, k, s)
         if detour >= below or detour >= smallest:
             continue
         for way in range(4):
-            low, high = room(way, free, need, there, on, service, rounds.rest[k])
+            low, high = room(way, free, need, there, on, service, tours.rest[k])
             if max(low, earliest) <= min(high, last_start):
                 smallest = detour
                 break

@@ -1,17 +1,17 @@
 """What keeps the drivers who come closest from one trip.
 
 Seconds since the start of the company's day. Closest first: drivers who may take the trip and
-are on duty for it, by the seconds missing in their rounds (a cap alone misses none); then
+are on duty for it, by the seconds missing in their tours (a cap alone misses none); then
 those off duty, by the seconds missing in their duties; then those who may not, by the seconds
-missing in their rounds. Of a driver with several duties the closest duty counts.
+missing in their tours. Of a driver with several duties the closest duty counts.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from dispatch.planner.rounds import BEYOND
 from dispatch.planner.sentences import Block
+from dispatch.planner.tours import BEYOND
 
 MOST_BLOCKERS = 3
 
@@ -30,14 +30,14 @@ def minutes(seconds):
 
 def blockers(finding, most=MOST_BLOCKERS) -> tuple[Blocker, ...]:
     """Return what blocks the drivers who come closest, one row per driver."""
-    rounds, problem, seen = finding.rounds, finding.problem, finding.seen
+    tours, problem, seen = finding.tours, finding.problem, finding.seen
     allowed, covered = finding.allowed, finding.covered
     missing = np.maximum(seen.missing, 0)
     rank = np.where(allowed, np.where(covered, 0, 1), 2)
     close = np.where(rank == 1, seen.uncovered, missing)
     rows, told = [], set()
     for k in np.lexsort((np.arange(len(rank)), close, rank)).tolist():
-        d = int(rounds.driver[k])
+        d = int(tours.driver[k])
         if d not in told and len(rows) < most:
             told.add(d)
             code, detail = _block(finding, k, problem.drivers[d])
@@ -70,8 +70,8 @@ def _unfit(finding, d, driver):
 
 def _block(finding, k, driver):
     """Return (code, detail) of what keeps the driver of duty k."""
-    rounds, duty = finding.rounds, finding.problem.duties[k]
-    d = int(rounds.driver[k])
+    tours, duty = finding.tours, finding.problem.duties[k]
+    d = int(tours.driver[k])
     unfit = _unfit(finding, d, driver)
     if unfit:
         return unfit
@@ -80,13 +80,13 @@ def _block(finding, k, driver):
         return Block.OFF_SHIFT, {
             "from_s": duty.start_s,
             "until_s": duty.end_s,
-            "away_min": minutes(rounds.travel[rounds.start_at[k], day.pickup_at[i]].item()),
-            "back_min": minutes(rounds.travel[day.dropoff_at[i], rounds.end_at[k]].item()),
+            "away_min": minutes(tours.travel[tours.start_at[k], day.pickup_at[i]].item()),
+            "back_min": minutes(tours.travel[day.dropoff_at[i], tours.end_at[k]].item()),
         }
     if finding.capped[d]:
-        return Block.CAP_REACHED, {"trips": driver.load + int(rounds.planned[d])}
-    a, b = rounds.first[k], rounds.first[k + 1]
-    if finding.seen.missing[k] >= BEYOND and (rounds.trip[a:b] < 0).all():
+        return Block.CAP_REACHED, {"trips": driver.load + int(tours.planned[d])}
+    a, b = tours.first[k], tours.first[k + 1]
+    if finding.seen.missing[k] >= BEYOND and (tours.trip[a:b] < 0).all():
         return Block.BREAK_IMPOSSIBLE, {}
     return _busy(finding, k, duty)
 
@@ -96,14 +96,14 @@ def _busy(finding, k, duty):
 
     The break is left aside at first: where the stops alone leave room, the break does not.
     """
-    rounds, trip, day, i = finding.rounds, finding.trip, finding.day, finding.index
-    s, a, b = int(finding.seen.closest[k]), rounds.first[k], rounds.first[k + 1]
-    row = rounds.dropoff_at[s - 1] if s > a else rounds.start_at[k]
-    column = rounds.pickup_at[s] if s < b else rounds.end_at[k]
-    there = rounds.travel[row, day.pickup_at[i]].item()
-    on = rounds.travel[day.dropoff_at[i], column].item()
-    free = rounds.labels[s - 1, :2].min().item() if s > a else duty.start_s
-    need = rounds.labels[s, 2:].max().item() if s < b else duty.end_s
+    tours, trip, day, i = finding.tours, finding.trip, finding.day, finding.index
+    s, a, b = int(finding.seen.closest[k]), tours.first[k], tours.first[k + 1]
+    row = tours.dropoff_at[s - 1] if s > a else tours.start_at[k]
+    column = tours.pickup_at[s] if s < b else tours.end_at[k]
+    there = tours.travel[row, day.pickup_at[i]].item()
+    on = tours.travel[day.dropoff_at[i], column].item()
+    free = tours.labels[s - 1, :2].min().item() if s > a else duty.start_s
+    need = tours.labels[s, 2:].max().item() if s < b else duty.end_s
     low, high = free + there, need - on - trip.service_s
     late, early = low > trip.last_start_s, high < trip.earliest_s
     if not late and not early and low <= high:
@@ -114,12 +114,12 @@ def _busy(finding, k, duty):
         }
     before = after = {}
     if s > a and (late or not early):
-        name, trip_id = _name(finding.problem, duty, rounds.trip[s - 1])
+        name, trip_id = _name(finding.problem, duty, tours.trip[s - 1])
         before = {"trip": name, "trip_id": trip_id, "until_s": free, "away_min": minutes(there)}
     if early or not late:
         after = {"next_s": need, "next_min": minutes(on)}
         if s < b:
-            name, trip_id = _name(finding.problem, duty, rounds.trip[s])
+            name, trip_id = _name(finding.problem, duty, tours.trip[s])
             after |= {"next_trip": name, "next_trip_id": trip_id}
     if not after:
         return Block.BUSY_UNTIL, before
@@ -129,7 +129,7 @@ def _busy(finding, k, duty):
 
 
 def _name(problem, duty, stop):
-    """Return (reference, id) of a stop as `Rounds.trip` numbers them."""
+    """Return (reference, id) of a stop as `Tours.trip` numbers them."""
     if stop < 0:
         commitment = duty.commitments[-1 - stop]
         return commitment.reference, commitment.trip_id

@@ -15,10 +15,10 @@ from dispatch.planner.arrays import NEVER, Day, collapse
 from dispatch.planner.blockers import Blocker, blockers, minutes
 from dispatch.planner.greedy import entry_prices
 from dispatch.planner.problem import Driver, Plan, Problem, Trip
-from dispatch.planner.rounds import Rounds, read_rounds
 from dispatch.planner.sentences import Why
 from dispatch.planner.suggestions import Suggestion, smallest_change
 from dispatch.planner.survey import FITS, Survey, survey
+from dispatch.planner.tours import Tours, read_tours
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Finding:
 
     problem: Problem
     day: Day
-    rounds: Rounds
+    tours: Tours
     trip: Trip
     index: int
     roomy: np.ndarray  # per driver: seats and wheelchair places suffice
@@ -61,7 +61,7 @@ class Finding:
     @property
     def allowed(self):
         """Return per duty whether its driver may take the trip at all."""
-        return (self.roomy & self.skilled & self.welcome)[self.rounds.driver]
+        return (self.roomy & self.skilled & self.welcome)[self.tours.driver]
 
     @property
     def covered(self):
@@ -72,7 +72,7 @@ class Finding:
         """Return per duty what the trip would add to the objective, NEVER where it cannot."""
         measure = self.seen.found[:, FITS, 0]
         costs, trip, drivers = self.problem.costs, self.trip, self.problem.drivers
-        entry = entry_prices(self.day, self.rounds.planned)
+        entry = entry_prices(self.day, self.tours.planned)
         if trip.preferred:
             entry = entry + costs.missed_preference_s * np.array(
                 [driver.id not in trip.preferred for driver in drivers], np.int64
@@ -81,8 +81,8 @@ class Finding:
             entry = entry + costs.move_s * np.array(
                 [driver.id != trip.standing.driver_id for driver in drivers], np.int64
             )
-        possible = (measure < NEVER) & self.allowed & ~self.capped[self.rounds.driver]
-        return np.where(possible, measure + entry[self.rounds.driver], NEVER)
+        possible = (measure < NEVER) & self.allowed & ~self.capped[self.tours.driver]
+        return np.where(possible, measure + entry[self.tours.driver], NEVER)
 
 
 def reasons(problem: Problem, plan: Plan, day: Day | None = None) -> tuple[Reason, ...]:
@@ -104,15 +104,15 @@ def find(problem: Problem, plan: Plan, trip_ids, day: Day | None = None) -> list
     if not trip_ids:
         return []
     day = day or collapse(problem)
-    rounds = read_rounds(problem, plan, day)
+    tours = read_tours(problem, plan, day)
     index = {trip.id: i for i, trip in enumerate(problem.trips)}
     indices = [index[trip_id] for trip_id in trip_ids]
     trips = [problem.trips[i] for i in indices]
-    seen = survey(rounds, day, trips, indices)
+    seen = survey(tours, day, trips, indices)
     drivers = problem.drivers
     seats = np.array([driver.seats for driver in drivers], np.int64)
     places = np.array([driver.wheelchair_places for driver in drivers], np.int64)
-    capped = rounds.planned >= day.capacity
+    capped = tours.planned >= day.capacity
     skilled = {
         needs: _each(drivers, lambda driver, needs=needs: needs <= driver.skills)
         for needs in {trip.needs for trip in trips}
@@ -121,7 +121,7 @@ def find(problem: Problem, plan: Plan, trip_ids, day: Day | None = None) -> list
         Finding(
             problem=problem,
             day=day,
-            rounds=rounds,
+            tours=tours,
             trip=trip,
             index=i,
             roomy=(seats >= trip.seats) & (places >= trip.wheelchairs),
@@ -181,7 +181,7 @@ def _why(finding):
     on_duty = finding.allowed & finding.covered
     if not on_duty.any():
         return Why.OFF_SHIFT, {"drivers": int((able & finding.welcome).sum()), **window}
-    drivers = np.unique(finding.rounds.driver[on_duty])
+    drivers = np.unique(finding.tours.driver[on_duty])
     capped = int(finding.capped[drivers].sum())
     if capped == len(drivers):
         return Why.CAP_REACHED, {"drivers": capped}

@@ -5,7 +5,7 @@ ending in `_s` is a time of day in seconds since the start of the company's day,
 `_min` a duration in whole minutes: whoever shows the sentence writes them as local clock
 times and in its language. `driver` is a name, `trip` a booking reference.
 
-"Until" is as early as the round allows, "by" as late as it allows: with the times of the plan
+"Until" is as early as the tour allows, "by" as late as it allows: with the times of the plan
 that stands there may seem to be more room or less, with these the sum comes out.
 
 Codes of bookings that never reach the planner are added by whoever keeps them back.

@@ -70,7 +70,7 @@ def smallest_change(finding, plan: Plan) -> Suggestion | None:
 def applied(problem: Problem, plan: Plan, suggestion: Suggestion) -> tuple[Problem, Plan] | None:
     """Return the problem and the plan with the change made, None where the times do not allow.
 
-    Only the round of the suggested duty gets new times.
+    Only the tour of the suggested duty gets new times.
     """
     code, change_s = suggestion.code, suggestion.change_min * 60
     trip = next(trip for trip in problem.trips if trip.id == suggestion.trip_id)
@@ -184,7 +184,7 @@ def _fixed(commitment):
 
 
 def timetable(travel, duty: Duty, route) -> tuple[list[int], int | None]:
-    """Return (starts of boarding, start of the break) of a round in this order.
+    """Return (starts of boarding, start of the break) of a tour in this order.
 
     Raises ValueError when it cannot be kept. What commitments alone do not keep is let pass.
     """
@@ -202,8 +202,8 @@ def timetable(travel, duty: Duty, route) -> tuple[list[int], int | None]:
 
 def _candidates(finding):
     """Yield suggestions in the order of the module's docstring, not yet verified."""
-    rounds, found, problem = finding.rounds, finding.seen.found, finding.problem
-    capped = finding.capped[rounds.driver]
+    tours, found, problem = finding.tours, finding.seen.found, finding.problem
+    capped = finding.capped[tours.driver]
     prices = finding.prices()
     for k in _least(prices, prices < NEVER):
         yield _suggestion(finding, Change.INSERT, k, survey.FITS)
@@ -235,12 +235,12 @@ def _least(values, among):
 
 
 def _suggestion(finding, code, k, kind, change_min=0):
-    rounds, trip, problem = finding.rounds, finding.trip, finding.problem
-    duty, driver = problem.duties[k], problem.drivers[rounds.driver[k]]
+    tours, trip, problem = finding.tours, finding.trip, finding.problem
+    duty, driver = problem.duties[k], problem.drivers[tours.driver[k]]
     stop, pickup_s = (int(value) for value in finding.seen.found[k, kind, 1:])
     instead_of, detail = None, {}
     if code == Change.INSTEAD_OF:
-        other = problem.trips[rounds.trip[stop]]
+        other = problem.trips[tours.trip[stop]]
         instead_of, detail = other.id, {"trip": other.reference, "trip_id": other.id}
     elif code == Change.ARRIVE_LATE:
         detail = {"arrival_s": pickup_s + trip.boarding_s + trip.ride_s}
@@ -253,7 +253,7 @@ def _suggestion(finding, code, k, kind, change_min=0):
         trip.id,
         driver.id,
         duty.id,
-        stop - int(rounds.first[k]),
+        stop - int(tours.first[k]),
         pickup_s,
         change_min,
         instead_of,

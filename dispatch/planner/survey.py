@@ -1,6 +1,6 @@
-"""Look at every gap of every round for trips that are in none.
+"""Look at every gap of every tour for trips that are in none.
 
-Units and labels as in `rounds.py`. For each trip and each duty the survey notes how many
+Units and labels as in `tours.py`. For each trip and each duty the survey notes how many
 seconds are missing where it comes closest, and the best place for every kind of change that
 is measured in seconds. Seats, skills, caps and bans are not looked at here.
 """
@@ -11,7 +11,7 @@ import numpy as np
 
 from dispatch.planner.arrays import NEVER
 from dispatch.planner.compiled import kernel
-from dispatch.planner.rounds import (
+from dispatch.planner.tours import (
     BEYOND,
     after_break,
     before_break,
@@ -46,12 +46,12 @@ class Survey(NamedTuple):
     """u trips, K duties. Seconds; what is missing is at most 0 where nothing is missing."""
 
     uncovered: np.ndarray  # (u, K) missing if the duty had no stops and no break
-    missing: np.ndarray  # (u, K) missing in the round as it is, NEVER if nothing can be added
+    missing: np.ndarray  # (u, K) missing in the tour as it is, NEVER if nothing can be added
     closest: np.ndarray  # (u, K) the stop before which that is
     found: np.ndarray  # (u, K, KINDS, 3) measure or NEVER, stop, start of boarding
 
 
-def survey(rounds, day, trips, indices) -> Survey:
+def survey(tours, day, trips, indices) -> Survey:
     """Return the survey for these trips, given with their indices in the problem."""
     asked = Asked(
         earliest=_column(trip.earliest_s for trip in trips),
@@ -66,13 +66,13 @@ def survey(rounds, day, trips, indices) -> Survey:
         pickup_at=day.pickup_at[indices],
         dropoff_at=day.dropoff_at[indices],
     )
-    shape = (len(trips), len(rounds.opens))
+    shape = (len(trips), len(tours.opens))
     found = np.zeros((*shape, KINDS, 3), np.int64)
     found[..., 0] = NEVER
     result = Survey(
         np.zeros(shape, np.int64), np.full(shape, NEVER), np.zeros(shape, np.int64), found
     )
-    look(rounds, asked, day.unserved, result)
+    look(tours, asked, day.unserved, result)
     return result
 
 
@@ -81,32 +81,32 @@ def _column(values):
 
 
 @kernel
-def look(rounds, asked, unserved, result):
+def look(tours, asked, unserved, result):
     """Fill the survey."""
     for u in range(len(asked.earliest)):
         earliest, service = asked.earliest[u], asked.service[u]
         last = min(asked.latest[u], asked.due[u])
         pickup_at, dropoff_at = asked.pickup_at[u], asked.dropoff_at[u]
-        for k in range(len(rounds.opens)):
-            there = np.int64(rounds.travel[rounds.start_at[k], pickup_at])
-            on = np.int64(rounds.travel[dropoff_at, rounds.end_at[k]])
-            can_start = max(earliest, rounds.opens[k] + there)
-            result.uncovered[u, k] = can_start - min(last, rounds.closes[k] - on - service)
-            result.closest[u, k] = rounds.first[k]
-            for s in range(rounds.first[k], rounds.first[k + 1] + 1):
-                there, on = drives(rounds, k, s, pickup_at, dropoff_at)
-                free, need = free_before(rounds, k, s), need_after(rounds, k, s)
-                detour = there + on - replaced_leg(rounds, k, s)
+        for k in range(len(tours.opens)):
+            there = np.int64(tours.travel[tours.start_at[k], pickup_at])
+            on = np.int64(tours.travel[dropoff_at, tours.end_at[k]])
+            can_start = max(earliest, tours.opens[k] + there)
+            result.uncovered[u, k] = can_start - min(last, tours.closes[k] - on - service)
+            result.closest[u, k] = tours.first[k]
+            for s in range(tours.first[k], tours.first[k + 1] + 1):
+                there, on = drives(tours, k, s, pickup_at, dropoff_at)
+                free, need = free_before(tours, k, s), need_after(tours, k, s)
+                detour = there + on - replaced_leg(tours, k, s)
                 for way in range(4):
-                    low, high = room(way, free, need, there, on, service, rounds.rest[k])
+                    low, high = room(way, free, need, there, on, service, tours.rest[k])
                     if low < BEYOND:
                         note_gap(asked, u, k, s, low, high, detour, result)
-                if s == rounds.first[k]:
-                    start_earlier(rounds, asked, u, k, there, on, need, result)
-                if s == rounds.first[k + 1]:
-                    end_later(rounds, asked, u, k, there, on, free, result)
-                elif rounds.trip[s] >= 0 and unserved[rounds.trip[s]] <= asked.unserved[u]:
-                    instead(rounds, asked, u, k, s, unserved[rounds.trip[s]], result)
+                if s == tours.first[k]:
+                    start_earlier(tours, asked, u, k, there, on, need, result)
+                if s == tours.first[k + 1]:
+                    end_later(tours, asked, u, k, there, on, free, result)
+                elif tours.trip[s] >= 0 and unserved[tours.trip[s]] <= asked.unserved[u]:
+                    instead(tours, asked, u, k, s, unserved[tours.trip[s]], result)
 
 
 @kernel(inline="always")
@@ -142,16 +142,16 @@ def note_gap(asked, u, k, s, low, high, detour, result):
 
 
 @kernel
-def start_earlier(rounds, asked, u, k, there, on, need, result):
+def start_earlier(tours, asked, u, k, there, on, need, result):
     """Note by how much duty k has to start earlier to take the trip first."""
-    rest_from, rest_until, length = rounds.rest[k]
+    rest_from, rest_until, length = tours.rest[k]
     free = (EVER, NEVER) if length > 0 else (NEVER, EVER)
-    s = rounds.first[k]
+    s = tours.first[k]
     for way in range(4):
         if way == 1:
             high = need[1] - on - asked.service[u]
         else:
-            low, high = room(way, free, need, there, on, asked.service[u], rounds.rest[k])
+            low, high = room(way, free, need, there, on, asked.service[u], tours.rest[k])
             if low > BEYOND:
                 continue
         start = min(high, asked.latest[u], asked.due[u])
@@ -162,14 +162,14 @@ def start_earlier(rounds, asked, u, k, there, on, need, result):
             if length == 0:
                 continue
             leave = before_break(start, there, length, rest_from, rest_until)
-        if -BEYOND < leave < rounds.opens[k]:
-            note(result, u, k, START_EARLIER, rounds.opens[k] - leave, s, start)
+        if -BEYOND < leave < tours.opens[k]:
+            note(result, u, k, START_EARLIER, tours.opens[k] - leave, s, start)
 
 
 @kernel
-def end_later(rounds, asked, u, k, there, on, free, result):
+def end_later(tours, asked, u, k, there, on, free, result):
     """Note by how much duty k has to end later to take the trip last."""
-    rest_from, rest_until, length = rounds.rest[k]
+    rest_from, rest_until, length = tours.rest[k]
     for way in range(3):
         if way == 0:
             ready = free[1] + there
@@ -185,22 +185,22 @@ def end_later(rounds, asked, u, k, there, on, free, result):
         back = start + asked.service[u] + on
         if way == 2:
             back = after_break(start + asked.service[u], on, length, rest_from, rest_until)
-        if rounds.closes[k] < back < BEYOND:
-            s = rounds.first[k + 1]
-            note(result, u, k, END_LATER, back - rounds.closes[k], s, start)
+        if tours.closes[k] < back < BEYOND:
+            s = tours.first[k + 1]
+            note(result, u, k, END_LATER, back - tours.closes[k], s, start)
 
 
 @kernel
-def instead(rounds, asked, u, k, s, unserved, result):
+def instead(tours, asked, u, k, s, unserved, result):
     """Note what it costs to take the trip in the place of stop s."""
-    there, _ = drives(rounds, k, s, asked.pickup_at[u], asked.dropoff_at[u])
-    _, on = drives(rounds, k, s + 1, asked.pickup_at[u], asked.dropoff_at[u])
-    free, need = free_before(rounds, k, s), need_after(rounds, k, s + 1)
+    there, _ = drives(tours, k, s, asked.pickup_at[u], asked.dropoff_at[u])
+    _, on = drives(tours, k, s + 1, asked.pickup_at[u], asked.dropoff_at[u])
+    free, need = free_before(tours, k, s), need_after(tours, k, s + 1)
     last = min(asked.latest[u], asked.due[u])
     for way in range(4):
-        low, high = room(way, free, need, there, on, asked.service[u], rounds.rest[k])
+        low, high = room(way, free, need, there, on, asked.service[u], tours.rest[k])
         low, high = max(low, asked.earliest[u]), min(high, last)
         if low <= high:
-            detour = there + on - rounds.leg[s] - replaced_leg(rounds, k, s + 1)
+            detour = there + on - tours.leg[s] - replaced_leg(tours, k, s + 1)
             start = min(max(asked.wanted[u], low), high)
             note(result, u, k, INSTEAD, unserved + detour, s, start)
