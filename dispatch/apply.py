@@ -47,11 +47,12 @@ def apply_plan(
     actor: Actor,
     explanations: dict[int, dict],
     finish,
+    rehearse: bool = False,
 ) -> Applied:
     """Write the plan, its events and the completed run: at most 9 statements, or none.
 
     `finish(applied)` returns the fields that complete the run; it is called once everything
-    else is written. Raises StalePlan where the plan does not fit the world any more.
+    else is written. A rehearsal writes it all and rolls it back. Raises StalePlan where the plan does not fit the world any more.
     """
     try:
         with transaction.atomic(durable=True):
@@ -64,6 +65,7 @@ def apply_plan(
             ).update(status=DispatchRun.Status.COMPLETED, **finish(applied))
             if written != 1:
                 raise StalePlan(_("The run was given up for dead meanwhile; nothing was written."))
+            transaction.set_rollback(rehearse)
     except IntegrityError as error:
         raise StalePlan(
             _("Somebody else booked one of the drivers meanwhile; nothing was written.")

@@ -39,12 +39,15 @@ def run_dispatch(
     now: datetime,
     actor: Actor,
     preview: bool = False,
+    rehearse: bool = False,
     engine: str = "search",
     time_limit_s: float | None = None,
     iterations: int | None = None,
     seed: int = 0,
 ) -> Report:
     """Plan the day and write the plan; a preview stops before anything is written.
+
+    A rehearsal does all the work and takes it back, to be measured.
 
     At most 15 statements, BEGIN and COMMIT not counted. `time_limit_s` is for planning alone:
     None takes the default of the day's size, 0 the first feasible plan. Raises DayBusy,
@@ -63,12 +66,23 @@ def run_dispatch(
         now=now,
         actor=actor,
         preview=preview,
+        rehearse=rehearse,
         settings=settings,
     )
 
 
 def carry_out(
-    company, day, plan_of, *, now, actor, settings, preview=False, reverts=None, freeze=True
+    company,
+    day,
+    plan_of,
+    *,
+    now,
+    actor,
+    settings,
+    preview=False,
+    rehearse=False,
+    reverts=None,
+    freeze=True,
 ) -> Report:
     """Load the day, take the plan that `plan_of(loaded)` gives for it, and write it.
 
@@ -94,7 +108,12 @@ def carry_out(
         run = claim(company, day, now=now, actor=actor, settings=settings, reverts=reverts)
         with _failing(run, clock):
             prepared = _prepare(company, day, plan_of, clock, now=now, freeze=freeze)
-            return _apply(run, *prepared, now=now, actor=actor, clock=clock, count=count)
+            report = _apply(
+                run, *prepared, now=now, actor=actor, clock=clock, count=count, rehearse=rehearse
+            )
+        if rehearse:
+            run.delete()
+        return report
 
 
 def claim(company, day, *, now, actor, settings, reverts=None):
@@ -195,7 +214,7 @@ def _prepare(company, day, plan_of, clock, *, now, freeze):
     return loaded, plan, notices, why, explained
 
 
-def _apply(run, loaded, plan, notices, why, explained, *, now, actor, clock, count):
+def _apply(run, loaded, plan, notices, why, explained, *, now, actor, clock, count, rehearse):
     """Write the plan and return the report, which the run keeps too."""
     reports = []
 
@@ -232,7 +251,16 @@ def _apply(run, loaded, plan, notices, why, explained, *, now, actor, clock, cou
             },
         }
 
-    apply_plan(loaded, plan, run, now=now, actor=actor, explanations=explained, finish=finish)
+    apply_plan(
+        loaded,
+        plan,
+        run,
+        now=now,
+        actor=actor,
+        explanations=explained,
+        finish=finish,
+        rehearse=rehearse,
+    )
     return reports[0]
 
 

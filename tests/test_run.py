@@ -86,3 +86,15 @@ def test_a_run_taken_back_leaves_what_stood_before():
     revert_run(first_run, now=make.NOW, actor=ACTOR)
     assert not Assignment.objects.open().exists()
     assert set(Booking.objects.values_list("status", flat=True)) == {"accepted"}
+
+
+@pytest.mark.django_db
+def test_a_rehearsal_does_all_the_work_and_takes_it_back():
+    make.shift(make.driver(), break_min=30)
+    make.booking()
+    report = dispatch(rehearse=True)
+    assert (report.assigned, report.status) == (1, "completed")
+    assert report.timings["apply_s"] > 0
+    for model in (Assignment, DispatchRun, Event):
+        assert not model.objects.exists()
+    assert Booking.objects.get().status == "accepted"
