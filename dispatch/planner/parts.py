@@ -3,6 +3,9 @@
 Units: seconds; the map is flat and its axes are scaled to seconds of driving.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
 import numpy as np
 
 from dispatch.planner.arrays import FORBIDDEN, Day
@@ -77,6 +80,21 @@ def chain(day, i, j):
         return 1e9
     wait = day.earliest[j] - day.last_start[i] - day.service[i] - drive
     return drive + max(wait, 0) * 1.0
+
+
+def nearest_of_all(day, places, threads):
+    """Return for each trip the NEAREST trips, shape (n, NEAREST), filled up with -1."""
+    n = len(day.earliest)
+    near = np.empty((n, NEAREST), dtype=np.int32)
+    edges = np.linspace(0, n, threads * 4 + 1).astype(int)
+    with ThreadPoolExecutor(threads) as pool:
+        jobs = [
+            pool.submit(nearest, day, places, start, near[start:stop], np.empty(NEAREST))
+            for start, stop in pairwise(edges)
+        ]
+    for job in jobs:
+        job.result()
+    return near
 
 
 def choices(day):

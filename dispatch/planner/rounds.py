@@ -11,7 +11,7 @@ depends on the seed alone.
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from queue import SimpleQueue
 
 import numpy as np
 
@@ -21,17 +21,10 @@ from dispatch.planner.search import Knobs, State, improve, insert_in_order, new_
 
 ROUNDS = 40
 SMALL = 40  # drivers: fewer are not cut into parts
-ROUTES_OF_A_PART = 60
+DRIVERS_OF_A_PART = 60
+FIRST_STEP = 200  # iterations, to learn the speed
 # Trips, temperature at the start and at the end; in between in proportion to the logarithm.
 HEAT = ((100, 5000.0, 3.0), (1_000, 1000.0, 3.0), (10_000, 60.0, 3.0))
-
-
-class Chain(NamedTuple):
-    """A state with its books: the objective now, and the best plan met with its objective."""
-
-    state: State
-    objective: list  # [now, best]
-    best: list  # [count, trip] of the best plan's routes
 
 
 def first_plan(day, standing=None):
@@ -70,38 +63,107 @@ def search(problem, day, state, ends, iterations, seed, threads):
     choices = parts.choices(day)
     drivers = len(day.capacity)
     if drivers < SMALL:
-        chains = [_chain(day, state)] + [_chain(day, _copy(state)) for _ in range(threads - 1)]
-        cuts = 1
+        chains, cuts = [state] + [_copy(state) for _ in range(threads - 1)], 1
     else:
-        chains = [_chain(day, state)]
-        cuts = threads * max(1, round(drivers / ROUTES_OF_A_PART / threads))
-    jobs = len(chains) * cuts
-    desks = [new_desk(day, state.routes) for _ in range(min(threads, jobs))]
-    clock = _Clock(ends, iterations, jobs / len(desks))
-    hot, cold = _heat(len(day.earliest))
-    done = 0
+        chains, cuts = [state], threads * max(1, round(drivers / DRIVERS_OF_A_PART / threads))
+    now = [0] * len(chains)  # objective of each chain, the first plan being 0
+    best, best_plan = 0, _plan(state)
+    desks = SimpleQueue()
+    for _ in range(threads):
+        desks.put(new_desk(day, state.routes))
+    hot, cold = heat(len(day.earliest))
+    clock = Clock(ends, iterations, len(chains) * cuts / threads)
 
     def work(job):
-        desk, chain, part, (routes, trips, absent) = job
+        c, part, routes, trips, absent = job
         if not len(trips) or not len(routes):
-            return chain, 0, 0
+            return 0, 0
+        desk = desks.get()
         desk.absent[: len(absent)] = absent
-        desk.rng[:] = np.random.SeedSequence(
-            [seed, turn, chains.index(chain), part]
-        ).generate_state(1, np.uint64)
-        change, best, _ = improve(
-            day, chain.state, desk, part, routes, trips, near, choices, len(absent), Knobs(),
-            step, heats[0], heats[1],
+        desk.rng[:] = np.random.SeedSequence([seed, clock.rounds, c, part]).generate_state(
+            1, np.uint64
+        )
+        heats = [hot * (cold / hot) ** share for share in (clock.begins, clock.stops)]
+        change, lowest, _ = improve(
+            day, chains[c], desk, part, routes, trips, near, choices, len(absent), Knobs(),
+            clock.step, *heats,
         )  # fmt: skip
-        return chain, change, best
+        desks.put(desk)
+        return change, lowest
 
-    with ThreadPoolExecutor(len(desks)) as pool:
-        turn = 0
-        while (plan := clock.next_round()) is not None:
-            step, begins, stops = plan
-            heats = hot * (cold / hot) ** begins, hot * (cold / hot) ** stops
-            rng = np.random.default_rng([seed, turn])
-            turn += 1
+    with ThreadPoolExecutor(threads) as pool:
+        while clock.next_round():
+            rng = np.random.default_rng([seed, clock.rounds])
             for chain in chains:
-                chain.objective[0] = chain.objective[0]
-    return state.routes, done
+                chain.best_count[:], chain.best_trip[:] = chain.routes.count, chain.routes.trip
+            jobs = [
+                (c, part, *members)
+                for c, chain in enumerate(chains)
+                for part, members in enumerate(parts.split(day, places, chain, cuts, rng))
+            ]
+            results = list(pool.map(work, jobs))
+            for c, chain in enumerate(chains):
+                changes, lowest = zip(*results[c * cuts : (c + 1) * cuts], strict=True)
+                if now[c] + sum(lowest) < best:
+                    best = now[c] + sum(lowest)
+                    best_plan = chain.best_count.copy(), chain.best_trip.copy()
+                now[c] += sum(changes)
+    state.routes.count[:], state.routes.trip[:] = best_plan
+    for r in range(len(day.driver)):
+        label(day, state.routes, r)
+    return state.routes, clock.iterations_done
+
+
+class Clock:
+    """Cuts the search into rounds: of equal time, or of equal iterations.
+
+    `step` is the number of iterations of each job in the round, `begins` and `stops` are the
+    shares of the search that are over before and after it. `load` is jobs per thread.
+    """
+
+    def __init__(self, ends, iterations, load):
+        self.ends, self.iterations, self.load = ends, iterations, load
+        self.rounds = -1
+        self.step = self.begins = self.stops = self.iterations_done = 0
+        self._started = self._round_started = time.monotonic()
+        self._count = ROUNDS if ends is not None else min(ROUNDS, max(1, iterations // 100))
+
+    def next_round(self):
+        """Prepare the next round; return False when the search is over."""
+        self.iterations_done += round(self.step * self.load)
+        self.rounds += 1
+        self.begins = self.stops
+        if self.ends is None:
+            self.step = max(1, round(self.iterations / self._count / self.load))
+            self.stops = (self.rounds + 1) / self._count
+            return self.rounds < self._count
+        now = time.monotonic()
+        whole = max(self.ends - self._started, 1e-9)
+        round_s = min(whole / self._count, self.ends - now)
+        if self.rounds == 0:
+            self.step = FIRST_STEP
+            self.stops = 1 / self._count
+            return now < self.ends
+        rate = self.step / max(now - self._round_started, 1e-6)
+        self._round_started = now
+        self.begins = (now - self._started) / whole
+        self.stops = min(1.0, self.begins + round_s / whole)
+        self.step = max(1, int(rate * round_s))
+        return now + 0.2 * whole / self._count < self.ends
+
+
+def heat(trips):
+    """Return the temperatures of the first and of the last iteration."""
+    size = np.log([row[0] for row in HEAT])
+    hot, cold = (np.log([row[column] for row in HEAT]) for column in (1, 2))
+    at = np.log(max(trips, 1))
+    return float(np.exp(np.interp(at, size, hot))), float(np.exp(np.interp(at, size, cold)))
+
+
+def _plan(state):
+    return state.routes.count.copy(), state.routes.trip.copy()
+
+
+def _copy(state):
+    routes = type(state.routes)(*(array.copy() for array in state.routes))
+    return State(routes, *(array.copy() for array in state[1:]))

@@ -22,7 +22,6 @@ from typing import NamedTuple
 import numpy as np
 
 from dispatch.planner import labels
-from dispatch.planner.arrays import Day
 from dispatch.planner.compiled import callable_from_kernels, kernel
 from dispatch.planner.labels import Routes, fits, label
 
@@ -329,11 +328,11 @@ def improve(
 ):  # fmt: skip
     """Run this many iterations on one part, cooling from `hot` to `cold`.
 
-    `part_trips` are all trips of the part, the `n_absent` in `desk.absent` included; `near` holds for each
-    trip the trips nearest to it, itself first, filled up with -1. Return (change of the
-    objective, change at the best plan met, number of absent trips); the best plan is left in
-    `state.best_*`, the present one in `state.routes` and
-    `desk.absent`.
+    To begin with, the best plan in `state` must be the present one.
+
+    `part_trips` are all trips of the part, `n_absent` of them absent and in `desk.absent`;
+    `near` holds for each trip the trips nearest to it, itself first, filled up with -1.
+    Return (change of the objective, change at the best plan met, number of absent trips).
     """
     routes = state.routes
     undo, touched, taken_out, unsaved, unsaved_list, todo, key, absent, rng = desk
@@ -343,9 +342,6 @@ def improve(
     for r in part_routes:
         touched[r] = -1
         unsaved[r] = False
-        state.best_count[r] = routes.count[r]
-        for k in range(1, routes.count[r] + 1):
-            state.best_trip[r, k] = routes.trip[r, k]
     placed = len(part_trips) - n_absent
     present = best = 0
     heat = hot
