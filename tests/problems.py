@@ -119,75 +119,42 @@ def make_plan(problem, pickups=(), breaks=()):
 
 
 SKILLS = ("stairs", "oxygen")
+QUARTER = 900
 
 
 @st.composite
 def problems(draw, most_drivers=4, most_trips=8):
     """Draw a small day: split duties, midnight, breaks, commitments, needs, caps, bans.
 
-    Commitments are laid out in a row so that they hold together; whether the break still
-    fits beside them is left to chance.
+    Every other day is a crowded one: anybody may take anything, all at about the same time. Of the
+    commitments of a duty each can be reached from the one before; whether the last ends in
+    time, and whether the break still fits beside them, is left to chance.
     """
-    kilometres = st.integers(0, 30)
-    quarter = 900
-    driver_ids = list(range(1, draw(st.integers(0, most_drivers)) + 1))
-    drivers, duties, next_commitment = [], [], 900
-    for driver_id in driver_ids:
+    begin = draw(st.sampled_from([0, -8, 60])) * QUARTER
+    crowded = draw(st.booleans())
+    drivers, duties = [], []
+    for driver_id in range(1, draw(st.integers(int(crowded), most_drivers)) + 1):
         drivers.append(
-            make_driver(
+            make_driver(driver_id)
+            if crowded
+            else make_driver(
                 driver_id,
-                seats=draw(st.integers(1, 4)),
-                wheelchair_places=draw(st.integers(0, 2)),
-                capacity=draw(st.integers(0, 6)),
-                skills=frozenset(draw(st.sets(st.sampled_from(SKILLS)))),
-                load=draw(st.integers(0, 2)),
-                emergency=draw(st.booleans()),
+                seats=draw(st.sampled_from([4, 4, 2, 1])),
+                wheelchair_places=draw(st.sampled_from([1, 1, 2, 0])),
+                capacity=draw(st.sampled_from([6, 6, 3, 2, 1, 0])),
+                skills=frozenset(SKILLS[: draw(st.sampled_from([2, 2, 1, 0]))]),
+                load=draw(st.sampled_from([0, 0, 1, 2])),
+                emergency=draw(st.sampled_from([False, False, True])),
             )
         )
-        leave_s = draw(st.integers(-8, 70)) * quarter
-        for _ in range(draw(st.integers(1, 2))):
-            start_s, end_s = leave_s, leave_s + draw(st.integers(4, 28)) * quarter
-            home, back = draw(kilometres), draw(kilometres)
-            rows, here, now_s = [], home, start_s
-            for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
-                there, to = draw(kilometres), draw(kilometres)
-                pickup_s = now_s + abs(there - here) * 60 + draw(st.integers(1, 4)) * quarter
-                free_s = pickup_s + abs(to - there) * 60 + 120
-                if free_s + abs(back - to) * 60 > end_s:
-                    break
-                rows.append(
-                    Commitment(
-                        next_commitment,
-                        f"B{next_commitment}",
-                        pickup_s,
-                        free_s,
-                        at(there),
-                        at(to),
-                    )
-                )
-                next_commitment += 1
-                here, now_s = to, free_s
-            rest = None
-            if draw(st.booleans()):
-                earliest_s = start_s + draw(st.integers(0, 8)) * quarter
-                length_s = draw(st.sampled_from([900, 1800]))
-                room_s = length_s + draw(st.integers(0, 8)) * quarter
-                rest = Break(length_s, earliest_s, earliest_s + room_s)
-            duties.append(
-                Duty(
-                    len(duties) + 1,
-                    driver_id,
-                    start_s,
-                    end_s,
-                    at(home),
-                    at(back),
-                    rest,
-                    tuple(rows),
-                )
-            )
-            leave_s = end_s + draw(st.integers(0, 8)) * quarter
+        leave_s = begin + draw(st.integers(24, 32)) * QUARTER
+        for _ in range(draw(st.sampled_from([1, 1, 2]))):
+            duty = draw(_duties(len(duties) + 1, driver_id, leave_s))
+            duties.append(duty)
+            busy_s = max([duty.end_s, *(c.free_s for c in duty.commitments)])
+            leave_s = busy_s + draw(st.integers(0, 6)) * QUARTER
     trips = [
-        draw(_trips(trip_id, driver_ids))
+        draw(_trips(trip_id, len(drivers), begin, crowded))
         for trip_id in range(1, draw(st.integers(0, most_trips)) + 1)
     ]
     costs = Costs(move_s=draw(st.sampled_from([0, 300])), fairness=draw(st.sampled_from([0, 10])))
@@ -195,16 +162,41 @@ def problems(draw, most_drivers=4, most_trips=8):
 
 
 @st.composite
-def _trips(draw, trip_id, driver_ids):
-    wanted_s = draw(st.integers(-4, 100)) * 900
-    start, end = draw(st.integers(0, 30)), draw(st.integers(0, 30))
-    some_drivers = st.frozensets(st.sampled_from(driver_ids or [1]))
-    arrive_by_s = None
+def _duties(draw, duty_id, driver_id, start_s):
+    kilometres = st.integers(0, 15)
+    end_s = start_s + draw(st.integers(6, 24)) * QUARTER
+    home, back = draw(kilometres), draw(kilometres)
+    rows, here, now_s = [], home, start_s
+    for number in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
+        there, to = draw(kilometres), draw(kilometres)
+        pickup_s = now_s + abs(there - here) * 60 + draw(st.integers(0, 6)) * QUARTER
+        if pickup_s >= end_s:
+            break
+        free_s = pickup_s + abs(to - there) * 60 + draw(st.sampled_from([120, 120, 3600]))
+        trip_id = 900 + 10 * duty_id + number
+        rows.append(Commitment(trip_id, f"B{trip_id}", pickup_s, free_s, at(there), at(to)))
+        here, now_s = to, free_s
+    rest = None
     if draw(st.booleans()):
-        arrive_by_s = wanted_s + abs(end - start) * 60 + draw(st.integers(-4, 8)) * 300
-    standing = None
-    if driver_ids and draw(st.booleans()):
-        standing = Standing(draw(st.sampled_from(driver_ids)), wanted_s)
+        earliest_s = start_s + draw(st.integers(0, 10)) * QUARTER
+        length_s = draw(st.sampled_from([900, 1800]))
+        rest = Break(
+            length_s, earliest_s, earliest_s + length_s + draw(st.integers(0, 8)) * QUARTER
+        )
+    return Duty(duty_id, driver_id, start_s, end_s, at(home), at(back), rest, tuple(rows))
+
+
+@st.composite
+def _trips(draw, trip_id, drivers, begin, crowded):
+    wanted_s = begin + (draw(st.integers(32, 38) if crowded else st.integers(24, 52))) * QUARTER
+    start, end = draw(st.integers(0, 15)), draw(st.integers(0, 15))
+    some_drivers = st.frozensets(st.integers(1, max(1, drivers)))
+    rare = st.sampled_from([False, False, False, True])
+    arrive_by_s = standing = None
+    if draw(rare):
+        arrive_by_s = wanted_s + abs(end - start) * 60 + draw(st.integers(-2, 8)) * 300
+    if drivers and draw(rare):
+        standing = Standing(draw(st.integers(1, drivers)), wanted_s)
     return make_trip(
         trip_id,
         wanted_s,
@@ -214,12 +206,12 @@ def _trips(draw, trip_id, driver_ids):
         late=draw(st.sampled_from([0, 900, 1800])),
         arrive_by_s=arrive_by_s,
         boarding_s=draw(st.sampled_from([0, 120])),
-        alighting_s=draw(st.sampled_from([0, 60])),
-        seats=draw(st.sampled_from([0, 1, 1, 1, 3])),
-        wheelchairs=draw(st.sampled_from([0, 0, 0, 1])),
-        needs=frozenset(draw(st.sets(st.sampled_from(SKILLS), max_size=1))),
-        preferred=draw(some_drivers),
-        forbidden=draw(some_drivers) if draw(st.booleans()) else frozenset(),
+        alighting_s=draw(st.sampled_from([0, 60, 1200])),
+        seats=draw(st.sampled_from([1, 1, 0, 3])),
+        wheelchairs=draw(st.sampled_from([0, 0, 1])),
+        needs=frozenset() if crowded else frozenset(SKILLS[: draw(st.sampled_from([0, 0, 1, 2]))]),
+        preferred=draw(some_drivers) if draw(rare) else frozenset(),
+        forbidden=draw(some_drivers) if draw(rare) else frozenset(),
         standing=standing,
-        unserved_cost=draw(st.sampled_from([10_000, 20_000])),
+        unserved_cost=draw(st.sampled_from([10_000, 20_000, 200])),
     )

@@ -21,8 +21,8 @@ def schedule(problem, day, routes, search):
         opens, closes = int(day.opens[r]), int(day.closes[r])
         legs = routes.leg[r, : count + 1].tolist()
         rest = duty.break_ if day.break_length[r] else None
-        if rest is not None and not stops and not duty.commitments:
-            continue
+        if not stops and (rest is None or not duty.commitments):
+            continue  # also between commitments that leave too little time for the drive
         starts, resting = times(stops, legs, opens, closes, rest)
         if resting is not None:
             breaks.append(PlannedBreak(duty.id, resting, resting + rest.length_s))
