@@ -10,11 +10,13 @@ ON := $(if $(filter postgres,$(DB)),$(POSTGRES),)
 .PHONY: demo serve test test-sqlite test-postgres lint migrations clean
 
 demo: $(VENV)/run.stamp .env $(if $(filter postgres,$(DB)),$(VENV)/dev.stamp)
+	@$(PY) manage.py collectstatic --noinput --verbosity 0
 	@$(ON) $(PY) manage.py migrate --verbosity 0
 	@$(ON) $(PY) manage.py demo
 
 serve: $(VENV)/run.stamp .env
-	$(ON) $(PY) manage.py runserver --insecure 127.0.0.1:8000
+	@$(PY) manage.py collectstatic --noinput --verbosity 0
+	$(ON) $(VENV)/bin/gunicorn dispatchsite.wsgi --bind 127.0.0.1:8000 --workers 2
 
 test: test-sqlite test-postgres
 

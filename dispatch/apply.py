@@ -52,7 +52,8 @@ def apply_plan(
     """Write the plan, its events and the completed run: at most 9 statements, or none.
 
     `finish(applied)` returns the fields that complete the run; it is called once everything
-    else is written. A rehearsal writes it all and rolls it back. Raises StalePlan where the plan does not fit the world any more.
+    else is written. A rehearsal writes it all and rolls it back. Raises StalePlan where the
+    plan does not fit the world any more.
     """
     try:
         with transaction.atomic(durable=True):
@@ -160,7 +161,7 @@ def _write(day, applied, run, now, actor, explanations):
         ]
     )
     placed = [trip.trip_id for trip in diff.placed]
-    turned = [*placed, *(row.id for row in diff.released)]
+    turned = [*placed, *(row.id for row in diff.released if row.status == Status.ASSIGNED)]
     if turned:
         count = Booking.objects.filter(
             id__any_of=turned, status__in=[Status.ACCEPTED, Status.ASSIGNED]
@@ -236,6 +237,6 @@ def _events(day, diff, created, run, *, now, actor):
             Event.Kind.RELEASED,
             row.id,
             row.assignment_id,
-            facts(*row.standing()[1:]) | {"status": Status.ASSIGNED},
-            {"status": Status.ACCEPTED},
+            facts(*row.standing()[1:]) | {"status": row.status},
+            {"status": Status.ACCEPTED if row.status == Status.ASSIGNED else row.status},
         )

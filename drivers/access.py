@@ -1,0 +1,13 @@
+"""Who may see and touch what: a user's companies, by role."""
+
+from drivers.models import Company, Role
+
+STAFF_ROLES = {Role.OWNER, Role.DISPATCHER, Role.VIEWER}
+WRITING_ROLES = {Role.OWNER, Role.DISPATCHER}
+
+
+def companies_of(user, roles=STAFF_ROLES):
+    """Return the companies in which the user has one of the roles; superusers have all."""
+    if user.is_superuser:
+        return Company.objects.all()
+    return Company.objects.filter(memberships__user=user, memberships__role__in=sorted(roles))

@@ -1,0 +1,158 @@
+from django.contrib import admin
+
+from drivers.access import STAFF_ROLES, WRITING_ROLES, companies_of
+from drivers.models import Absence, Company, Driver, Membership, Role, Shift, Vehicle
+
+
+class CompanyScopedAdmin(admin.ModelAdmin):
+    """Show and touch only rows of the user's companies; roles say what is allowed.
+
+    `company_path` leads from the model to its company. A row stays with its company.
+    """
+
+    company_path = "company"
+    reading_roles = STAFF_ROLES
+    writing_roles = WRITING_ROLES
+    show_full_result_count = False
+    list_per_page = 50
+
+    def get_queryset(self, request):
+        rows = super().get_queryset(request)
+        if request.user.is_superuser:
+            return rows
+        return rows.filter(
+            **{f"{self.company_path}__in": companies_of(request.user, self.reading_roles)}
+        )
+
+    def has_module_permission(self, request):
+        return self._has_role(request, self.reading_roles)
+
+    def has_view_permission(self, request, obj=None):
+        return self._has_role(request, self.reading_roles, obj)
+
+    def has_add_permission(self, request):
+        return self._has_role(request, self.writing_roles)
+
+    def has_change_permission(self, request, obj=None):
+        return self._has_role(request, self.writing_roles, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return self._has_role(request, self.writing_roles, obj)
+
+    def _has_role(self, request, roles, obj=None):
+        user = request.user
+        if not (user.is_active and user.is_staff):
+            return False
+        if user.is_superuser:
+            return True
+        company_ids = self._company_ids(request, roles)
+        return bool(company_ids) if obj is None else self._company_id(obj) in company_ids
+
+    def _company_ids(self, request, roles):
+        """Return the ids of the user's companies with these roles, read once a request."""
+        if not hasattr(request, "company_roles"):
+            request.company_roles = list(
+                Membership.objects.filter(user=request.user).values_list("company_id", "role")
+            )
+        return {company_id for company_id, role in request.company_roles if role in roles}
+
+    def _company_id(self, obj):
+        *path, last = self.company_path.split("__")
+        for name in path:
+            obj = getattr(obj, name)
+        return getattr(obj, f"{last}_id")
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        if not request.user.is_superuser and "queryset" not in kwargs:
+            companies = companies_of(request.user, self.writing_roles)
+            model = db_field.remote_field.model
+            rows = model._default_manager
+            if model is Company:
+                kwargs["queryset"] = companies
+            elif any(field.name == "company" for field in model._meta.fields):
+                kwargs["queryset"] = rows.filter(company__in=companies)
+            else:
+                kwargs["queryset"] = rows.none()
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def get_readonly_fields(self, request, obj=None):
+        fixed = ("company",) if obj and self.company_path == "company" else ()
+        return (*super().get_readonly_fields(request, obj), *fixed)
+
+
+class ReadOnlyAdmin(CompanyScopedAdmin):
+    """For what only a use-case may write."""
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+@admin.register(Company)
+class CompanyAdmin(CompanyScopedAdmin):
+    company_path = "pk"
+    writing_roles = frozenset({Role.OWNER})
+    list_display = ["name", "slug", "timezone"]
+    ordering = ["name", "id"]
+
+    def _company_id(self, obj):
+        return obj.pk
+
+    def has_add_permission(self, request):
+        return request.user.is_active and request.user.is_superuser
+
+    def has_delete_permission(self, request, obj=None):
+        return request.user.is_active and request.user.is_superuser
+
+
+@admin.register(Membership)
+class MembershipAdmin(CompanyScopedAdmin):
+    list_display = ["user", "company", "role"]
+    list_select_related = ["user", "company"]
+    ordering = ["company__name", "id"]
+
+    def has_add_permission(self, request):
+        return request.user.is_active and request.user.is_superuser
+
+    has_change_permission = has_delete_permission = lambda self, request, obj=None: (
+        self.has_add_permission(request)
+    )
+
+
+@admin.register(Vehicle)
+class VehicleAdmin(CompanyScopedAdmin):
+    list_display = ["plate", "seats", "wheelchair_places", "company"]
+    list_select_related = ["company"]
+    search_fields = ["plate"]
+    ordering = ["plate", "id"]
+
+
+@admin.register(Driver)
+class DriverAdmin(CompanyScopedAdmin):
+    list_display = ["name", "kind", "vehicle", "is_active", "is_available", "company"]
+    list_select_related = ["vehicle", "company"]
+    list_filter = ["kind", "is_active", "is_available"]
+    search_fields = ["name", "phone"]
+    ordering = ["name", "id"]
+    exclude = ["user", "last_lat", "last_lon", "last_position_at"]
+
+
+@admin.register(Shift)
+class ShiftAdmin(CompanyScopedAdmin):
+    company_path = "driver__company"
+    list_display = ["driver", "start_at", "end_at", "break_min", "break_at"]
+    list_select_related = ["driver"]
+    ordering = ["-start_at", "id"]
+
+
+@admin.register(Absence)
+class AbsenceAdmin(CompanyScopedAdmin):
+    company_path = "driver__company"
+    list_display = ["driver", "start_at", "end_at", "reason"]
+    list_select_related = ["driver"]
+    ordering = ["-start_at", "id"]
