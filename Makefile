@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 POSTGRES := $(PY) -m dispatchsite.postgres
 ON := $(if $(filter postgres,$(DB)),$(POSTGRES),)
 
-.PHONY: demo serve test test-sqlite test-postgres lint migrations clean
+.PHONY: demo serve test test-sqlite test-postgres lint check clean
 
 demo: $(VENV)/run.stamp .env $(if $(filter postgres,$(DB)),$(VENV)/dev.stamp)
 	@$(PY) manage.py collectstatic --noinput --verbosity 0
@@ -31,9 +31,13 @@ lint: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
 
-# Every migration is there, and each one goes back and forth (tests/test_migrations.py).
-migrations: $(VENV)/dev.stamp .env
+# The models have all their migrations, the databases take them, production settings are safe.
+check: $(VENV)/dev.stamp .env
 	$(PY) manage.py makemigrations --check --dry-run
+	$(PY) manage.py check --database default
+	$(POSTGRES) $(PY) manage.py check --database default
+	SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(50))') DEBUG=0 HTTPS=1 \
+		ALLOWED_HOSTS=dispatch.example.org $(PY) manage.py check --deploy --fail-level WARNING
 
 .env: | $(VENV)/run.stamp
 	@$(PY) -c 'import secrets; print("SECRET_KEY=" + secrets.token_urlsafe(50) + "\nHTTPS=0")' > .env
