@@ -54,6 +54,7 @@ class Day(NamedTuple):
     driver_cost: np.ndarray  # (p,) price of the first trip
     fairness: int
     travel: np.ndarray  # seconds, rows x columns, uint16 (int32 when a drive is too long)
+    travel_to: np.ndarray  # the same, columns x rows: all ways to one pickup lie together
 
 
 def collapse(problem, threads=2):
@@ -67,6 +68,7 @@ def collapse(problem, threads=2):
     driver, duty, opens, closes, start_at, end_at, length, earliest, latest, leg, shut = (
         int32([route[field] for route in routes]) for field in range(11)
     )
+    travel = _matrix(problem.travel, rows.places, columns.places, threads)
     day = Day(
         earliest=int32([trip.earliest_s for trip in trips]),
         last_start=int32([trip.last_start_s for trip in trips]),
@@ -89,7 +91,8 @@ def collapse(problem, threads=2):
         load=int32([d.load for d in drivers]),
         driver_cost=int32([_driver_cost(d, problem.costs) for d in drivers]),
         fairness=problem.costs.fairness,
-        travel=_matrix(problem.travel, rows.places, columns.places, threads),
+        travel=travel,
+        travel_to=np.ascontiguousarray(travel.T),
     )
     extra = _extra_costs(problem, index)[:, driver]
     extra[:, shut == 1] = FORBIDDEN

@@ -183,7 +183,7 @@ def fits_everywhere(day, routes, i):
     width = routes.trip.shape[1]
     if not width or not len(routes.count):
         return np.zeros(routes.trip.shape, dtype=bool), np.zeros(routes.trip.shape, dtype=np.int32)
-    to_pickup = day.travel[:, day.pickup_at[i]].astype(np.int32)[routes.from_at]
+    to_pickup = day.travel_to[day.pickup_at[i]].astype(np.int32)[routes.from_at]
     from_dropoff = day.travel[day.dropoff_at[i]].astype(np.int32)[np.roll(routes.to_at, -1, axis=1)]
     start_pending = np.roll(routes.start_pending, -1, axis=1)
     start_done = np.roll(routes.start_done, -1, axis=1)

@@ -3,6 +3,7 @@
 Units: seconds; the map is flat and its axes are scaled to seconds of driving.
 """
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ from dispatch.planner.arrays import FORBIDDEN, Day
 from dispatch.planner.compiled import kernel
 
 NEAREST = 60
+HORIZON_S = 5400  # trips that begin further apart are not near
 
 
 def flat_map(problem):
@@ -30,32 +32,41 @@ def flat_map(problem):
 
 
 @kernel
-def nearest(day, places, first, near, score):
-    """Fill `near` with the trips nearest in time and place to `first` and its followers.
+def nearest(day, places, by_time, first, stop, near, score):
+    """Find the trips nearest in time and place to those at [first, stop) of `by_time`.
 
-    One row for each trip, which is itself the first of its row; `score` has room for a row.
+    Each fills its row of `near`, itself first; `score` has room for a row.
 
     Near are trips that may follow each other with little driving and waiting, and trips that
     may take each other's place. Filled up with -1.
     """
-    n = len(day.earliest)
+    n = len(by_time)
     count = len(score)
-    near[:] = -1
-    for i in range(first, first + len(near)):
-        row = near[i - first]
+    since = 0
+    for place in range(first, stop):
+        i = by_time[place]
+        row = near[i]
+        row[:] = -1
         row[0] = i
         found = 1
         score[0] = -1.0
-        for j in range(n):
+        while day.earliest[by_time[since]] < day.earliest[i] - HORIZON_S:
+            since += 1
+        for other in range(since, n):
+            j = by_time[other]
             apart = abs(day.earliest[i] - day.earliest[j])
-            if j == i or apart > 7200:
+            if apart > HORIZON_S:
+                break
+            if j == i:
                 continue
             swap = 0.5 * (
-                math_hypot(places[i, 0] - places[j, 0], places[i, 1] - places[j, 1])
-                + math_hypot(places[i, 2] - places[j, 2], places[i, 3] - places[j, 3])
+                math.hypot(places[i, 0] - places[j, 0], places[i, 1] - places[j, 1])
+                + math.hypot(places[i, 2] - places[j, 2], places[i, 3] - places[j, 3])
                 + apart
             )
-            s = min(swap, chain(day, i, j), chain(day, j, i))
+            drive = day.travel[day.dropoff_at[i], day.pickup_at[j]]
+            back = day.travel_to[day.pickup_at[i], day.dropoff_at[j]]
+            s = min(swap, follow(day, i, j, int(drive)), follow(day, j, i, int(back)))
             if found == count and s >= score[found - 1]:
                 continue
             at = found if found < count else count - 1
@@ -68,14 +79,8 @@ def nearest(day, places, first, near, score):
 
 
 @kernel(forceinline=True)
-def math_hypot(x, y):
-    return (x * x + y * y) ** 0.5
-
-
-@kernel(forceinline=True)
-def chain(day, i, j):
+def follow(day, i, j, drive):
     """Return driving and waiting when j follows i, a large number when it cannot."""
-    drive = int(day.travel[day.dropoff_at[i], day.pickup_at[j]])
     if day.earliest[i] + day.service[i] + drive > day.last_start[j]:
         return 1e9
     wait = day.earliest[j] - day.last_start[i] - day.service[i] - drive
@@ -84,12 +89,12 @@ def chain(day, i, j):
 
 def nearest_of_all(day, places, threads):
     """Return for each trip the NEAREST trips, shape (n, NEAREST), filled up with -1."""
-    n = len(day.earliest)
-    near = np.empty((n, NEAREST), dtype=np.int32)
-    edges = np.linspace(0, n, threads * 4 + 1).astype(int)
+    near = np.empty((len(day.earliest), NEAREST), dtype=np.int32)
+    by_time = np.argsort(day.earliest, kind="stable").astype(np.int32)
+    edges = np.linspace(0, len(by_time), threads * 4 + 1).astype(int).tolist()
     with ThreadPoolExecutor(threads) as pool:
         jobs = [
-            pool.submit(nearest, day, places, start, near[start:stop], np.empty(NEAREST))
+            pool.submit(nearest, day, places, by_time, start, stop, near, np.empty(NEAREST))
             for start, stop in pairwise(edges)
         ]
     for job in jobs:

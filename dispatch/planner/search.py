@@ -107,7 +107,7 @@ def best_in_route(day, state, r, i, price, blink, rng):
             continue
         if ends > routes.start_done[r, k + 1]:
             break
-        to_pickup = int(day.travel[routes.from_at[r, k], column])
+        to_pickup = int(day.travel_to[column, routes.from_at[r, k]])
         from_dropoff = int(day.travel[row, routes.to_at[r, k + 1]])
         total = base + to_pickup + from_dropoff - routes.leg[r, k]
         if (
