@@ -1,8 +1,8 @@
 """Compile functions with Numba, and keep the machine code between processes.
 
 Numba notices a change only in the file of the compiled function, not in those it calls, so
-the cache lies in a directory named by a digest of the whole package: code that has changed
-anywhere is compiled anew. Where the package is not writable, the directory is the user's.
+the cache lies in a directory named by a digest of all files that kernels are made of. Where
+the package is not writable, the directory is the user's.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from numba import njit
 from numba.extending import register_jitable
 
 PACKAGE = Path(__file__).parent
+SOURCES = ("arrays.py", "compiled.py", "labels.py", "parts.py", "search.py")
 
 
 def kernel(function=None, **options):
@@ -42,8 +43,8 @@ def callable_from_kernels(*functions):
 def _cache_directory():
     """Return a writable directory, or the empty string: then nothing is cached."""
     digest = hashlib.sha256(numba.__version__.encode())
-    for source in sorted(PACKAGE.glob("*.py")):
-        digest.update(source.read_bytes())
+    for source in SOURCES:
+        digest.update((PACKAGE / source).read_bytes())
     name = f"planner-{digest.hexdigest()[:16]}"
     private = Path(tempfile.gettempdir()) / f"dispatch-{os.getuid()}"
     parents = [PACKAGE / "__pycache__", Path.home() / ".cache" / "dispatch", private]
