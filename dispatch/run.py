@@ -198,10 +198,18 @@ def _failing(run, clock):
 
 
 def _prepare(company, day, plan_of, clock, *, now, freeze):
-    """Return the day as read, a plan that the checker accepts, notices, and explanations."""
-    loaded = load_problem(company, day, now=now, freeze=freeze)
+    """Return the day as read, a plan that the checker accepts, notices, and explanations.
+
+    A day that is over is planned as from the day before: to see what could have been.
+    """
+    start_at, end_at = company.day_bounds(day)
+    is_over = end_at <= now
+    moment = start_at - timedelta(days=1) if is_over else now
+    loaded = load_problem(company, day, now=moment, freeze=freeze)
     clock.lap("load_s")
     plan, notices = plan_of(loaded)
+    if is_over:
+        notices += (_("This day is over; it was planned as from its beginning."),)
     clock.lap("plan_s")
     broken = check(loaded.problem, plan)
     if broken:
