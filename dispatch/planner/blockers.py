@@ -85,10 +85,15 @@ def _block(finding, k, driver):
         }
     if finding.capped[d]:
         return Block.CAP_REACHED, {"trips": driver.load + int(tours.planned[d])}
-    a, b = tours.first[k], tours.first[k + 1]
-    if finding.seen.missing[k] >= BEYOND and (tours.trip[a:b] < 0).all():
+    if duty.break_ and not _break_fits(tours, k):
         return Block.BREAK_IMPOSSIBLE, {}
     return _busy(finding, k, duty)
+
+
+def _break_fits(tours, k):
+    """Return whether the break can be had before the first stop of duty k or after it."""
+    a, b = tours.first[k], tours.first[k + 1]
+    return a == b or tours.labels[a, 1] < BEYOND or tours.labels[a, 2] > -BEYOND
 
 
 def _busy(finding, k, duty):
@@ -125,7 +130,12 @@ def _busy(finding, k, duty):
         return Block.BUSY_UNTIL, before
     if s == b:
         return Block.BACK_BY, before | after
-    return (Block.BUSY if before else Block.DUE_AT), before | after
+    if early and not late:
+        return Block.DUE_AT, after
+    if s == a:
+        start = {"from_s": duty.start_s, "away_min": minutes(there)}
+        return Block.STARTS_AND_DUE, start | after
+    return Block.BUSY, before | after
 
 
 def _name(problem, duty, stop):

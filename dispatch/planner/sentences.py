@@ -47,6 +47,7 @@ class Block(StrEnum):
     BUSY = "busy"
     BUSY_UNTIL = "busy_until"
     DUE_AT = "due_at"
+    STARTS_AND_DUE = "starts_and_due"
     BACK_BY = "back_by"
     BREAK = "break"
 
@@ -120,6 +121,10 @@ SENTENCES = {
     ),
     Block.DUE_AT: gettext_noop(
         "%(driver)s is due at trip %(next_trip)s by %(next_s)s, %(next_min)s min from the dropoff."
+    ),
+    Block.STARTS_AND_DUE: gettext_noop(
+        "%(driver)s starts at %(from_s)s, %(away_min)s min away, and is due at trip "
+        "%(next_trip)s by %(next_s)s, %(next_min)s min from the dropoff."
     ),
     Block.BACK_BY: gettext_noop(
         "%(driver)s is on trip %(trip)s until %(until_s)s, %(away_min)s min away, and has to "
