@@ -1,0 +1,103 @@
+"""The demonstration: a company in Geneva, tomorrow's bookings, and a dispatch of them.
+
+Everything but the date and the password is the same on every machine. Run again, it keeps
+what is there and plans tomorrow anew.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from bookings.models import Actor, Booking, Client, Door
+from dispatch.report import Report
+from dispatch.run import run_dispatch
+from drivers.models import Company, Driver, Membership, Role, Shift
+from perf import populate, scenarios
+
+SLUG, NAME = "demo", "Léman Transport"
+USER = "dispatcher"
+BOOKINGS, DRIVERS, SEED = 200, 22, 1
+SEEDER = Actor(Door.COMMAND, name="demo")
+
+
+class DemoRefusedError(Exception):
+    """The database holds something that is not the demonstration's to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    report: Report
+    day: date
+    password: str
+
+    def summary(self):
+        return "\n".join(
+            [
+                self.report.summary(),
+                "",
+                _("Look at it: make serve, then http://127.0.0.1:8000/admin/"),
+                _("  user %(user)s, password %(password)s (a new one with every make demo)")
+                % {"user": USER, "password": self.password},
+                _("Plan it again: .venv/bin/python manage.py dispatch_day --company %(slug)s "
+                  "--date %(day)s --preview")
+                % {"slug": SLUG, "day": self.day},
+            ]
+        )  # fmt: skip
+
+
+def run_demo(*, now, time_limit_s=None):
+    """Seed what is missing, dispatch tomorrow, and return the result. Raises DemoRefusedError."""
+    with transaction.atomic():
+        company = Company.objects.filter(slug=SLUG).first() or populate.make_company(SLUG, NAME)
+        day = company.local(now).date() + timedelta(days=1)
+        _seed(company, day, now)
+        password = _dispatcher(company)
+    report = run_dispatch(company, day, now=now, actor=SEEDER, time_limit_s=time_limit_s, seed=SEED)
+    return Demo(report, day, password)
+
+
+def _seed(company, day, now):
+    """Make sure of the fleet and the clients, and of the day's shifts and bookings."""
+    scenario = scenarios.geneva_day(BOOKINGS, DRIVERS, SEED)
+    driver_ids = _ids(Driver, company) or populate.add_fleet(company, scenario.drivers)
+    client_ids = _ids(Client, company) or populate.add_clients(
+        company, scenario.clients, driver_ids
+    )
+    if len(driver_ids) < DRIVERS or len(client_ids) < len(scenario.clients):
+        raise DemoRefusedError(
+            _("The company “%(slug)s” is not the demonstration's: rename it first.")
+            % {"slug": SLUG}
+        )
+    start_at, end_at = company.day_bounds(day)
+    if not Shift.objects.filter(
+        driver__company=company, start_at__lt=end_at, end_at__gt=start_at
+    ).exists():
+        populate.add_shifts(company, driver_ids[:DRIVERS], scenario.drivers, [day])
+    if not Booking.objects.on(company, day).exists():
+        populate.add_bookings(company, client_ids, scenario.bookings, day, now=now, actor=SEEDER)
+
+
+def _ids(model, company):
+    return list(model.objects.filter(company=company).order_by("id").values_list("id", flat=True))
+
+
+def _dispatcher(company):
+    """Give the demonstration's user a new password and return it."""
+    users = get_user_model().objects
+    user = users.filter(username=USER).first()
+    if user and not user.memberships.filter(company=company).exists():
+        raise DemoRefusedError(
+            _("There is a user “%(user)s” already who is not the demonstration's.") % {"user": USER}
+        )
+    password = secrets.token_urlsafe(9)
+    if user:
+        user.set_password(password)
+        user.save(update_fields=["password"])
+    else:
+        user = users.create_superuser(username=USER, password=password)
+        Membership.objects.create(user=user, company=company, role=Role.OWNER)
+    return password
