@@ -20,7 +20,7 @@ from perf import populate, scenarios
 
 SLUG, NAME = "demo", "Léman Transport"
 USER = "dispatcher"
-BOOKINGS, DRIVERS, SEED = 200, 22, 1
+BOOKINGS, DRIVERS, SEED = 200, 22, 3
 SEEDER = Actor(Door.COMMAND, name="demo")
 
 
