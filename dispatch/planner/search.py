@@ -90,14 +90,16 @@ def best_in_route(day, state, r, i, price, blink, rng):
     routes = state.routes
     where = -1
     extra = day.extra[i, r]
-    if extra < 0 or extra >= price:
+    if extra < 0:
         return price, where
     driver = day.driver[r]
     count = routes.count[r]
     if state.trips_of[driver] >= day.capacity[driver] or count + 2 >= routes.trip.shape[1]:
         return price, where
     base = extra + entry_price(day, state.trips_of, driver)
-    if base >= price:
+    # A trip may shorten the empty driving, on the way home for instance, but not by more
+    # than there is.
+    if base - routes.deadhead[r] >= price:
         return price, where
     latest = day.last_start[i]
     ends = day.earliest[i] + day.service[i]
