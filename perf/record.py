@@ -176,7 +176,8 @@ class Tap:
     def __init__(self, connection):
         self.connection = connection
         self.recordings = []
-        self.transaction = 1
+        self.transaction = 0
+        self.block = None  # the outermost atomic block
 
     def attach(self):
         # In front of the others, so that theirs is part of the time, as it is for the caller.
@@ -212,14 +213,13 @@ class Tap:
     def _new(self, sql, params, many):
         connection = self.connection
         control = sql.lstrip()[:15].upper().startswith(CONTROL)
-        inside = connection.in_atomic_block or control or not connection.autocommit
         statement = Statement(
             sql,
             params,
             many,
             connection.alias,
             connection.vendor,
-            self.transaction if inside else None,
+            self.transaction if control and self.block else None if control else self._number(),
             find_site(),
         )
         if many and not isinstance(params, list | tuple):
@@ -230,6 +230,22 @@ class Tap:
             (recording.control if control else recording.statements).append(statement)
         return statement
 
+    def _number(self):
+        """Return the number of the transaction; a test's own around it is none."""
+        connection = self.connection
+        for block in connection.atomic_blocks:
+            if not block._from_testcase:
+                break
+        else:
+            if connection.atomic_blocks or connection.autocommit:
+                self.block = None
+                return None
+            block = connection
+        if block is not self.block:
+            self.block = block
+            self.transaction += 1
+        return self.transaction
+
     def _ending(self, sql, call):
         def timed():
             statement = self._new(sql, None, many=False)
@@ -238,7 +254,7 @@ class Tap:
                 return call()
             finally:
                 statement.execute_ns = perf_counter_ns() - start
-                self.transaction += 1
+                self.block = None
 
         return timed
 
