@@ -1,0 +1,283 @@
+"""The day as its drivers drive it: every stop in order, with planned times and places.
+
+Times are the company's local ones with their offset; positions are degrees, WGS 84.
+"""
+
+import csv
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+
+from django.db.models import FilteredRelation, Q
+
+from bookings.csv_cells import safe_cells
+from bookings.models import Booking, Status
+from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, DispatchRun
+from drivers.models import Company, Shift
+
+# The assignments that are driven, or were.
+SHOWN = [*OPEN_ASSIGNMENT_STATUSES, Assignment.Status.COMPLETED, Assignment.Status.NO_SHOW]
+PICKUP, DROPOFF, BREAK = "pickup", "dropoff", "break"
+# At the same moment somebody gets out before somebody else gets in.
+ORDER = {DROPOFF: 0, BREAK: 1, PICKUP: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Where a driver is when, and for whom; `until` is the end of a break.
+
+    `actual_at` is when it happened, where that is known.
+    """
+
+    kind: str
+    at: datetime
+    until: datetime | None = None
+    actual_at: datetime | None = None
+    booking: int | None = None
+    reference: str = ""
+    address: str = ""
+    lat: float | None = None
+    lon: float | None = None
+    client: str = ""
+    phone: str = ""
+    passengers: int | None = None
+    wheelchairs: int | None = None
+    needs: tuple[str, ...] = ()
+    priority: str = ""
+    notes: str = ""
+    status: str = ""
+
+
+@dataclass(slots=True)
+class DriverManifest:
+    """A driver's day. `shifts` are (start, end)."""
+
+    id: int
+    name: str
+    phone: str
+    vehicle: str
+    seats: int | None
+    wheelchair_places: int | None
+    shifts: list[tuple[datetime, datetime]]
+    stops: list[Stop]
+
+
+@dataclass(frozen=True, slots=True)
+class Unassigned:
+    """A booking without a driver; `reason` is what the day's last run said."""
+
+    booking: int
+    reference: str
+    scheduled_time: datetime
+    status: str
+    passengers: int
+    wheelchairs: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Drivers are in order of their first stop, those without one last."""
+
+    company: Company
+    day: date
+    drivers: tuple[DriverManifest, ...]
+    unassigned: tuple[Unassigned, ...]
+
+    def as_dict(self):
+        return {
+            "company": self.company.slug,
+            "day": self.day.isoformat(),
+            "timezone": self.company.timezone,
+            "drivers": [
+                {
+                    "id": driver.id,
+                    "name": driver.name,
+                    "phone": driver.phone,
+                    "vehicle": driver.vehicle,
+                    "seats": driver.seats,
+                    "wheelchair_places": driver.wheelchair_places,
+                    "shifts": [
+                        {"start": start.isoformat(), "end": end.isoformat()}
+                        for start, end in driver.shifts
+                    ],
+                    "stops": [_plain(asdict(stop)) for stop in driver.stops],
+                }
+                for driver in self.drivers
+            ],
+            "unassigned": [_plain(asdict(row)) for row in self.unassigned],
+        }
+
+    def write_csv(self, file):
+        """Write a row for every stop; unassigned bookings have no stop, and no row."""
+        writer = csv.writer(file)
+        writer.writerow(CSV_COLUMNS)
+        for driver in self.drivers:
+            for number, stop in enumerate(driver.stops, 1):
+                writer.writerow(safe_cells(_csv_row(driver, number, stop)))
+
+
+CSV_COLUMNS = (
+    "driver", "driver_phone", "vehicle", "stop", "kind", "planned_at", "until", "actual_at",
+    "reference", "address", "lat", "lon", "client", "client_phone", "passengers", "wheelchairs",
+    "needs", "priority", "notes", "status",
+)  # fmt: skip
+
+
+def _csv_row(driver, number, stop):
+    values = _plain(asdict(stop))
+    return (
+        driver.name, driver.phone, driver.vehicle, number, stop.kind, values["at"],
+        values["until"], values["actual_at"], stop.reference, stop.address, stop.lat, stop.lon,
+        stop.client, stop.phone, stop.passengers, stop.wheelchairs, " ".join(stop.needs),
+        stop.priority, stop.notes, stop.status,
+    )  # fmt: skip
+
+
+def _plain(values):
+    return {
+        name: value.isoformat(timespec="seconds")
+        if isinstance(value, datetime)
+        else list(value)
+        if isinstance(value, tuple)
+        else value
+        for name, value in values.items()
+    }
+
+
+def read_manifest(company: Company, day: date) -> Manifest:
+    """Read the plan that stands for the day: three queries.
+
+    The day's trips are those wanted on it; a break belongs to the day it begins on.
+    """
+    drivers = {}
+    day_start, day_end = company.day_bounds(day)
+    for shift in (
+        Shift.objects.filter(driver__company=company, start_at__lt=day_end, end_at__gt=day_start)
+        .select_related("driver__vehicle")
+        .order_by("start_at", "id")
+    ):
+        manifest = _driver_manifest(drivers, shift.driver)
+        manifest.shifts.append((company.local(shift.start_at), company.local(shift.end_at)))
+        if shift.break_at and day_start <= shift.break_at < day_end:
+            until = shift.break_at + timedelta(minutes=shift.break_min)
+            manifest.stops.append(
+                Stop(BREAK, company.local(shift.break_at), until=company.local(until))
+            )
+
+    reasons = _reasons(company, day)
+    unassigned, seen = [], set()
+    for booking in _bookings(company, day):
+        if booking.id in seen:
+            continue
+        seen.add(booking.id)
+        assignment = getattr(booking, "shown", None)
+        if assignment and booking.status != Status.CANCELED:
+            _driver_manifest(drivers, assignment.driver).stops += _stops(
+                company, booking, assignment
+            )
+        elif booking.is_open:
+            unassigned.append(
+                Unassigned(
+                    booking.id,
+                    booking.reference,
+                    company.local(booking.scheduled_time),
+                    booking.status,
+                    booking.passengers,
+                    booking.wheelchairs,
+                    reasons.get(booking.id, ""),
+                )
+            )
+    for manifest in drivers.values():
+        manifest.stops.sort(key=lambda stop: (stop.at, ORDER[stop.kind], stop.booking or 0))
+    return Manifest(
+        company,
+        day,
+        tuple(
+            sorted(
+                drivers.values(),
+                key=lambda driver: (
+                    not driver.stops,
+                    driver.stops[0].at if driver.stops else driver.shifts[0][0],
+                    driver.id,
+                ),
+            )
+        ),
+        tuple(unassigned),
+    )
+
+
+def _bookings(company, day):
+    """Return the day's bookings with the assignment that is or was driven, as `shown`."""
+    return (
+        Booking.objects.on(company, day)
+        .annotate(shown=FilteredRelation("assignments", condition=Q(assignments__status__in=SHOWN)))
+        .select_related("client", "shown__driver__vehicle")
+        .order_by("scheduled_time", "id", "-shown__id")
+    )
+
+
+def _reasons(company, day):
+    """Return why the last run left bookings out, by booking id."""
+    rows = (
+        DispatchRun.objects.filter(company=company, day=day, status=DispatchRun.Status.COMPLETED)
+        .order_by("-id")
+        .values_list("unassigned", flat=True)
+        .first()
+    )
+    return {row["booking"]: row["detail"] for row in rows or ()}
+
+
+def _driver_manifest(drivers, driver):
+    if driver.id not in drivers:
+        vehicle = driver.vehicle
+        drivers[driver.id] = DriverManifest(
+            driver.id,
+            driver.name,
+            driver.phone,
+            vehicle.plate if vehicle else "",
+            vehicle.seats if vehicle else None,
+            vehicle.wheelchair_places if vehicle else None,
+            [],
+            [],
+        )
+    return drivers[driver.id]
+
+
+def _stops(company, booking, assignment):
+    client = booking.client
+    told = {
+        "booking": booking.id,
+        "reference": booking.reference,
+        "client": client.name if client else "",
+        "phone": client.phone if client else "",
+        "passengers": booking.passengers,
+        "wheelchairs": booking.wheelchairs,
+        "needs": tuple(booking.needs),
+        "priority": str(booking.get_priority_display()),
+        "notes": booking.notes,
+        "status": assignment.status,
+    }
+
+    def local(moment):
+        return moment and company.local(moment)
+
+    return [
+        Stop(
+            PICKUP,
+            local(assignment.planned_pickup_at),
+            actual_at=local(assignment.actual_pickup_at),
+            address=booking.pickup_address,
+            lat=booking.pickup_lat,
+            lon=booking.pickup_lon,
+            **told,
+        ),
+        Stop(
+            DROPOFF,
+            local(assignment.planned_dropoff_at),
+            actual_at=local(assignment.actual_dropoff_at),
+            address=booking.dropoff_address,
+            lat=booking.dropoff_lat,
+            lon=booking.dropoff_lon,
+            **told,
+        ),
+    ]
