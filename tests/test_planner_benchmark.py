@@ -1,0 +1,41 @@
+import json
+import tempfile
+from io import StringIO
+from pathlib import Path
+
+from django.core.management import CommandError, call_command
+from django.test import SimpleTestCase
+
+from perf.planner_benchmark import run
+
+
+class BenchmarkPlannerTests(SimpleTestCase):
+    def call(self, *arguments):
+        out = StringIO()
+        call_command("benchmark_planner", *arguments, stdout=out)
+        return out.getvalue()
+
+    def test_prints_a_row_for_each_size_seed_and_engine_and_writes_them(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / "runs.json"
+            text = self.call(
+                *("--bookings", "30", "--seeds", "4", "--engines", "greedy", "search"),
+                *("--time-limit", "0", "--output", str(path)),
+            )
+            runs = json.loads(path.read_text())["runs"]
+        self.assertEqual([run["engine"] for run in runs], ["greedy", "search"])
+        # Without searching, both give the first plan.
+        self.assertEqual(runs[0]["objective"], runs[1]["objective"])
+        self.assertIn("2 runs, 0 broken rules.", text)
+        self.assertEqual(len(text.strip().splitlines()), 1 + 2 + 1)
+
+    def test_a_run_describes_itself(self):
+        row = run(40, 2, "greedy")
+        self.assertEqual((row.bookings, row.violations), (40, 0))
+        self.assertGreaterEqual(40, row.placed)
+        self.assertGreater(row.peak_mb, 10)
+
+    def test_refuses_what_does_not_exist(self):
+        for arguments in (("--engines", "magic"), ("--bookings", "-1"), ("--threads", "0")):
+            with self.assertRaises(CommandError):
+                self.call(*arguments)
