@@ -123,9 +123,7 @@ class BookingQuerySet(models.QuerySet):
     def on(self, company, day):
         """Restrict to the company's bookings wanted on its local day."""
         start_at, end_at = company.day_bounds(day)
-        return self.filter(
-            company=company, scheduled_time__gte=start_at, scheduled_time__lt=end_at
-        )
+        return self.filter(company=company, scheduled_time__gte=start_at, scheduled_time__lt=end_at)
 
 
 class Booking(models.Model):
