@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Case, F, Value, When
 from django.utils.translation import gettext as _
 
-from bookings.models import Actor, Booking, Event, Status
+from bookings.models import Actor, Booking, DriverPreference, Event, Status
 from dispatch import load
 from dispatch.difference import Difference, difference
 from dispatch.load import Day
@@ -49,7 +49,7 @@ def apply_plan(
     finish,
     rehearse: bool = False,
 ) -> Applied:
-    """Write the plan, its events and the completed run: at most 9 statements, or none.
+    """Write the plan, its events and the completed run: at most 11 statements, or none.
 
     `finish(applied)` returns the fields that complete the run; it is called once everything
     else is written. A rehearsal writes it all and rolls it back. Raises StalePlan where the
@@ -57,7 +57,7 @@ def apply_plan(
     """
     try:
         with transaction.atomic(durable=True):
-            changed, arrived = _compare(day)
+            changed, arrived = _compare(day, plan)
             day, plan = _without(changed, day, plan)
             applied = Applied(difference(day, plan), plan, changed, arrived)
             _write(day, applied, run, now, actor, explanations)
@@ -74,20 +74,22 @@ def apply_plan(
     return applied
 
 
-def _compare(day):
-    """Lock and read again; return (bookings to leave out, number of new bookings): 3 queries.
+def _compare(day, plan):
+    """Lock and read again; return (bookings to leave out, number of new bookings): 5 queries.
 
     A booking that was closed meanwhile is left out: that only frees its driver. What changes
     a driver's time in any other way makes the plan stale.
     """
-    drivers = load.read_drivers(day.company, day.start_at, day.end_at, lock=True)
+    load.lock_drivers(day.company)
+    drivers = load.read_drivers(day.company, day.start_at, day.end_at)
     if _facts(drivers) != _facts(day.drivers):
         raise StalePlan(_("Drivers, shifts or absences changed meanwhile; plan again."))
     bookings = load.read_day(day.company, day.day, lock=True)
     neighbours = load.read_neighbours(day.company, day.day, day.horizon, lock=True)
-    if _standing(neighbours) - _standing(day.neighbours):
+    if _routes(neighbours) - _routes(day.neighbours):
         raise StalePlan(_("Trips of the days around this one changed meanwhile; plan again."))
-    changed, arrived = [], 0
+    # Bookings that are of another day now.
+    changed, arrived = list(day.bookings.keys() - bookings.keys()), 0
     for booking_id, row in bookings.items():
         before = day.bookings.get(booking_id)
         if row == before:
@@ -99,8 +101,8 @@ def _compare(day):
                 % {"trip": row.label}
             )
         if before is None:
-            arrived += 1
-        elif booking_id in day.kept:
+            arrived += row.status in load.PLANNABLE
+        elif booking_id in day.kept and (standing is None or row.route() == before.route()):
             continue
         elif standing:
             raise StalePlan(
@@ -108,6 +110,18 @@ def _compare(day):
             )
         else:
             changed.append(booking_id)
+    forbidden = {
+        (client_id, driver_id)
+        for client_id, driver_id, kind in load.read_preferences(day.company, day.day)
+        if kind == DriverPreference.Kind.FORBIDDEN
+    }
+    for trip in plan.trips:
+        row = day.bookings[trip.trip_id]
+        if (row.client_id, trip.driver_id) in forbidden and row.id not in changed:
+            raise StalePlan(
+                _("The client of trip %(trip)s must not be driven by its driver; plan again.")
+                % {"trip": row.label}
+            )
     return frozenset(changed), arrived
 
 
@@ -115,8 +129,8 @@ def _facts(drivers):
     return {driver_id: [row.facts() for row in rows] for driver_id, rows in drivers.items()}
 
 
-def _standing(rows):
-    return {row.standing() for row in rows.values()}
+def _routes(rows):
+    return {row.route() for row in rows.values()}
 
 
 def _without(changed, day, plan):
@@ -163,9 +177,7 @@ def _write(day, applied, run, now, actor, explanations):
     placed = [trip.trip_id for trip in diff.placed]
     turned = [*placed, *(row.id for row in diff.released if row.status == Status.ASSIGNED)]
     if turned:
-        count = Booking.objects.filter(
-            id__any_of=turned, status__in=[Status.ACCEPTED, Status.ASSIGNED]
-        ).update(
+        count = Booking.objects.filter(id__any_of=turned, status__in=sorted(load.PLANNABLE)).update(
             status=Case(
                 When(id__any_of=placed, then=Value(Status.ASSIGNED)),
                 default=Value(Status.ACCEPTED),
@@ -229,7 +241,7 @@ def _events(day, diff, created, run, *, now, actor):
                 Event.Kind.ASSIGNED,
                 row.booking_id,
                 row.id,
-                {"status": Status.ACCEPTED},
+                {"status": day.bookings[row.booking_id].status},
                 new | {"status": Status.ASSIGNED},
             )
     for row in diff.released:

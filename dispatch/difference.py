@@ -56,7 +56,10 @@ def difference(day: Day, plan: Plan) -> Difference:
             placed.append(trip)
         elif row.driver_id != trip.driver_id:
             moved.append((row, trip))
-        elif row.planned_pickup_at != day.moment(trip.pickup_s):
+        elif (row.planned_pickup_at, row.planned_dropoff_at) != (
+            day.moment(trip.pickup_s),
+            day.moment(trip.dropoff_s),
+        ):
             retimed.append((row, trip))
         else:
             kept.append(row)

@@ -4,6 +4,7 @@ The rows are kept as they were read. `apply` reads them again under locks and co
 that a plan is never written over a world it was not made for.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -27,6 +28,8 @@ MOVE_COST_S = 600
 PLANNABLE = {Status.ACCEPTED, Status.ASSIGNED}
 UNDER_WAY = {Assignment.Status.EN_ROUTE, Assignment.Status.IN_PROGRESS}
 DONE = {Assignment.Status.COMPLETED, Assignment.Status.NO_SHOW}
+# An assignment left open by such a booking is released, wherever it stands.
+OVER = {Status.COMPLETED, Status.CANCELED, Status.NO_SHOW}
 
 
 class DriverRow(NamedTuple):
@@ -109,6 +112,10 @@ class BookingRow(NamedTuple):
             return None
         return self.assignment_id, self.driver_id, self.planned_pickup_at, self.planned_dropoff_at
 
+    def route(self):
+        """Return what a plan depends on in a trip that it must leave where it is."""
+        return self.standing(), self.pickup, self.dropoff
+
 
 @dataclass(frozen=True)
 class Day:
@@ -136,17 +143,26 @@ class Day:
     ride_m: dict[int, int]
 
     def seconds(self, moment: datetime) -> int:
-        return int((moment - self.start_at).total_seconds())
+        return math.floor((moment - self.start_at).total_seconds())
 
     def moment(self, seconds: int) -> datetime:
         return self.start_at + timedelta(seconds=seconds)
 
 
-def read_drivers(company, start_at, end_at, *, lock=False):
+def lock_drivers(company):
+    """Lock the available drivers, in order of id, until the transaction ends: 1 query.
+
+    A statement of its own: what is joined to a locked row is as old as the statement, even
+    where the row itself was waited for.
+    """
+    drivers = Driver.objects.available().filter(company=company).order_by("id")
+    list(drivers.select_for_update(no_key=True).values_list("id"))
+
+
+def read_drivers(company, start_at, end_at):
     """Return rows of the available drivers by driver id, with what touches the period: 1 query.
 
-    In order of driver, shift and absence. With `lock` the drivers stay locked until the end of
-    the transaction.
+    In order of driver, shift and absence.
     """
     queryset = (
         Driver.objects.available()
@@ -168,8 +184,6 @@ def read_drivers(company, start_at, end_at, *, lock=False):
         )
         .order_by("id", "shift__id", "absence__id")
     )
-    if lock:
-        queryset = queryset.select_for_update(of=("self",), no_key=True)
     rows = queryset.values_list(
         "id",
         "name",
@@ -350,6 +364,7 @@ def load_problem(
             driver_rows,
             trips_of_driver.get(driver_id, []),
             ride_s=ride_s,
+            travel=travel,
             day=(start_at, end_at),
             now=now,
             frozen_until=frozen_until,
@@ -400,7 +415,7 @@ def pickup_window(company, wanted_at, is_return):
 
 
 def _clock(start_at):
-    return lambda moment: int((moment - start_at).total_seconds())
+    return lambda moment: math.floor((moment - start_at).total_seconds())
 
 
 def _horizon(drivers, start_at, end_at):
@@ -416,9 +431,9 @@ def _kept(bookings, neighbours, frozen_until):
     """Return why the trips that no plan may touch stay where they are, by booking."""
     kept = {row.id: "other day" for row in neighbours.values()}
     for row in bookings.values():
-        if row.standing() is None:
+        if row.standing() is None or row.status in OVER:
             continue
-        if row.assignment_status in UNDER_WAY:
+        if row.assignment_status in UNDER_WAY or row.status in UNDER_WAY:
             kept[row.id] = "under way"
         elif row.locked:
             kept[row.id] = "locked"
