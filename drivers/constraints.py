@@ -7,7 +7,7 @@ deferred statements of the schema editor, so that they survive SQLite's table re
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.ddl_references import Statement, Table
-from django.db.models import BaseConstraint
+from django.db.models import BaseConstraint, Q
 from django.utils.translation import gettext_lazy as _
 
 
@@ -97,8 +97,12 @@ class NoOverlap(BaseConstraint):
         if exclude and names & set(exclude):
             return
         values = {name: getattr(instance, model._meta.get_field(name).attname) for name in names}
-        if None in values.values() or (self.only and not getattr(instance, self.only)):
+        if None in values.values():
             return
+        if self.only:  # generated, perhaps: from the values that the row would have
+            row = instance._get_field_expression_map(meta=model._meta, exclude=exclude)
+            if not Q(**{self.only: True}).check(row, using=using):
+                return
         rows = model._default_manager.using(using).filter(
             **{
                 self.owner: values[self.owner],
