@@ -5,7 +5,7 @@ under way, locked since, or changed since by others stay, and so does what would
 rule; if its staying breaks one too, it is released.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Q
@@ -58,11 +58,13 @@ def revert_run(run: DispatchRun, *, now: datetime, actor: Actor) -> Report:
 def plan_before(day: Day, run: DispatchRun) -> tuple[Plan, tuple[str, ...]]:
     """Return the plan that stood before the run as far as the rules allow, with notices."""
     made, ended = _touched(run)
+    rows = day.bookings | day.neighbours
     before, now_standing, stay = {}, {}, []
-    for booking_id in sorted(made.keys() | ended.keys()):
-        if booking_id in day.kept:
-            row = day.bookings[booking_id]
-            stay.append(f"{row.label} ({_(day.kept[booking_id])})")
+    planned = {trip.id for trip in day.problem.trips}
+    for booking_id in sorted((made.keys() | ended.keys()) - planned):
+        if booking_id in rows:  # else it is of a day far from this one by now
+            why = _(day.kept[booking_id]) if booking_id in day.kept else _("changed since")
+            stay.append(f"{rows[booking_id].label} ({why})")
     for trip in day.problem.trips:
         row = day.bookings[trip.id]
         standing = row.standing()
@@ -74,13 +76,16 @@ def plan_before(day: Day, run: DispatchRun) -> tuple[Plan, tuple[str, ...]]:
             before[trip.id] = now_standing[trip.id]
             if trip.id in made or trip.id in ended:
                 stay.append(f"{row.label} ({_('changed since')})")
-    changes = {i for i, was in before.items() if was != now_standing[i]}
-    plan = _plan(day, before, run)
-    for fallback in (now_standing, dict.fromkeys(before)):
-        broken = {violation.trip_id for violation in check(day.problem, plan)} & changes
-        stay += [f"{day.bookings[i].label} ({_('would break a rule')})" for i in sorted(broken)]
-        before |= {i: fallback[i] for i in broken}
+    while True:
         plan = _plan(day, before, run)
+        changes = {i for i, was in before.items() if was and was != now_standing[i]}
+        fallen = {i for i in plan.unserved if before[i]}  # their driver has no duty then
+        fallen = fallen or _blamed(check(day.problem, plan), plan, changes)
+        if not fallen:
+            break
+        stay += [f"{day.bookings[i].label} ({_('would break a rule')})" for i in sorted(fallen)]
+        for i in fallen:  # back to how it stands now; where that breaks a rule too, to nobody
+            before[i] = now_standing[i] if i in changes else None
     if not stay:
         return plan, ()
     return plan, (_("Not taken back: %(trips)s.") % {"trips": ", ".join(dict.fromkeys(stay))},)
@@ -98,39 +103,61 @@ def _touched(run):
     return made, ended
 
 
+def _blamed(violations, plan, changes):
+    """Return the trips to take out: restored ones if possible, the one that is named first."""
+    trips_of = {}
+    for trip in plan.trips:
+        trips_of.setdefault(trip.driver_id, set()).add(trip.trip_id)
+    blamed = set()
+    for violation in violations:
+        his = trips_of.get(violation.driver_id, set())
+        named = {violation.trip_id} & his
+        blamed |= named & changes or his & changes or named or his
+    return blamed
+
+
 def _plan(day, assignments, run):
-    """Return the plan with these assignments (or None), and the breaks from before the run."""
-    planned, unserved = [], []
+    """Return the plan with these assignments (or None), and breaks where they were if possible."""
+    trips = {trip.id: trip for trip in day.problem.trips}
+    planned = []
     for trip_id, was in assignments.items():
         duty = was and _duty(day, was)
-        if duty is None:
-            unserved.append(trip_id)
-            continue
-        planned.append(
-            PlannedTrip(
-                trip_id=trip_id,
-                duty_id=duty.id,
-                driver_id=was.driver_id,
-                pickup_s=day.seconds(was.pickup_at),
-                dropoff_s=day.seconds(was.dropoff_at),
-            )
-        )
+        if duty:
+            pickup_s = day.seconds(was.pickup_at)
+            dropoff_s = pickup_s + trips[trip_id].boarding_s + trips[trip_id].ride_s
+            planned.append(PlannedTrip(trip_id, duty.id, was.driver_id, pickup_s, dropoff_s))
     planned.sort(key=lambda trip: (trip.duty_id, trip.pickup_s, trip.trip_id))
-    busy = {trip.duty_id for trip in planned}
-    starts = {
-        row.shift_id: row.break_at for rows in day.drivers.values() for row in rows if row.shift_id
-    }
-    starts |= {
-        int(shift_id): start and datetime.fromisoformat(start)
-        for shift_id, start in run.previous_breaks.items()
-    }
-    breaks = []
-    for duty in day.problem.duties:
-        start_at = starts.get(day.shift_of[duty.id])
-        if duty.break_ and start_at and (duty.id in busy or duty.commitments):
-            start_s = day.seconds(start_at)
-            breaks.append(PlannedBreak(duty.id, start_s, start_s + duty.break_.length_s))
-    return Plan(tuple(planned), tuple(breaks), tuple(sorted(unserved)), {"engine": "revert"})
+    of_duty = {duty.id: [] for duty in day.problem.duties}
+    for trip in planned:
+        of_duty[trip.duty_id].append(trip)
+    shifts = (row for rows in day.drivers.values() for row in rows if row.shift_id)
+    starts = {row.shift_id: [row.break_at] for row in shifts}
+    for shift_id, start in run.previous_breaks.items():
+        starts.setdefault(int(shift_id), []).insert(0, start and datetime.fromisoformat(start))
+    breaks = [
+        _break(day, duty, [trips[row.trip_id] for row in rows], rows, starts)
+        for duty, rows in zip(day.problem.duties, of_duty.values(), strict=True)
+        if duty.break_ and (rows or duty.commitments)
+    ]
+    unserved = sorted(assignments.keys() - {row.trip_id for row in planned})
+    return Plan(tuple(planned), tuple(filter(None, breaks)), tuple(unserved), {"engine": "revert"})
+
+
+def _break(day, duty, trips, rows, starts):
+    """Return the duty's break where it was, else where it is, else in a gap; None without room."""
+    rest = duty.break_
+    frees = [row.dropoff_s + trip.alighting_s for row, trip in zip(rows, trips, strict=True)]
+    frees += [duty.start_s, *(commitment.free_s for commitment in duty.commitments)]
+    drivers = tuple(d for d in day.problem.drivers if d.id == duty.driver_id)
+    trips = tuple(sorted(trips, key=lambda trip: trip.id))
+    alone = replace(day.problem, trips=trips, drivers=drivers, duties=(duty,))
+    known = [day.seconds(start) for start in starts[day.shift_of[duty.id]] if start]
+    for start_s in [*known, *sorted(max(rest.earliest_s, free_s) for free_s in frees)]:
+        planned = PlannedBreak(duty.id, start_s, start_s + rest.length_s)
+        faults = check(alone, Plan(tuple(rows), (planned,), ()))
+        if not any(fault.code.startswith("break") for fault in faults):
+            return planned
+    return None
 
 
 def _duty(day, was):
