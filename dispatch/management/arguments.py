@@ -36,6 +36,10 @@ def company_of(slug):
 
 def _day(value):
     try:
-        return date.fromisoformat(value)
+        day = date.fromisoformat(value)
     except ValueError:
-        raise ArgumentTypeError(f"{value!r} is not a date; write YYYY-MM-DD.") from None
+        day = None
+    # At the ends of the calendar there are no neighbours, and UTC is out of reach.
+    if day is None or not 1900 <= day.year < 3000:
+        raise ArgumentTypeError(f"{value!r} is not a date; write YYYY-MM-DD.")
+    return day

@@ -1,4 +1,6 @@
 import json
+import re
+from argparse import ArgumentTypeError
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
@@ -7,6 +9,20 @@ from bookings.models import Actor, Door
 from dispatch.apply import StalePlan
 from dispatch.management.arguments import add_company, add_day, company_of
 from dispatch.run import DayBusy, PlanRefused, run_dispatch
+
+
+def _engine(value):
+    if not re.fullmatch("search|greedy|vroom:[0-5]", value):
+        raise ArgumentTypeError(
+            f"{value!r} is no engine; use search, greedy or vroom:0 to vroom:5."
+        )
+    return value
+
+
+def _seed(value):
+    if not value.isdecimal():
+        raise ArgumentTypeError(f"{value!r} is not a whole number from 0 up.")
+    return int(value)
 
 
 class Command(BaseCommand):
@@ -35,10 +51,11 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--engine",
+            type=_engine,
             default="search",
             help="search (ruin and recreate, the default), greedy, or vroom:LEVEL with LEVEL 0-5.",
         )
-        parser.add_argument("--seed", type=int, default=0, help="Seed of the search; default 0.")
+        parser.add_argument("--seed", type=_seed, default=0, help="Seed of the search; default 0.")
 
     def handle(self, *, company, day, preview, time_limit, engine, seed, **options):
         company = company_of(company)
