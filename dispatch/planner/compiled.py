@@ -15,7 +15,16 @@ from numba import njit
 from numba.extending import register_jitable
 
 PACKAGE = Path(__file__).parent
-SOURCES = ("arrays.py", "compiled.py", "labels.py", "parts.py", "search.py")
+SOURCES = (
+    "alternatives.py",
+    "arrays.py",
+    "compiled.py",
+    "labels.py",
+    "parts.py",
+    "search.py",
+    "survey.py",
+    "tours.py",
+)
 
 
 def kernel(function=None, **options):

@@ -5,9 +5,12 @@ Run it once after installing; without it the first search of a process waits for
 
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from dispatch.planner import compiled
+from dispatch.planner.alternatives import alternatives
+from dispatch.planner.explain import reasons
 from dispatch.planner.problem import Costs, Driver, Duty, Problem, Standing, Trip
 from dispatch.planner.solve import solve
 from dispatch.planner.travel import GreatCircle
@@ -17,7 +20,11 @@ def warm():
     """Compile what is not in the cache yet, and return the seconds that took."""
     began = time.monotonic()
     drop_stale()
-    solve(_smallest_problem(), iterations=2, threads=1)
+    problem = _smallest_problem()
+    plan = solve(problem, iterations=2, threads=1)
+    alternatives(problem, plan)
+    first, *others = plan.trips
+    reasons(problem, replace(plan, trips=(first,), unserved=tuple(t.trip_id for t in others)))
     return time.monotonic() - began
 
 
