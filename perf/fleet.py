@@ -72,19 +72,21 @@ def fleet_around(trips, drivers, *, seed):
 def shift_starts(trips, drivers):
     """Return the start of each driver's shift, one after the other where most is left to do.
 
-    Every driver takes away the same share of the trips of each half hour of the shift.
+    The trips of a half hour are shared among those on duty (d'Hondt's rule of apportionment);
+    their square root stands for them, so that the quiet hours have somebody too.
     """
     slots = SHIFT_S // SLOT_S
     last_slot = max(trip.pickup_s for trip in trips) // SLOT_S
-    left = np.zeros(last_slot + 1 + slots)
+    wanted = np.zeros(last_slot + 1 + slots)
     for trip in trips:
-        left[trip.pickup_s // SLOT_S] += 1
-    share = len(trips) / drivers / slots
+        wanted[trip.pickup_s // SLOT_S] += 1
+    wanted = np.sqrt(wanted)
+    on_duty = np.zeros_like(wanted)
     starts = []
     for _ in range(drivers):
-        useful = np.concatenate([[0], np.cumsum(np.clip(left, 0, share))])
+        useful = np.concatenate([[0], np.cumsum(wanted / (1 + on_duty))])
         first = int(np.argmax(useful[slots:] - useful[:-slots]))
-        left[first : first + slots] -= share
+        on_duty[first : first + slots] += 1
         starts.append(first * SLOT_S)
     return starts
 
