@@ -180,8 +180,7 @@ class Tap:
         self.block = None  # the outermost atomic block
 
     def attach(self):
-        # In front of the others, so that theirs is part of the time, as it is for the caller.
-        self.connection.execute_wrappers.insert(0, self)
+        self.connection.execute_wrappers.append(self)
         # COMMIT and ROLLBACK are calls to the driver: no execute wrapper sees them.
         self.connection._commit = self._ending("COMMIT", self.connection._commit)
         self.connection._rollback = self._ending("ROLLBACK", self.connection._rollback)
@@ -212,7 +211,7 @@ class Tap:
 
     def _new(self, sql, params, many):
         connection = self.connection
-        control = sql.lstrip()[:15].upper().startswith(CONTROL)
+        control = sql.startswith(CONTROL)
         statement = Statement(
             sql,
             params,

@@ -23,7 +23,7 @@ LAZY = {
     DeferredAttribute.__get__.__code__: "deferred",
 }
 EXECUTE = CursorWrapper._execute_with_wrappers.__code__
-OURS, OBSERVER, FOREIGN = "ours", "observer", "foreign"
+OURS, OBSERVER, DATABASE, FOREIGN = "ours", "observer", "database", "foreign"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,8 @@ def _kind(code):
         kind = OURS
     elif path.startswith(observers) and not path.endswith(("perf/record.py", "perf/site.py")):
         kind = OBSERVER
+    elif "/django/db/" in path:
+        kind = DATABASE
     else:
         kind = FOREIGN
     _kinds[code] = kind
@@ -84,25 +86,29 @@ _sites = {}
 
 def find_site():
     """Return the site of the statement that is about to be executed."""
-    frame = sys._getframe(1)
-    start = frame
+    frame = start = sys._getframe(2)
     while frame is not None and frame.f_code is not EXECUTE:
         frame = frame.f_back
     start = frame = frame or start
-    observer = relation = deferred = None
+    relation = deferred = None
+    foreign = False
+    kinds = _kinds
     while frame is not None:
         code = frame.f_code
-        kind = _kinds.get(code) or _kind(code)
-        if kind is OURS:
+        kind = kinds.get(code) or _kind(code)
+        if kind is DATABASE:
+            if code in LAZY and relation is None and deferred is None:
+                relation, deferred = _lazy(frame, LAZY[code])
+        elif kind is OURS:
             return _line(frame, relation, deferred)
-        if kind is OBSERVER:
-            observer = observer or frame
-        elif code in LAZY and relation is None and deferred is None:
-            relation, deferred = _lazy(frame, LAZY[code])
+        elif kind is OBSERVER:
+            break  # nothing of ours calls what observes
+        else:
+            foreign = True
         frame = frame.f_back
     return (
-        _owned(start, relation, deferred)
-        or (observer and _line(observer, relation, deferred))
+        (foreign and _owned(start, frame, relation, deferred))
+        or (frame and _line(frame, relation, deferred))
         or Site()
     )
 
@@ -131,10 +137,13 @@ def _lazy(frame, how):
     return (name, None) if how == "relation" else (None, name)
 
 
-def _owned(frame, relation, deferred):
+def _owned(frame, end, relation, deferred):
     """Return the site of a class of ours that foreign code works for, or None."""
     part = ""
-    while frame is not None:
+    while frame is not end:
+        if _kinds[frame.f_code] is DATABASE:
+            frame = frame.f_back
+            continue
         kept = frame.f_locals
         if not part:
             part = _part(frame.f_code.co_name, kept)
