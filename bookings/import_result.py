@@ -54,7 +54,11 @@ class ImportResult:
     def summary(self):
         """Return the result as a few lines of text, without the single errors."""
         lines = [
-            _("%(file)s: %(rows)s rows (%(encoding)s, separated by “%(delimiter)s”).")
+            ngettext(
+                "%(file)s: %(rows)s row (%(encoding)s, separated by “%(delimiter)s”).",
+                "%(file)s: %(rows)s rows (%(encoding)s, separated by “%(delimiter)s”).",
+                self.rows,
+            )
             % {
                 "file": self.filename or _("The file"),
                 "rows": self.rows,

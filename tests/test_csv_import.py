@@ -350,7 +350,7 @@ class ImportTests(TestCase):
 
         self.assertEqual(
             result.summary(),
-            "bookings.csv: 1 rows (utf-8, separated by “,”).\n"
+            "bookings.csv: 1 row (utf-8, separated by “,”).\n"
             "Created: 1, updated: 0, unchanged: 0, skipped: 0, bad: 0.",
         )
 
@@ -394,6 +394,13 @@ class ImportCommandTests(TestCase):
         rows = list(csv.DictReader(errors.read_text("utf-8-sig").splitlines()))
         self.assertEqual([row["line"] for row in rows], ["2", "3"])
         self.assertEqual(rows[0]["value"], "'=1+1")
+
+    def test_errors_file_that_cannot_be_written_stops_the_import(self):
+        with self.assertRaisesMessage(CommandError, "No such file"):
+            self.run_command(csv_of(), "--errors", "/nowhere/errors.csv")
+        with self.assertRaisesMessage(CommandError, "the file that is imported"):
+            self.run_command(csv_of(), "--errors", str(self.folder / "bookings.csv"))
+        self.assertFalse(Booking.objects.exists())
 
     def test_prints_json(self):
         self.assertEqual(json.loads(self.run_command(csv_of(), "--json"))["created"], 1)

@@ -1,5 +1,6 @@
 import csv
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
@@ -51,18 +52,20 @@ class Command(BaseCommand):
         try:
             with path.open("rb") as opened:
                 data = opened.read(BYTES_AT_MOST + 1)
-            result = import_bookings(
-                Company.objects.get(slug=company),
-                data,
-                actor=Actor(Door.COMMAND, name="import_bookings"),
-                now=timezone.now(),
-                filename=path.name,
-                dry_run=dry_run,
-                skip_invalid=skip_invalid,
-                order=dates,
-            )
-            if errors:
-                _write_errors(Path(errors), result.errors)
+            # Before the import: a file that cannot be written should stop it.
+            with _errors_file(errors, path) as errors_file:
+                result = import_bookings(
+                    Company.objects.get(slug=company),
+                    data,
+                    actor=Actor(Door.COMMAND, name="import_bookings"),
+                    now=timezone.now(),
+                    filename=path.name,
+                    dry_run=dry_run,
+                    skip_invalid=skip_invalid,
+                    order=dates,
+                )
+                if errors_file:
+                    _write_errors(errors_file, result.errors)
         except OSError as error:
             raise CommandError(f"{error.filename}: {error.strerror}.") from error
         except Company.DoesNotExist:
@@ -95,8 +98,16 @@ class Command(BaseCommand):
                 self.stdout.write(_("  … and %(count)s more") % {"count": len(rows) - SHOWN})
 
 
-def _write_errors(path, errors):
-    with path.open("w", newline="", encoding="utf-8-sig") as file:
-        writer = csv.writer(file)
-        writer.writerow(["line", "column", "value", "message"])
-        writer.writerows(safe_cells(error.as_dict().values()) for error in errors)
+def _errors_file(name, imported):
+    if not name:
+        return nullcontext()
+    path = Path(name)
+    if path.exists() and path.samefile(imported):
+        raise CommandError(_("--errors names the file that is imported."))
+    return path.open("w", newline="", encoding="utf-8-sig")
+
+
+def _write_errors(file, errors):
+    writer = csv.writer(file)
+    writer.writerow(["line", "column", "value", "message"])
+    writer.writerows(safe_cells(error.as_dict().values()) for error in errors)
