@@ -50,6 +50,7 @@ def _create(booking, *, actor, now, reason):
             _("A new booking is pending or accepted, not “%(status)s”.")
             % {"status": booking.get_status_display()}
         )
+    booking.created_at = booking.updated_at = now
     booking.full_clean()
     booking.save(force_insert=True)
     event = booking_created(booking, actor=actor, now=now, reason=reason)

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from drivers.constraints import AppendOnly
@@ -168,8 +169,8 @@ class Booking(models.Model):
     )
     notes = models.TextField(_("notes"), blank=True)
     cancel_reason = models.CharField(_("cancellation reason"), max_length=200, blank=True)
-    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
-    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(_("updated at"), default=timezone.now, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
 
     objects = BookingQuerySet.as_manager()
@@ -271,8 +272,8 @@ class Event(models.Model):
     )
     actor = models.CharField(_("by"), max_length=100, blank=True)
     door = models.CharField(_("door"), max_length=20, choices=Door)
-    old = models.JSONField(_("before"), default=dict)
-    new = models.JSONField(_("after"), default=dict)
+    old = models.JSONField(_("before"), default=dict, blank=True)
+    new = models.JSONField(_("after"), default=dict, blank=True)
     reason = models.CharField(_("reason"), max_length=200, blank=True)
 
     class Meta:

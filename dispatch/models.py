@@ -44,10 +44,10 @@ class DispatchRun(models.Model):
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
     claim_ends_at = models.DateTimeField(_("claim ends at"))
     process = models.CharField(_("process"), max_length=120, blank=True)
-    settings = models.JSONField(_("settings used"), default=dict)
-    metrics = models.JSONField(_("metrics"), default=dict)
-    unassigned = models.JSONField(_("unassigned"), default=list)
-    timings = models.JSONField(_("timings"), default=dict)
+    settings = models.JSONField(_("settings used"), default=dict, blank=True)
+    metrics = models.JSONField(_("metrics"), default=dict, blank=True)
+    unassigned = models.JSONField(_("unassigned"), default=list, blank=True)
+    timings = models.JSONField(_("timings"), default=dict, blank=True)
     previous_breaks = models.JSONField(default=dict, editable=False)
     error = models.TextField(_("error"), blank=True)
 
@@ -122,7 +122,7 @@ class Assignment(models.Model):
     actual_dropoff_at = models.DateTimeField(_("actual dropoff"), null=True, blank=True)
     confirmed = models.BooleanField(_("confirmed"), default=False)
     locked = models.BooleanField(_("locked"), default=False)
-    explanation = models.JSONField(_("explanation"), default=dict)
+    explanation = models.JSONField(_("explanation"), default=dict, blank=True)
     superseded_by = models.ForeignKey(
         DispatchRun,
         models.PROTECT,

@@ -2,6 +2,7 @@
 
 import django.core.validators
 import django.db.models.deletion
+import django.utils.timezone
 import drivers.constraints
 import drivers.models
 from django.conf import settings
@@ -56,8 +57,8 @@ class Migration(migrations.Migration):
                 ('is_open', models.GeneratedField(db_persist=True, expression=models.Q(('status__in', ['pending', 'accepted', 'assigned', 'en_route', 'in_progress'])), output_field=models.BooleanField())),
                 ('notes', models.TextField(blank=True, verbose_name='notes')),
                 ('cancel_reason', models.CharField(blank=True, max_length=200, verbose_name='cancellation reason')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created at')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='updated at')),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                ('updated_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='updated at')),
                 ('version', models.PositiveIntegerField(default=1, editable=False)),
                 ('company', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='bookings', to='drivers.company')),
                 ('return_of', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='return_trip', to='bookings.booking')),
@@ -91,8 +92,8 @@ class Migration(migrations.Migration):
                 ('at', models.DateTimeField(verbose_name='at')),
                 ('actor', models.CharField(blank=True, max_length=100, verbose_name='by')),
                 ('door', models.CharField(choices=[('admin', 'admin'), ('api', 'API'), ('command', 'command line'), ('worker', 'background worker')], max_length=20, verbose_name='door')),
-                ('old', models.JSONField(default=dict, verbose_name='before')),
-                ('new', models.JSONField(default=dict, verbose_name='after')),
+                ('old', models.JSONField(blank=True, default=dict, verbose_name='before')),
+                ('new', models.JSONField(blank=True, default=dict, verbose_name='after')),
                 ('reason', models.CharField(blank=True, max_length=200, verbose_name='reason')),
                 ('booking', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='bookings.booking')),
                 ('company', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='drivers.company')),
