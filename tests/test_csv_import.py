@@ -307,9 +307,8 @@ class ImportTests(TestCase):
         self.assertEqual(result.far_away, (2,))
         self.assertIn("exchanged", result.summary())
 
+    @pytest.mark.postgres_only  # on SQLite the inserts come in chunks
     def test_statements_do_not_grow_with_the_rows(self):
-        if connection.vendor == "sqlite":
-            self.skipTest("on SQLite the inserts come in chunks")
         for count in (10, 500):
             data = numbered(count, client_name=f"Nadia {count}").replace(b"N-", b"%d-" % count)
             # company, what is there, clients, their insert, bookings, events

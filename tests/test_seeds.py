@@ -104,9 +104,8 @@ class SeedFleetTests(TestCase):
             "16 new shifts on 2 days", self.seed("--from", "2026-07-02", "--to", "2026-07-03")
         )
 
+    @pytest.mark.postgres_only  # on SQLite the inserts come in chunks
     def test_statements_do_not_grow_with_drivers_and_days(self):
-        if connection.vendor == "sqlite":
-            self.skipTest("on SQLite the inserts come in chunks")
         # company, bookings, savepoint, lock, drivers, plates, cars, drivers, shifts there, shifts
         with self.assertNumQueries(11):
             self.seed(drivers=2)
@@ -295,7 +294,7 @@ class BulkInsertTests(TestCase):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif("connection.vendor != 'postgresql'")
+@pytest.mark.postgres_only
 def test_indexes_and_foreign_keys_are_as_before_after_a_large_seed():
     def schema():
         with connection.cursor() as cursor:
