@@ -32,7 +32,8 @@ def measure(problem, plan):
     missed = moved = 0
     for planned in plan.trips:
         trip = trips[planned.trip_id]
-        stops[planned.duty_id].append((planned.pickup_s, trip.pickup, trip.dropoff))
+        free_s = planned.dropoff_s + trip.alighting_s
+        stops[planned.duty_id].append((planned.pickup_s, free_s, trip.pickup, trip.dropoff))
         count[planned.driver_id] += 1
         missed += bool(trip.preferred) and planned.driver_id not in trip.preferred
         moved += trip.standing is not None and trip.standing.driver_id != planned.driver_id
@@ -41,9 +42,10 @@ def measure(problem, plan):
 
     deadhead_s = deadhead_m = 0
     for duty in problem.duties:
-        day = stops[duty.id] + [(c.pickup_s, c.pickup, c.dropoff) for c in duty.commitments]
+        day = stops[duty.id]
+        day += [(c.pickup_s, c.free_s, c.pickup, c.dropoff) for c in duty.commitments]
         at = duty.start
-        for _, pickup, dropoff in sorted(day):
+        for _, _, pickup, dropoff in sorted(day):
             deadhead_s, deadhead_m = _add((deadhead_s, deadhead_m), problem, at, pickup)
             at = dropoff
         if day:
