@@ -5,6 +5,7 @@ The judge is the checker; the truth of an explanation is tried out with `tests.i
 
 import dataclasses
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +20,7 @@ from tests.insertions import empty_drive_s, insertions, without
 from tests.problems import problems
 
 relaxed = settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 
 
@@ -43,6 +44,34 @@ def trip_of(problem, trip_id):
 @given(problems())
 def test_the_checker_finds_nothing_in_greedy_plans(problem):
     assert check(problem, solve(problem, engine="greedy")) == ()
+
+
+@relaxed
+@given(problems(), st.integers(0, 3), st.integers(1, 2))
+def test_the_search_is_sound_and_no_worse_than_its_start(problem, seed, threads):
+    start = solve(problem, engine="search", iterations=0)
+    plan = solve(problem, engine="search", iterations=60, seed=seed, threads=threads)
+    assert check(problem, start) == check(problem, plan) == ()
+    assert measure(problem, plan).objective <= measure(problem, start).objective
+    again = solve(problem, engine="search", iterations=60, seed=seed, threads=threads)
+    assert plan == again
+
+
+@relaxed
+@given(problems())
+def test_the_search_leaves_nothing_out_that_pays(problem):
+    plan = solve(problem, engine="search", iterations=300, threads=1)
+    for insertion in insertable(problem, plan):
+        trip = trip_of(problem, insertion.trip_id)
+        moved_s = problem.costs.move_s if trip.standing else 0
+        assert insertion.price_s >= trip.unserved_cost + moved_s
+
+
+@settings(relaxed, max_examples=20)
+@given(problems())
+def test_the_checker_finds_nothing_in_the_second_engines_plans(problem):
+    pytest.importorskip("vroom")
+    assert check(problem, solve(problem, engine="vroom:1")) == ()
 
 
 @relaxed

@@ -111,7 +111,30 @@ def search(problem, day, state, ends, iterations, seed, threads):
     state.routes.count[:], state.routes.trip[:] = best_plan
     for r in range(len(day.driver)):
         label(day, state.routes, r)
+    _insert_what_still_pays(day, state)
     return state.routes, clock.iterations_done
+
+
+def _insert_what_still_pays(day, state):
+    """Insert the absent trips that fit in, until none is left that pays.
+
+    The search tries an absent trip only on the routes it has just ruined; meanwhile another
+    one may have become cheaper, because its driver is used now.
+    """
+    state.route_of[:] = -1
+    state.trips_of[:] = 0
+    for r, count in enumerate(state.routes.count):
+        state.route_of[state.routes.trip[r, 1 : count + 1]] = r
+        state.trips_of[day.driver[r]] += count
+    order = np.array(greedy.insertion_order(day), dtype=np.int32)
+    anybody, rng = np.full(len(order), -1, dtype=np.int32), np.ones(1, dtype=np.uint64)
+    absent = order[state.route_of[order] < 0]
+    while len(absent):
+        insert_in_order(day, state, absent, anybody, rng)
+        still = absent[state.route_of[absent] < 0]
+        if len(still) == len(absent):
+            return
+        absent = still
 
 
 class Clock:
