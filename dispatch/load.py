@@ -316,39 +316,25 @@ def load_problem(
 
     kept = _kept(bookings, neighbours, frozen_until)
     left_out, trips = {}, []
-    preferred, forbidden = _by_client(preferences)
+    preferred, forbidden = by_client(preferences)
     for row in bookings.values():
         if row.id in kept or row.status not in PLANNABLE:
             if row.status == Status.PENDING:
                 left_out[row.id] = "not_accepted"
             continue
-        earliest_at, latest_at = pickup_window(company, row.scheduled_time, row.return_of_id)
-        if latest_at < now:
+        if pickup_window(company, row.scheduled_time, row.return_of_id)[1] < now:
             left_out[row.id] = "window_passed"
             continue
-        seconds = _clock(start_at)
         trips.append(
-            Trip(
-                id=row.id,
-                reference=row.label,
-                pickup=row.pickup,
-                dropoff=row.dropoff,
-                wanted_s=seconds(row.scheduled_time),
-                earliest_s=seconds(max(earliest_at, now)),
-                latest_s=seconds(latest_at),
+            make_trip(
+                company,
+                row,
+                start_at=start_at,
+                now=now,
                 ride_s=ride_s[row.id],
-                unserved_cost=UNSERVED_COST[row.priority],
-                arrive_by_s=seconds(row.appointment_at) if row.appointment_at else None,
-                boarding_s=company.boarding_min * 60,
-                alighting_s=company.alighting_min * 60,
-                seats=row.passengers - row.wheelchairs,
-                wheelchairs=row.wheelchairs,
-                needs=frozenset(row.needs),
                 preferred=preferred.get(row.client_id, frozenset()),
                 forbidden=forbidden.get(row.client_id, frozenset()),
-                standing=Standing(row.driver_id, seconds(row.planned_pickup_at))
-                if row.standing() and row.driver_id in drivers
-                else None,
+                stands=row.driver_id in drivers,
             )
         )
     trips.sort(key=lambda trip: trip.id)
@@ -404,6 +390,37 @@ def load_problem(
     )
 
 
+def make_trip(company, row, *, start_at, now, ride_s, preferred, forbidden, stands) -> Trip:
+    """Return the planner's trip of a booking; `stands` keeps it to its driver by preference.
+
+    Its window starts now at the earliest: it must not be over.
+    """
+    earliest_at, latest_at = pickup_window(company, row.scheduled_time, row.return_of_id)
+    seconds = _clock(start_at)
+    return Trip(
+        id=row.id,
+        reference=row.label,
+        pickup=row.pickup,
+        dropoff=row.dropoff,
+        wanted_s=seconds(row.scheduled_time),
+        earliest_s=seconds(max(earliest_at, now)),
+        latest_s=seconds(latest_at),
+        ride_s=ride_s,
+        unserved_cost=UNSERVED_COST[row.priority],
+        arrive_by_s=seconds(row.appointment_at) if row.appointment_at else None,
+        boarding_s=company.boarding_min * 60,
+        alighting_s=company.alighting_min * 60,
+        seats=row.passengers - row.wheelchairs,
+        wheelchairs=row.wheelchairs,
+        needs=frozenset(row.needs),
+        preferred=preferred,
+        forbidden=forbidden,
+        standing=Standing(row.driver_id, seconds(row.planned_pickup_at))
+        if stands and row.standing()
+        else None,
+    )
+
+
 def pickup_window(company, wanted_at, is_return):
     """Return the earliest and the latest pickup. A client who goes home is never early."""
     if is_return:
@@ -442,7 +459,8 @@ def _kept(bookings, neighbours, frozen_until):
     return kept
 
 
-def _by_client(preferences):
+def by_client(preferences):
+    """Return the preferred and the forbidden drivers, each {client: drivers}."""
     preferred, forbidden = {}, {}
     for client_id, driver_id, kind in preferences:
         chosen = preferred if kind == DriverPreference.Kind.PREFERRED else forbidden

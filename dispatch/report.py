@@ -200,9 +200,9 @@ def build_report(
     )
 
 
-def sentence(day: Day, code: str, detail: dict) -> str:
+def sentence(day: Day, code: str, detail: dict, sentences=SENTENCES) -> str:
     """Return the sentence of a code: `_s` parameters become clock times of the company."""
-    return _(SENTENCES[code]) % {name: _shown(day, name, value) for name, value in detail.items()}
+    return _(sentences[code]) % {name: _shown(day, name, value) for name, value in detail.items()}
 
 
 def clock(day: Day, seconds: int) -> str:

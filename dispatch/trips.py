@@ -1,0 +1,350 @@
+"""What people and drivers do to one trip: each use-case one call and one transaction.
+
+A trip is a booking and its open assignment, if it has one; their statuses change together.
+Locks are taken as in `apply.py`: the driver, then the booking, each in order of id, and then
+everything is read again. `version` (of the booking) and `assignment_id` are what the caller
+saw: where they are given and no longer true, nothing is written. What is already as wanted is
+left as it is, whatever the caller saw: to ask twice is fine.
+
+Giving a trip to a driver by hand: `hand_over.py`.
+"""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from bookings.change import StaleBookingError, StatusRefusedError
+from bookings.events import booking_changed
+from bookings.models import TRANSITIONS, Actor, Booking, Event, Status
+from dispatch.models import Assignment
+from drivers.models import Company, Driver
+
+# How far a driver's clock may be ahead, and how late a report may reach us.
+CLOCK_AHEAD = timedelta(minutes=5)
+REPORTED_WITHIN = timedelta(hours=48)
+
+# What a driver or a dispatcher reports of a trip, and what becomes of its assignment.
+ASSIGNMENT_STATUS = {
+    Status.ASSIGNED: Assignment.Status.PLANNED,
+    Status.EN_ROUTE: Assignment.Status.EN_ROUTE,
+    Status.IN_PROGRESS: Assignment.Status.IN_PROGRESS,
+    Status.COMPLETED: Assignment.Status.COMPLETED,
+    Status.NO_SHOW: Assignment.Status.NO_SHOW,
+}
+
+
+class NoSuchTrip(Exception):
+    """The company has no such booking, or the driver no such trip."""
+
+
+class NotAssigned(Exception):
+    """The booking has no driver, so there is nothing to confirm, lock or drive."""
+
+
+class ImplausibleTime(Exception):
+    """An actual time lies in the future, too far back, or before the pickup."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """A booking and its open assignment as they are after a use-case; `changed` if it wrote."""
+
+    booking: Booking
+    assignment: Assignment | None
+    changed: bool = False
+
+
+def accept(
+    company: Company,
+    booking_id: int,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    version: int | None = None,
+) -> Trip:
+    """Take a pending booking on: 5 statements. Accepted ones stay accepted.
+
+    Raises NoSuchTrip, StaleBookingError or StatusRefusedError.
+    """
+    with locked_trip(company, booking_id) as trip:
+        if trip.booking.status == Status.ACCEPTED:
+            return trip
+        _compare(trip, version)
+        if trip.booking.status != Status.PENDING:  # an assigned one is not released by this
+            raise _refusal(trip.booking, Status.ACCEPTED)
+        return _write(
+            trip, booking={"status": Status.ACCEPTED}, actor=actor, now=now, reason=reason
+        )
+
+
+def cancel(
+    company: Company,
+    booking_id: int,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    version: int | None = None,
+) -> Trip:
+    """Cancel a booking that is not on board yet, and free its driver: at most 7 statements.
+
+    Raises NoSuchTrip, StaleBookingError or StatusRefusedError.
+    """
+    with locked_trip(company, booking_id) as trip:
+        if trip.booking.status == Status.CANCELED:
+            return trip
+        _compare(trip, version)
+        _turn(trip, Status.CANCELED)
+        return _write(
+            trip,
+            booking={"status": Status.CANCELED, "cancel_reason": reason[:200]},
+            assignment=trip.assignment and {"status": Assignment.Status.CANCELED},
+            actor=actor,
+            now=now,
+            reason=reason,
+        )
+
+
+def confirm(company, booking_id, *, actor, now, reason="", assignment_id=None) -> Trip:
+    """Note that the driver, or the client, knows of the trip. See `_flag`."""
+    return _flag(company, booking_id, {"confirmed": True}, actor, now, reason, assignment_id)
+
+
+def lock(company, booking_id, *, actor, now, reason="", assignment_id=None) -> Trip:
+    """Keep the trip with its driver and at its time: no run moves it. See `_flag`."""
+    return _flag(company, booking_id, {"locked": True}, actor, now, reason, assignment_id)
+
+
+def unlock(company, booking_id, *, actor, now, reason="", assignment_id=None) -> Trip:
+    """Let runs move the trip again. See `_flag`."""
+    return _flag(company, booking_id, {"locked": False}, actor, now, reason, assignment_id)
+
+
+def release(company, booking_id, *, actor, now, reason="", assignment_id=None) -> Trip:
+    """Take a trip that has not begun from its driver: at most 7 statements.
+
+    Raises NoSuchTrip, StaleBookingError, NotAssigned or StatusRefusedError.
+    """
+    with locked_trip(company, booking_id) as trip:
+        if trip.booking.status == Status.ACCEPTED and trip.assignment is None:
+            return trip
+        _compare(trip, assignment_id=assignment_id)
+        _with_driver(trip)
+        _turn(trip, Status.ACCEPTED)
+        return _write(
+            trip,
+            booking={"status": Status.ACCEPTED},
+            assignment={"status": Assignment.Status.SUPERSEDED},
+            kind=Event.Kind.RELEASED,
+            actor=actor,
+            now=now,
+            reason=reason,
+        )
+
+
+def report_progress(
+    company: Company,
+    booking_id: int,
+    status: Status,
+    *,
+    actor: Actor,
+    now: datetime,
+    at: datetime | None = None,
+    reason: str = "",
+    driver_id: int | None = None,
+    assignment_id: int | None = None,
+) -> Trip:
+    """Move an assigned trip on: en route, on board, completed, no-show, or back to assigned.
+
+    `at` is when it really happened, now by default; a driver without reception reports late.
+    With `driver_id` only the trips of this driver exist. At most 7 statements. Raises
+    NoSuchTrip, StaleBookingError, NotAssigned, StatusRefusedError or ImplausibleTime.
+    """
+    at = at or now
+    with locked_trip(company, booking_id, driver_id=driver_id) as trip:
+        if trip.booking.status == status:
+            return trip
+        _compare(trip, assignment_id=assignment_id)
+        if status not in ASSIGNMENT_STATUS:
+            raise _refusal(trip.booking, status)
+        _turn(trip, status)
+        _with_driver(trip)
+        fields = {"status": ASSIGNMENT_STATUS[status]}
+        if status == Status.IN_PROGRESS:
+            fields["actual_pickup_at"] = at
+        elif status in (Status.COMPLETED, Status.NO_SHOW):
+            fields["actual_dropoff_at"] = at
+        _plausible(trip, at, now)
+        return _write(
+            trip, booking={"status": status}, assignment=fields, actor=actor, now=now, reason=reason
+        )
+
+
+@contextmanager
+def locked_trip(company, booking_id, *, driver_id=None):
+    """Yield the trip, locked until the end of the transaction: at most 4 statements.
+
+    With `driver_id` a trip that is not this driver's does not exist. Raises NoSuchTrip, and
+    StaleBookingError where the trip changes hands at this very moment.
+    """
+    with transaction.atomic():
+        seen = driver_of(company, booking_id)
+        lock_drivers(company, [seen] if seen else [])
+        booking = (
+            Booking.objects.select_for_update(no_key=True)
+            .filter(company=company, id=booking_id)
+            .first()
+        )
+        if booking is None:
+            raise no_such_trip()
+        assignment = Assignment.objects.open().filter(booking=booking).order_by("id").first()
+        if (assignment and assignment.driver_id) != seen:
+            raise stale(booking)
+        if driver_id is not None:
+            mine = assignment or (
+                Assignment.objects.filter(booking=booking, status__in=_DRIVEN)
+                .order_by("-id")
+                .first()
+            )
+            if mine is None or mine.driver_id != driver_id:
+                raise no_such_trip()
+        yield Trip(booking, assignment)
+
+
+_DRIVEN = [Assignment.Status.COMPLETED, Assignment.Status.NO_SHOW]
+
+
+def driver_of(company, booking_id):
+    """Return the id of the driver who has the trip, or None: 1 statement."""
+    return (
+        Assignment.objects.open()
+        .filter(company=company, booking_id=booking_id)
+        .order_by("id")
+        .values_list("driver_id", flat=True)
+        .first()
+    )
+
+
+def lock_drivers(company, driver_ids):
+    """Lock the company's drivers in order of id; return {id: Driver}: 1 statement."""
+    if not driver_ids:
+        return {}
+    rows = Driver.objects.select_for_update(no_key=True).filter(company=company)
+    return {row.id: row for row in rows.filter(id__any_of=sorted(driver_ids)).order_by("id")}
+
+
+def no_such_trip():
+    return NoSuchTrip(_("There is no such trip."))
+
+
+def stale(booking):
+    return StaleBookingError(
+        _("Trip %(trip)s was changed by somebody else meanwhile. Read it again.")
+        % {"trip": booking}
+    )
+
+
+def _compare(trip, version=None, assignment_id=None):
+    """Refuse when the caller saw something else. 0 is the id of no assignment."""
+    if version is not None and trip.booking.version != version:
+        raise stale(trip.booking)
+    standing = trip.assignment.id if trip.assignment else 0
+    if assignment_id is not None and standing != assignment_id:
+        raise stale(trip.booking)
+
+
+def _refusal(booking, status):
+    return StatusRefusedError(
+        _("Trip %(trip)s cannot go from “%(old)s” to “%(new)s”.")
+        % {
+            "trip": booking,
+            "old": booking.get_status_display(),
+            "new": Status(status).label,
+        }
+    )
+
+
+def _turn(trip, status):
+    if status not in TRANSITIONS[Status(trip.booking.status)]:
+        raise _refusal(trip.booking, status)
+
+
+def _with_driver(trip):
+    if trip.assignment is None:
+        raise NotAssigned(_("Trip %(trip)s has no driver.") % {"trip": trip.booking})
+
+
+def _plausible(trip, at, now):
+    if at > now + CLOCK_AHEAD:
+        raise ImplausibleTime(_("The time lies in the future."))
+    if at < now - REPORTED_WITHIN:
+        raise ImplausibleTime(_("The time is more than 48 hours ago."))
+    pickup_at = trip.assignment.actual_pickup_at
+    if pickup_at and at < pickup_at:
+        raise ImplausibleTime(_("The dropoff cannot be before the pickup."))
+
+
+def _flag(company, booking_id, fields, actor, now, reason, assignment_id):
+    """Set flags of the open assignment: at most 6 statements.
+
+    Raises NoSuchTrip, StaleBookingError or NotAssigned.
+    """
+    with locked_trip(company, booking_id) as trip:
+        _compare(trip, assignment_id=assignment_id)
+        _with_driver(trip)
+        if all(getattr(trip.assignment, name) == value for name, value in fields.items()):
+            return trip
+        return _write(trip, assignment=fields, actor=actor, now=now, reason=reason)
+
+
+def _write(trip, *, booking=None, assignment=None, kind=None, actor, now, reason):
+    """Write the changed fields and their event: at most 3 statements."""
+    changes = {}
+    if assignment:
+        changes |= {name: (getattr(trip.assignment, name), new) for name, new in assignment.items()}
+        Assignment.objects.filter(id=trip.assignment.id).update(**assignment, updated_at=now)
+    if booking:
+        changes |= {name: (getattr(trip.booking, name), new) for name, new in booking.items()}
+        Booking.objects.filter(id=trip.booking.id).update(
+            **booking, version=F("version") + 1, updated_at=now
+        )
+    event = booking_changed(
+        trip.booking.company_id,
+        trip.booking.id,
+        {name: (old, new) for name, (old, new) in changes.items() if old != new},
+        actor=actor,
+        now=now,
+        reason=reason,
+    )
+    event.assignment_id = trip.assignment and trip.assignment.id
+    event.kind = kind or (Event.Kind.BOOKING_STATUS if booking else Event.Kind.ASSIGNMENT_CHANGED)
+    if event.kind == Event.Kind.RELEASED:
+        event.old |= {
+            "driver": trip.assignment.driver_id,
+            "pickup": trip.assignment.planned_pickup_at.isoformat(),
+            "dropoff": trip.assignment.planned_dropoff_at.isoformat(),
+        }
+    Event.objects.bulk_create([event])
+    return _after(trip, booking or {}, assignment or {}, now)
+
+
+def _after(trip, booking, assignment, now):
+    """Return the trip as it now is, without reading it again."""
+    if booking:
+        for name, value in {**booking, "version": trip.booking.version + 1}.items():
+            setattr(trip.booking, name, value)
+        trip.booking.updated_at = now
+    if assignment:
+        for name, value in {**assignment, "updated_at": now}.items():
+            setattr(trip.assignment, name, value)
+    is_open = trip.assignment and trip.assignment.status in (
+        Assignment.Status.PLANNED,
+        Assignment.Status.EN_ROUTE,
+        Assignment.Status.IN_PROGRESS,
+    )
+    return Trip(trip.booking, trip.assignment if is_open else None, changed=True)
