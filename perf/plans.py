@@ -129,9 +129,11 @@ def rolled_back(connection):
             connection.savepoint_rollback(savepoint)
         return
     connection.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+    connection.in_atomic_block = True  # so that the same inside it takes a savepoint
     try:
         yield
     finally:
+        connection.in_atomic_block = False
         connection.rollback()
         connection.set_autocommit(True)
 

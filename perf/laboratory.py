@@ -1,0 +1,141 @@
+"""A place to try an index without touching the user's database.
+
+SQLite: a copy of the file, in a folder that is removed. PostgreSQL: the index is built in a
+transaction that is rolled back, which keeps writers of the table waiting meanwhile: only on a
+scratch database or where it was allowed. Otherwise HypoPG, if the extension is there: it asks
+the planner without building anything. Without either nothing can be tried.
+"""
+
+import tempfile
+from contextlib import closing, contextmanager
+from pathlib import Path
+from statistics import median
+from time import perf_counter_ns
+
+from django.db import connections
+from django.db.utils import load_backend
+
+from perf.advice import Trial
+from perf.plans import TIMEOUT_MS, explain, rolled_back, separate_connection
+
+REPEATS = 3
+LOCK_TIMEOUT_MS = 1_000
+
+
+class Laboratory:
+    """A connection on which indexes may be built (`builds`) or only imagined."""
+
+    def __init__(self, connection, *, builds):
+        self.connection = connection
+        self.builds = builds
+        self._rows = {}
+        self._before = {}
+
+    def rows(self, table):
+        """Return the number of rows of a table."""
+        if table not in self._rows:
+            with self.connection.cursor() as cursor:
+                cursor.execute(f"SELECT COUNT(*) FROM {self.connection.ops.quote_name(table)}")
+                self._rows[table] = cursor.fetchone()[0]
+        return self._rows[table]
+
+    def try_index(self, candidate, statements):
+        """Return a Trial for each of the candidate's statements ({fingerprint: [Statement]})."""
+        wanted = [text for text in candidate.fingerprints if text in statements]
+        slowest = {t: max(statements[t], key=lambda s: s.total_ns) for t in wanted}
+        for text in wanted:
+            if text not in self._before:
+                self._before[text] = self._measured(slowest[text])
+        name = f"trial_{candidate.name()}"[:63]
+        with rolled_back(self.connection):
+            name = self._build(candidate, name)
+            after = {text: self._measured(slowest[text]) for text in wanted}
+        if not self.builds:
+            with self.connection.cursor() as cursor:
+                cursor.execute("SELECT hypopg_reset()")
+        return [
+            Trial(
+                fingerprint=text,
+                count=len(statements[text]),
+                before=self._before[text][0],
+                after=after[text][0],
+                before_ms=self._before[text][1],
+                after_ms=after[text][1],
+                used=name in after[text][0].indexes,
+            )
+            for text in wanted
+        ]
+
+    def _build(self, candidate, name):
+        with self.connection.cursor() as cursor:
+            if not self.builds:
+                cursor.execute(
+                    "SELECT indexname FROM hypopg_create_index(%s)", [candidate.sql(name)]
+                )
+                return cursor.fetchone()[0]
+            if self.connection.vendor == "postgresql":
+                cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+            cursor.execute(candidate.sql(name))
+            if self.connection.vendor == "sqlite":
+                cursor.execute(f"ANALYZE {self.connection.ops.quote_name(name)}")
+        return name
+
+    def _measured(self, statement):
+        """Return the plan, and the median time of a few runs (None where nothing is run)."""
+        plan = explain(statement, self.connection, analyze=False)
+        if not self.builds or plan.error:
+            return plan, None
+        params = statement.params
+        if statement.many:
+            params = params[0]
+        times = []
+        for _repeat in range(REPEATS):
+            with rolled_back(self.connection), self.connection.cursor() as cursor:
+                if self.connection.vendor == "postgresql":
+                    cursor.execute(f"SET LOCAL statement_timeout = {TIMEOUT_MS}")
+                start = perf_counter_ns()
+                cursor.execute(statement.sql, params)
+                if cursor.description:
+                    cursor.fetchall()
+                times.append((perf_counter_ns() - start) / 1e6)
+        return plan, median(times)
+
+
+@contextmanager
+def laboratory(alias="default", *, may_build=False):
+    """Yield a Laboratory, or None where nothing may be tried."""
+    source = connections[alias]
+    if source.vendor == "sqlite":
+        with (
+            tempfile.TemporaryDirectory(prefix="dispatchsite_laboratory_") as folder,
+            closing(_copy(source, Path(folder) / "copy.sqlite3")) as connection,
+        ):
+            yield Laboratory(connection, builds=True)
+        return
+    with separate_connection(alias) as connection:
+        if may_build:
+            yield Laboratory(connection, builds=True)
+        elif _has_hypopg(connection):
+            yield Laboratory(connection, builds=False)
+        else:
+            yield None
+
+
+def _copy(source, file):
+    source.ensure_connection()
+    wrapper = load_backend(source.settings_dict["ENGINE"]).DatabaseWrapper(
+        {**source.settings_dict, "NAME": str(file)}, source.alias
+    )
+    wrapper.ensure_connection()
+    source.connection.backup(wrapper.connection)
+    with wrapper.cursor() as cursor:
+        cursor.execute("PRAGMA foreign_keys = OFF")
+        cursor.execute("PRAGMA analysis_limit = 1000")
+        cursor.execute("ANALYZE")
+    return wrapper
+
+
+def _has_hypopg(connection):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_extension WHERE extname = 'hypopg'")
+        return cursor.fetchone() is not None
