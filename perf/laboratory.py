@@ -47,12 +47,8 @@ class Laboratory:
             if text not in self._before:
                 self._before[text] = self._measured(slowest[text])
         name = f"trial_{candidate.name()}"[:63]
-        with rolled_back(self.connection):
-            name = self._build(candidate, name)
+        with self._built(candidate, name) as name:
             after = {text: self._measured(slowest[text]) for text in wanted}
-        if not self.builds:
-            with self.connection.cursor() as cursor:
-                cursor.execute("SELECT hypopg_reset()")
         return [
             Trial(
                 fingerprint=text,
@@ -66,19 +62,29 @@ class Laboratory:
             for text in wanted
         ]
 
-    def _build(self, candidate, name):
-        with self.connection.cursor() as cursor:
-            if not self.builds:
+    @contextmanager
+    def _built(self, candidate, name):
+        """Build the index, yield its name, and take it away."""
+        connection = self.connection
+        if not self.builds:
+            with connection.cursor() as cursor:
                 cursor.execute(
                     "SELECT indexname FROM hypopg_create_index(%s)", [candidate.sql(name)]
                 )
-                return cursor.fetchone()[0]
-            if self.connection.vendor == "postgresql":
+                yield cursor.fetchone()[0]
+                cursor.execute("SELECT hypopg_reset()")
+        elif connection.vendor == "sqlite":
+            # Not rolled back: SQLite would read its whole schema again at every statement.
+            with connection.cursor() as cursor:
+                cursor.execute(candidate.sql(name))
+                cursor.execute(f"ANALYZE {connection.ops.quote_name(name)}")
+                yield name
+                cursor.execute(f"DROP INDEX {connection.ops.quote_name(name)}")
+        else:
+            with rolled_back(connection), connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
-            cursor.execute(candidate.sql(name))
-            if self.connection.vendor == "sqlite":
-                cursor.execute(f"ANALYZE {self.connection.ops.quote_name(name)}")
-        return name
+                cursor.execute(candidate.sql(name))
+                yield name
 
     def _measured(self, statement):
         """Return the plan, and the median time of a few runs (None where nothing is run)."""
@@ -89,7 +95,7 @@ class Laboratory:
         if statement.many:
             params = params[0]
         times = []
-        for _repeat in range(REPEATS):
+        for _repeat in range(REPEATS + 1):
             with rolled_back(self.connection), self.connection.cursor() as cursor:
                 if self.connection.vendor == "postgresql":
                     cursor.execute(f"SET LOCAL statement_timeout = {TIMEOUT_MS}")
@@ -98,7 +104,7 @@ class Laboratory:
                 if cursor.description:
                     cursor.fetchall()
                 times.append((perf_counter_ns() - start) / 1e6)
-        return plan, median(times)
+        return plan, median(times[1:])  # the first one warms up
 
 
 @contextmanager

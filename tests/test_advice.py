@@ -46,7 +46,6 @@ def test_a_missing_index_is_found_tried_and_leaves_nothing(many_clients):
     candidates, groups = proposed(q)
     assert [(c.table, c.columns) for c in candidates] == [("bookings_client", ("address",))]
     with laboratory(may_build=True) as place:
-        print(place.try_index(candidates[0], groups))
         [advice] = advise(candidates, groups, place)
     assert advice.priority == 1
     [trial] = advice.trials
