@@ -78,7 +78,7 @@ def driver_day(company, rows, trips, *, ride_s, travel, day, now, frozen_until, 
         else (first.home_lat, first.home_lon)
     )
     duties = []
-    for shift in shifts.values():
+    for shift in sorted(shifts.values(), key=lambda row: (row.shift_start_at, row.shift_id)):
         pieces = _without(shift.shift_start_at, shift.shift_end_at, absences)
         breaks = _breaks_left(shift, pieces, seconds, now=now, frozen_until=frozen_until)
         for start_at, end_at in pieces:
@@ -93,6 +93,7 @@ def driver_day(company, rows, trips, *, ride_s, travel, day, now, frozen_until, 
                 end=home,
             )
             duty = _continued(duty, first, shift, (start_at, end_at), started, now, seconds)
+            duty = _after(duty, [c for earlier, _ in duties for c in earlier.commitments])
             inside = next(filter(None, (_clipped(rest, duty) for rest in breaks)), None)
             if inside:
                 duty, breaks = replace(duty, break_=inside), ()
@@ -179,6 +180,16 @@ def _continued(duty, driver, shift, piece, started, now, seconds):
         free_at = max(free_at, shift.break_at + timedelta(minutes=shift.break_min))
     start_s = seconds(free_at, math.ceil)
     return replace(duty, start_s=start_s, start=place, end_s=max(duty.end_s, start_s))
+
+
+def _after(duty, commitments):
+    """Return the duty without the time that commitments of the driver's earlier ones take."""
+    last = max(commitments, key=lambda c: (c.free_s, c.trip_id), default=None)
+    if last is None or last.free_s <= duty.start_s:
+        return duty
+    return replace(
+        duty, start_s=last.free_s, start=last.dropoff, end_s=max(duty.end_s, last.free_s)
+    )
 
 
 def _breaks_left(shift, pieces, seconds, *, now, frozen_until):

@@ -516,6 +516,20 @@ def test_a_driver_who_is_late_does_the_frozen_trips_late_one_after_the_other(dri
     ]
 
 
+@pytest.mark.parametrize("shifts", [["06:00", "10:00"], ["10:00", "06:00"]])
+def test_a_commitment_that_outlasts_its_duty_delays_the_next_one(driver, shifts):
+    """In whatever order the shifts were entered."""
+    for start in shifts:
+        make.shift(driver, start, "10:00" if start == "06:00" else "14:00")
+    make.assignment(make.booking(clock="09:50"), driver, minutes=40, locked=True)
+    first, second = duties()
+    assert [c.pickup_s for c in first.commitments] == [clock("09:50")]
+    assert second.commitments == ()
+    assert span(first) == (clock("06:00"), clock("10:00"))
+    assert span(second) == (clock("10:30"), clock("14:00"))
+    assert second.start == HOSPITAL
+
+
 def test_a_locked_trip_outside_every_shift_hurts_nobody(driver):
     make.shift(driver, "06:00", "10:00")
     make.assignment(make.booking(clock="20:00"), driver, locked=True)
