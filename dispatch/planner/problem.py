@@ -116,9 +116,10 @@ class Duty:
     """One unbroken stretch of work of one driver.
 
     The driver leaves `start` at `start_s` at the earliest and is back at `end` by `end_s`.
-    A split shift, or a shift with an absence in it, is several duties. `commitments` are in
-    order of pickup. A break that was already taken is None here. A duty without trips needs
-    no break.
+    A split shift, or a shift with an absence in it, is several duties; those of one driver do
+    not overlap, and no commitment of one reaches into another. `commitments` are in order of
+    pickup; they may contradict each other and outlast the duty. A break that was already taken
+    is None here. A duty without trips needs no break.
     """
 
     id: int
