@@ -17,7 +17,8 @@ import numpy as np
 
 from dispatch.planner import greedy, parts
 from dispatch.planner.labels import empty_routes, label
-from dispatch.planner.search import Knobs, State, improve, insert_in_order, new_desk
+from dispatch.planner.moves import State, insert_in_order
+from dispatch.planner.search import Knobs, improve, new_desk, with_room
 
 ROUNDS = 40
 SMALL = 40  # drivers: fewer are not cut into parts
@@ -43,13 +44,12 @@ def first_plan(day, standing=None):
         return state
     order = np.array(greedy.insertion_order(day), dtype=np.int32)
     anybody = np.full(n, -1, dtype=np.int32)
-    rng = np.ones(1, dtype=np.uint64)
     if standing is not None and (standing >= 0).any():
         by_time = np.argsort(day.earliest, kind="stable").astype(np.int32)
         first = by_time[standing[by_time] >= 0]
-        insert_in_order(day, state, first, standing, rng)
+        insert_in_order(day, state, first, standing)
         order = np.concatenate([order[standing[order] < 0], first[state.route_of[first] < 0]])
-    insert_in_order(day, state, order, anybody, rng)
+    insert_in_order(day, state, order, anybody)
     return state
 
 
@@ -78,7 +78,7 @@ def search(problem, day, state, ends, iterations, seed, threads):
         c, part, routes, trips, absent = job
         if not len(trips) or not len(routes):
             return 0, 0
-        desk = desks.get()
+        desk = with_room(desks.get(), len(trips) * len(routes))
         desk.absent[: len(absent)] = absent
         desk.rng[:] = np.random.SeedSequence([seed, clock.rounds, c, part]).generate_state(
             1, np.uint64
@@ -127,10 +127,10 @@ def _insert_what_still_pays(day, state):
         state.route_of[state.routes.trip[r, 1 : count + 1]] = r
         state.trips_of[day.driver[r]] += count
     order = np.array(greedy.insertion_order(day), dtype=np.int32)
-    anybody, rng = np.full(len(order), -1, dtype=np.int32), np.ones(1, dtype=np.uint64)
+    anybody = np.full(len(order), -1, dtype=np.int32)
     absent = order[state.route_of[order] < 0]
     while len(absent):
-        insert_in_order(day, state, absent, anybody, rng)
+        insert_in_order(day, state, absent, anybody)
         still = absent[state.route_of[absent] < 0]
         if len(still) == len(absent):
             return

@@ -7,6 +7,7 @@ sections and equations below are that paper's. What is ours:
 - a trip that fits nowhere stays absent at its price, so the search may trade one for another;
 - trips that were absent before a ruin are tried again only on the routes it touched: the
   others refused them already and have not changed;
+- where a trip would go best in a route is remembered until the route changes;
 - a ruin starts now and then at an absent trip, to make room where room is missing.
 
 One call works on one *part*: some routes with their trips and some absent trips. Parts share
@@ -21,24 +22,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dispatch.planner import labels
-from dispatch.planner.compiled import callable_from_kernels, kernel
-from dispatch.planner.labels import Routes, fits, label
-
-callable_from_kernels(
-    labels.ready_after_break, labels.leave_before_break, labels.label, labels.fits
+from dispatch.planner.compiled import kernel
+from dispatch.planner.labels import label
+from dispatch.planner.moves import (
+    Undo,
+    cheapest,
+    drop,
+    entry_price,
+    put,
+    restore,
+    save,
 )
-
-
-class State(NamedTuple):
-    """The plan in work, and the best one met."""
-
-    routes: Routes
-    route_of: np.ndarray  # (n,) route of each trip, -1 when absent
-    trips_of: np.ndarray  # (p,) trips of each driver in this plan
-    part_of: np.ndarray  # (m,) part that may change this route, -1 none
-    best_count: np.ndarray  # (m,)
-    best_trip: np.ndarray  # (m, width)
 
 
 class Knobs(NamedTuple):
@@ -52,7 +46,66 @@ class Knobs(NamedTuple):
     from_absent: float = 0.1  # chance to start a ruin at an absent trip
 
 
-# --- random numbers -------------------------------------------------------------------------
+class Memo(NamedTuple):
+    """What `cheapest` answered, for pairs of a trip and a route: most routes stay as they are.
+
+    One row for each trip of the part, one column for each route.
+    """
+
+    version: np.ndarray  # of the route when it was asked; 0 when it was not
+    price: np.ndarray
+    where: np.ndarray
+
+
+class Desk(NamedTuple):
+    """What one search writes on while it works: a kernel allocates nothing itself."""
+
+    undo: Undo
+    touched: np.ndarray  # (m,) iteration that saved the route
+    taken_out: np.ndarray  # (n,) iteration that removed the trip
+    unsaved: np.ndarray  # (m,) whether the route differs from the best plan's
+    unsaved_list: np.ndarray  # (m,)
+    todo: np.ndarray  # (n + 1,) trips to insert
+    key: np.ndarray  # (n + 1,) and by what they are sorted
+    absent: np.ndarray  # (n + 1,) trips that fit nowhere
+    row_of: np.ndarray  # (n,) row of the trip in the memo
+    column_of: np.ndarray  # (m,) column of the route in the memo
+    version: np.ndarray  # (m,) number that no other content of the route has
+    memo: Memo
+    rng: np.ndarray  # (1,)
+
+
+def new_desk(day, routes):
+    m, width = routes.trip.shape
+    n = len(day.earliest)
+    return Desk(
+        Undo(
+            np.empty(m, dtype=np.int32),
+            np.empty(m, dtype=np.int32),
+            np.empty(m, dtype=np.int64),
+            np.empty(m, dtype=np.int32),
+            np.empty((m, 8, width), dtype=np.int32),
+        ),
+        touched=np.empty(m, dtype=np.int64),
+        taken_out=np.empty(n, dtype=np.int64),
+        unsaved=np.empty(m, dtype=np.bool_),
+        unsaved_list=np.empty(m, dtype=np.int32),
+        todo=np.empty(n + 1, dtype=np.int32),
+        key=np.empty(n + 1, dtype=np.float64),
+        absent=np.empty(n + 1, dtype=np.int32),
+        row_of=np.empty(n, dtype=np.int32),
+        column_of=np.empty(m, dtype=np.int32),
+        version=np.empty(m, dtype=np.int32),
+        memo=Memo(*(np.empty(0, dtype=np.int32) for _ in Memo._fields)),
+        rng=np.zeros(1, dtype=np.uint64),
+    )
+
+
+def with_room(desk, cells):
+    """Return a desk whose memo has room for so many pairs of a trip and a route."""
+    if len(desk.memo.version) >= cells:
+        return desk
+    return desk._replace(memo=Memo(*(np.empty(cells, dtype=np.int32) for _ in Memo._fields)))
 
 
 @kernel(forceinline=True)
@@ -70,90 +123,6 @@ def draw(rng):
 def below(rng, bound):
     """Return a random whole number in [0, bound)."""
     return int(draw(rng) * bound)
-
-
-# --- prices ---------------------------------------------------------------------------------
-
-
-@kernel(forceinline=True)
-def entry_price(day, trips_of, driver):
-    """Return what one more trip of this driver costs: first use, and fairness."""
-    price = day.fairness * (2 * (day.load[driver] + trips_of[driver]) + 1)
-    if trips_of[driver] == 0:
-        price += day.driver_cost[driver]
-    return price
-
-
-@kernel(forceinline=True)
-def best_in_route(day, state, r, i, price, blink, rng):
-    """Return the cheapest (price, position) for trip i in route r that beats `price`, or -1."""
-    routes = state.routes
-    where = -1
-    extra = day.extra[i, r]
-    if extra < 0:
-        return price, where
-    driver = day.driver[r]
-    count = routes.count[r]
-    if state.trips_of[driver] >= day.capacity[driver] or count + 2 >= routes.trip.shape[1]:
-        return price, where
-    base = extra + entry_price(day, state.trips_of, driver)
-    # A trip may shorten the empty driving, on the way home for instance, but not by more
-    # than there is.
-    if base - routes.deadhead[r] >= price:
-        return price, where
-    latest = day.last_start[i]
-    ends = day.earliest[i] + day.service[i]
-    column, row = day.pickup_at[i], day.dropoff_at[i]
-    for k in range(count, -1, -1):
-        if routes.leave_pending[r, k] > latest:
-            continue
-        if ends > routes.start_done[r, k + 1]:
-            break
-        to_pickup = int(day.travel_to[column, routes.from_at[r, k]])
-        from_dropoff = int(day.travel[row, routes.to_at[r, k + 1]])
-        total = base + to_pickup + from_dropoff - routes.leg[r, k]
-        if (
-            total < price
-            and (blink == 0.0 or draw(rng) >= blink)
-            and fits(day, routes, r, k, i, to_pickup, from_dropoff)
-        ):
-            price, where = total, k
-    return price, where
-
-
-@kernel
-def put(day, state, r, k, i):
-    """Put trip i between positions k and k + 1 of route r."""
-    routes = state.routes
-    last = routes.count[r] + 1
-    for position in range(last, k + 1, -1):
-        routes.trip[r, position] = routes.trip[r, position - 1]
-    routes.trip[r, k + 1] = i
-    routes.count[r] = last
-    state.route_of[i] = r
-    state.trips_of[day.driver[r]] += 1
-    label(day, routes, r)
-
-
-@kernel
-def insert_in_order(day, state, order, driver_of, rng):
-    """Insert trips in this order, each where it is cheapest; the greedy rule of greedy.py.
-
-    Where `driver_of` names a driver (not -1), only with that one.
-    """
-    for i in order:
-        price, at, where = int(day.unserved[i]), -1, -1
-        for r in range(len(day.driver)):
-            if driver_of[i] >= 0 and day.driver[r] != driver_of[i]:
-                continue
-            price, k = best_in_route(day, state, r, i, price, 0.0, rng)
-            if k >= 0:
-                at, where = r, k
-        if at >= 0:
-            put(day, state, at, where, i)
-
-
-# --- ruin -----------------------------------------------------------------------------------
 
 
 @kernel
@@ -191,103 +160,6 @@ def remove_string(day, state, r, at, knobs, longest, rng, removed, n_removed):
     return n_removed, change
 
 
-@kernel(forceinline=True)
-def drop(day, state, r, driver, i):
-    """Make trip i absent in the books; return the change of the objective but for driving."""
-    state.route_of[i] = -1
-    state.trips_of[driver] -= 1
-    return day.unserved[i] - day.extra[i, r] - entry_price(day, state.trips_of, driver)
-
-
-# --- undo -----------------------------------------------------------------------------------
-
-
-class Undo(NamedTuple):
-    """Routes as they were before this iteration, in order of being touched."""
-
-    route: np.ndarray  # (slots,)
-    count: np.ndarray  # (slots,)
-    deadhead: np.ndarray  # (slots,)
-    rows: np.ndarray  # (slots, 8, width): the other arrays of Routes
-
-
-class Desk(NamedTuple):
-    """What one search writes on while it works: a kernel allocates nothing itself."""
-
-    undo: Undo
-    touched: np.ndarray  # (m,) iteration that saved the route
-    taken_out: np.ndarray  # (n,) iteration that removed the trip
-    unsaved: np.ndarray  # (m,) whether the route differs from the best plan's
-    unsaved_list: np.ndarray  # (m,)
-    todo: np.ndarray  # (n + 1,) trips to insert
-    key: np.ndarray  # (n + 1,) and by what they are sorted
-    absent: np.ndarray  # (n + 1,) trips that fit nowhere
-    rng: np.ndarray  # (1,)
-
-
-def new_desk(day, routes):
-    m, width = routes.trip.shape
-    n = len(day.earliest)
-    return Desk(
-        Undo(
-            np.empty(m, dtype=np.int32),
-            np.empty(m, dtype=np.int32),
-            np.empty(m, dtype=np.int64),
-            np.empty((m, 8, width), dtype=np.int32),
-        ),
-        touched=np.empty(m, dtype=np.int64),
-        taken_out=np.empty(n, dtype=np.int64),
-        unsaved=np.empty(m, dtype=np.bool_),
-        unsaved_list=np.empty(m, dtype=np.int32),
-        todo=np.empty(n + 1, dtype=np.int32),
-        key=np.empty(n + 1, dtype=np.float64),
-        absent=np.empty(n + 1, dtype=np.int32),
-        rng=np.zeros(1, dtype=np.uint64),
-    )
-
-
-@kernel
-def save(routes, r, undo, slot):
-    count = routes.count[r]
-    undo.route[slot] = r
-    undo.count[slot] = count
-    undo.deadhead[slot] = routes.deadhead[r]
-    for k in range(count + 2):
-        undo.rows[slot, 0, k] = routes.trip[r, k]
-        undo.rows[slot, 1, k] = routes.from_at[r, k]
-        undo.rows[slot, 2, k] = routes.to_at[r, k]
-        undo.rows[slot, 3, k] = routes.leg[r, k]
-        undo.rows[slot, 4, k] = routes.leave_pending[r, k]
-        undo.rows[slot, 5, k] = routes.leave_done[r, k]
-        undo.rows[slot, 6, k] = routes.start_pending[r, k]
-        undo.rows[slot, 7, k] = routes.start_done[r, k]
-
-
-@kernel
-def restore(day, state, undo, slot):
-    routes = state.routes
-    r = undo.route[slot]
-    count = undo.count[slot]
-    state.trips_of[day.driver[r]] += count - routes.count[r]
-    routes.count[r] = count
-    routes.deadhead[r] = undo.deadhead[slot]
-    for k in range(count + 2):
-        i = undo.rows[slot, 0, k]
-        routes.trip[r, k] = i
-        if 1 <= k <= count:
-            state.route_of[i] = r
-        routes.from_at[r, k] = undo.rows[slot, 1, k]
-        routes.to_at[r, k] = undo.rows[slot, 2, k]
-        routes.leg[r, k] = undo.rows[slot, 3, k]
-        routes.leave_pending[r, k] = undo.rows[slot, 4, k]
-        routes.leave_done[r, k] = undo.rows[slot, 5, k]
-        routes.start_pending[r, k] = undo.rows[slot, 6, k]
-        routes.start_done[r, k] = undo.rows[slot, 7, k]
-
-
-# --- the search -----------------------------------------------------------------------------
-
-
 @kernel
 def position_of(routes, r, i):
     k = 1
@@ -323,6 +195,23 @@ def sort_for_recreate(day, choices, todo, n_todo, key, rng):
         todo[s], key[s] = i, its_key
 
 
+@kernel(forceinline=True)
+def compare(day, state, desk, columns, r, i, price, at, blink):
+    """Return (price, route) of the cheaper place for trip i: in route r, or where it is now."""
+    driver = day.driver[r]
+    if state.trips_of[driver] >= day.capacity[driver]:
+        return price, at
+    memo = desk.memo
+    cell = desk.row_of[i] * columns + desk.column_of[r]
+    if memo.version[cell] != desk.version[r]:
+        memo.version[cell] = desk.version[r]
+        memo.price[cell], memo.where[cell] = cheapest(day, state.routes, r, i)
+    total = memo.price[cell] + entry_price(day, state.trips_of, driver)
+    if total < price and draw(desk.rng) >= blink:
+        return total, r
+    return price, at
+
+
 @kernel
 def improve(
     day, state, desk, part, part_routes, part_trips, near, choices, n_absent, knobs,
@@ -337,13 +226,23 @@ def improve(
     Return (change of the objective, change at the best plan met, number of absent trips).
     """
     routes = state.routes
-    undo, touched, taken_out, unsaved, unsaved_list, todo, key, absent, rng = desk
+    undo, touched, taken_out, unsaved, unsaved_list, todo, key, absent = desk[:8]
+    row_of, column_of, version, memo, rng = desk[8:]
     slots = len(part_routes)
     n_unsaved = 0
     taken_out[:] = -1
-    for r in part_routes:
+    stamp = 0
+    for column in range(slots):
+        r = part_routes[column]
         touched[r] = -1
         unsaved[r] = False
+        column_of[r] = column
+        stamp += 1
+        version[r] = stamp
+    for row in range(len(part_trips)):
+        row_of[part_trips[row]] = row
+    for cell in range(len(part_trips) * slots):
+        memo.version[cell] = 0
     placed = len(part_trips) - n_absent
     present = best = 0
     heat = hot
@@ -366,7 +265,7 @@ def improve(
             if r < 0 or state.part_of[r] != part or touched[r] == iteration:
                 continue
             touched[r] = iteration
-            save(routes, r, undo, n_slots)
+            save(routes, r, version[r], undo, n_slots)
             n_slots += 1
             before = n_removed
             at = position_of(routes, r, c)
@@ -382,6 +281,8 @@ def improve(
                 routes.count[r] = 0
                 label(day, routes, r)
             change += routes.deadhead[r] - undo.deadhead[n_slots - 1]
+            stamp += 1
+            version[r] = stamp
             for t in range(before, n_removed):
                 taken_out[todo[t]] = iteration
         ruined = n_slots
@@ -398,24 +299,22 @@ def improve(
         for t in range(n_todo):
             i = todo[t]
             price = int(day.unserved[i])
-            at = where = -1
+            at = -1
             if taken_out[i] == iteration:
                 for r in part_routes:
-                    price, k = best_in_route(day, state, r, i, price, knobs.blink, rng)
-                    if k >= 0:
-                        at, where = r, k
+                    price, at = compare(day, state, desk, slots, r, i, price, at, knobs.blink)
             else:
                 for slot in range(ruined):
                     r = undo.route[slot]
-                    price, k = best_in_route(day, state, r, i, price, knobs.blink, rng)
-                    if k >= 0:
-                        at, where = r, k
+                    price, at = compare(day, state, desk, slots, r, i, price, at, knobs.blink)
             if at >= 0:
                 if touched[at] != iteration:
                     touched[at] = iteration
-                    save(routes, at, undo, n_slots)
+                    save(routes, at, version[at], undo, n_slots)
                     n_slots += 1
-                put(day, state, at, where, i)
+                put(day, state, at, memo.where[row_of[i] * slots + column_of[at]], i)
+                stamp += 1
+                version[at] = stamp
                 change += price - day.unserved[i]
 
         # Simulated annealing (section 5.1).
@@ -447,4 +346,5 @@ def improve(
                 state.route_of[todo[t]] = -1
             for slot in range(n_slots):
                 restore(day, state, undo, slot)
+                version[undo.route[slot]] = undo.version[slot]
     return present, best, n_absent
