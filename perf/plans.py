@@ -243,7 +243,7 @@ SQLITE_STEP = re.compile(
     r" ?(?P<index>[^\s(]+)?)?"
     r"(?: ?\((?P<condition>.*)\))?"
 )
-NO_TABLE = ("CONSTANT", "(", "SUBQUERY")
+NO_TABLE = re.compile(r"CONSTANT|SUBQUERY|\(|\d+$")
 
 
 def sqlite_plan(rows, sql):
@@ -262,7 +262,7 @@ def _sqlite_node(detail, depth, sql):
         name = detail.replace("USE TEMP B-TREE FOR", "Sort for").capitalize()
         return PlanNode(node="Sort" if "ORDER BY" in detail else name, depth=depth)
     alias = match["table"]
-    table = "" if match["virtual"] or alias.startswith(NO_TABLE) else real_table(alias, sql)
+    table = "" if match["virtual"] or NO_TABLE.match(alias) else real_table(alias, sql)
     how = match["how"] or ""
     index = match["index"] or ("primary key" if "PRIMARY" in how else "")
     if "AUTOMATIC" in how:

@@ -132,6 +132,7 @@ def test_sqlites_steps_are_understood():
             (7, 0, 0, "SEARCH a USING INTEGER PRIMARY KEY (rowid=?)"),
             (8, 0, 0, "SEARCH T2 USING AUTOMATIC COVERING INDEX (x=?) LEFT-JOIN"),
             (9, 0, 0, "SCAN json_each VIRTUAL TABLE INDEX 1:"),
+            (10, 0, 0, "SCAN 62 CONSTANT ROWS"),
             (20, 0, 0, "USE TEMP B-TREE FOR ORDER BY"),
         ],
         sql,
@@ -141,6 +142,7 @@ def test_sqlites_steps_are_understood():
         ("b", "b_x", False),
         ("a", "primary key", False),
         ("b", "(built for this statement)", False),
+        ("", "", False),
         ("", "", False),
         ("", "", False),
     ]
