@@ -123,12 +123,13 @@ QUARTER = 900
 
 
 @st.composite
-def problems(draw, most_drivers=4, most_trips=8):
+def problems(draw, most_drivers=4, most_trips=8, *, breaks=None):
     """Draw a small day: split duties, midnight, breaks, commitments, needs, caps, bans.
 
     Every other day is a crowded one: anybody may take anything, all at about the same time. Of the
     commitments of a duty each can be reached from the one before; whether the last ends in
-    time, and whether the break still fits beside them, is left to chance.
+    time, and whether the break still fits beside them, is left to chance. With `breaks` every
+    duty has one.
     """
     begin = draw(st.sampled_from([0, -8, 60])) * QUARTER
     crowded = draw(st.booleans())
@@ -149,7 +150,7 @@ def problems(draw, most_drivers=4, most_trips=8):
         )
         leave_s = begin + draw(st.integers(24, 32)) * QUARTER
         for _ in range(draw(st.sampled_from([1, 1, 2]))):
-            duty = draw(_duties(len(duties) + 1, driver_id, leave_s))
+            duty = draw(_duties(len(duties) + 1, driver_id, leave_s, breaks))
             duties.append(duty)
             busy_s = max([duty.end_s, *(c.free_s for c in duty.commitments)])
             leave_s = busy_s + draw(st.integers(0, 6)) * QUARTER
@@ -162,7 +163,7 @@ def problems(draw, most_drivers=4, most_trips=8):
 
 
 @st.composite
-def _duties(draw, duty_id, driver_id, start_s):
+def _duties(draw, duty_id, driver_id, start_s, breaks):
     kilometres = st.integers(0, 15)
     end_s = start_s + draw(st.integers(6, 24)) * QUARTER
     home, back = draw(kilometres), draw(kilometres)
@@ -177,7 +178,7 @@ def _duties(draw, duty_id, driver_id, start_s):
         rows.append(Commitment(trip_id, f"B{trip_id}", pickup_s, free_s, at(there), at(to)))
         here, now_s = to, free_s
     rest = None
-    if draw(st.booleans()):
+    if breaks or draw(st.booleans()):
         earliest_s = start_s + draw(st.integers(0, 10)) * QUARTER
         length_s = draw(st.sampled_from([900, 1800]))
         rest = Break(

@@ -270,6 +270,24 @@ class TestSuggestions:
         assert (later.code, later.change_min) == (Change.LATER, 5)
         assert later.pickup_s == later.detail["pickup_s"] == clock("08:25")
 
+    def test_later_with_a_break_to_place(self):
+        # Out at 15 at 08:10, half an hour off from 08:10 on, at 15 again at 08:40.
+        trips = make_trip(1, "08:00", 5, 15, late=0), make_trip(2, "08:15", 15, 5, late=0)
+        duty = make_duty(start="07:55", break_=make_break("08:05", "08:40"))
+        problem = make_problem(trips, duties=[duty])
+        later = self.suggestion(problem, make_plan(problem, [(1, 1, "08:00")], [(1, "08:10")]))
+        assert (later.code, later.change_min, later.pickup_s) == (
+            Change.LATER,
+            25,
+            clock("08:40"),
+        )
+
+    def test_an_hour_is_few_minutes_and_more_is_not(self):
+        # Free at 08:10 at 15 for a trip there that should have begun long before.
+        for wanted, expected in (("07:09", Change.EXTRA_VEHICLE), ("07:10", Change.LATER)):
+            trip = make_trip(2, wanted, 15, 15, late=0)
+            assert self.suggestion(*busy_morning(trip)).code == expected
+
     def test_minutes_are_rounded_up(self):
         later = self.suggestion(*busy_morning(make_trip(2, "08:10", 0, 10, late=601)))
         assert (later.code, later.change_min) == (Change.LATER, 5)

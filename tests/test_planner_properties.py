@@ -10,24 +10,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dispatch.planner.alternatives import alternatives, candidates
+from dispatch.planner.arrays import NEVER
 from dispatch.planner.check import check
-from dispatch.planner.explain import insertable, reasons
+from dispatch.planner.explain import find, insertable, reasons
 from dispatch.planner.measures import measure
 from dispatch.planner.sentences import SENTENCES, Block, Change, Why
 from dispatch.planner.solve import solve
 from dispatch.planner.suggestions import applied
+from dispatch.planner.survey import FITS
 from tests.insertions import empty_drive_s, insertions, without
 from tests.problems import problems
 
 relaxed = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 
 
 @st.composite
-def days(draw):
+def days(draw, **options):
     """Draw (problem, sound plan); the plan was made without some of the trips."""
-    problem = draw(problems())
+    problem = draw(problems(**options))
     known = draw(st.sets(st.sampled_from([t.id for t in problem.trips]))) if problem.trips else ()
     fewer = tuple(trip for trip in problem.trips if trip.id in known)
     plan = solve(dataclasses.replace(problem, trips=fewer), engine="greedy")
@@ -136,6 +138,22 @@ def covers(problem, driver, trip):
     return any(insertions(alone, dataclasses.replace(plan, unserved=(trip.id,)), trip.id))
 
 
+@settings(relaxed, max_examples=150)
+@given(days(most_drivers=2, most_trips=5, breaks=True))
+def test_a_trip_fits_into_a_duty_where_trying_it_out_says_so(day):
+    """Breaks everywhere: all that is difficult about fitting in."""
+    problem, plan = day
+    for finding in find(problem, plan, plan.unserved):
+        trip, prices = finding.trip, finding.prices()
+        for k, duty in enumerate(problem.duties):
+            fits = [altered for _, altered in insertions(problem, plan, trip.id, {duty.id})]
+            assert (prices[k] < NEVER) == bool(fits)
+            if fits:
+                detour_s = min(empty_drive_s(problem, altered) for altered in fits)
+                detour_s -= empty_drive_s(problem, plan)
+                assert finding.seen.found[k, FITS, 0] == detour_s
+
+
 @relaxed
 @given(days())
 def test_suggestions_hold_when_applied_and_cannot_be_smaller(day):
@@ -146,6 +164,8 @@ def test_suggestions_hold_when_applied_and_cannot_be_smaller(day):
             assert reason.code == Why.APPOINTMENT_IMPOSSIBLE
             continue
         assert SENTENCES[suggestion.code] % suggestion.detail
+        fits = reason.code in (Why.COULD_BE_INSERTED, Why.COSTS_MORE)
+        assert fits == (suggestion.code == Change.INSERT)
         altered_problem, altered = applied(problem, plan, suggestion)
         assert check(altered_problem, altered) == ()
         (row,) = [row for row in altered.trips if row.trip_id == reason.trip_id]
