@@ -1,4 +1,5 @@
-"""Read a company's day and turn it into a planning problem: four SELECTs, whatever its size.
+"""Read a company's day and turn it into a planning problem: three SELECTs, whatever its size;
+four where shifts cross midnight.
 
 The rows are kept as they were read. `apply` reads them again under locks and compares, so
 that a plan is never written over a world it was not made for.
@@ -263,9 +264,11 @@ def read_day(company, day, *, lock=False):
 def read_neighbours(company, day, horizon, *, lock=False):
     """Return the bookings of the days around whose open trips lie in the horizon: 1 query.
 
-    Shifts that cross midnight make two days share a driver.
+    Shifts that cross midnight make two days share a driver; without one it takes no query.
     """
     start_at, end_at = company.day_bounds(day)
+    if horizon == (start_at, end_at):
+        return {}
     around = Assignment.objects.open().filter(
         company=company,
         planned_pickup_at__gte=horizon[0] - SHIFT_AT_MOST,
@@ -296,7 +299,7 @@ def read_preferences(company, day):
 def load_problem(
     company: Company, day: date, *, now: datetime, freeze: bool = True, travel: TravelTimes = None
 ) -> Day:
-    """Read the day and return it with its planning problem: 4 queries.
+    """Read the day and return it with its planning problem: 3 or 4 queries.
 
     Without `freeze` only trips under way and locked ones stay where they are: for undoing.
     `travel` replaces the company's great-circle travel times.

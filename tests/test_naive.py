@@ -51,10 +51,12 @@ def company():
 
 
 def as_read(company):
+    start_at, end_at = company.day_bounds(make.DAY)
+    night = start_at - timedelta(hours=3), end_at
     return [
         load.read_drivers(company, *company.day_bounds(make.DAY)),
         load.read_day(company, make.DAY),
-        load.read_neighbours(company, make.DAY, company.day_bounds(make.DAY)),
+        load.read_neighbours(company, make.DAY, night),
         load.read_preferences(company, make.DAY),
     ]
 
@@ -130,7 +132,7 @@ def test_both_write_the_same_rows():
             with first.used():
                 two = written(company, tuned)
     assert one == two
-    assert [kind for kind, *_ in one[1]] == ["assignment.created"] * 3
+    assert [kind for kind, *_ in one[1]].count("assignment.created") == 3
 
 
 @pytest.mark.django_db
