@@ -1,9 +1,11 @@
 """What the database itself refuses, on both engines."""
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 
 from bookings.models import Booking, Door, Event
+from dispatch.models import Assignment
 from tests import builders as make
 
 
@@ -114,3 +116,16 @@ def test_a_booking_is_open_until_it_is_over():
     ]:
         booking = make.booking(status=status)
         assert Booking.objects.open().filter(pk=booking.pk).exists() is is_open
+
+
+@pytest.mark.django_db
+def test_a_row_that_is_not_saved_yet_can_be_validated_against_double_booking():
+    row = make.assignment(make.booking(clock="09:00"), make.driver(), minutes=30)
+    fields = {"company": row.company, "driver": row.driver, "sequence": 0}
+    fields |= {"created_at": make.NOW, "updated_at": make.NOW, "explanation": {"detour_s": 0}}
+    fields |= {"planned_pickup_at": make.at("09:29"), "planned_dropoff_at": make.at("09:50")}
+    double = Assignment(booking=make.booking(), **fields)
+    with pytest.raises(ValidationError, match="another trip at this time"):
+        double.full_clean()
+    Assignment(booking=double.booking, **fields, status="superseded").full_clean()
+    row.full_clean()  # a row does not overlap itself
