@@ -22,10 +22,10 @@ from dispatch.planner.search import Knobs, improve, new_desk, with_room
 
 ROUNDS = 40
 SMALL = 40  # drivers: fewer are not cut into parts
-DRIVERS_OF_A_PART = 60
+DRIVERS_OF_A_PART = 100
 FIRST_STEP = 200  # iterations, to learn the speed
 # Trips, temperature at the start and at the end; in between in proportion to the logarithm.
-HEAT = ((100, 5000.0, 3.0), (1_000, 1000.0, 3.0), (10_000, 60.0, 3.0))
+HEAT = ((100, 5000.0, 3.0), (1_000, 1000.0, 3.0), (10_000, 300.0, 3.0))
 
 
 def first_plan(day, standing=None):

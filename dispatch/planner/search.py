@@ -1,14 +1,13 @@
 """Ruin and recreate: improve routes by taking a few trips out and putting them back.
 
 SISR of Christiaens & Vanden Berghe, Slack Induction by String Removals for Vehicle Routing
-Problems, Transportation Science 54 (2020), doi:10.1287/trsc.2019.0914. The numbers of
-sections and equations below are that paper's. What is ours:
+Problems, Transportation Science 54 (2020), doi:10.1287/trsc.2019.0914. What is ours:
 
 - a trip that fits nowhere stays absent at its price, so the search may trade one for another;
 - trips that were absent before a ruin are tried again only on the routes it touched: the
   others refused them already and have not changed;
 - where a trip would go best in a route is remembered until the route changes;
-- a ruin starts now and then at an absent trip, to make room where room is missing.
+- a ruin starts now and then near an absent trip, to make room where room is missing.
 
 One call works on one *part*: some routes with their trips and some absent trips. Parts share
 no driver, so two threads may work on two parts of the same arrays at once. Everything
@@ -36,14 +35,14 @@ from dispatch.planner.moves import (
 
 
 class Knobs(NamedTuple):
-    """Parameters of the search; the paper's names and values in section 6.1."""
+    """Parameters of the search; in brackets the paper's names."""
 
     removed: float = 10.0  # average number of trips a ruin takes out (c-bar)
     longest: float = 10.0  # longest string taken out of one route (L-max)
     split: float = 0.5  # chance of a string that leaves some trips inside it (alpha)
     grow: float = 0.01  # chance to stop growing the part left inside (beta)
     blink: float = 0.01  # chance not to see a position (gamma)
-    from_absent: float = 0.1  # chance to start a ruin at an absent trip
+    from_absent: float = 0.2  # chance to start a ruin near an absent trip
 
 
 class Memo(NamedTuple):
@@ -127,7 +126,7 @@ def below(rng, bound):
 
 @kernel
 def remove_string(day, state, r, at, knobs, longest, rng, removed, n_removed):
-    """Take a string of trips that holds position `at` out of route r (section 5.2).
+    """Take a string of trips that holds position `at` out of route r, perhaps a split one.
 
     Return (trips in `removed` now, change of the objective). The change leaves out what
     the route's own driving saves: its labels are not computed here.
@@ -170,7 +169,7 @@ def position_of(routes, r, i):
 
 @kernel
 def sort_for_recreate(day, choices, todo, n_todo, key, rng):
-    """Put the trips to insert in one of several orders, drawn at random (section 5.3)."""
+    """Put the trips to insert in one of several orders, drawn at random."""
     way = below(rng, 12)
     for t in range(n_todo):
         i = todo[t]
@@ -250,9 +249,12 @@ def improve(
 
     for iteration in range(iterations):
         heat *= cooling
-        # Ruin (section 5.2, equations 5 to 9).
+        # Ruin: adjacent string removal.
         if n_absent > 0 and draw(rng) < knobs.from_absent:
-            seed = absent[below(rng, n_absent)]
+            around = near[absent[below(rng, n_absent)]]
+            seed = around[below(rng, len(around))]
+            if seed < 0:
+                seed = around[0]
         else:
             seed = part_trips[below(rng, len(part_trips))]
         longest = int(min(knobs.longest, max(1.0, placed / slots)))
@@ -287,7 +289,7 @@ def improve(
                 taken_out[todo[t]] = iteration
         ruined = n_slots
 
-        # Recreate (section 5.3): greedy insertion with blinks.
+        # Recreate: greedy insertion with blinks.
         n_old = min(n_absent, 30)
         for t in range(n_old):
             chosen = below(rng, n_absent - t)
@@ -317,7 +319,7 @@ def improve(
                 version[at] = stamp
                 change += price - day.unserved[i]
 
-        # Simulated annealing (section 5.1).
+        # Simulated annealing: accept what is worse with a chance that falls with the heat.
         if change < -heat * math.log(1.0 - draw(rng)):
             present += change
             n_absent -= n_old
