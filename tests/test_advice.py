@@ -87,9 +87,8 @@ def test_an_index_that_is_there_is_not_proposed(many_clients):
     assert candidates == []
 
 
+@pytest.mark.postgres_only  # SQLite tries on a copy
 def test_without_leave_nothing_is_built_on_postgresql(many_clients):
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite tries on a copy")
     with laboratory() as place:
         assert place is None
 
