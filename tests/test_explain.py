@@ -207,6 +207,19 @@ class TestBlockers:
         assert blocker.detail["next_s"] == clock("08:20")
         assert (blocker.detail["away_min"], blocker.detail["next_min"]) == (6, 6)
 
+    def test_driving_counts_while_the_break_is_still_to_come(self):
+        # Out at 10 at 08:10, at 20 at 08:20 at the earliest, a minute late; the break is at noon.
+        trips = [
+            make_trip(1, "08:00", 0, 10, late=0),
+            make_trip(2, "08:10", 20, 20, late=1800),
+            make_trip(3, "08:15", 20, 20, late=240),
+        ]
+        problem = make_problem(trips, duties=[make_duty(break_=make_break("12:00", "14:00"))])
+        plan = make_plan(problem, [(1, 1, "08:00"), (2, 1, "08:20")], [(1, "12:00")])
+        reason = only_reason(problem, plan)
+        assert reason.code == Why.ALL_BUSY
+        assert (reason.suggestion.code, reason.suggestion.change_min) == (Change.LATER, 1)
+
     def test_a_commitment_is_named_like_a_trip(self):
         duty = make_duty(commitments=(make_commitment(900, "08:00", "09:00", 0, 10),))
         problem, plan = unserved(make_trip(1, "08:30", 10, 0), duties=[duty])
@@ -316,8 +329,8 @@ class TestSuggestions:
         assert early.detail["from_s"] == clock("06:54")
 
     def test_ending_later(self):
-        # Free at 16:50, out at 10 at 17:00, home at 17:10.
-        duty = make_duty(commitments=(make_commitment(900, "16:40", "16:50", 0, 0),))
+        # Free at 16:45 at 5, at 0 at 16:50, out at 10 at 17:00, home at 17:10.
+        duty = make_duty(commitments=(make_commitment(900, "16:35", "16:45", 0, 5),))
         late = self.suggestion(*unserved(make_trip(1, "16:50", 0, 10), duties=[duty]))
         assert (late.code, late.change_min) == (Change.END_LATER, 10)
         assert late.detail["until_s"] == clock("17:10")
