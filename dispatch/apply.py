@@ -49,7 +49,7 @@ def apply_plan(
     finish,
     rehearse: bool = False,
 ) -> Applied:
-    """Write the plan, its events and the completed run: at most 11 statements, or none.
+    """Write the plan, its events and the completed run: at most 10 statements, or none.
 
     `finish(applied)` returns the fields that complete the run; it is called once everything
     else is written. A rehearsal writes it all and rolls it back. Raises StalePlan where the
@@ -75,7 +75,7 @@ def apply_plan(
 
 
 def _compare(day, plan):
-    """Lock and read again; return (bookings to leave out, number of new bookings): 5 queries.
+    """Lock and read again; return (bookings to leave out, number of new bookings): 4 queries.
 
     A booking that was closed meanwhile is left out: that only frees its driver. What changes
     a driver's time in any other way makes the plan stale.
@@ -84,8 +84,7 @@ def _compare(day, plan):
     drivers = load.read_drivers(day.company, day.start_at, day.end_at)
     if _facts(drivers) != _facts(day.drivers):
         raise StalePlan(_("Drivers, shifts or absences changed meanwhile; plan again."))
-    bookings = load.read_day(day.company, day.day, lock=True)
-    neighbours = load.read_neighbours(day.company, day.day, day.horizon, lock=True)
+    bookings, neighbours = load.read_trips(day.company, day.day, day.horizon, lock=True)
     if _routes(neighbours) - _routes(day.neighbours):
         raise StalePlan(_("Trips of the days around this one changed meanwhile; plan again."))
     # Bookings that are of another day now.

@@ -1,5 +1,4 @@
-"""Read a company's day and turn it into a planning problem: three SELECTs, whatever its size;
-four where shifts cross midnight.
+"""Read a company's day and turn it into a planning problem: three SELECTs, whatever its size.
 
 The rows are kept as they were read. `apply` reads them again under locks and compares, so
 that a plan is never written over a world it was not made for.
@@ -256,31 +255,28 @@ def read_bookings(queryset, *, lock=False):
     return {row.id: row for row in map(BookingRow._make, rows)}
 
 
-def read_day(company, day, *, lock=False):
-    """Return the day's bookings, canceled ones included: 1 query."""
-    return read_bookings(Booking.objects.on(company, day), lock=lock)
+def read_trips(company, day, horizon, *, lock=False):
+    """Return the day's bookings, canceled ones included, and those around it: 1 query.
 
-
-def read_neighbours(company, day, horizon, *, lock=False):
-    """Return the bookings of the days around whose open trips lie in the horizon: 1 query.
-
-    Shifts that cross midnight make two days share a driver; without one it takes no query.
+    Around it are the bookings of other days whose open trips lie in the horizon: shifts that
+    cross midnight make two days share a driver.
     """
     start_at, end_at = company.day_bounds(day)
-    if horizon == (start_at, end_at):
-        return {}
     around = Assignment.objects.open().filter(
         company=company,
         planned_pickup_at__gte=horizon[0] - SHIFT_AT_MOST,
         planned_pickup_at__lt=horizon[1],
         planned_dropoff_at__gt=horizon[0],
     )
-    queryset = Booking.objects.filter(
-        Q(scheduled_time__lt=start_at) | Q(scheduled_time__gte=end_at),
-        company=company,
-        id__in=around.values("booking_id"),
+    # Two index scans beside each other; with OR, PostgreSQL would scan the company's bookings.
+    either = (
+        Booking.objects.on(company, day).values("id").union(around.values("booking_id"), all=True)
     )
-    return read_bookings(queryset, lock=lock)
+    bookings, neighbours = {}, {}
+    for row in read_bookings(Booking.objects.filter(id__in=either), lock=lock).values():
+        found = bookings if start_at <= row.scheduled_time < end_at else neighbours
+        found[row.id] = row
+    return bookings, neighbours
 
 
 def read_preferences(company, day):
@@ -299,7 +295,7 @@ def read_preferences(company, day):
 def load_problem(
     company: Company, day: date, *, now: datetime, freeze: bool = True, travel: TravelTimes = None
 ) -> Day:
-    """Read the day and return it with its planning problem: 3 or 4 queries.
+    """Read the day and return it with its planning problem: 3 queries.
 
     Without `freeze` only trips under way and locked ones stay where they are: for undoing.
     `travel` replaces the company's great-circle travel times.
@@ -307,8 +303,7 @@ def load_problem(
     start_at, end_at = company.day_bounds(day)
     drivers = read_drivers(company, start_at, end_at)
     horizon = _horizon(drivers, start_at, end_at)
-    bookings = read_day(company, day)
-    neighbours = read_neighbours(company, day, horizon)
+    bookings, neighbours = read_trips(company, day, horizon)
     preferences = read_preferences(company, day)
     travel = travel or GreatCircle(company.speed_kmh, company.circuity)
 

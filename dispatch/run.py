@@ -49,7 +49,7 @@ def run_dispatch(
 
     A rehearsal does all the work and takes it back, to be measured.
 
-    At most 16 statements, BEGIN and COMMIT not counted. `time_limit_s` is for planning alone:
+    At most 14 statements, BEGIN and COMMIT not counted. `time_limit_s` is for planning alone:
     None takes the default of the day's size, 0 the first feasible plan. Raises DayBusy,
     PlanRefused or StalePlan (see `apply`); then nothing is written but the failed run.
     """

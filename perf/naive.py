@@ -75,8 +75,13 @@ def _driver_row(driver, vehicle, shift, absence):
     )
 
 
-def read_day(company, day, *, lock=False):
-    """Do what `load.read_day` does: 1 query, and 2 for each booking."""
+def read_trips(company, day, horizon, *, lock=False):
+    """Do what `load.read_trips` does, in two parts."""
+    return _read_day(company, day), _read_neighbours(company, day, horizon)
+
+
+def _read_day(company, day):
+    """Return the day's bookings: 1 query, and 2 for each booking."""
     start_at, end_at = company.day_bounds(day)
     bookings = Booking.objects.filter(
         company=company, scheduled_time__gte=start_at, scheduled_time__lt=end_at
@@ -84,8 +89,8 @@ def read_day(company, day, *, lock=False):
     return {booking.id: _booking_row(booking) for booking in bookings.order_by("id")}
 
 
-def read_neighbours(company, day, horizon, *, lock=False):
-    """Do what `load.read_neighbours` does: 1 query, and up to 3 for each assignment."""
+def _read_neighbours(company, day, horizon):
+    """Return those of the days around: 1 query, and up to 3 for each assignment."""
     start_at, end_at = company.day_bounds(day)
     around = Assignment.objects.filter(
         company=company,
@@ -156,7 +161,7 @@ def read_preferences(company, day):
 @contextmanager
 def reading_in_loops():
     """Let `dispatch.load` read with the functions of this module."""
-    readers = (read_drivers, read_day, read_neighbours, read_preferences)
+    readers = (read_drivers, read_trips, read_preferences)
     tuned = {reader.__name__: getattr(load, reader.__name__) for reader in readers}
     for reader in readers:
         setattr(load, reader.__name__, reader)

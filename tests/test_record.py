@@ -35,10 +35,10 @@ def test_the_nearest_line_of_an_app_is_the_place():
         list(Booking.objects.on(company, make.DAY))
         make.client(company)
     assert [s.site.file for s in q] == ["tests/test_record.py", "tests/builders.py"]
-    from dispatch.load import read_day
+    from dispatch.load import read_trips
 
     with record_queries() as q:
-        read_day(company, make.DAY)
+        read_trips(company, make.DAY, company.day_bounds(make.DAY))
     assert str(q.statements[0].site).startswith("dispatch/load.py:")
     assert q.statements[0].site.function == "read_bookings"
 
