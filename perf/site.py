@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db.backends.utils import CursorWrapper
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
 from django.db.models.query_utils import DeferredAttribute
+from django.utils.functional import LazyObject
 
 OWNERS = {"BaseModelAdmin", "BaseSerializer", "View", "BaseForm", "BaseFilterBackend"}
 LAZY = {
@@ -149,6 +150,8 @@ def _owned(frame, end, relation, deferred):
             part = _part(frame.f_code.co_name, kept)
         for name in ("cl", "self", "view"):
             thing = kept.get(name)
+            if isinstance(thing, LazyObject):  # asking `request.user` would load it, here
+                continue
             owner = _owner(type(getattr(thing, "model_admin", thing)))
             if owner:
                 if not part:

@@ -1,0 +1,188 @@
+"""Tell an index benchmark to people, from its JSON alone."""
+
+
+def table(result: dict) -> str:
+    """Return a line for each index: size, use, what it saves and costs, verdict."""
+    lines = [f"{'index':<42} {'size':>9} {'used':>4}  {'reads':<22} {'writes':<22} verdict"]
+    for entry in _judged(result):
+        lines.append(
+            f"{entry['name']:<42} {_size(entry['bytes']):>9} {len(entry['used_by']):>4}  "
+            f"{_ratio(entry.get('reads')):<22} {_ratio(entry.get('writes')):<22} "
+            f"{entry['verdict']}"
+        )
+    for name in ("reads", "writes"):
+        together = result["together"][name]
+        lines.append(f"all together, {name}: {_ratio(together)} {together['verdict']}")
+    for entry in result["missing"]["measured"]:
+        lines.append(
+            f"missing? {entry['django']}: reads {_ratio(entry['reads'])}, "
+            f"writes {_ratio(entry['writes'])}"
+        )
+    return "\n".join(lines)
+
+
+def markdown(result: dict) -> str:
+    """Return INDEX_REPORT.md."""
+    machine = result["machine"]
+    settings = ", ".join(f"{k} {v}" for k, v in machine["database_settings"].items())
+    load = " → ".join(
+        " ".join(f"{value:.2f}" for value in result[f"load_average_{when}"])
+        for when in ("before", "after")
+    )
+    rows = ", ".join(f"{count:,} {name}" for name, count in result["tables"].items() if count)
+    parts = [
+        f"""# Index report: {machine["database"]}
+
+Every number here is in `indexes.json` beside this file, with every raw value.
+
+| | |
+|---|---|
+| measured | {result["began_at"]} to {result["ended_at"]} |
+| commit | {machine["commit"] or "unknown"}, {machine["changed_files"]} changed files |
+| database | {machine["database"]} ({settings}) |
+| machine | {machine["processor"]}, {machine["cores"]} cores, {machine["memory_gb"]} GB |
+| load average | {load} |
+| rows | {rows} |
+| filled and recorded in | {result["filling_s"]:.0f} s and {result["recording_s"]:.0f} s |
+
+Ratios are with/without the index: below 1 it helps. In brackets the 95 % interval of
+interleaved pairs, then the A/A control. An index is kept where the statements of the doors that
+use it, or the writes to its table, are shown to be faster with it.
+
+## Verdicts
+
+| index | on | size | build | used by | reads | A/A | writes | A/A | verdict |
+|---|---|---|---|---|---|---|---|---|---|"""
+    ]
+    for entry in _judged(result):
+        parts.append(
+            f"| {entry['name']} | {_on(entry)} | {_size(entry['bytes'])} | "
+            f"{entry['build_s']:.2f} s | {len(entry['used_by'])} | {_ratio(entry['reads'])} | "
+            f"{_ratio(entry['reads'], 'control')} | {_ratio(entry['writes'])} | "
+            f"{_ratio(entry['writes'], 'control')} | {entry['verdict']} |"
+        )
+    parts += [_together(result), _rules(result), _missing(result), _users(result), _doors(result)]
+    return "\n".join(parts) + "\n"
+
+
+def _judged(result):
+    """Return what may be dropped: no primary keys, no indexes behind constraints."""
+    return [e for e in result["indexes"] if not e["constraint"] and not e["unique"]]
+
+
+def _together(result):
+    together = result["together"]
+    lines = [
+        "\n## All together against none\n",
+        f"The {len(together['indexes'])} indexes of `Meta.indexes`, which the migrations "
+        "`add_performance_indexes` add, there and taken back:\n",
+        "| statements | with, median | without, median | ratio | A/A | verdict |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in ("reads", "writes"):
+        facts = together[name]
+        stopped = f", {facts['stopped']} stopped after 5 s" if facts["stopped"] else ""
+        lines.append(
+            f"| {facts['statements']} {name} | {_median(facts['with_s']):.3f} s | "
+            f"{_median(facts['without_s']):.3f} s{stopped} | {_ratio(facts)} | "
+            f"{_ratio(facts, 'control')} | {facts['verdict']} {_why(facts)} |"
+        )
+    return "\n".join(lines)
+
+
+def _rules(result):
+    kept = [e for e in result["indexes"] if e["constraint"] or e["unique"]]
+    lines = ["\n## Behind constraints\n", "They are rules first, and stay.\n"]
+    lines += ["| index | on | size | used by |", "|---|---|---|---|"]
+    lines += [
+        f"| {e['name']} | {_on(e)} | {_size(e['bytes'])} | {len(e['used_by'])} |" for e in kept
+    ]
+    return "\n".join(lines)
+
+
+def _missing(result):
+    missing = result["missing"]
+    lines = [
+        "\n## Missing ones\n",
+        f"{len(missing['proposed'])} were proposed from the plans and tried where their table "
+        f"has {missing['smallest_table']} rows or more; measured further are those with which a "
+        f"statement took at most {missing['faster']:.0%} of its time.\n",
+    ]
+    if not missing["measured"]:
+        return "\n".join([*lines, "None helped: no index is missing."])
+    lines += [
+        "| index | why | size | build | reads | A/A | writes | A/A |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for e in missing["measured"]:
+        lines.append(
+            f"| `{e['django']}` | {e['reason']} | {_size(e['bytes'])} | {e['build_s']:.2f} s | "
+            f"{_ratio(e['reads'])} | {_ratio(e['reads'], 'control')} | {_ratio(e['writes'])} | "
+            f"{_ratio(e['writes'], 'control')} |"
+        )
+        lines += [f"| | serves: {_clipped(text)} | | | | | | |" for text in e["used_by"]]
+    return "\n".join(lines)
+
+
+def _users(result):
+    lines = ["\n## Who uses what\n"]
+    statements = {s["sql"]: s for s in result["statements"]}
+    for entry in _judged(result):
+        lines.append(f"### {entry['name']}\n")
+        if not entry["used_by"]:
+            lines.append("No recorded statement.\n")
+            continue
+        without = {plan["sql"]: plan["without"] for plan in entry["read_plans"]}
+        for text in entry["used_by"]:
+            s = statements[text]
+            lines.append(f"- {', '.join(s['doors'])} ({s['site']}): {_clipped(text)}")
+            lines.append(f"  - with: {_plan(s['plan'])}")
+            if text in without:
+                lines.append(f"  - without: {_plan(without[text])}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _doors(result):
+    lines = ["## Doors\n", "| door | statements | in the database |", "|---|---|---|"]
+    lines += [
+        f"| {d['name']} | {d['statements']} | {d['database_ms']:.1f} ms |" for d in result["doors"]
+    ]
+    return "\n".join(lines)
+
+
+def _plan(plan):
+    return "; ".join(" ".join(node.split()) for node in plan["nodes"][:6]) or plan["error"]
+
+
+def _clipped(text):
+    """Return the statement without its list of columns."""
+    _select, found, rest = text.partition(" FROM ")
+    shown = f"SELECT … FROM {rest}" if found and text.startswith("SELECT") else text
+    return f"`{shown[:220]}{'…' if len(shown) > 220 else ''}`".replace("|", "\\|")
+
+
+def _on(entry):
+    where = f" where {entry['condition']}" if entry["condition"] else ""
+    return f"{entry['table']} ({', '.join(entry['columns'])}){where}"
+
+
+def _size(count):
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.0f} kB"
+
+
+def _ratio(comparison, which="ratio"):
+    if not comparison:
+        return "—"
+    ratio = comparison[which]
+    return f"{ratio['ratio']:.3f} [{ratio['low']:.3f}, {ratio['high']:.3f}]"
+
+
+def _why(facts):
+    return f"({facts['why']})" if facts["why"] else ""
+
+
+def _median(values):
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
