@@ -1,6 +1,7 @@
 """Plan a company's day: claim it, load, solve, check, explain, apply."""
 
 import os
+import secrets
 import socket
 import time
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from drivers.models import Company
 
 # How long beyond its planning time a run may hold the day before others take it over.
 CLAIM = timedelta(minutes=10)
+PROCESS_MARK = secrets.token_hex(4)
 
 
 class DayBusy(Exception):
@@ -129,7 +131,7 @@ def claim(company, day, *, now, actor, settings, reverts=None):
         "reverts": reverts,
         "started_at": now,
         "claim_ends_at": now + CLAIM + timedelta(seconds=settings.get("time_limit_s") or 0),
-        "process": f"{socket.gethostname()}:{os.getpid()}",
+        "process": this_process(),
         "settings": settings,
     }
     for _attempt in range(2):
@@ -164,11 +166,22 @@ def _busy(company, holder):
     }
 
 
+def this_process():
+    """Return what tells this process from all others: machine, number, and a mark of its own."""
+    return f"{socket.gethostname()}:{os.getpid()}:{PROCESS_MARK}"
+
+
 def _is_dead(process):
-    """Say whether the process ran on this machine and is gone; of others nothing is known."""
-    host, _colon, pid = process.rpartition(":")
+    """Say whether the process ran on this machine and is gone; of others nothing is known.
+
+    A restarted container gives new processes the old numbers: one with this number and
+    another mark is gone too.
+    """
+    host, pid, mark = (["", ""] + process.split(":"))[-3:]
     if host != socket.gethostname() or not pid.isdigit():
         return False
+    if int(pid) == os.getpid():
+        return mark != PROCESS_MARK
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:

@@ -17,7 +17,7 @@ from dispatch import run as running
 from dispatch.apply import StalePlan
 from dispatch.models import Assignment, DispatchRun
 from dispatch.revert import revert_run
-from dispatch.run import CLAIM, DayBusy, PlanRefused, run_dispatch
+from dispatch.run import CLAIM, DayBusy, PlanRefused, run_dispatch, this_process
 from drivers.models import Shift
 from tests import builders as make
 from tests.builders import at
@@ -184,7 +184,7 @@ def running_run(**fields):
         "status": "running",
         "finished_at": None,
         "claim_ends_at": make.NOW + CLAIM,
-        "process": f"{socket.gethostname()}:{os.getpid()}",
+        "process": this_process(),
     }
     return make.run(**defaults | fields)
 
@@ -230,8 +230,16 @@ def test_other_days_and_other_companies_run_side_by_side():
 
 
 @pytest.mark.django_db
+def test_a_run_of_an_older_process_with_this_number_is_taken_over():
+    older = running_run(process=f"{socket.gethostname()}:{os.getpid()}:of-before-the-restart")
+    assert dispatch().status == "completed"
+    older.refresh_from_db()
+    assert older.status == "failed"
+
+
+@pytest.mark.django_db
 def test_a_run_whose_process_is_dead_is_taken_over_at_once():
-    dead = running_run(process=f"{socket.gethostname()}:{dead_process()}")
+    dead = running_run(process=f"{socket.gethostname()}:{dead_process()}:0")
     assert dispatch().status == "completed"
     dead.refresh_from_db()
     assert (dead.status, dead.finished_at) == ("failed", make.NOW)
