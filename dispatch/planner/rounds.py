@@ -16,9 +16,10 @@ from queue import SimpleQueue
 import numpy as np
 
 from dispatch.planner import greedy, parts
+from dispatch.planner.desk import new_desk, with_room
 from dispatch.planner.labels import empty_routes, label
 from dispatch.planner.moves import State, insert_in_order
-from dispatch.planner.search import Knobs, improve, new_desk, with_room
+from dispatch.planner.search import Knobs, improve
 
 ROUNDS = 40
 SMALL = 40  # drivers: fewer are not cut into parts
