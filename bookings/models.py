@@ -184,7 +184,7 @@ class Booking(models.Model):
                 name="idx_booking_status_scheduled_company",
             ),
             Index(fields=["company", "scheduled_time"], name="idx_booking_company_scheduled"),
-            # load.read_bookings: what is still to be driven.
+            # rows.read_preferences: what is still to be driven.
             Index(
                 fields=["company", "scheduled_time"],
                 condition=OPEN,

@@ -12,9 +12,9 @@ from django.db.models import Case, F, Value, When
 from django.utils.translation import gettext as _
 
 from bookings.models import Actor, Booking, DriverPreference, Event, Status
-from dispatch import load
+from dispatch import rows
 from dispatch.difference import Difference, difference
-from dispatch.load import Day
+from dispatch.load import PLANNABLE, Day
 from dispatch.models import Assignment, DispatchRun
 from dispatch.planner.problem import Plan
 from drivers.breaks import plan_breaks
@@ -80,11 +80,11 @@ def _compare(day, plan):
     A booking that was closed meanwhile is left out: that only frees its driver. What changes
     a driver's time in any other way makes the plan stale.
     """
-    load.lock_drivers(day.company)
-    drivers = load.read_drivers(day.company, day.start_at, day.end_at)
+    rows.lock_drivers(day.company)
+    drivers = rows.read_drivers(day.company, day.start_at, day.end_at)
     if _facts(drivers) != _facts(day.drivers):
         raise StalePlan(_("Drivers, shifts or absences changed meanwhile; plan again."))
-    bookings, neighbours = load.read_trips(day.company, day.day, day.horizon, lock=True)
+    bookings, neighbours = rows.read_trips(day.company, day.day, day.horizon, lock=True)
     if _routes(neighbours) - _routes(day.neighbours):
         raise StalePlan(_("Trips of the days around this one changed meanwhile; plan again."))
     # Bookings that are of another day now.
@@ -100,7 +100,7 @@ def _compare(day, plan):
                 % {"trip": row.label}
             )
         if before is None:
-            arrived += row.status in load.PLANNABLE
+            arrived += row.status in PLANNABLE
         elif booking_id in day.kept and (standing is None or row.route() == before.route()):
             continue
         elif standing:
@@ -111,7 +111,7 @@ def _compare(day, plan):
             changed.append(booking_id)
     forbidden = {
         (client_id, driver_id)
-        for client_id, driver_id, kind in load.read_preferences(day.company, day.day)
+        for client_id, driver_id, kind in rows.read_preferences(day.company, day.day)
         if kind == DriverPreference.Kind.FORBIDDEN
     }
     for trip in plan.trips:
@@ -176,7 +176,7 @@ def _write(day, applied, run, now, actor, explanations):
     placed = [trip.trip_id for trip in diff.placed]
     turned = [*placed, *(row.id for row in diff.released if row.status == Status.ASSIGNED)]
     if turned:
-        count = Booking.objects.filter(id__any_of=turned, status__in=sorted(load.PLANNABLE)).update(
+        count = Booking.objects.filter(id__any_of=turned, status__in=sorted(PLANNABLE)).update(
             status=Case(
                 When(id__any_of=placed, then=Value(Status.ASSIGNED)),
                 default=Value(Status.ACCEPTED),

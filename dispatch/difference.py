@@ -5,8 +5,9 @@ A preview shows it, applying writes it.
 
 from dataclasses import dataclass
 
-from dispatch.load import BookingRow, Day
+from dispatch.load import Day
 from dispatch.planner.problem import Plan, PlannedTrip
+from dispatch.rows import BookingRow
 
 
 @dataclass(frozen=True, slots=True)

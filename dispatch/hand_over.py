@@ -17,7 +17,7 @@ from django.utils.translation import gettext_noop
 
 from bookings.change import StatusRefusedError
 from bookings.models import Booking, Event, Status
-from dispatch.load import BookingRow, Day, by_client, load_problem, make_trip, pickup_window
+from dispatch.load import Day, by_client, load_problem, make_trip, pickup_window
 from dispatch.models import Assignment
 from dispatch.planner.alternatives import candidates
 from dispatch.planner.blockers import blockers
@@ -26,6 +26,7 @@ from dispatch.planner.explain import find
 from dispatch.planner.problem import Commitment, Costs, Plan, PlannedBreak, PlannedTrip, Problem
 from dispatch.planner.solve import solve
 from dispatch.report import sentence
+from dispatch.rows import BookingRow
 from dispatch.trips import Trip, driver_of, lock_drivers, no_such_trip, stale
 from drivers.breaks import plan_breaks
 from drivers.models import Driver

@@ -142,7 +142,7 @@ class Assignment(models.Model):
         indexes = [
             Index(fields=["booking", "-created_at"], name="idx_assignment_booking_created"),
             Index(fields=["run", "status"], name="idx_assignment_run_status"),
-            # load.read_assignments: the plan that stands.
+            # rows.read_trips: the plan that stands.
             Index(
                 fields=["company", "planned_pickup_at"],
                 condition=OPEN,

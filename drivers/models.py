@@ -257,7 +257,7 @@ class Driver(models.Model):
         verbose_name = _("driver")
         verbose_name_plural = _("drivers")
         indexes = [
-            # load.read_drivers: the drivers a plan may use.
+            # rows.read_drivers: the drivers a plan may use.
             Index(fields=["company"], condition=AVAILABLE, name="idx_driver_company_available"),
             # Everything else that lists a company's drivers, the others included.
             Index(fields=["company", "name"], name="idx_driver_company_name"),
@@ -300,7 +300,7 @@ class Shift(models.Model):
         verbose_name = _("shift")
         verbose_name_plural = _("shifts")
         indexes = [
-            # load.read_drivers: the shifts that touch a day, and the lists of a driver's shifts.
+            # rows.read_drivers: the shifts that touch a day, and the lists of a driver's shifts.
             Index(fields=["driver", "start_at"], name="idx_shift_driver_start"),
         ]
         constraints = [
@@ -354,7 +354,7 @@ class Absence(models.Model):
         verbose_name = _("absence")
         verbose_name_plural = _("absences")
         indexes = [
-            # load.read_drivers: the absences that have not ended when a day starts.
+            # rows.read_drivers: the absences that have not ended when a day starts.
             Index(fields=["driver", "end_at"], name="idx_absence_driver_end"),
         ]
         constraints = [

@@ -19,15 +19,15 @@ from bookings.models import OPEN_STATUSES, Booking, Event, Status
 from dispatch import load
 from dispatch.apply import changed_breaks
 from dispatch.difference import difference
-from dispatch.load import DONE, BookingRow, DriverRow
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, DispatchRun
+from dispatch.rows import DONE, BookingRow, DriverRow
 from drivers.models import SHIFT_AT_MOST, Driver, Shift
 
 ROOMS = ("drivers", "bookings", "dispatch")
 
 
 def read_drivers(company, start_at, end_at, *, lock=False):
-    """Do what `load.read_drivers` does: 1 query, and 3 for each driver."""
+    """Do what `rows.read_drivers` does: 1 query, and 3 for each driver."""
     found = {}
     available = Driver.objects.filter(company=company, is_active=True, is_available=True)
     for driver in available.order_by("id"):
@@ -76,7 +76,7 @@ def _driver_row(driver, vehicle, shift, absence):
 
 
 def read_trips(company, day, horizon, *, lock=False):
-    """Do what `load.read_trips` does, in two parts."""
+    """Do what `rows.read_trips` does, in two parts."""
     return _read_day(company, day), _read_neighbours(company, day, horizon)
 
 
@@ -142,7 +142,7 @@ def _booking_row(booking):
 
 
 def read_preferences(company, day):
-    """Do what `load.read_preferences` does: 1 query, and 2 for each open booking."""
+    """Do what `rows.read_preferences` does: 1 query, and 2 for each open booking."""
     start_at, end_at = company.day_bounds(day)
     wanted = Booking.objects.filter(
         status__in=OPEN_STATUSES,
