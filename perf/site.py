@@ -16,7 +16,6 @@ from django.conf import settings
 from django.db.backends.utils import CursorWrapper
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
 from django.db.models.query_utils import DeferredAttribute
-from django.utils.functional import LazyObject
 
 OWNERS = {"BaseModelAdmin", "BaseSerializer", "View", "BaseForm", "BaseFilterBackend"}
 LAZY = {
@@ -150,9 +149,10 @@ def _owned(frame, end, relation, deferred):
             part = _part(frame.f_code.co_name, kept)
         for name in ("cl", "self", "view"):
             thing = kept.get(name)
-            if isinstance(thing, LazyObject):  # asking `request.user` would load it, here
-                continue
-            owner = _owner(type(getattr(thing, "model_admin", thing)))
+            # Nothing lazy may be woken here: waking it would send the next statement.
+            if name == "cl" and type(thing).__name__ == "ChangeList":
+                thing = thing.model_admin
+            owner = _owner(type(thing))
             if owner:
                 if not part:
                     part = frame.f_code.co_name if name == "self" else ""
@@ -167,7 +167,7 @@ def _part(function, kept):
     """Return what is being shown: a column of the admin's list, a field of a serializer."""
     if function == "items_for_result" and "field_name" in kept:
         return f"list_display[{kept['field_name']}]"
-    if function == "to_representation" and hasattr(kept.get("field"), "source"):
+    if function == "to_representation" and "source" in getattr(kept.get("field"), "__dict__", {}):
         return f"to_representation[{kept['field'].source}]"
     return ""
 

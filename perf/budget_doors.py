@@ -1,0 +1,289 @@
+"""Every way in, found by itself: the URL configuration is walked, and the apps' commands.
+
+A door is called on a `World`: an invented company with bookings, drivers, a plan, a past.
+"""
+
+import io
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.management import call_command, get_commands
+from django.test import Client
+from django.urls import URLResolver, get_resolver
+
+from bookings.models import Actor, Booking, Door
+from dispatch.models import DispatchRun
+from dispatch.run import run_dispatch
+from drivers.models import Absence, Company, Driver, Membership, Role
+from perf.scenario_company import seed_scenario
+
+DAY = date(2026, 6, 17)
+NOW = datetime.fromisoformat("2026-06-16T18:00:00+02:00")
+ACTOR = Actor(Door.COMMAND, name="check_budgets")
+# Bookings on the day, drivers, past bookings.
+SIZES = {"small": (12, 3, 24), "large": (48, 9, 96)}
+# 403 and 405 are answers too: a door that is opened later sends more.
+SEEN = {200, 301, 302, 304, 403, 405}
+
+
+class NotMeasured(Exception):
+    """The door cannot be called as it is: its budget says why it has none."""
+
+
+@dataclass(frozen=True)
+class World:
+    """A company to call the doors with, and its owner, a superuser who is logged in."""
+
+    company: Company
+    user: object
+    client: Client
+    run: DispatchRun
+
+    def one(self, model):
+        """Return the company's newest row of a model, or the newest of all."""
+        rows = model._default_manager.order_by("-pk")
+        names = {field.name for field in model._meta.concrete_fields}
+        if "company" in names:
+            rows = rows.filter(company=self.company)
+        elif "driver" in names:
+            rows = rows.filter(driver__company=self.company)
+        found = rows.first()
+        if found is None:
+            raise NotMeasured(f"there is no {model._meta.verbose_name}")
+        return found
+
+
+@dataclass(frozen=True)
+class BudgetDoor:
+    """Something to be called; `kind` is its table in the file of budgets."""
+
+    kind: str
+    name: str
+    call: Callable[[World], object]
+
+
+def make_world(size, *, history=None) -> World:
+    """Write a company of the size, with half of its day dispatched."""
+    bookings, drivers, past = SIZES[size]
+    seed_scenario(
+        size,
+        day=DAY,
+        bookings=bookings,
+        drivers=drivers,
+        history=past if history is None else history,
+        seed=1,
+        events=True,
+        now=NOW,
+        actor=ACTOR,
+    )
+    company = Company.objects.get(slug=size)
+    user = get_user_model().objects.create_superuser(size, password=None)
+    Group.objects.create(name=size)
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(user)
+    Membership.objects.create(company=company, user=user, role=Role.OWNER)
+    for driver in Driver.objects.filter(company=company).order_by("id"):
+        Absence.objects.create(
+            driver=driver, start_at=NOW - timedelta(days=9), end_at=NOW - timedelta(days=8)
+        )
+    later = list(Booking.objects.on(company, DAY).order_by("id").values_list("id", flat=True))[::2]
+    Booking.objects.filter(id__in=later).update(status="pending")
+    report = run_dispatch(company, DAY, now=NOW, actor=ACTOR, time_limit_s=0)
+    Booking.objects.filter(id__in=later).update(status="accepted")
+    return World(company, user, client, DispatchRun.objects.get(id=report.run))
+
+
+def all_doors() -> list[BudgetDoor]:
+    """Return every door there is, whether it can be measured or not."""
+    return [*url_doors(), *command_doors()]
+
+
+# URLs ------------------------------------------------------------------------------------
+
+
+def url_doors():
+    """Return a GET of every URL of the configuration."""
+    return [
+        BudgetDoor("urls", _name(route), lambda world, p=pattern, r=route: _get(world, r, p))
+        for route, pattern in _routes(get_resolver())
+    ]
+
+
+def _name(route):
+    """Return the route as the file of budgets has it: without the parameters' patterns."""
+    return re.sub(r"\(\?P(<\w+>)[^)]*\)", r"\1", route).replace("\\", "")
+
+
+def _routes(resolver, before=""):
+    for pattern in resolver.url_patterns:
+        route = before + str(pattern.pattern).lstrip("^").removesuffix("$").removesuffix("\\Z")
+        if isinstance(pattern, URLResolver):
+            if pattern.app_name not in ("silk", "djdt"):
+                yield from _routes(pattern, route)
+        elif "format" not in pattern.pattern.converters and "<format>" not in route:
+            yield route, pattern
+
+
+def _get(world, route, pattern):
+    callback = pattern.callback
+    actions = getattr(callback, "actions", None)
+    if actions and "get" not in actions:
+        raise NotMeasured("no GET")
+    path = "/" + _filled(world, route, callback)
+    response = world.client.get(path, _query(world, route), secure=settings.SECURE_SSL_REDIRECT)
+    if response.status_code not in SEEN:
+        raise NotMeasured(f"GET answers {response.status_code}")
+    if getattr(response, "streaming", False):
+        list(response.streaming_content)
+    return response
+
+
+def _filled(world, route, callback):
+    """Return the path with values for the parameters of the route."""
+    parts, rest = [], route
+    while True:
+        fixed, found, rest = _next_parameter(rest)
+        parts.append(fixed)
+        if found is None:
+            return "".join(parts)
+        parts.append(str(_value(world, found, callback)))
+
+
+def _next_parameter(route):
+    """Return (text before, name, text after) of the first <converter:name> or (?P<name>...)."""
+    start = route.find("<")
+    if start < 0:
+        return route.replace("\\", "").replace("/?", "/"), None, ""
+    end = route.index(">", start)
+    name = route[start + 1 : end].rpartition(":")[2]
+    if route[:start].endswith("(?P"):
+        depth, at = 1, end + 1
+        while depth:
+            depth += {"(": 1, ")": -1}.get(route[at], 0)
+            at += 1
+        return route[: start - 3], name, route[at:]
+    return route[:start], name, route[end + 1 :]
+
+
+VALUES = {"app_label": "bookings", "url": "nowhere", "content_type_id": 1}
+
+
+def _value(world, name, callback):
+    if name in ("company", "company_slug", "slug"):
+        return world.company.slug
+    if name in ("day", "date"):
+        return DAY.isoformat()
+    if name in VALUES:
+        return VALUES[name]
+    for known, model in (("run", DispatchRun), ("driver", Driver), ("booking", Booking)):
+        if name in (known, f"{known}_id"):
+            return world.run.pk if known == "run" else world.one(model).pk
+    model = _model_of(callback)
+    if model is None or name not in ("object_id", "pk", "id"):
+        raise NotMeasured(f"no value is known for “{name}”")
+    return world.one(model).pk
+
+
+def _model_of(callback):
+    admin = getattr(callback, "model_admin", None)
+    if admin is not None:
+        return admin.model
+    if callback.__name__ == "user_change_password":  # the one that Django does not mark
+        return get_user_model()
+    view = getattr(callback, "cls", None) or getattr(callback, "view_class", None)
+    queryset = getattr(view, "queryset", None)
+    return getattr(view, "model", None) or getattr(queryset, "model", None)
+
+
+def _query(world, route):
+    """Return the query that a view needs to answer at all."""
+    if route.endswith("autocomplete/"):
+        return {"app_label": "bookings", "model_name": "booking", "field_name": "client"}
+    return {}
+
+
+# Commands --------------------------------------------------------------------------------
+
+
+def command_doors():
+    """Return every command of our apps; those without a call below need a reason in the file."""
+    ours = {
+        app.name for app in apps.get_app_configs() if Path(app.path).parent == settings.BASE_DIR
+    }
+    names = sorted(name for name, app in get_commands().items() if app in ours)
+    doors = [
+        BudgetDoor("commands", name, COMMANDS.get(name, _no_call))
+        for name in [*names, *(variant for variant in COMMANDS if " " in variant)]
+    ]
+    return sorted(doors, key=lambda door: door.name)
+
+
+def _no_call(world):
+    raise NotMeasured("no call of it is written in perf/budget_doors.py")
+
+
+def _day(command, **options):
+    def call(world):
+        call_command(
+            command,
+            company=world.company.slug,
+            day=DAY,
+            stdout=io.StringIO(),
+            stderr=io.StringIO(),
+            **options,
+        )
+
+    return call
+
+
+def _import(world):
+    head = (
+        "reference,scheduled_time,client_name,pickup_lat,pickup_lon,dropoff_lat,dropoff_lon,"
+        "passengers,wheelchairs"
+    )
+    count = Booking.objects.on(world.company, DAY).count()
+    lines = [
+        f"N-{i},2026-06-18T{8 + i % 10:02d}:00,Person {i},46.2,6.1,46.21,6.15,1,0"
+        for i in range(count)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "bookings.csv"
+        file.write_text("\n".join([head, *lines]), encoding="utf-8")
+        call_command("import_bookings", str(file), company=world.company.slug, stdout=io.StringIO())
+
+
+COMMANDS = {
+    "dispatch_day": _day("dispatch_day", time_limit=0),
+    "dispatch_day --preview": _day("dispatch_day", time_limit=0, preview=True),
+    "export_plan": _day("export_plan"),
+    "export_plan --format json": _day("export_plan", format="json"),
+    "import_bookings": _import,
+    "revert_dispatch": lambda world: call_command(
+        "revert_dispatch", str(world.run.pk), stdout=io.StringIO()
+    ),
+    "seed_fleet": lambda world: call_command(
+        "seed_fleet", company=world.company.slug, drivers=len(SIZES) + 20, stdout=io.StringIO()
+    ),
+    "seed_scenario": lambda world: call_command(
+        "seed_scenario",
+        company=f"{world.company.slug}-new",
+        date=DAY,
+        bookings=Booking.objects.on(world.company, DAY).count(),
+        stdout=io.StringIO(),
+    ),
+    "create_company": lambda world: call_command(
+        "create_company",
+        slug=f"{world.company.slug}-new",
+        timezone="Europe/Zurich",
+        depot="46.17,6.12",
+        stdout=io.StringIO(),
+    ),
+}

@@ -1,0 +1,138 @@
+"""Every door sends a fixed number of statements, whatever the size of the company.
+
+A new URL or command fails here until it has a budget: `manage.py check_budgets --update`.
+"""
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from bookings.models import Booking
+from perf.budget_doors import BudgetDoor, all_doors, make_world
+from perf.budgets import (
+    count,
+    full_scans,
+    judge,
+    measure,
+    measure_all,
+    read_budgets,
+    write_budgets,
+)
+from perf.record import record_queries
+from tests import builders as make
+
+NONE = {"urls": {}, "commands": {}, "not_measured": {}, "scans": {}}
+
+
+@pytest.fixture
+def worlds(db):
+    return [make_world(size) for size in ("small", "large")]
+
+
+def test_every_door_is_within_its_budget_at_two_sizes(worlds):
+    budgets = read_budgets()
+    verdicts = [judge(measured, budgets) for measured in measure_all(worlds)]
+    assert len(verdicts) > 50
+    failed = [str(verdict) for verdict in verdicts if verdict.problems]
+    assert not failed, "\n" + "\n".join(failed)
+
+
+@pytest.mark.django_db
+def test_no_door_reads_bookings_assignments_or_events_from_end_to_end():
+    world = make_world("large", history=6_000)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    budgets = read_budgets()
+    found = {
+        door.name: lines
+        for door in all_doors()
+        if (lines := full_scans(measure(door, [world]), budgets))
+    }
+    assert not found
+
+
+def reading(queryset):
+    return BudgetDoor("commands", "a door", lambda world: list(queryset(world)))
+
+
+def test_a_scan_of_bookings_is_found(worlds):
+    door = reading(lambda world: Booking.objects.filter(notes="x"))
+    [line] = full_scans(measure(door, worlds), NONE)
+    assert line.startswith("bookings_booking at tests/test_budgets.py:")
+    assert full_scans(measure(door, worlds), NONE | {"scans": {"a door": "why not"}}) == []
+
+
+def test_growth_is_found_and_names_its_line(worlds):
+    def call(world):
+        for booking in Booking.objects.filter(company=world.company).order_by("id"):
+            assert booking.client.name
+
+    measured = measure(BudgetDoor("commands", "a door", call), worlds)
+    # 12 + 24 and 48 + 96 bookings, and the statement that reads them
+    assert measured.counts == (37, 145)
+    first, *_more = judge(measured, NONE | {"commands": {"a door": 1000}}).problems
+    assert "36 → 144 × tests/test_budgets.py:" in first
+    assert "select_related(“client”)" in first
+
+
+def test_a_statement_too_many_lists_them(worlds):
+    door = reading(lambda world: Booking.objects.filter(company=world.company))
+    measured = measure(door, worlds)
+    assert judge(measured, NONE | {"commands": {"a door": 1}}).problems == ()
+    [problem] = judge(measured, NONE | {"commands": {"a door": 0}}).problems
+    assert "1 more than its budget" in problem
+    assert 'FROM "bookings_booking"' in problem
+
+
+def test_a_door_without_a_budget_fails(worlds):
+    door = reading(lambda world: [])
+    assert "has no budget" in judge(measure(door, worlds), NONE).problems[0]
+
+
+def test_a_door_that_cannot_be_measured_needs_a_reason(worlds):
+    door = BudgetDoor("commands", "a door", lambda world: 1 / 0)
+    measured = measure(door, worlds)
+    assert "ZeroDivisionError" in judge(measured, NONE).problems[0]
+    verdict = judge(measured, NONE | {"not_measured": {"a door": "divides"}})
+    assert (verdict.problems, verdict.reason) == ((), "divides")
+
+
+def test_measuring_leaves_nothing(worlds):
+    before = Booking.objects.count()
+    measure(BudgetDoor("commands", "a door", lambda w: make.booking(w.company)), worlds)
+    assert Booking.objects.count() == before
+
+
+@pytest.mark.django_db
+def test_chunks_of_one_insert_count_as_one():
+    from bookings.models import Client
+
+    company = make.company()
+    with record_queries() as q:
+        Client.objects.bulk_create([Client(company=company, name=str(i)) for i in range(500)])
+    assert count(q) == 1
+    with record_queries() as q:
+        for i in range(3):
+            Client.objects.create(company=company, name=f"one {i}")
+    assert count(q) == 3
+
+
+def test_updating_keeps_reasons_and_the_other_databases_numbers(worlds, tmp_path):
+    file = tmp_path / "budgets.toml"
+    file.write_text('[commands]\n"a door" = 7\n[not_measured]\n"b" = "why"\n', encoding="utf-8")
+    door = reading(lambda world: Booking.objects.filter(company=world.company))
+    write_budgets([measure(door, worlds)], file)
+    budgets = read_budgets(file)
+    other = {"sqlite": "postgresql", "postgresql": "sqlite"}[connection.vendor]
+    assert budgets["commands"]["a door"] == {connection.vendor: 1, other: 7}
+    assert budgets["not_measured"] == {"b": "why"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_measures_on_a_database_of_its_own(capsys):
+    make.company()
+    call_command("check_budgets")
+    shown = capsys.readouterr().out
+    assert "command dispatch_day" in shown
+    assert "url admin/bookings/booking/" in shown
+    assert [c.slug for c in make.Company.objects.all()] == ["geneva"]
