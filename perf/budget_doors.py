@@ -7,7 +7,7 @@ import io
 import re
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -46,9 +46,19 @@ class World:
     user: object
     client: Client
     run: DispatchRun
+    bookings: int = 0
+    _found: dict = field(default_factory=dict, repr=False, compare=False)
 
     def one(self, model):
-        """Return the company's newest row of a model, or the newest of all."""
+        """Return the company's newest row of a model, or the newest of all.
+
+        It is looked up once, before anything is recorded.
+        """
+        if model not in self._found:
+            self._found[model] = self._newest(model)
+        return self._found[model]
+
+    def _newest(self, model):
         rows = model._default_manager.order_by("-pk")
         names = {field.name for field in model._meta.concrete_fields}
         if "company" in names:
@@ -98,7 +108,7 @@ def make_world(size, *, history=None) -> World:
     Booking.objects.filter(id__in=later).update(status="pending")
     report = run_dispatch(company, DAY, now=NOW, actor=ACTOR, time_limit_s=0)
     Booking.objects.filter(id__in=later).update(status="accepted")
-    return World(company, user, client, DispatchRun.objects.get(id=report.run))
+    return World(company, user, client, DispatchRun.objects.get(id=report.run), bookings)
 
 
 def all_doors() -> list[BudgetDoor]:
@@ -249,10 +259,9 @@ def _import(world):
         "reference,scheduled_time,client_name,pickup_lat,pickup_lon,dropoff_lat,dropoff_lon,"
         "passengers,wheelchairs"
     )
-    count = Booking.objects.on(world.company, DAY).count()
     lines = [
         f"N-{i},2026-06-18T{8 + i % 10:02d}:00,Person {i},46.2,6.1,46.21,6.15,1,0"
-        for i in range(count)
+        for i in range(world.bookings)
     ]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "bookings.csv"
@@ -276,7 +285,7 @@ COMMANDS = {
         "seed_scenario",
         company=f"{world.company.slug}-new",
         date=DAY,
-        bookings=Booking.objects.on(world.company, DAY).count(),
+        bookings=world.bookings,
         stdout=io.StringIO(),
     ),
     "create_company": lambda world: call_command(
