@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Case, F, Value, When
 from django.utils.translation import gettext as _
 
+from bookings.bulk import insert_rows
 from bookings.models import Actor, Booking, DriverPreference, Event, Status
 from dispatch import rows
 from dispatch.difference import Difference, difference
@@ -155,7 +156,8 @@ def _write(day, applied, run, now, actor, explanations):
         if count != len(ended):
             raise StalePlan(_("Assignments were changed meanwhile; plan again."))
     trips = [*diff.placed, *(trip for _row, trip in (*diff.moved, *diff.retimed))]
-    created = Assignment.objects.bulk_create(
+    created = insert_rows(
+        Assignment,
         [
             Assignment(
                 company_id=day.company.id,
@@ -171,7 +173,7 @@ def _write(day, applied, run, now, actor, explanations):
                 updated_at=now,
             )
             for trip in trips
-        ]
+        ],
     )
     placed = [trip.trip_id for trip in diff.placed]
     turned = [*placed, *(row.id for row in diff.released if row.status == Status.ASSIGNED)]
@@ -187,7 +189,7 @@ def _write(day, applied, run, now, actor, explanations):
         if count != len(turned):
             raise StalePlan(_("Bookings were changed meanwhile; plan again."))
     plan_breaks(changed_breaks(day, applied.plan)[1])
-    Event.objects.bulk_create(list(_events(day, diff, created, run, now=now, actor=actor)))
+    insert_rows(Event, list(_events(day, diff, created, run, now=now, actor=actor)))
 
 
 def changed_breaks(day: Day, plan: Plan) -> tuple[dict, dict]:

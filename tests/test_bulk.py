@@ -1,0 +1,80 @@
+"""Many rows with one statement: as `bulk_create` would have written them."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from bookings.bulk import insert_rows
+from bookings.models import Booking, Door, Event
+from dispatch.models import Assignment
+from tests import builders as make
+
+
+def events(booking, count):
+    return [
+        Event(
+            company_id=booking.company_id,
+            booking_id=booking.id if number % 2 else None,
+            kind=Event.Kind.BOOKING_CHANGED,
+            at=make.at("08:00") + timedelta(microseconds=number),
+            door=Door.COMMAND,
+            new={"text": "é “quoted” \\ \n", "number": number, "none": None},
+            reason="'; --",
+        )
+        for number in range(count)
+    ]
+
+
+def stored(rows):
+    fields = [field.attname for field in Event._meta.concrete_fields if field.name != "id"]
+    return list(Event.objects.filter(id__in=[r.id for r in rows]).order_by("id").values(*fields))
+
+
+@pytest.mark.django_db
+def test_the_rows_are_those_of_bulk_create(django_assert_num_queries):
+    booking = make.booking()
+    with django_assert_num_queries(1):
+        quick = insert_rows(Event, events(booking, 300))
+    slow = Event.objects.bulk_create(events(booking, 300))
+    assert stored(quick) == stored(slow)
+
+
+@pytest.mark.django_db
+def test_every_row_gets_its_own_id():
+    rows = insert_rows(Event, events(make.booking(), 300))
+    by_id = Event.objects.in_bulk()
+    assert len(by_id) == 300
+    assert all(by_id[row.id].new["number"] == row.new["number"] for row in rows)
+    assert not rows[0]._state.adding
+
+
+@pytest.mark.django_db
+def test_generated_columns_are_left_to_the_database():
+    booking, driver = make.booking(), make.driver()
+    row = Assignment(
+        company=booking.company,
+        booking=booking,
+        driver=driver,
+        sequence=1,
+        planned_pickup_at=make.NOW,
+        planned_dropoff_at=make.NOW,
+        created_at=make.NOW,
+        updated_at=make.NOW,
+    )
+    insert_rows(Assignment, [row])
+    assert Assignment.objects.open().get().id == row.id
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert_rows(Assignment, [row])
+
+
+@pytest.mark.django_db
+def test_no_rows_are_no_statement(django_assert_num_queries):
+    with django_assert_num_queries(0):
+        assert insert_rows(Event, []) == []
+
+
+@pytest.mark.django_db
+def test_a_float_is_refused():
+    with pytest.raises(TypeError, match="float"):
+        insert_rows(Booking, [Booking(company=make.company(), pickup_lat=46.2)])
