@@ -205,3 +205,10 @@ def manage(*arguments, env):
         [sys.executable, "manage.py", *arguments],
         cwd=PROJECT, env=env, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
+
+
+def test_a_day_too_large_for_vroom_is_refused_in_one_sentence(day, monkeypatch):
+    monkeypatch.setattr("dispatch.planner.solve.VROOM_MOST_TRIPS", 1)
+    with pytest.raises(CommandError, match="VROOM takes up to 1 trips, not 2; use the search"):
+        run("dispatch_day", "--company", "geneva", "--date", str(FAR), "--engine", "vroom:0")
+    assert DispatchRun.objects.get().status == "failed"

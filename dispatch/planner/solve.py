@@ -15,7 +15,13 @@ from dispatch.planner.schedule import schedule
 BUDGETS = ((0, 0.3), (20, 0.5), (100, 2.6), (1_000, 19.0), (10_000, 55.0))
 # Up to here the NumPy greedy is there before Numba's machine code is loaded.
 INSTANT = 300
+# Above this VROOM would want several matrices of hundreds of megabytes.
+VROOM_MOST_TRIPS = 4_000
 ENGINES = ("search", "greedy", "vroom:0 to vroom:5")
+
+
+class TooManyTrips(ValueError):
+    """The day is too large for the engine that was asked for."""
 
 
 def solve(
@@ -46,6 +52,11 @@ def solve(
             problem, day, standing, began, time_limit_s, iterations, seed, threads
         )
     elif engine.startswith("vroom:") and engine[6:].isdecimal():
+        if len(problem.trips) > VROOM_MOST_TRIPS:
+            raise TooManyTrips(
+                f"VROOM takes up to {VROOM_MOST_TRIPS} trips, not {len(problem.trips)}; "
+                "use the search."
+            )
         from dispatch.planner import vroom_engine  # loads a large library
 
         routes = vroom_engine.build(day, int(engine[6:]), threads)

@@ -16,20 +16,14 @@ from dispatch.planner import greedy
 from dispatch.planner.arrays import FORBIDDEN
 from dispatch.planner.labels import empty_routes, fits, put
 
-MOST_TRIPS = 4000
 LEVELS = range(6)
 
 
 def build(day, level, threads=2):
-    """Return routes after VROOM's proposal at this exploration level (0 to 5).
-
-    Raises ValueError above MOST_TRIPS: VROOM would want several matrices of 400 MB.
-    """
+    """Return routes after VROOM's proposal at this exploration level (0 to 5)."""
     if level not in LEVELS:
         raise ValueError(f"VROOM's levels are 0 to 5, not {level}.")
     n = len(day.earliest)
-    if n > MOST_TRIPS:
-        raise ValueError(f"VROOM is offered up to {MOST_TRIPS} trips here, got {n}.")
     proposal = _propose(day, level, threads) if n and len(day.driver) else {}
     routes = empty_routes(day)
     trips_of = np.zeros(len(day.capacity), dtype=np.int32)

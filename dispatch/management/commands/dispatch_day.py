@@ -8,6 +8,7 @@ from django.utils import timezone
 from bookings.models import Actor, Door
 from dispatch.apply import StalePlan
 from dispatch.management.arguments import add_company, add_day, company_of
+from dispatch.planner.solve import TooManyTrips
 from dispatch.run import DayBusy, PlanRefused, run_dispatch
 
 
@@ -72,7 +73,7 @@ class Command(BaseCommand):
                 time_limit_s=time_limit,
                 seed=seed,
             )
-        except (DayBusy, PlanRefused, StalePlan) as error:
+        except (DayBusy, PlanRefused, StalePlan, TooManyTrips) as error:
             raise CommandError(str(error)) from error
         if options["json"]:
             return json.dumps(report.as_dict(), indent=2, ensure_ascii=False)
