@@ -21,6 +21,15 @@ from dispatch.planner.problem import Plan
 from drivers.breaks import plan_breaks
 
 
+# The constraints that keep a driver and a booking from being given away twice, as PostgreSQL
+# and SQLite name them in their errors.
+GUARDS = (
+    "assignment_no_double_booking",
+    "assignment_one_open_per_booking",
+    "dispatch_assignment.booking_id",
+)
+
+
 class StalePlan(Exception):
     """The world changed while the plan was made; nothing was written."""
 
@@ -69,6 +78,8 @@ def apply_plan(
                 raise StalePlan(_("The run was given up for dead meanwhile; nothing was written."))
             transaction.set_rollback(rehearse)
     except IntegrityError as error:
+        if not any(guard in str(error) for guard in GUARDS):
+            raise
         raise StalePlan(
             _("Somebody else booked one of the drivers meanwhile; nothing was written.")
         ) from error
