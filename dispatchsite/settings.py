@@ -96,6 +96,33 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
 }
 
+# Interactive profilers (perf/silk_guard.py, perf/toolbar.py). PROFILING=1: Silk, in a database
+# of its own, made by `manage.py migrate --database silk`, emptied by
+# `manage.py silk_request_garbage_collect`, at /silk/ for superusers. DEBUG=1: the debug toolbar,
+# and zeal, which raises where a loop asks for related rows one by one.
+PROFILING = env.flag("PROFILING")
+INTERNAL_IPS = ["127.0.0.1", "::1"]
+if PROFILING:
+    INSTALLED_APPS.insert(INSTALLED_APPS.index("dispatchsite"), "silk")
+    MIDDLEWARE.insert(2, "silk.middleware.SilkyMiddleware")
+    DATABASES["silk"] = env.database(
+        "SILK_DATABASE_URL", f"sqlite:///{BASE_DIR / 'var' / 'silk.sqlite3'}"
+    )
+    DATABASE_ROUTERS = ["perf.routers.SilkRouter"]
+    SILKY_AUTHENTICATION = SILKY_AUTHORISATION = True
+    SILKY_PERMISSIONS = lambda user: user.is_superuser  # noqa: E731  Silk calls it
+    SILKY_MAX_REQUEST_BODY_SIZE = SILKY_MAX_RESPONSE_BODY_SIZE = 0
+    SILKY_MAX_RECORDED_REQUESTS = 10_000
+    SILKY_MAX_RECORDED_REQUESTS_CHECK_PERCENT = 0  # never inside a request
+    SILKY_META = True
+    SILKY_ANALYZE_QUERIES = False  # would run every UPDATE twice on PostgreSQL
+if DEBUG:
+    INSTALLED_APPS += ["debug_toolbar", "zeal"]
+    MIDDLEWARE.insert(2, "debug_toolbar.middleware.DebugToolbarMiddleware")
+    MIDDLEWARE.append("zeal.middleware.zeal_middleware")
+    DEBUG_TOOLBAR_CONFIG = {"SHOW_TOOLBAR_CALLBACK": "perf.toolbar.show"}
+    ZEAL_RAISE = True
+
 # Statements: echo every one (SQL_ECHO), and warn of those slower than SLOW_QUERY_MS with the
 # line that issued them (dispatchsite/slow_queries.py).
 SQL_ECHO = env.flag("SQL_ECHO")

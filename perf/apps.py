@@ -1,7 +1,17 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.utils.translation import gettext_lazy as _
 
 
 class PerfConfig(AppConfig):
     name = "perf"
     verbose_name = _("Performance")
+
+    def ready(self):
+        if apps.is_installed("silk"):
+            from perf import silk_guard  # Silk's models cannot be imported where it is off
+
+            silk_guard.install()
+        if apps.is_installed("debug_toolbar"):
+            from perf import toolbar
+
+            toolbar.install()

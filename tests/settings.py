@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("SECRET_KEY", "only for tests")
 os.environ.setdefault("HTTPS", "0")
+os.environ |= {"PROFILING": "0", "DEBUG": "0"}  # profilers send statements of their own
 os.environ.setdefault("DATABASE_URL", "sqlite:///var/tests.sqlite3")
 
 from dispatchsite.settings import *  # noqa: E402, F403  the settings under test
