@@ -8,6 +8,18 @@ statement on SQLite, and on both spends most of its time on preparing each value
 import json
 
 from django.db import connections
+from django.db.models import QuerySet
+
+
+class OneStatementInserts(QuerySet):
+    """Let `bulk_create` insert all rows with one statement, when nothing else is asked of it."""
+
+    def bulk_create(self, objs, batch_size=None, **options):
+        objs = list(objs)
+        if batch_size is not None or any(options.values()) or any(row.pk for row in objs):
+            return super().bulk_create(objs, batch_size=batch_size, **options)
+        self._for_write = True
+        return insert_rows(self.model, objs, using=self.db)
 
 
 def insert_rows(model, rows, *, using="default"):

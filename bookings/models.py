@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from bookings.bulk import OneStatementInserts
 from drivers.constraints import AppendOnly
 from drivers.indexes import Index
 from drivers.models import LATITUDE, LONGITUDE, Company, Driver, on_earth, validate_tags
@@ -275,6 +276,8 @@ class Event(models.Model):
     old = models.JSONField(_("before"), default=dict, blank=True)
     new = models.JSONField(_("after"), default=dict, blank=True)
     reason = models.CharField(_("reason"), max_length=200, blank=True)
+
+    objects = OneStatementInserts.as_manager()
 
     class Meta:
         verbose_name = _("event")

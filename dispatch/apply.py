@@ -11,7 +11,6 @@ from django.db import IntegrityError, transaction
 from django.db.models import Case, F, Value, When
 from django.utils.translation import gettext as _
 
-from bookings.bulk import insert_rows
 from bookings.models import Actor, Booking, DriverPreference, Event, Status
 from dispatch import rows
 from dispatch.difference import Difference, difference
@@ -19,7 +18,6 @@ from dispatch.load import PLANNABLE, Day
 from dispatch.models import Assignment, DispatchRun
 from dispatch.planner.problem import Plan
 from drivers.breaks import plan_breaks
-
 
 # The constraints that keep a driver and a booking from being given away twice, as PostgreSQL
 # and SQLite name them in their errors.
@@ -167,8 +165,7 @@ def _write(day, applied, run, now, actor, explanations):
         if count != len(ended):
             raise StalePlan(_("Assignments were changed meanwhile; plan again."))
     trips = [*diff.placed, *(trip for _row, trip in (*diff.moved, *diff.retimed))]
-    created = insert_rows(
-        Assignment,
+    created = Assignment.objects.bulk_create(
         [
             Assignment(
                 company_id=day.company.id,
@@ -184,7 +181,7 @@ def _write(day, applied, run, now, actor, explanations):
                 updated_at=now,
             )
             for trip in trips
-        ],
+        ]
     )
     placed = [trip.trip_id for trip in diff.placed]
     turned = [*placed, *(row.id for row in diff.released if row.status == Status.ASSIGNED)]
@@ -200,7 +197,7 @@ def _write(day, applied, run, now, actor, explanations):
         if count != len(turned):
             raise StalePlan(_("Bookings were changed meanwhile; plan again."))
     plan_breaks(changed_breaks(day, applied.plan)[1])
-    insert_rows(Event, list(_events(day, diff, created, run, now=now, actor=actor)))
+    Event.objects.bulk_create(list(_events(day, diff, created, run, now=now, actor=actor)))
 
 
 def changed_breaks(day: Day, plan: Plan) -> tuple[dict, dict]:

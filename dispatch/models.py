@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from bookings.bulk import OneStatementInserts
 from bookings.models import Booking
 from drivers.constraints import NoOverlap
 from drivers.indexes import Index
@@ -75,7 +76,7 @@ OPEN_ASSIGNMENT_STATUSES = ["planned", "en_route", "in_progress"]
 OPEN = Q(is_open=True)
 
 
-class AssignmentQuerySet(models.QuerySet):
+class AssignmentQuerySet(OneStatementInserts):
     def open(self):
         return self.filter(OPEN)
 
