@@ -122,6 +122,7 @@ if DEBUG:
     MIDDLEWARE.append("zeal.middleware.zeal_middleware")
     DEBUG_TOOLBAR_CONFIG = {"SHOW_TOOLBAR_CALLBACK": "perf.toolbar.show"}
     ZEAL_RAISE = True
+    ZEAL_ALLOWLIST = [{"model": "auth.User", "field": "get()"}]  # who asks, who is asked about
 
 # Statements: echo every one (SQL_ECHO), and warn of those slower than SLOW_QUERY_MS with the
 # line that issued them (dispatchsite/slow_queries.py).

@@ -2,6 +2,9 @@
 
 import pytest
 from django.contrib import admin
+from django.http import HttpResponse
+from django.urls import path
+from zeal import NPlusOneError
 
 from bookings.models import Booking, Client, Event
 from dispatch.models import Assignment
@@ -170,3 +173,16 @@ def test_clusters_hold_no_values(bookings):
             Client.objects.get(name=booking.client.name)
     for cluster in find_clusters(q):
         assert "Client 1" not in str(cluster.as_dict())
+
+
+def looping_view(request):
+    return HttpResponse(str([b.client.name for b in Booking.objects.order_by("id")]))
+
+
+urlpatterns = [path("loop/", looping_view)]
+
+
+def test_a_request_with_a_loop_fails_in_tests(bookings, client, settings):
+    settings.ROOT_URLCONF = "tests.test_clusters"
+    with pytest.raises(NPlusOneError, match=r"bookings\.Booking\.client"):
+        client.get("/loop/")
