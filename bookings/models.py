@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from bookings.bulk import OneStatementInserts
-from drivers.constraints import AppendOnly
+from drivers.constraints import AppendOnly, NumberedInCommitOrder
 from drivers.indexes import Index
 from drivers.models import LATITUDE, LONGITUDE, Company, Driver, on_earth, validate_tags
 
@@ -287,7 +287,11 @@ class Event(models.Model):
             Index(fields=["company", "id"], name="idx_event_company"),
             Index(fields=["booking", "id"], name="idx_event_booking"),
         ]
-        constraints = [AppendOnly(name="event_append_only")]
+        constraints = [
+            AppendOnly(name="event_append_only"),
+            # Whoever polls "events after 7" misses none.
+            NumberedInCommitOrder(name="event_in_commit_order", owner="company"),
+        ]
 
     def __str__(self):
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.kind}"

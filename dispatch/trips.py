@@ -110,9 +110,12 @@ def cancel(
         )
 
 
-def confirm(company, booking_id, *, actor, now, reason="", assignment_id=None) -> Trip:
+def confirm(
+    company, booking_id, *, actor, now, reason="", assignment_id=None, driver_id=None
+) -> Trip:
     """Note that the driver, or the client, knows of the trip. See `_flag`."""
-    return _flag(company, booking_id, {"confirmed": True}, actor, now, reason, assignment_id)
+    flags = {"confirmed": True}
+    return _flag(company, booking_id, flags, actor, now, reason, assignment_id, driver_id)
 
 
 def lock(company, booking_id, *, actor, now, reason="", assignment_id=None) -> Trip:
@@ -289,12 +292,12 @@ def _plausible(trip, at, now):
         raise ImplausibleTime(_("The dropoff cannot be before the pickup."))
 
 
-def _flag(company, booking_id, fields, actor, now, reason, assignment_id):
+def _flag(company, booking_id, fields, actor, now, reason, assignment_id, driver_id=None):
     """Set flags of the open assignment: at most 6 statements.
 
     Raises NoSuchTrip, StaleBookingError or NotAssigned.
     """
-    with locked_trip(company, booking_id) as trip:
+    with locked_trip(company, booking_id, driver_id=driver_id) as trip:
         _compare(trip, assignment_id=assignment_id)
         _with_driver(trip)
         if all(getattr(trip.assignment, name) == value for name, value in fields.items()):

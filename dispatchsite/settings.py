@@ -23,6 +23,9 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "dispatchsite",
     "drivers",
     "bookings",
@@ -93,7 +96,40 @@ if env.flag("BEHIND_PROXY"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 REST_FRAMEWORK = {
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "drivers.rest.access.TokenAuthentication",
+        "drivers.rest.access.Session",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["drivers.rest.access.RolePermission"],
+    "DEFAULT_PARSER_CLASSES": ["drivers.rest.reading.StrictJSONParser"],
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "rest_framework.filters.SearchFilter",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": ["drivers.rest.access.CallerThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"caller": env.text("API_RATE", "1200/minute")},
+    "DEFAULT_SCHEMA_CLASS": "drivers.rest.schema.Schema",
+    "EXCEPTION_HANDLER": "drivers.rest.errors.problem_response",
+    "DEFAULT_METADATA_CLASS": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Dispatchsite",
+    "DESCRIPTION": "Bookings, drivers and dispatch of passenger and medical transport.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "BookingStatus": "bookings.models.Status",
+        "AssignmentStatus": "dispatch.models.Assignment.Status",
+        "RunStatus": "dispatch.models.DispatchRun.Status",
+        "Role": "drivers.models.Role",
+        "Door": "bookings.models.Door",
+    },
 }
 
 # Interactive profilers (perf/silk_guard.py, perf/toolbar.py). PROFILING=1: Silk, in a database

@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
+    path("api/", include("dispatchsite.api")),
 ]
 if apps.is_installed("silk"):
     urlpatterns.append(path("silk/", include("silk.urls", namespace="silk")))

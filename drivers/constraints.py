@@ -4,6 +4,8 @@ Triggers on SQLite do what PostgreSQL's exclusion constraints do. They are writt
 deferred statements of the schema editor, so that they survive SQLite's table rebuilds.
 """
 
+from zlib import crc32
+
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.ddl_references import Statement, Table
@@ -190,3 +192,72 @@ class AppendOnly(BaseConstraint):
 
     def __hash__(self):
         return hash(self.name)
+
+
+class NumberedInCommitOrder(BaseConstraint):
+    """The ids of one `owner`'s rows grow in the order in which their transactions commit.
+
+    A sequence alone gives numbers before the commit: a reader who asks for "all after 7" could
+    see 8 and never 7. On PostgreSQL a trigger makes a writer wait for the owner's other
+    writers, from its first row to its commit, and only then takes the number. So rows of this
+    kind are the last thing a transaction writes, all at once. SQLite has one writer at a time.
+    """
+
+    def __init__(self, *, name, owner, **messages):
+        self.owner = owner
+        super().__init__(name=name, **messages)
+
+    def constraint_sql(self, model, schema_editor):
+        if schema_editor.connection.vendor == "postgresql":
+            schema_editor.deferred_sql.extend(self._statements(model, schema_editor))
+
+    def create_sql(self, model, schema_editor):
+        if schema_editor.connection.vendor != "postgresql":
+            return None
+        first, second = self._statements(model, schema_editor)
+        schema_editor.deferred_sql.append(second)
+        return first
+
+    def remove_sql(self, model, schema_editor):
+        if schema_editor.connection.vendor != "postgresql":
+            return None
+        return f"DROP FUNCTION IF EXISTS {schema_editor.quote_name(self.name)}() CASCADE"
+
+    def _statements(self, model, schema_editor):
+        name = schema_editor.quote_name(self.name)
+        table, key = model._meta.db_table, model._meta.pk.column
+        owner = schema_editor.quote_name(model._meta.get_field(self.owner).column)
+        sequence = f"pg_get_serial_sequence('{table}', '{key}')"
+        return [
+            Statement(
+                f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ "
+                f"BEGIN PERFORM pg_advisory_xact_lock({self._space()}, "
+                f"mod(NEW.{owner}, 2147483647)::integer); "
+                f"NEW.{schema_editor.quote_name(key)} := nextval({sequence}); RETURN NEW; END $$",
+                table=Table(table, schema_editor.quote_name),
+            ),
+            Statement(
+                f"CREATE TRIGGER {name} BEFORE INSERT ON %(table)s "
+                f"FOR EACH ROW EXECUTE FUNCTION {name}()",
+                table=Table(table, schema_editor.quote_name),
+            ),
+        ]
+
+    def _space(self):
+        """Return the first key of the advisory locks: the same in every process."""
+        return crc32(self.name.encode()) - 2**31
+
+    def validate(self, model, instance, exclude=None, using=DEFAULT_DB_ALIAS):
+        """Nothing to validate: the rule is about when, not about what."""
+
+    def deconstruct(self):
+        path, args, kwargs = super().deconstruct()
+        return path, args, kwargs | {"owner": self.owner}
+
+    def __eq__(self, other):
+        if not isinstance(other, NumberedInCommitOrder):
+            return NotImplemented
+        return (self.name, self.owner) == (other.name, other.owner)
+
+    def __hash__(self):
+        return hash((self.name, self.owner))

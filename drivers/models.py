@@ -365,3 +365,43 @@ class Absence(models.Model):
 
     def __str__(self):
         return f"{self.driver_id}: {self.start_at:%Y-%m-%d %H:%M}–{self.end_at:%Y-%m-%d %H:%M} UTC"
+
+
+NARROWER = {
+    Role.OWNER: {Role.OWNER, Role.DISPATCHER, Role.VIEWER, Role.CLIENT_API},
+    Role.DISPATCHER: {Role.DISPATCHER, Role.VIEWER, Role.CLIENT_API},
+    Role.VIEWER: {Role.VIEWER},
+    Role.DRIVER: {Role.DRIVER},
+    Role.CLIENT_API: {Role.CLIENT_API},
+}
+
+
+class ApiToken(models.Model):
+    """A key to the API: of one user or machine, for one company, in one role.
+
+    Only the SHA-256 of the key is stored: 256 random bits need no slow hash. It ends with
+    `expires_at`, `revoked_at`, the membership, or when the membership no longer covers the role.
+    """
+
+    membership = models.ForeignKey(Membership, models.CASCADE, related_name="tokens")
+    role = models.CharField(_("role"), max_length=20, choices=Role)
+    name = models.CharField(_("name"), max_length=100)
+    digest = models.CharField(max_length=64, editable=False)
+    ending = models.CharField(_("ends with"), max_length=4, editable=False)
+    created_at = models.DateTimeField(_("created at"))
+    expires_at = models.DateTimeField(_("expires at"))
+    revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+        constraints = [
+            models.UniqueConstraint(fields=["digest"], name="api_token_digest_unique"),
+            models.CheckConstraint(
+                condition=Q(created_at__lt=F("expires_at")), name="api_token_expires_later"
+            ),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="api_token_role_known"),
+        ]
+
+    def __str__(self):
+        return f"{self.name} …{self.ending}"

@@ -1,0 +1,161 @@
+"""Take in bookings from other systems: many at once, each of them once.
+
+A booking with a reference is created once, however often it is sent. Sent again with other
+particulars it is refused: who wants to change it says so with its id.
+"""
+
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from bookings import lookups  # noqa: F401  registers `name__any_of`
+from bookings.events import booking_created
+from bookings.models import Booking, Client, Event, Status
+
+MOST = 1_000
+
+
+class IntakeRefused(Exception):
+    """One of the bookings cannot be taken, so none was; `outcomes` tells of each."""
+
+    def __init__(self, outcomes):
+        self.outcomes = outcomes
+        super().__init__(_("Nothing was created: some of the bookings cannot be taken."))
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one row: a booking, new or known, or what is wrong with it, by field."""
+
+    booking_id: int | None = None
+    created: bool = False
+    errors: dict | None = None
+
+    @property
+    def name(self):
+        if self.errors:
+            return "refused"
+        return "created" if self.created else "known"
+
+
+def take_in(company, rows, *, actor, now, partial=False, errors=None) -> list[Outcome]:
+    """Create the bookings that are new; return the outcome of each row, in order.
+
+    `rows` are {field: value}, valid by themselves, relations as ids under "client" and
+    "return_of". `errors` are {position: {field: [(code, sentence)]}} of rows already known to
+    be bad. Unless `partial`, one bad row refuses them all. At most 5 statements (on SQLite the
+    inserts are chunked).
+
+    Raises IntakeRefused.
+    """
+    for attempt in (1, 2):
+        try:
+            with transaction.atomic():
+                return _take_in(company, rows, actor, now, partial, dict(errors or {}))
+        except IntegrityError:  # the same reference from somebody else at this very moment
+            if attempt == 2:
+                raise
+    raise AssertionError  # pragma: no cover
+
+
+def _take_in(company, rows, actor, now, partial, errors):
+    outcomes = [Outcome(errors=errors.get(i)) for i in range(len(rows))]
+    _check_relations(company, rows, outcomes)
+    known = _known(company, rows)
+    first_with, new = {}, []
+    for i, (row, outcome) in enumerate(zip(rows, outcomes, strict=True)):
+        if outcome.errors:
+            continue
+        reference = row.get("reference", "")
+        if reference in known:
+            _meet(row, known[reference], outcome)
+        elif reference and reference in first_with:
+            sentence = _("Row %(row)d has this reference too.") % {"row": first_with[reference]}
+            outcome.errors = {"reference": [("twice", sentence)]}
+        else:
+            if reference:
+                first_with[reference] = i
+            new.append(i)
+    if not partial and any(outcome.errors for outcome in outcomes):
+        raise IntakeRefused(outcomes)
+    made = Booking.objects.bulk_create([_booking(company, rows[i], now) for i in new])
+    for i, booking in zip(new, made, strict=True):
+        outcomes[i].booking_id, outcomes[i].created = booking.id, True
+    Event.objects.bulk_create([booking_created(b, actor=actor, now=now) for b in made])
+    return outcomes
+
+
+def _check_relations(company, rows, outcomes):
+    """Refuse clients and ways there that the company does not have: at most 2 statements."""
+    wanted = {row["client"] for row in rows if row.get("client")}
+    clients = (
+        set(
+            Client.objects.filter(company=company, id__any_of=sorted(wanted)).values_list(
+                "id", flat=True
+            )
+        )
+        if wanted
+        else set()
+    )
+    wanted = {row["return_of"] for row in rows if row.get("return_of")}
+    ways = (
+        dict(
+            Booking.objects.filter(company=company, id__any_of=sorted(wanted)).values_list(
+                "id", "return_trip__id"
+            )
+        )
+        if wanted
+        else {}
+    )
+    taken = set()
+    for row, outcome in zip(rows, outcomes, strict=True):
+        if outcome.errors:
+            continue
+        client, way = row.get("client"), row.get("return_of")
+        if client and client not in clients:
+            outcome.errors = {"client": [("does_not_exist", _("There is no such client."))]}
+        elif way and way not in ways:
+            outcome.errors = {"return_of": [("does_not_exist", _("There is no such booking."))]}
+        elif way and way in taken or way and ways[way] and not row.get("reference"):
+            outcome.errors = {"return_of": [("twice", _("That way there has a way back."))]}
+        elif way:
+            taken.add(way)
+
+
+def _known(company, rows):
+    """Return the stored bookings by the references of the rows: at most 1 statement."""
+    references = sorted({row["reference"] for row in rows if row.get("reference")})
+    if not references:
+        return {}
+    found = Booking.objects.filter(company=company, reference__any_of=references)
+    return {booking.reference: booking for booking in found.order_by("id")}
+
+
+def _meet(row, booking, outcome):
+    differing = sorted(
+        name
+        for name, value in row.items()
+        if getattr(booking, f"{name}_id" if name in ("client", "return_of") else name) != value
+    )
+    if not differing:
+        outcome.booking_id = booking.id
+        return
+    sentence = _("Booking %(id)d has this reference, but another %(fields)s.") % {
+        "id": booking.id,
+        "fields": ", ".join(differing),
+    }
+    outcome.errors = {"reference": [("taken", sentence)]}
+
+
+def _booking(company, row, now):
+    values = dict(row)
+    relations = {f"{name}_id": values.pop(name, None) for name in ("client", "return_of")}
+    return Booking(
+        company=company,
+        status=Status.PENDING,
+        created_at=now,
+        updated_at=now,
+        **values,
+        **relations,
+    )

@@ -1,0 +1,229 @@
+"""The driver's own day in the API: trips, progress, positions, availability."""
+
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers, viewsets
+from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.response import Response
+
+from bookings.api import actor_of
+from bookings.models import Status
+from dispatch import trips
+from dispatch.api import ProgressSerializer, read_body
+from dispatch.models import Assignment
+from drivers.models import Driver
+from drivers.rest.access import DRIVERS, caller_of
+from drivers.rest.reading import DegreesField, MomentField, moment, parse_day
+
+MOST_POSITIONS = 1_000
+TRIP_COLUMNS = {
+    "booking": "booking_id",
+    "assignment": "id",
+    "status": "booking__status",
+    "planned_pickup_at": "planned_pickup_at",
+    "planned_dropoff_at": "planned_dropoff_at",
+    "actual_pickup_at": "actual_pickup_at",
+    "actual_dropoff_at": "actual_dropoff_at",
+    "confirmed": "confirmed",
+    "reference": "booking__reference",
+    "client": "booking__client__name",
+    "phone": "booking__client__phone",
+    "pickup_address": "booking__pickup_address",
+    "pickup_lat": "booking__pickup_lat",
+    "pickup_lon": "booking__pickup_lon",
+    "dropoff_address": "booking__dropoff_address",
+    "dropoff_lat": "booking__dropoff_lat",
+    "dropoff_lon": "booking__dropoff_lon",
+    "appointment_at": "booking__appointment_at",
+    "passengers": "booking__passengers",
+    "wheelchairs": "booking__wheelchairs",
+    "notes": "booking__notes",
+}
+
+
+class AvailabilitySerializer(serializers.Serializer):
+    is_available = serializers.BooleanField()
+
+
+class MeSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    is_available = serializers.BooleanField()
+    vehicle = serializers.CharField(allow_null=True)
+
+
+class MyTripSerializer(serializers.Serializer):
+    booking = serializers.IntegerField()
+    assignment = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=Status.choices)
+    planned_pickup_at = MomentField()
+    planned_dropoff_at = MomentField()
+    actual_pickup_at = MomentField(allow_null=True)
+    actual_dropoff_at = MomentField(allow_null=True)
+    confirmed = serializers.BooleanField()
+    reference = serializers.CharField()
+    client = serializers.CharField(allow_null=True)
+    phone = serializers.CharField(allow_null=True)
+    pickup_address = serializers.CharField()
+    pickup_lat = serializers.FloatField()
+    pickup_lon = serializers.FloatField()
+    dropoff_address = serializers.CharField()
+    dropoff_lat = serializers.FloatField()
+    dropoff_lon = serializers.FloatField()
+    appointment_at = MomentField(allow_null=True)
+    passengers = serializers.IntegerField()
+    wheelchairs = serializers.IntegerField()
+    notes = serializers.CharField()
+
+
+class MyDaySerializer(serializers.Serializer):
+    day = serializers.DateField()
+    trips = MyTripSerializer(many=True)
+
+
+class PositionSerializer(serializers.Serializer):
+    at = MomentField()
+    lat = DegreesField(min_value=-90, max_value=90)
+    lon = DegreesField(min_value=-180, max_value=180)
+
+
+class PositionsSerializer(serializers.Serializer):
+    positions = PositionSerializer(many=True, allow_empty=False, max_length=MOST_POSITIONS)
+
+
+class MeViewSet(viewsets.ViewSet):
+    """The driver who asks."""
+
+    roles = {"read": DRIVERS, "write": DRIVERS}
+
+    def mine(self):
+        """Return the driver's rows: one, or none where the user is no driver of the company."""
+        company = caller_of(self.request).company
+        return Driver.objects.filter(company=company, user=self.request.user, is_active=True)
+
+    def driver_id(self):
+        found = self.mine().values_list("id", flat=True).first()
+        if found is None:
+            raise NotFound(_("You are no driver of this company."))
+        return found
+
+    @extend_schema(responses=MeSerializer)
+    def list(self, request):
+        """Who I am."""
+        row = self.mine().values("id", "name", "is_available", "vehicle__plate").first()
+        if row is None:
+            raise NotFound(_("You are no driver of this company."))
+        row["vehicle"] = row.pop("vehicle__plate")
+        return Response(row)
+
+    @extend_schema(request=AvailabilitySerializer, responses=MeSerializer)
+    @action(detail=False, methods=["post"])
+    def availability(self, request):
+        """Say whether I can be planned."""
+        self.mine().update(**read_body(AvailabilitySerializer, request))
+        return self.list(request)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("day", str, description="A date; today by default.")],
+        responses=MyDaySerializer,
+    )
+    @action(detail=False, methods=["get"])
+    def day(self, request):
+        """My trips of a day, in order."""
+        company = caller_of(request).company
+        text = request.query_params.get("day")
+        day = parse_day(text) if text else company.local(timezone.now()).date()
+        start_at, end_at = company.day_bounds(day)
+        rows = (
+            Assignment.objects.filter(
+                company=company,
+                driver__user=request.user,
+                planned_pickup_at__gte=start_at,
+                planned_pickup_at__lt=end_at,
+            )
+            .exclude(status__in=[Assignment.Status.SUPERSEDED, Assignment.Status.CANCELED])
+            .order_by("planned_pickup_at", "id")
+        )
+        found = [
+            {
+                name: moment(value) if name.endswith("_at") else value
+                for name, value in zip(TRIP_COLUMNS, row, strict=True)
+            }
+            for row in rows.values_list(*TRIP_COLUMNS.values())
+        ]
+        return Response({"day": day.isoformat(), "trips": found})
+
+    @extend_schema(request=PositionsSerializer, responses={204: None})
+    @action(detail=False, methods=["post"])
+    def positions(self, request):
+        """Report where I was; the newest counts. One statement beside the token's."""
+        if not isinstance(request.data, dict):
+            raise ValidationError({"positions": [_("Send an object with a list of positions.")]})
+        newest = max(read_body(PositionsSerializer, request)["positions"], key=lambda p: p["at"])
+        if newest["at"] > timezone.now() + trips.CLOCK_AHEAD:
+            raise ValidationError({"positions": [_("The time lies in the future.")]})
+        older = Q(last_position_at=None) | Q(last_position_at__lt=newest["at"])
+        self.mine().filter(older).update(
+            last_lat=newest["lat"], last_lon=newest["lon"], last_position_at=newest["at"]
+        )
+        return Response(status=204)
+
+
+class MyTripViewSet(viewsets.ViewSet):
+    """What the driver reports of a trip, addressed by its booking."""
+
+    roles = {"write": DRIVERS}
+    lookup_value_regex = "[0-9]{1,18}"
+    driver_id = MeViewSet.driver_id
+    mine = MeViewSet.mine
+
+    @extend_schema(request=ProgressSerializer, responses=MyTripSerializer)
+    @action(detail=True, methods=["post"])
+    def progress(self, request, pk):
+        """Report how far one of my trips is, with the real time."""
+        values = dict(read_body(ProgressSerializer, request))
+        trips.report_progress(
+            caller_of(request).company,
+            int(pk),
+            Status(values.pop("status")),
+            driver_id=self.driver_id(),
+            actor=actor_of(request),
+            now=timezone.now(),
+            **values,
+        )
+        return self.one(pk)
+
+    @extend_schema(request=None, responses=MyTripSerializer)
+    @action(detail=True, methods=["post"])
+    def confirm(self, request, pk):
+        """Say that I know of the trip."""
+        trips.confirm(
+            caller_of(request).company,
+            int(pk),
+            driver_id=self.driver_id(),
+            actor=actor_of(request),
+            now=timezone.now(),
+        )
+        return self.one(pk)
+
+    def one(self, booking_id):
+        row = (
+            Assignment.objects.filter(driver__user=self.request.user, booking_id=booking_id)
+            .order_by("-id")
+            .values_list(*TRIP_COLUMNS.values())
+            .first()
+        )
+        return Response(
+            {
+                name: moment(value) if name.endswith("_at") else value
+                for name, value in zip(TRIP_COLUMNS, row, strict=True)
+            }
+        )
+
+
+def register_routes(router):
+    router.register("me", MeViewSet, basename="me")
+    router.register("me/trips", MyTripViewSet, basename="my-trip")

@@ -1,0 +1,126 @@
+"""Who is asking, for which company, in which role: one answer for every endpoint.
+
+A token says all three. A session belongs to a user; with several companies the header
+`X-Company` (the short name) chooses. What belongs to another company does not exist: 404.
+"""
+
+from dataclasses import dataclass
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed, NotFound, ValidationError
+from rest_framework.permissions import BasePermission
+from rest_framework.throttling import SimpleRateThrottle
+
+from drivers.models import Company, Membership, Role
+from drivers.tokens import find_token
+
+STAFF = frozenset({Role.OWNER, Role.DISPATCHER, Role.VIEWER})
+PLANNERS = frozenset({Role.OWNER, Role.DISPATCHER})
+CLIENTS = frozenset({Role.CLIENT_API})
+DRIVERS = frozenset({Role.DRIVER})
+EVERYBODY = frozenset(Role)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The company and the role of a request; `name` is what the event log calls the caller."""
+
+    company: Company
+    role: Role
+    name: str
+
+
+class TokenAuthentication(BaseAuthentication):
+    """`Authorization: Bearer dsp_...`: 1 statement."""
+
+    def authenticate(self, request):
+        scheme, _space, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        token = find_token(key.strip(), now=timezone.now()) if key.isascii() else None
+        if token is None:
+            raise AuthenticationFailed(_("This token is not valid, or no longer."))
+        return token.membership.user, token
+
+    def authenticate_header(self, request):
+        return 'Bearer realm="api"'
+
+
+class Session(SessionAuthentication):
+    """The admin's session, for the pages of the browsable API."""
+
+
+def caller_of(request) -> Caller:
+    """Return who is asking, found once a request: a session costs 1 statement, a token none."""
+    found = getattr(request, "_caller", None)
+    if found is None:
+        found = request._caller = _by_token(request) or _by_session(request)
+    return found
+
+
+def _by_token(request):
+    token = request.auth
+    if token is None:
+        return None
+    return Caller(token.membership.company, Role(token.role), f"{token.name} …{token.ending}")
+
+
+def _by_session(request):
+    slug = request.headers.get("X-Company", "")
+    name = request.user.get_username()
+    if request.user.is_superuser:
+        company = Company.objects.filter(slug=slug).first() if slug else None
+        if company:
+            return Caller(company, Role.OWNER, name)
+        if slug:
+            raise NotFound(_("There is no such company."))
+        raise _unclear()
+    rows = Membership.objects.filter(user=request.user).select_related("company").order_by("id")
+    memberships = [row for row in rows if slug in ("", row.company.slug)]
+    if not memberships:
+        raise NotFound(_("There is no such company."))
+    if len(memberships) > 1:
+        raise _unclear()
+    return Caller(memberships[0].company, Role(memberships[0].role), name)
+
+
+def _unclear():
+    return ValidationError({"X-Company": [_("Say with this header which company is meant.")]})
+
+
+class RolePermission(BasePermission):
+    """Let in who has one of the view's `roles` for the action; what is not listed is closed."""
+
+    def has_permission(self, request, view):
+        if not request.user or not request.user.is_authenticated:
+            return False
+        action = getattr(view, "action", None)
+        if action in (None, "metadata"):  # a method that the resource does not have: 405
+            return True
+        return caller_of(request).role in roles_of(view, action)
+
+
+def roles_of(view, action):
+    """Return the roles that may do an action of a view: its own list, or the view's."""
+    roles = view.roles
+    if action in roles:
+        return roles[action]
+    reading = action in ("list", "retrieve")
+    return roles.get("read" if reading else "write", frozenset())
+
+
+class CallerThrottle(SimpleRateThrottle):
+    """Count the requests of each token, or of each user without one."""
+
+    scope = "caller"
+
+    def get_cache_key(self, request, view):
+        if request.auth is not None:
+            ident = f"token{request.auth.pk}"
+        elif request.user and request.user.is_authenticated:
+            ident = f"user{request.user.pk}"
+        else:
+            ident = self.get_ident(request)
+        return self.cache_format % {"scope": self.scope, "ident": ident}

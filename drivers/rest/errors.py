@@ -1,0 +1,140 @@
+"""Every error has one shape: problem details, RFC 9457.
+
+`type` names the kind of problem, `detail` says it in a sentence, `errors` list the fields with
+what would be right. The exceptions of the use-cases are registered by the app that knows them.
+"""
+
+from dataclasses import dataclass
+
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.core.exceptions import ValidationError as ModelError
+from django.db import DataError, IntegrityError, OperationalError
+from django.http import Http404
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+from rest_framework.views import exception_handler, set_rollback
+
+CONTENT_TYPE = "application/problem+json"
+TITLES = {
+    400: gettext_noop("The request is not valid"),
+    401: gettext_noop("Who are you?"),
+    403: gettext_noop("Not allowed in this role"),
+    404: gettext_noop("Not found"),
+    405: gettext_noop("Not possible here"),
+    406: gettext_noop("No such format"),
+    409: gettext_noop("In conflict with what is stored"),
+    412: gettext_noop("Changed meanwhile"),
+    413: gettext_noop("Too large"),
+    415: gettext_noop("Send JSON"),
+    429: gettext_noop("Too many requests"),
+    503: gettext_noop("Busy"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What an exception becomes: status, the last part of its type, and the field it is about."""
+
+    status: int
+    name: str
+    field: str = ""
+    members: object = None
+
+
+KINDS = {
+    IntegrityError: Kind(409, "conflict"),
+    DataError: Kind(400, "invalid"),
+    OperationalError: Kind(503, "busy"),
+}
+SILENT = {  # what the database says is for the log, not for the caller
+    IntegrityError: gettext_noop("This contradicts what is stored; read it and try again."),
+    DataError: gettext_noop("A value cannot be stored."),
+    OperationalError: gettext_noop("The database is busy; try again in a moment."),
+}
+
+
+class PreconditionFailed(exceptions.APIException):
+    status_code = status.HTTP_412_PRECONDITION_FAILED
+    default_detail = gettext_noop("Somebody else changed this meanwhile. Read it again.")
+    default_code = "stale"
+
+
+class TooLarge(exceptions.APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = gettext_noop("The body is too large.")
+    default_code = "too_large"
+
+
+def register(exception, status_code, name, *, field="", members=None):
+    """Say what becomes of a use-case's exception; `members(error)` returns further ones."""
+    KINDS[exception] = Kind(status_code, name, field, members)
+
+
+def problem_response(error, context):
+    """Return the response for an exception, or None for a defect of ours."""
+    kind = next((KINDS[base] for base in type(error).__mro__ if base in KINDS), None)
+    if kind:
+        set_rollback()
+        detail = next((_(SILENT[base]) for base in SILENT if isinstance(error, base)), str(error))
+        members = kind.members(error) if kind.members else {}
+        if kind.field:
+            members["errors"] = [{"field": kind.field, "code": kind.name, "detail": detail}]
+        headers = {"Retry-After": "1"} if kind.status == 503 else {}
+        return _response(kind.status, kind.name, detail, members, headers)
+    if isinstance(error, ModelError):
+        error = exceptions.ValidationError(_by_field(error))
+    response = exception_handler(error, context)
+    if response is None:
+        return None
+    headers = {n: response[n] for n in ("WWW-Authenticate", "Retry-After") if n in response}
+    if isinstance(error, exceptions.ValidationError):
+        rows = list(flatten(error.get_full_details()))
+        detail = (
+            _("%(count)d value is not valid.")
+            if len(rows) == 1
+            else _("%(count)d values are not valid.")
+        )
+        members = {"errors": rows[:100]}
+        return _response(400, "invalid", detail % {"count": len(rows)}, members, headers)
+    if isinstance(error, Http404):
+        return _response(404, "not_found", _("There is no such thing."), {}, headers)
+    codes = error.get_codes() if hasattr(error, "get_codes") else "denied"
+    return _response(
+        response.status_code, codes, str(_(str(getattr(error, "detail", error)))), {}, headers
+    )
+
+
+def _by_field(error):
+    if not hasattr(error, "error_dict"):
+        return error.messages
+    return {
+        "non_field_errors" if name == NON_FIELD_ERRORS else name: messages
+        for name, messages in error.message_dict.items()
+    }
+
+
+def flatten(details, path=""):
+    """Yield {field, code, detail} of nested error details; fields are paths like `rows.3.day`."""
+    if isinstance(details, dict) and isinstance(details.get("message"), str):
+        yield {"field": path, "code": details["code"], "detail": str(details["message"])}
+    elif isinstance(details, dict):
+        for name, inner in details.items():
+            here = path if name == "non_field_errors" else f"{path}.{name}".lstrip(".")
+            yield from flatten(inner, here)
+    else:
+        for number, inner in enumerate(details):
+            is_leaf = isinstance(inner, dict) and isinstance(inner.get("message"), str)
+            yield from flatten(inner, path if is_leaf else f"{path}.{number}".lstrip("."))
+
+
+def _response(status_code, name, detail, members, headers):
+    body = {
+        "type": f"urn:dispatchsite:problem:{name}",
+        "title": _(TITLES.get(status_code, "Problem")),
+        "status": status_code,
+        "detail": detail,
+        **members,
+    }
+    return Response(body, status=status_code, headers=headers, content_type=CONTENT_TYPE)

@@ -1,0 +1,42 @@
+"""Filters that read times as strictly as bodies are read."""
+
+import django_filters
+from django import forms
+from rest_framework import serializers
+
+from drivers.rest.reading import MomentField
+
+
+class MomentFormField(forms.Field):
+    """A time with its offset; a `+` that arrived as a space is understood."""
+
+    def to_python(self, value):
+        if value in (None, ""):
+            return None
+        try:
+            return MomentField().run_validation(value.replace(" ", "+"))
+        except serializers.ValidationError as error:
+            raise forms.ValidationError([str(detail) for detail in error.detail]) from None
+
+
+class MomentFilter(django_filters.Filter):
+    field_class = MomentFormField
+
+
+class PeriodFilterSet(django_filters.FilterSet):
+    """`from` and `until` of one time: half-open. `moment` names its field."""
+
+    moment = ""
+
+    @classmethod
+    def get_filters(cls):
+        filters = super().get_filters()
+        if cls.moment:
+            filters["from"] = MomentFilter(field_name=cls.moment, lookup_expr="gte")
+            filters["until"] = MomentFilter(field_name=cls.moment, lookup_expr="lt")
+        return filters
+
+
+def id_filter(name):
+    """Return a filter by the id of a related row."""
+    return django_filters.NumberFilter(field_name=f"{name}_id", min_value=1, max_value=2**62)

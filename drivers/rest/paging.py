@@ -1,0 +1,151 @@
+"""Pages by key: `WHERE (time, id) < (...)`, no offset, no count.
+
+A page begins after the last row of the one before, so rows inserted meanwhile neither repeat
+nor hide others, and the thousandth page costs what the first does. The last key is the id:
+any number of rows may share the first.
+"""
+
+import base64
+import json
+from datetime import UTC, datetime
+
+from django.core.exceptions import ValidationError as FieldError
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import BasePagination
+from rest_framework.response import Response
+from rest_framework.utils.urls import remove_query_param, replace_query_param
+
+from drivers.rest.reading import moment
+
+DEFAULT, MOST = 50, 200
+
+
+class KeysetPagination(BasePagination):
+    """Order by one of the view's `orderings` (the first by default) and by id.
+
+    `?ordering=`, `?limit=` (1 to 200) and `?cursor=`, which comes from `next`.
+    """
+
+    def paginate_queryset(self, queryset, request, view=None):
+        """Return at most `limit` rows, instances or dicts: 1 statement."""
+        self.request = request
+        limit = _limit(request.query_params.get("limit"))
+        ordering = _ordering(request.query_params.get("ordering"), view.orderings)
+        names = [ordering] if ordering.lstrip("-") == "id" else [ordering, _like(ordering)]
+        cursor = request.query_params.get("cursor")
+        if cursor:
+            queryset = queryset.filter(_after(queryset.model, names, cursor))
+        rows = list(queryset.order_by(*names)[: limit + 1])
+        self.next = _cursor(rows[limit - 1], names) if len(rows) > limit else None
+        return rows[:limit]
+
+    def get_paginated_response(self, data):
+        return Response({"next": self._url(), "results": data})
+
+    def _url(self):
+        if self.next is None:
+            return None
+        url = remove_query_param(self.request.build_absolute_uri(), "cursor")
+        return replace_query_param(url, "cursor", self.next)
+
+    def get_paginated_response_schema(self, schema):
+        return {
+            "type": "object",
+            "required": ["next", "results"],
+            "properties": {
+                "next": {"type": ["string", "null"], "format": "uri"},
+                "results": schema,
+            },
+        }
+
+    def get_schema_operation_parameters(self, view):
+        orderings = [*view.orderings, *(_turned(name) for name in view.orderings)]
+        return [
+            {
+                "name": "cursor",
+                "in": "query",
+                "description": "Where the page begins; take it from `next`.",
+                "schema": {"type": "string"},
+            },
+            {
+                "name": "limit",
+                "in": "query",
+                "description": "How many rows a page has.",
+                "schema": {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT},
+            },
+            {
+                "name": "ordering",
+                "in": "query",
+                "schema": {
+                    "type": "string",
+                    "enum": sorted(set(orderings)),
+                    "default": view.orderings[0],
+                },
+            },
+        ]
+
+
+def _turned(name):
+    return name[1:] if name.startswith("-") else f"-{name}"
+
+
+def _like(name):
+    return "-id" if name.startswith("-") else "id"
+
+
+def _limit(text):
+    if text in (None, ""):
+        return DEFAULT
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= MOST):
+        raise ValidationError({"limit": _("A whole number from 1 to %(most)d.") % {"most": MOST}})
+    return int(text)
+
+
+def _ordering(text, orderings):
+    if not text:
+        return orderings[0]
+    known = {*orderings, *(_turned(name) for name in orderings)}
+    if text not in known:
+        raise ValidationError({"ordering": _("One of %(names)s.") % {"names": ", ".join(known)}})
+    return text
+
+
+def _value(row, name):
+    name = name.lstrip("-")
+    return row[name] if isinstance(row, dict) else getattr(row, name)
+
+
+def _cursor(row, names):
+    values = [_value(row, name) for name in names]
+    plain = [moment(v) if isinstance(v, datetime) else str(v) for v in values]
+    text = json.dumps([*names, *plain], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _after(model, names, cursor):
+    """Return the condition of the rows after a cursor."""
+    try:
+        raw = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
+        parts = json.loads(raw)
+        if parts[: len(names)] != names or len(parts) != 2 * len(names):
+            raise ValueError("made for another order")
+        values = [
+            model._meta.get_field(name.lstrip("-")).to_python(value)
+            for name, value in zip(names, parts[len(names) :], strict=True)
+        ]
+        values = [v.astimezone(UTC) if isinstance(v, datetime) else v for v in values]
+        if None in values or "\x00" in "".join(map(str, values)):
+            raise ValueError("no values")
+        if not 0 <= values[-1] < 2**63:
+            raise ValueError("no id")
+    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, FieldError) as e:
+        raise ValidationError({"cursor": _("Take the cursor from `next`, unchanged.")}) from e
+    beyond = {name: "lt" if name.startswith("-") else "gt" for name in names}
+    if len(names) == 1:
+        return Q(**{f"id__{beyond[names[0]]}": values[0]})
+    first, key = names[0].lstrip("-"), beyond[names[0]]
+    return Q(**{f"{first}__{key}e": values[0]}) & (
+        Q(**{f"{first}__{key}": values[0]}) | Q(**{f"id__{key}": values[1]})
+    )

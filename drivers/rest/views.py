@@ -1,0 +1,218 @@
+"""What every resource of the API shares: the caller's company, roles, pages, ETags, `?fields=`.
+
+An ETag is a hash of the resource as it is written down. A change with `If-Match` is refused
+with 412 when the stored row no longer has this ETag; it is compared under the row's lock.
+"""
+
+import hashlib
+import json
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from rest_framework import mixins, serializers, viewsets
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.permissions import AllowAny
+from rest_framework.response import Response
+from rest_framework.utils.encoders import JSONEncoder
+from rest_framework.views import APIView
+
+from drivers.rest.access import caller_of
+from drivers.rest.errors import PreconditionFailed
+from drivers.rest.paging import KeysetPagination
+from drivers.rest.reading import DegreesField, MomentField, TextField, WholeField
+
+PAGING = {"cursor", "limit", "ordering"}
+
+
+class CompanyViewSet(viewsets.GenericViewSet):
+    """Rows of the caller's company; `company_path` leads to it. What is not listed is closed.
+
+    `roles` says who may "read" (list, retrieve), "write" (all else), or do a named action.
+    `orderings` are the possible first keys of a page, the default first; none may be null.
+    """
+
+    company_path = "company"
+    roles = {}
+    orderings = ("id",)
+    params = {}  # query parameters of an action beyond filters, pages and fields
+    pagination_class = KeysetPagination
+    lookup_value_regex = "[0-9]{1,18}"
+    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
+
+    def initial(self, request, *args, **kwargs):
+        super().initial(request, *args, **kwargs)
+        if self.action in ("list", "retrieve") or self.action in self.params:
+            self._refuse_unknown(request)
+
+    def _refuse_unknown(self, request):
+        known = {"format", "fields", *self.params.get(self.action, ())}
+        if self.action == "list":
+            filterset = getattr(self, "filterset_class", None)
+            known |= PAGING | set(filterset.base_filters if filterset else ())
+            known |= {"search"} if getattr(self, "search_fields", None) else set()
+        if unknown := sorted(request.query_params.keys() - known):
+            problem = _("There is no such parameter; there are: %(known)s.")
+            raise ValidationError(
+                {name: problem % {"known": ", ".join(sorted(known))} for name in unknown[:10]}
+            )
+
+    @property
+    def company(self):
+        return caller_of(self.request).company
+
+    def get_queryset(self):
+        if getattr(self, "swagger_fake_view", False):
+            return self.queryset.none()
+        return self.queryset.filter(**{self.company_path: self.company})
+
+    def get_serializer(self, *args, **kwargs):
+        serializer = super().get_serializer(*args, **kwargs)
+        wanted = self.request.query_params.get("fields") if self.request else None
+        if wanted and self.request.method == "GET":
+            shown = getattr(serializer, "child", serializer).fields
+            for name in chosen(wanted, shown.keys()):
+                shown.pop(name)
+        return serializer
+
+    def tagged(self, instance, status=200, headers=None):
+        """Return the response with the resource and its ETag."""
+        data = self.get_serializer(instance).data
+        return Response(data, status=status, headers={**(headers or {}), "ETag": tag(data)})
+
+
+def chosen(wanted, names):
+    """Return the names that `?fields=` leaves out; refuse names that do not exist."""
+    fields = {name.strip() for name in wanted.split(",")}
+    if unknown := sorted(fields - set(names)):
+        raise ValidationError(
+            {
+                "fields": _("There is no %(unknown)s; there are: %(names)s.")
+                % {"unknown": ", ".join(unknown)[:200], "names": ", ".join(names)}
+            }
+        )
+    return [name for name in names if name not in fields]
+
+
+def tag(data):
+    """Return the strong ETag of a representation."""
+    text = json.dumps(data, sort_keys=True, cls=JSONEncoder)
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
+
+
+def compare_tag(request, current):
+    """Raise PreconditionFailed where `If-Match` names another state; `current()` returns it."""
+    wanted = request.headers.get("If-Match")
+    if wanted is None or wanted.strip() == "*":
+        return
+    if current() not in [part.strip() for part in wanted.split(",")]:
+        raise PreconditionFailed
+
+
+class Reads(mixins.ListModelMixin):
+    def retrieve(self, request, *args, **kwargs):
+        return self.tagged(self.get_object())
+
+
+class Creates:
+    def create(self, request, *args, **kwargs):
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        instance = serializer.Meta.model(**serializer.validated_data)
+        if self.company_path == "company":
+            instance.company = self.company
+        with transaction.atomic():
+            instance.full_clean()
+            instance.save(force_insert=True)
+        location = f"{request.build_absolute_uri(request.path)}{instance.pk}/"
+        return self.tagged(instance, status=201, headers={"Location": location})
+
+
+class Changes:
+    def partial_update(self, request, *args, **kwargs):
+        with transaction.atomic():
+            rows = self.get_queryset().select_for_update(of=("self",), no_key=True)
+            instance = rows.filter(pk=self.kwargs["pk"]).first()
+            if instance is None:
+                raise NotFound
+            compare_tag(request, lambda: tag(self.get_serializer(instance).data))
+            serializer = self.get_serializer(instance, data=request.data, partial=True)
+            serializer.is_valid(raise_exception=True)
+            for name, value in serializer.validated_data.items():
+                setattr(instance, name, value)
+            instance.full_clean()
+            if serializer.validated_data:
+                instance.save(update_fields=list(serializer.validated_data))
+        return self.tagged(instance)
+
+
+class Deletes:
+    def destroy(self, request, *args, **kwargs):
+        with transaction.atomic():
+            rows = self.get_queryset().select_for_update(of=("self",), no_key=True)
+            instance = rows.filter(pk=self.kwargs["pk"]).first()
+            if instance is None:
+                raise NotFound
+            compare_tag(request, lambda: tag(self.get_serializer(instance).data))
+            instance.delete()
+        return Response(status=204)
+
+
+class InCompany(serializers.PrimaryKeyRelatedField):
+    """A row of the caller's company, by id; another company's does not exist."""
+
+    def __init__(self, queryset=None, company_path="company", **kwargs):
+        self.company_path = company_path
+        super().__init__(queryset=queryset, pk_field=WholeField(min_value=1), **kwargs)
+
+    def get_queryset(self):
+        request = self.context.get("request")
+        if request is None:
+            return super().get_queryset().none()
+        return super().get_queryset().filter(**{self.company_path: caller_of(request).company})
+
+
+STRICT = {
+    serializers.DateTimeField: MomentField,
+    serializers.IntegerField: WholeField,
+    serializers.FloatField: DegreesField,
+    serializers.CharField: TextField,
+}
+
+
+BOUNDS = {  # the smaller engine's, so that both accept the same numbers
+    "PositiveSmallIntegerField": 2**15 - 1,
+    "PositiveIntegerField": 2**31 - 1,
+}
+
+
+class Resource(serializers.ModelSerializer):
+    """Times with their offset, whole numbers as numbers."""
+
+    serializer_field_mapping = {
+        model_field: STRICT.get(field, field)
+        for model_field, field in serializers.ModelSerializer.serializer_field_mapping.items()
+    }
+
+    def build_standard_field(self, field_name, model_field):
+        field_class, kwargs = super().build_standard_field(field_name, model_field)
+        most = BOUNDS.get(model_field.get_internal_type())
+        if most and "choices" in kwargs:
+            kwargs.pop("validators", None)
+        elif most and not kwargs.get("read_only"):
+            kwargs["max_value"] = min(kwargs.get("max_value", most), most)
+            kwargs["min_value"] = max(kwargs.get("min_value", 0), 0)
+        return field_class, kwargs
+
+
+class NothingHere(APIView):
+    """Any other address below /api/: not found, in the API's own words."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    throttle_classes = ()
+    schema = None
+
+    def get(self, request, *args, **kwargs):
+        raise NotFound
+
+    post = put = patch = delete = get

@@ -1,0 +1,77 @@
+"""Issue, recognise and revoke the keys of the API.
+
+A key looks like `dsp_` and 43 letters and digits; it is shown once and stored as a hash.
+"""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
+
+from drivers.models import NARROWER, ApiToken, Membership, Role
+
+PREFIX = "dsp_"
+LONGEST = timedelta(days=366)
+
+
+class TokenRefused(Exception):
+    """A token like this cannot be issued."""
+
+
+def issue_token(
+    membership: Membership,
+    *,
+    name: str,
+    now: datetime,
+    role: Role | None = None,
+    lifetime: timedelta = timedelta(days=90),
+) -> tuple[ApiToken, str]:
+    """Store a new token; return it and its key, which cannot be read again: 1 statement.
+
+    Raises TokenRefused where the role is more than the member's, or the lifetime too long.
+    """
+    role = Role(role or membership.role)
+    if role not in NARROWER[Role(membership.role)]:
+        raise TokenRefused(
+            _("A member who is %(have)s cannot have a token as %(want)s.")
+            % {"have": Role(membership.role).label, "want": role.label}
+        )
+    if not timedelta(0) < lifetime <= LONGEST:
+        raise TokenRefused(
+            _("A token lives at least a moment and at most %(days)d days.") % {"days": LONGEST.days}
+        )
+    key = PREFIX + secrets.token_urlsafe(32)
+    token = ApiToken.objects.create(
+        membership=membership,
+        role=role,
+        name=name,
+        digest=digest(key),
+        ending=key[-4:],
+        created_at=now,
+        expires_at=now + lifetime,
+    )
+    return token, key
+
+
+def find_token(key: str, *, now: datetime) -> ApiToken | None:
+    """Return the valid token of a key, with its member, user and company: 1 statement."""
+    token = (
+        ApiToken.objects.select_related("membership__user", "membership__company")
+        .filter(digest=digest(key), revoked_at=None, expires_at__gt=now)
+        .first()
+    )
+    if token is None or not token.membership.user.is_active:
+        return None
+    if token.role not in NARROWER[Role(token.membership.role)]:
+        return None
+    return token
+
+
+def revoke_token(token: ApiToken, *, now: datetime) -> bool:
+    """End a token from now on; return whether it was still valid: 1 statement."""
+    return bool(ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now))
+
+
+def digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
