@@ -97,9 +97,14 @@ def _revert(visit):
     revert_run(run, now=visit.now, actor=ACTOR)
 
 
-def _import(visit):
+def _known(visit):
+    """Return references of the day."""
+    known = Booking.objects.on(visit.company, visit.day).order_by("id")
+    return list(known.values_list("reference", flat=True)[: IMPORTED // 5])
+
+
+def _import(visit, known):
     """Import bookings of a day, new ones and ones that are there, and again unchanged."""
-    known = Booking.objects.on(visit.company, visit.day).order_by("id")[: IMPORTED // 5]
     out = io.StringIO()
     names = (
         "reference", "scheduled_time", "pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon",
@@ -107,8 +112,7 @@ def _import(visit):
     )  # fmt: skip
     writer = csv.writer(out)
     writer.writerow(names)
-    references = [booking.reference for booking in known]
-    references += [f"IMPORTED-{number}" for number in range(IMPORTED - len(references))]
+    references = [*known, *(f"IMPORTED-{number}" for number in range(IMPORTED - len(known)))]
     for number, reference in enumerate(references):
         at = f"{visit.day}T{6 + number % 12:02d}:{number % 60:02d}"
         writer.writerow([reference, at, 46.2, 6.1, 46.21, 6.15, 1, 0, "imported"])
@@ -138,7 +142,7 @@ DOORS = [
     Way("dispatch, rehearsed", _rehearse),
     Way("dispatch", _dispatch),
     Way("export of the plan", lambda visit: read_manifest(visit.company, visit.day)),
-    Way("import", _import, taken_back=True),
+    Way("import", _import, taken_back=True, find=_known),
     _with_trip("cancel a trip", trips.cancel),
     _with_trip("confirm a trip", trips.confirm),
     _with_trip("release a trip", trips.release),

