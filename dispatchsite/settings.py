@@ -165,6 +165,13 @@ if DEBUG:
 SQL_ECHO = env.flag("SQL_ECHO")
 SLOW_QUERY_MS = env.whole_number("SLOW_QUERY_MS", 100, low=0, high=3_600_000)
 
+# The number of statements in a header of every response to this machine: for load_test.
+COUNT_STATEMENTS = env.flag("COUNT_STATEMENTS")
+if COUNT_STATEMENTS:
+    MIDDLEWARE.insert(0, "perf.statement_count.StatementCountMiddleware")
+# Keep the figures of every profile and benchmark in the history, without --record.
+PERFORMANCE_HISTORY = env.flag("PERFORMANCE_HISTORY")
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -1,0 +1,116 @@
+"""The doors that a load test knocks at: one line each in `DOORS`.
+
+A door makes a request from what is `Known` of the server. What is known was read from the
+server's own pages, never from its database: a server elsewhere is tested the same way.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from random import Random
+
+from django.urls import reverse
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`form` is sent as a form, `json` as JSON."""
+
+    path: str
+    method: str = "GET"
+    form: dict | None = None
+    json: dict | None = None
+
+
+@dataclass(slots=True)
+class Known:
+    """Ids by model name as the lists show them; the day and mark of what is created."""
+
+    day: date
+    mark: str
+    ids: dict[str, list[str]] = field(default_factory=dict)
+    companies: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """`weight` is its share of the requests; any answer but `expects` is an error."""
+
+    name: str
+    weight: int
+    request: Callable[[Known, Random, int], Request]
+    expects: int = 200
+    writes: bool = False
+
+
+def page(name, query=""):
+    """Return the maker of requests for one page."""
+    return lambda known, random, number: Request(reverse(name) + query)
+
+
+def row(model, name):
+    """Return the maker of requests for the page of a row that a list showed."""
+
+    def request(known, random, number):
+        return Request(reverse(name, args=[random.choice(known.ids[model])]))
+
+    return request
+
+
+def new_booking(known, random, number):
+    """Fill in the admin's form: an urgent trip in Geneva, nobody's in particular."""
+    lat, lon = random.uniform(46.17, 46.24), random.uniform(6.08, 6.18)
+    return Request(
+        reverse("admin:bookings_booking_add"),
+        "POST",
+        form={
+            "company": random.choice(known.companies),
+            "reference": f"{known.mark}-{number}",
+            "pickup_lat": f"{lat:.5f}",
+            "pickup_lon": f"{lon:.5f}",
+            "dropoff_lat": "46.19360",
+            "dropoff_lon": "6.14870",
+            "scheduled_time_0": known.day.isoformat(),
+            "scheduled_time_1": f"{random.randrange(7, 17):02d}:{random.randrange(60):02d}:00",
+            "passengers": "1",
+            "wheelchairs": "0",
+            "needs": "[]",
+            "priority": str(random.randrange(3)),
+        },
+    )
+
+
+BOOKINGS = "admin:bookings_booking_changelist"
+
+DOORS = (
+    Door("start page", 2, page("admin:index")),
+    Door("bookings", 5, page(BOOKINGS)),
+    Door("bookings to assign", 3, page(BOOKINGS, "?status__exact=accepted")),
+    Door("search a booking", 2, page(BOOKINGS, "?q=-1")),
+    Door("a booking", 4, row("booking", "admin:bookings_booking_change")),
+    Door("new booking", 3, new_booking, expects=302, writes=True),
+    Door("assignments", 3, page("admin:dispatch_assignment_changelist")),
+    Door("drivers", 2, page("admin:drivers_driver_changelist")),
+    Door("a driver", 1, row("driver", "admin:drivers_driver_change")),
+    Door("clients", 1, page("admin:bookings_client_changelist")),
+    Door("events", 1, page("admin:bookings_event_changelist")),
+)
+
+# What is read before anything is timed: where the ids and choices come from.
+LISTS = {"booking": BOOKINGS, "driver": "admin:drivers_driver_changelist"}
+FORM = "admin:bookings_booking_add"
+COMPANIES = re.compile(r'<select name="company".*?</select>', re.DOTALL)
+CHOICE = re.compile(r'<option value="(\d+)"')
+
+
+def ids_in(html, name):
+    """Return the ids that an admin list links to."""
+    start = re.escape(reverse(name))
+    return list(dict.fromkeys(re.findall(rf'href="{start}(\d+)/change/', html)))
+
+
+def companies_in(html):
+    """Return the choices of the company on the admin's form."""
+    found = COMPANIES.search(html)
+    return CHOICE.findall(found[0]) if found else []

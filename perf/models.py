@@ -1,0 +1,38 @@
+"""What was measured, kept: a row for each run of a command that was told to keep it."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Kind(models.TextChoices):
+    PROFILE = "profile", _("profile of a dispatch")
+    DISPATCH = "benchmark_dispatch", _("benchmark of the dispatch")
+    INDEXES = "benchmark_indexes", _("benchmark of the indexes")
+    LOAD = "load_test", _("load test")
+    PLANNER = "planner", _("benchmark of the planner")
+
+
+class Measurement(models.Model):
+    """One result. Only those of one kind, engine, size and machine can be compared.
+
+    `figures` are numbers by name, each of them a line in the charts: a name ends in its unit
+    (`total_ms`, `read_ratio`; without one it is a count), and less is better unless it ends in
+    `_per_s`. Lists and texts may lie beside them; `indexes` is the table of indexes (see
+    `perf.remember`).
+    """
+
+    kind = models.CharField(_("kind"), max_length=30, choices=Kind)
+    commit = models.CharField(_("commit"), max_length=50, blank=True)
+    at = models.DateTimeField(_("at"))
+    engine = models.CharField(_("database"), max_length=20)
+    version = models.CharField(_("version"), max_length=50)
+    size = models.PositiveIntegerField(_("bookings"), null=True, blank=True)
+    machine = models.CharField(_("machine"), max_length=200)
+    figures = models.JSONField(_("figures"), default=dict)
+
+    class Meta:
+        verbose_name = _("measurement")
+        verbose_name_plural = _("history")  # the name of the page in the admin
+
+    def __str__(self):
+        return f"{self.get_kind_display()}, {self.commit or '?'}, {self.at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,122 @@
+"""The history as series: like with like, and where a series took a step.
+
+A step, not the last value against the one before: one noisy run is no change (asv finds
+regressions the same way). Pure: rows in, values out.
+"""
+
+from dataclasses import dataclass
+from statistics import median
+
+FEWEST = 3  # values on each side of a step
+SMALLEST = 0.10  # of the level before
+CLEAR = 0.8
+HIGHER_IS_BETTER = "_per_s"
+
+
+@dataclass(frozen=True)
+class Step:
+    """From `at` on (an index) the level is another: medians before and after."""
+
+    at: int
+    before: float
+    after: float
+
+    @property
+    def change(self):
+        """Return the change as a share of the level before; None where that was nothing."""
+        return (self.after - self.before) / self.before if self.before else None
+
+
+@dataclass(frozen=True)
+class Series:
+    """One figure of comparable measurements, oldest first."""
+
+    name: str
+    values: tuple[float, ...]
+    commits: tuple[str, ...]
+    times: tuple[object, ...]
+
+    @property
+    def step(self):
+        return find_step(self.values)
+
+    @property
+    def better(self):
+        """Say whether the step was an improvement; None without one."""
+        step = self.step
+        if step is None:
+            return None
+        return (step.after > step.before) == self.name.endswith(HIGHER_IS_BETTER)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Measurements that can be compared: same kind, database, size and machine."""
+
+    kind: str
+    engine: str
+    size: int | None
+    machine: str
+    rows: tuple
+
+    @property
+    def latest(self):
+        return self.rows[-1]
+
+    def series(self, most):
+        """Return the first `most` figures of the latest row that are numbers."""
+        names = [name for name, value in self.latest.figures.items() if is_number(value)]
+        return [self._one(name) for name in names[:most]]
+
+    def _one(self, name):
+        rows = [row for row in self.rows if is_number(row.figures.get(name))]
+        return Series(
+            name,
+            tuple(float(row.figures[name]) for row in rows),
+            tuple(row.commit for row in rows),
+            tuple(row.at for row in rows),
+        )
+
+
+def is_number(value):
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def groups_of(measurements):
+    """Return the groups, the one measured last first; rows come newest first."""
+    found = {}
+    for row in measurements:
+        if not isinstance(row.figures, dict):
+            continue
+        key = row.kind, row.engine, row.size, row.machine
+        found.setdefault(key, []).append(row)
+    return [Group(*key, tuple(reversed(rows))) for key, rows in found.items()]
+
+
+def find_step(values):
+    """Return the clearest step, or None.
+
+    It is where two levels fit best (least absolute deviations from their medians). It is clear
+    if four in five pairs of a value before and one after differ as the medians do, and these
+    by more than SMALLEST.
+    """
+    splits = range(FEWEST, len(values) - FEWEST + 1)
+    if not splits:
+        return None
+    at = min(splits, key=lambda at: _deviation(values[:at]) + _deviation(values[at:]))
+    step = Step(at, median(values[:at]), median(values[at:]))
+    rises = step.after > step.before
+    if abs(step.after - step.before) <= SMALLEST * abs(step.before):
+        return None
+    return step if _beyond(values[:at], values[at:], up=rises) >= CLEAR else None
+
+
+def _deviation(values):
+    level = median(values)
+    return sum(abs(value - level) for value in values)
+
+
+def _beyond(before, after, *, up):
+    """Return the share of pairs (one before, one after) that lie as the step says."""
+    right = sum((b > a) if up else (b < a) for a in before for b in after)
+    return right / (len(before) * len(after))
