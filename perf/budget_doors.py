@@ -23,6 +23,7 @@ from bookings.models import Actor, Booking, Door
 from dispatch.models import DispatchRun
 from dispatch.run import run_dispatch
 from drivers.models import Absence, Company, Driver, Membership, Role
+from perf.models import Kind, Measurement
 from perf.scenario_company import seed_scenario
 
 DAY = date(2026, 6, 17)
@@ -106,6 +107,13 @@ def make_world(size, *, history=None) -> World:
         )
     later = list(Booking.objects.on(company, DAY).order_by("id").values_list("id", flat=True))[::2]
     Booking.objects.filter(id__in=later).update(status="pending")
+    Measurement.objects.bulk_create(
+        Measurement(
+            kind=Kind.LOAD, commit=size, at=NOW, engine="SQLite", version="3", size=number % 3,
+            machine="one", figures={"p95_ms": number, "indexes": []},
+        )
+        for number in range(drivers)
+    )  # fmt: skip
     report = run_dispatch(company, DAY, now=NOW, actor=ACTOR, time_limit_s=0)
     Booking.objects.filter(id__in=later).update(status="accepted")
     return World(company, user, client, DispatchRun.objects.get(id=report.run), bookings)
