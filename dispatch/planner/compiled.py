@@ -20,6 +20,7 @@ SOURCES = (
     "arrays.py",
     "compiled.py",
     "desk.py",
+    "ejections.py",
     "labels.py",
     "moves.py",
     "parts.py",

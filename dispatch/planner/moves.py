@@ -45,8 +45,13 @@ def cheapest(day, routes, r, i):
     (NEVER, -1) when it fits nowhere. What the driver costs is left out, so the answer holds
     as long as the route does not change.
     """
+    return cheapest_at(day, routes, r, i, day.extra[i, r])
+
+
+@kernel(forceinline=True)
+def cheapest_at(day, routes, r, i, extra):
+    """Answer as `cheapest` does, with the extra cost given."""
     best, where = NEVER, -1
-    extra = day.extra[i, r]
     count = routes.count[r]
     if extra < 0 or count + 2 >= routes.trip.shape[1]:
         return best, where

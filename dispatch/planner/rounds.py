@@ -3,7 +3,8 @@
 A small day is searched whole, by every thread on its own from another seed, and the best plan
 wins. A large one is cut into parts along a new direction of place and time each round, and
 threads take the parts in turn; nothing they write overlaps. The temperature falls over all
-rounds as it would over one long search.
+rounds as it would over one long search. After every round, ejection chains serve what the
+search has left out (`ejections.py`).
 
 Units: seconds. With a number of iterations the clock is not looked at, and all that happens
 depends on the seed alone.
@@ -17,6 +18,7 @@ import numpy as np
 
 from dispatch.planner import greedy, parts
 from dispatch.planner.desk import new_desk, with_room
+from dispatch.planner.ejections import new_bench, serve_more
 from dispatch.planner.labels import empty_routes, label
 from dispatch.planner.moves import State, insert_in_order
 from dispatch.planner.search import Knobs, improve
@@ -72,6 +74,7 @@ def search(problem, day, state, ends, iterations, seed, threads):
     desks = SimpleQueue()
     for _ in range(threads):
         desks.put(new_desk(day, state.routes))
+    bench = new_bench(day, state.routes.trip.shape[1])
     hot, cold = heat(len(day.earliest))
     clock = Clock(ends, iterations, len(chains) * cuts / threads)
 
@@ -108,34 +111,24 @@ def search(problem, day, state, ends, iterations, seed, threads):
                 if now[c] + sum(lowest) < best:
                     best = now[c] + sum(lowest)
                     best_plan = chain.best_count.copy(), chain.best_trip.copy()
-                now[c] += sum(changes)
+                now[c] += sum(changes) + serve_more(day, chain, bench)
+                if now[c] < best:
+                    best, best_plan = now[c], _plan(chain)
     state.routes.count[:], state.routes.trip[:] = best_plan
     for r in range(len(day.driver)):
         label(day, state.routes, r)
-    _insert_what_still_pays(day, state)
+    _count_anew(day, state)
+    serve_more(day, state, bench)
     return state.routes, clock.iterations_done
 
 
-def _insert_what_still_pays(day, state):
-    """Insert the absent trips that fit in, until none is left that pays.
-
-    The search tries an absent trip only on the routes it has just ruined; meanwhile another
-    one may have become cheaper, because its driver is used now.
-    """
+def _count_anew(day, state):
+    """Bring the books of the state in line with its routes."""
     state.route_of[:] = -1
     state.trips_of[:] = 0
     for r, count in enumerate(state.routes.count):
         state.route_of[state.routes.trip[r, 1 : count + 1]] = r
         state.trips_of[day.driver[r]] += count
-    order = np.array(greedy.insertion_order(day), dtype=np.int32)
-    anybody = np.full(len(order), -1, dtype=np.int32)
-    absent = order[state.route_of[order] < 0]
-    while len(absent):
-        insert_in_order(day, state, absent, anybody)
-        still = absent[state.route_of[absent] < 0]
-        if len(still) == len(absent):
-            return
-        absent = still
 
 
 class Clock:
