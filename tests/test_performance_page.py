@@ -1,16 +1,14 @@
 """The page "Performance": for superusers alone, kind when empty, constant, and escaped."""
 
-import sys
 from datetime import timedelta
 
 import pytest
-from django.apps import apps
+from django.apps import AppConfig, apps
 from django.conf import settings as real_settings
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-import perf
 from perf import silk_records
 from perf.models import Kind, Measurement
 from tests import builders as make
@@ -129,12 +127,16 @@ def test_the_number_of_statements_is_constant(admin_client):
 
 
 @pytest.fixture
-def silk(db, settings, tmp_path):
-    """Silk's tables in a database of their own, as PROFILING=1 sets them up."""
+def silk(db, tmp_path):
+    """Silk's models and a database of their own, as PROFILING=1 sets them up.
+
+    Added by hand: another INSTALLED_APPS would make every app ready a second time.
+    """
     alias = silk_records.ALIAS
-    if "silk" not in real_settings.INSTALLED_APPS:
-        settings.INSTALLED_APPS = [*real_settings.INSTALLED_APPS, "silk"]
-    old = connections.settings.get(alias)
+    config = apps.app_configs["silk"] = AppConfig.create("silk")
+    config.apps = apps
+    config.import_models()
+    apps.clear_cache()
     new = {**connections.settings["default"], "ENGINE": "django.db.backends.sqlite3"}
     connections.settings[alias] = {**new, "NAME": str(tmp_path / "silk.sqlite3"), "OPTIONS": {}}
     connections[alias].connect()  # tests may not connect to aliases that came later
@@ -142,11 +144,8 @@ def silk(db, settings, tmp_path):
     connections[alias].close()
     del connections[alias]
     connections.settings.pop(alias)
-    if old is not None:
-        connections.settings[alias] = old
-    # Installing the app has loaded the guard; its own test wants to load it itself.
-    sys.modules.pop("perf.silk_guard", None)
-    vars(perf).pop("silk_guard", None)
+    del apps.app_configs["silk"]
+    apps.clear_cache()
 
 
 @pytest.fixture
