@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 POSTGRES := $(PY) -m dispatchsite.postgres
 ON := $(if $(filter postgres,$(DB)),$(POSTGRES),)
 
-.PHONY: demo serve test test-sqlite test-postgres lint check clean
+.PHONY: demo serve test test-sqlite test-postgres lint check bench bench-full clean
 
 demo: $(VENV)/run.stamp .env $(if $(filter postgres,$(DB)),$(VENV)/dev.stamp)
 	@$(PY) manage.py collectstatic --noinput --verbosity 0
@@ -38,6 +38,19 @@ check: $(VENV)/dev.stamp .env
 	$(POSTGRES) $(PY) manage.py check --database default
 	SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(50))') DEBUG=0 HTTPS=1 \
 		ALLOWED_HOSTS=dispatch.example.org $(PY) manage.py check --deploy --fail-level WARNING
+
+# Before and after, in short; the full one takes hours, so it is for a machine left alone.
+bench: $(VENV)/dev.stamp .env
+	$(PY) manage.py benchmark_dispatch --bookings 100 1000 --iterations 6 --output var/bench
+
+bench-full: $(VENV)/dev.stamp .env
+	$(PY) manage.py benchmark_dispatch --output docs/performance/sqlite
+	$(PY) manage.py benchmark_indexes --output docs/performance/sqlite
+	$(POSTGRES) $(PY) manage.py benchmark_dispatch --output docs/performance/postgresql
+	$(POSTGRES) $(PY) manage.py benchmark_dispatch --compare copy tuned --bookings 1000 \
+		--iterations 30 --output docs/performance/postgresql-copy
+	$(POSTGRES) $(PY) manage.py benchmark_indexes --output docs/performance/postgresql
+	$(PY) manage.py measure_control
 
 .env: | $(VENV)/run.stamp
 	@$(PY) -c 'import secrets; print("SECRET_KEY=" + secrets.token_urlsafe(50) + "\nHTTPS=0")' > .env
