@@ -7,7 +7,9 @@ from django.utils.translation import gettext as _
 from perf.arms import ARMS
 from perf.dispatch_benchmark import against, benchmark, steps_of
 from perf.dispatch_report import markdown, table
+from perf.headlines import remember_dispatch
 from perf.progress import Progress
+from perf.remember import add_record
 
 
 class Command(BaseCommand):
@@ -35,8 +37,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--against", metavar="OLD.json", help="An older benchmark.json to compare with."
         )
+        add_record(parser)
 
-    def handle(self, *, bookings, iterations, compare, history, seed, output, **options):
+    def handle(self, *, bookings, iterations, compare, history, seed, output, record, **options):
         for name, values, most in (
             ("--bookings", bookings, 100_000),
             ("--iterations", [iterations], 1_000),
@@ -66,6 +69,8 @@ class Command(BaseCommand):
             self.stdout.write(
                 _("%(bookings)d bookings against the older result: %(verdict)s") % row
             )
+        if record:
+            remember_dispatch(result)
         if not output:
             return None
         folder = Path(output)

@@ -4,9 +4,11 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
+from perf.headlines import remember_indexes
 from perf.index_benchmark import benchmark_indexes
 from perf.index_report import markdown, table
 from perf.progress import Progress
+from perf.remember import add_record
 
 STEPS = 45
 
@@ -29,8 +31,9 @@ class Command(BaseCommand):
         )  # fmt: skip
         parser.add_argument("--seed", type=int, default=1, help="Seed of the past (default: 1).")
         parser.add_argument("--output", metavar="DIR", help="Where to write the files.")
+        add_record(parser)
 
-    def handle(self, *, bookings, seconds, seed, output, **options):
+    def handle(self, *, bookings, seconds, seed, output, record, **options):
         for name, value, least, most in (
             ("--bookings", bookings, 40, 20_000_000),
             ("--seconds", seconds, 1, 36_000),
@@ -49,6 +52,8 @@ class Command(BaseCommand):
         finally:
             progress.close()
         self.stdout.write(table(result))
+        if record:
+            remember_indexes(result)
         if not output:
             return None
         folder = Path(output)

@@ -4,8 +4,10 @@ from django.utils import timezone
 from dispatch.apply import StalePlan
 from dispatch.management.arguments import add_company, add_day, company_of
 from dispatch.run import DayBusy, PlanRefused
+from perf.headlines import remember_profile
 from perf.management.profiling import add_profiling, options_of, shown
 from perf.profile_doors import profile_dispatch
+from perf.remember import add_record
 
 
 class Command(BaseCommand):
@@ -21,8 +23,9 @@ class Command(BaseCommand):
             help="Seconds for planning; default: by the size of the day, 3 to 60.",
         )
         add_profiling(parser)
+        add_record(parser)
 
-    def handle(self, *, company, day, time_limit, output, **options):
+    def handle(self, *, company, day, time_limit, output, record, **options):
         if time_limit is not None and not 0 <= time_limit <= 3600:
             raise CommandError("--time-limit must be between 0 and 3600 seconds.")
         try:
@@ -35,4 +38,6 @@ class Command(BaseCommand):
             )
         except (DayBusy, PlanRefused, StalePlan) as error:
             raise CommandError(str(error)) from error
+        if record:
+            remember_profile(profile)
         return shown(profile, output)
