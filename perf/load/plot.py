@@ -4,6 +4,7 @@ Every number is one of the JSON beside it.
 """
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 PERCENTILES = (("p50_ms", "o-"), ("p95_ms", "s-"), ("p99_ms", "^-"))
 COLOURS = (
@@ -51,10 +52,18 @@ def _every_request(axis, run, colours):
         fontsize=10,
         loc="left",
     )
-    axis.set_yscale("log")
-    axis.set_ylabel("response time, ms")
+    _milliseconds(axis)
     axis.set_xlabel("scheduled at, s")
     axis.grid(alpha=0.3)
+
+
+def _milliseconds(axis):
+    """Label a logarithmic axis with plain numbers: 20, 50, 100, 200, 500."""
+    axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter(lambda value, position: f"{value:,g}")
+    axis.yaxis.set_minor_locator(NullLocator())
+    axis.set_ylabel("response time, ms")
 
 
 def _by_size(axis, runs):
@@ -62,11 +71,10 @@ def _by_size(axis, runs):
     for name, marker in PERCENTILES:
         axis.plot(sizes, [run.figures()[name] for run in runs], marker, label=name[:3])
     axis.set_xscale("log")
-    axis.set_yscale("log")
     axis.set_xticks(sizes, [f"{size:,}" for size in sizes])
-    axis.minorticks_off()
+    axis.xaxis.set_minor_locator(NullLocator())
     axis.set_xlabel("bookings a day")
-    axis.set_ylabel("response time, ms")
+    _milliseconds(axis)
     axis.set_title("Percentiles of all requests by size of the day", fontsize=10, loc="left")
     axis.grid(alpha=0.3)
     axis.legend(fontsize=8)
