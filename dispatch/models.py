@@ -149,6 +149,8 @@ class Assignment(models.Model):
                 condition=OPEN,
                 name="idx_assignment_open_company",
             ),
+            # The API's list of a company's assignments, newest first.
+            Index(fields=["company", "id"], name="idx_assignment_company"),
             # A driver's day, and SQLite's guard against double booking.
             Index(
                 fields=["driver", "planned_pickup_at"],
