@@ -94,14 +94,14 @@ def update_rows(model, columns, rows, *, using="default"):
             arrays = ", ".join(f"%s::{_array_type(field, connection)}" for field in fields)
             names = ", ".join(f"c{i}" for i in range(len(fields)))
             cursor.execute(
-                f"UPDATE {table} SET {assignments} "  # noqa: S608  names of our own tables
+                f"UPDATE {table} SET {assignments} "
                 f"FROM unnest({arrays}) AS v({names}) WHERE {table}.{key} = v.c0",
                 [list(column) for column in zip(*prepared, strict=True)],
             )
         else:
             assignments = ", ".join(f"{quote(field.column)} = %s" for field in fields[1:])
             cursor.executemany(
-                f"UPDATE {table} SET {assignments} WHERE {key} = %s",  # noqa: S608
+                f"UPDATE {table} SET {assignments} WHERE {key} = %s",
                 [[*row[1:], row[0]] for row in prepared],
             )
         return cursor.rowcount

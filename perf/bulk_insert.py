@@ -50,7 +50,7 @@ def insert_rows(model, columns, rows):
             places = ", ".join(["%s"] * len(columns))
             for chunk in _chunks(rows):
                 cursor.executemany(
-                    f"INSERT INTO {table} ({listed}) VALUES ({places})",  # noqa: S608  own names
+                    f"INSERT INTO {table} ({listed}) VALUES ({places})",
                     [tuple(map(_bound, row)) for row in chunk],
                 )
 

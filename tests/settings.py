@@ -7,7 +7,7 @@ os.environ.setdefault("HTTPS", "0")
 os.environ |= {"PROFILING": "0", "DEBUG": "0"}  # profilers send statements of their own
 os.environ.setdefault("DATABASE_URL", "sqlite:///var/tests.sqlite3")
 
-from dispatchsite.settings import *  # noqa: E402, F403  the settings under test
+from dispatchsite.settings import *  # noqa: F403  the settings under test
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405

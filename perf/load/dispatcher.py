@@ -37,7 +37,7 @@ def listen(orders):
 
 
 def say(answer):
-    print(json.dumps(answer), flush=True)  # noqa: T201  the protocol
+    print(json.dumps(answer), flush=True)
 
 
 def dispatch(arguments):
