@@ -73,49 +73,89 @@ class Company(models.Model):
     pickup_early_min = models.PositiveSmallIntegerField(
         _("early pickup (minutes)"),
         default=10,
-        help_text=_("An outbound client may be picked up this much before the wanted time."),
+        validators=[MaxValueValidator(720)],
+        help_text=_(
+            "Minutes, 0 to 720. An outbound client may be picked up this much before the wanted "
+            "time."
+        ),
     )
     pickup_late_min = models.PositiveSmallIntegerField(
         _("late pickup (minutes)"),
         default=15,
-        help_text=_("An outbound client may wait this long after the wanted time."),
+        validators=[MaxValueValidator(720)],
+        help_text=_(
+            "Minutes, 0 to 720. An outbound client may wait this long after the wanted time."
+        ),
     )
     return_late_min = models.PositiveSmallIntegerField(
         _("late return (minutes)"),
         default=30,
-        help_text=_("A client going home may wait this long; nobody goes home early."),
+        validators=[MaxValueValidator(720)],
+        help_text=_(
+            "Minutes, 0 to 720. A client going home may wait this long; nobody goes home early."
+        ),
     )
     boarding_min = models.PositiveSmallIntegerField(
-        _("boarding (minutes)"), default=3, help_text=_("From the arrival until the car leaves.")
+        _("boarding (minutes)"),
+        default=3,
+        validators=[MaxValueValidator(120)],
+        help_text=_("Minutes, 0 to 120. From the arrival at the pickup until the car leaves."),
     )
     alighting_min = models.PositiveSmallIntegerField(
         _("alighting (minutes)"),
         default=2,
-        help_text=_("From the arrival at the dropoff until the driver is free."),
+        validators=[MaxValueValidator(120)],
+        help_text=_("Minutes, 0 to 120. From the arrival at the dropoff until the driver is free."),
     )
     speed_kmh = models.FloatField(
-        _("speed (km/h)"), default=30, help_text=_("Average on the road, stops included.")
+        _("speed (km/h)"),
+        default=30,
+        validators=[MinValueValidator(1), MaxValueValidator(200)],
+        help_text=_(
+            "Kilometres an hour, 1 to 200. Average on the road, stops at lights included; "
+            "too high a number makes every trip late."
+        ),
     )
     circuity = models.FloatField(
-        _("circuity"), default=1.35, help_text=_("Road distance over straight distance.")
+        _("circuity"),
+        default=1.35,
+        validators=[MinValueValidator(1), MaxValueValidator(5)],
+        help_text=_(
+            "A factor, 1 to 5. Road distance over straight distance: 1.35 makes 10 km in the air "
+            "13.5 km on the road."
+        ),
     )
     max_bookings_per_driver = models.PositiveSmallIntegerField(
-        _("bookings per driver and day"), default=14
+        _("bookings per driver and day"),
+        default=14,
+        validators=[MinValueValidator(1), MaxValueValidator(200)],
+        help_text=_("Trips, 1 to 200. A driver's own number goes before it."),
     )
     freeze_min = models.PositiveSmallIntegerField(
         _("freeze (minutes)"),
         default=30,
-        help_text=_("No run moves a trip whose pickup is nearer than this."),
+        validators=[MaxValueValidator(1440)],
+        help_text=_(
+            "Minutes, 0 to 1440. No run moves a trip whose pickup is nearer than this; people may."
+        ),
     )
     fairness = models.PositiveIntegerField(
         _("weight of fairness"),
         default=10,
-        help_text=_("Seconds of empty driving paid for even loads; 0 ignores fairness."),
+        validators=[MaxValueValidator(3600)],
+        help_text=_(
+            "Seconds of empty driving, 0 to 3600, that more even loads are worth; 0 ignores "
+            "fairness."
+        ),
     )
     emergency_cost_min = models.PositiveSmallIntegerField(
         _("cost of an emergency driver (minutes)"),
         default=60,
-        help_text=_("Minutes of empty driving that using an emergency driver is worth."),
+        validators=[MaxValueValidator(1440)],
+        help_text=_(
+            "Minutes of empty driving, 0 to 1440, that leaving an emergency driver at home is "
+            "worth."
+        ),
     )
 
     class Meta:
@@ -139,6 +179,13 @@ class Company(models.Model):
             models.CheckConstraint(
                 condition=Q(boarding_min__lte=120) & Q(alighting_min__lte=120),
                 name="company_boarding_sensible",
+            ),
+            models.CheckConstraint(
+                condition=Q(max_bookings_per_driver__gte=1, max_bookings_per_driver__lte=200)
+                & Q(freeze_min__lte=1440)
+                & Q(fairness__lte=3600)
+                & Q(emergency_cost_min__lte=1440),
+                name="company_policy_sensible",
             ),
         ]
 
@@ -333,6 +380,68 @@ class Shift(models.Model):
             raise ValidationError(
                 {"break_min": _("The break is longer than the time it must lie in.")}
             )
+
+
+class Weekday(models.IntegerChoices):
+    """As `date.weekday()` counts."""
+
+    MONDAY = 0, _("Monday")
+    TUESDAY = 1, _("Tuesday")
+    WEDNESDAY = 2, _("Wednesday")
+    THURSDAY = 3, _("Thursday")
+    FRIDAY = 4, _("Friday")
+    SATURDAY = 5, _("Saturday")
+    SUNDAY = 6, _("Sunday")
+
+
+class ShiftTemplate(models.Model):
+    """What a driver works on a weekday, in the company's clock times: shifts are made of it.
+
+    An end that is not after the start is on the next day. See `drivers.weeks`.
+    """
+
+    driver = models.ForeignKey(
+        Driver, models.CASCADE, db_index=False, related_name="shift_templates"
+    )
+    weekday = models.PositiveSmallIntegerField(_("weekday"), choices=Weekday)
+    start = models.TimeField(_("start"))
+    end = models.TimeField(
+        _("end"), help_text=_("Not after the start: the shift ends on the next day.")
+    )
+    break_min = models.PositiveSmallIntegerField(
+        _("break (minutes)"), default=0, help_text=_("0: no break is planned.")
+    )
+    break_from = models.TimeField(
+        _("break not before"), null=True, blank=True, help_text=_("Empty: from the start.")
+    )
+    break_until = models.TimeField(
+        _("break ends by"), null=True, blank=True, help_text=_("Empty: by the end.")
+    )
+
+    class Meta:
+        verbose_name = _("weekly shift")
+        verbose_name_plural = _("weekly shifts")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["driver", "weekday", "start"],
+                name="shift_template_once",
+                violation_error_message=_("The driver already begins a shift at this time."),
+            ),
+            models.CheckConstraint(
+                condition=Q(weekday__lte=6), name="shift_template_weekday_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(start=F("end")),
+                name="shift_template_not_empty",
+                violation_error_message=_("The end must differ from the start."),
+            ),
+            models.CheckConstraint(
+                condition=Q(break_min__lte=480), name="shift_template_break_sensible"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.driver_id}: {self.get_weekday_display()} {self.start:%H:%M}–{self.end:%H:%M}"
 
 
 class Absence(models.Model):

@@ -1,0 +1,244 @@
+"""Make the shifts of coming weeks: from every driver's weekly template, or from another week.
+
+Clock times are the company's: a shift from 6:00 begins at 6:00 before and after the clocks
+change. A week begins on its Monday. What is there already stays as it is, and is told.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from drivers.models import SHIFT_AT_MOST, Company, Driver, Shift, ShiftTemplate
+
+WEEK = timedelta(days=7)
+WEEKS_AT_MOST = 26
+
+
+class WeeksRefused(Exception):
+    """These weeks cannot be filled; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A shift that was not made; `start_at` is local to the company."""
+
+    driver: str
+    start_at: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What was made, or would be. `already` counts shifts that stood there just so."""
+
+    created: tuple[Shift, ...]
+    already: int
+    left_out: tuple[LeftOut, ...]
+    dry_run: bool
+
+    def summary(self):
+        sentences = (
+            ngettext(
+                "%(count)d shift would be created",
+                "%(count)d shifts would be created",
+                len(self.created),
+            )
+            if self.dry_run
+            else ngettext("%(count)d shift created", "%(count)d shifts created", len(self.created)),
+            _("%(already)d already there"),
+            _("%(left_out)d left out"),
+        )
+        return (
+            ", ".join(sentences)
+            % {
+                "count": len(self.created),
+                "already": self.already,
+                "left_out": len(self.left_out),
+            }
+            + "."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A shift in clock times without a zone."""
+
+    driver_id: int
+    start: datetime
+    end: datetime
+    break_min: int
+    break_from: datetime | None
+    break_until: datetime | None
+
+
+def monday_of(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+def fill_weeks(
+    company: Company,
+    driver_ids,
+    week: date,
+    weeks: int,
+    *,
+    now: datetime,
+    dry_run: bool = False,
+) -> Filled:
+    """Make the shifts of the drivers' templates in `weeks` weeks from `week`: 4 statements.
+
+    Raises WeeksRefused.
+    """
+    first = _first_day(week, weeks)
+    with transaction.atomic():
+        names = _lock(company, driver_ids)
+        templates = ShiftTemplate.objects.filter(driver__any_of=sorted(names)).order_by("id")
+        wanted = [
+            _from_template(template, first + timedelta(days=template.weekday) + number * WEEK)
+            for template in templates
+            for number in range(weeks)
+        ]
+        return _make(company, names, wanted, now=now, dry_run=dry_run)
+
+
+def copy_week(
+    company: Company,
+    driver_ids,
+    source: date,
+    week: date,
+    weeks: int,
+    *,
+    now: datetime,
+    dry_run: bool = False,
+) -> Filled:
+    """Repeat the shifts of the week of `source` in `weeks` weeks from `week`: 4 statements.
+
+    Raises WeeksRefused.
+    """
+    first, origin = _first_day(week, weeks), monday_of(source)
+    if first <= origin < first + weeks * WEEK:
+        raise WeeksRefused(_("A week cannot be copied onto itself."))
+    start_at, end_at = company.day_bounds(origin)[0], company.day_bounds(origin + WEEK)[0]
+    with transaction.atomic():
+        names = _lock(company, driver_ids)
+        shifts = Shift.objects.filter(
+            driver__any_of=sorted(names), start_at__gte=start_at, start_at__lt=end_at
+        ).order_by("id")
+        wanted = [
+            _from_shift(company, shift, first - origin + number * WEEK)
+            for shift in shifts
+            for number in range(weeks)
+        ]
+        return _make(company, names, wanted, now=now, dry_run=dry_run)
+
+
+def _first_day(week, weeks):
+    if not 1 <= weeks <= WEEKS_AT_MOST:
+        raise WeeksRefused(
+            _("Fill between 1 and %(most)d weeks at once.") % {"most": WEEKS_AT_MOST}
+        )
+    return monday_of(week)
+
+
+def _lock(company, driver_ids):
+    """Return {id: name} of the company's active drivers among these, locked: 1 query."""
+    rows = Driver.objects.filter(company=company, is_active=True, id__any_of=sorted(driver_ids))
+    return dict(rows.order_by("id").select_for_update(no_key=True).values_list("id", "name"))
+
+
+def _from_template(template, day):
+    start = datetime.combine(day, template.start)
+
+    def next_at(clock, after):
+        moment = datetime.combine(after.date(), clock)
+        return moment if moment >= after else moment + timedelta(days=1)
+
+    end = next_at(template.end, start + timedelta(minutes=1))
+    has_break = template.break_min > 0
+    break_from = next_at(template.break_from or template.start, start) if has_break else None
+    break_until = (
+        next_at(template.break_until or template.end, break_from + timedelta(minutes=1))
+        if has_break
+        else None
+    )
+    return _Wanted(template.driver_id, start, end, template.break_min, break_from, break_until)
+
+
+def _from_shift(company, shift, later):
+    def clock(moment):
+        return moment and company.local(moment).replace(tzinfo=None, fold=0) + later
+
+    return _Wanted(
+        shift.driver_id,
+        clock(shift.start_at),
+        clock(shift.end_at),
+        shift.break_min,
+        clock(shift.break_from_at),
+        clock(shift.break_until_at),
+    )
+
+
+def _make(company, names, wanted, *, now, dry_run):
+    """Insert what has room, in order of time: 2 queries."""
+    rows = sorted(
+        (_shift(company, want) for want in wanted), key=lambda row: (row.start_at, row.driver_id)
+    )
+    taken = _taken(names, rows)
+    created, left_out, already = [], [], 0
+    for row in rows:
+        periods = taken.setdefault(row.driver_id, [])
+        if (row.start_at, row.end_at) in periods:
+            already += 1
+            continue
+        why = _why_not(row, periods, now)
+        if why:
+            left_out.append(LeftOut(names[row.driver_id], company.local(row.start_at), why))
+        else:
+            created.append(row)
+            periods.append((row.start_at, row.end_at))
+    if not dry_run:
+        Shift.objects.bulk_create(created)
+    return Filled(tuple(created), already, tuple(left_out), dry_run)
+
+
+def _shift(company, want):
+    def moment(clock):
+        return clock and clock.replace(tzinfo=company.zone).astimezone(UTC)
+
+    start_at = moment(want.start)
+    return Shift(
+        driver_id=want.driver_id,
+        start_at=start_at,
+        end_at=min(moment(want.end), start_at + SHIFT_AT_MOST),
+        break_min=want.break_min,
+        break_from_at=moment(want.break_from),
+        break_until_at=moment(want.break_until),
+    )
+
+
+def _taken(names, rows):
+    """Return {driver id: [(start, end)]} of the shifts there are around these: 1 query."""
+    if not rows:
+        return {}
+    taken = {}
+    for driver_id, start_at, end_at in Shift.objects.filter(
+        driver__any_of=sorted(names),
+        start_at__gt=rows[0].start_at - SHIFT_AT_MOST,
+        start_at__lt=max(row.end_at for row in rows),
+    ).values_list("driver_id", "start_at", "end_at"):
+        taken.setdefault(driver_id, []).append((start_at, end_at))
+    return taken
+
+
+def _why_not(row, periods, now):
+    if row.start_at < now:
+        return _("it is in the past")
+    if row.start_at >= row.end_at:
+        return _("its hours are skipped when the clocks go forward")
+    if any(start < row.end_at and end > row.start_at for start, end in periods):
+        return _("it overlaps another shift")
+    if row.break_min and not (row.start_at <= row.break_from_at < row.break_until_at <= row.end_at):
+        return _("its break does not lie inside it")
+    return None
