@@ -308,4 +308,10 @@ COMMANDS = {
         depot="46.17,6.12",
         stdout=io.StringIO(),
     ),
+    "create_token": lambda world: call_command(
+        "create_token",
+        company=world.company.slug,
+        user=world.user.username,
+        stdout=io.StringIO(),
+    ),
 }

@@ -45,6 +45,9 @@ class Demo:
                 _("Plan it again: .venv/bin/python manage.py dispatch_day --company %(slug)s "
                   "--date %(day)s --preview")
                 % {"slug": SLUG, "day": self.day},
+                _("A key of its API: .venv/bin/python manage.py create_token --company %(slug)s "
+                  "--user %(user)s")
+                % {"slug": SLUG, "user": USER},
             ]
         )  # fmt: skip
 

@@ -38,7 +38,15 @@ def test_everything_is_made_and_dispatched():
 def test_result_is_readable():
     text = small_demo().summary()
 
-    for word in ("Bookings", "assigned", "Kilometres", "Statements", "Seconds", "make serve"):
+    for word in (
+        "Bookings",
+        "assigned",
+        "Kilometres",
+        "Statements",
+        "Seconds",
+        "make serve",
+        "create_token",
+    ):
         assert word in text
 
 

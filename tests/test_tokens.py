@@ -1,8 +1,11 @@
 """Keys of the API: hashed, expiring, revocable, for one company in one role."""
 
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from drivers.models import ApiToken, Role
@@ -117,3 +120,33 @@ def test_a_superuser_says_which_company():
     make.company()
     assert browser.get(f"{API}companies/").status_code == 400
     assert browser.get(f"{API}companies/", HTTP_X_COMPANY="geneva").status_code == 200
+
+
+def create_token(*options):
+    out = StringIO()
+    call_command("create_token", "--company", "geneva", *options, stdout=out)
+    return out.getvalue()
+
+
+def test_the_first_key_comes_from_the_command_and_nothing_else_is_printed():
+    make.member(role=Role.OWNER, username="ada")
+    key = create_token("--user", "ada", "--role", "viewer", "--days", "1", "--name", "CI").strip()
+    token = find_token(key, now=timezone.now())
+    assert (token.role, token.name, token.membership.user.username) == ("viewer", "CI", "ada")
+    assert token.expires_at - token.created_at == timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--user", "bob"], "no member “bob”. Known: ada."),
+        (["--user", "ada", "--role", "owner"], "--role: A member who is viewer"),
+        (["--user", "ada", "--days", "0"], "--days takes a number from 1 to 366"),
+        (["--user", "ada", "--name", ""], "--name takes 1 to 100 characters"),
+    ],
+)
+def test_the_command_says_what_would_be_right(options, message):
+    make.member(role=Role.VIEWER, username="ada")
+    with pytest.raises(CommandError, match=message):
+        create_token(*options)
+    assert not ApiToken.objects.exists()

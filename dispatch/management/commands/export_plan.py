@@ -5,8 +5,9 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import ngettext
 
-from dispatch.management.arguments import add_company, add_day, company_of
+from dispatch.management.arguments import add_day
 from dispatch.manifest import read_manifest
+from drivers.management.arguments import add_company, company_of
 
 
 class Command(BaseCommand):

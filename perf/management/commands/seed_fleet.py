@@ -4,7 +4,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from bookings.models import Booking, Status
-from dispatch.management.arguments import add_company, company_of
+from drivers.management.arguments import add_company, company_of
 from drivers.models import Company, Driver, Shift, Vehicle
 from perf.fleet import (
     BREAK_FROM_S,

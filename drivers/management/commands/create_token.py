@@ -1,0 +1,50 @@
+from datetime import timedelta
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from drivers.management.arguments import add_company, company_of
+from drivers.models import Membership, Role
+from drivers.tokens import TokenRefused, issue_token
+
+
+class Command(BaseCommand):
+    help = "Issues a key of the API to a company's member and prints it, this once."
+
+    def add_arguments(self, parser):
+        add_company(parser)
+        parser.add_argument("--user", required=True, metavar="NAME", help="A member's user name.")
+        parser.add_argument(
+            "--role", choices=Role.values, help="What the key may do (default: the member's role)."
+        )
+        parser.add_argument("--name", default="command", help="Who uses it (default: command).")
+        parser.add_argument(
+            "--days", type=int, default=90, metavar="N", help="Days it lives (default: 90)."
+        )
+
+    def handle(self, *, company, user, role, name, days, **options):
+        company = company_of(company)
+        members = Membership.objects.filter(company=company)
+        membership = members.filter(user__username=user).first()
+        if membership is None:
+            known = members.order_by("id").values_list("user__username", flat=True)[:10]
+            raise CommandError(
+                _("%(company)s has no member “%(user)s”. Known: %(known)s.")
+                % {"company": company, "user": user, "known": ", ".join(known) or _("none yet")}
+            )
+        if not 1 <= len(name) <= 100:
+            raise CommandError(_("--name takes 1 to 100 characters."))
+        if not 1 <= days <= 366:
+            raise CommandError(_("--days takes a number from 1 to 366."))
+        try:
+            _token, key = issue_token(
+                membership,
+                name=name,
+                role=role,
+                lifetime=timedelta(days=days),
+                now=timezone.now(),
+            )
+        except TokenRefused as error:
+            raise CommandError(f"--role: {error}") from error
+        return key
