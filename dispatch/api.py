@@ -28,6 +28,7 @@ from bookings.change import StaleBookingError
 from bookings.models import Booking, Status
 from dispatch import trips
 from dispatch.apply import StalePlan
+from dispatch.claim import DayBusy
 from dispatch.hand_over import (
     DoubleBooked,
     NoSuchDriver,
@@ -39,7 +40,7 @@ from dispatch.hand_over import (
 from dispatch.load import DONE
 from dispatch.models import Assignment, DispatchRun
 from dispatch.revert import NotRevertible, revert_run
-from dispatch.run import DayBusy, PlanRefused, run_dispatch
+from dispatch.run import PlanRefused, run_dispatch
 from drivers.rest.access import caller_of
 from drivers.rest.errors import PreconditionFailed, register
 from drivers.rest.filters import PeriodFilterSet, id_filter

@@ -19,13 +19,19 @@ class DispatchRun(models.Model):
     """One attempt to plan a company's day.
 
     While it is `running` it holds the day: a conditional unique constraint keeps others out.
-    Its claim ends at `claim_ends_at`, or when its process is found dead.
+    Its claim ends at `claim_ends_at`, or when its process is found dead. A preview holds
+    nothing: it is `planning`, then a `preview` until it is applied (then it runs) or discarded.
     """
 
     class Status(models.TextChoices):
         RUNNING = "running", _("running")
         COMPLETED = "completed", _("completed")
         FAILED = "failed", _("failed")
+        PLANNING = "planning", _("preview under way")
+        PREVIEW = "preview", _("preview")
+        DISCARDED = "discarded", _("discarded")
+
+    UNDER_WAY = (Status.RUNNING, Status.PLANNING)
 
     class Trigger(models.TextChoices):
         ADMIN = "admin", _("admin")
@@ -39,6 +45,7 @@ class DispatchRun(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, db_index=False
     )
+    actor = models.CharField(_("by"), max_length=100, blank=True)
     reverts = models.ForeignKey("self", models.PROTECT, null=True, blank=True, db_index=False)
     status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.RUNNING)
     started_at = models.DateTimeField(_("started at"))
@@ -49,6 +56,10 @@ class DispatchRun(models.Model):
     metrics = models.JSONField(_("metrics"), default=dict, blank=True)
     unassigned = models.JSONField(_("unassigned"), default=list, blank=True)
     timings = models.JSONField(_("timings"), default=dict, blank=True)
+    # {"phase": ..., "bookings": ...} of a run in the background.
+    progress = models.JSONField(_("progress"), default=dict, blank=True)
+    # What its report said beyond the fields above: drivers and notices.
+    outcome = models.JSONField(_("outcome"), default=dict, blank=True)
     previous_breaks = models.JSONField(default=dict, editable=False)
     error = models.TextField(_("error"), blank=True)
 
@@ -64,12 +75,44 @@ class DispatchRun(models.Model):
                 fields=["company", "day"], condition=Q(status="running"), name="run_one_at_a_time"
             ),
             models.CheckConstraint(
-                condition=Q(status__in=["running", "completed", "failed"]), name="run_status_known"
+                condition=Q(
+                    status__in=[
+                        "running",
+                        "completed",
+                        "failed",
+                        "planning",
+                        "preview",
+                        "discarded",
+                    ]
+                ),
+                name="run_status_known",
             ),
         ]
 
     def __str__(self):
         return f"#{self.pk} {self.day} {self.status}"
+
+    @property
+    def is_under_way(self):
+        return self.status in self.UNDER_WAY
+
+
+class StoredPlan(models.Model):
+    """The plan of a preview, and what it was made from; gone once it is applied or discarded.
+
+    `trips` are [booking, driver, pickup, dropoff], in seconds of the day, `breaks` are {shift:
+    start}, and `seal` is described in `previews`.
+    """
+
+    run = models.OneToOneField(
+        DispatchRun, models.CASCADE, primary_key=True, related_name="stored_plan"
+    )
+    trips = models.JSONField()
+    breaks = models.JSONField()
+    seal = models.JSONField()
+
+    def __str__(self):
+        return f"plan of run #{self.pk}"
 
 
 OPEN_ASSIGNMENT_STATUSES = ["planned", "en_route", "in_progress"]

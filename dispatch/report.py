@@ -12,6 +12,7 @@ from django.utils.translation import gettext_noop
 
 from dispatch.difference import Difference
 from dispatch.load import Day, pickup_window
+from dispatch.models import DispatchRun
 from dispatch.planner.explain import Reason
 from dispatch.planner.measures import measure
 from dispatch.planner.problem import Plan
@@ -51,7 +52,8 @@ class Unassigned:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome of a run or a preview. `timings` are seconds; `run` is None for a preview.
+    """The outcome of a run or a preview. `timings` are seconds; `run` is None for a preview
+    that is not kept.
 
     `changes` counts trips by what happened to them; `by_driver` names drivers with the trips
     they gained and lost.
@@ -83,21 +85,24 @@ class Report:
             "unassigned": [row.as_dict() for row in self.unassigned],
             "metrics": self.metrics,
             "changes": self.changes,
-            "drivers": [
-                {"driver": name, "gained": gained, "lost": lost}
-                for name, gained, lost in self.by_driver
-            ],
+            "drivers": self.drivers(),
             "notices": list(self.notices),
             "statements": self.statements,
             "timings": self.timings,
         }
+
+    def drivers(self):
+        return [
+            {"driver": name, "gained": gained, "lost": lost}
+            for name, gained, lost in self.by_driver
+        ]
 
     def summary(self):
         """Return the report as lines of text."""
         metrics, timings = self.metrics, self.timings
         title = (
             _("Preview for %(company)s on %(day)s (nothing was written)")
-            if self.run is None
+            if self.status == "preview"
             else _("Dispatch #%(run)s for %(company)s on %(day)s")
         )
         lines = [
@@ -145,6 +150,30 @@ class Report:
         if self.notices:
             lines += ["", *self.notices]
         return "\n".join(lines)
+
+
+def read_report(run: DispatchRun) -> Report:
+    """Return the report of a run, or of a preview, as it was kept. No query beside its company."""
+    counts = ("bookings", "assigned", "changes", "statements")
+    return Report(
+        run=run.id,
+        company=run.company.slug,
+        company_name=run.company.name,
+        day=run.day,
+        status=run.status,
+        unassigned=tuple(
+            Unassigned(**row | {"blockers": tuple(row["blockers"])}) for row in run.unassigned
+        ),
+        metrics={
+            name: value for name, value in run.metrics.items() if name not in (*counts, "search")
+        },
+        by_driver=tuple(
+            (row["driver"], row["gained"], row["lost"]) for row in run.outcome.get("drivers", ())
+        ),
+        notices=tuple(run.outcome.get("notices", ())),
+        timings=run.timings,
+        **{name: run.metrics[name] for name in counts},
+    )
 
 
 def build_report(

@@ -5,7 +5,6 @@ under way, locked since, or changed since by others stay, and so does what would
 rule; if its staying breaks one too, it is released.
 """
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Q
@@ -15,22 +14,14 @@ from bookings.models import Actor
 from dispatch.load import Day
 from dispatch.models import Assignment, DispatchRun
 from dispatch.planner.check import check
-from dispatch.planner.problem import Plan, PlannedBreak, PlannedTrip
+from dispatch.planner.problem import Plan
+from dispatch.rebuild import Was, plan_of_assignments
 from dispatch.report import Report
 from dispatch.run import carry_out
 
 
 class NotRevertible(Exception):
     """The run wrote no plan that could be taken back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Was:
-    """An assignment as it was: the driver, and when boarding starts and the ride ends."""
-
-    driver_id: int
-    pickup_at: datetime
-    dropoff_at: datetime
 
 
 def revert_run(run: DispatchRun, *, now: datetime, actor: Actor) -> Report:
@@ -77,7 +68,9 @@ def plan_before(day: Day, run: DispatchRun) -> tuple[Plan, tuple[str, ...]]:
             if trip.id in made or trip.id in ended:
                 stay.append(f"{row.label} ({_('changed since')})")
     while True:
-        plan = _plan(day, before, run)
+        plan = plan_of_assignments(
+            day, before, breaks=run.previous_breaks, search={"engine": "revert"}
+        )
         changes = {i for i, was in before.items() if was and was != now_standing[i]}
         fallen = {i for i in plan.unserved if before[i]}  # their driver has no duty then
         fallen = fallen or _blamed(check(day.problem, plan), plan, changes)
@@ -114,55 +107,3 @@ def _blamed(violations, plan, changes):
         named = {violation.trip_id} & his
         blamed |= named & changes or his & changes or named or his
     return blamed
-
-
-def _plan(day, assignments, run):
-    """Return the plan with these assignments (or None), and breaks where they were if possible."""
-    trips = {trip.id: trip for trip in day.problem.trips}
-    planned = []
-    for trip_id, was in assignments.items():
-        duty = was and _duty(day, was)
-        if duty:
-            pickup_s = day.seconds(was.pickup_at)
-            dropoff_s = pickup_s + trips[trip_id].boarding_s + trips[trip_id].ride_s
-            planned.append(PlannedTrip(trip_id, duty.id, was.driver_id, pickup_s, dropoff_s))
-    planned.sort(key=lambda trip: (trip.duty_id, trip.pickup_s, trip.trip_id))
-    of_duty = {duty.id: [] for duty in day.problem.duties}
-    for trip in planned:
-        of_duty[trip.duty_id].append(trip)
-    shifts = (row for rows in day.drivers.values() for row in rows if row.shift_id)
-    starts = {row.shift_id: [row.break_at] for row in shifts}
-    for shift_id, start in run.previous_breaks.items():
-        starts.setdefault(int(shift_id), []).insert(0, start and datetime.fromisoformat(start))
-    breaks = [
-        _break(day, duty, [trips[row.trip_id] for row in rows], rows, starts)
-        for duty, rows in zip(day.problem.duties, of_duty.values(), strict=True)
-        if duty.break_ and (rows or duty.commitments)
-    ]
-    unserved = sorted(assignments.keys() - {row.trip_id for row in planned})
-    return Plan(tuple(planned), tuple(filter(None, breaks)), tuple(unserved), {"engine": "revert"})
-
-
-def _break(day, duty, trips, rows, starts):
-    """Return the duty's break where it was, else where it is, else in a gap; None without room."""
-    rest = duty.break_
-    frees = [row.dropoff_s + trip.alighting_s for row, trip in zip(rows, trips, strict=True)]
-    frees += [duty.start_s, *(commitment.free_s for commitment in duty.commitments)]
-    drivers = tuple(d for d in day.problem.drivers if d.id == duty.driver_id)
-    trips = tuple(sorted(trips, key=lambda trip: trip.id))
-    alone = replace(day.problem, trips=trips, drivers=drivers, duties=(duty,))
-    known = [day.seconds(start) for start in starts[day.shift_of[duty.id]] if start]
-    for start_s in [*known, *sorted(max(rest.earliest_s, free_s) for free_s in frees)]:
-        planned = PlannedBreak(duty.id, start_s, start_s + rest.length_s)
-        faults = check(alone, Plan(tuple(rows), (planned,), ()))
-        if not any(fault.code.startswith("break") for fault in faults):
-            return planned
-    return None
-
-
-def _duty(day, was):
-    pickup_s = day.seconds(was.pickup_at)
-    for duty in day.problem.duties:
-        if duty.driver_id == was.driver_id and duty.start_s <= pickup_s < duty.end_s:
-            return duty
-    return None

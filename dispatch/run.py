@@ -1,33 +1,22 @@
 """Plan a company's day: claim it, load, solve, check, explain, apply."""
 
-import os
-import secrets
-import socket
 import time
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 
-from django.db import IntegrityError, connection, transaction
+from django.db import connection
 from django.utils.translation import gettext as _
 
 from bookings.models import Actor
 from dispatch.apply import apply_plan, changed_breaks
+from dispatch.claim import claim, failing
 from dispatch.difference import difference
 from dispatch.explanations import explain_plan
 from dispatch.load import load_problem
-from dispatch.models import DispatchRun
 from dispatch.planner.check import check
 from dispatch.planner.solve import solve
 from dispatch.report import Report, build_report
 from drivers.models import Company
-
-# How long beyond its planning time a run may hold the day before others take it over.
-CLAIM = timedelta(minutes=10)
-PROCESS_MARK = secrets.token_hex(4)
-
-
-class DayBusy(Exception):
-    """Another run holds the company's day."""
 
 
 class PlanRefused(Exception):
@@ -64,13 +53,18 @@ def run_dispatch(
     return carry_out(
         company,
         day,
-        lambda loaded: (solve(loaded.problem, **settings), ()),
+        solving(settings),
         now=now,
         actor=actor,
         preview=preview,
         rehearse=rehearse,
         settings=settings,
     )
+
+
+def solving(settings):
+    """Return what makes a plan of a loaded day, with these settings of the planner."""
+    return lambda loaded: (solve(loaded.problem, **settings), ())
 
 
 def carry_out(
@@ -85,30 +79,20 @@ def carry_out(
     rehearse=False,
     reverts=None,
     freeze=True,
+    run=None,
+    tell=None,
 ) -> Report:
     """Load the day, take the plan that `plan_of(loaded)` gives for it, and write it.
 
-    `plan_of` returns the plan and notices for the report.
+    `plan_of` returns the plan and notices for the report. `run` holds the day already; without
+    it one is claimed. `tell(progress)` is called as each phase begins.
     """
     with counted_statements() as count:
-        clock = Clock()
+        clock = Clock(tell)
         if preview:
-            loaded, plan, notices, why, _explained = _prepare(
-                company, day, plan_of, clock, now=now, freeze=freeze
-            )
-            return build_report(
-                loaded,
-                plan,
-                difference(loaded, plan),
-                why,
-                run_id=None,
-                status="preview",
-                statements=count(),
-                timings=clock.timings(),
-                notices=notices,
-            )
-        run = claim(company, day, now=now, actor=actor, settings=settings, reverts=reverts)
-        with _failing(run, clock):
+            return look(company, day, plan_of, clock, count, now=now, freeze=freeze)[-1]
+        run = run or claim(company, day, now=now, actor=actor, settings=settings, reverts=reverts)
+        with failing(run, clock):
             prepared = _prepare(company, day, plan_of, clock, now=now, freeze=freeze)
             report = _apply(
                 run, *prepared, now=now, actor=actor, clock=clock, count=count, rehearse=rehearse
@@ -118,96 +102,23 @@ def carry_out(
         return report
 
 
-def claim(company, day, *, now, actor, settings, reverts=None):
-    """Insert the running run that holds the day: 1 query. Raises DayBusy.
-
-    A run whose process is dead, or whose claim has ended, is marked as failed and replaced.
-    """
-    fields = {
-        "company": company,
-        "day": day,
-        "trigger": actor.door,
-        "user_id": actor.user_id,
-        "reverts": reverts,
-        "started_at": now,
-        "claim_ends_at": now + CLAIM + timedelta(seconds=settings.get("time_limit_s") or 0),
-        "process": this_process(),
-        "settings": settings,
-    }
-    for _attempt in range(2):
-        try:
-            with transaction.atomic():
-                return DispatchRun.objects.create(**fields)
-        except IntegrityError:
-            holder = (
-                DispatchRun.objects.filter(
-                    company=company, day=day, status=DispatchRun.Status.RUNNING
-                )
-                .select_related("user")
-                .first()
-            )
-            if holder is None:
-                continue
-            if holder.claim_ends_at > now and not _is_dead(holder.process):
-                raise DayBusy(_busy(company, holder)) from None
-            DispatchRun.objects.filter(id=holder.id, status=DispatchRun.Status.RUNNING).update(
-                status=DispatchRun.Status.FAILED,
-                finished_at=now,
-                error="The process of this run ended before the run did.",
-            )
-    raise DayBusy(_("Other runs take this day one after the other; try again."))
-
-
-def _busy(company, holder):
-    return _("Run #%(run)s of this day is under way, by %(who)s since %(since)s.") % {
-        "run": holder.id,
-        "who": holder.user or holder.get_trigger_display(),
-        "since": f"{company.local(holder.started_at):%H:%M:%S}",
-    }
-
-
-def this_process():
-    """Return what tells this process from all others: machine, number, and a mark of its own."""
-    return f"{socket.gethostname()}:{os.getpid()}:{PROCESS_MARK}"
-
-
-def _is_dead(process):
-    """Say whether the process ran on this machine and is gone; of others nothing is known.
-
-    A restarted container gives new processes the old numbers: one with this number and
-    another mark is gone too.
-    """
-    host, pid, mark = (["", ""] + process.split(":"))[-3:]
-    if host != socket.gethostname() or not pid.isdigit():
-        return False
-    if int(pid) == os.getpid():
-        return mark != PROCESS_MARK
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
-
-
-@contextmanager
-def _failing(run, clock):
-    """Mark the run as failed, with the reason, when the block does not end by itself."""
-    error = "The run was interrupted."
-    try:
-        yield
-        error = None
-    except Exception as caught:
-        error = f"{type(caught).__name__}: {caught}"
-        raise
-    finally:
-        if error is not None:
-            DispatchRun.objects.filter(id=run.id, status=DispatchRun.Status.RUNNING).update(
-                status=DispatchRun.Status.FAILED,
-                finished_at=run.started_at + timedelta(seconds=clock.total()),
-                error=error,
-            )
+def look(company, day, plan_of, clock, count, *, now, freeze=True, run_id=None):
+    """Return the day as read, the plan, and the report of what it would do."""
+    loaded, plan, notices, why, _explained = _prepare(
+        company, day, plan_of, clock, now=now, freeze=freeze
+    )
+    report = build_report(
+        loaded,
+        plan,
+        difference(loaded, plan),
+        why,
+        run_id=run_id,
+        status="preview",
+        statements=count(),
+        timings=clock.timings(),
+        notices=notices,
+    )
+    return loaded, plan, report
 
 
 def _prepare(company, day, plan_of, clock, *, now, freeze):
@@ -219,7 +130,7 @@ def _prepare(company, day, plan_of, clock, *, now, freeze):
     is_over = end_at <= now
     moment = start_at - timedelta(days=1) if is_over else now
     loaded = load_problem(company, day, now=moment, freeze=freeze)
-    clock.lap("load_s")
+    clock.lap("load_s", bookings=len(loaded.problem.trips))
     plan, notices = plan_of(loaded)
     if is_over:
         notices += (_("This day is over; it was planned as from its beginning."),)
@@ -254,18 +165,8 @@ def _apply(run, loaded, plan, notices, why, explained, *, now, actor, clock, cou
             notices=(*notices, *_notices(applied)),
         )
         reports.append(report)
-        return {
-            "finished_at": now + timedelta(seconds=clock.total()),
-            "metrics": report.metrics
-            | {
-                "bookings": report.bookings,
-                "assigned": report.assigned,
-                "changes": report.changes,
-                "statements": report.statements,
-                "search": applied.plan.search,
-            },
-            "unassigned": [row.as_dict() for row in report.unassigned],
-            "timings": report.timings,
+        return kept_of(report, applied.plan) | {
+            "finished_at": now + clock.elapsed(),
             "previous_breaks": {
                 str(shift): start and start.isoformat()
                 for shift, start in changed_breaks(loaded, applied.plan)[0].items()
@@ -300,17 +201,43 @@ def _notices(applied):
     return tuple(notices)
 
 
-class Clock:
-    """Seconds per phase, by the monotonic clock."""
+def kept_of(report, plan):
+    """Return what a run keeps of its report (`report.read_report` reads it again)."""
+    return {
+        "metrics": report.metrics
+        | {
+            "bookings": report.bookings,
+            "assigned": report.assigned,
+            "changes": report.changes,
+            "statements": report.statements,
+            "search": plan.search,
+        },
+        "unassigned": [row.as_dict() for row in report.unassigned],
+        "timings": report.timings,
+        "outcome": {"drivers": report.drivers(), "notices": list(report.notices)},
+    }
 
-    def __init__(self):
+
+class Clock:
+    """Seconds per phase, by the monotonic clock; `tell(progress)` hears which one begins."""
+
+    THEN = {"load_s": "plan", "plan_s": "check", "check_s": "apply"}
+
+    def __init__(self, tell=None):
         self._began = self._last = time.perf_counter()
         self._laps = dict.fromkeys(("load_s", "plan_s", "check_s", "apply_s"), 0.0)
+        self._tell, self._facts = tell, {}
 
-    def lap(self, name):
+    def lap(self, name, **facts):
         now = time.perf_counter()
         self._laps[name] += now - self._last
         self._last = now
+        self._facts |= facts
+        if self._tell and name in self.THEN:
+            self._tell({"phase": self.THEN[name], **self._facts})
+
+    def elapsed(self):
+        return timedelta(seconds=self.total())
 
     def total(self):
         return time.perf_counter() - self._began

@@ -132,6 +132,10 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
+# Dispatch runs in the background go to Celery's workers over this broker; without one, to
+# processes of this machine (dispatch/background.py).
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "")
+
 # Interactive profilers (perf/silk_guard.py, perf/toolbar.py). PROFILING=1: Silk, in a database
 # of its own, made by `manage.py migrate --database silk`, emptied by
 # `manage.py silk_request_garbage_collect`, at /silk/ for superusers. DEBUG=1: the debug toolbar,

@@ -14,8 +14,9 @@ from bookings.change import StaleBookingError, save_booking
 from bookings.models import Actor, Booking, Door, Event
 from dispatch import run as running
 from dispatch.apply import StalePlan
+from dispatch.claim import DayBusy
 from dispatch.models import Assignment, DispatchRun
-from dispatch.run import DayBusy, run_dispatch
+from dispatch.run import run_dispatch
 from drivers.models import Driver, Shift
 from tests import builders as make
 

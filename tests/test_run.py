@@ -14,9 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from bookings.models import Actor, Booking, Client, Door, DriverPreference, Event
 from dispatch import run as running
 from dispatch.apply import StalePlan
+from dispatch.claim import CLAIM, DayBusy, this_process
 from dispatch.models import Assignment, DispatchRun
 from dispatch.revert import revert_run
-from dispatch.run import CLAIM, DayBusy, PlanRefused, run_dispatch, this_process
+from dispatch.run import PlanRefused, run_dispatch
 from drivers.models import Shift
 from tests import builders as make
 from tests.builders import at

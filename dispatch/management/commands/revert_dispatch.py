@@ -5,9 +5,10 @@ from django.utils import timezone
 
 from bookings.models import Actor, Door
 from dispatch.apply import StalePlan
+from dispatch.claim import DayBusy
 from dispatch.models import DispatchRun
 from dispatch.revert import NotRevertible, revert_run
-from dispatch.run import DayBusy, PlanRefused
+from dispatch.run import PlanRefused
 
 
 class Command(BaseCommand):

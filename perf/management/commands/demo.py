@@ -2,7 +2,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from dispatch.apply import StalePlan
-from dispatch.run import DayBusy, PlanRefused
+from dispatch.claim import DayBusy
+from dispatch.run import PlanRefused
 from perf.demo import BOOKINGS, DRIVERS, DemoRefusedError, run_demo
 
 
