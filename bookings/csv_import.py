@@ -1,7 +1,8 @@
-"""Import a file of bookings: what is new is created, what differs is updated, once.
+"""Import a file of bookings, CSV or Excel: what is new is created, what differs is updated, once.
 
-Read (`csv_reading`: bytes to rows of texts; `csv_rows`: texts to values), compare with what
-is there (`import_compare`), write. A dry run is the same path stopped before the writing.
+Read (`csv_reading`, `xlsx_reading`: bytes to rows of texts; `csv_rows`: texts to values),
+compare with what is there (`import_compare`), write. A dry run is the same path stopped before
+the writing.
 """
 
 from django.db import IntegrityError, transaction
@@ -22,6 +23,7 @@ from bookings.import_compare import (
 )
 from bookings.import_result import ImportResult
 from bookings.models import Booking, Client, Event, Status
+from bookings.xlsx_reading import ZIP, read_workbook
 from drivers.models import Company
 
 BATCH = 5_000
@@ -35,7 +37,7 @@ class ImportConflictError(Exception):
 def import_bookings(
     company, data, *, actor, now, filename="", dry_run=False, skip_invalid=False, order=None
 ):
-    """Import the bytes of a CSV file; return the ImportResult.
+    """Import the bytes of a CSV file or an Excel workbook; return the ImportResult.
 
     Nothing is written when a row is bad, unless `skip_invalid` leaves the bad ones out.
     `order` says which number of a date like 05/06/2026 is first: "day" or "month". New
@@ -46,7 +48,8 @@ def import_bookings(
 
     Raises FileRefusedError when the file is no list of bookings, ImportConflictError.
     """
-    table = read_table(data, required=REQUIRED, optional=OPTIONAL)
+    read = read_workbook if data.startswith(ZIP) else read_table
+    table = read(data, required=REQUIRED, optional=OPTIONAL)
     rows, errors = read_rows(table, zone=company.zone, order=order)
     try:
         with transaction.atomic():

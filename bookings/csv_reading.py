@@ -68,30 +68,46 @@ def read_table(data, *, required, optional=()):
     """
     text, encoding = _decode(data)
     text, skipped_lines, delimiter = _separator(text, [*required, *optional])
+    rows = _csv_rows(text, delimiter, skipped_lines)
+    return table_of(rows, encoding, delimiter, required=required, optional=optional)
+
+
+def _csv_rows(text, delimiter, skipped_lines):
+    """Yield (line, cells) of the rows that are not blank."""
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
     )
-    columns, rows = None, []
     line = 1
     try:
         for cells in reader:
             first_line, line = line, reader.line_num + 1
-            cells = [_unwrapped(cell) for cell in cells]
-            if not any(cells):
-                continue
-            if columns is None:
-                columns = _columns(cells, required, optional)
-                continue
-            rows.append(_row(first_line + skipped_lines, columns, cells))
-            if len(rows) > ROWS_AT_MOST:
-                raise FileRefusedError(
-                    _("The file has more than %(rows)s rows: split it.") % {"rows": ROWS_AT_MOST}
-                )
+            yield first_line + skipped_lines, [_unwrapped(cell) for cell in cells]
     except csv.Error as error:
         raise FileRefusedError(
             _("Line %(line)s cannot be read (%(problem)s): is a quotation mark missing?")
             % {"line": line + skipped_lines, "problem": error}
         ) from None
+
+
+def table_of(numbered_rows, encoding, delimiter, *, required, optional):
+    """Return the Table of (line, texts) pairs, the first of which names the columns.
+
+    Raises FileRefusedError.
+    """
+    columns, rows = None, []
+    for line, cells in numbered_rows:
+        if not any(cells):
+            continue
+        if columns is None:
+            columns = _columns(cells, required, optional)
+            continue
+        rows.append(_row(line, columns, cells))
+        if len(rows) > ROWS_AT_MOST:
+            raise FileRefusedError(
+                _("The file has more than %(rows)s rows: split it.") % {"rows": ROWS_AT_MOST}
+            )
+    if columns is None:
+        raise FileRefusedError(_("The file is empty."))
     return Table(encoding, delimiter, tuple(name for name in columns if name), tuple(rows))
 
 

@@ -53,17 +53,23 @@ class ImportResult:
 
     def summary(self):
         """Return the result as a few lines of text, without the single errors."""
+        shape = (
+            _("separated by “%(delimiter)s”")
+            % {"delimiter": DELIMITER_NAMES.get(self.delimiter, self.delimiter)}
+            if self.delimiter
+            else _("first sheet")
+        )
         lines = [
             ngettext(
-                "%(file)s: %(rows)s row (%(encoding)s, separated by “%(delimiter)s”).",
-                "%(file)s: %(rows)s rows (%(encoding)s, separated by “%(delimiter)s”).",
+                "%(file)s: %(rows)s row (%(encoding)s, %(shape)s).",
+                "%(file)s: %(rows)s rows (%(encoding)s, %(shape)s).",
                 self.rows,
             )
             % {
                 "file": self.filename or _("The file"),
                 "rows": self.rows,
                 "encoding": self.encoding,
-                "delimiter": DELIMITER_NAMES.get(self.delimiter, self.delimiter),
+                "shape": shape,
             }
         ]
         counts = {

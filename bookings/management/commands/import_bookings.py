@@ -20,14 +20,16 @@ SHOWN = 20
 
 class Command(BaseCommand):
     help = (
-        "Imports a company's bookings from a CSV file. Columns: "
+        "Imports a company's bookings from a CSV file or an Excel workbook. Columns: "
         f"{', '.join(REQUIRED)}; optional: {', '.join(OPTIONAL)}. The reference is a booking's "
         "identity: importing a file twice changes nothing, and a changed row updates its "
         "booking, whatever was written there by hand meanwhile, unless it is under way or over."
     )
 
     def add_arguments(self, parser):
-        parser.add_argument("file", metavar="FILE.csv", help="The file; at most 64 MB.")
+        parser.add_argument(
+            "file", metavar="FILE", help="A CSV file or an Excel workbook; at most 64 MB."
+        )
         parser.add_argument("--company", required=True, metavar="SLUG", help="The company's slug.")
         parser.add_argument(
             "--dry-run", action="store_true", help="Write nothing; say what would happen."
