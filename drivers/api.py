@@ -206,6 +206,7 @@ class TokenSerializer(Resource):
             "created_at",
             "expires_at",
             "revoked_at",
+            "last_used_at",
         ]
         read_only_fields = fields
 

@@ -500,6 +500,9 @@ class ApiToken(models.Model):
     created_at = models.DateTimeField(_("created at"))
     expires_at = models.DateTimeField(_("expires at"))
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
+    last_used_at = models.DateTimeField(
+        _("last used at"), null=True, blank=True, help_text=_("To the hour.")
+    )
 
     class Meta:
         verbose_name = _("API token")

@@ -13,6 +13,8 @@ from drivers.models import NARROWER, ApiToken, Membership, Role
 
 PREFIX = "dsp_"
 LONGEST = timedelta(days=366)
+# How old a token's `last_used_at` gets before a use is written down: reading stays reading.
+USE_NOTED_EVERY = timedelta(hours=1)
 
 
 class TokenRefused(Exception):
@@ -55,7 +57,10 @@ def issue_token(
 
 
 def find_token(key: str, *, now: datetime) -> ApiToken | None:
-    """Return the valid token of a key, with its member, user and company: 1 statement."""
+    """Return the valid token of a key, with its member, user and company: 1 statement.
+
+    Once an hour a second one notes that it is used.
+    """
     token = (
         ApiToken.objects.select_related("membership__user", "membership__company")
         .filter(digest=digest(key), revoked_at=None, expires_at__gt=now)
@@ -65,6 +70,8 @@ def find_token(key: str, *, now: datetime) -> ApiToken | None:
         return None
     if token.role not in NARROWER[Role(token.membership.role)]:
         return None
+    if token.last_used_at is None or now - token.last_used_at >= USE_NOTED_EVERY:
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     return token
 
 

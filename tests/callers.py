@@ -19,9 +19,9 @@ def caller(role=Role.DISPATCHER, company=None, *, user=None):
     company = company or Company.objects.filter(slug="geneva").first() or make.company()
     user = user or make.member(company, role, is_staff=False)
     membership = user.memberships.get(company=company)
-    _token, key = issue_token(
-        membership, name="test", now=timezone.now(), lifetime=timedelta(days=1)
-    )
+    now = timezone.now()
+    token, key = issue_token(membership, name="test", now=now, lifetime=timedelta(days=1))
+    type(token).objects.filter(pk=token.pk).update(last_used_at=now)  # nothing to note soon
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
     client.user = user

@@ -24,6 +24,8 @@ def issue(member=Role.DISPATCHER, **options):
 
 def test_a_key_is_found_by_its_hash_and_stored_nowhere(django_assert_num_queries):
     token, key = issue()
+    with django_assert_num_queries(2):  # the second notes the use
+        find_token(key, now=NOW)
     with django_assert_num_queries(1):
         found = find_token(key, now=NOW)
         assert (found, found.membership.company.slug) == (token, "geneva")
@@ -150,3 +152,11 @@ def test_the_command_says_what_would_be_right(options, message):
     with pytest.raises(CommandError, match=message):
         create_token(*options)
     assert not ApiToken.objects.exists()
+
+
+def test_the_use_of_a_key_is_noted_to_the_hour():
+    token, key = issue()
+    for minutes, noted in ((0, 0), (59, 0), (60, 60)):
+        find_token(key, now=NOW + timedelta(minutes=minutes))
+        token.refresh_from_db()
+        assert token.last_used_at == NOW + timedelta(minutes=noted)
