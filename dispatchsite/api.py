@@ -7,13 +7,12 @@ from rest_framework.routers import DefaultRouter
 
 from bookings import api as bookings
 from dispatch import api as dispatch
-from dispatch import me_api as me
 from drivers import api as drivers
 from drivers.rest.views import NothingHere
 
 router = DefaultRouter()
 router.include_root_view = False
-for rooms in (drivers, bookings, dispatch, me):
+for rooms in (drivers, bookings, dispatch):
     rooms.register_routes(router)
 
 OPEN = {"permission_classes": [AllowAny], "authentication_classes": []}

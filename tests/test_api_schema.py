@@ -9,8 +9,8 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiYamlRenderer
 from drf_spectacular.validation import validate_schema
 
-from bookings.api import BookingSerializer
-from dispatch.api import TripSerializer
+from bookings.api.shape import BookingSerializer
+from dispatch.api.trips import TripSerializer
 from drivers.models import Role
 from tests import builders as make
 from tests.callers import API, caller

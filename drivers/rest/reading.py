@@ -122,6 +122,13 @@ class TagsField(serializers.ListField):
         return sorted({word.lower() for word in words if word})
 
 
+def read_body(serializer_class, request):
+    """Return the valid values of a request's body."""
+    serializer = serializer_class(data=request.data, context={"request": request})
+    serializer.is_valid(raise_exception=True)
+    return serializer.validated_data
+
+
 def moment(value):
     """Write a time as the API does: UTC, whole microseconds, `Z`."""
     if value is None:

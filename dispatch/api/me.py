@@ -9,14 +9,14 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.response import Response
 
-from bookings.api import actor_of
+from bookings.api.roles import actor_of
 from bookings.models import Status
 from dispatch import trips
-from dispatch.api import ProgressSerializer, read_body
+from dispatch.api.bodies import ProgressSerializer
 from dispatch.models import Assignment
 from drivers.models import Driver
 from drivers.rest.access import DRIVERS, caller_of
-from drivers.rest.reading import DegreesField, MomentField, moment, parse_day
+from drivers.rest.reading import DegreesField, MomentField, moment, parse_day, read_body
 
 MOST_POSITIONS = 1_000
 TRIP_COLUMNS = {
@@ -222,8 +222,3 @@ class MyTripViewSet(viewsets.ViewSet):
                 for name, value in zip(TRIP_COLUMNS, row, strict=True)
             }
         )
-
-
-def register_routes(router):
-    router.register("me", MeViewSet, basename="me")
-    router.register("me/trips", MyTripViewSet, basename="my-trip")

@@ -1,0 +1,13 @@
+"""Clients, bookings and events in the API.
+
+Lists of bookings are read as plain values, not as models: a page of 100 is one statement and
+no object for each row. `dispatch.api` adds the assignments and what is done to trips.
+"""
+
+from bookings.api.clients import ClientViewSet
+from bookings.api.events import EventViewSet
+
+
+def register_routes(router):
+    router.register("clients", ClientViewSet, basename="client")
+    router.register("events", EventViewSet, basename="event")

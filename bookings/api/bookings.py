@@ -1,0 +1,226 @@
+"""Bookings in the API: created, changed, read; `dispatch.api.trips` adds what is done to them."""
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.response import Response
+
+from bookings.api.bulk import BulkResultSerializer, BulkSerializer, bulk_body, told
+from bookings.api.roles import READERS, WRITERS, actor_of
+from bookings.api.shape import (
+    BOOKING_COLUMNS,
+    CLIENT_COLUMNS,
+    EXPAND,
+    FIELDS,
+    MOMENTS,
+    BookingFilter,
+    BookingSerializer,
+)
+from bookings.change import (
+    SettledBookingError,
+    StaleBookingError,
+    StatusRefusedError,
+    save_booking,
+)
+from bookings.intake import IntakeRefused, take_in
+from bookings.models import Booking
+from drivers.rest.errors import PreconditionFailed, flatten, register
+from drivers.rest.reading import moment
+from drivers.rest.views import (
+    CompanyViewSet,
+    chosen,
+)
+
+register(StaleBookingError, 409, "stale")
+register(SettledBookingError, 409, "settled")
+register(StatusRefusedError, 409, "status")
+
+
+class BookingViewSet(CompanyViewSet):
+    """Bookings: created once by reference, changed with `If-Match`, never deleted."""
+
+    queryset = Booking.objects.all()
+    serializer_class = BookingSerializer
+    filterset_class = BookingFilter
+    orderings = ("-scheduled_time", "id")
+    roles = {"read": READERS, "write": WRITERS}
+    params = {"list": ["expand"], "retrieve": ["expand"]}
+    search_fields = ["reference", "client__name", "client__phone"]
+    expandable = ("client",)
+
+    @extend_schema(parameters=[EXPAND, FIELDS])
+    def list(self, request, *args, **kwargs):
+        expand = self.expansions()
+        rows = self.filter_queryset(self.with_relations(self.get_queryset()))
+        page = self.paginate_queryset(rows.values(*self.columns(expand)))
+        return self.get_paginated_response(self.shown([self.represent(r, expand) for r in page]))
+
+    @extend_schema(parameters=[EXPAND, FIELDS])
+    def retrieve(self, request, *args, **kwargs):
+        return self.one(self.kwargs["pk"])
+
+    @extend_schema(request=BookingSerializer, responses={200: None, 201: BookingSerializer})
+    def create(self, request, *args, **kwargs):
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        try:
+            (outcome,) = take_in(
+                self.company,
+                [serializer.validated_data],
+                actor=actor_of(request),
+                now=timezone.now(),
+            )
+        except IntakeRefused as refused:
+            (outcome,) = refused.outcomes
+            if "reference" in outcome.errors:
+                raise StaleReference(outcome) from None
+            raise ValidationError(
+                {n: [str(s) for _c, s in rows] for n, rows in outcome.errors.items()}
+            ) from None
+        location = request.build_absolute_uri(f"{request.path}{outcome.booking_id}/")
+        status = 201 if outcome.created else 200
+        return self.one(outcome.booking_id, status=status, headers={"Location": location})
+
+    @extend_schema(request=BookingSerializer)
+    def partial_update(self, request, *args, **kwargs):
+        booking = self.get_queryset().filter(pk=self.kwargs["pk"]).first()
+        if booking is None:
+            raise NotFound
+        if "If-Match" in request.headers:
+            self.matched()
+        serializer = self.get_serializer(booking, data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        for name, value in serializer.validated_data.items():
+            setattr(booking, f"{name}_id" if name in ("client", "return_of") else name, value)
+        try:
+            save_booking(booking, actor=actor_of(request), now=timezone.now())
+        except StaleBookingError:
+            if "If-Match" in request.headers:
+                raise PreconditionFailed from None
+            raise
+        return self.one(booking.pk)
+
+    @extend_schema(request=BulkSerializer, responses=BulkResultSerializer, filters=False)
+    @action(detail=False, methods=["post"], pagination_class=None)
+    def bulk(self, request, *args, **kwargs):
+        """Create up to 1,000 bookings at once, with a result for each."""
+        rows, mode = bulk_body(request.data)
+        values, errors = [], {}
+        reader = self.get_serializer()
+        for i, row in enumerate(rows):
+            try:
+                values.append(dict(reader.run_validation(row)))
+            except serializers.ValidationError as error:
+                errors[i] = {}
+                for found in flatten(error.get_full_details()):
+                    problem = (found["code"], found["detail"])
+                    errors[i].setdefault(found["field"], []).append(problem)
+                values.append({})
+        outcomes = take_in(
+            self.company,
+            values,
+            actor=actor_of(request),
+            now=timezone.now(),
+            partial=mode == "partial",
+            errors=errors,
+        )
+        counts = dict.fromkeys(("created", "known", "refused"), 0)
+        results = []
+        for row, outcome in zip(rows, outcomes, strict=True):
+            counts[outcome.name] += 1
+            reference = row.get("reference") if isinstance(row, dict) else None
+            results.append(
+                {
+                    "outcome": outcome.name,
+                    "id": outcome.booking_id,
+                    "reference": reference if isinstance(reference, str) else None,
+                    "errors": told(outcome),
+                }
+            )
+        return Response({**counts, "results": results})
+
+    def one(self, booking_id, *, status=200, headers=None):
+        """Return the response with one booking and its ETag: 1 statement."""
+        expand = self.expansions()
+        rows = self.with_relations(self.get_queryset().filter(pk=booking_id))
+        row = rows.values(*self.columns(expand)).first()
+        if row is None:
+            raise NotFound
+        (data,) = self.shown([self.represent(row, expand)])
+        return Response(data, status=status, headers={**(headers or {}), "ETag": self.tag_of(row)})
+
+    def matched(self):
+        """Compare `If-Match`, if there is one, and return the row it speaks of: 1 statement."""
+        rows = self.with_relations(self.get_queryset().filter(pk=self.kwargs["pk"]))
+        row = rows.values(*self.columns(())).first()
+        if row is None:
+            raise NotFound
+        wanted = self.request.headers.get("If-Match", "*")
+        if wanted.strip() != "*" and self.tag_of(row) not in map(str.strip, wanted.split(",")):
+            raise PreconditionFailed
+        return row
+
+    def expansions(self):
+        asked = self.request.query_params.get("expand", "")
+        if self.request.method != "GET" or not asked:
+            return ()
+        names = {name.strip() for name in asked.split(",")}
+        if unknown := sorted(names - set(self.expandable)):
+            known = ", ".join(self.expandable)
+            problem = _("There is no %(unknown)s; there are: %(known)s.")
+            raise ValidationError(
+                {"expand": problem % {"unknown": ", ".join(unknown)[:200], "known": known}}
+            )
+        return names
+
+    def with_relations(self, queryset):
+        return queryset
+
+    def columns(self, expand):
+        return [*BOOKING_COLUMNS, *(CLIENT_COLUMNS if "client" in expand else ())]
+
+    def represent(self, row, expand):
+        """Return what the API says of a row of `columns`."""
+        data = {
+            name: row[column]
+            for name, column in zip(BookingSerializer.Meta.fields, BOOKING_COLUMNS, strict=True)
+        }
+        for name in MOMENTS:
+            data[name] = moment(data[name])
+        if "client" in expand and data["client"]:
+            data["client"] = {
+                "id": data["client"],
+                **{column[8:]: row[column] for column in CLIENT_COLUMNS},
+            }
+        return data
+
+    def shown(self, rows):
+        """Leave out what `?fields=` does not name."""
+        wanted = self.request.query_params.get("fields")
+        if not wanted or self.request.method != "GET":
+            return rows
+        gone = chosen(wanted, self.shown_names())
+        for row in rows:
+            for name in gone:
+                del row[name]
+        return rows
+
+    def shown_names(self):
+        return BookingSerializer.Meta.fields
+
+    def tag_of(self, row):
+        return f'"{row["version"]}"'
+
+
+class StaleReference(Exception):
+    """The reference is taken by a booking with other particulars."""
+
+    def __init__(self, outcome):
+        self.outcome = outcome
+        super().__init__(told(outcome)[0]["detail"])
+
+
+register(StaleReference, 409, "reference_taken", members=lambda e: {"errors": told(e.outcome)})

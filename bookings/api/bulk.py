@@ -1,0 +1,62 @@
+"""Many bookings in one request: what is sent, and what is told of each row."""
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+
+from bookings.api.shape import BookingSerializer
+from bookings.intake import MOST, IntakeRefused
+from drivers.rest.errors import register
+
+
+def refused_rows(error):
+    """Return the `errors` of a refused intake, with the rows' positions in their fields."""
+    return {"errors": [row for i, o in enumerate(error.outcomes) for row in told(o, f"{i}.")][:100]}
+
+
+def told(outcome, prefix=""):
+    return [
+        {"field": f"{prefix}{field}", "code": code, "detail": str(sentence)}
+        for field, problems in (outcome.errors or {}).items()
+        for code, sentence in problems
+    ]
+
+
+register(IntakeRefused, 400, "invalid", members=refused_rows)
+
+
+class BulkSerializer(serializers.Serializer):
+    mode = serializers.ChoiceField(
+        choices=["all", "partial"],
+        default="all",
+        help_text=gettext_lazy("One bad row refuses all, or only itself."),
+    )
+    bookings = BookingSerializer(many=True)
+
+
+class BulkRowSerializer(serializers.Serializer):
+    outcome = serializers.ChoiceField(choices=["created", "known", "refused"])
+    id = serializers.IntegerField(allow_null=True)
+    reference = serializers.CharField(allow_null=True)
+    errors = serializers.ListField(child=serializers.DictField())
+
+
+class BulkResultSerializer(serializers.Serializer):
+    created = serializers.IntegerField()
+    known = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    results = BulkRowSerializer(many=True)
+
+
+def bulk_body(data):
+    if not isinstance(data, dict) or not isinstance(data.get("bookings"), list):
+        raise ValidationError({"bookings": [_("Send an object with a list of bookings.")]})
+    if unknown := sorted(data.keys() - {"mode", "bookings"}):
+        raise ValidationError({name: [_("There is no such field.")] for name in unknown[:10]})
+    mode, rows = data.get("mode", "all"), data["bookings"]
+    if mode not in ("all", "partial"):
+        raise ValidationError({"mode": [_("“all” or “partial”.")]})
+    if not 1 <= len(rows) <= MOST:
+        raise ValidationError({"bookings": [_("From 1 to %(most)d bookings.") % {"most": MOST}]})
+    return rows, mode

@@ -1,0 +1,40 @@
+"""The people who are driven, in the API."""
+
+import django_filters
+
+from bookings.api.roles import READERS, WRITERS
+from bookings.models import Client
+from drivers.rest.reading import DegreesField
+from drivers.rest.views import (
+    Changes,
+    CompanyViewSet,
+    Creates,
+    Reads,
+    Resource,
+)
+
+
+class ClientSerializer(Resource):
+    lat = DegreesField(min_value=-90, max_value=90, allow_null=True, required=False)
+    lon = DegreesField(min_value=-180, max_value=180, allow_null=True, required=False)
+
+    class Meta:
+        model = Client
+        fields = ["id", "name", "phone", "address", "lat", "lon", "wheelchair"]
+
+
+class ClientFilter(django_filters.FilterSet):
+    class Meta:
+        model = Client
+        fields = ["name", "phone", "wheelchair"]
+
+
+class ClientViewSet(Reads, Creates, Changes, CompanyViewSet):
+    """The people who are driven."""
+
+    queryset = Client.objects.all()
+    serializer_class = ClientSerializer
+    filterset_class = ClientFilter
+    roles = {"read": READERS, "write": WRITERS}
+    orderings = ("name", "id")
+    search_fields = ["name", "phone", "address"]

@@ -1,0 +1,80 @@
+"""The change feed."""
+
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.response import Response
+
+from bookings.api.roles import READERS
+from bookings.api.shape import FIELDS
+from bookings.models import Event
+from drivers.rest.views import (
+    CompanyViewSet,
+    Resource,
+)
+
+
+class EventSerializer(Resource):
+    """One line of the log: what changed, when, by whom, from what to what."""
+
+    booking = serializers.IntegerField(source="booking_id", allow_null=True)
+    assignment = serializers.IntegerField(source="assignment_id", allow_null=True)
+    run = serializers.IntegerField(source="run_id", allow_null=True)
+    old = serializers.DictField()
+    new = serializers.DictField()
+
+    class Meta:
+        model = Event
+        fields = [
+            "id",
+            "kind",
+            "at",
+            "booking",
+            "assignment",
+            "run",
+            "actor",
+            "door",
+            "old",
+            "new",
+            "reason",
+        ]
+
+
+class EventViewSet(CompanyViewSet):
+    """What happened, in order, without gaps or repeats: ask again with the last id."""
+
+    queryset = Event.objects.all()
+    serializer_class = EventSerializer
+    roles = {"read": READERS}
+    params = {"list": ["after", "limit", "booking"]}
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("after", int, description="The id of the last event you know."),
+            OpenApiParameter("booking", int, description="Only the events of this booking."),
+            OpenApiParameter("limit", int, description="At most 1,000 events; 100 by default."),
+            FIELDS,
+        ]
+    )
+    def list(self, request, *args, **kwargs):
+        after = _number(request, "after", 0, 2**62)
+        limit = _number(request, "limit", 100, 1_000)
+        rows = self.get_queryset().filter(id__gt=after)
+        if "booking" in request.query_params:
+            rows = rows.filter(booking_id=_number(request, "booking", 0, 2**62))
+        events = list(rows.order_by("id")[: max(limit, 1)])
+        data = self.get_serializer(events, many=True).data
+        return Response({"last": events[-1].id if events else after, "results": data})
+
+    pagination_class = None
+
+
+def _number(request, name, default, most):
+    text = request.query_params.get(name)
+    if text in (None, ""):
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
+        problem = _("A whole number from 0 to %(most)d.")
+        raise ValidationError({name: problem % {"most": most}})
+    return int(text)

@@ -1,0 +1,110 @@
+"""Assignments in the API, the superseded ones too."""
+
+import django_filters
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+
+from bookings.api.roles import READERS, actor_of
+from dispatch import trips
+from dispatch.api.bodies import AssignSerializer, ReasonSerializer
+from dispatch.hand_over import (
+    hand_over,
+)
+from dispatch.models import Assignment
+from drivers.rest.access import PLANNERS
+from drivers.rest.filters import PeriodFilterSet, id_filter
+from drivers.rest.reading import read_body
+from drivers.rest.views import CompanyViewSet, Reads, Resource
+
+
+class AssignmentSerializer(Resource):
+    """Who drives a booking, and when."""
+
+    booking = serializers.IntegerField(source="booking_id")
+    driver = serializers.IntegerField(source="driver_id")
+    run = serializers.IntegerField(source="run_id", allow_null=True)
+    explanation = serializers.DictField()
+
+    class Meta:
+        model = Assignment
+        fields = [
+            "id",
+            "booking",
+            "driver",
+            "run",
+            "status",
+            "planned_pickup_at",
+            "planned_dropoff_at",
+            "actual_pickup_at",
+            "actual_dropoff_at",
+            "confirmed",
+            "locked",
+            "explanation",
+            "created_at",
+            "updated_at",
+        ]
+
+
+class AssignmentFilter(PeriodFilterSet):
+    """`from` and `until` are about the planned pickup."""
+
+    moment = "planned_pickup_at"
+    booking = id_filter("booking")
+    driver = id_filter("driver")
+    run = id_filter("run")
+    open = django_filters.BooleanFilter(field_name="is_open")
+
+    class Meta:
+        model = Assignment
+        fields = ["status", "locked", "confirmed"]
+
+
+class AssignmentViewSet(Reads, CompanyViewSet):
+    """Assignments, the superseded ones too: they are the history."""
+
+    queryset = Assignment.objects.all()
+    serializer_class = AssignmentSerializer
+    filterset_class = AssignmentFilter
+    orderings = ("-planned_pickup_at", "id")
+    roles = {"read": READERS, "write": PLANNERS}
+
+    @extend_schema(request=ReasonSerializer)
+    @action(detail=True, methods=["post"])
+    def confirm(self, request, *args, **kwargs):
+        """Note that the driver, or the client, knows of the trip."""
+        return self.done(trips.confirm, **read_body(ReasonSerializer, request))
+
+    @extend_schema(request=ReasonSerializer)
+    @action(detail=True, methods=["post"])
+    def lock(self, request, *args, **kwargs):
+        """Keep the trip with its driver and at its time: no run moves it."""
+        return self.done(trips.lock, **read_body(ReasonSerializer, request))
+
+    @extend_schema(request=ReasonSerializer)
+    @action(detail=True, methods=["post"])
+    def unlock(self, request, *args, **kwargs):
+        """Let runs move the trip again."""
+        return self.done(trips.unlock, **read_body(ReasonSerializer, request))
+
+    @extend_schema(request=AssignSerializer)
+    @action(detail=True, methods=["post"])
+    def reassign(self, request, *args, **kwargs):
+        """Give the trip to another driver, or another time; answers with the new assignment."""
+        values = dict(read_body(AssignSerializer, request))
+        return self.done(hand_over, values.pop("driver"), **values)
+
+    def done(self, use_case, *args, **options):
+        """Do it to the trip while this is its open assignment."""
+        assignment = self.get_object()
+        trip = use_case(
+            self.company,
+            assignment.booking_id,
+            *args,
+            actor=actor_of(self.request),
+            now=timezone.now(),
+            assignment_id=assignment.id,
+            **options,
+        )
+        return self.tagged(trip.assignment)

@@ -1,0 +1,29 @@
+"""What several use-cases take."""
+
+from django.utils.translation import gettext_lazy
+from rest_framework import serializers
+
+from drivers.rest.reading import MomentField, TextField, WholeField
+
+
+class ReasonSerializer(serializers.Serializer):
+    reason = TextField(max_length=200, allow_blank=True, default="")
+
+
+class AssignSerializer(serializers.Serializer):
+    driver = WholeField(min_value=1)
+    pickup_at = MomentField(required=False)
+    override = TextField(
+        max_length=200,
+        allow_blank=True,
+        default="",
+        help_text=gettext_lazy("Why a rule may be broken; lands in the log."),
+    )
+
+
+class ProgressSerializer(serializers.Serializer):
+    status = serializers.ChoiceField(
+        choices=["assigned", "en_route", "in_progress", "completed", "no_show"]
+    )
+    at = MomentField(required=False, help_text=gettext_lazy("When it happened; now by default."))
+    reason = TextField(max_length=200, allow_blank=True, default="")

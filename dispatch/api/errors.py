@@ -1,0 +1,35 @@
+"""What becomes of the exceptions of the use-cases."""
+
+from dispatch import trips
+from dispatch.apply import StalePlan
+from dispatch.claim import DayBusy
+from dispatch.hand_over import (
+    DoubleBooked,
+    NoSuchDriver,
+    RuleBroken,
+)
+from dispatch.planner.solve import TooManyTrips
+from dispatch.previews import NoPreview
+from dispatch.revert import NotRevertible
+from dispatch.run import PlanRefused
+from drivers.rest.errors import register
+
+register(trips.NoSuchTrip, 404, "not_found")
+register(trips.NotAssigned, 409, "not_assigned")
+register(trips.ImplausibleTime, 400, "invalid", field="at")
+register(NoSuchDriver, 400, "does_not_exist", field="driver")
+register(DoubleBooked, 409, "double_booked")
+register(
+    RuleBroken,
+    400,
+    "rule_broken",
+    members=lambda e: {
+        "errors": [{"field": "driver", "code": code, "detail": text} for code, text in e.rules]
+    },
+)
+register(StalePlan, 409, "stale_plan")
+register(DayBusy, 409, "day_busy")
+register(PlanRefused, 409, "plan_refused")
+register(NotRevertible, 409, "not_revertible")
+register(NoPreview, 409, "not_a_preview")
+register(TooManyTrips, 409, "too_many_trips")

@@ -1,0 +1,188 @@
+"""Trips, assignments and dispatch runs in the API: each use-case one call.
+
+A trip is addressed as its booking; `If-Match` with the booking's ETag covers its assignment
+too, and is compared again under the locks.
+"""
+
+from django.db.models import FilteredRelation, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.response import Response
+
+from bookings.api.bookings import BookingViewSet
+from bookings.api.roles import READERS, actor_of
+from bookings.api.shape import BookingSerializer
+from bookings.change import StaleBookingError
+from bookings.models import Status
+from dispatch import trips
+from dispatch.api.bodies import AssignSerializer, ProgressSerializer, ReasonSerializer
+from dispatch.api.quotes import PlaceSerializer, PlacesSerializer
+from dispatch.hand_over import (
+    hand_over,
+    places,
+)
+from dispatch.load import DONE
+from drivers.rest.access import CLIENTS, PLANNERS, STAFF
+from drivers.rest.errors import PreconditionFailed
+from drivers.rest.reading import moment, read_body
+
+ASSIGNMENT_FIELDS = [
+    "status",
+    "planned_pickup_at",
+    "planned_dropoff_at",
+    "actual_pickup_at",
+    "actual_dropoff_at",
+    "confirmed",
+    "locked",
+]
+
+
+class TripSerializer(BookingSerializer):
+    """A booking with the id of its assignment."""
+
+    assignment = serializers.IntegerField(allow_null=True, read_only=True)
+
+    class Meta(BookingSerializer.Meta):
+        fields = [*BookingSerializer.Meta.fields, "assignment"]
+        read_only_fields = [*BookingSerializer.Meta.read_only_fields, "assignment"]
+
+
+def trip_action(serializer_class=None, **options):
+    """Mark a POST on one booking that answers with the booking."""
+
+    def decorate(view):
+        described = extend_schema(request=serializer_class, responses=TripSerializer)(view)
+        return action(detail=True, methods=["post"], **options)(described)
+
+    return decorate
+
+
+class TripViewSet(BookingViewSet):
+    """Bookings: created once by reference, changed with `If-Match`, never deleted."""
+
+    serializer_class = TripSerializer
+    expandable = ("client", "assignment", "driver")
+    roles = {
+        "read": READERS,
+        "write": PLANNERS | CLIENTS,
+        "accept": PLANNERS,
+        "no_show": PLANNERS,
+        "progress": PLANNERS,
+        "assign": PLANNERS,
+        "release": PLANNERS,
+        "candidates": STAFF,
+    }
+    params = {**BookingViewSet.params, "candidates": ["top"]}
+
+    @trip_action(ReasonSerializer)
+    def accept(self, request, *args, **kwargs):
+        """Take a pending booking on."""
+        return self.done(trips.accept, "version", **read_body(ReasonSerializer, request))
+
+    @trip_action(ReasonSerializer)
+    def cancel(self, request, *args, **kwargs):
+        """Cancel the booking and free its driver. Twice is fine."""
+        return self.done(trips.cancel, "version", **read_body(ReasonSerializer, request))
+
+    @trip_action(ReasonSerializer, url_path="no-show")
+    def no_show(self, request, *args, **kwargs):
+        """Note that the client did not come."""
+        values = read_body(ReasonSerializer, request)
+        return self.done(trips.report_progress, "assignment_id", Status.NO_SHOW, **values)
+
+    @trip_action(ProgressSerializer)
+    def progress(self, request, *args, **kwargs):
+        """Report how far the trip is, with the real time."""
+        values = dict(read_body(ProgressSerializer, request))
+        status = Status(values.pop("status"))
+        return self.done(trips.report_progress, "assignment_id", status, **values)
+
+    @trip_action(AssignSerializer)
+    def assign(self, request, *args, **kwargs):
+        """Give the trip to a driver, if the rules allow it or are overridden with a reason."""
+        values = dict(read_body(AssignSerializer, request))
+        return self.done(hand_over, "assignment_id", values.pop("driver"), **values)
+
+    @trip_action(ReasonSerializer)
+    def release(self, request, *args, **kwargs):
+        """Take the trip from its driver; it waits for another."""
+        return self.done(trips.release, "assignment_id", **read_body(ReasonSerializer, request))
+
+    @extend_schema(
+        parameters=[OpenApiParameter("top", int, description="How many: 1 to 20, 3 by default.")],
+        responses=PlacesSerializer,
+        filters=False,
+    )
+    @action(detail=True, methods=["get"], pagination_class=None)
+    def candidates(self, request, *args, **kwargs):
+        """The best drivers who could take the trip, with the time and the price of each."""
+        text = request.query_params.get("top", "3")
+        if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= 20):
+            raise ValidationError({"top": [_("A whole number from 1 to 20.")]})
+        found = places(self.company, int(self.kwargs["pk"]), now=timezone.now(), top=int(text))
+        return Response({"results": PlaceSerializer(found, many=True).data})
+
+    def done(self, use_case, compared, *args, **options):
+        """Do it to this booking, if it is as `If-Match` says, and answer with the booking."""
+        if "If-Match" in self.request.headers:
+            row = self.matched()
+            seen = {"version": row["version"], "assignment_id": row["current__id"] or 0}
+            options[compared] = seen[compared]
+        try:
+            use_case(
+                self.company,
+                int(self.kwargs["pk"]),
+                *args,
+                actor=actor_of(self.request),
+                now=timezone.now(),
+                **options,
+            )
+        except StaleBookingError:
+            if "If-Match" in self.request.headers:
+                raise PreconditionFailed from None
+            raise
+        return self.one(int(self.kwargs["pk"]))
+
+    def with_relations(self, queryset):
+        """Join the assignment that is open or was driven: there is one at most."""
+        condition = Q(assignments__is_open=True) | Q(assignments__status__in=sorted(DONE))
+        return queryset.alias(current=FilteredRelation("assignments", condition=condition))
+
+    def columns(self, expand):
+        found = [*super().columns(expand), "current__id", "current__updated_at"]
+        if {"assignment", "driver"} & set(expand):
+            found += ["current__driver_id", *(f"current__{name}" for name in ASSIGNMENT_FIELDS)]
+        if "driver" in expand:
+            found += [f"current__driver__{name}" for name in ("name", "phone")]
+            found.append("current__driver__vehicle__plate")
+        return found
+
+    def represent(self, row, expand):
+        data = super().represent(row, expand)
+        data["assignment"] = row["current__id"]
+        if data["assignment"] and {"assignment", "driver"} & set(expand):
+            shown = {"id": row["current__id"], "driver": row["current__driver_id"]}
+            for name in ASSIGNMENT_FIELDS:
+                value = row[f"current__{name}"]
+                shown[name] = moment(value) if name.endswith("_at") else value
+            if "driver" in expand:
+                shown["driver"] = {
+                    "id": row["current__driver_id"],
+                    "name": row["current__driver__name"],
+                    "phone": row["current__driver__phone"],
+                    "plate": row["current__driver__vehicle__plate"],
+                }
+            data["assignment"] = shown
+        return data
+
+    def shown_names(self):
+        return TripSerializer.Meta.fields
+
+    def tag_of(self, row):
+        changed_at = row["current__updated_at"]
+        stamp = int(changed_at.timestamp() * 1_000_000) if changed_at else 0
+        return f'"{row["version"]}-{row["current__id"] or 0}-{stamp}"'
