@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from bookings.models import Booking, Event
-from dispatch.models import Assignment, DispatchRun
+from dispatch.background import take_over, work
+from dispatch.models import Assignment
 from drivers.models import Driver, Role
 from tests import builders as make
 from tests.callers import API, booking_values, caller
@@ -130,8 +131,9 @@ def test_a_day_is_previewed_planned_and_taken_back():
     make.booking(scheduled_time=tomorrow("09:00"))
     body = {"day": tomorrow("09:00").date().isoformat(), "time_limit_s": 0}
     preview = dispatcher.post(f"{API}dispatch-runs/", body | {"preview": True})
-    assert (preview.status_code, preview.json()["assigned"]) == (200, 1)
-    assert not DispatchRun.objects.exists()
+    assert (preview.status_code, preview.json()["status"]) == (201, "preview")
+    assert dispatcher.post(f"{preview['Location']}discard/").json()["status"] == "discarded"
+    assert not Assignment.objects.exists()
     written = dispatcher.post(f"{API}dispatch-runs/", body)
     assert (written.status_code, written.json()["changes"]["placed"]) == (201, 1)
     run = dispatcher.get(written["Location"])
@@ -142,6 +144,50 @@ def test_a_day_is_previewed_planned_and_taken_back():
     make.run(status="running", claim_ends_at=timezone.now() + timedelta(hours=1), day=body["day"])
     busy = dispatcher.post(f"{API}dispatch-runs/", body)
     assert (busy.status_code, busy.json()["type"].rsplit(":")[-1]) == (409, "day_busy")
+
+
+def test_a_preview_is_applied_once_and_while_it_holds():
+    dispatcher, _driver = caller(), duty()
+    make.booking(scheduled_time=tomorrow("09:00"))
+    body = {"day": tomorrow("09:00").date().isoformat(), "time_limit_s": 0, "preview": True}
+    first, second = (dispatcher.post(f"{API}dispatch-runs/", body)["Location"] for _ in range(2))
+    shown = dispatcher.get(first).json()
+    assert (shown["status"], shown["metrics"]["changes"]["placed"]) == ("preview", 1)
+    assert shown["drivers"][0]["gained"] == 1
+    applied = dispatcher.post(f"{first}apply/")
+    assert (applied.status_code, applied.json()["status"]) == (200, "completed")
+    for path, problem in ((first, "not_a_preview"), (second, "stale_plan")):
+        refused = dispatcher.post(f"{path}apply/")
+        assert (refused.status_code, refused.json()["type"].rsplit(":")[-1]) == (409, problem)
+    assert dispatcher.get(second).json()["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("field", "header"), [({"background": True}, None), ({}, "respond-async, wait=1")]
+)
+def test_a_day_is_planned_in_the_background_and_polled(field, header):
+    dispatcher, _driver = caller(), duty()
+    make.booking(scheduled_time=tomorrow("09:00"))
+    body = {"day": tomorrow("09:00").date().isoformat(), "time_limit_s": 0, **field}
+    headers = {"Prefer": header} if header else {}
+    accepted = dispatcher.post(f"{API}dispatch-runs/", body, headers=headers)
+    assert (accepted.status_code, accepted.json()["status"]) == (202, "running")
+    assert accepted.get("Preference-Applied") == ("respond-async" if header else None)
+    poll = accepted["Location"]
+    assert dispatcher.get(poll).json()["progress"] == {"phase": "queued"}
+    work(take_over(accepted.json()["id"], now=timezone.now()))
+    done = dispatcher.get(poll).json()
+    assert (done["status"], done["metrics"]["assigned"]) == ("completed", 1)
+
+
+def test_a_run_whose_worker_is_gone_is_shown_as_failed():
+    dispatcher = caller()
+    run = make.run(status="running", claim_ends_at=timezone.now() - timedelta(seconds=1))
+    shown = dispatcher.get(f"{API}dispatch-runs/{run.id}/").json()
+    assert (shown["status"], shown["error"]) == (
+        "failed",
+        "The process of this run ended before the run did.",
+    )
 
 
 def test_a_quote_tells_who_could_drive_and_stores_nothing():

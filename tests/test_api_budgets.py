@@ -90,3 +90,26 @@ def test_a_bulk_costs_the_same_for_two_and_for_forty(count):
     assert response.json()["created"] == count
     # token, savepoint, clients, references, bookings, events, release
     assert len(seen) == 7, [query["sql"][:120] for query in seen]
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_a_preview_and_its_end_cost_the_same_whatever_the_day_holds(count):
+    fill(count)
+    owner = caller(Role.OWNER)
+    body = {"day": str(make.DAY), "preview": True, "time_limit_s": 0}
+
+    def cost(call):
+        with CaptureQueriesContext(connection) as seen:
+            response = call()
+        assert response.status_code < 300, response.content
+        return response, len(seen)
+
+    # token, run, drivers, trips, preferences, savepoint, run, plan, release
+    preview, number = cost(lambda: owner.post(f"{API}dispatch-runs/", body))
+    assert number == 9
+    # token, run, savepoint, run, plan, release
+    assert cost(lambda: owner.post(f"{preview['Location']}discard/"))[1] == 6
+    # token, run, its progress
+    assert cost(lambda: owner.post(f"{API}dispatch-runs/", body | {"background": True}))[1] == 3
+    # token, run
+    assert cost(lambda: owner.get(preview["Location"]))[1] == 2

@@ -3,14 +3,16 @@
 import django_filters
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotFound
 from rest_framework.response import Response
 
 from bookings.api.roles import actor_of
+from dispatch.background import start_dispatch
+from dispatch.claim import end_if_dead
 from dispatch.models import DispatchRun
+from dispatch.previews import apply_preview, discard_preview, plan_preview
 from dispatch.revert import revert_run
 from dispatch.run import run_dispatch
 from drivers.rest.access import PLANNERS, STAFF
@@ -18,6 +20,12 @@ from drivers.rest.reading import DayField, WholeField, read_body
 from drivers.rest.views import CompanyViewSet, Reads, Resource
 
 LONGEST_SEARCH_S = 60
+PREFER = OpenApiParameter(
+    "Prefer",
+    str,
+    OpenApiParameter.HEADER,
+    description="`respond-async` is the same as `background`.",
+)
 
 
 class RunSerializer(Resource):
@@ -28,6 +36,15 @@ class RunSerializer(Resource):
     metrics = serializers.DictField()
     timings = serializers.DictField()
     unassigned = serializers.ListField(child=serializers.DictField())
+    progress = serializers.DictField(
+        help_text=gettext_lazy("In the background: the phase (queued, load, plan, check, apply).")
+    )
+    drivers = serializers.ListField(
+        child=serializers.DictField(), source="outcome.drivers", default=list
+    )
+    notices = serializers.ListField(
+        child=serializers.CharField(), source="outcome.notices", default=list
+    )
 
     class Meta:
         model = DispatchRun
@@ -35,6 +52,7 @@ class RunSerializer(Resource):
             "id",
             "day",
             "trigger",
+            "actor",
             "reverts",
             "status",
             "started_at",
@@ -43,13 +61,22 @@ class RunSerializer(Resource):
             "metrics",
             "timings",
             "unassigned",
+            "drivers",
+            "notices",
+            "progress",
+            "error",
         ]
 
 
 class RunRequestSerializer(serializers.Serializer):
     day = DayField()
     preview = serializers.BooleanField(
-        default=False, help_text=gettext_lazy("Only plan and report; nothing is written.")
+        default=False,
+        help_text=gettext_lazy("Only plan and report; the plan can be applied or discarded."),
+    )
+    background = serializers.BooleanField(
+        default=False,
+        help_text=gettext_lazy("Answer at once, plan then: `Location` tells how far it is."),
     )
     time_limit_s = WholeField(
         min_value=0,
@@ -96,33 +123,60 @@ class RunViewSet(Reads, CompanyViewSet):
 
     @extend_schema(
         request=RunRequestSerializer,
-        responses={200: ReportSerializer, 201: ReportSerializer},
+        parameters=[PREFER],
+        responses={201: ReportSerializer, 202: RunSerializer},
     )
     def create(self, request, *args, **kwargs):
-        """Plan a day: 201 with the report of what was written, 200 for a preview."""
+        """Plan a day, or preview it: 201 with the report, or 202 with the run to be polled."""
         values = dict(read_body(RunRequestSerializer, request))
-        report = run_dispatch(
-            self.company,
-            values.pop("day"),
-            now=timezone.now(),
-            actor=actor_of(request),
-            **values,
-        )
-        if report.run is None:
-            return Response(report.as_dict())
-        return self.written(report, request.path)
+        day, preview = values.pop("day"), values.pop("preview")
+        asked = values.pop("background")
+        preferred = "respond-async" in request.headers.get("Prefer", "")
+        about = {"now": timezone.now(), "actor": actor_of(request), **values}
+        if asked or preferred:
+            run = start_dispatch(self.company, day, preview=preview, **about)
+            headers = {"Location": self.address(request.path, run.id)}
+            if preferred:
+                headers["Preference-Applied"] = "respond-async"
+            return Response(self.get_serializer(run).data, status=202, headers=headers)
+        plan = plan_preview if preview else run_dispatch
+        return self.written(plan(self.company, day, **about), request.path)
+
+    def retrieve(self, request, *args, **kwargs):
+        run = self.get_object()
+        end_if_dead(run, now=timezone.now())
+        return self.tagged(run)
+
+    @extend_schema(request=None, responses=ReportSerializer)
+    @action(detail=True, methods=["post"])
+    def apply(self, request, *args, **kwargs):
+        """Write the plan of a preview, if nobody has decided otherwise since."""
+        report = apply_preview(self.run(), now=timezone.now(), actor=actor_of(request))
+        return Response(report.as_dict())
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def discard(self, request, *args, **kwargs):
+        """Give a preview up. Twice is fine."""
+        run = self.run()
+        discard_preview(run)
+        return self.tagged(run)
 
     @extend_schema(request=None, responses={201: ReportSerializer})
     @action(detail=True, methods=["post"])
     def revert(self, request, *args, **kwargs):
         """Restore what stood before the run, as far as the rules allow."""
-        run = self.get_queryset().filter(pk=self.kwargs["pk"]).first()
-        if run is None:
-            raise NotFound
-        run.company = self.company
-        report = revert_run(run, now=timezone.now(), actor=actor_of(request))
+        report = revert_run(self.run(), now=timezone.now(), actor=actor_of(request))
         return self.written(report, request.path.rsplit("/", 3)[0] + "/")
 
+    def run(self):
+        run = self.get_object()
+        run.company = self.company
+        return run
+
     def written(self, report, path):
-        location = self.request.build_absolute_uri(f"{path}{report.run}/")
-        return Response(report.as_dict(), status=201, headers={"Location": location})
+        headers = {"Location": self.address(path, report.run)}
+        return Response(report.as_dict(), status=201, headers=headers)
+
+    def address(self, path, run_id):
+        return self.request.build_absolute_uri(f"{path}{run_id}/")
