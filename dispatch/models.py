@@ -128,9 +128,9 @@ class Assignment(models.Model):
     """A driver drives a booking. Rows are superseded, never deleted: they are the history.
 
     `planned_pickup_at` is the start of boarding, `planned_dropoff_at` the arrival at the
-    dropoff. `sequence` grows along a driver's day: it is the planned pickup in seconds since
-    the day's start, so that a trip put in between renumbers no other row. `superseded_by` is
-    the run that ended the assignment.
+    dropoff; `arrived_at` is when the driver stood at the pickup. `sequence` grows along a
+    driver's day: it is the planned pickup in seconds since the day's start, so that a trip put
+    in between renumbers no other row. `superseded_by` is the run that ended the assignment.
     """
 
     class Status(models.TextChoices):
@@ -162,6 +162,7 @@ class Assignment(models.Model):
     sequence = models.IntegerField(_("sequence"))
     planned_pickup_at = models.DateTimeField(_("planned pickup"))
     planned_dropoff_at = models.DateTimeField(_("planned dropoff"))
+    arrived_at = models.DateTimeField(_("arrived at the pickup"), null=True, blank=True)
     actual_pickup_at = models.DateTimeField(_("actual pickup"), null=True, blank=True)
     actual_dropoff_at = models.DateTimeField(_("actual dropoff"), null=True, blank=True)
     confirmed = models.BooleanField(_("confirmed"), default=False)

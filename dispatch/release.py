@@ -7,8 +7,8 @@ from django.db import transaction
 from django.db.models import F
 
 from bookings.models import Actor, Booking, Event, Status
+from dispatch.locked_trip import stale
 from dispatch.models import Assignment
-from dispatch.trips import stale
 from drivers.models import Driver
 
 

@@ -1,27 +1,24 @@
 """What people and drivers do to one trip: each use-case one call and one transaction.
 
-A trip is a booking and its open assignment, if it has one; their statuses change together.
-Locks are taken as in `apply.py`: the driver, then the booking, each in order of id, and then
-everything is read again. `version` (of the booking) and `assignment_id` are what the caller
-saw: where they are given and no longer true, nothing is written. What is already as wanted is
-left as it is, whatever the caller saw: to ask twice is fine.
+The statuses of a booking and of its open assignment change together. `version` (of the
+booking) and `assignment_id` are what the caller saw: where they are given and no longer true,
+nothing is written. What is already as wanted is left as it is, whatever the caller saw: to ask
+twice is fine.
 
 Giving a trip to a driver by hand: `hand_over.py`.
 """
 
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from bookings.change import StaleBookingError, StatusRefusedError
+from bookings.change import StatusRefusedError
 from bookings.events import booking_changed
 from bookings.models import TRANSITIONS, Actor, Booking, Event, Status
+from dispatch.locked_trip import Trip, locked_trip, stale
 from dispatch.models import Assignment
-from drivers.models import Company, Driver
+from drivers.models import Company
 
 # How far a driver's clock may be ahead, and how late a report may reach us.
 CLOCK_AHEAD = timedelta(minutes=5)
@@ -37,25 +34,12 @@ ASSIGNMENT_STATUS = {
 }
 
 
-class NoSuchTrip(Exception):
-    """The company has no such booking, or the driver no such trip."""
-
-
 class NotAssigned(Exception):
     """The booking has no driver, so there is nothing to confirm, lock or drive."""
 
 
 class ImplausibleTime(Exception):
     """An actual time lies in the future, too far back, or before the pickup."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trip:
-    """A booking and its open assignment as they are after a use-case; `changed` if it wrote."""
-
-    booking: Booking
-    assignment: Assignment | None
-    changed: bool = False
 
 
 def accept(
@@ -178,7 +162,9 @@ def report_progress(
         _turn(trip, status)
         _with_driver(trip)
         fields = {"status": ASSIGNMENT_STATUS[status]}
-        if status == Status.IN_PROGRESS:
+        if status == Status.ASSIGNED:
+            fields["arrived_at"] = None
+        elif status == Status.IN_PROGRESS:
             fields["actual_pickup_at"] = at
         elif status in (Status.COMPLETED, Status.NO_SHOW):
             fields["actual_dropoff_at"] = at
@@ -188,68 +174,34 @@ def report_progress(
         )
 
 
-@contextmanager
-def locked_trip(company, booking_id, *, driver_id=None):
-    """Yield the trip, locked until the end of the transaction: at most 4 statements.
+def arrive(
+    company: Company,
+    booking_id: int,
+    *,
+    actor: Actor,
+    now: datetime,
+    at: datetime | None = None,
+    reason: str = "",
+    driver_id: int | None = None,
+    assignment_id: int | None = None,
+) -> Trip:
+    """Note that the driver, en route, stands at the pickup since `at`: at most 6 statements.
 
-    With `driver_id` a trip that is not this driver's does not exist. Raises NoSuchTrip, and
-    StaleBookingError where the trip changes hands at this very moment.
+    The status stays. Raises what `report_progress` raises.
     """
-    with transaction.atomic():
-        seen = driver_of(company, booking_id)
-        lock_drivers(company, [seen] if seen else [])
-        booking = (
-            Booking.objects.select_for_update(no_key=True)
-            .filter(company=company, id=booking_id)
-            .first()
-        )
-        if booking is None:
-            raise no_such_trip()
-        assignment = Assignment.objects.open().filter(booking=booking).order_by("id").first()
-        if (assignment and assignment.driver_id) != seen:
-            raise stale(booking)
-        if driver_id is not None:
-            mine = assignment or (
-                Assignment.objects.filter(booking=booking, status__in=_DRIVEN)
-                .order_by("-id")
-                .first()
+    at = at or now
+    with locked_trip(company, booking_id, driver_id=driver_id) as trip:
+        if trip.assignment and trip.assignment.arrived_at:
+            return trip
+        _compare(trip, assignment_id=assignment_id)
+        _with_driver(trip)
+        if trip.booking.status != Status.EN_ROUTE:
+            raise StatusRefusedError(
+                _("Trip %(trip)s is %(status)s; only a driver en route arrives.")
+                % {"trip": trip.booking, "status": trip.booking.get_status_display()}
             )
-            if mine is None or mine.driver_id != driver_id:
-                raise no_such_trip()
-        yield Trip(booking, assignment)
-
-
-_DRIVEN = [Assignment.Status.COMPLETED, Assignment.Status.NO_SHOW]
-
-
-def driver_of(company, booking_id):
-    """Return the id of the driver who has the trip, or None: 1 statement."""
-    return (
-        Assignment.objects.open()
-        .filter(company=company, booking_id=booking_id)
-        .order_by("id")
-        .values_list("driver_id", flat=True)
-        .first()
-    )
-
-
-def lock_drivers(company, driver_ids):
-    """Lock the company's drivers in order of id; return {id: Driver}: 1 statement."""
-    if not driver_ids:
-        return {}
-    rows = Driver.objects.select_for_update(no_key=True).filter(company=company)
-    return {row.id: row for row in rows.filter(id__any_of=sorted(driver_ids)).order_by("id")}
-
-
-def no_such_trip():
-    return NoSuchTrip(_("There is no such trip."))
-
-
-def stale(booking):
-    return StaleBookingError(
-        _("Trip %(trip)s was changed by somebody else meanwhile. Read it again.")
-        % {"trip": booking}
-    )
+        _plausible(trip, at, now)
+        return _write(trip, assignment={"arrived_at": at}, actor=actor, now=now, reason=reason)
 
 
 def _compare(trip, version=None, assignment_id=None):

@@ -10,16 +10,15 @@ from bookings.change import StaleBookingError, StatusRefusedError
 from bookings.models import Actor, Booking, Door, DriverPreference, Event, Status
 from dispatch.hand_over import (
     DoubleBooked,
-    NoSuchDriver,
     RuleBroken,
     hand_over,
     places,
     quote,
 )
 from dispatch.load import load_problem
+from dispatch.locked_trip import NoSuchDriver, NoSuchTrip
 from dispatch.models import Assignment
 from dispatch.run import run_dispatch
-from dispatch.trips import NoSuchTrip
 from tests import builders as make
 
 ACTOR = Actor(Door.ADMIN, name="Nadia")
@@ -118,7 +117,7 @@ def test_a_vehicle_too_small_refuses():
     booking = make.booking(passengers=6)
     with pytest.raises(RuleBroken) as caught:
         give(booking, anna)
-    assert caught.value.rules[0][0] == "no_seats"
+    assert caught.value.faults[0].code == "no_seats"
 
 
 @pytest.mark.django_db
@@ -127,14 +126,14 @@ def test_a_forbidden_driver_refuses():
     DriverPreference.objects.create(client=client, driver=anna, kind="forbidden")
     with pytest.raises(RuleBroken) as caught:
         give(make.booking(client=client), anna)
-    assert caught.value.rules[0][0] == "not_for_this_client"
+    assert caught.value.faults[0].code == "not_for_this_client"
 
 
 @pytest.mark.django_db
 def test_a_time_outside_the_window_refuses():
     with pytest.raises(RuleBroken) as caught:
         give(make.booking(clock="09:00"), on_duty(), pickup_at=make.at("10:00"))
-    assert caught.value.rules[0][0] == "pickup_window"
+    assert caught.value.faults[0].code == "pickup_window"
 
 
 @pytest.mark.django_db

@@ -10,6 +10,7 @@ from django.db import DatabaseError, connection
 from bookings.change import StaleBookingError, StatusRefusedError
 from bookings.models import TRANSITIONS, Actor, Booking, Door, Event, Status
 from dispatch import trips
+from dispatch.locked_trip import NoSuchTrip
 from dispatch.models import Assignment
 from tests import builders as make
 
@@ -85,7 +86,7 @@ def test_another_companys_trip_does_not_exist():
     booking = a_trip()
     other = make.company("lausanne")
     for use_case in (trips.accept, trips.cancel, trips.lock, trips.release):
-        with pytest.raises(trips.NoSuchTrip):
+        with pytest.raises(NoSuchTrip):
             use_case(other, booking.id, actor=ACTOR, now=NOW)
 
 
@@ -180,7 +181,7 @@ def test_a_time_that_cannot_be_is_refused(status, at):
 def test_a_driver_reports_only_his_own_trips():
     booking, other = a_trip(), make.driver()
     mine = Assignment.objects.get().driver_id
-    with pytest.raises(trips.NoSuchTrip):
+    with pytest.raises(NoSuchTrip):
         do(trips.report_progress, booking, Status.EN_ROUTE, driver_id=other.id)
     assert do(trips.report_progress, booking, Status.EN_ROUTE, driver_id=mine).changed
 

@@ -5,16 +5,16 @@ from dispatch.apply import StalePlan
 from dispatch.claim import DayBusy
 from dispatch.hand_over import (
     DoubleBooked,
-    NoSuchDriver,
     RuleBroken,
 )
+from dispatch.locked_trip import NoSuchDriver, NoSuchTrip
 from dispatch.planner.solve import TooManyTrips
 from dispatch.previews import NoPreview
 from dispatch.revert import NotRevertible
 from dispatch.run import PlanRefused
 from drivers.rest.errors import register
 
-register(trips.NoSuchTrip, 404, "not_found")
+register(NoSuchTrip, 404, "not_found")
 register(trips.NotAssigned, 409, "not_assigned")
 register(trips.ImplausibleTime, 400, "invalid", field="at")
 register(NoSuchDriver, 400, "does_not_exist", field="driver")
@@ -24,7 +24,7 @@ register(
     400,
     "rule_broken",
     members=lambda e: {
-        "errors": [{"field": "driver", "code": code, "detail": text} for code, text in e.rules]
+        "errors": [{"field": "driver", "code": f.code, "detail": f.text} for f in e.faults]
     },
 )
 register(StalePlan, 409, "stale_plan")
