@@ -131,7 +131,7 @@ def url_doors():
     """Return a GET of every URL of the configuration."""
     return [
         BudgetDoor("urls", _name(route), lambda world, p=pattern, r=route: _get(world, r, p))
-        for route, pattern in _routes(get_resolver())
+        for route, pattern in routes(get_resolver())
     ]
 
 
@@ -140,12 +140,13 @@ def _name(route):
     return re.sub(r"\(\?P(<\w+>)[^)]*\)", r"\1", route).replace("\\", "")
 
 
-def _routes(resolver, before=""):
+def routes(resolver, before=""):
+    """Yield (route, pattern) of every address, those of the tools left out."""
     for pattern in resolver.url_patterns:
         route = before + str(pattern.pattern).lstrip("^").removesuffix("$").removesuffix("\\Z")
         if isinstance(pattern, URLResolver):
             if pattern.app_name not in ("silk", "djdt"):
-                yield from _routes(pattern, route)
+                yield from routes(pattern, route)
         elif "format" not in pattern.pattern.converters and "<format>" not in route:
             yield route, pattern
 
