@@ -7,6 +7,8 @@ class PerfConfig(AppConfig):
     verbose_name = _("Performance")
 
     def ready(self):
+        from perf import checks  # noqa: F401  registers them
+
         if apps.is_installed("silk"):
             from perf import silk_guard  # Silk's models cannot be imported where it is off
 
