@@ -60,6 +60,7 @@ def environment(config):
         "SECRET_KEY": settings.SECRET_KEY,
         "ALLOWED_HOSTS": "127.0.0.1",
         "COUNT_STATEMENTS": "1",
+        "API_RATE": "1000000/second",
         "LOG_LEVEL": "WARNING",
         "SLOW_QUERY_MS": "0",
         **dict.fromkeys(("DEBUG", "HTTPS", "BEHIND_PROXY", "SQL_ECHO", "PROFILING"), "0"),
