@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import django_filters
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
@@ -13,7 +12,7 @@ from rest_framework.response import Response
 from drivers.models import Absence, ApiToken, Company, Driver, Membership, Role, Shift, Vehicle
 from drivers.rest.access import EVERYBODY, PLANNERS, STAFF
 from drivers.rest.errors import register
-from drivers.rest.filters import MomentFilter, PeriodFilterSet, id_filter
+from drivers.rest.filters import Filters, MomentFilter, PeriodFilterSet, id_filter
 from drivers.rest.reading import DegreesField, TagsField, TextField, WholeField
 from drivers.rest.views import (
     Changes,
@@ -118,7 +117,7 @@ class DriverSerializer(Resource):
         read_only_fields = ["last_lat", "last_lon", "last_position_at"]
 
 
-class DriverFilter(django_filters.FilterSet):
+class DriverFilter(Filters):
     class Meta:
         model = Driver
         fields = ["kind", "is_active", "is_available"]

@@ -29,7 +29,7 @@ ASSIGNMENT_COLUMNS = (
 RUN_COLUMNS = (
     "id", "company_id", "day", "trigger", "status", "started_at", "finished_at",
     "claim_ends_at", "process", "settings", "metrics", "unassigned", "timings",
-    "previous_breaks", "error",
+    "previous_breaks", "error", "actor", "progress", "outcome",
 )  # fmt: skip
 EVENT_COLUMNS = (
     "company_id", "booking_id", "assignment_id", "run_id", "kind", "at", "actor", "door",
@@ -130,7 +130,7 @@ def _run(company, run_id, day, size):
         run_id, company.pk, day, DispatchRun.Trigger.COMMAND.value,
         DispatchRun.Status.COMPLETED.value, started_at, finished_at,
         started_at + timedelta(minutes=10), "", {}, {"bookings": size, "assigned": size}, [], {},
-        {}, "",
+        {}, "", "seed_scenario", {}, {},
     )  # fmt: skip
 
 

@@ -147,6 +147,31 @@ def test_forged_cursors_are_refused():
         assert response.status_code in (200, 400)
 
 
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("bookings/?until=", "until"),
+        ("bookings/?status=", "status"),
+        ("bookings/?limit=", "limit"),
+        ("bookings/?limit=1&limit=200", "limit"),
+        ("events/?after=", "after"),
+        ("clients/?wheelchair=null", "wheelchair"),
+        ("clients/?wheelchair=1", "wheelchair"),
+    ],
+)
+def test_a_parameter_that_would_filter_nothing_is_refused(query, field):
+    response = in_shape(caller(Role.CLIENT_API).get(API + query))
+    assert response.status_code == 400
+    assert [row["field"] for row in response.json()["errors"]] == [field]
+
+
+def test_true_is_not_a_number():
+    owner = caller(Role.OWNER)
+    for path, name in (("drivers/", "is_active"), ("clients/", "wheelchair")):
+        refused = in_shape(owner.post(API + path, {"name": "Ada", name: 1}))
+        assert [row["field"] for row in refused.json()["errors"]] == [name]
+
+
 def test_large_bodies_and_other_types_are_refused():
     portal = caller(Role.CLIENT_API)
     large = b'{"notes": "' + b"x" * (4 * 1024 * 1024) + b'"}'

@@ -1,9 +1,8 @@
 """The people who are driven, in the API."""
 
-import django_filters
-
 from bookings.api.roles import READERS, WRITERS
 from bookings.models import Client
+from drivers.rest.filters import Filters
 from drivers.rest.reading import DegreesField
 from drivers.rest.views import (
     Changes,
@@ -23,7 +22,7 @@ class ClientSerializer(Resource):
         fields = ["id", "name", "phone", "address", "lat", "lon", "wheelchair"]
 
 
-class ClientFilter(django_filters.FilterSet):
+class ClientFilter(Filters):
     class Meta:
         model = Client
         fields = ["name", "phone", "wheelchair"]

@@ -1,6 +1,7 @@
 """The change feed."""
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -41,6 +42,11 @@ class EventSerializer(Resource):
         ]
 
 
+class FeedSerializer(serializers.Serializer):
+    last = serializers.IntegerField(help_text=gettext_lazy("Ask for what is after it next time."))
+    results = EventSerializer(many=True)
+
+
 class EventViewSet(CompanyViewSet):
     """What happened, in order, without gaps or repeats: ask again with the last id."""
 
@@ -55,7 +61,8 @@ class EventViewSet(CompanyViewSet):
             OpenApiParameter("booking", int, description="Only the events of this booking."),
             OpenApiParameter("limit", int, description="At most 1,000 events; 100 by default."),
             FIELDS,
-        ]
+        ],
+        responses={(200, "application/json"): FeedSerializer},
     )
     def list(self, request, *args, **kwargs):
         after = _number(request, "after", 0, 2**62)
@@ -72,7 +79,7 @@ class EventViewSet(CompanyViewSet):
 
 def _number(request, name, default, most):
     text = request.query_params.get(name)
-    if text in (None, ""):
+    if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
         problem = _("A whole number from 0 to %(most)d.")

@@ -1,6 +1,5 @@
 """Assignments in the API, the superseded ones too."""
 
-import django_filters
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -14,7 +13,7 @@ from dispatch.hand_over import (
 )
 from dispatch.models import Assignment
 from drivers.rest.access import PLANNERS
-from drivers.rest.filters import PeriodFilterSet, id_filter
+from drivers.rest.filters import PeriodFilterSet, TruthFilter, id_filter
 from drivers.rest.reading import read_body
 from drivers.rest.views import CompanyViewSet, Reads, Resource
 
@@ -54,7 +53,7 @@ class AssignmentFilter(PeriodFilterSet):
     booking = id_filter("booking")
     driver = id_filter("driver")
     run = id_filter("run")
-    open = django_filters.BooleanFilter(field_name="is_open")
+    open = TruthFilter(field_name="is_open")
 
     class Meta:
         model = Assignment

@@ -16,7 +16,7 @@ from dispatch.api.bodies import ProgressSerializer
 from dispatch.models import Assignment
 from drivers.models import Driver
 from drivers.rest.access import DRIVERS, caller_of
-from drivers.rest.reading import DegreesField, MomentField, moment, parse_day, read_body
+from drivers.rest.reading import DegreesField, MomentField, TruthField, moment, parse_day, read_body
 
 MOST_POSITIONS = 1_000
 TRIP_COLUMNS = {
@@ -45,7 +45,7 @@ TRIP_COLUMNS = {
 
 
 class AvailabilitySerializer(serializers.Serializer):
-    is_available = serializers.BooleanField()
+    is_available = TruthField()
 
 
 class MeSerializer(serializers.Serializer):

@@ -34,7 +34,7 @@ class QuoteViewSet(viewsets.ViewSet):
     roles = {"create": PLANNERS | CLIENTS}
     serializer_class = BookingSerializer
 
-    @extend_schema(request=BookingSerializer, responses=PlacesSerializer)
+    @extend_schema(request=BookingSerializer, responses={200: PlacesSerializer})
     def create(self, request, *args, **kwargs):
         values = dict(read_body(BookingSerializer, request))
         relations = {f"{name}_id": values.pop(name, None) for name in ("client", "return_of")}

@@ -1,6 +1,5 @@
 """Dispatch runs in the API: plan a day, look first, take it back."""
 
-import django_filters
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -16,7 +15,8 @@ from dispatch.previews import apply_preview, discard_preview, plan_preview
 from dispatch.revert import revert_run
 from dispatch.run import run_dispatch
 from drivers.rest.access import PLANNERS, STAFF
-from drivers.rest.reading import DayField, WholeField, read_body
+from drivers.rest.filters import Filters
+from drivers.rest.reading import DayField, TruthField, WholeField, read_body
 from drivers.rest.views import CompanyViewSet, Reads, Resource
 
 LONGEST_SEARCH_S = 60
@@ -70,11 +70,11 @@ class RunSerializer(Resource):
 
 class RunRequestSerializer(serializers.Serializer):
     day = DayField()
-    preview = serializers.BooleanField(
+    preview = TruthField(
         default=False,
         help_text=gettext_lazy("Only plan and report; the plan can be applied or discarded."),
     )
-    background = serializers.BooleanField(
+    background = TruthField(
         default=False,
         help_text=gettext_lazy("Answer at once, plan then: `Location` tells how far it is."),
     )
@@ -106,7 +106,7 @@ class ReportSerializer(serializers.Serializer):
     timings = serializers.DictField()
 
 
-class RunFilter(django_filters.FilterSet):
+class RunFilter(Filters):
     class Meta:
         model = DispatchRun
         fields = ["day", "status"]

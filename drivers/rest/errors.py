@@ -118,7 +118,8 @@ def _by_field(error):
 def flatten(details, path=""):
     """Yield {field, code, detail} of nested error details; fields are paths like `rows.3.day`."""
     if isinstance(details, dict) and isinstance(details.get("message"), str):
-        yield {"field": path, "code": details["code"], "detail": str(details["message"])}
+        code = details["code"] or "invalid"  # a form's error need not have one
+        yield {"field": path, "code": code, "detail": str(details["message"])}
     elif isinstance(details, dict):
         for name, inner in details.items():
             here = path if name == "non_field_errors" else f"{path}.{name}".lstrip(".")

@@ -2,6 +2,9 @@
 
 import django_filters
 from django import forms
+from django.db import models
+from django.utils.translation import gettext as _
+from django_filters.filterset import FILTER_FOR_DBFIELD_DEFAULTS
 from rest_framework import serializers
 
 from drivers.rest.reading import MomentField
@@ -23,7 +26,28 @@ class MomentFilter(django_filters.Filter):
     field_class = MomentFormField
 
 
-class PeriodFilterSet(django_filters.FilterSet):
+class TruthFormField(forms.Field):
+    def to_python(self, value):
+        if value in (None, ""):
+            return None
+        if value not in ("true", "false"):
+            raise forms.ValidationError(_("“true” or “false”."), code="invalid")
+        return value == "true"
+
+
+class TruthFilter(django_filters.BooleanFilter):
+    field_class = TruthFormField
+
+
+class Filters(django_filters.FilterSet):
+    """Filters of a list by its columns."""
+
+    FILTER_DEFAULTS = FILTER_FOR_DBFIELD_DEFAULTS | {
+        models.BooleanField: {"filter_class": TruthFilter}
+    }
+
+
+class PeriodFilterSet(Filters):
     """`from` and `until` of one time: half-open. `moment` names its field."""
 
     moment = ""

@@ -111,6 +111,15 @@ class TextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class TruthField(serializers.BooleanField):
+    """true or false, never 1 or "yes"."""
+
+    def to_internal_value(self, data):
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class TagsField(serializers.ListField):
     """Different lower-case words."""
 

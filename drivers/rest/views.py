@@ -19,9 +19,16 @@ from rest_framework.views import APIView
 from drivers.rest.access import caller_of
 from drivers.rest.errors import PreconditionFailed
 from drivers.rest.paging import KeysetPagination
-from drivers.rest.reading import DegreesField, MomentField, TextField, WholeField
+from drivers.rest.reading import (
+    DegreesField,
+    MomentField,
+    TextField,
+    TruthField,
+    WholeField,
+)
 
 PAGING = {"cursor", "limit", "ordering"}
+MAY_BE_EMPTY = {"search", "fields", "expand", "cursor"}
 
 
 class CompanyViewSet(viewsets.GenericViewSet):
@@ -55,6 +62,7 @@ class CompanyViewSet(viewsets.GenericViewSet):
             raise ValidationError(
                 {name: problem % {"known": ", ".join(sorted(known))} for name in unknown[:10]}
             )
+        refuse_empty_and_repeated(request)
 
     @property
     def company(self):
@@ -78,6 +86,18 @@ class CompanyViewSet(viewsets.GenericViewSet):
         """Return the response with the resource and its ETag."""
         data = self.get_serializer(instance).data
         return Response(data, status=status, headers={**(headers or {}), "ETag": tag(data)})
+
+
+def refuse_empty_and_repeated(request):
+    """Refuse parameters without a value, which would filter nothing, and those given twice."""
+    given = dict(request.query_params.lists())
+    repeated = [name for name, values in given.items() if len(values) > 1]
+    empty = [name for name in given.keys() - MAY_BE_EMPTY if given[name] == [""]]
+    if repeated or empty:
+        raise ValidationError(
+            {name: [_("Give this a value, or leave it out.")] for name in sorted(empty)}
+            | {name: [_("Give this once.")] for name in sorted(repeated)}
+        )
 
 
 def chosen(wanted, names):
@@ -176,6 +196,7 @@ STRICT = {
     serializers.IntegerField: WholeField,
     serializers.FloatField: DegreesField,
     serializers.CharField: TextField,
+    serializers.BooleanField: TruthField,
 }
 
 
