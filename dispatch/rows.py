@@ -167,14 +167,17 @@ def read_drivers(company, start_at, end_at):
     return drivers
 
 
+def current_assignment():
+    """Return the relation from a booking to its assignment that is open or was driven."""
+    return FilteredRelation(
+        "assignments",
+        condition=Q(assignments__is_open=True) | Q(assignments__status__in=sorted(DONE)),
+    )
+
+
 def read_bookings(queryset, *, lock=False):
     """Return rows of the bookings with their assignments by booking id: 1 query."""
-    queryset = queryset.alias(
-        current=FilteredRelation(
-            "assignments",
-            condition=Q(assignments__is_open=True) | Q(assignments__status__in=sorted(DONE)),
-        )
-    ).order_by("id")
+    queryset = queryset.alias(current=current_assignment()).order_by("id")
     if lock:
         queryset = queryset.select_for_update(of=("self",), no_key=True)
     rows = queryset.values_list(
@@ -207,13 +210,12 @@ def read_bookings(queryset, *, lock=False):
     return {row.id: row for row in map(BookingRow._make, rows)}
 
 
-def read_trips(company, day, horizon, *, lock=False):
-    """Return the day's bookings, canceled ones included, and those around it: 1 query.
+def day_and_around(company, day, horizon):
+    """Return the ids of the day's bookings and of those around it, as a subquery.
 
     Around it are the bookings of other days whose open trips lie in the horizon: shifts that
     cross midnight make two days share a driver.
     """
-    start_at, end_at = company.day_bounds(day)
     around = Assignment.objects.open().filter(
         company=company,
         planned_pickup_at__gte=horizon[0] - SHIFT_AT_MOST,
@@ -221,9 +223,15 @@ def read_trips(company, day, horizon, *, lock=False):
         planned_dropoff_at__gt=horizon[0],
     )
     # Two index scans beside each other; with OR, PostgreSQL would scan the company's bookings.
-    either = (
+    return (
         Booking.objects.on(company, day).values("id").union(around.values("booking_id"), all=True)
     )
+
+
+def read_trips(company, day, horizon, *, lock=False):
+    """Return the day's bookings, canceled ones included, and those around it: 1 query."""
+    start_at, end_at = company.day_bounds(day)
+    either = day_and_around(company, day, horizon)
     bookings, neighbours = {}, {}
     for row in read_bookings(Booking.objects.filter(id__in=either), lock=lock).values():
         found = bookings if start_at <= row.scheduled_time < end_at else neighbours

@@ -5,6 +5,7 @@ from django.views.generic import RedirectView
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/board/", include("dispatch.board.urls")),
     path("admin/", admin.site.urls),
     path("api/", include("dispatchsite.api")),
 ]

@@ -1,0 +1,124 @@
+"""When each trip of a driver will really begin and end, from what has happened until now.
+
+Pure: rows in, moments out. A trip is late once its pickup is expected after its window, or its
+arrival after the appointment; it is behind once the pickup is expected later than planned.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from dispatch.duties import POSITION_FRESH
+from dispatch.load import pickup_window
+from dispatch.models import Assignment
+
+LATE = timedelta(minutes=1)
+BEHIND = timedelta(minutes=5)
+
+
+class Risk(StrEnum):
+    NONE = ""
+    BEHIND = "behind"
+    LATE = "late"
+
+
+class Legs(NamedTuple):
+    """Driving times: to the pickup without passengers, and with them to the dropoff."""
+
+    empty: timedelta
+    ride: timedelta
+
+
+class Expected(NamedTuple):
+    """`late` is by how much the trip misses its window or appointment, `behind` its plan."""
+
+    pickup_at: datetime
+    dropoff_at: datetime
+    risk: Risk
+    late: timedelta
+    behind: timedelta
+
+
+def is_fresh(seen_at, now):
+    return seen_at is not None and timedelta(0) <= now - seen_at <= POSITION_FRESH
+
+
+def free_place(trip):
+    """Return where a trip leaves its driver: at the pickup where nobody came."""
+    if trip.assignment_status == Assignment.Status.NO_SHOW:
+        return trip.pickup_lat, trip.pickup_lon
+    return trip.dropoff_lat, trip.dropoff_lon
+
+
+def forecast(company, trips, *, shifts, legs, from_position, now):
+    """Return what is expected of a driver's trips, by booking id.
+
+    `trips` are in order of their planned pickup, `legs` theirs by booking id. `from_position`
+    is (when the driver was last seen, the driving time from there to the next trip) or None.
+    """
+    status = Assignment.Status
+    boarding = timedelta(minutes=company.boarding_min)
+    alighting = timedelta(minutes=company.alighting_min)
+    breaks = [
+        (shift.break_at, shift.break_at + timedelta(minutes=shift.break_min))
+        for shift in shifts
+        if shift.break_min and shift.break_at
+    ]
+    expected, free_at, previous = {}, None, None
+    for trip in trips:
+        empty, ride = legs[trip.id]
+        planned = trip.planned_pickup_at
+        over = False
+        if trip.assignment_status == status.COMPLETED:
+            pickup_at = trip.actual_pickup_at or planned
+            free_at = dropoff_at = trip.actual_dropoff_at or trip.planned_dropoff_at
+            over = True
+        elif trip.assignment_status == status.NO_SHOW:
+            pickup_at = free_at = dropoff_at = trip.actual_pickup_at or planned
+            over = True
+        elif trip.assignment_status == status.IN_PROGRESS:
+            pickup_at = trip.actual_pickup_at or planned
+            dropoff_at = max(pickup_at + boarding + ride, now)
+            free_at = dropoff_at + alighting
+        else:
+            arrive_at = _arrival(trip, previous, free_at, empty, shifts, breaks, from_position, now)
+            pickup_at = max(planned, arrive_at)
+            dropoff_at = pickup_at + max(boarding + ride, trip.planned_dropoff_at - planned)
+            free_at = dropoff_at + alighting
+            from_position = None
+        expected[trip.id] = _judged(company, trip, pickup_at, dropoff_at, over)
+        previous = planned
+    return expected
+
+
+def _arrival(trip, previous, free_at, empty, shifts, breaks, from_position, now):
+    """Return when the driver can be at a pickup that is still to come."""
+    if from_position and (free_at is None or free_at <= from_position[0]):
+        leave_at, empty = now, from_position[1]
+    elif trip.assignment_status == Assignment.Status.EN_ROUTE:
+        return now  # on the way since an unknown time
+    else:
+        starts = [shift.start_at for shift in shifts if shift.start_at <= trip.planned_pickup_at]
+        leave_at = max([now, *([free_at] if free_at else starts[-1:])])
+    if trip.assignment_status != Assignment.Status.EN_ROUTE:
+        for break_at, until in breaks:
+            ahead = now < until and break_at < trip.planned_pickup_at
+            if ahead and (previous is None or break_at > previous):
+                leave_at = max(leave_at, break_at) + (until - break_at)
+                if break_at <= now:
+                    leave_at = max(until, free_at or until)
+    return leave_at + empty
+
+
+def _judged(company, trip, pickup_at, dropoff_at, over):
+    latest_at = pickup_window(company, trip.scheduled_time, trip.return_of_id)[1]
+    late = pickup_at - latest_at
+    if trip.appointment_at and trip.assignment_status != Assignment.Status.NO_SHOW:
+        late = max(late, dropoff_at - trip.appointment_at)
+    behind = pickup_at - trip.planned_pickup_at
+    risk = Risk.NONE
+    if not over and late >= LATE:
+        risk = Risk.LATE
+    elif not over and behind >= BEHIND:
+        risk = Risk.BEHIND
+    return Expected(pickup_at, dropoff_at, risk, max(late, timedelta(0)), behind)

@@ -1,0 +1,251 @@
+"""The board as the page draws it: positions in percent of the timeline, texts, classes.
+
+Dictionaries, because templates look up their keys fastest.
+"""
+
+from datetime import UTC, timedelta
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from bookings.models import Booking, Status
+from dispatch.board.forecast import Risk
+from dispatch.board.read import Board
+from drivers.models import Absence
+
+# A sign for every status, so that colour is never alone in saying it (Material Symbols).
+SIGNS = {
+    Status.PENDING: "help",
+    Status.ACCEPTED: "inbox",
+    Status.ASSIGNED: "schedule",
+    Status.EN_ROUTE: "directions_car",
+    Status.IN_PROGRESS: "person_pin_circle",
+    Status.COMPLETED: "check_circle",
+    Status.NO_SHOW: "person_off",
+}
+RISKS = {
+    Risk.LATE: gettext_lazy("late by %(minutes)d min"),
+    Risk.BEHIND: gettext_lazy("%(minutes)d min behind the plan"),
+}
+# Shorter than this a trip could not be seen or hit, in percent of the timeline.
+NARROWEST = 0.35
+
+
+def lay_out(board: Board) -> dict:
+    """Return the context of the templates in `dispatch/board/`."""
+    scale = Scale(board)
+    return {
+        "company": board.company,
+        "day": board.day,
+        "event": board.event,
+        "figures": board.figures,
+        "total_km": board.figures.passenger_km + board.figures.empty_km,
+        "running": board.running,
+        "last_run": board.last_run,
+        "last_run_at": board.last_run
+        and board.last_run.finished_at
+        and board.company.local(board.last_run.finished_at),
+        "from_at": board.from_at,
+        "until_at": board.until_at,
+        "now_at": scale.at(board.now),
+        "now_text": scale.clock(board.now),
+        "hours": scale.hours(),
+        "hour_width": scale.percent(timedelta(hours=1)),
+        "rows": [_row(scale, day) for day in board.drivers],
+        "queue": [_waiting(scale, waiting) for waiting in board.waiting],
+        "statuses": [
+            {"value": str(status), "label": status.label, "sign": sign}
+            for status, sign in SIGNS.items()
+            if status not in (Status.PENDING, Status.ACCEPTED)
+        ],
+    }
+
+
+class Scale:
+    """Moments to percent of the drawn stretch, and to local clock times."""
+
+    def __init__(self, board):
+        self.company, self.day = board.company, board.day
+        self.from_at, self.until_at = board.from_at, board.until_at
+        self.total_s = (board.until_at - board.from_at).total_seconds()
+
+    def percent(self, length):
+        return round(100 * length.total_seconds() / self.total_s, 3)
+
+    def at(self, moment):
+        """Return the position, or None outside the stretch."""
+        if not self.from_at <= moment < self.until_at:
+            return None
+        return self.percent(moment - self.from_at)
+
+    def span(self, start_at, end_at, narrowest=0):
+        """Return {"left", "width"} of what is inside the stretch, or None."""
+        start, end = max(start_at, self.from_at), min(end_at, self.until_at)
+        if start >= end and not (narrowest and self.from_at <= start < self.until_at):
+            return None
+        width = max(self.percent(end - start), narrowest)
+        return {"left": self.percent(start - self.from_at), "width": width}
+
+    def clock(self, moment):
+        """Return a local clock time; a time of another date says which."""
+        local = self.company.local(moment)
+        if local.date() == self.day:
+            return f"{local:%H:%M}"
+        return f"{local:%H:%M} ({local:%d.%m.})"
+
+    def hours(self):
+        """Return the hours' lines: all 23 or 25 of such days; a repeated hour tells its offset."""
+        hour, moment, found, seen = timedelta(hours=1), self.from_at, [], set()
+        while moment < self.until_at:
+            local = self.company.local(moment)
+            text = f"{local:%H}"
+            if (local.date(), text) in seen:
+                text += f" {local:%Z}"
+            seen.add((local.date(), f"{local:%H}"))
+            found.append({"left": self.percent(moment - self.from_at), "text": text})
+            moment = (moment.astimezone(UTC) + hour).astimezone(moment.tzinfo)
+        return found
+
+
+def _row(scale, day):
+    row = day.row
+    places = row.wheelchair_places or 0
+    trips = [bar for trip in day.trips if (bar := _bar(scale, trip))]
+    home = day.trips and sum(trip.empty_m for trip in day.trips) + day.back_m
+    return {
+        "id": row.id,
+        "name": row.name,
+        "emergency": row.kind == "emergency",
+        "away": bool(day.shifts) and not day.on_duty,
+        "plate": row.plate or _("no vehicle"),
+        "seats": row.seats or 0,
+        "places": places,
+        "count": sum(not trip.other_day for trip in day.trips),
+        "km": round((sum(trip.ride_m for trip in day.trips) + (home or 0)) / 1000),
+        "shifts": _spans(
+            scale,
+            ((shift.start_at, shift.end_at, _("Shift")) for shift in day.shifts),
+        ),
+        "breaks": _spans(
+            scale,
+            (
+                (shift.break_at, shift.break_at + timedelta(minutes=shift.break_min), _("Break"))
+                for shift in day.shifts
+                if shift.break_at and shift.break_min
+            ),
+        ),
+        "absences": _spans(
+            scale,
+            (
+                (absence.start_at, absence.end_at, Absence.Reason(absence.reason).label)
+                for absence in day.absences
+            ),
+        ),
+        "empties": [span for trip in day.trips if (span := _empty(scale, trip))],
+        "trips": trips,
+        "hours": ", ".join(
+            f"{scale.clock(shift.start_at)}–{scale.clock(shift.end_at)}" for shift in day.shifts
+        ),
+        "search": f"{row.name} {row.plate or ''}".casefold(),
+    }
+
+
+def _spans(scale, periods):
+    """Return the drawn parts of (start, end, what it is), each with its times."""
+    return [
+        span | {"text": text, "title": f"{text} {scale.clock(start_at)}–{scale.clock(end_at)}"}
+        for start_at, end_at, text in periods
+        if (span := scale.span(start_at, end_at))
+    ]
+
+
+def _empty(scale, trip):
+    """Return the line of driving without passengers that ends at a trip's pickup."""
+    pickup_at = trip.expected.pickup_at
+    span = scale.span(pickup_at - trip.empty, pickup_at)
+    return span and span | {
+        "title": _("%(minutes)d min, %(km).1f km without passengers")
+        % {"minutes": trip.empty.total_seconds() // 60, "km": trip.empty_m / 1000}
+    }
+
+
+def _bar(scale, trip):
+    row, expected = trip.row, trip.expected
+    span = scale.span(expected.pickup_at, expected.dropoff_at, NARROWEST)
+    if span is None:
+        return None
+    status = Status(row.status)
+    bar = _booking(scale, row) | span
+    risk = _risk(expected)
+    classes = [f"is-{status}", f"risk-{expected.risk}" if expected.risk else ""]
+    classes += ["locked" if row.locked else "", "elsewhen" if trip.other_day else ""]
+    times = f"{scale.clock(row.planned_pickup_at)}–{scale.clock(row.planned_dropoff_at)}"
+    bar["title"] = "\n".join(
+        filter(None, [f"{times} {bar['who']} · {status.label}", risk, bar["route"], bar["facts"]])
+    )
+    return bar | {
+        "assignment": row.assignment_id,
+        "driver": row.driver_id,
+        "status": str(status),
+        "sign": SIGNS[status],
+        "classes": " ".join(filter(None, classes)),
+        "risk": risk,
+        "locked": row.locked,
+        "confirmed": row.confirmed,
+        "clock": scale.clock(row.planned_pickup_at),
+    }
+
+
+def _risk(expected):
+    if expected.risk == Risk.NONE:
+        return ""
+    length = expected.late if expected.risk == Risk.LATE else expected.behind
+    return RISKS[expected.risk] % {"minutes": length.total_seconds() // 60}
+
+
+def _waiting(scale, waiting):
+    row = waiting.row
+    return _booking(scale, row) | {
+        "status": row.status,
+        "status_text": Status(row.status).label,
+        "sign": SIGNS[row.status],
+        "clock": scale.clock(row.scheduled_time),
+        "reason": waiting.reason,
+        "suggestion": waiting.suggestion,
+        "since": waiting.since and waiting.since.id,
+        "outdated": waiting.outdated,
+    }
+
+
+def _booking(scale, row):
+    """Return what a bar and an item of the queue both say of a booking."""
+    who = row.client_name or row.reference or f"#{row.id}"
+    pickup = row.pickup_address or f"{row.pickup_lat:.4f}, {row.pickup_lon:.4f}"
+    dropoff = row.dropoff_address or f"{row.dropoff_lat:.4f}, {row.dropoff_lon:.4f}"
+    facts = []
+    if row.appointment_at:
+        facts.append(_("appointment %(at)s") % {"at": scale.clock(row.appointment_at)})
+    if row.wheelchairs:
+        facts.append(
+            ngettext("%(n)d wheelchair", "%(n)d wheelchairs", row.wheelchairs)
+            % {"n": row.wheelchairs}
+        )
+    if row.passengers > 1:
+        facts.append(_("%(n)d passengers") % {"n": row.passengers})
+    facts += row.needs
+    if row.priority:
+        facts.append(str(Booking.Priority(row.priority).label))
+    words = (who, row.reference, row.client_phone or "", pickup, dropoff, row.notes)
+    return {
+        "booking": row.id,
+        "version": row.version,
+        "reference": row.reference or f"#{row.id}",
+        "who": who,
+        "pickup": pickup,
+        "dropoff": dropoff,
+        "route": f"{pickup} → {dropoff}",
+        "facts": " · ".join(facts),
+        "wheelchairs": row.wheelchairs,
+        "urgent": row.priority == Booking.Priority.URGENT,
+        "search": " ".join(words).casefold(),
+    }

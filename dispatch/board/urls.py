@@ -1,0 +1,34 @@
+"""Everything under /admin/board/, behind the admin's login."""
+
+from datetime import date
+
+from django.contrib import admin
+from django.urls import path, register_converter
+
+from dispatch.board import views
+
+app_name = "board"
+
+
+class DayConverter:
+    """A date as 2026-06-17."""
+
+    regex = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+    def to_python(self, value):
+        return date.fromisoformat(value)
+
+    def to_url(self, value):
+        return value.isoformat()
+
+
+register_converter(DayConverter, "day")
+
+guarded = admin.site.admin_view
+urlpatterns = [
+    path("", guarded(views.open_board), name="open"),
+    path("<slug:company>/<day:day>/", guarded(views.board_day), name="day"),
+    path("<slug:company>/<day:day>/board/", guarded(views.board_fragment), name="fragment"),
+    path("<slug:company>/<day:day>/map/", guarded(views.board_map), name="map"),
+    path("<slug:company>/news/", guarded(views.board_news), name="news"),
+]

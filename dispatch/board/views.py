@@ -1,0 +1,90 @@
+"""The board's pages. Each reads for the company in its URL; another company's is 404."""
+
+from datetime import date, timedelta
+
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from bookings.models import Event
+from dispatch.board.access import desk_of
+from dispatch.board.layout import lay_out
+from dispatch.board.places import map_of
+from dispatch.board.read import opening_day, read_board
+
+# Names that a notice of changes lists.
+TOLD_AT_MOST = 3
+
+
+@require_safe
+def open_board(request):
+    """Lead to the user's company and the day there is something to drive."""
+    desk = desk_of(request, request.GET.get("company") or None)
+    asked = request.GET.get("day", "")
+    try:
+        day = date.fromisoformat(asked)
+    except ValueError:
+        day = opening_day(desk.company, timezone.now())
+    return redirect("board:day", company=desk.company.slug, day=day)
+
+
+@require_safe
+def board_day(request, company: str, day: date):
+    """Show the day: the whole page, at most 12 statements."""
+    desk = desk_of(request, company)
+    today = desk.company.local(timezone.now()).date()
+    context = {
+        **admin.site.each_context(request),
+        **_board(desk, day),
+        "title": _("Board"),
+        "companies": desk.companies,
+        "today": today,
+        "is_today": day == today,
+        "before": day - timedelta(days=1),
+        "after": day + timedelta(days=1),
+        "tiles_url": settings.MAP_TILES_URL,
+        "tiles_attribution": settings.MAP_TILES_ATTRIBUTION,
+    }
+    return render(request, "dispatch/board/page.html", context)
+
+
+@require_safe
+def board_fragment(request, company: str, day: date):
+    """Show what is inside `#board`, to be swapped."""
+    desk = desk_of(request, company)
+    return render(request, "dispatch/board/_board.html", _board(desk, day))
+
+
+@require_safe
+def board_map(request, company: str, day: date):
+    """Answer what the map of the day draws, as JSON."""
+    desk = desk_of(request, company)
+    return JsonResponse(map_of(read_board(desk.company, day, now=timezone.now())))
+
+
+@require_safe
+def board_news(request, company: str):
+    """Answer 204 while nothing has happened after the event `?after=`, else who did what."""
+    desk = desk_of(request, company)
+    after = request.GET.get("after", "")
+    if not after.isdecimal():
+        return HttpResponse(_("“after” must be the number of an event."), status=400)
+    rows = list(
+        Event.objects.filter(company=desk.company, id__gt=int(after))
+        .order_by("-id")
+        .values_list("id", "user__username", "actor", "user_id")[:200]
+    )
+    if not rows:
+        return HttpResponse(status=204)
+    others = [username or actor for _id, username, actor, user in rows if user != request.user.pk]
+    names = list(dict.fromkeys(filter(None, others)))
+    return JsonResponse({"event": rows[0][0], "by": names[:TOLD_AT_MOST]})
+
+
+def _board(desk, day):
+    board = read_board(desk.company, day, now=timezone.now())
+    return lay_out(board) | {"may_write": desk.may_write}

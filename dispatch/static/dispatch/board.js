@@ -1,0 +1,330 @@
+// The day board: filters, keys, details, and news from the server. See page.html for what other
+// scripts may rely on.
+
+const board = document.querySelector(".board");
+const area = document.getElementById("board");
+const panel = document.getElementById("panel");
+const panelBody = document.getElementById("panel-body");
+const live = board.querySelector(".live");
+const filters = board.querySelector(".filters");
+const mapSection = document.getElementById("map");
+const words = document.getElementById("words").dataset;
+
+const POLL_MS = 2500; // the news
+const STALE_MS = 60000; // the line of now, and who is late by now
+const ITEMS = ".trip, .waiting";
+
+const fold = (text) => text.toLocaleLowerCase().normalize("NFD").replace(/\p{M}/gu, "");
+const all = (selector, root = board) => [...root.querySelectorAll(selector)];
+const refresh = () => document.body.dispatchEvent(new CustomEvent("board:refresh"));
+
+// Filters ------------------------------------------------------------------------------------
+
+const folded = new WeakMap();
+function searchText(element) {
+  if (!folded.has(element)) folded.set(element, fold(element.dataset.search));
+  return folded.get(element);
+}
+
+function wanted() {
+  const data = new FormData(filters);
+  return {
+    text: fold(data.get("text").trim()),
+    driver: data.get("driver"),
+    status: data.get("status"),
+    wheelchair: data.has("wheelchair"),
+  };
+}
+
+function fits(item, want, named) {
+  return (
+    (!want.text || named || searchText(item).includes(want.text)) &&
+    (!want.status ||
+      (want.status === "late" ? item.dataset.risk : item.dataset.status === want.status)) &&
+    (!want.wheelchair || item.dataset.wheelchairs > 0)
+  );
+}
+
+function filter() {
+  const want = wanted();
+  const active = Boolean(want.text || want.driver || want.status || want.wheelchair);
+  for (const row of all(".row")) {
+    const named = Boolean(want.text) && searchText(row).includes(want.text);
+    let found = 0;
+    for (const trip of all(".trip", row)) {
+      const fit = fits(trip, want, named);
+      trip.classList.toggle("dim", !fit);
+      found += fit;
+    }
+    const other = Boolean(want.driver) && row.dataset.driver !== want.driver;
+    const byName = named && !want.status && !want.wheelchair;
+    const chosen = Boolean(want.driver) && !want.text && !want.status && !want.wheelchair;
+    row.hidden = other || (active && !found && !byName && !chosen);
+  }
+  for (const item of all(".waiting")) item.parentElement.hidden = active && !fits(item, want, false);
+  filters.querySelector("[type=reset]").hidden = !active;
+  const query = new URLSearchParams();
+  for (const [name, value] of new FormData(filters)) if (value) query.set(name, value);
+  history.replaceState(null, "", query.size ? `?${query}` : location.pathname);
+  rove();
+  board.dispatchEvent(new CustomEvent("board:filtered", { detail: want }));
+}
+
+function restoreFilters() {
+  for (const [name, value] of new URLSearchParams(location.search)) {
+    const field = filters.elements[name];
+    if (field?.type === "checkbox") field.checked = true;
+    else if (field) field.value = value;
+  }
+}
+
+filters.addEventListener("input", filter);
+filters.addEventListener("reset", () => setTimeout(filter));
+filters.addEventListener("submit", (event) => event.preventDefault());
+for (const field of all(".pick input, .pick select")) {
+  field.addEventListener("change", () => field.value && field.form.submit());
+}
+
+// Zoom ---------------------------------------------------------------------------------------
+
+const ZOOMS = [1, 1.5, 2, 3, 4];
+function zoom(step) {
+  const now = ZOOMS.indexOf(Number(board.style.getPropertyValue("--zoom")) || 1);
+  const next = ZOOMS[Math.min(ZOOMS.length - 1, Math.max(0, now + step))];
+  board.style.setProperty("--zoom", next);
+  localStorage.setItem("board-zoom", next);
+}
+board.style.setProperty("--zoom", Number(localStorage.getItem("board-zoom")) || 1);
+for (const button of all("[data-zoom]")) {
+  button.addEventListener("click", () => zoom(Number(button.dataset.zoom)));
+}
+
+// Keys: one stop of the tab key for the trips, one for the queue --------------------------------
+
+const isShown = (item) => item.offsetParent !== null && !item.classList.contains("dim");
+
+function rove(current) {
+  for (const selector of [".trip", ".waiting"]) {
+    const items = all(selector).filter(isShown);
+    const stop = items.includes(current)
+      ? current
+      : items.find((item) => item.tabIndex === 0) || items[0];
+    for (const item of all(`${selector}[tabindex="0"]`)) item.tabIndex = -1;
+    if (stop) stop.tabIndex = 0;
+  }
+}
+
+function step(item, key) {
+  const rows = all(".row").filter((row) => !row.hidden);
+  if (item.matches(".waiting")) {
+    const items = all(".waiting").filter(isShown);
+    const by = { ArrowUp: -1, ArrowDown: 1 }[key];
+    if (by) return items[items.indexOf(item) + by];
+    return key === "ArrowLeft" ? rows.flatMap((row) => all(".trip", row)).find(isShown) : null;
+  }
+  const row = item.closest(".row");
+  const inRow = (one) => all(".trip", one).filter(isShown);
+  if (key === "ArrowLeft" || key === "ArrowRight") {
+    return inRow(row)[inRow(row).indexOf(item) + (key === "ArrowRight" ? 1 : -1)];
+  }
+  const by = key === "ArrowDown" ? 1 : -1;
+  const middle = (one) => one.offsetLeft + one.offsetWidth / 2;
+  for (let i = rows.indexOf(row) + by; rows[i]; i += by) {
+    const near = inRow(rows[i]).sort(
+      (a, b) => Math.abs(middle(a) - middle(item)) - Math.abs(middle(b) - middle(item)),
+    );
+    if (near.length) return near[0];
+  }
+  return null;
+}
+
+function show(item) {
+  item.focus({ preventScroll: true });
+  item.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+const SHORTCUTS = {
+  "/": () => filters.elements.text.focus(),
+  "?": () => document.getElementById("keys").showModal(),
+  q: () => (all(".waiting").find(isShown) || area).focus(),
+  m: toggleMap,
+  "+": () => zoom(1),
+  "-": () => zoom(-1),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  const target = event.target;
+  if (event.key === "Escape") {
+    if (target === filters.elements.text) {
+      target.value = "";
+      filter();
+      target.blur();
+    } else if (!panel.hidden) closePanel();
+    return;
+  }
+  if (target.closest("input, select, textarea, dialog, [contenteditable]")) return;
+  if (event.key.startsWith("Arrow")) {
+    const item = target.closest(ITEMS);
+    const next = item && step(item, event.key);
+    if (item) event.preventDefault();
+    if (next) show(next);
+    return;
+  }
+  const link = board.querySelector(`a[data-key="${CSS.escape(event.key)}"]`);
+  const shortcut = SHORTCUTS[event.key] || (link && (() => link.click()));
+  if (shortcut) {
+    event.preventDefault();
+    shortcut();
+  }
+});
+area.addEventListener("focusin", (event) => {
+  if (event.target.matches(ITEMS)) rove(event.target);
+});
+board.querySelector("[data-keys]").addEventListener("click", SHORTCUTS["?"]);
+board.querySelector("[data-print]").addEventListener("click", () => window.print());
+
+// Details ------------------------------------------------------------------------------------
+
+let opened = null; // the booking whose details are open
+
+function openPanel(booking) {
+  opened = booking;
+  panel.hidden = false;
+  markOpened();
+  htmx.ajax("GET", board.dataset.bookingUrl.replace(/0\/$/, `${booking}/`), {
+    target: panelBody,
+    swap: "innerHTML",
+  });
+}
+
+function closePanel() {
+  const item = opened && area.querySelector(`[data-booking="${opened}"]`);
+  opened = null;
+  panel.hidden = true;
+  panelBody.replaceChildren();
+  markOpened();
+  if (item) show(item);
+}
+
+function markOpened() {
+  for (const item of all(".open", area)) item.classList.remove("open");
+  if (opened) area.querySelector(`[data-booking="${opened}"]`)?.classList.add("open");
+}
+
+if (board.dataset.bookingUrl) {
+  area.addEventListener("click", (event) => {
+    const item = event.target.closest(ITEMS);
+    if (item) openPanel(item.dataset.booking);
+  });
+}
+panel.querySelector(".close").addEventListener("click", closePanel);
+
+// A new board, in place of the old one ---------------------------------------------------------
+
+const SCROLLED = [".timeline", ".queue"];
+let before = null;
+
+function tellApart(element) {
+  const item = element?.closest?.(ITEMS);
+  return item && area.contains(item) ? item.dataset.booking : null;
+}
+
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target !== area) return;
+  before = {
+    focus: tellApart(document.activeElement),
+    scroll: SCROLLED.map((selector) => {
+      const element = area.querySelector(selector);
+      return element && [element.scrollLeft, element.scrollTop];
+    }),
+  };
+});
+
+document.body.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target !== area || !before) return;
+  SCROLLED.forEach((selector, i) => {
+    const element = area.querySelector(selector);
+    if (element && before.scroll[i]) [element.scrollLeft, element.scrollTop] = before.scroll[i];
+  });
+  filter();
+  markOpened();
+  if (before.focus) {
+    area.querySelector(`[data-booking="${before.focus}"]`)?.focus({ preventScroll: true });
+  }
+  before = null;
+  read = Date.now();
+  latest = Math.max(latest, Number(area.querySelector(".figures").dataset.event));
+  board.dispatchEvent(new CustomEvent("board:swapped"));
+});
+
+// News ---------------------------------------------------------------------------------------
+
+let latest = Number(board.dataset.event);
+let read = Date.now();
+let quiet = null;
+
+function tell(text, trouble = false) {
+  live.textContent = text;
+  live.classList.toggle("trouble", trouble);
+  live.classList.remove("gone");
+  clearTimeout(quiet);
+  if (!trouble) quiet = setTimeout(() => live.classList.add("gone"), 8000);
+}
+
+async function poll() {
+  if (document.hidden || board.dataset.busy) return; // busy: somebody drags a trip
+  try {
+    const response = await fetch(`${board.dataset.newsUrl}?after=${latest}`, { redirect: "manual" });
+    if (response.type === "opaqueredirect" || response.status === 403) location.reload();
+    if (response.status !== 200 && response.status !== 204) throw new Error(response.status);
+    if (live.classList.contains("trouble")) tell(words.updatedPlain);
+    if (response.status === 200) {
+      const news = await response.json();
+      latest = news.event;
+      if (news.by.length) tell(words.updated.replace("%s", news.by.join(", ")));
+      refresh();
+    } else if (Date.now() - read > STALE_MS) {
+      read = Date.now();
+      refresh();
+    }
+  } catch {
+    tell(words.offline, true);
+  }
+}
+
+async function keepPolling() {
+  await poll();
+  setTimeout(keepPolling, POLL_MS);
+}
+document.addEventListener("visibilitychange", poll);
+
+// Map ----------------------------------------------------------------------------------------
+
+let map = null;
+
+async function toggleMap() {
+  mapSection.hidden = !mapSection.hidden;
+  board.querySelector("[data-toggle=map]").setAttribute("aria-pressed", String(!mapSection.hidden));
+  if (mapSection.hidden) return;
+  map ||= (await import("./board_map.js")).makeMap(board, mapSection, words);
+  await map.load();
+  map.filter(wanted());
+  mapSection.scrollIntoView({ block: "nearest" });
+}
+board.querySelector("[data-toggle=map]").addEventListener("click", toggleMap);
+board.addEventListener("board:filtered", (event) => map?.filter(event.detail));
+board.addEventListener("board:swapped", () => {
+  if (!mapSection.hidden) map?.load().then(() => map.filter(wanted()));
+});
+board.addEventListener("board:show", (event) => {
+  const item = area.querySelector(`[data-booking="${event.detail}"]`);
+  if (item) {
+    show(item);
+    item.click();
+  }
+});
+
+restoreFilters();
+filter();
+setTimeout(keepPolling, POLL_MS);
