@@ -1,5 +1,6 @@
 """All settings, from the environment (see .env.example). Nonsense stops the start."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from django.urls import reverse_lazy
@@ -26,6 +27,7 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "django_htmx",
     "dispatchsite",
     "drivers",
     "bookings",
@@ -84,8 +86,17 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 
+# The board's map shows tiles of this address, such as https://tile.example.org/{z}/{x}/{y}.png,
+# with the attribution their owner asks for; without it nothing is loaded from elsewhere.
+MAP_TILES_URL = env.text("MAP_TILES_URL", "")
+MAP_TILES_ATTRIBUTION = env.text("MAP_TILES_ATTRIBUTION", "")
+
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+# Leaflet out of django-leaflet: its files alone, for as an app it needs GDAL.
+STATICFILES_DIRS = [
+    ("leaflet", Path(find_spec("leaflet").submodule_search_locations[0]) / "static" / "leaflet")
+]
 
 # Behind TLS by default; a laptop without it sets HTTPS=0 (make demo does).
 HTTPS = env.flag("HTTPS", default=not DEBUG)

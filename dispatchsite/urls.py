@@ -3,10 +3,11 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+# The board is a page of the admin: "admin:board:day".
+admin_urls = [path("board/", include("dispatch.board.urls")), *admin.site.get_urls()]
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
-    path("admin/board/", include("dispatch.board.urls")),
-    path("admin/", admin.site.urls),
+    path("admin/", (admin_urls, "admin", admin.site.name)),
     path("api/", include("dispatchsite.api")),
 ]
 if apps.is_installed("silk"):

@@ -37,5 +37,5 @@ def desk_of(request, slug=None) -> Desk:
         raise PermissionDenied(_("You are a dispatcher of no company."))
     for company, has in roles.items():
         if slug in (None, company.slug):
-            return Desk(company, bool(has & WRITING_ROLES), tuple(roles))
+            return Desk(company, not WRITING_ROLES.isdisjoint(has), tuple(roles))
     raise Http404(_("There is no such company."))

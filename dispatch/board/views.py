@@ -29,7 +29,7 @@ def open_board(request):
         day = date.fromisoformat(asked)
     except ValueError:
         day = opening_day(desk.company, timezone.now())
-    return redirect("board:day", company=desk.company.slug, day=day)
+    return redirect("admin:board:day", company=desk.company.slug, day=day)
 
 
 @require_safe
