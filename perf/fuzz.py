@@ -67,7 +67,7 @@ def fuzz(roles, *, examples, phases, now, seed, workers=1, output=None):
             with running_server(scratch.settings, workers=workers) as server:
                 done = subprocess.run(
                     _command(server.url, world["keys"][role], examples, phases, seed),
-                    cwd=settings.BASE_DIR,
+                    cwd=folder,  # schemathesis keeps what it found where it runs
                     env=environment(scratch.settings)
                     | {"FUZZ_WORLD": str(file), "SCHEMATHESIS_HOOKS": "perf.fuzz_checks"}
                     | {"PYTHONPATH": str(settings.BASE_DIR), "COLUMNS": "100"},
@@ -86,8 +86,8 @@ def fuzz(roles, *, examples, phases, now, seed, workers=1, output=None):
 def _command(url, key, examples, phases, seed):
     return [
         *(sys.executable, "-m", "schemathesis.cli"),
-        *("--config-file", "perf/fuzz.toml"),
-        *("run", "dispatchsite/openapi.yaml", "--url", url),
+        *("--config-file", str(settings.BASE_DIR / "perf" / "fuzz.toml")),
+        *("run", str(settings.BASE_DIR / "dispatchsite" / "openapi.yaml"), "--url", url),
         *("--header", f"Authorization: Bearer {key}"),
         *("--max-examples", str(examples), "--phases", phases, "--seed", str(seed)),
         *("--checks", "all", "--mode", "all", "--no-color", "--continue-on-failure"),
