@@ -1,6 +1,8 @@
 """Read settings from the environment, and refuse nonsense with the variable's name."""
 
 import os
+import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import dj_database_url
@@ -65,6 +67,31 @@ def words(name, default=()):
     return [
         word.strip() for word in os.environ.get(name, ",".join(default)).split(",") if word.strip()
     ]
+
+
+def rate(name, default):
+    """Return a number of requests for a period, as in 1200/minute."""
+    value = text(name, default)
+    if not re.fullmatch(r"[1-9]\d{0,8}/(second|minute|hour|day)", value):
+        raise refuse(name, f"{value!r} is no rate; write one like 1200/minute.")
+    return value
+
+
+def cache(name, default):
+    """Return Django's settings for the URL of a cache: file:///FOLDER, redis://HOST:6379/0,
+    or locmem:// for a single process.
+    """
+    url = text(name, default)
+    scheme, _separator, rest = url.partition("://")
+    if scheme == "file" and rest.startswith("/"):
+        return {"BACKEND": "diskcache.DjangoCache", "LOCATION": rest, "DATABASE_TIMEOUT": 1}
+    if scheme in ("redis", "rediss") and rest:
+        if find_spec("redis") is None:
+            raise refuse(name, "needs the package redis (requirements-scale.txt).")
+        return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
+    if url == "locmem://":
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    raise refuse(name, "is no cache URL; use file:///FOLDER, redis://HOST:6379/0 or locmem://.")
 
 
 def database(name, default):

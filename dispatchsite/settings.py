@@ -66,6 +66,8 @@ TEMPLATES = [
 DATABASES = {
     "default": env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'var' / 'db.sqlite3'}")
 }
+# Shared by all processes of this machine (a file), or of all machines (Redis).
+CACHES = {"default": env.cache("CACHE_URL", f"file://{BASE_DIR / 'var' / 'cache'}")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -117,8 +119,8 @@ REST_FRAMEWORK = {
         "django_filters.rest_framework.DjangoFilterBackend",
         "rest_framework.filters.SearchFilter",
     ],
-    "DEFAULT_THROTTLE_CLASSES": ["drivers.rest.access.CallerThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"caller": env.text("API_RATE", "1200/minute")},
+    "DEFAULT_THROTTLE_CLASSES": ["drivers.rest.throttling.CallerThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"caller": env.rate("API_RATE", "1200/minute")},
     "DEFAULT_SCHEMA_CLASS": "drivers.rest.schema.Schema",
     "EXCEPTION_HANDLER": "drivers.rest.errors.problem_response",
     "DEFAULT_METADATA_CLASS": None,

@@ -517,3 +517,6 @@ class ApiToken(models.Model):
 
     def __str__(self):
         return f"{self.name} …{self.ending}"
+
+
+from drivers.stored_answers import StoredAnswer  # noqa: E402,F401  a table of this app

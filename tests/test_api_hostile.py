@@ -6,7 +6,7 @@ import json
 import pytest
 
 from drivers.models import Role
-from drivers.rest.access import CallerThrottle
+from drivers.rest.throttling import CallerThrottle
 from tests import builders as make
 from tests.callers import API, booking_values, caller
 from tests.test_api_matrix import ENDPOINTS, row_of

@@ -28,6 +28,7 @@ from bookings.change import (
 from bookings.intake import IntakeRefused, take_in
 from bookings.models import Booking
 from drivers.rest.errors import PreconditionFailed, flatten, register
+from drivers.rest.idempotency import idempotent
 from drivers.rest.reading import moment
 from drivers.rest.views import (
     CompanyViewSet,
@@ -63,6 +64,7 @@ class BookingViewSet(CompanyViewSet):
         return self.one(self.kwargs["pk"])
 
     @extend_schema(request=BookingSerializer, responses={200: None, 201: BookingSerializer})
+    @idempotent
     def create(self, request, *args, **kwargs):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -105,6 +107,7 @@ class BookingViewSet(CompanyViewSet):
 
     @extend_schema(request=BulkSerializer, responses=BulkResultSerializer, filters=False)
     @action(detail=False, methods=["post"], pagination_class=None)
+    @idempotent
     def bulk(self, request, *args, **kwargs):
         """Create up to 1,000 bookings at once, with a result for each."""
         rows, mode = bulk_body(request.data)

@@ -16,6 +16,7 @@ from dispatch.revert import revert_run
 from dispatch.run import run_dispatch
 from drivers.rest.access import PLANNERS, STAFF
 from drivers.rest.filters import Filters
+from drivers.rest.idempotency import idempotent
 from drivers.rest.reading import DayField, TruthField, WholeField, read_body
 from drivers.rest.views import CompanyViewSet, Reads, Resource
 
@@ -126,6 +127,7 @@ class RunViewSet(Reads, CompanyViewSet):
         parameters=[PREFER],
         responses={201: ReportSerializer, 202: RunSerializer},
     )
+    @idempotent(atomic=False)
     def create(self, request, *args, **kwargs):
         """Plan a day, or preview it: 201 with the report, or 202 with the run to be polled."""
         values = dict(read_body(RunRequestSerializer, request))

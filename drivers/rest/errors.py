@@ -28,6 +28,7 @@ TITLES = {
     412: gettext_noop("Changed meanwhile"),
     413: gettext_noop("Too large"),
     415: gettext_noop("Send JSON"),
+    422: gettext_noop("Cannot be processed"),
     429: gettext_noop("Too many requests"),
     503: gettext_noop("Busy"),
 }

@@ -6,6 +6,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from drivers.rest.errors import CONTENT_TYPE
+from drivers.rest.idempotency import HEADER
 
 
 class FieldErrorSerializer(serializers.Serializer):
@@ -31,13 +32,40 @@ IF_MATCH = OpenApiParameter(
     description="The ETag that was read; 412 when it is no longer the stored one.",
 )
 
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The ETag that is known; 304 without a body when it is still the stored one.",
+)
+IDEMPOTENCY_KEY = OpenApiParameter(
+    HEADER,
+    str,
+    OpenApiParameter.HEADER,
+    description="Any text of yours, new for each request: sent again, the request is done once "
+    "and answered as the first time, for a day. 422 with another body.",
+)
+
 
 class Schema(AutoSchema):
     def get_override_parameters(self):
-        changing = self.method in ("PATCH", "DELETE") or (
+        if self._is_idempotent():
+            return [IDEMPOTENCY_KEY]
+        if self._has_tag():
+            return [IF_NONE_MATCH]
+        return [IF_MATCH] if self._is_matched() else []
+
+    def _is_matched(self):
+        return self.method in ("PATCH", "DELETE") or (
             self.method == "POST" and "{" in self.path and "/bookings/" in self.path
         )
-        return [IF_MATCH] if changing else []
+
+    def _is_idempotent(self):
+        action = getattr(self.view, "action", None) or ""
+        return getattr(getattr(self.view, action, None), "is_idempotent", False)
+
+    def _has_tag(self):
+        return self.method == "GET" and getattr(self.view, "action", "") == "retrieve"
 
     def _get_response_bodies(self, direction="response"):
         bodies = super()._get_response_bodies(direction)
@@ -45,6 +73,8 @@ class Schema(AutoSchema):
         content = {CONTENT_TYPE: {"schema": problem.ref}}
         for status, meaning in self._errors():
             bodies.setdefault(str(status), {"content": content, "description": meaning})
+        if self._has_tag():
+            bodies["304"] = {"description": "What is known is still so."}
         return bodies
 
     def _errors(self):
@@ -59,7 +89,9 @@ class Schema(AutoSchema):
             yield 413, "The body is too large."
             yield 415, "The body is not JSON."
             yield 503, "Busy; try again."
-        if self.get_override_parameters():
+        if self._is_idempotent():
+            yield 422, "The idempotency key was used for another request."
+        if self._is_matched():
             yield 412, "Changed meanwhile."
 
 

@@ -1,0 +1,82 @@
+"""`Idempotency-Key`: a request that creates, sent again, is answered again and done once.
+
+The key belongs to the caller, for a day. An answer is stored when the request succeeded, in
+the transaction of what it did unless that commits by itself; a refusal did nothing, and frees
+the key.
+"""
+
+import hashlib
+import json
+from contextlib import nullcontext
+from functools import wraps
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import ValidationError
+from rest_framework.response import Response
+from rest_framework.utils.encoders import JSONEncoder
+
+from drivers.rest.access import caller_of, ident_of
+from drivers.rest.errors import register
+from drivers.stored_answers import KeyInUse, KeyReused, begin, complete, give_up
+
+HEADER = "Idempotency-Key"
+KEPT_HEADERS = ("Location", "ETag", "Preference-Applied")
+
+register(KeyInUse, 409, "key_in_use")
+register(KeyReused, 422, "key_reused", field=HEADER)
+
+
+def idempotent(view=None, *, atomic=True):
+    """Let a method of a view honour the key: 2 statements more with one, none without.
+
+    `atomic=False` is for what commits by itself: killed between the two, it is done again.
+    """
+    if view is None:
+        return lambda view: idempotent(view, atomic=atomic)
+
+    @wraps(view)
+    def once(self, request, *args, **kwargs):
+        key = request.headers.get(HEADER)
+        if key is None:
+            return view(self, request, *args, **kwargs)
+        answer, is_new = begin(
+            caller_of(request).company,
+            ident_of(request),
+            _checked(key),
+            _fingerprint(request),
+            now=timezone.now(),
+        )
+        if not is_new:
+            headers = {**answer.headers, "Idempotent-Replayed": "true"}
+            return Response(answer.body, status=answer.status, headers=headers)
+        try:
+            with transaction.atomic() if atomic else nullcontext():
+                response = view(self, request, *args, **kwargs)
+                done = complete(
+                    answer,
+                    status=response.status_code,
+                    headers={name: response[name] for name in KEPT_HEADERS if name in response},
+                    body=json.loads(json.dumps(response.data, cls=JSONEncoder)),
+                )
+                if atomic and not done:
+                    raise KeyInUse
+        except BaseException:
+            give_up(answer)
+            raise
+        return response
+
+    once.is_idempotent = True
+    return once
+
+
+def _checked(key):
+    if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
+        raise ValidationError({HEADER: [_("From 1 to 255 printable ASCII characters.")]})
+    return key
+
+
+def _fingerprint(request):
+    text = json.dumps([request.method, request.path, request.data], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,143 @@
+"""`Idempotency-Key`: done once, answered as often as asked."""
+
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from bookings.models import Booking
+from dispatch.models import DispatchRun
+from drivers.models import Role
+from drivers.stored_answers import CLAIM, KEPT, StoredAnswer, clear_answers
+from tests import builders as make
+from tests.callers import API, booking_values, caller
+from tests.test_concurrency import together
+
+pytestmark = pytest.mark.django_db
+
+
+def post(client, path="bookings/", body=None, key="k1"):
+    body = booking_values("") if body is None else body
+    return client.post(f"{API}{path}", body, headers={"Idempotency-Key": key})
+
+
+def problem(response):
+    return response.status_code, response.json()["type"].rsplit(":")[-1]
+
+
+def test_the_same_request_is_done_once_and_answered_twice():
+    portal = caller(Role.CLIENT_API)
+    first, again = post(portal), post(portal)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json() == first.json()
+    assert (again["Location"], again["ETag"]) == (first["Location"], first["ETag"])
+    assert ("Idempotent-Replayed" in first, again["Idempotent-Replayed"]) == (False, "true")
+    assert Booking.objects.count() == 1
+    post(portal, key="k2")
+    assert Booking.objects.count() == 2
+
+
+def test_another_request_with_the_key_is_refused():
+    portal = caller(Role.CLIENT_API)
+    post(portal)
+    assert problem(post(portal, body=booking_values("", passengers=2))) == (422, "key_reused")
+    bulk = {"bookings": [booking_values("")]}
+    assert problem(post(portal, "bookings/bulk/", bulk)) == (422, "key_reused")
+    assert Booking.objects.count() == 1
+
+
+def test_a_key_belongs_to_its_caller():
+    assert post(caller(Role.CLIENT_API)).status_code == 201
+    other = post(caller(Role.CLIENT_API))
+    assert (other.status_code, "Idempotent-Replayed" in other) == (201, False)
+    lausanne = make.company("lausanne")
+    assert "Idempotent-Replayed" not in post(caller(Role.CLIENT_API, lausanne))
+
+
+def test_a_bulk_and_a_dispatch_are_done_once():
+    dispatcher = caller()
+    rows = {"bookings": [booking_values("") for _ in range(3)]}
+    assert post(dispatcher, "bookings/bulk/", rows).json()["created"] == 3
+    assert post(dispatcher, "bookings/bulk/", rows).json()["created"] == 3
+    assert Booking.objects.count() == 3
+    day = {"day": "2099-06-17", "time_limit_s": 0}
+    first, again = (post(dispatcher, "dispatch-runs/", day, key="d") for _ in range(2))
+    assert first.json() == again.json()
+    assert DispatchRun.objects.count() == 1
+
+
+def test_a_refused_request_frees_its_key():
+    portal = caller(Role.CLIENT_API)
+    assert post(portal, body=booking_values("", passengers=0)).status_code == 400
+    assert not StoredAnswer.objects.exists()
+    assert post(portal).status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "é", "a\x00b", "tab\t"])
+def test_a_key_that_is_no_key_is_refused(key):
+    refused = post(caller(Role.CLIENT_API), key=key)
+    assert refused.status_code == 400
+    assert refused.json()["errors"][0]["field"] == "Idempotency-Key"
+
+
+def test_a_request_that_died_can_be_sent_again_when_its_claim_is_over():
+    portal = caller(Role.CLIENT_API)
+    first = post(portal)
+    StoredAnswer.objects.update(status=None, begun_at=timezone.now() - CLAIM / 2)
+    assert problem(post(portal)) == (409, "key_in_use")
+    StoredAnswer.objects.update(begun_at=timezone.now() - CLAIM)
+    assert post(portal).json()["id"] != first.json()["id"]
+
+
+def test_answers_are_kept_for_a_day():
+    portal, now = caller(Role.CLIENT_API), timezone.now()
+    post(portal)
+    assert clear_answers(now=now) == 0
+    StoredAnswer.objects.update(begun_at=now - KEPT)
+    assert "Idempotent-Replayed" not in post(portal)
+    assert clear_answers(now=now + KEPT + timedelta(minutes=1)) == 1
+
+
+def test_what_a_key_costs():
+    portal = caller(Role.CLIENT_API)
+
+    def cost(**options):
+        with CaptureQueriesContext(connection) as seen:
+            post(portal, **options)
+        control = ("SAVEPOINT", "RELEASE", "ROLLBACK")
+        return len([q for q in seen if not q["sql"].startswith(control)])
+
+    rows = {"bookings": [booking_values("") for _ in range(40)]}
+    # token, key, booking, event, booking as it is, answer
+    assert cost() == 6
+    assert cost() == 3  # token, key, answer
+    assert cost(path="bookings/bulk/", body=rows, key="bulk") == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_with_one_key_at_once_one_creates():
+    portal = caller(Role.CLIENT_API)
+    results = together(*[partial(post, portal)] * 4)
+    assert Booking.objects.count() == 1
+    assert {r.status_code for r in results} <= {201, 409}
+    assert len({r.json()["id"] for r in results if r.status_code == 201}) == 1
+
+
+def test_what_is_known_is_not_sent_again():
+    dispatcher, driver = caller(), make.driver()
+    booking = make.booking(client=make.client())
+    for path in (f"bookings/{booking.id}/", f"drivers/{driver.id}/"):
+        first = dispatcher.get(API + path)
+        known = dispatcher.get(API + path, headers={"If-None-Match": f'"x", W/{first["ETag"]}'})
+        assert (known.status_code, known.content) == (304, b"")
+        assert known["ETag"] == first["ETag"]
+        other = dispatcher.get(API + path, headers={"If-None-Match": '"x"'})
+        assert other.json() == first.json()
+    Booking.objects.update(version=9)
+    path = f"{API}bookings/{booking.id}/"
+    assert dispatcher.get(path, headers={"If-None-Match": first["ETag"]}).status_code == 200
+    with_client = dispatcher.get(f"{path}?expand=client", headers={"If-None-Match": "*"})
+    assert with_client.status_code == 200
