@@ -7,6 +7,7 @@ particulars it is refused: who wants to change it says so with its id.
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from bookings import lookups  # noqa: F401  registers `name__any_of`
@@ -128,7 +129,8 @@ def _known(company, rows):
     references = sorted({row["reference"] for row in rows if row.get("reference")})
     if not references:
         return {}
-    found = Booking.objects.filter(company=company, reference__any_of=references)
+    # The empty ones are excluded as they are in `booking_reference_unique`, which serves this.
+    found = Booking.objects.filter(~Q(reference=""), company=company, reference__any_of=references)
     return {booking.reference: booking for booking in found.order_by("id")}
 
 

@@ -97,9 +97,13 @@ def _lists(view, name, url):
     for key, field in (filterset.base_filters if filterset else {}).items():
         yield Way(
             f"{name} by {key}",
-            lambda visit, value, key=key: read(visit, **{key: value}),
+            lambda visit, value, key=key: read(visit, **{key: _text(value)}),
             find=_newest(view.queryset.model, view.company_path, field.field_name),
         )
+
+
+def _text(value):
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def driver_doors():

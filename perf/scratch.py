@@ -56,8 +56,7 @@ class Scratch:
         connections.settings[DEFAULT_DB_ALIAS] = self.settings
         if self.connection is None:
             self.connection = connections.create_connection(DEFAULT_DB_ALIAS)
-            self.connection.ensure_connection()
-            self.connection.execute_wrappers.clear()
+        self._open()
         connections[DEFAULT_DB_ALIAS] = self.connection
         ContentType.objects.clear_cache()
         try:
@@ -70,17 +69,22 @@ class Scratch:
     @contextmanager
     def cloned(self):
         """Yield a copy of this database; nobody may write to it meanwhile."""
-        self.close()
+        self._close()
         with _created(self.settings, template=self) as copy:
+            self._open()
             yield copy
 
-    def close(self):
+    def _open(self):
+        if self.connection is not None and self.connection.connection is None:
+            self.connection.ensure_connection()
+            self.connection.execute_wrappers.clear()
+
+    def _close(self):
         if self.connection is not None:
             self.connection.close()
-            self.connection = None
 
     def remove(self):
-        self.close()
+        self._close()
         guardian.remove(self.place)
         self._guardian.stdin.close()
         self._guardian.wait()
