@@ -74,7 +74,7 @@ def forecast(company, trips, *, shifts, legs, from_position, now):
             free_at = dropoff_at = trip.actual_dropoff_at or trip.planned_dropoff_at
             over = True
         elif trip.assignment_status == status.NO_SHOW:
-            pickup_at = free_at = dropoff_at = trip.actual_pickup_at or planned
+            pickup_at = free_at = dropoff_at = trip.actual_dropoff_at or planned
             over = True
         elif trip.assignment_status == status.IN_PROGRESS:
             pickup_at = trip.actual_pickup_at or planned
@@ -93,6 +93,8 @@ def forecast(company, trips, *, shifts, legs, from_position, now):
 
 def _arrival(trip, previous, free_at, empty, shifts, breaks, from_position, now):
     """Return when the driver can be at a pickup that is still to come."""
+    if trip.arrived_at:
+        return trip.arrived_at
     if from_position and (free_at is None or free_at <= from_position[0]):
         leave_at, empty = now, from_position[1]
     elif trip.assignment_status == Assignment.Status.EN_ROUTE:
@@ -100,14 +102,16 @@ def _arrival(trip, previous, free_at, empty, shifts, breaks, from_position, now)
     else:
         starts = [shift.start_at for shift in shifts if shift.start_at <= trip.planned_pickup_at]
         leave_at = max([now, *([free_at] if free_at else starts[-1:])])
+    arrive_at = leave_at + empty
     if trip.assignment_status != Assignment.Status.EN_ROUTE:
         for break_at, until in breaks:
-            ahead = now < until and break_at < trip.planned_pickup_at
-            if ahead and (previous is None or break_at > previous):
-                leave_at = max(leave_at, break_at) + (until - break_at)
-                if break_at <= now:
-                    leave_at = max(until, free_at or until)
-    return leave_at + empty
+            if (
+                now < until
+                and break_at < trip.planned_pickup_at
+                and not (previous and break_at <= previous)
+            ):  # before, during or after the drive
+                arrive_at = max(arrive_at + (until - max(break_at, now)), until)
+    return arrive_at
 
 
 def _judged(company, trip, pickup_at, dropoff_at, over):

@@ -68,6 +68,9 @@ class Scale:
         self.company, self.day = board.company, board.day
         self.from_at, self.until_at = board.from_at, board.until_at
         self.total_s = (board.until_at - board.from_at).total_seconds()
+        # Translated once, not once a trip.
+        self.status = {status: str(status.label) for status in Status}
+        self.empty = _("%(minutes)d min, %(km).1f km without passengers")
 
     def percent(self, length):
         return round(100 * length.total_seconds() / self.total_s, 3)
@@ -146,7 +149,6 @@ def _row(scale, day):
         "hours": ", ".join(
             f"{scale.clock(shift.start_at)}–{scale.clock(shift.end_at)}" for shift in day.shifts
         ),
-        "search": f"{row.name} {row.plate or ''}".casefold(),
     }
 
 
@@ -164,7 +166,7 @@ def _empty(scale, trip):
     pickup_at = trip.expected.pickup_at
     span = scale.span(pickup_at - trip.empty, pickup_at)
     return span and span | {
-        "title": _("%(minutes)d min, %(km).1f km without passengers")
+        "title": scale.empty
         % {"minutes": trip.empty.total_seconds() // 60, "km": trip.empty_m / 1000}
     }
 
@@ -181,13 +183,13 @@ def _bar(scale, trip):
     classes += ["locked" if row.locked else "", "elsewhen" if trip.other_day else ""]
     times = f"{scale.clock(row.planned_pickup_at)}–{scale.clock(row.planned_dropoff_at)}"
     bar["title"] = "\n".join(
-        filter(None, [f"{times} {bar['who']} · {status.label}", risk, bar["route"], bar["facts"]])
+        filter(None, [f"{times} {bar['who']} · {scale.status[status]}", risk, bar["about"]])
     )
     return bar | {
         "assignment": row.assignment_id,
         "driver": row.driver_id,
         "status": str(status),
-        "sign": SIGNS[status],
+        "sign": "pin_drop" if row.arrived_at and status == Status.EN_ROUTE else SIGNS[status],
         "classes": " ".join(filter(None, classes)),
         "risk": risk,
         "locked": row.locked,
@@ -235,17 +237,14 @@ def _booking(scale, row):
     facts += row.needs
     if row.priority:
         facts.append(str(Booking.Priority(row.priority).label))
-    words = (who, row.reference, row.client_phone or "", pickup, dropoff, row.notes)
+    about = (f"{pickup} → {dropoff}", " · ".join(facts), row.reference, row.client_phone, row.notes)
     return {
         "booking": row.id,
         "version": row.version,
-        "reference": row.reference or f"#{row.id}",
         "who": who,
-        "pickup": pickup,
-        "dropoff": dropoff,
         "route": f"{pickup} → {dropoff}",
         "facts": " · ".join(facts),
         "wheelchairs": row.wheelchairs,
         "urgent": row.priority == Booking.Priority.URGENT,
-        "search": " ".join(words).casefold(),
+        "about": "\n".join(filter(None, about)),
     }

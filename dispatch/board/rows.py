@@ -72,6 +72,7 @@ class TripRow(NamedTuple):
     assignment_status: str | None
     planned_pickup_at: datetime | None
     planned_dropoff_at: datetime | None
+    arrived_at: datetime | None
     actual_pickup_at: datetime | None
     actual_dropoff_at: datetime | None
     locked: bool | None
@@ -160,6 +161,7 @@ def read_trips(company, day, horizon):
             "current__status",
             "current__planned_pickup_at",
             "current__planned_dropoff_at",
+            "current__arrived_at",
             "current__actual_pickup_at",
             "current__actual_dropoff_at",
             "current__locked",

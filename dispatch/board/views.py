@@ -8,6 +8,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from bookings.models import Event
@@ -32,6 +33,7 @@ def open_board(request):
     return redirect("admin:board:day", company=desk.company.slug, day=day)
 
 
+@gzip_page
 @require_safe
 def board_day(request, company: str, day: date):
     """Show the day: the whole page, at most 12 statements."""
@@ -52,6 +54,7 @@ def board_day(request, company: str, day: date):
     return render(request, "dispatch/board/page.html", context)
 
 
+@gzip_page
 @require_safe
 def board_fragment(request, company: str, day: date):
     """Show what is inside `#board`, to be swapped."""
@@ -59,6 +62,7 @@ def board_fragment(request, company: str, day: date):
     return render(request, "dispatch/board/_board.html", _board(desk, day))
 
 
+@gzip_page
 @require_safe
 def board_map(request, company: str, day: date):
     """Answer what the map of the day draws, as JSON."""

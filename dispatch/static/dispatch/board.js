@@ -22,7 +22,7 @@ const refresh = () => document.body.dispatchEvent(new CustomEvent("board:refresh
 
 const folded = new WeakMap();
 function searchText(element) {
-  if (!folded.has(element)) folded.set(element, fold(element.dataset.search));
+  if (!folded.has(element)) folded.set(element, fold(`${element.title} ${element.textContent}`));
   return folded.get(element);
 }
 
@@ -49,7 +49,7 @@ function filter() {
   const want = wanted();
   const active = Boolean(want.text || want.driver || want.status || want.wheelchair);
   for (const row of all(".row")) {
-    const named = Boolean(want.text) && searchText(row).includes(want.text);
+    const named = Boolean(want.text) && searchText(row.querySelector(".driver")).includes(want.text);
     let found = 0;
     for (const trip of all(".trip", row)) {
       const fit = fits(trip, want, named);
