@@ -29,6 +29,7 @@ from dispatch.load import DONE
 from drivers.rest.access import CLIENTS, PLANNERS, STAFF
 from drivers.rest.errors import PreconditionFailed
 from drivers.rest.reading import moment, read_body
+from drivers.rest.schema import whole
 
 ASSIGNMENT_FIELDS = [
     "status",
@@ -113,7 +114,7 @@ class TripViewSet(BookingViewSet):
         return self.done(trips.release, "assignment_id", **read_body(ReasonSerializer, request))
 
     @extend_schema(
-        parameters=[OpenApiParameter("top", int, description="How many: 1 to 20, 3 by default.")],
+        parameters=[OpenApiParameter("top", whole(1, 20, 3), description="How many.")],
         responses=PlacesSerializer,
         filters=False,
     )
