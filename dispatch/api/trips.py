@@ -56,8 +56,8 @@ def trip_action(serializer_class=None, **options):
     """Mark a POST on one booking that answers with the booking."""
 
     def decorate(view):
-        described = extend_schema(request=serializer_class, responses=TripSerializer)(view)
-        return action(detail=True, methods=["post"], **options)(described)
+        routed = action(detail=True, methods=["post"], **options)(view)
+        return extend_schema(request=serializer_class, responses=TripSerializer)(routed)
 
     return decorate
 
