@@ -18,7 +18,8 @@ from dispatch.faults import Fault
 from dispatch.load import load_problem
 from dispatch.locked_trip import NoSuchDriver, Trip, driver_of, lock_drivers, no_such_trip, stale
 from dispatch.models import Assignment
-from dispatch.placing import Place, places_for, propose
+from dispatch.placing import Place, places_for, propose, why_nowhere
+from dispatch.report import Unassigned
 from dispatch.rows import BookingRow
 from dispatch.write_by_hand import write_proposals
 from drivers.models import Driver
@@ -79,6 +80,15 @@ class Consequences:
     @property
     def assignment_id(self):
         return standing_id(self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Who could take a trip, best first; where nobody can, why, who comes closest, what helps."""
+
+    row: BookingRow
+    places: tuple[Place, ...]
+    why: Unassigned | None
 
 
 def hand_over(
@@ -182,18 +192,23 @@ def swap_consequences(company, booking_id, other_id, *, now) -> tuple[Consequenc
     )
 
 
+def advise(company, booking_id, *, now, top=3) -> Advice:
+    """Say who could take the trip now, best first, or why nobody can: 4 statements.
+
+    Raises NoSuchTrip, or StatusRefusedError for a trip that is over or on board.
+    """
+    day, row = _load(company, booking_id, now)
+    _placeable(row)
+    found = places_for(day, row, top=top)
+    return Advice(row, found, None if found else why_nowhere(day, row))
+
+
 def places(company, booking_id, *, now, top=3) -> tuple[Place, ...]:
     """Return the drivers who could take the trip now, best first: 4 statements.
 
     Raises NoSuchTrip, or StatusRefusedError for a trip that is over or on board.
     """
-    day, row = _load(company, booking_id, now)
-    if row.status not in (Status.PENDING, *GIVEABLE):
-        raise StatusRefusedError(
-            _("Trip %(trip)s is %(status)s.")
-            % {"trip": row.label, "status": Status(row.status).label}
-        )
-    return places_for(day, row, top=top)
+    return advise(company, booking_id, now=now, top=top).places
 
 
 def quote(company, booking, *, now, top=3) -> tuple[Place, ...]:
@@ -257,6 +272,14 @@ def _giveable(row):
     if row.status not in GIVEABLE:
         raise StatusRefusedError(
             _("Trip %(trip)s is %(status)s; only an accepted trip is given to a driver.")
+            % {"trip": row.label, "status": Status(row.status).label}
+        )
+
+
+def _placeable(row):
+    if row.status not in (Status.PENDING, *GIVEABLE):
+        raise StatusRefusedError(
+            _("Trip %(trip)s is %(status)s.")
             % {"trip": row.label, "status": Status(row.status).label}
         )
 

@@ -15,6 +15,7 @@ from dispatch.faults import Fault, off_duty, told, unavailable
 from dispatch.load import Day, by_client, make_trip, pickup_window
 from dispatch.planner.alternatives import candidates
 from dispatch.planner.check import check
+from dispatch.planner.explain import reasons
 from dispatch.planner.problem import (
     Commitment,
     Costs,
@@ -25,6 +26,7 @@ from dispatch.planner.problem import (
     Problem,
 )
 from dispatch.planner.solve import solve
+from dispatch.report import Unassigned, told_left_out, told_reason
 from dispatch.rows import BookingRow
 from drivers.models import Driver
 
@@ -45,6 +47,14 @@ class Place:
     detour_s: int
     price_s: int
 
+    @property
+    def detour_min(self):
+        return round(self.detour_s / 60)
+
+    @property
+    def price_min(self):
+        return round(self.price_s / 60)
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
@@ -64,18 +74,10 @@ class Proposal:
 
 def places_for(day: Day, row: BookingRow, *, top=3) -> tuple[Place, ...]:
     """Return the best places for one trip in the day as it stands."""
-    if pickup_window(day.company, row.scheduled_time, row.return_of_id)[1] < day.now:
+    if _is_over(day, row):
         return ()
     trip = _trip(day, row)
     names = {driver.id: driver.name for driver in day.problem.drivers}
-    problem = _without(day.problem, {row.id})
-    # Standing trips that no longer fit together hold their drivers all the same.
-    problem = replace(
-        problem,
-        trips=(),
-        drivers=tuple(_loaded(driver, problem.trips) for driver in problem.drivers),
-        duties=tuple(_pinned(duty, problem) for duty in problem.duties),
-    )
     return tuple(
         Place(
             driver_id=place.driver_id,
@@ -85,7 +87,34 @@ def places_for(day: Day, row: BookingRow, *, top=3) -> tuple[Place, ...]:
             detour_s=place.detour_s,
             price_s=place.price_s,
         )
-        for place in candidates(problem, Plan((), (), ()), trip, top)
+        for place in candidates(_all_pinned(day, row), Plan((), (), ()), trip, top)
+    )
+
+
+def why_nowhere(day: Day, row: BookingRow) -> Unassigned:
+    """Say why nobody can take the trip in the day as it stands, and what would help."""
+    if _is_over(day, row):
+        return told_left_out(day, row.id, "window_passed")
+    problem = replace(_all_pinned(day, row), trips=(_trip(day, row),))
+    (reason,) = reasons(problem, Plan((), (), (row.id,)))
+    return told_reason(day, reason)
+
+
+def _is_over(day, row):
+    return pickup_window(day.company, row.scheduled_time, row.return_of_id)[1] < day.now
+
+
+def _all_pinned(day, row):
+    """Return the problem of all drivers with their standing trips as commitments, without this.
+
+    Standing trips that no longer fit together hold their drivers all the same.
+    """
+    problem = _without(day.problem, {row.id})
+    return replace(
+        problem,
+        trips=(),
+        drivers=tuple(_loaded(driver, problem.trips) for driver in problem.drivers),
+        duties=tuple(_pinned(duty, problem) for duty in problem.duties),
     )
 
 

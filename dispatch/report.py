@@ -190,8 +190,10 @@ def build_report(
     changed: frozenset[int] = frozenset(),
 ) -> Report:
     """Put a report together from the finished plan; `changed` bookings are not in it."""
-    unassigned = [_unassigned(day, reason) for reason in reasons if reason.trip_id not in changed]
-    unassigned += [_left_out(day, i, code) for i, code in day.left_out.items() if i not in changed]
+    unassigned = [told_reason(day, reason) for reason in reasons if reason.trip_id not in changed]
+    unassigned += [
+        told_left_out(day, i, code) for i, code in day.left_out.items() if i not in changed
+    ]
     measures = measure(day.problem, plan)
     today = [row for row in diff.left if row.id in day.bookings]
     assigned = len(plan.trips) + len(today)
@@ -250,7 +252,8 @@ def _shown(day, name, value):
     return value
 
 
-def _unassigned(day, reason):
+def told_reason(day: Day, reason: Reason) -> Unassigned:
+    """Return a planner's reason in sentences."""
     row = day.bookings[reason.trip_id]
     suggestion = reason.suggestion
     return Unassigned(
@@ -263,7 +266,8 @@ def _unassigned(day, reason):
     )
 
 
-def _left_out(day, booking_id, code):
+def told_left_out(day: Day, booking_id: int, code: str) -> Unassigned:
+    """Return in sentences why a booking never reached the planner."""
     row = day.bookings[booking_id]
     latest_at = pickup_window(day.company, row.scheduled_time, row.return_of_id)[1]
     return Unassigned(

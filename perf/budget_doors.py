@@ -20,7 +20,7 @@ from django.test import Client
 from django.urls import URLResolver, get_resolver
 
 from bookings.models import Actor, Booking, Door
-from dispatch.models import DispatchRun
+from dispatch.models import Assignment, DispatchRun
 from dispatch.run import run_dispatch
 from drivers.models import Absence, Company, Driver, Membership, Role
 from perf.models import Kind, Measurement
@@ -58,6 +58,15 @@ class World:
         if model not in self._found:
             self._found[model] = self._newest(model)
         return self._found[model]
+
+    def assigned(self):
+        """Return the ids of the bookings of two planned trips, of two drivers."""
+        if "assigned" not in self._found:
+            rows = Assignment.objects.filter(company=self.company, status="planned")
+            one = rows.order_by("-pk").first()
+            other = rows.exclude(driver=one.driver_id).order_by("-pk").first()
+            self._found["assigned"] = one.booking_id, other.booking_id
+        return self._found["assigned"]
 
     def _newest(self, model):
         rows = model._default_manager.order_by("-pk")
@@ -207,7 +216,9 @@ def _value(world, name, callback):
         return DAY.isoformat()
     if name in VALUES:
         return VALUES[name]
-    for known, model in (("run", DispatchRun), ("driver", Driver), ("booking", Booking)):
+    if name == "booking":
+        return world.assigned()[0]
+    for known, model in (("run", DispatchRun), ("driver", Driver)):
         if name in (known, f"{known}_id"):
             return world.run.pk if known == "run" else world.one(model).pk
     model = _model_of(callback)
@@ -233,6 +244,10 @@ def _query(world, route):
         return {"app_label": "bookings", "model_name": "booking", "field_name": "client"}
     if route.endswith("news/"):
         return {"after": 0}
+    if route.endswith("/look/"):
+        return {"driver": world.one(Driver).pk}
+    if route.endswith("/swap/"):
+        return {"other": world.assigned()[1]}
     return {}
 
 

@@ -15,7 +15,7 @@ from drivers.rest.access import roles_of
 from tests import builders as make
 from tests.callers import caller
 
-DOCUMENTATION = {"schema", "docs", "redoc"}
+DOCUMENTATION = {"schema", "docs"}
 
 
 def endpoints():

@@ -29,7 +29,6 @@ from dispatch.load import DONE
 from drivers.rest.access import CLIENTS, PLANNERS, STAFF
 from drivers.rest.errors import PreconditionFailed
 from drivers.rest.reading import moment, read_body
-from drivers.rest.schema import whole
 
 ASSIGNMENT_FIELDS = [
     "status",
@@ -56,8 +55,8 @@ def trip_action(serializer_class=None, **options):
     """Mark a POST on one booking that answers with the booking."""
 
     def decorate(view):
-        routed = action(detail=True, methods=["post"], **options)(view)
-        return extend_schema(request=serializer_class, responses=TripSerializer)(routed)
+        described = extend_schema(request=serializer_class, responses=TripSerializer)(view)
+        return action(detail=True, methods=["post"], **options)(described)
 
     return decorate
 
@@ -114,7 +113,7 @@ class TripViewSet(BookingViewSet):
         return self.done(trips.release, "assignment_id", **read_body(ReasonSerializer, request))
 
     @extend_schema(
-        parameters=[OpenApiParameter("top", whole(1, 20, 3), description="How many.")],
+        parameters=[OpenApiParameter("top", int, description="How many: 1 to 20, 3 by default.")],
         responses=PlacesSerializer,
         filters=False,
     )

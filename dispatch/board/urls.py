@@ -3,9 +3,10 @@
 from datetime import date
 
 from django.contrib import admin
-from django.urls import path, register_converter
+from django.urls import include, path, register_converter
 
 from dispatch.board import views
+from dispatch.board.action_urls import action_urls
 
 app_name = "board"
 
@@ -31,4 +32,5 @@ urlpatterns = [
     path("<slug:company>/<day:day>/board/", guarded(views.board_fragment), name="fragment"),
     path("<slug:company>/<day:day>/map/", guarded(views.board_map), name="map"),
     path("<slug:company>/news/", guarded(views.board_news), name="news"),
+    path("<slug:company>/", include(action_urls(guarded))),
 ]

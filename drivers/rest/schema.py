@@ -47,12 +47,6 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 
 
-def whole(least, most, default=None):
-    """Return the schema of a whole number in a query."""
-    found = {"type": "integer", "minimum": least, "maximum": most}
-    return found if default is None else found | {"default": default}
-
-
 class Schema(AutoSchema):
     def get_override_parameters(self):
         if self._is_idempotent():

@@ -1,0 +1,86 @@
+"""Everything the panel tells of one trip: facts, driver, history, and what may be done with it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bookings.models import Booking, Status
+from dispatch import reasons
+from dispatch.history import Told, history
+from dispatch.load import pickup_window
+from dispatch.locked_trip import no_such_trip
+from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment
+from dispatch.rows import DONE
+from drivers.models import Driver
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """A trip. `others` are the next best drivers when it was planned, with extra minutes."""
+
+    booking: Booking
+    assignment: Assignment | None
+    earliest_at: datetime
+    latest_at: datetime
+    detour_min: int | None
+    others: tuple[tuple[str, int], ...]
+    history: tuple[Told, ...]
+
+    @property
+    def status(self):
+        return Status(self.booking.status)
+
+    @property
+    def assignment_id(self):
+        return self.assignment.id if self.assignment and self.assignment.is_open else 0
+
+    @property
+    def cancel_reasons(self):
+        at_the_door = self.status == Status.EN_ROUTE
+        return reasons.AT_THE_DOOR if at_the_door else reasons.BEFOREHAND
+
+    @property
+    def no_show_reasons(self):
+        return reasons.NO_SHOW
+
+    @property
+    def cancel_reason(self):
+        return reasons.read(self.booking.cancel_reason)
+
+
+def read_detail(company, booking_id: int) -> Detail:
+    """Read one trip of the company: at most 5 queries. Raises NoSuchTrip."""
+    booking = (
+        Booking.objects.filter(company=company, id=booking_id).select_related("client").first()
+    )
+    if booking is None:
+        raise no_such_trip()
+    assignment = (
+        Assignment.objects.filter(booking=booking)
+        .filter(status__in=[*OPEN_ASSIGNMENT_STATUSES, *sorted(DONE)])
+        .select_related("driver__vehicle")
+        .order_by("-id")
+        .first()
+    )
+    explanation = assignment.explanation if assignment else {}
+    detour_s, others = explanation.get("detour_s"), explanation.get("others", ())
+    names = dict(
+        Driver.objects.filter(
+            company=company, id__in=[other["driver"] for other in others]
+        ).values_list("id", "name")
+        if others
+        else ()
+    )
+    earliest_at, latest_at = pickup_window(company, booking.scheduled_time, booking.return_of_id)
+    return Detail(
+        booking=booking,
+        assignment=assignment,
+        earliest_at=earliest_at,
+        latest_at=latest_at,
+        detour_min=None if detour_s is None else round(detour_s / 60),
+        others=tuple(
+            (names[other["driver"]], round((other["detour_s"] - detour_s) / 60))
+            for other in others
+            if other["driver"] in names
+        ),
+        history=history(company, booking_id),
+    )

@@ -1,0 +1,74 @@
+"""What the board's actions are told. Clock times are the company's."""
+
+from datetime import datetime, timedelta
+
+from django import forms
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext_lazy as _
+
+from dispatch import reasons
+
+
+class MomentField(forms.Field):
+    """An ISO 8601 moment with its offset."""
+
+    def to_python(self, value):
+        if not value:
+            return None
+        try:
+            moment = parse_datetime(value)
+        except ValueError:
+            moment = None
+        if moment is None or timezone.is_naive(moment):
+            raise forms.ValidationError(_("Write a moment such as 2026-06-17T09:00:00+02:00."))
+        return moment
+
+
+class ConsequencesForm(forms.Form):
+    driver = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+    clock = forms.TimeField(required=False)
+
+
+class AssignForm(forms.Form):
+    driver = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+    assignment = forms.IntegerField(min_value=0, max_value=2**63 - 1)
+    pickup_at = MomentField(required=False)
+    override = forms.CharField(max_length=200, required=False)
+
+
+class SwapForm(forms.Form):
+    other = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+    assignment = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+    other_assignment = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+    override = forms.CharField(max_length=200, required=False)
+
+
+class OtherForm(forms.Form):
+    other = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+
+
+class ChangeForm(forms.Form):
+    """`action` is one of `trip_views.ACTIONS`; `clock` is when it happened, now by default."""
+
+    action = forms.CharField()
+    version = forms.IntegerField(min_value=1, max_value=2**31 - 1)
+    assignment = forms.IntegerField(min_value=0, max_value=2**63 - 1)
+    clock = forms.TimeField(required=False)
+    code = forms.ChoiceField(choices=[("", ""), *reasons.Reason.choices], required=False)
+    note = forms.CharField(max_length=150, required=False)
+
+
+class SickForm(forms.Form):
+    note = forms.CharField(max_length=150, required=False)
+
+
+def on_day(company, moment, clock):
+    """Return the moment of a clock time on the local day of another moment."""
+    return datetime.combine(company.local(moment).date(), clock, company.zone)
+
+
+def last_time(company, now, clock):
+    """Return the last moment at which it was this time, or will be in a few minutes."""
+    at = on_day(company, now, clock)
+    return at if at <= now + timedelta(minutes=5) else at - timedelta(days=1)
