@@ -20,53 +20,77 @@ export function makeMap(board, section, words) {
   north.addTo(map);
 
   const layers = L.layerGroup().addTo(map);
+  const names = L.layerGroup().addTo(map);
   let drivers = [];
+  let labels = [];
   let placed = false;
 
   const show = (booking) => board.dispatchEvent(new CustomEvent("board:show", { detail: booking }));
 
-  function mark(place, trip, sort, style) {
-    const marker = L.circleMarker(place, { radius: 5, weight: 2, ...style });
-    const text = document.createElement("span");
-    text.textContent = `${trip.clock} ${trip.who} · ${sort}: ${trip[sort === words.pickup ? "pickup" : "dropoff"]}`;
-    return marker.bindTooltip(text).on("click", () => show(trip.booking));
+  function tip(layer, text) {
+    const element = document.createElement("span");
+    element.textContent = text;
+    return layer.bindTooltip(element);
+  }
+
+  function mark(trip, place, text, style) {
+    const marker = L.circleMarker(place, { radius: 4, weight: 1.5, fillOpacity: 1, ...style });
+    return tip(marker, `${trip.clock} ${trip.who} · ${text}`).on("click", () => show(trip.booking));
+  }
+
+  function ends(trip, color) {
+    return [
+      mark(trip, trip.from, `${words.pickup}: ${trip.pickup}`, { color, fillColor: color }),
+      mark(trip, trip.to, `${words.dropoff}: ${trip.dropoff}`, { color, fillColor: "#fff" }),
+    ];
   }
 
   function drawDriver(driver, number) {
-    const group = L.featureGroup();
-    const path = driver.trips.flatMap((trip) => [trip.from, trip.to]);
-    L.polyline(path, { color: colour(number), weight: 1, dashArray: "3 5", interactive: false }).addTo(group);
-    for (const trip of driver.trips) {
-      L.polyline([trip.from, trip.to], { color: colour(number), weight: 2.5, opacity: 0.75, interactive: false }).addTo(group);
-      mark(trip.from, trip, words.pickup, { color: colour(number), fillColor: colour(number), fillOpacity: 1 }).addTo(group);
-      mark(trip.to, trip, words.dropoff, { color: colour(number), fillColor: "#fff", fillOpacity: 1 }).addTo(group);
-    }
+    const color = colour(number);
+    const still = { color, interactive: false };
+    const lines = [
+      L.polyline(driver.trips.flatMap((trip) => [trip.from, trip.to]), { ...still, weight: 1, dashArray: "3 5" }),
+      ...driver.trips.map((trip) => L.polyline([trip.from, trip.to], { ...still, weight: 2.5 })),
+    ];
+    const points = driver.trips.flatMap((trip) => ends(trip, color));
     if (driver.seen) {
-      const text = document.createElement("span");
-      text.textContent = `${driver.name}, ${words.seen.replace("%s", driver.seen_at)}`;
-      L.circleMarker(driver.seen, { radius: 8, weight: 3, color: "#fff", fillColor: colour(number), fillOpacity: 1 })
-        .bindTooltip(text)
-        .addTo(group);
+      const seen = L.circleMarker(driver.seen, { radius: 9, weight: 3, color: "#fff", fillColor: color, fillOpacity: 1 });
+      points.push(tip(seen, `${driver.name}, ${words.seen.replace("%s", driver.seen_at)}`));
     }
-    return group;
+    return { id: String(driver.id), lines, group: L.featureGroup([...lines, ...points]) };
   }
+
+  // The most important names first; one that would cover another waits for a closer look.
+  function writeNames() {
+    names.clearLayers();
+    const taken = [];
+    for (const label of labels) {
+      const { x, y } = map.latLngToContainerPoint(label.at);
+      const half = 3.6 * label.text.length + 6;
+      const box = [x - half, y - 9, x + half, y + 9];
+      if (taken.some((b) => box[0] < b[2] && b[0] < box[2] && box[1] < b[3] && b[1] < box[3])) continue;
+      taken.push(box);
+      const element = document.createElement("span");
+      element.textContent = label.text;
+      L.tooltip({ permanent: true, direction: "center", className: `place ${label.kind}` })
+        .setLatLng(label.at)
+        .setContent(element)
+        .addTo(names);
+    }
+  }
+  map.on("zoomend resize", writeNames);
 
   async function load() {
     const response = await fetch(mapUrl);
     if (!response.ok) throw new Error(`The map answers ${response.status}.`);
     const data = await response.json();
     layers.clearLayers();
-    drivers = data.drivers.map((driver, i) => ({ ...driver, group: drawDriver(driver, i).addTo(layers) }));
+    drivers = data.drivers.map(drawDriver);
+    labels = data.labels;
     for (const trip of data.waiting) {
-      const style = { color: "#b42318", fillColor: "#b42318", fillOpacity: 0.25, dashArray: "2 3" };
-      L.polyline([trip.from, trip.to], { ...style, weight: 1.5 }).addTo(layers);
-      mark(trip.from, trip, words.pickup, style).addTo(layers);
-    }
-    for (const label of data.labels) {
-      L.tooltip({ permanent: true, direction: "center", className: `place ${label.kind}`, interactive: false })
-        .setLatLng(label.at)
-        .setContent(document.createTextNode(label.text).textContent.replace(/[&<>]/g, (c) => `&#${c.charCodeAt(0)};`))
-        .addTo(layers);
+      const color = "#d92d20";
+      L.polyline([trip.from, trip.to], { color, weight: 2, dashArray: "1 6", interactive: false }).addTo(layers);
+      for (const marker of ends(trip, color)) marker.addTo(layers);
     }
     section.querySelector(".map-note").textContent = data.bounds ? "" : words.noMap;
     map.invalidateSize();
@@ -74,13 +98,17 @@ export function makeMap(board, section, words) {
       map.fitBounds(data.bounds, { padding: [24, 24] });
       placed = true;
     }
+    if (data.bounds) writeNames();
   }
 
   function filter(want) {
     for (const driver of drivers) {
-      const chosen = !want.driver || String(driver.id) === want.driver;
-      if (chosen) driver.group.addTo(layers);
-      else layers.removeLayer(driver.group);
+      if (want.driver && driver.id !== want.driver) {
+        layers.removeLayer(driver.group);
+        continue;
+      }
+      for (const line of driver.lines) line.setStyle({ opacity: want.driver ? 0.9 : 0.28 });
+      driver.group.addTo(layers);
     }
   }
 
