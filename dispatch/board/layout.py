@@ -13,11 +13,12 @@ from dispatch.board.forecast import Risk
 from dispatch.board.read import Board
 from drivers.models import Absence
 
-# A sign for every status, so that colour is never alone in saying it (Material Symbols).
+# A sign for every status but the usual one, so that colour is never alone in saying it
+# (names of Material Symbols, which come with the theme).
 SIGNS = {
     Status.PENDING: "help",
     Status.ACCEPTED: "inbox",
-    Status.ASSIGNED: "schedule",
+    Status.ASSIGNED: "",
     Status.EN_ROUTE: "directions_car",
     Status.IN_PROGRESS: "person_pin_circle",
     Status.COMPLETED: "check_circle",
@@ -28,7 +29,7 @@ RISKS = {
     Risk.BEHIND: gettext_lazy("%(minutes)d min behind the plan"),
 }
 # Shorter than this a trip could not be seen or hit, in percent of the timeline.
-NARROWEST = 0.35
+NARROWEST = 0.9
 
 
 def lay_out(board: Board) -> dict:

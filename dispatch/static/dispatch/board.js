@@ -45,9 +45,22 @@ function fits(item, want, named) {
   );
 }
 
+let filtered = false;
+
 function filter() {
   const want = wanted();
   const active = Boolean(want.text || want.driver || want.status || want.wheelchair);
+  if (active || filtered) mark(want, active);
+  filtered = active;
+  filters.querySelector("[type=reset]").hidden = !active;
+  const query = new URLSearchParams();
+  for (const [name, value] of new FormData(filters)) if (value) query.set(name, value);
+  history.replaceState(null, "", query.size ? `?${query}` : location.pathname);
+  rove();
+  board.dispatchEvent(new CustomEvent("board:filtered", { detail: want }));
+}
+
+function mark(want, active) {
   for (const row of all(".row")) {
     const named = Boolean(want.text) && searchText(row.querySelector(".driver")).includes(want.text);
     let found = 0;
@@ -62,12 +75,6 @@ function filter() {
     row.hidden = other || (active && !found && !byName && !chosen);
   }
   for (const item of all(".waiting")) item.parentElement.hidden = active && !fits(item, want, false);
-  filters.querySelector("[type=reset]").hidden = !active;
-  const query = new URLSearchParams();
-  for (const [name, value] of new FormData(filters)) if (value) query.set(name, value);
-  history.replaceState(null, "", query.size ? `?${query}` : location.pathname);
-  rove();
-  board.dispatchEvent(new CustomEvent("board:filtered", { detail: want }));
 }
 
 function restoreFilters() {
@@ -91,7 +98,10 @@ const ZOOMS = [1, 1.5, 2, 3, 4];
 function zoom(step) {
   const now = ZOOMS.indexOf(Number(board.style.getPropertyValue("--zoom")) || 1);
   const next = ZOOMS[Math.min(ZOOMS.length - 1, Math.max(0, now + step))];
+  const timeline = area.querySelector(".timeline");
+  const middle = (timeline.scrollLeft + timeline.clientWidth / 2) / timeline.scrollWidth;
   board.style.setProperty("--zoom", next);
+  timeline.scrollLeft = middle * timeline.scrollWidth - timeline.clientWidth / 2;
   localStorage.setItem("board-zoom", next);
 }
 board.style.setProperty("--zoom", Number(localStorage.getItem("board-zoom")) || 1);
@@ -101,7 +111,7 @@ for (const button of all("[data-zoom]")) {
 
 // Keys: one stop of the tab key for the trips, one for the queue --------------------------------
 
-const isShown = (item) => item.offsetParent !== null && !item.classList.contains("dim");
+const isShown = (item) => !item.closest("li").hidden && !item.classList.contains("dim"); // no layout
 
 function rove(current) {
   for (const selector of [".trip", ".waiting"]) {
@@ -327,4 +337,5 @@ board.addEventListener("board:show", (event) => {
 
 restoreFilters();
 filter();
+area.querySelector(".now span")?.scrollIntoView({ block: "nearest", inline: "center" });
 setTimeout(keepPolling, POLL_MS);
