@@ -2,6 +2,7 @@
 
 from django.db.models import CharField
 
+from drivers.arrays import array_literal
 from drivers.lookups import AnyOf
 
 
@@ -11,7 +12,7 @@ class AnyOfTexts(AnyOf):
 
     def as_postgresql(self, compiler, connection):
         column, params = self.process_lhs(compiler, connection)
-        return f"{column} = ANY(%s::text[])", [*params, self.rhs]
+        return f"{column} = ANY(%s::text[])", [*params, array_literal(self.rhs)]
 
 
 CharField.register_lookup(AnyOfTexts)

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Case, F, Value, When
 from django.utils.translation import gettext as _
 
+from bookings.bulk import copies
 from bookings.models import Actor, Booking, DriverPreference, Event, Status
 from dispatch import rows
 from dispatch.difference import Difference, difference
@@ -165,39 +166,53 @@ def _write(day, applied, run, now, actor, explanations):
         if count != len(ended):
             raise StalePlan(_("Assignments were changed meanwhile; plan again."))
     trips = [*diff.placed, *(trip for _row, trip in (*diff.moved, *diff.retimed))]
+    nothing = {}
     created = Assignment.objects.bulk_create(
-        [
+        copies(
             Assignment(
                 company_id=day.company.id,
                 run_id=run.id,
-                booking_id=trip.trip_id,
-                driver_id=trip.driver_id,
                 status=Assignment.Status.PLANNED,
-                sequence=trip.pickup_s,
-                planned_pickup_at=day.moment(trip.pickup_s),
-                planned_dropoff_at=day.moment(trip.dropoff_s),
-                explanation=explanations.get(trip.trip_id, {}),
                 created_at=now,
                 updated_at=now,
-            )
-            for trip in trips
-        ]
+            ),
+            (
+                "booking_id",
+                "driver_id",
+                "sequence",
+                "planned_pickup_at",
+                "planned_dropoff_at",
+                "explanation",
+            ),
+            (
+                (
+                    trip.trip_id,
+                    trip.driver_id,
+                    trip.pickup_s,
+                    day.moment(trip.pickup_s),
+                    day.moment(trip.dropoff_s),
+                    explanations.get(trip.trip_id, nothing),
+                )
+                for trip in trips
+            ),
+        )
     )
     placed = [trip.trip_id for trip in diff.placed]
-    turned = [*placed, *(row.id for row in diff.released if row.status == Status.ASSIGNED)]
+    freed = [row.id for row in diff.released if row.status == Status.ASSIGNED]
+    turned = [*placed, *freed]
     if turned:
+        status = Value(Status.ASSIGNED)
+        if freed:
+            status = Case(When(id__any_of=freed, then=Value(Status.ACCEPTED)), default=status)
         count = Booking.objects.filter(id__any_of=turned, status__in=sorted(PLANNABLE)).update(
-            status=Case(
-                When(id__any_of=placed, then=Value(Status.ASSIGNED)),
-                default=Value(Status.ACCEPTED),
-            ),
+            status=status,
             version=F("version") + 1,
             updated_at=now,
         )
         if count != len(turned):
             raise StalePlan(_("Bookings were changed meanwhile; plan again."))
     plan_breaks(changed_breaks(day, applied.plan)[1])
-    Event.objects.bulk_create(list(_events(day, diff, created, run, now=now, actor=actor)))
+    Event.objects.bulk_create(_events(day, diff, created, run, now=now, actor=actor))
 
 
 def changed_breaks(day: Day, plan: Plan) -> tuple[dict, dict]:
@@ -216,48 +231,40 @@ def changed_breaks(day: Day, plan: Plan) -> tuple[dict, dict]:
 
 def _events(day, diff, created, run, *, now, actor):
     """Yield an event for every booking whose assignment changed."""
+    template = Event(
+        company_id=day.company.id,
+        run_id=run.id,
+        at=now,
+        user_id=actor.user_id,
+        actor=actor.name,
+        door=actor.door,
+    )
+    names = ("booking_id", "assignment_id", "kind", "old", "new")
+    return copies(template, names, _changes(day, diff, created))
 
-    def event(kind, booking_id, assignment_id, old, new):
-        return Event(
-            company_id=day.company.id,
-            booking_id=booking_id,
-            assignment_id=assignment_id,
-            run_id=run.id,
-            kind=kind,
-            at=now,
-            user_id=actor.user_id,
-            actor=actor.name,
-            door=actor.door,
-            old=old,
-            new=new,
-        )
 
-    def facts(driver_id, pickup_at, dropoff_at):
-        return {
-            "driver": driver_id,
-            "pickup": pickup_at.isoformat(),
-            "dropoff": dropoff_at.isoformat(),
-        }
-
+def _changes(day, diff, created):
+    """Yield (booking id, assignment id, kind, old, new) for every changed assignment."""
     before = {row.id: row for row, _trip in (*diff.moved, *diff.retimed)}
+    statuses = {status: {"status": status} for status in PLANNABLE}
     for row in created:
-        new = facts(row.driver_id, row.planned_pickup_at, row.planned_dropoff_at)
+        new = _promised(row.driver_id, row.planned_pickup_at, row.planned_dropoff_at)
         if row.booking_id in before:
-            old = facts(*before[row.booking_id].standing()[1:])
-            yield event(Event.Kind.MOVED, row.booking_id, row.id, old, new)
+            old = _promised(*before[row.booking_id].standing()[1:])
+            yield row.booking_id, row.id, Event.Kind.MOVED, old, new
         else:
-            yield event(
-                Event.Kind.ASSIGNED,
-                row.booking_id,
-                row.id,
-                {"status": day.bookings[row.booking_id].status},
-                new | {"status": Status.ASSIGNED},
-            )
+            old = statuses[day.bookings[row.booking_id].status]
+            new["status"] = Status.ASSIGNED
+            yield row.booking_id, row.id, Event.Kind.ASSIGNED, old, new
     for row in diff.released:
-        yield event(
-            Event.Kind.RELEASED,
-            row.id,
-            row.assignment_id,
-            facts(*row.standing()[1:]) | {"status": row.status},
-            {"status": Status.ACCEPTED if row.status == Status.ASSIGNED else row.status},
-        )
+        old = _promised(*row.standing()[1:]) | {"status": row.status}
+        status = Status.ACCEPTED if row.status == Status.ASSIGNED else row.status
+        yield row.id, row.assignment_id, Event.Kind.RELEASED, old, {"status": status}
+
+
+def _promised(driver_id, pickup_at, dropoff_at):
+    return {
+        "driver": driver_id,
+        "pickup": pickup_at.isoformat(),
+        "dropoff": dropoff_at.isoformat(),
+    }

@@ -4,6 +4,7 @@ import json
 
 from django.db import connections, router
 
+from drivers.arrays import array_literal
 from drivers.models import Shift
 
 STATEMENTS = {
@@ -31,7 +32,7 @@ def plan_breaks(starts):
     if connection.vendor == "sqlite":
         params = [json.dumps(list(zip(ids, values, strict=True)))]
     else:
-        params = [ids, values]
+        params = [array_literal(ids), array_literal(values)]
     table = connection.ops.quote_name(Shift._meta.db_table)
     with connection.cursor() as cursor:
         cursor.execute(STATEMENTS[connection.vendor].format(table=table), params)

@@ -10,6 +10,8 @@ import json
 from django.db.models import BigAutoField, ForeignKey
 from django.db.models.lookups import Lookup
 
+from drivers.arrays import array_literal
+
 
 class AnyOf(Lookup):
     lookup_name = "any_of"
@@ -20,7 +22,7 @@ class AnyOf(Lookup):
 
     def as_postgresql(self, compiler, connection):
         column, params = self.process_lhs(compiler, connection)
-        return f"{column} = ANY(%s::bigint[])", [*params, self.rhs]
+        return f"{column} = ANY(%s::bigint[])", [*params, array_literal(self.rhs)]
 
     def as_sqlite(self, compiler, connection):
         column, params = self.process_lhs(compiler, connection)

