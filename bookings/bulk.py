@@ -6,6 +6,7 @@ statement on SQLite, and on both spends most of its time on preparing each value
 """
 
 import json
+from datetime import datetime
 
 from django.db import connections
 from django.db.models import JSONField, QuerySet
@@ -38,28 +39,25 @@ def insert_rows(model, rows, *, using="default"):
         return rows
     connection = connections[using]
     quote = connection.ops.quote_name
-    fields = [
-        field
+    columns = [
+        (field, [row.__dict__[field.attname] for row in rows])
         for field in model._meta.concrete_fields
         if not field.primary_key and not field.generated
     ]
-    expressions, params, varying = [], [], []
-    for field in fields:
-        column = _prepared(field, rows, connection)
-        if len(column) < len(rows):
-            expressions.append(_cast("%s", field, connection))
-            params.append(column[0])
-        else:
-            expressions.append(_taken(len(varying), connection))
-            varying.append((field, column))
-    source, more = _source(varying, len(rows), connection)
+    for field, values in columns:
+        if float in set(map(type, values)):
+            raise TypeError(f"{field} is a float; insert it with bulk_create.")
+    shared = [(field, values[0]) for field, values in columns if len(set(map(id, values))) == 1]
+    varying = [(field, values) for field, values in columns if len(set(map(id, values))) > 1]
+    varying.sort(key=lambda column: isinstance(column[0], JSONField))
+    taken, source, params = SOURCES[connection.vendor](varying, len(rows), connection)
+    names = ", ".join(quote(field.column) for field, _values in (*shared, *varying))
+    values = ", ".join([_cast("%s", field, connection) for field, _value in shared] + taken)
     table, key = quote(model._meta.db_table), quote(model._meta.pk.column)
-    names = ", ".join(quote(field.column) for field in fields)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table} ({names}) SELECT {', '.join(expressions)} FROM {source} "
-            f"RETURNING {key}",
-            params + more,
+            f"INSERT INTO {table} ({names}) SELECT {values} FROM {source} RETURNING {key}",
+            [*(_prepared(field, value, connection) for field, value in shared), *params],
         )
         for row, (pk,) in zip(rows, cursor.fetchall(), strict=True):
             row.pk = pk
@@ -67,16 +65,54 @@ def insert_rows(model, rows, *, using="default"):
     return rows
 
 
-def _prepared(field, rows, connection):
-    """Return a column's values as the driver takes them; of one that all rows share, one."""
-    values = [row.__dict__[field.attname] for row in rows]
-    if len(set(map(id, values))) == 1:
-        values = values[:1]
-    if float in set(map(type, values)):
-        raise TypeError(f"{field} is a float; insert it with bulk_create.")
-    if isinstance(field, JSONField):
-        return [None if v is None else json.dumps(v, cls=field.encoder) for v in values]
-    return [field.get_db_prep_save(value, connection) for value in values]
+def _prepared(field, value, connection):
+    if isinstance(field, JSONField) and value is not None:
+        return json.dumps(value, cls=field.encoder)
+    return field.get_db_prep_save(value, connection)
+
+
+def _of_arrays(columns, count, connection):
+    """Return (expressions, source, parameters) of rows of columns: JSON ones come last.
+
+    A column of JSON documents travels as one document.
+    """
+    if not columns:
+        return [], "generate_series(1, %s)", [count]
+    parts, arrays, params, taken = [], [], [], []
+    for i, (field, values) in enumerate(columns):
+        if isinstance(field, JSONField):
+            parts.append("jsonb_array_elements(%s::jsonb)")
+            params.append(json.dumps(values, cls=field.encoder))
+            taken.append(f"NULLIF(v.c{i}, 'null')")
+        else:
+            arrays.append(f"{_cast('%s', field, connection)}[]")
+            params.append(array_literal(_prepared_all(field, values, connection)))
+            taken.append(f"v.c{i}")
+    if arrays:
+        parts.insert(0, f"unnest({', '.join(arrays)})")
+    names = ", ".join(f"c{i}" for i in range(len(columns)))
+    return taken, f"ROWS FROM ({', '.join(parts)}) AS v({names})", params
+
+
+def _prepared_all(field, values, connection):
+    """Return what the field makes of the values; whole numbers and moments stay as they are."""
+    kinds = set(map(type, values))
+    if kinds == {int} or (kinds == {datetime} and all(value.tzinfo for value in values)):
+        return values
+    return [_prepared(field, value, connection) for value in values]
+
+
+def _of_json(columns, count, connection):
+    """Return (expressions, source, parameters) of rows of columns."""
+    prepared = [
+        [_prepared(field, value, connection) for value in values] for field, values in columns
+    ]
+    taken = [f"json_extract(value, '$[{i}]')" for i in range(len(columns))]
+    rows = list(zip(*prepared, strict=True)) or [[]] * count
+    return taken, "json_each(%s)", [json.dumps(rows)]
+
+
+SOURCES = {"postgresql": _of_arrays, "sqlite": _of_json}
 
 
 def copies(template, names, rows):
@@ -136,20 +172,3 @@ def _cast(expression, field, connection):
         return expression
     kind = field.db_type(connection)
     return f"{expression}::{'text' if kind.startswith('varchar') else kind}"
-
-
-def _taken(number, connection):
-    """Return the expression that takes a column's value out of `_source`."""
-    if connection.vendor == "sqlite":
-        return f"json_extract(value, '$[{number}]')"
-    return f"v.c{number}"
-
-
-def _source(columns, count, connection):
-    """Return the FROM of rows made of columns, [(field, values)], and its parameters."""
-    values = [values for _field, values in columns] or [[None] * count]
-    if connection.vendor == "sqlite":
-        return "json_each(%s)", [json.dumps(list(zip(*values, strict=True)))]
-    arrays = ", ".join(f"{_cast('%s', field, connection)}[]" for field, _values in columns)
-    names = ", ".join(f"c{i}" for i in range(len(values)))
-    return f"unnest({arrays or '%s::text[]'}) AS v({names})", list(map(array_literal, values))

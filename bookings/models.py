@@ -248,7 +248,8 @@ class Event(models.Model):
 
     Written in the same transaction as the change. `assignment_id` and `run_id` are plain
     numbers, for this app may not know the dispatch app above it. `old` and `new` hold only
-    the fields that changed, dates as ISO 8601 in UTC.
+    the fields that changed, dates as ISO 8601 in UTC. Nor does the database check the other
+    keys: who writes an event holds the row that it is about, and the log may outlive it.
     """
 
     class Kind(models.TextChoices):
@@ -260,9 +261,17 @@ class Event(models.Model):
         MOVED = "assignment.moved", _("moved to another driver or time")
         RELEASED = "assignment.released", _("released")
 
-    company = models.ForeignKey(Company, models.PROTECT, db_index=False, related_name="events")
+    company = models.ForeignKey(
+        Company, models.PROTECT, db_index=False, db_constraint=False, related_name="events"
+    )
     booking = models.ForeignKey(
-        Booking, models.PROTECT, null=True, blank=True, db_index=False, related_name="events"
+        Booking,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        db_constraint=False,
+        related_name="events",
     )
     assignment_id = models.BigIntegerField(_("assignment"), null=True, blank=True)
     run_id = models.BigIntegerField(_("run"), null=True, blank=True)
