@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from bookings.bulk import insert_rows
+from bookings.bulk import copies, insert_rows
 from bookings.models import Booking, Door, Event
 from dispatch.models import Assignment
 from tests import builders as make
@@ -89,3 +89,44 @@ def test_no_rows_are_no_statement(django_assert_num_queries):
 def test_a_float_is_refused():
     with pytest.raises(TypeError, match="float"):
         insert_rows(Booking, [Booking(company=make.company(), pickup_lat=46.2)])
+
+
+@pytest.mark.django_db
+def test_copies_are_what_the_constructor_makes():
+    booking, driver = make.booking(), make.driver()
+    shared = {"company_id": booking.company_id, "sequence": 1, "created_at": make.NOW}
+    template = Assignment(**shared, updated_at=make.NOW, planned_pickup_at=make.NOW)
+    own = {"booking_id": booking.id, "driver_id": driver.id, "planned_dropoff_at": make.NOW}
+    made, other = copies(template, tuple(own), [tuple(own.values()), (1, 2, make.NOW)])
+    wanted = Assignment(**shared, updated_at=make.NOW, planned_pickup_at=make.NOW, **own)
+    assert made.__dict__.keys() == wanted.__dict__.keys()
+    assert {**made.__dict__, "_state": None} == {**wanted.__dict__, "_state": None}
+    made.save()
+    assert Assignment.objects.get().booking == booking
+    assert other._state.adding and template.booking_id is None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("count", [1, 2])
+def test_values_come_back_as_they_were(count):
+    """Shared or not, null or not, with what arrays and JSON must escape."""
+    booking = make.booking()
+    rows = [
+        Event(
+            company_id=booking.company_id,
+            kind=Event.Kind.BOOKING_CHANGED,
+            at=make.at("08:00"),
+            door=Door.COMMAND,
+            actor='{"a",\\NULL}' if number else "NULL",
+            old={"number": number, "null": None},
+            new=[] if number else "{}",
+            assignment_id=None if number else 7,
+        )
+        for number in range(count)
+    ]
+    Event.objects.bulk_create(rows)
+    found = Event.objects.in_bulk()
+    for row in rows:
+        stored = found[row.id]
+        assert (stored.actor, stored.old, stored.new) == (row.actor, row.old, row.new)
+        assert stored.assignment_id == row.assignment_id
