@@ -10,7 +10,17 @@ from bookings.change import (
     StatusRefusedError,
     save_booking,
 )
-from bookings.models import SETTLED_STATUSES, Actor, Booking, Client, Door, Event, Status
+from bookings.models import (
+    SETTLED_STATUSES,
+    Actor,
+    Booking,
+    Client,
+    Delivery,
+    Door,
+    Event,
+    Status,
+    Webhook,
+)
 from drivers.admin import CompanyScopedAdmin, ReadOnlyAdmin
 
 REFUSALS = (SettledBookingError, StaleBookingError, StatusRefusedError)
@@ -81,4 +91,22 @@ def _actor(request):
 class EventAdmin(ReadOnlyAdmin):
     list_display = ["at", "kind", "booking", "actor", "door", "old", "new"]
     list_select_related = ["booking"]
+    ordering = ["-id"]
+
+
+@admin.register(Webhook)
+class WebhookAdmin(ReadOnlyAdmin):
+    """Owners make and change them over the API, which shows the secret once."""
+
+    list_display = ["url", "is_active", "disabled_reason", "rests_until", "company"]
+    list_select_related = ["company"]
+    ordering = ["company", "id"]
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    company_path = "webhook__company"
+    list_display = ["event_id", "webhook", "status", "attempts", "last_code", "last_ms", "last_at"]
+    list_select_related = ["webhook"]
+    list_filter = ["status"]
     ordering = ["-id"]

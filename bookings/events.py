@@ -7,6 +7,7 @@ transaction of the change writes them all.
 from datetime import UTC, datetime
 
 from bookings.models import Event
+from drivers.moments import moment
 
 # What a booking's events tell of it; the rest is bookkeeping or follows from these.
 PARTICULARS = (
@@ -74,6 +75,23 @@ def booking_changed(company_id, booking_id, changes, *, actor, now, reason=""):
         old=_plain({name: old for name, (old, _) in changes.items()}),
         new=_plain({name: new for name, (_, new) in changes.items()}),
     )
+
+
+def event_facts(event):
+    """Return what the feed and the webhooks tell of an event. No query."""
+    return {
+        "id": event.id,
+        "kind": event.kind,
+        "at": moment(event.at),
+        "booking": event.booking_id,
+        "assignment": event.assignment_id,
+        "run": event.run_id,
+        "actor": event.actor,
+        "door": event.door,
+        "old": event.old,
+        "new": event.new,
+        "reason": event.reason,
+    }
 
 
 def _event(company_id, booking_id, kind, *, actor, now, reason, old=None, new=None):

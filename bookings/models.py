@@ -260,6 +260,7 @@ class Event(models.Model):
         ASSIGNMENT_CHANGED = "assignment.changed", _("assignment changed")
         MOVED = "assignment.moved", _("moved to another driver or time")
         RELEASED = "assignment.released", _("released")
+        WEBHOOK_DISABLED = "webhook.disabled", _("webhook switched off")
 
     company = models.ForeignKey(
         Company, models.PROTECT, db_index=False, db_constraint=False, related_name="events"
@@ -326,3 +327,6 @@ class ImportFile(models.Model):
 
     def __str__(self):
         return self.name
+
+
+from bookings.webhooks.models import Delivery, Webhook  # noqa: E402,F401  tables of this app

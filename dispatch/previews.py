@@ -7,7 +7,7 @@ does what the checker refuses by now. What only frees a driver, or waits for one
 
 import hashlib
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -23,6 +23,7 @@ from dispatch.rebuild import Was, plan_of_assignments
 from dispatch.report import Report
 from dispatch.run import Clock, carry_out, counted_statements, kept_of, look, solving
 
+KEPT = timedelta(days=7)
 # What a plan depends on in the company.
 POLICY = (
     "timezone",
@@ -132,6 +133,17 @@ def discard_preview(run: DispatchRun) -> None:
             raise _not_a_preview(run)
         StoredPlan.objects.filter(run=run).delete()
     run.status = DispatchRun.Status.DISCARDED
+
+
+def clear_previews(*, now: datetime) -> int:
+    """Discard the previews that nobody has decided on for long; return how many: 2 queries."""
+    with transaction.atomic():
+        old = DispatchRun.objects.filter(
+            status=DispatchRun.Status.PREVIEW, finished_at__lte=now - KEPT
+        )
+        count = old.update(status=DispatchRun.Status.DISCARDED)
+        StoredPlan.objects.filter(run__status=DispatchRun.Status.DISCARDED).delete()
+    return count
 
 
 def _not_a_preview(run):

@@ -1,5 +1,6 @@
 """Read settings from the environment, and refuse nonsense with the variable's name."""
 
+import ipaddress
 import os
 import re
 from importlib.util import find_spec
@@ -67,6 +68,14 @@ def words(name, default=()):
     return [
         word.strip() for word in os.environ.get(name, ",".join(default)).split(",") if word.strip()
     ]
+
+
+def networks(name):
+    """Return a comma-separated list of networks like 10.1.0.0/16."""
+    try:
+        return [ipaddress.ip_network(word) for word in words(name)]
+    except ValueError as error:
+        raise refuse(name, f"{error}; write networks like 10.1.0.0/16.") from None
 
 
 def rate(name, default):

@@ -142,8 +142,12 @@ SPECTACULAR_SETTINGS = {
         "RunStatus": "dispatch.models.DispatchRun.Status",
         "Role": "drivers.models.Role",
         "Door": "bookings.models.Door",
+        "EventKind": "bookings.models.Event.Kind",
     },
 }
+
+# Networks that webhooks may be sent to although they are not public, as in 10.1.0.0/16.
+WEBHOOK_NETWORKS = env.networks("WEBHOOK_NETWORKS")
 
 # Dispatch runs in the background go to Celery's workers over this broker; without one, to
 # processes of this machine (dispatch/background.py).

@@ -19,7 +19,7 @@ from django.core.management import call_command, get_commands
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 
-from bookings.models import Actor, Booking, Door
+from bookings.models import Actor, Booking, Delivery, Door, Event, Webhook
 from dispatch.models import Assignment, DispatchRun
 from dispatch.run import run_dispatch
 from drivers.models import Absence, Company, Driver, Membership, Role
@@ -75,6 +75,8 @@ class World:
             rows = rows.filter(company=self.company)
         elif "driver" in names:
             rows = rows.filter(driver__company=self.company)
+        elif "webhook" in names:
+            rows = rows.filter(webhook__company=self.company)
         found = rows.first()
         if found is None:
             raise NotMeasured(f"there is no {model._meta.verbose_name}")
@@ -123,6 +125,11 @@ def make_world(size, *, history=None) -> World:
         )
         for number in range(drivers)
     )  # fmt: skip
+    hook = Webhook.objects.create(company=company, url="https://localhost/", created_at=NOW)
+    Delivery.objects.bulk_create(
+        Delivery(webhook=hook, event=event, due_at=NOW, created_at=NOW)
+        for event in Event.objects.filter(company=company).order_by("id")[:drivers]
+    )
     report = run_dispatch(company, DAY, now=NOW, actor=ACTOR, time_limit_s=0)
     Booking.objects.filter(id__in=later).update(status="accepted")
     return World(company, user, client, DispatchRun.objects.get(id=report.run), bookings)
@@ -301,6 +308,7 @@ def _import(world):
 
 
 COMMANDS = {
+    "clear_expired": lambda world: call_command("clear_expired", stdout=io.StringIO()),
     "dispatch_day": _day("dispatch_day", time_limit=0),
     "dispatch_day --preview": _day("dispatch_day", time_limit=0, preview=True),
     "export_plan": _day("export_plan"),

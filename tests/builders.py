@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.auth import get_user_model
 
-from bookings.models import Booking, Client
+from bookings.models import Booking, Client, Delivery, Event, Webhook
 from bookings.models import Status as BookingStatus
 from dispatch.models import Assignment, DispatchRun
 from drivers.models import Company, Driver, Membership, Role, Shift, Vehicle
@@ -103,6 +103,28 @@ def booking(company=None, clock="09:00", *, day=DAY, **fields):
         "status": BookingStatus.ACCEPTED,
     }
     return Booking.objects.create(company=company or _geneva(), **defaults | fields)
+
+
+def webhook(company=None, url="https://portal.example.org/hook", **fields):
+    """Return a webhook for all that happens from now on."""
+    company = company or _geneva()
+    last = Event.objects.filter(company=company).order_by("-id").first()
+    defaults = {"salt": "0" * 32, "created_at": NOW, "seen_event_id": last.id if last else 0}
+    return Webhook.objects.create(company=company, url=url, **defaults | fields)
+
+
+def event(company=None, **fields):
+    defaults = {"kind": Event.Kind.BOOKING_CREATED, "at": NOW, "door": "api"}
+    return Event.objects.create(company=company or _geneva(), **defaults | fields)
+
+
+def delivery(company=None, **fields):
+    """Return a delivery that is due."""
+    company = company or _geneva()
+    fields.setdefault("event", event(company))
+    if "webhook" not in fields:
+        fields["webhook"] = webhook(company)
+    return Delivery.objects.create(**{"due_at": NOW, "created_at": NOW} | fields)
 
 
 def run(company=None, day=DAY, **fields):

@@ -27,7 +27,8 @@ def rows_of(company):
     member = make.member(company, Role.OWNER).memberships.get()
     run = make.run(company)
     rows = [company, driver, driver.vehicle, shift, absence, booking, booking.client]
-    rows += [assignment, event, member, run]
+    delivery = make.delivery(company, event=event)
+    rows += [assignment, event, member, run, delivery, delivery.webhook]
     return {type(row): row for row in rows}
 
 

@@ -25,6 +25,8 @@ LISTS = {  # statements of a page, whatever its size
     "assignments/": 2,
     "dispatch-runs/": 2,
     "events/": 2,
+    "webhooks/": 2,
+    "webhook-deliveries/": 2,
 }
 USE_CASES = {  # and 2 of the savepoint inside the test's transaction
     "accept": 9,
@@ -44,6 +46,7 @@ def fill(count):
         make.run(day=make.DAY)
         caller(Role.VIEWER)
         make.booking(status="pending", reference=f"P{number}")
+        make.delivery()
 
 
 @pytest.mark.parametrize("count", [1, 12])
@@ -113,3 +116,20 @@ def test_a_preview_and_its_end_cost_the_same_whatever_the_day_holds(count):
     assert cost(lambda: owner.post(f"{API}dispatch-runs/", body | {"background": True}))[1] == 3
     # token, run
     assert cost(lambda: owner.get(preview["Location"]))[1] == 2
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_webhooks_cost_the_same_however_many_there_are(count):
+    fill(count)
+    owner, delivery = caller(Role.OWNER), make.delivery()
+    hook = f"{API}webhooks/{delivery.webhook_id}/"
+    for cost, call in (
+        (3, lambda: owner.post(f"{API}webhooks/", {"url": "https://example.org/"})),  # last event
+        (3, lambda: owner.post(f"{hook}rotate/")),
+        (3, lambda: owner.post(f"{API}webhook-deliveries/{delivery.id}/redeliver/")),
+        # token, savepoint, row, its company, update, release
+        (6, lambda: owner.patch(hook, {"kinds": []})),
+    ):
+        with CaptureQueriesContext(connection) as seen:
+            assert call().status_code < 300
+        assert len(seen) == cost, [query["sql"][:120] for query in seen]

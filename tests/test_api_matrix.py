@@ -66,6 +66,8 @@ ROWS = {
     ),
     "tokens": _token,
     "clients": make.client,
+    "webhooks": make.webhook,
+    "webhook-deliveries": make.delivery,
     "bookings": make.booking,
     "assignments": lambda company: _trip(company).assignments.get(),
     "dispatch-runs": make.run,

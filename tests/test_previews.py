@@ -12,7 +12,14 @@ from dispatch.apply import StalePlan
 from dispatch.claim import CLAIM, DayBusy, this_process
 from dispatch.hand_over import hand_over
 from dispatch.models import Assignment, DispatchRun, StoredPlan
-from dispatch.previews import NoPreview, apply_preview, discard_preview, plan_preview
+from dispatch.previews import (
+    KEPT,
+    NoPreview,
+    apply_preview,
+    clear_previews,
+    discard_preview,
+    plan_preview,
+)
 from dispatch.report import read_report
 from drivers.models import Company, Driver, Shift
 from tests import builders as make
@@ -100,6 +107,17 @@ def test_a_discarded_preview_is_gone_and_twice_is_fine():
     assert (DispatchRun.objects.get().status, StoredPlan.objects.count()) == ("discarded", 0)
     with pytest.raises(NoPreview, match="is discarded"):
         applied(run)
+
+
+def test_previews_that_nobody_decided_on_are_cleared():
+    small_day()
+    old, new = preview(), preview(now=make.NOW + timedelta(days=1))
+    assert clear_previews(now=old.finished_at + KEPT) == 1
+    assert [DispatchRun.objects.get(id=run.id).status for run in (old, new)] == [
+        "discarded",
+        "preview",
+    ]
+    assert StoredPlan.objects.get().run_id == new.id
 
 
 def test_while_the_day_is_busy_the_preview_waits():

@@ -6,8 +6,11 @@ no object for each row. `dispatch.api` adds the assignments and what is done to 
 
 from bookings.api.clients import ClientViewSet
 from bookings.api.events import EventViewSet
+from bookings.api.webhooks import DeliveryViewSet, WebhookViewSet
 
 
 def register_routes(router):
     router.register("clients", ClientViewSet, basename="client")
     router.register("events", EventViewSet, basename="event")
+    router.register("webhooks", WebhookViewSet, basename="webhook")
+    router.register("webhook-deliveries", DeliveryViewSet, basename="delivery")

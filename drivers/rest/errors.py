@@ -62,12 +62,6 @@ class PreconditionFailed(exceptions.APIException):
     default_code = "stale"
 
 
-class TooLarge(exceptions.APIException):
-    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = gettext_noop("The body is too large.")
-    default_code = "too_large"
-
-
 def register(exception, status_code, name, *, field="", members=None):
     """Say what becomes of a use-case's exception; `members(error)` returns further ones."""
     KINDS[exception] = Kind(status_code, name, field, members)

@@ -6,13 +6,19 @@ from datetime import UTC, datetime
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
 
-from drivers.rest.errors import TooLarge
+from drivers.moments import moment
 
 LARGEST_BODY = 4 * 1024 * 1024
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+
+
+class TooLarge(APIException):
+    status_code = 413
+    default_detail = _("The body is too large.")
+    default_code = "too_large"
 
 
 class StrictJSONParser(BaseParser):
@@ -136,13 +142,6 @@ def read_body(serializer_class, request):
     serializer = serializer_class(data=request.data, context={"request": request})
     serializer.is_valid(raise_exception=True)
     return serializer.validated_data
-
-
-def moment(value):
-    """Write a time as the API does: UTC, whole microseconds, `Z`."""
-    if value is None:
-        return None
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def parse_day(text, name="day"):

@@ -1,0 +1,146 @@
+"""Webhooks in the API: where events are sent, and what became of each. For owners."""
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from bookings.models import Event
+from bookings.webhooks.models import Delivery, Webhook
+from bookings.webhooks.sending import AddressRefused, checked_url
+from bookings.webhooks.signing import change_secret, new_salt, secret_of
+from bookings.webhooks.worker import message_id_of, redeliver
+from drivers.models import Role
+from drivers.rest.filters import Filters, id_filter
+from drivers.rest.reading import TextField, TruthField
+from drivers.rest.views import Changes, CompanyViewSet, Deletes, Reads, Resource
+
+OWNERS = frozenset({Role.OWNER})
+
+
+class WebhookSerializer(Resource):
+    url = TextField(max_length=500, help_text=gettext_lazy("https://, in the public net."))
+    kinds = serializers.ListField(
+        child=serializers.ChoiceField(choices=Event.Kind.choices),
+        required=False,
+        help_text=gettext_lazy("The kinds of events to send; none for all."),
+    )
+    is_active = TruthField(required=False)
+
+    class Meta:
+        model = Webhook
+        fields = ["id", "url", "kinds", "is_active", "disabled_reason", "created_at"]
+        read_only_fields = ["id", "disabled_reason", "created_at"]
+
+    def validate_url(self, url):
+        try:
+            checked_url(url)
+        except AddressRefused as refused:
+            raise serializers.ValidationError(str(refused)) from None
+        return url
+
+    def validate_kinds(self, kinds):
+        return sorted(set(kinds))
+
+    def validate(self, values):
+        if values.get("is_active"):
+            values["disabled_reason"], values["rests_until"] = "", None
+        return values
+
+
+class WebhookSecretSerializer(WebhookSerializer):
+    """The webhook with its secret, which is shown this once."""
+
+    secret = serializers.CharField(read_only=True)
+
+    class Meta(WebhookSerializer.Meta):
+        fields = [*WebhookSerializer.Meta.fields, "secret"]
+
+
+class WebhookViewSet(Reads, Changes, Deletes, CompanyViewSet):
+    """Addresses that are told of events as they happen, from the next one on."""
+
+    queryset = Webhook.objects.all()
+    serializer_class = WebhookSerializer
+    roles = {"read": OWNERS, "write": OWNERS}
+
+    @extend_schema(request=WebhookSerializer, responses={201: WebhookSecretSerializer})
+    def create(self, request, *args, **kwargs):
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        events = Event.objects.filter(company=self.company).order_by("-id")
+        webhook = Webhook.objects.create(
+            company=self.company,
+            salt=new_salt(),
+            seen_event_id=events.values_list("id", flat=True).first() or 0,
+            created_at=timezone.now(),
+            **serializer.validated_data,
+        )
+        location = f"{request.build_absolute_uri(request.path)}{webhook.pk}/"
+        answer = {**self.get_serializer(webhook).data, "secret": secret_of(webhook.salt)}
+        return Response(answer, status=201, headers={"Location": location})
+
+    @extend_schema(request=None, responses=WebhookSecretSerializer)
+    @action(detail=True, methods=["post"])
+    def rotate(self, request, *args, **kwargs):
+        """Give it a new secret; for a day deliveries are signed with the old one too."""
+        webhook = self.get_object()
+        secret = change_secret(webhook, now=timezone.now())
+        return Response({**self.get_serializer(webhook).data, "secret": secret})
+
+
+class DeliverySerializer(Resource):
+    """One event on its way to one webhook; `message` is the header `webhook-id`."""
+
+    webhook = serializers.IntegerField(source="webhook_id")
+    event = serializers.IntegerField(source="event_id")
+    message = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Delivery
+        fields = [
+            "id",
+            "webhook",
+            "event",
+            "message",
+            "status",
+            "attempts",
+            "due_at",
+            "created_at",
+            "last_at",
+            "last_code",
+            "last_ms",
+            "last_error",
+        ]
+
+    def get_message(self, delivery) -> str:
+        return message_id_of(delivery)
+
+
+class DeliveryFilter(Filters):
+    webhook = id_filter("webhook")
+
+    class Meta:
+        model = Delivery
+        fields = ["status"]
+
+
+class DeliveryViewSet(Reads, CompanyViewSet):
+    """The log of deliveries, for 30 days."""
+
+    company_path = "webhook__company"
+    queryset = Delivery.objects.all()
+    serializer_class = DeliverySerializer
+    filterset_class = DeliveryFilter
+    orderings = ("-id",)
+    roles = {"read": OWNERS, "write": OWNERS}
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def redeliver(self, request, *args, **kwargs):
+        """Send it once more, under the same `webhook-id`."""
+        delivery = self.get_object()
+        redeliver(delivery, now=timezone.now())
+        return self.tagged(delivery)

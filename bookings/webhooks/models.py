@@ -1,0 +1,94 @@
+"""Who wants to hear of events, and what became of each telling."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from bookings.bulk import OneStatementInserts
+from bookings.models import Event
+from drivers.indexes import Index
+from drivers.models import Company
+
+DUE = Q(status="pending")
+
+
+class Webhook(models.Model):
+    """An address of a company's own systems; `kinds` of events it wants, none for all.
+
+    Events up to `seen_event_id` have become deliveries. The secret is derived from `salt` and
+    SECRET_KEY (see `signing`); the one before is valid until `previous_until`.
+    """
+
+    company = models.ForeignKey(Company, models.CASCADE, db_index=False, related_name="webhooks")
+    url = models.CharField(_("address"), max_length=500)
+    kinds = models.JSONField(_("kinds of events"), default=list, blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+    disabled_reason = models.CharField(_("why it is off"), max_length=200, blank=True)
+    salt = models.CharField(max_length=32, editable=False)
+    previous_salt = models.CharField(max_length=32, blank=True, editable=False)
+    previous_until = models.DateTimeField(null=True, blank=True, editable=False)
+    seen_event_id = models.BigIntegerField(default=0, editable=False)
+    rests_until = models.DateTimeField(_("rests until"), null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created at"))
+
+    class Meta:
+        verbose_name = _("webhook")
+        verbose_name_plural = _("webhooks")
+        indexes = [
+            # The worker's look for new events, and the API's list.
+            Index(fields=["company", "id"], name="idx_webhook_company"),
+        ]
+
+    def __str__(self):
+        return self.url
+
+
+class DeliveryQuerySet(OneStatementInserts):
+    def due(self, now):
+        resting = Q(webhook__rests_until__gt=now)
+        return self.filter(DUE, due_at__lte=now, webhook__is_active=True).exclude(resting)
+
+
+class Delivery(models.Model):
+    """One event on its way to one webhook. The body is made of the event when it is sent.
+
+    While a worker sends it, `due_at` is when others may try: a worker that dies loses nothing.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("pending")
+        DELIVERED = "delivered", _("delivered")
+        FAILED = "failed", _("failed")
+
+    webhook = models.ForeignKey(Webhook, models.CASCADE, db_index=False, related_name="deliveries")
+    event = models.ForeignKey(Event, models.PROTECT, db_index=False, related_name="+")
+    status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.PENDING)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    due_at = models.DateTimeField(_("due at"))
+    created_at = models.DateTimeField(_("created at"))
+    last_at = models.DateTimeField(_("last attempt at"), null=True, blank=True)
+    last_code = models.PositiveSmallIntegerField(_("status code"), null=True, blank=True)
+    last_ms = models.PositiveIntegerField(_("milliseconds"), null=True, blank=True)
+    last_error = models.CharField(_("error"), max_length=200, blank=True)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("webhook delivery")
+        verbose_name_plural = _("webhook deliveries")
+        indexes = [
+            # DeliveryQuerySet.due
+            Index(fields=["due_at"], condition=DUE, name="idx_delivery_due"),
+            # clear_deliveries
+            Index(fields=["created_at"], name="idx_delivery_created"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["webhook", "event"], name="delivery_once"),
+            models.CheckConstraint(
+                condition=Q(status__in=["pending", "delivered", "failed"]),
+                name="delivery_status_known",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.event_id} → {self.webhook_id} {self.status}"

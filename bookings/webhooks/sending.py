@@ -1,0 +1,144 @@
+"""One POST to a stranger's server: to a public address, over TLS, without redirects.
+
+The name is resolved once, every address it has is checked, and the connection goes to a checked
+one: nothing is looked up a second time. Answers are read up to `LARGEST_ANSWER`, and no attempt
+takes longer than `DEADLINE_S`, however slowly the other side drips.
+"""
+
+import http.client
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+DEADLINE_S = 15
+LARGEST_ANSWER = 4096
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class AddressRefused(Exception):
+    """Nothing is sent to this address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How an attempt ended: a status code, or an error."""
+
+    code: int | None
+    ms: int
+    error: str = ""
+
+    @property
+    def is_taken(self):
+        return self.code is not None and 200 <= self.code < 300
+
+
+def checked_url(url: str):
+    """Return (parts, host, port) of an address that may be a webhook's. No look-up.
+
+    Raises AddressRefused.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        host = (parts.hostname or "").encode("idna").decode()
+    except (ValueError, UnicodeError):
+        raise AddressRefused(_("This is no address.")) from None
+    if not (url.isascii() and url.isprintable()) or " " in url:
+        raise AddressRefused(_("Write the address in ASCII, without spaces."))
+    allowed = ("https",) if settings.HTTPS else ("https", "http")
+    if parts.scheme not in allowed or not host:
+        raise AddressRefused(_("An address begins with https:// and a name."))
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        raise AddressRefused(_("An address has no user, password or fragment."))
+    if port == 0:
+        raise AddressRefused(_("Port 0 is no port."))
+    literal = _ip(host)
+    if literal is not None:
+        _check_ip(literal)
+    return parts, host, port or (443 if parts.scheme == "https" else 80)
+
+
+def post(url: str, body: bytes, headers: dict) -> Answer:
+    """Send it and return what came back; never raises for the other side's faults."""
+    began = time.perf_counter()
+    code, error, sockets = None, "", []
+    late = threading.Timer(DEADLINE_S, _hang_up, [sockets])
+    late.daemon = True
+    late.start()
+    try:
+        parts, host, port = checked_url(url)
+        connection = _connection(parts.scheme, host, port, sockets)
+        path = parts.path or "/"
+        target = f"{path}?{parts.query}" if parts.query else path
+        connection.request("POST", target, body=body, headers=headers)
+        response = connection.getresponse()
+        response.read(LARGEST_ANSWER)
+        code = response.status
+        connection.close()
+    except AddressRefused as refused:
+        error = str(refused)
+    except (OSError, http.client.HTTPException, ValueError) as caught:
+        error = f"{type(caught).__name__}: {caught}"
+    finally:
+        late.cancel()
+        for one in sockets:
+            one.close()
+    if code is not None and not 200 <= code < 300:
+        error = _("It answered %(code)d.") % {"code": code}
+    return Answer(code, round((time.perf_counter() - began) * 1000), error[:200])
+
+
+def _connection(scheme, host, port, sockets):
+    """Return a connection to a checked address of the host; its socket is added to `sockets`."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for *_rest, address in found:  # one private address among them refuses the name
+        _check_ip(_ip(address[0].partition("%")[0]))
+    if scheme == "https":
+        connection = http.client.HTTPSConnection(
+            host, port, timeout=DEADLINE_S, context=ssl.create_default_context()
+        )
+    else:
+        connection = http.client.HTTPConnection(host, port, timeout=DEADLINE_S)
+
+    def connect(_address, timeout, source):
+        made = socket.create_connection(found[0][4][:2], timeout, source)
+        sockets.append(made.dup())  # TLS takes the first one over
+        return made
+
+    # http.client connects by this; the name stays what TLS verifies and `Host` says.
+    connection._create_connection = connect
+    return connection
+
+
+def _hang_up(sockets):
+    for one in sockets:
+        with suppress(OSError):  # it has ended by itself
+            one.shutdown(socket.SHUT_RDWR)
+
+
+def _ip(text):
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _check_ip(ip):
+    """Refuse what is not in the public net, unless WEBHOOK_NETWORKS has it."""
+    inner = ip
+    if ip.version == 6:
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1]) or ip
+        if ip in NAT64:
+            inner = ipaddress.ip_address(int(ip) & 0xFFFFFFFF)
+    if any(inner in network for network in settings.WEBHOOK_NETWORKS):
+        return
+    if not (ip.is_global and inner.is_global) or inner.is_multicast or inner.is_reserved:
+        raise AddressRefused(_("%(ip)s is no address of the public net.") % {"ip": ip})

@@ -1,0 +1,184 @@
+"""Deliver events: queue what is new, claim what is due, send it, keep what came of it.
+
+Every step commits by itself and any number of workers may do them at once. Killed between two
+steps, a worker has at worst sent what nobody noted: it is sent again when its claim is over.
+"""
+
+import json
+import random
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F, FilteredRelation, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from bookings.bulk import update_rows
+from bookings.events import event_facts
+from bookings.models import Actor, Door, Event
+from bookings.webhooks.models import Delivery, Webhook
+from bookings.webhooks.sending import DEADLINE_S, post
+from bookings.webhooks.signing import signatures
+
+QUEUED_AT_ONCE = 1_000
+SENT_AT_ONCE = 32
+THREADS = 8
+# Long enough for all that is sent at once, four of them one after the other.
+CLAIM = timedelta(seconds=2 * DEADLINE_S * SENT_AT_ONCE / THREADS)
+# 10 s, 40 s, 3 min, 11 min, 43 min, 3 h, 11 h; then it is given up.
+MOST_ATTEMPTS = 8
+FIRST_WAIT_S, GROWTH, JITTER = 10, 4, 0.2
+KEPT = timedelta(days=30)
+GONE = 410
+
+
+def deliver(*, now: datetime) -> int:
+    """Queue and send one batch; return how many deliveries were tried. At most 12 queries."""
+    queue(now=now)
+    batch = claim(now=now)
+    if not batch:
+        return 0
+    with ThreadPoolExecutor(THREADS) as pool:
+        answers = list(pool.map(_send, batch))
+    keep(list(zip(batch, answers, strict=True)), now=timezone.now())
+    return len(batch)
+
+
+def queue(*, now: datetime) -> int:
+    """Make deliveries of the events that no worker has seen; return how many: 1 query if there
+    are none, else 5. Each webhook's events are taken in order and without gaps.
+    """
+    if not _unseen(Q(company__webhooks__is_active=True)).exists():
+        return 0
+    with transaction.atomic():
+        locked = Webhook.objects.filter(is_active=True).select_for_update(skip_locked=True)
+        kinds = dict(locked.order_by("id").values_list("id", "kinds"))
+        pairs = _unseen(Q(company__webhooks__id__in=list(kinds))).order_by("id", "webhook__id")
+        seen, deliveries = {}, []
+        for webhook_id, event_id, kind in pairs.values_list("webhook__id", "id", "kind")[
+            :QUEUED_AT_ONCE
+        ]:
+            seen[webhook_id] = event_id
+            if not kinds[webhook_id] or kind in kinds[webhook_id]:
+                deliveries.append(
+                    Delivery(webhook_id=webhook_id, event_id=event_id, due_at=now, created_at=now)
+                )
+        Delivery.objects.bulk_create(deliveries)
+        update_rows(Webhook, ["seen_event_id"], sorted(seen.items()))
+    return len(deliveries)
+
+
+def _unseen(webhooks):
+    """Return the events, each beside a `webhook` of these that has not seen it."""
+    these = FilteredRelation("company__webhooks", condition=webhooks)
+    return Event.objects.alias(webhook=these).filter(id__gt=F("webhook__seen_event_id"))
+
+
+def claim(*, now: datetime) -> list[Delivery]:
+    """Take deliveries that are due, with their webhooks and events: 1 query, or 3."""
+    if not Delivery.objects.due(now).exists():
+        return []
+    with transaction.atomic():
+        batch = list(
+            Delivery.objects.due(now)
+            .select_related("webhook", "event")
+            .select_for_update(of=("self",), skip_locked=True)
+            .order_by("due_at", "id")[:SENT_AT_ONCE]
+        )
+        for delivery in batch:
+            delivery.attempts += 1
+        Delivery.objects.filter(id__in=[delivery.id for delivery in batch]).update(
+            due_at=now + CLAIM, attempts=F("attempts") + 1
+        )
+    return batch
+
+
+def _send(delivery):
+    """Send it, signed as of now. No query: this is another thread."""
+    now, message_id = timezone.now(), message_id_of(delivery)
+    body = body_of(delivery.event)
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "Dispatchsite",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": signatures(delivery.webhook, message_id, body, now=now),
+    }
+    return post(delivery.webhook.url, body, headers)
+
+
+def message_id_of(delivery) -> str:
+    """Return what stays the same however often it is sent: receivers know repeats by it."""
+    return f"evt_{delivery.webhook_id}_{delivery.event_id}"
+
+
+def body_of(event) -> bytes:
+    facts = event_facts(event)
+    body = {"type": event.kind, "timestamp": facts["at"], "data": facts}
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def keep(results, *, now: datetime) -> None:
+    """Note the answers; what was refused is due again later, or given up: at most 5 queries.
+
+    A webhook that refused rests until the first of its deliveries is due again; one that
+    refused for good is switched off, which the log tells.
+    """
+    rows, rests, hopeless = [], {}, {}
+    for delivery, answer in results:
+        webhook_id, due_at = delivery.webhook_id, now
+        if answer.is_taken:
+            status = Delivery.Status.DELIVERED
+            rests.setdefault(webhook_id, None)
+        elif delivery.attempts >= MOST_ATTEMPTS or answer.code == GONE:
+            status = Delivery.Status.FAILED
+            hopeless[webhook_id] = delivery.webhook, answer.error
+        else:
+            status = Delivery.Status.PENDING
+            due_at = now + waiting_time(delivery.attempts)
+            rests[webhook_id] = min(rests.get(webhook_id) or due_at, due_at)
+        rows.append((delivery.id, status, due_at, now, answer.code, answer.ms, answer.error))
+    names = ["status", "due_at", "last_at", "last_code", "last_ms", "last_error"]
+    with transaction.atomic():
+        update_rows(Delivery, names, sorted(rows))
+        update_rows(Webhook, ["rests_until"], sorted(rests.items()))
+        for error in sorted({error for _webhook, error in hopeless.values()}):
+            mine = [webhook.id for webhook, why in hopeless.values() if why == error]
+            Webhook.objects.filter(id__in=mine).update(is_active=False, disabled_reason=error)
+        Event.objects.bulk_create(
+            [_switched_off(webhook, error, now) for webhook, error in hopeless.values()]
+        )
+
+
+def waiting_time(attempts: int) -> timedelta:
+    """Return how long to wait after so many attempts: exponential, a fifth more or less."""
+    seconds = FIRST_WAIT_S * GROWTH ** (attempts - 1)
+    return timedelta(seconds=seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311
+
+
+def _switched_off(webhook, error, now):
+    actor = Actor(Door.WORKER, name="deliver_webhooks")
+    return Event(
+        company_id=webhook.company_id,
+        kind=Event.Kind.WEBHOOK_DISABLED,
+        at=now,
+        actor=actor.name,
+        door=actor.door,
+        new={"webhook": webhook.id, "url": webhook.url},
+        reason=_("Given up: %(error)s") % {"error": error[:180]},
+    )
+
+
+def redeliver(delivery: Delivery, *, now: datetime) -> None:
+    """Send it once more, whatever became of it: 1 query."""
+    delivery.status, delivery.attempts, delivery.due_at = Delivery.Status.PENDING, 0, now
+    delivery.save(update_fields=["status", "attempts", "due_at"])
+
+
+def clear_deliveries(*, now: datetime) -> int:
+    """Delete the log of deliveries that are long over; return how many: 1 query."""
+    over = Delivery.objects.filter(created_at__lte=now - KEPT).exclude(
+        status=Delivery.Status.PENDING
+    )
+    return over.delete()[0]
