@@ -149,6 +149,17 @@ class Bench:
                 return LONGEST_S
             return perf_counter() - began
 
+    def slowest(self, statements, connection, *, budget_s):
+        """Return the statements in order of time on the connection, the longest first.
+
+        Those that are not reached within about `budget_s` come last.
+        """
+        ends = perf_counter() + budget_s
+        took = {
+            id(s): self.replay(s, connection) if perf_counter() < ends else 0.0 for s in statements
+        }
+        return sorted(statements, key=lambda s: -took[id(s)])
+
     def replayable(self, statement) -> bool:
         """Say whether a statement can be run again: an insert of what is there cannot."""
         if statement.params is None and "%s" in statement.sql:

@@ -73,7 +73,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Trial:
-    """One statement with and without the index: plans, and milliseconds where it was run."""
+    """One statement with and without the index: plans, and milliseconds where it was run.
+
+    With an index that its plan does not use it is not run.
+    """
 
     fingerprint: str
     count: int
@@ -86,7 +89,7 @@ class Trial:
     @property
     def ratio(self):
         """Return the time with the index over that without; planner's cost if not run."""
-        if self.before_ms:
+        if self.before_ms and self.after_ms:
             return self.after_ms / self.before_ms
         if self.before.cost:
             return self.after.cost / self.before.cost
@@ -94,7 +97,7 @@ class Trial:
 
     @property
     def saved_ms(self):
-        if not self.before_ms:
+        if not (self.before_ms and self.after_ms):
             return 0.0
         return (self.before_ms - self.after_ms) * self.count
 

@@ -20,6 +20,7 @@ from dispatch.manifest import read_manifest
 from dispatch.models import Assignment, DispatchRun
 from dispatch.revert import revert_run
 from dispatch.run import run_dispatch
+from dispatch.sick import driver_sick
 from perf.page_doors import admin_doors, api_doors, driver_doors
 from perf.visit import ACTOR, Way
 
@@ -102,6 +103,28 @@ def _hand_over(company, booking_id, **options):
     )
 
 
+def _driver(visit):
+    """Return the driver of an open assignment that the dispatch made."""
+    made = Assignment.objects.open().filter(run_id=visit.run)
+    return made.order_by("id").values_list("driver_id", flat=True).first()
+
+
+def _sick(visit, driver_id):
+    if driver_id:
+        driver_sick(visit.company, driver_id, actor=ACTOR, now=visit.now)
+
+
+def _board(page):
+    def enter(visit):
+        visit.get(reverse(f"admin:board:{page}", args=[visit.company.slug, visit.day]))
+
+    return Way(f"board: {page}", enter)
+
+
+def _news(visit):
+    visit.get(reverse("admin:board:news", args=[visit.company.slug]), after=1)
+
+
 def _places(visit, booking_id):
     if booking_id:
         places(visit.company, booking_id, now=visit.now)
@@ -133,6 +156,11 @@ DOORS = [
     _with_trip("release a trip", trips.release),
     _with_trip("give a trip to a driver", _hand_over),
     Way("who could take a trip", _places, find=_trip),
+    Way("a driver is sick", _sick, taken_back=True, find=_driver),
+    _board("day"),
+    _board("fragment"),
+    _board("map"),
+    Way("board: news", _news),
     Way("API: events of a booking", _events, find=_trip),
     Way("API: new events", lambda visit: visit.ask(reverse("event-list"), after=1)),
 ]

@@ -18,7 +18,23 @@ def table(result: dict) -> str:
             f"missing? {entry['django']}: reads {_ratio(entry['reads'])}, "
             f"writes {_ratio(entry['writes'])}"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *schema_lines(result["schema"])])
+
+
+def schema_lines(schema):
+    """Return in words whether the schema is clean, and where the guide's indexes lose."""
+    lines = ["The schema is clean: no index of it is useless or redundant, and none is missing."]
+    if not schema["clean"]:
+        lines = [
+            f"The schema is not clean: {', '.join(schema[name])} {said}."
+            for name, said in (("useless", "to go"), ("missing", "missing"))
+            if schema[name]
+        ]
+    if schema["guide_loses"]:
+        lines.append(
+            f"Asked for by the guide, but not shown to help: {', '.join(schema['guide_loses'])}."
+        )
+    return lines
 
 
 def markdown(result: dict) -> str:
@@ -48,6 +64,8 @@ Every number here is in `indexes.json` beside this file, with every raw value.
 Ratios are with/without the index: below 1 it helps. In brackets the 95 % interval of
 interleaved pairs, then the A/A control. An index is kept where the statements of the doors that
 use it, or the writes to its table, are shown to be faster with it.
+
+{chr(10).join(schema_lines(result["schema"]))}
 
 ## Verdicts
 
@@ -104,8 +122,9 @@ def _missing(result):
     missing = result["missing"]
     lines = [
         "\n## Missing ones\n",
-        f"{len(missing['proposed'])} were proposed from the plans and tried where their table "
-        f"has {missing['smallest_table']} rows or more; measured further are those with which a "
+        f"{len(missing['proposed'])} were proposed from the plans of the statements that take "
+        f"{missing['worth_ms']:.0f} ms or more, and tried where their table has "
+        f"{missing['smallest_table']} rows or more; measured further are those with which a "
         f"statement took at most {missing['faster']:.0%} of its time.\n",
     ]
     if not missing["measured"]:

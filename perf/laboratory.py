@@ -45,10 +45,15 @@ class Laboratory:
         slowest = {t: max(statements[t], key=lambda s: s.total_ns) for t in wanted}
         for text in wanted:
             if text not in self._before:
-                self._before[text] = self._measured(slowest[text])
+                plan = self._plan(slowest[text])
+                self._before[text] = plan, self._ms(slowest[text], plan)
         name = f"trial_{candidate.name()}"[:63]
         with self._built(candidate, name) as name:
-            after = {text: self._measured(slowest[text]) for text in wanted}
+            after = {}
+            for text in wanted:
+                plan = self._plan(slowest[text])
+                used = name in plan.indexes
+                after[text] = plan, self._ms(slowest[text], plan) if used else None
         return [
             Trial(
                 fingerprint=text,
@@ -86,11 +91,13 @@ class Laboratory:
                 cursor.execute(candidate.sql(name))
                 yield name
 
-    def _measured(self, statement):
-        """Return the plan, and the median time of a few runs (None where nothing is run)."""
-        plan = explain(statement, self.connection, analyze=False)
+    def _plan(self, statement):
+        return explain(statement, self.connection, analyze=False)
+
+    def _ms(self, statement, plan):
+        """Return the median time of a few runs, or None where nothing is run."""
         if not self.builds or plan.error:
-            return plan, None
+            return None
         params = statement.params
         if statement.many:
             params = params[0]
@@ -104,7 +111,7 @@ class Laboratory:
                 if cursor.description:
                     cursor.fetchall()
                 times.append((perf_counter_ns() - start) / 1e6)
-        return plan, median(times[1:])  # the first one warms up
+        return median(times[1:])  # the first one warms up
 
 
 @contextmanager
