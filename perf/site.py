@@ -23,7 +23,7 @@ LAZY = {
     DeferredAttribute.__get__.__code__: "deferred",
 }
 EXECUTE = CursorWrapper._execute_with_wrappers.__code__
-OURS, OBSERVER, DATABASE, FOREIGN = "ours", "observer", "database", "foreign"
+OURS, OBSERVER, DATABASE, LAZILY, FOREIGN = "ours", "observer", "database", "lazily", "foreign"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,17 @@ def _rooms():
     )
 
 
-_kinds = {}
+# By the identity of the code: hashing a code object reads all of its bytecode. Each is kept in
+# `_codes`, so that no other can have its identity.
+_kinds, _sites, _codes = {}, {}, []
 
 
 def _kind(code):
     ours, observers = _rooms()
     path = code.co_filename
-    if path.startswith(ours):
+    if code in LAZY:
+        kind = LAZILY
+    elif path.startswith(ours):
         kind = OURS
     elif path.startswith(observers) and not path.endswith(("perf/record.py", "perf/site.py")):
         kind = OBSERVER
@@ -77,11 +81,9 @@ def _kind(code):
         kind = DATABASE
     else:
         kind = FOREIGN
-    _kinds[code] = kind
+    _codes.append(code)
+    _kinds[id(code)] = kind
     return kind
-
-
-_sites = {}
 
 
 def find_site():
@@ -92,18 +94,17 @@ def find_site():
     start = frame = frame or start
     relation = deferred = None
     foreign = False
-    kinds = _kinds
+    known = _kinds.get
     while frame is not None:
-        code = frame.f_code
-        kind = kinds.get(code) or _kind(code)
-        if kind is DATABASE:
-            if code in LAZY and relation is None and deferred is None:
-                relation, deferred = _lazy(frame, LAZY[code])
-        elif kind is OURS:
+        kind = known(id(frame.f_code)) or _kind(frame.f_code)
+        if kind is OURS:
             return _line(frame, relation, deferred)
+        if kind is LAZILY:
+            if relation is None and deferred is None:
+                relation, deferred = _lazy(frame, LAZY[frame.f_code])
         elif kind is OBSERVER:
             break  # nothing of ours calls what observes
-        else:
+        elif kind is FOREIGN:
             foreign = True
         frame = frame.f_back
     return (
@@ -114,7 +115,7 @@ def find_site():
 
 
 def _line(frame, relation, deferred):
-    key = frame.f_code, frame.f_lineno, relation, deferred
+    key = id(frame.f_code), frame.f_lineno, relation, deferred
     site = _sites.get(key)
     if site is None:
         site = _sites[key] = Site(
@@ -141,7 +142,7 @@ def _owned(frame, end, relation, deferred):
     """Return the site of a class of ours that foreign code works for, or None."""
     part = ""
     while frame is not end:
-        if _kinds[frame.f_code] is DATABASE:
+        if _kinds[id(frame.f_code)] in (DATABASE, LAZILY):
             frame = frame.f_back
             continue
         kept = frame.f_locals
