@@ -17,6 +17,10 @@ ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
+    "dispatchsite",  # before the theme, some templates of which it replaces
+    "unfold",  # before the admin, whose site and templates it replaces
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -28,7 +32,6 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_htmx",
-    "dispatchsite",
     "drivers",
     "bookings",
     "dispatch",
@@ -45,6 +48,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "drivers.acting.CompanyMiddleware",
 ]
 
 ROOT_URLCONF = "dispatchsite.urls"
@@ -80,6 +85,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("fr", _("French"))]
@@ -107,6 +113,35 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 if env.flag("BEHIND_PROXY"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# The admin's theme. Its files come with the package; navigation and zone are our own.
+UNFOLD = {
+    "SITE_TITLE": "Dispatchsite",
+    "SITE_HEADER": "Dispatchsite",
+    "SITE_SYMBOL": "route",
+    "SITE_URL": None,
+    "SHOW_LANGUAGES": True,
+    "SITE_SUBHEADER": "dispatchsite.navigation.company_name",
+    "SITE_DROPDOWN": "dispatchsite.navigation.companies",
+    "ENVIRONMENT": "dispatchsite.navigation.zone",
+    "SIDEBAR": {"show_search": True, "navigation": "dispatchsite.navigation.sidebar"},
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.7% .013 236.62)",
+            "100": "oklch(95.1% .026 236.824)",
+            "200": "oklch(90.1% .058 230.902)",
+            "300": "oklch(82.8% .111 230.318)",
+            "400": "oklch(74.6% .16 232.661)",
+            "500": "oklch(62.5% .16 237.323)",
+            "600": "oklch(50% .134 242.749)",
+            "700": "oklch(44.3% .11 240.79)",
+            "800": "oklch(39.1% .09 240.876)",
+            "900": "oklch(29.3% .066 243.157)",
+            "950": "oklch(23% .05 243.157)",
+        },
+    },
+}
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -160,7 +195,7 @@ CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "")
 PROFILING = env.flag("PROFILING")
 INTERNAL_IPS = ["127.0.0.1", "::1"]
 if PROFILING:
-    INSTALLED_APPS.insert(INSTALLED_APPS.index("dispatchsite"), "silk")
+    INSTALLED_APPS.insert(INSTALLED_APPS.index("drivers"), "silk")
     MIDDLEWARE.insert(2, "silk.middleware.SilkyMiddleware")
     DATABASES["silk"] = env.database(
         "SILK_DATABASE_URL", f"sqlite:///{BASE_DIR / 'var' / 'silk.sqlite3'}"

@@ -3,10 +3,14 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from drivers.acting import choose_company
+
 # The board is a page of the admin: "admin:board:day".
 admin_urls = [path("board/", include("dispatch.board.urls")), *admin.site.get_urls()]
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("company/<slug:company>/", choose_company, name="choose_company"),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", (admin_urls, "admin", admin.site.name)),
     path("api/", include("dispatchsite.api")),
 ]

@@ -1,13 +1,20 @@
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from drivers.access import STAFF_ROLES, WRITING_ROLES, companies_of
+from drivers.acting import act_for, memberships_of
 from drivers.models import Absence, Company, Driver, Membership, Role, Shift, Vehicle
 
 
-class CompanyScopedAdmin(admin.ModelAdmin):
+class CompanyScopedAdmin(ModelAdmin):
     """Show and touch only rows of the user's companies; roles say what is allowed.
 
-    `company_path` leads from the model to its company. A row stays with its company.
+    `company_path` leads from the model to its company. A row stays with its company. A row's
+    page shows times in the zone of its company, a list in that of the company chosen.
     """
 
     company_path = "company"
@@ -15,6 +22,14 @@ class CompanyScopedAdmin(admin.ModelAdmin):
     writing_roles = WRITING_ROLES
     show_full_result_count = False
     list_per_page = 50
+    list_fullwidth = True
+    warn_unsaved_form = True
+
+    def get_object(self, request, object_id, from_field=None):
+        obj = super().get_object(request, object_id, from_field)
+        if obj is not None:
+            act_for(request, self._company_id(obj))
+        return obj
 
     def get_queryset(self, request):
         rows = super().get_queryset(request)
@@ -49,12 +64,8 @@ class CompanyScopedAdmin(admin.ModelAdmin):
         return bool(company_ids) if obj is None else self._company_id(obj) in company_ids
 
     def _company_ids(self, request, roles):
-        """Return the ids of the user's companies with these roles, read once a request."""
-        if not hasattr(request, "company_roles"):
-            request.company_roles = list(
-                Membership.objects.filter(user=request.user).values_list("company_id", "role")
-            )
-        return {company_id for company_id, role in request.company_roles if role in roles}
+        """Return the ids of the user's companies with these roles."""
+        return {row.company_id for row in memberships_of(request) if row.role in roles}
 
     def _company_id(self, obj):
         *path, last = self.company_path.split("__")
@@ -156,3 +167,19 @@ class AbsenceAdmin(CompanyScopedAdmin):
     list_display = ["driver", "start_at", "end_at", "reason"]
     list_select_related = ["driver"]
     ordering = ["-start_at", "id"]
+
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+    pass

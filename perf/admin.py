@@ -4,13 +4,14 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
 
 from perf.history_page import performance_page
 from perf.models import Measurement
 
 
 @admin.register(Measurement)
-class MeasurementAdmin(admin.ModelAdmin):
+class MeasurementAdmin(ModelAdmin):
     """For superusers: the list is the page "Performance", a row shows its figures.
 
     Rows may be deleted, never written: commands do that.

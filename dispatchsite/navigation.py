@@ -1,0 +1,92 @@
+"""What the admin's theme asks us for: the sidebar, the companies to choose from, the zone."""
+
+from django.contrib import admin
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+# (title, [(title, icon, the URL's name)]); a model's list stands for the model.
+GROUPS = (
+    (
+        _("Today"),
+        (
+            (_("Board"), "view_timeline", "board:open"),
+            (_("Bookings"), "event_note", "bookings_booking_changelist"),
+            (_("New booking"), "call", "bookings_booking_telephone"),
+            (_("Clients"), "groups", "bookings_client_changelist"),
+        ),
+    ),
+    (
+        _("Fleet"),
+        (
+            (_("Drivers"), "person", "drivers_driver_changelist"),
+            (_("Vehicles"), "directions_car", "drivers_vehicle_changelist"),
+            (_("Shifts"), "schedule", "drivers_shift_changelist"),
+            (_("Absences"), "event_busy", "drivers_absence_changelist"),
+        ),
+    ),
+    (
+        _("Plans"),
+        (
+            (_("Dispatch runs"), "play_circle", "dispatch_dispatchrun_changelist"),
+            (_("Assignments"), "assignment_ind", "dispatch_assignment_changelist"),
+            (_("Events"), "history", "bookings_event_changelist"),
+        ),
+    ),
+    (
+        _("Company"),
+        (
+            (_("Companies"), "apartment", "drivers_company_changelist"),
+            (_("Members"), "badge", "drivers_membership_changelist"),
+            (_("API tokens"), "key", "drivers_apitoken_changelist"),
+            (_("Users"), "manage_accounts", "auth_user_changelist"),
+            (_("Performance"), "speed", "perf_measurement_changelist"),
+        ),
+    ),
+)
+
+
+def sidebar(request):
+    """Return the theme's navigation: the pages there are and this user may see. No statement."""
+    return [
+        {"title": title, "separator": number > 0, "items": items}
+        for number, (title, pages) in enumerate(GROUPS)
+        if (items := [item for page in pages if (item := _item(request, *page))])
+    ]
+
+
+def _item(request, title, icon, name):
+    model_admin = _admins().get(name)
+    if model_admin is not None and not model_admin.has_module_permission(request):
+        return None
+    try:
+        link = reverse(f"admin:{name}")
+    except NoReverseMatch:
+        return None
+    return {"title": title, "icon": icon, "link": link}
+
+
+def _admins():
+    return {
+        f"{model._meta.app_label}_{model._meta.model_name}_changelist": model_admin
+        for model, model_admin in admin.site._registry.items()
+    }
+
+
+def company_name(request):
+    company = getattr(request, "company", None)
+    return company.name if company else ""
+
+
+def companies(request):
+    """Return the companies the user may work for, unless there is no choice. No statement."""
+    found = sorted(getattr(request, "companies", []), key=lambda company: company.name)
+    if len(found) < 2:
+        return []
+    return [{"title": c.name, "link": reverse("choose_company", args=[c.slug])} for c in found]
+
+
+def zone(request):
+    """Return the zone of every time on the page, to be shown beside its title."""
+    now = timezone.localtime()
+    return [f"{timezone.get_current_timezone_name()} · UTC{now:%z}", "info"]
