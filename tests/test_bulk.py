@@ -103,7 +103,8 @@ def test_copies_are_what_the_constructor_makes():
     assert {**made.__dict__, "_state": None} == {**wanted.__dict__, "_state": None}
     made.save()
     assert Assignment.objects.get().booking == booking
-    assert other._state.adding and template.booking_id is None
+    assert other._state.adding
+    assert template.booking_id is None
 
 
 @pytest.mark.django_db
