@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('bookings', '0004_keep_files_for_their_import'),
+        ('bookings', '0005_lighten_the_log'),
         ('drivers', '0006_keep_answers_for_their_key'),
     ]
 
