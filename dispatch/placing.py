@@ -32,7 +32,7 @@ from drivers.models import Driver
 
 ALWAYS_SERVED = 10**8
 # How late a trip that is put somewhere against the rules may be, and in what steps it is tried.
-LATE_S, LATE_AT_MOST_S = 15 * 60, 3 * 3600
+LATE_S, LATE_AT_MOST_S = 15 * 60, 3600
 NO_DUTY = -1
 
 
@@ -271,8 +271,8 @@ def _loaded(driver, trips):
 def _least_wrong(day, alone, trip, pickup_s):
     """Return the problem, with a duty at hand, and a plan that puts the trip somewhere.
 
-    Everything but the driver's time is left aside, and then the end of the window, by steps.
-    `pickup_s` is the time that was asked for, or None.
+    Everything but the driver's time is left aside, then the end of the window, by steps, and
+    last the driving between trips. `pickup_s` is the time that was asked for, or None.
     """
     (driver,) = alone.drivers
     now_s = day.seconds(day.now)
@@ -297,7 +297,7 @@ def _least_wrong(day, alone, trip, pickup_s):
         if not plan.unserved:
             return alone, plan
     if pickup_s is None:
-        pickup_s = max(trip.wanted_s, now_s)
+        pickup_s = _first_gap(alone.duties, trip, max(trip.wanted_s, now_s))
     if not alone.duties:
         free_s = pickup_s + trip.service_s
         duty = Duty(NO_DUTY, driver.id, pickup_s, free_s, trip.pickup, trip.dropoff)
@@ -307,6 +307,15 @@ def _least_wrong(day, alone, trip, pickup_s):
     )
     placed = _put(trip, nearest.id, driver.id, pickup_s)
     return alone, Plan((placed,), _standing_breaks(day, alone), ())
+
+
+def _first_gap(duties, trip, from_s):
+    """Return the first moment from which the car is not taken for as long as the trip lasts."""
+    taken = sorted((c.pickup_s, c.free_s) for duty in duties for c in duty.commitments)
+    for start_s, end_s in taken:
+        if start_s < from_s + trip.service_s and from_s < end_s:
+            from_s = end_s
+    return from_s
 
 
 def _put(trip, duty_id, driver_id, pickup_s):

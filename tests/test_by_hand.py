@@ -126,6 +126,19 @@ def test_two_trips_at_one_time_overlap_and_no_reason_helps():
 
 
 @pytest.mark.django_db
+def test_where_no_gap_is_long_enough_the_trip_is_put_between_others():
+    anna = on_duty("Anna", "08:00", "10:30")
+    for clock in ("09:00", "09:30"):
+        row = make.booking(clock=clock)
+        make.assignment(row, anna, locked=True, planned_pickup_at=make.at(clock), minutes=22)
+    seen = look(make.booking(clock="09:10"), anna)
+    # On the road until 09:53:44, the second commitment's end; then nowhere near the pickup.
+    assert seen.pickup_at == make.at("09:53") + timedelta(seconds=44)
+    assert {"pickup_window", "busy_until"} <= set(codes(seen))
+    assert not seen.impossible
+
+
+@pytest.mark.django_db
 def test_a_trip_whose_window_is_over_is_late_from_now():
     booking, anna = make.booking(clock="09:00"), on_duty("Anna")
     seen = look(booking, anna, now=make.at("10:00"))

@@ -75,7 +75,7 @@ def _tell(found, names, company, row, driver_id, pickup_at):
         found[driver_id].changes.append(told)
         gone = _change("gone", row, before_at, names[driver_id])
         found[row.driver_id].changes.append(gone)
-    elif before_at != pickup_at:
+    elif f"{before_at:%H:%M}" != f"{pickup_at:%H:%M}":  # nobody cares about seconds
         found[driver_id].changes.append(_change("retimed", row, pickup_at, "", before_at))
     else:
         found[driver_id].kept += 1

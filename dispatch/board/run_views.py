@@ -59,12 +59,13 @@ def toolbar(request, company, day):
     under_way = next((run for run in newest if run.is_under_way), None)
     if under_way and end_if_dead(under_way, now=timezone.now()):
         under_way = None
+    kept = next((run for run in newest if run.status in (Status.PREVIEW, Status.COMPLETED)), None)
     context = {
         "desk": desk,
         "company": desk.company,
         "day": day,
         "under_way": under_way,
-        "preview": next((run for run in newest if run.status == Status.PREVIEW), None),
+        "preview": kept if kept and kept.status == Status.PREVIEW else None,
         "last": _last_revertible(newest),
     }
     return fragment(request, "_runs.html", context)

@@ -55,6 +55,10 @@ document.body.addEventListener("htmx:responseError", (event) => {
 });
 document.body.addEventListener("htmx:sendError", () => toast(words.failed, "alarm"));
 
+// A form that is new, and not yet taken over by htmx, must not leave the page.
+board.addEventListener("submit", (event) => {
+  if (event.target.matches("[hx-post], [hx-get]")) event.preventDefault();
+});
 document.body.addEventListener("board:done", () => dialog.close());
 dialog.addEventListener("close", () => dialogBody.replaceChildren());
 dialog.addEventListener("click", (event) => {
