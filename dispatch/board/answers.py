@@ -30,7 +30,7 @@ def fragment(request, template, context, *, status=200, toast="", events=(), tar
     response = render(request, f"dispatch/board/{template}", context, status=status)
     told = dict.fromkeys(events, True)
     if toast:
-        told["board:toast"] = {"text": toast, "level": "ok" if status < 400 else "alarm"}
+        told["board:toast"] = {"text": toast, "level": "ok"}
     if told:
         response["HX-Trigger"] = json.dumps(told)
     if target:

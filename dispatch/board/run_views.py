@@ -146,7 +146,7 @@ def _shown(request, desk, run, *, refusal=None, toast="", events=()):
         "_run.html",
         context,
         status=409 if refusal else 200,
-        toast=toast or (refusal and str(refusal)),
+        toast=toast,
         events=events,
         target="#panel-body" if refusal else "",
     )

@@ -112,7 +112,7 @@ def _trip(request, desk, booking_id, *, refusal=None, toast=""):
         "_trip.html",
         context,
         status=409 if refusal else 200,
-        toast=toast or (refusal and str(refusal)),
+        toast=toast,
         events=CHANGED if refusal or toast else (),
         target="#panel-body" if refusal else "",
     )

@@ -61,6 +61,8 @@ board.addEventListener("submit", (event) => {
 });
 document.body.addEventListener("board:done", () => dialog.close());
 dialog.addEventListener("close", () => dialogBody.replaceChildren());
+// Escape closes the dialog alone, and leaves the panel behind it.
+document.addEventListener("keydown", (e) => dialog.open && e.key === "Escape" && e.stopPropagation(), true);
 dialog.addEventListener("click", (event) => {
   if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
 });
@@ -149,7 +151,7 @@ function beginDrag() {
   ghost.classList.add("ghost");
   ghost.removeAttribute("tabindex");
   ghost.setAttribute("aria-hidden", "true");
-  ghost.style.cssText = `width:${Math.min(Math.max(box.width, 90), 260)}px`;
+  ghost.style.cssText = `width:${Math.min(Math.max(box.width, 150), 260)}px`;
   board.append(ghost);
   drag.ghost = ghost;
   drag.item.classList.add("dragged");
