@@ -4,24 +4,25 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from bookings.acting import admin_actor
 from bookings.change import (
     SettledBookingError,
     StaleBookingError,
     StatusRefusedError,
     save_booking,
 )
+from bookings.export_admin import ExportsBookings
+from bookings.import_admin import ImportsBookings
 from bookings.models import (
     SETTLED_STATUSES,
-    Actor,
     Booking,
     Client,
     Delivery,
-    Door,
     Event,
     Status,
     Webhook,
 )
-from drivers.admin import CompanyScopedAdmin, ReadOnlyAdmin
+from drivers.scoped import CompanyScopedAdmin, ReadOnlyAdmin
 
 REFUSALS = (SettledBookingError, StaleBookingError, StatusRefusedError)
 
@@ -35,7 +36,7 @@ class ClientAdmin(CompanyScopedAdmin):
 
 
 @admin.register(Booking)
-class BookingAdmin(CompanyScopedAdmin):
+class BookingAdmin(ImportsBookings, ExportsBookings, CompanyScopedAdmin):
     """Bookings are never deleted: they are canceled, and stay in the log."""
 
     list_display = ["reference", "scheduled_time", "client", "passengers", "wheelchairs", "status"]
@@ -66,7 +67,7 @@ class BookingAdmin(CompanyScopedAdmin):
     def save_model(self, request, obj, form, change):
         if not change:
             obj.status = Status.ACCEPTED  # who writes it down here takes it on
-        save_booking(obj, actor=_actor(request), now=timezone.now())
+        save_booking(obj, actor=admin_actor(request), now=timezone.now())
 
     @admin.action(description=_("Accept the selected bookings"), permissions=["change"])
     def accept(self, request, queryset):
@@ -74,17 +75,13 @@ class BookingAdmin(CompanyScopedAdmin):
         for booking in queryset.filter(status=Status.PENDING):
             booking.status = Status.ACCEPTED
             try:
-                save_booking(booking, actor=_actor(request), now=timezone.now())
+                save_booking(booking, actor=admin_actor(request), now=timezone.now())
             except REFUSALS as refusal:
                 self.message_user(request, str(refusal), messages.ERROR)
             else:
                 accepted += 1
         done = ngettext("%(count)d booking accepted.", "%(count)d bookings accepted.", accepted)
         self.message_user(request, done % {"count": accepted})
-
-
-def _actor(request):
-    return Actor(Door.ADMIN, name=request.user.get_username(), user_id=request.user.pk)
 
 
 @admin.register(Event)

@@ -27,6 +27,7 @@ from bookings.xlsx_reading import ZIP, read_workbook
 from drivers.models import Company
 
 BATCH = 5_000
+SAMPLE = 50
 FAR_DEG = 10  # some 1,000 km: more than a day's drive
 
 
@@ -80,7 +81,14 @@ def import_bookings(
         refused=refused,
         dry_run=dry_run,
         far_away=_far_away(company, rows),
+        sample=_sample(changes),
     )
+
+
+def _sample(changes):
+    written = [(row, ()) for row in changes.created[:SAMPLE]]
+    written += [(row, tuple(differing)) for row, _old, differing in changes.updated[:SAMPLE]]
+    return tuple(sorted(written, key=lambda pair: pair[0].line)[:SAMPLE])
 
 
 def _write(company, changes, stored, columns, actor, now, filename):

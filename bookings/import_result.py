@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from bookings.csv_rows import RowError, shown
+from bookings.csv_rows import BookingRow, RowError, shown
 
 DELIMITER_NAMES = {",": ",", ";": ";", "\t": "tab", "|": "|"}
 
@@ -31,6 +31,7 @@ class ImportResult:
 
     `refused`: rows are bad, and nothing was written. `replan`: updated bookings that already
     had a driver. `far_away`: lines with a place more than a day's drive from the depot.
+    `sample`: the first rows that are created or updated, with the names of what differs.
     """
 
     filename: str
@@ -46,6 +47,7 @@ class ImportResult:
     refused: bool = False
     dry_run: bool = False
     far_away: tuple[int, ...] = ()
+    sample: tuple[tuple[BookingRow, tuple[str, ...]], ...] = ()
 
     @property
     def bad_rows(self):

@@ -107,13 +107,16 @@ class Manifest:
             "unassigned": [_plain(asdict(row)) for row in self.unassigned],
         }
 
-    def write_csv(self, file):
-        """Write a row for every stop; unassigned bookings have no stop, and no row."""
-        writer = csv.writer(file)
-        writer.writerow(CSV_COLUMNS)
+    def rows(self):
+        """Yield a row of CSV_COLUMNS for every stop; unassigned bookings have no stop."""
         for driver in self.drivers:
             for number, stop in enumerate(driver.stops, 1):
-                writer.writerow(safe_cells(_csv_row(driver, number, stop)))
+                yield _csv_row(driver, number, stop)
+
+    def write_csv(self, file):
+        writer = csv.writer(file)
+        writer.writerow(CSV_COLUMNS)
+        writer.writerows(map(safe_cells, self.rows()))
 
 
 CSV_COLUMNS = (

@@ -1,115 +1,63 @@
+from zoneinfo import available_timezones
+
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminSelectWidget
 
-from drivers.access import STAFF_ROLES, WRITING_ROLES, companies_of
-from drivers.acting import act_for, memberships_of
-from drivers.models import Absence, Company, Driver, Membership, Role, Shift, Vehicle
-
-
-class CompanyScopedAdmin(ModelAdmin):
-    """Show and touch only rows of the user's companies; roles say what is allowed.
-
-    `company_path` leads from the model to its company. A row stays with its company. A row's
-    page shows times in the zone of its company, a list in that of the company chosen.
-    """
-
-    company_path = "company"
-    reading_roles = STAFF_ROLES
-    writing_roles = WRITING_ROLES
-    show_full_result_count = False
-    list_per_page = 50
-    list_fullwidth = True
-    warn_unsaved_form = True
-
-    def get_object(self, request, object_id, from_field=None):
-        obj = super().get_object(request, object_id, from_field)
-        if obj is not None:
-            act_for(request, self._company_id(obj))
-        return obj
-
-    def get_queryset(self, request):
-        rows = super().get_queryset(request)
-        if request.user.is_superuser:
-            return rows
-        # Values, no subquery: of one company a list is then read in the order of an index.
-        company_ids = sorted(self._company_ids(request, self.reading_roles))
-        return rows.filter(**{f"{self.company_path}__in": company_ids})
-
-    def has_module_permission(self, request):
-        return self._has_role(request, self.reading_roles)
-
-    def has_view_permission(self, request, obj=None):
-        return self._has_role(request, self.reading_roles, obj)
-
-    def has_add_permission(self, request):
-        return self._has_role(request, self.writing_roles)
-
-    def has_change_permission(self, request, obj=None):
-        return self._has_role(request, self.writing_roles, obj)
-
-    def has_delete_permission(self, request, obj=None):
-        return self._has_role(request, self.writing_roles, obj)
-
-    def _has_role(self, request, roles, obj=None):
-        user = request.user
-        if not (user.is_active and user.is_staff):
-            return False
-        if user.is_superuser:
-            return True
-        company_ids = self._company_ids(request, roles)
-        return bool(company_ids) if obj is None else self._company_id(obj) in company_ids
-
-    def _company_ids(self, request, roles):
-        """Return the ids of the user's companies with these roles."""
-        return {row.company_id for row in memberships_of(request) if row.role in roles}
-
-    def _company_id(self, obj):
-        *path, last = self.company_path.split("__")
-        for name in path:
-            obj = getattr(obj, name)
-        return getattr(obj, f"{last}_id")
-
-    def formfield_for_foreignkey(self, db_field, request, **kwargs):
-        if not request.user.is_superuser and "queryset" not in kwargs:
-            companies = companies_of(request.user, self.writing_roles)
-            model = db_field.remote_field.model
-            rows = model._default_manager
-            if model is Company:
-                kwargs["queryset"] = companies
-            elif any(field.name == "company" for field in model._meta.fields):
-                kwargs["queryset"] = rows.filter(company__in=companies)
-            else:
-                kwargs["queryset"] = rows.none()
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
-
-    def get_readonly_fields(self, request, obj=None):
-        fixed = ("company",) if obj and self.company_path == "company" else ()
-        return (*super().get_readonly_fields(request, obj), *fixed)
+from drivers import members_admin  # noqa: F401  registers
+from drivers.models import Company, Role
+from drivers.scoped import CompanyScopedAdmin
 
 
-class ReadOnlyAdmin(CompanyScopedAdmin):
-    """For what only a use-case may write."""
+class CompanyForm(forms.ModelForm):
+    timezone = forms.ChoiceField(
+        label=_("Timezone"),
+        choices=[(name, name) for name in sorted(available_timezones())],
+        initial="Europe/Zurich",
+        widget=UnfoldAdminSelectWidget,
+        help_text=_("A day of the company is a day here; changing it moves every day's borders."),
+    )
 
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
+    class Meta:
+        model = Company
+        fields = "__all__"  # noqa: DJ007  the fieldsets name them
 
 
 @admin.register(Company)
 class CompanyAdmin(CompanyScopedAdmin):
+    """The policy of a company's plans: its owners change it."""
+
     company_path = "pk"
     writing_roles = frozenset({Role.OWNER})
+    form = CompanyForm
     list_display = ["name", "slug", "timezone"]
     ordering = ["name", "id"]
+    fieldsets = [
+        (None, {"fields": ["name", "slug", "timezone", ("depot_lat", "depot_lon")]}),
+        (
+            _("When clients are picked up"),
+            {"fields": [("pickup_early_min", "pickup_late_min"), "return_late_min"]},
+        ),
+        (
+            _("How long a trip takes"),
+            {"fields": [("boarding_min", "alighting_min"), ("speed_kmh", "circuity")]},
+        ),
+        (
+            _("What a plan prefers"),
+            {
+                "fields": [
+                    ("max_bookings_per_driver", "freeze_min"),
+                    ("fairness", "emergency_cost_min"),
+                ]
+            },
+        ),
+    ]
 
     def _company_id(self, obj):
         return obj.pk
@@ -120,53 +68,8 @@ class CompanyAdmin(CompanyScopedAdmin):
     def has_delete_permission(self, request, obj=None):
         return request.user.is_active and request.user.is_superuser
 
-
-@admin.register(Membership)
-class MembershipAdmin(CompanyScopedAdmin):
-    list_display = ["user", "company", "role"]
-    list_select_related = ["user", "company"]
-    ordering = ["company__name", "id"]
-
-    def has_add_permission(self, request):
-        return request.user.is_active and request.user.is_superuser
-
-    has_change_permission = has_delete_permission = lambda self, request, obj=None: (
-        self.has_add_permission(request)
-    )
-
-
-@admin.register(Vehicle)
-class VehicleAdmin(CompanyScopedAdmin):
-    list_display = ["plate", "seats", "wheelchair_places", "company"]
-    list_select_related = ["company"]
-    search_fields = ["plate"]
-    ordering = ["plate", "id"]
-
-
-@admin.register(Driver)
-class DriverAdmin(CompanyScopedAdmin):
-    list_display = ["name", "kind", "vehicle", "is_active", "is_available", "company"]
-    list_select_related = ["vehicle", "company"]
-    list_filter = ["kind", "is_active", "is_available"]
-    search_fields = ["name", "phone"]
-    ordering = ["name", "id"]
-    exclude = ["user", "last_lat", "last_lon", "last_position_at"]
-
-
-@admin.register(Shift)
-class ShiftAdmin(CompanyScopedAdmin):
-    company_path = "driver__company"
-    list_display = ["driver", "start_at", "end_at", "break_min", "break_at"]
-    list_select_related = ["driver"]
-    ordering = ["-start_at", "id"]
-
-
-@admin.register(Absence)
-class AbsenceAdmin(CompanyScopedAdmin):
-    company_path = "driver__company"
-    list_display = ["driver", "start_at", "end_at", "reason"]
-    list_select_related = ["driver"]
-    ordering = ["-start_at", "id"]
+    def get_readonly_fields(self, request, obj=None):
+        return [] if request.user.is_superuser else ["slug", "timezone"]
 
 
 admin.site.unregister(User)

@@ -1,0 +1,97 @@
+"""What one run did, for its page: who got which trip from whom, and who got none."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext_lazy as _
+
+from dispatch.models import Assignment, DispatchRun
+
+METRICS = {
+    "bookings": _("bookings"),
+    "assigned": _("assigned"),
+    "passenger_km": _("kilometres with passengers"),
+    "deadhead_km": _("kilometres without"),
+    "drivers_used": _("drivers used"),
+    "drivers_on_duty": _("drivers on duty"),
+    "emergency_drivers": _("emergency drivers"),
+    "missed_preferences": _("preferences not met"),
+    "load_sd": _("trips per driver, standard deviation"),
+    "statements": _("SQL statements"),
+}
+CHANGES = {
+    "placed": _("placed"),
+    "moved": _("moved to another driver"),
+    "retimed": _("new times"),
+    "kept": _("kept"),
+    "released": _("released"),
+    "left": _("untouchable"),
+}
+TIMINGS = {
+    "load_s": _("load"),
+    "plan_s": _("plan"),
+    "check_s": _("check and reasons"),
+    "apply_s": _("apply"),
+    "total_s": _("in all"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A trip that the run gave to a driver, or took from one. Times are local."""
+
+    booking_id: int
+    booking: str
+    pickup_at: datetime
+    dropoff_at: datetime
+    what: str
+    since: str  # what became of the assignment since
+    locked: bool
+
+
+def changes_of(run: DispatchRun):
+    """Return ([(driver, [Change])] by name, [(driver before, Change)] released): 2 queries."""
+    made = _assignments(run.assignments)
+    ended = {row.booking_id: row for row in _assignments(run.superseded)}
+    by_driver = defaultdict(list)
+    for row in made:
+        by_driver[row.driver].append(_change(run, row, _what(row, ended.get(row.booking_id))))
+    placed = {row.booking_id for row in made}
+    released = [
+        (row.driver, _change(run, row, _("released")))
+        for row in ended.values()
+        if row.booking_id not in placed
+    ]
+    drivers = sorted(by_driver.items(), key=lambda pair: (pair[0].name, pair[0].id))
+    return drivers, released
+
+
+def _assignments(rows):
+    return list(rows.select_related("driver", "booking").order_by("planned_pickup_at", "id"))
+
+
+def _what(row, before):
+    if before is None:
+        return _("placed")
+    if before.driver_id != row.driver_id:
+        return _("from %(driver)s") % {"driver": before.driver}
+    return _("new time")
+
+
+def _change(run, row: Assignment, what):
+    local = run.company.local
+    return Change(
+        row.booking_id,
+        str(row.booking),
+        local(row.planned_pickup_at),
+        local(row.planned_dropoff_at),
+        what,
+        row.get_status_display(),
+        row.locked,
+    )
+
+
+def labelled(values, labels):
+    """Return [(label, value)] of the values that there are."""
+    return [(label, values[name]) for name, label in labels.items() if name in values]

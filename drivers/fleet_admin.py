@@ -1,0 +1,126 @@
+"""The fleet's pages. `dispatch.fleet_admin` registers them, for it knows the trips.
+
+What is added belongs to the company the user works for: its rows are offered, and clock times
+are its own.
+"""
+
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
+from unfold.decorators import display
+
+from drivers.access import companies_of
+from drivers.models import Company, Role, ShiftTemplate
+from drivers.scoped import CompanyScopedAdmin
+from drivers.weeks_admin import FillsWeeks
+
+
+class FleetAdmin(CompanyScopedAdmin):
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        model, here = db_field.remote_field.model, self._here(request)
+        if model is Company:
+            kwargs["queryset"] = here
+            kwargs["initial"] = request.company
+        elif db_field.name == "user":
+            kwargs["queryset"] = model.objects.filter(
+                memberships__company__in=here, memberships__role=Role.DRIVER
+            ).order_by("username", "id")
+        else:
+            kwargs["queryset"] = model._default_manager.filter(company__in=here).order_by(
+                *self.choices_by[db_field.name]
+            )
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def _here(self, request):
+        """Return the company the page is about, where the user may write."""
+        return companies_of(request.user, self.writing_roles).filter(
+            pk=request.company.pk if request.company else None
+        )
+
+
+class VehicleAdmin(FleetAdmin):
+    list_display = ["plate", "seats", "wheelchair_places", "equipment", "company"]
+    list_select_related = ["company"]
+    list_filter = ["wheelchair_places"]
+    search_fields = ["plate"]
+    ordering = ["plate", "id"]
+
+    @display(description=_("equipment"))
+    def equipment(self, vehicle):
+        return ", ".join(vehicle.skills)
+
+
+class ShiftTemplateInline(TabularInline):
+    model = ShiftTemplate
+    extra = 0
+    ordering = ["weekday", "start", "id"]
+    tab = True
+
+    def has_view_permission(self, request, obj=None):
+        return True  # who sees the driver sees these
+
+    def has_change_permission(self, request, obj=None):
+        return self._driver_admin().has_change_permission(request, obj)
+
+    def has_add_permission(self, request, obj=None):
+        return self._driver_admin().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return self._driver_admin().has_change_permission(request, obj)
+
+    def _driver_admin(self):
+        return self.admin_site.get_model_admin(self.parent_model)
+
+
+class DriverAdmin(FillsWeeks, FleetAdmin):
+    choices_by = {"vehicle": ["plate", "id"]}
+    list_display = ["name", "phone", "kind", "vehicle", "is_active", "is_available", "company"]
+    list_select_related = ["vehicle", "company"]
+    list_filter = ["kind", "is_active", "is_available"]
+    search_fields = ["name", "phone"]
+    ordering = ["name", "id"]
+    inlines = [ShiftTemplateInline]
+    fieldsets = [
+        (None, {"fields": ["company", "name", "phone", "vehicle", "kind"]}),
+        (
+            _("Planning"),
+            {"fields": [("is_active", "is_available"), "skills", "max_bookings"]},
+        ),
+        (_("Home"), {"fields": [("home_lat", "home_lon")], "classes": ["collapse"]}),
+        (
+            _("Driver app"),
+            {
+                "fields": ["user"],
+                "description": _(
+                    "The member with the role driver who reports this driver's trips."
+                ),
+                "classes": ["collapse"],
+            },
+        ),
+    ]
+
+
+class ShiftAdmin(FleetAdmin):
+    company_path = "driver__company"
+    choices_by = {"driver": ["name", "id"]}
+    list_display = ["driver", "start_at", "end_at", "break_min", "break_at"]
+    list_select_related = ["driver"]
+    list_filter = ["start_at"]
+    search_fields = ["driver__name"]
+    ordering = ["-start_at", "-id"]
+    fields = [
+        "driver",
+        ("start_at", "end_at"),
+        "break_min",
+        ("break_from_at", "break_until_at"),
+    ]
+
+
+class AbsenceAdmin(FleetAdmin):
+    company_path = "driver__company"
+    choices_by = {"driver": ["name", "id"]}
+    list_display = ["driver", "start_at", "end_at", "reason", "note"]
+    list_select_related = ["driver"]
+    list_filter = ["reason", "start_at"]
+    search_fields = ["driver__name"]
+    ordering = ["-start_at", "-id"]
+    fields = ["driver", ("start_at", "end_at"), "reason", "note"]

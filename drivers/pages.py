@@ -1,0 +1,10 @@
+"""Pages of our own inside the admin: its frame around a template."""
+
+from django.template.response import TemplateResponse
+
+
+def admin_page(model_admin, request, template, *, title, status=200, **context):
+    """Return the template as a page of the model's section of the admin."""
+    frame = model_admin.admin_site.each_context(request)
+    context = {**frame, "opts": model_admin.opts, "title": title, **context}
+    return TemplateResponse(request, template, context, status=status)

@@ -1,0 +1,101 @@
+"""The admin of what belongs to companies: who sees it, and who may touch it."""
+
+from unfold.admin import ModelAdmin
+
+from drivers.access import STAFF_ROLES, WRITING_ROLES, companies_of
+from drivers.acting import act_for, memberships_of
+from drivers.models import Company
+
+
+class CompanyScopedAdmin(ModelAdmin):
+    """Show and touch only rows of the user's companies; roles say what is allowed.
+
+    `company_path` leads from the model to its company. A row stays with its company. A row's
+    page shows times in the zone of its company, a list in that of the company chosen.
+    """
+
+    company_path = "company"
+    reading_roles = STAFF_ROLES
+    writing_roles = WRITING_ROLES
+    show_full_result_count = False
+    list_per_page = 50
+    list_fullwidth = True
+    warn_unsaved_form = True
+
+    def get_object(self, request, object_id, from_field=None):
+        obj = super().get_object(request, object_id, from_field)
+        if obj is not None:
+            act_for(request, self._company_id(obj))
+        return obj
+
+    def get_queryset(self, request):
+        rows = super().get_queryset(request)
+        if request.user.is_superuser:
+            return rows
+        # Values, no subquery: of one company a list is then read in the order of an index.
+        company_ids = sorted(self._company_ids(request, self.reading_roles))
+        return rows.filter(**{f"{self.company_path}__in": company_ids})
+
+    def has_module_permission(self, request):
+        return self._has_role(request, self.reading_roles)
+
+    def has_view_permission(self, request, obj=None):
+        return self._has_role(request, self.reading_roles, obj)
+
+    def has_add_permission(self, request):
+        return self._has_role(request, self.writing_roles)
+
+    def has_change_permission(self, request, obj=None):
+        return self._has_role(request, self.writing_roles, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return self._has_role(request, self.writing_roles, obj)
+
+    def _has_role(self, request, roles, obj=None):
+        user = request.user
+        if not (user.is_active and user.is_staff):
+            return False
+        if user.is_superuser:
+            return True
+        company_ids = self._company_ids(request, roles)
+        return bool(company_ids) if obj is None else self._company_id(obj) in company_ids
+
+    def _company_ids(self, request, roles):
+        """Return the ids of the user's companies with these roles."""
+        return {row.company_id for row in memberships_of(request) if row.role in roles}
+
+    def _company_id(self, obj):
+        *path, last = self.company_path.split("__")
+        for name in path:
+            obj = getattr(obj, name)
+        return getattr(obj, f"{last}_id")
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        if not request.user.is_superuser and "queryset" not in kwargs:
+            companies = companies_of(request.user, self.writing_roles)
+            model = db_field.remote_field.model
+            rows = model._default_manager
+            if model is Company:
+                kwargs["queryset"] = companies
+            elif any(field.name == "company" for field in model._meta.fields):
+                kwargs["queryset"] = rows.filter(company__in=companies)
+            else:
+                kwargs["queryset"] = rows.none()
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def get_readonly_fields(self, request, obj=None):
+        fixed = ("company",) if obj and self.company_path == "company" else ()
+        return (*super().get_readonly_fields(request, obj), *fixed)
+
+
+class ReadOnlyAdmin(CompanyScopedAdmin):
+    """For what only a use-case may write."""
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
