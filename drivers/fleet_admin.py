@@ -4,17 +4,24 @@ What is added belongs to the company the user works for: its rows are offered, a
 are its own.
 """
 
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from drivers.access import companies_of
 from drivers.models import Company, Role, ShiftTemplate
 from drivers.scoped import CompanyScopedAdmin
 from drivers.weeks_admin import FillsWeeks
+from drivers.words import WordsField
 
 
 class FleetAdmin(CompanyScopedAdmin):
+    formfield_overrides = {
+        models.JSONField: {"form_class": WordsField, "widget": UnfoldAdminTextInputWidget}
+    }
+
     def formfield_for_foreignkey(self, db_field, request, **kwargs):
         model, here = db_field.remote_field.model, self._here(request)
         if model is Company:
@@ -109,9 +116,11 @@ class ShiftAdmin(FleetAdmin):
     ordering = ["-start_at", "-id"]
     fields = [
         "driver",
-        ("start_at", "end_at"),
+        "start_at",
+        "end_at",
         "break_min",
-        ("break_from_at", "break_until_at"),
+        "break_from_at",
+        "break_until_at",
     ]
 
 
@@ -123,4 +132,4 @@ class AbsenceAdmin(FleetAdmin):
     list_filter = ["reason", "start_at"]
     search_fields = ["driver__name"]
     ordering = ["-start_at", "-id"]
-    fields = ["driver", ("start_at", "end_at"), "reason", "note"]
+    fields = ["driver", "start_at", "end_at", "reason", "note"]

@@ -232,7 +232,7 @@ class ApiTokenAdmin(OwnersAdmin):
             lifetime=timedelta(days=values["days"]),
             now=timezone.now(),
         )
-        obj.pk = token.pk
+        obj.pk, obj.name, obj.ending = token.pk, token.name, token.ending
 
     def response_add(self, request, obj, post_url_continue=None):
         return self.show_once(

@@ -18,7 +18,14 @@ from unfold.widgets import (
 from drivers.access import WRITING_ROLES, companies_of
 from drivers.models import Company, Driver
 from drivers.pages import admin_page
-from drivers.weeks import WEEKS_AT_MOST, WeeksRefused, copy_week, fill_weeks
+from drivers.weeks import (
+    WEEK,
+    WEEKS_AT_MOST,
+    WeeksRefused,
+    copy_week,
+    fill_weeks,
+    monday_of,
+)
 
 SHOWN = 200
 TEMPLATES, COPY = "templates", "copy"
@@ -42,7 +49,7 @@ class WeeksForm(forms.Form):
         label=_("Drivers"),
         required=False,
         help_text=_("None chosen: all active drivers of the company."),
-        widget=UnfoldAdminSelectMultipleWidget,
+        widget=UnfoldAdminSelectMultipleWidget(attrs={"size": 8}),
     )
     origin = forms.ChoiceField(
         label=_("Shifts from"),
@@ -116,7 +123,11 @@ class FillsWeeks:
         form = WeeksForm(
             request.POST or None,
             companies=companies,
-            initial={"company": request.company, "drivers": request.GET.getlist("drivers")},
+            initial={
+                "company": request.company,
+                "drivers": request.GET.getlist("drivers"),
+                "week": monday_of(timezone.localdate() + WEEK),
+            },
         )
         filled = None
         if form.is_valid():

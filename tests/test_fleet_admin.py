@@ -42,7 +42,7 @@ def driver_form(driver, **fields):
         "kind": "regular",
         "is_active": "on",
         "is_available": "on",
-        "skills": "[]",
+        "skills": "",
         "shift_templates-TOTAL_FORMS": 0,
         "shift_templates-INITIAL_FORMS": 0,
     } | fields
@@ -86,7 +86,7 @@ def test_who_declines_finds_everything_as_it_was(client, driver):
 def test_fewer_wheelchair_places_ask(client, driver):
     trip(driver, wheelchairs=1)
     car = driver.vehicle
-    form = {"plate": car.plate, "seats": 4, "wheelchair_places": 0, "skills": "[]"}
+    form = {"plate": car.plate, "seats": 4, "wheelchair_places": 0, "skills": ""}
     asked = client.post(url(car), form)
     assert asked.status_code == 409
     assert client.post(url(car), again(asked)).status_code == 302
@@ -95,6 +95,12 @@ def test_fewer_wheelchair_places_ask(client, driver):
 
 def moment(name, clock, day=DAY):
     return {f"{name}_0": day.isoformat(), f"{name}_1": clock}
+
+
+def test_skills_are_written_with_commas(client, driver):
+    client.post(url(driver), driver_form(driver, skills="Oxygen, stretcher, oxygen,"))
+    assert Driver.objects.get().skills == ["oxygen", "stretcher"]
+    assert 'value="oxygen, stretcher"' in client.get(url(driver)).content.decode()
 
 
 def test_an_absence_over_trips_asks(client, driver):
