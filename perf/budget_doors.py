@@ -19,10 +19,11 @@ from django.core.management import call_command, get_commands
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 
-from bookings.models import Actor, Booking, Delivery, Door, Event, Webhook
+from bookings.models import Actor, Booking, Delivery, Door, Event, ImportFile, Webhook
 from dispatch.models import Assignment, DispatchRun
 from dispatch.run import run_dispatch
 from drivers.models import Absence, Company, Driver, Membership, Role
+from drivers.tokens import issue_token
 from perf.models import Kind, Measurement
 from perf.scenario_company import seed_scenario
 
@@ -111,7 +112,12 @@ def make_world(size, *, history=None) -> World:
     Group.objects.create(name=size)
     client = Client(SERVER_NAME="localhost")
     client.force_login(user)
-    Membership.objects.create(company=company, user=user, role=Role.OWNER)
+    owner = Membership.objects.create(company=company, user=user, role=Role.OWNER)
+    for number in range(drivers):
+        issue_token(owner, name=f"machine {number}", now=NOW)
+    ImportFile.objects.create(
+        company=company, user=user, name="day.csv", data=_bookings_csv(drivers), uploaded_at=NOW
+    )
     for driver in Driver.objects.filter(company=company).order_by("id"):
         Absence.objects.create(
             driver=driver, start_at=NOW - timedelta(days=9), end_at=NOW - timedelta(days=8)
@@ -225,6 +231,8 @@ def _value(world, name, callback):
         return VALUES[name]
     if name == "booking":
         return world.assigned()[0]
+    if name == "import_file":
+        return world.one(ImportFile).pk
     for known, model in (("run", DispatchRun), ("driver", Driver)):
         if name in (known, f"{known}_id"):
             return world.run.pk if known == "run" else world.one(model).pk
@@ -292,18 +300,23 @@ def _day(command, **options):
     return call
 
 
-def _import(world):
+def _bookings_csv(count):
+    """Return a file of new bookings of the day after."""
     head = (
         "reference,scheduled_time,client_name,pickup_lat,pickup_lon,dropoff_lat,dropoff_lon,"
         "passengers,wheelchairs"
     )
     lines = [
         f"N-{i},2026-06-18T{8 + i % 10:02d}:00,Person {i},46.2,6.1,46.21,6.15,1,0"
-        for i in range(world.bookings)
+        for i in range(count)
     ]
+    return "\n".join([head, *lines]).encode()
+
+
+def _import(world):
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "bookings.csv"
-        file.write_text("\n".join([head, *lines]), encoding="utf-8")
+        file.write_bytes(_bookings_csv(world.bookings))
         call_command("import_bookings", str(file), company=world.company.slug, stdout=io.StringIO())
 
 
