@@ -185,11 +185,10 @@ class Booking(models.Model):
                 name="idx_booking_status_scheduled_company",
             ),
             Index(fields=["company", "scheduled_time"], name="idx_booking_company_scheduled"),
-            # rows.read_preferences: what is still to be driven.
+            # The admin's and the API's lists of a priority.
             Index(
-                fields=["company", "scheduled_time"],
-                condition=OPEN,
-                name="idx_booking_open_company_scheduled",
+                fields=["company", "priority", "scheduled_time"],
+                name="idx_booking_company_priority",
             ),
         ]
         constraints = [

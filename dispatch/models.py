@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from bookings.bulk import OneStatementInserts
 from bookings.models import Booking
 from drivers.constraints import NoOverlap
-from drivers.indexes import Index
+from drivers.indexes import Index, SqliteIndex
 from drivers.models import Company, Driver
 
 
@@ -187,16 +187,14 @@ class Assignment(models.Model):
         indexes = [
             Index(fields=["booking", "-created_at"], name="idx_assignment_booking_created"),
             Index(fields=["run", "status"], name="idx_assignment_run_status"),
-            # rows.read_trips: the plan that stands.
+            # rows.read_trips: the trips around a day; and a company's list, newest first.
             Index(
-                fields=["company", "planned_pickup_at"],
-                condition=OPEN,
-                name="idx_assignment_open_company",
+                fields=["company", "planned_pickup_at", "id"], name="idx_assignment_company_pickup"
             ),
-            # The API's list of a company's assignments, newest first.
-            Index(fields=["company", "id"], name="idx_assignment_company"),
-            # A driver's day, and SQLite's guard against double booking.
-            Index(
+            # A driver's trips.
+            Index(fields=["driver", "planned_pickup_at"], name="idx_assignment_driver_pickup"),
+            # The guard against double booking, which is a trigger on SQLite.
+            SqliteIndex(
                 fields=["driver", "planned_pickup_at"],
                 condition=OPEN,
                 name="idx_assignment_open_driver",

@@ -1,4 +1,5 @@
 from django.db import models
+from django.db.backends.ddl_references import Statement
 
 
 class Index(models.Index):
@@ -8,3 +9,16 @@ class Index(models.Index):
     """
 
     max_name_length = 63
+
+
+class SqliteIndex(Index):
+    """An index that only SQLite's triggers read: elsewhere it is made sure that there is none."""
+
+    def create_sql(self, model, schema_editor, using="", **kwargs):
+        if schema_editor.connection.vendor != "sqlite":
+            return self.remove_sql(model, schema_editor)
+        return super().create_sql(model, schema_editor, using=using, **kwargs)
+
+    def remove_sql(self, model, schema_editor, **kwargs):
+        name = schema_editor.quote_name(self.name)
+        return Statement("DROP INDEX IF EXISTS %(name)s", name=name)

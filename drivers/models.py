@@ -348,7 +348,7 @@ class Shift(models.Model):
         verbose_name_plural = _("shifts")
         indexes = [
             # rows.read_drivers: the shifts that touch a day, and the lists of a driver's shifts.
-            Index(fields=["driver", "start_at"], name="idx_shift_driver_start"),
+            Index(fields=["driver", "end_at"], name="idx_shift_driver_end"),
         ]
         constraints = [
             NoOverlap(name="shift_no_overlap", owner="driver", start="start_at", end="end_at"),

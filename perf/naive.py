@@ -21,6 +21,7 @@ from dispatch.apply import changed_breaks
 from dispatch.difference import difference
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, DispatchRun
 from dispatch.rows import DONE, BookingRow, DriverRow
+from drivers.indexes import SqliteIndex
 from drivers.models import SHIFT_AT_MOST, Driver, Shift
 
 ROOMS = ("drivers", "bookings", "dispatch")
@@ -272,7 +273,7 @@ def _log(kind, assignment, run, now, actor, old, new):
 
 
 def performance_indexes() -> list[tuple[type[models.Model], models.Index]]:
-    """Return every index of the business tables' `Meta.indexes`, with its model.
+    """Return every index of the business tables' `Meta.indexes` on this database, with its model.
 
     They are what the migrations `add_performance_indexes` add. Primary keys, the indexes
     behind constraints, and those of foreign keys stay in either case.
@@ -282,6 +283,7 @@ def performance_indexes() -> list[tuple[type[models.Model], models.Index]]:
         for room in ROOMS
         for model in apps.get_app_config(room).get_models()
         for index in model._meta.indexes
+        if connection.vendor == "sqlite" or not isinstance(index, SqliteIndex)
     ]
 
 
