@@ -9,6 +9,7 @@ const panelBody = document.getElementById("panel-body");
 const dialog = document.getElementById("action");
 const dialogBody = document.getElementById("dialog-body");
 const words = document.getElementById("action-words").dataset;
+const runs = document.getElementById("runs");
 const toasts = document.getElementById("toasts");
 
 const ITEMS = ".trip, .waiting";
@@ -24,6 +25,8 @@ function toast(text, level = "ok") {
   setTimeout(() => line.remove(), level === "ok" ? 5000 : 9000);
 }
 document.body.addEventListener("board:toast", (event) => toast(event.detail.text, event.detail.level));
+
+htmx.config.defaultSettleDelay = 0; // what is shown can be clicked
 
 // Answers --------------------------------------------------------------------------------------
 
@@ -91,7 +94,10 @@ const ACTS = {
   assign: () => chosen() && pick(chosen()),
   swap: () => chosen() && swapWith(chosen()),
   lock: () => panelBody.querySelector("[value=lock], [value=unlock]")?.click(),
-  plan: () => board.querySelector("[data-act=plan]")?.click(),
+  plan: () => {
+    if (runs.querySelector(".busy")) return;
+    htmx.ajax("POST", runs.dataset.planUrl, { source: runs, target: panelBody, swap: "innerHTML" });
+  },
 };
 const KEYS = { a: ACTS.assign, s: ACTS.swap, l: ACTS.lock, p: ACTS.plan };
 

@@ -1,0 +1,140 @@
+"""The board in a real browser: what a dispatcher does with mouse and keys."""
+
+from unittest import mock
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+
+from bookings.models import Event
+from dispatch import background
+from dispatch.models import Assignment, DispatchRun
+from tests import builders as make
+from tests.browsing import PASSWORD, chromium, log_in
+from tests.test_board_actions import booking, driver, later
+
+
+def dispatcher(name):
+    user = make.member(username=name)
+    user.set_password(PASSWORD)
+    user.save()
+    return user
+
+
+def at_once(run):
+    """Plan where the request is, instead of a process that knows another database."""
+    background.work(background.take_over(run.id, now=timezone.now()))
+
+
+@pytest.fixture
+def browser():
+    with mock.patch.object(background, "_launch", at_once), chromium() as found:
+        yield found
+
+
+def board_of(browser, server, user):
+    path = f"/admin/board/geneva/{later('00:00').date()}/"
+    page = log_in(browser, server, user, path)
+    page.wait_for_selector("#runs [data-act=plan]")
+    return page
+
+
+def trip(page, row):
+    return page.locator(f".trip[data-booking='{row.id}']")
+
+
+def holder(row):
+    return Assignment.objects.open().select_related("driver").get(booking=row).driver.name
+
+
+def drag(page, item, row):
+    start, end = item.bounding_box(), row.bounding_box()
+    page.mouse.move(start["x"] + start["width"] / 2, start["y"] + start["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(end["x"] + end["width"] / 2, end["y"] + end["height"] / 2, steps=6)
+    page.mouse.up()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_dispatchers_morning(browser, live_server):
+    anna, ben = driver("Anna"), driver("Ben")
+    first, second = booking("09:00"), booking("14:00", needs=["oxygen"])
+    page = board_of(browser, live_server, dispatcher("nadia"))
+
+    # Drag a booking that waits to a driver: the consequences, then it is saved.
+    waiting = page.locator(f".waiting[data-booking='{first.id}']")
+    drag(page, waiting, page.locator(f".row[data-driver='{anna.id}']"))
+    page.wait_for_selector("#action .verdict.good")
+    assert not Assignment.objects.exists()
+    page.press("#action button.main", "Enter")
+    trip(page, first).wait_for()
+    assert holder(first) == "Anna"
+
+    # By keys: the other driver breaks a rule, which needs a reason.
+    page.locator(f".waiting[data-booking='{second.id}']").focus()
+    page.keyboard.press("a")
+    page.select_option("#action select[name=driver]", str(ben.id))
+    page.click("#action .other button")
+    page.wait_for_selector("#action [data-code=lacks_skill]")
+    page.fill("#action input[name=override]", "Has a bottle of her own")
+    page.keyboard.press("Enter")
+    trip(page, second).wait_for()
+    assert Event.objects.get(booking=second).reason == "Has a bottle of her own"
+
+    # Two clicks: open it, click on the driver.
+    trip(page, first).click()
+    page.wait_for_selector(".trip-panel [data-act=assign]")
+    page.click(f".row[data-driver='{ben.id}'] .driver")
+    page.click("#action button.main")
+    page.wait_for_selector(f".row[data-driver='{ben.id}'] .trip[data-booking='{first.id}']")
+    assert holder(first) == "Ben"
+
+    # Lock it, plan: a preview first; what is locked stays.
+    page.click(".trip-panel [value=lock]")
+    page.wait_for_selector(".trip-panel [value=unlock]")
+    third = booking("11:00")
+    page.keyboard.press("p")
+    page.wait_for_selector(".run-panel[data-status=preview] .placed")
+    assert not Assignment.objects.filter(booking=third).exists()
+    page.click(".run-panel button.main")
+    page.wait_for_selector(".run-panel[data-status=completed]")
+    assert holder(third)
+    assert holder(first) == "Ben"
+
+    # And take the run back.
+    page.click(".run-panel summary")
+    page.click(".run-panel button.danger")
+    page.locator(f".waiting[data-booking='{third.id}']").wait_for()
+    assert not Assignment.objects.open().filter(booking=third).exists()
+    assert DispatchRun.objects.filter(reverts__isnull=False).count() == 1
+    assert page.errors == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_dispatchers_at_once(browser, live_server):
+    row, anna = booking("09:00"), driver("Anna")
+    make.assignment(row, anna)
+    nadia, omar = (board_of(browser, live_server, dispatcher(n)) for n in ("nadia", "omar"))
+    for page in (nadia, omar):
+        trip(page, row).click()
+        page.wait_for_selector(".trip-panel [value=release]")
+    nadia.click(".trip-panel [value=release]")
+    nadia.wait_for_selector(f".waiting[data-booking='{row.id}']")
+    omar.click(".trip-panel [value=lock]")
+    omar.wait_for_selector(".notice.alarm")
+    told = omar.inner_text(".notice.alarm")
+    assert "Nothing was changed. nadia was quicker" in told
+    assert "Taken from Anna" in told
+    assert Event.objects.count() == 1
+    omar.wait_for_selector(f".waiting[data-booking='{row.id}']")  # the board follows by itself
+
+
+@pytest.mark.django_db(transaction=True)
+def test_another_companys_address_is_refused(browser, live_server):
+    lausanne = make.company("lausanne")
+    theirs = make.booking(lausanne)
+    booking("09:00")
+    page = board_of(browser, live_server, dispatcher("nadia"))
+    for path in ("/admin/board/lausanne/2026-06-17/", f"/admin/board/geneva/booking/{theirs.id}/"):
+        assert page.goto(live_server.url + path).status == 404
+    assert get_user_model().objects.count() == 1
