@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 POSTGRES := $(PY) -m dispatchsite.postgres
 ON := $(if $(filter postgres,$(DB)),$(POSTGRES),)
 
-.PHONY: demo serve test test-sqlite test-postgres lint check bench bench-full clean
+.PHONY: demo serve test test-sqlite test-postgres lint check fuzz bench bench-full clean
 
 demo: $(VENV)/run.stamp .env $(if $(filter postgres,$(DB)),$(VENV)/dev.stamp)
 	@$(PY) manage.py collectstatic --noinput --verbosity 0
@@ -38,6 +38,11 @@ check: $(VENV)/dev.stamp .env
 	$(POSTGRES) $(PY) manage.py check --database default
 	SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(50))') DEBUG=0 HTTPS=1 \
 		ALLOWED_HOSTS=dispatch.example.org $(PY) manage.py check --deploy --fail-level WARNING
+
+# Generated requests to the API, as each role, on both databases: some 25,000 each.
+fuzz: $(VENV)/dev.stamp .env
+	$(PY) manage.py fuzz_api
+	$(POSTGRES) $(PY) manage.py fuzz_api
 
 # Before and after, in short; the full one takes hours, so it is for a machine left alone.
 bench: $(VENV)/dev.stamp .env

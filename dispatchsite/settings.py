@@ -168,7 +168,12 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "dispatchsite.api_examples.add_examples",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
@@ -186,8 +191,7 @@ WEBHOOK_NETWORKS = env.networks("WEBHOOK_NETWORKS")
 
 # Dispatch runs in the background go to Celery's workers over this broker; without one, to
 # processes of this machine (dispatch/background.py).
-CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL")
-CELERY_TASK_IGNORE_RESULT = True
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "")
 
 # Interactive profilers (perf/silk_guard.py, perf/toolbar.py). PROFILING=1: Silk, in a database
 # of its own, made by `manage.py migrate --database silk`, emptied by

@@ -23,7 +23,7 @@ FIELDS = {  # of bodies and queries
 
 def known(resource, number):
     """Return an id for a number: the same for the same."""
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**31:
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number < 2**31:
         return number
     if resource == "tokens" or number % 4 < 2:
         pool = WORLD["own"][resource]

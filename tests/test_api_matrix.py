@@ -15,7 +15,7 @@ from drivers.rest.access import roles_of
 from tests import builders as make
 from tests.callers import caller
 
-DOCUMENTATION = {"schema", "docs"}
+DOCUMENTATION = {"schema", "docs", "redoc"}
 
 
 def endpoints():

@@ -1,7 +1,9 @@
 """The committed description of the API is the one the code gives."""
 
+import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 from django.conf import settings
@@ -50,10 +52,32 @@ def test_bookings_look_as_the_schema_says():
     assert {name: shown[name] for name in serialized} == serialized
 
 
+def test_bodies_and_answers_have_valid_examples(schema):
+    schemas = json.loads(json.dumps(schema["components"]["schemas"]))
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+            for body in bodies:
+                for media in body.get("content", {}).values():
+                    name = media["schema"].get("$ref", "/").rpartition("/")[2]
+                    assert not name or schemas[name].get("examples"), (operation, name)
+    for name, found in schemas.items():
+        for example in found.get("examples", []):
+            jsonschema.Draft202012Validator(
+                {"$ref": f"#/components/schemas/{name}", "components": {"schemas": schemas}}
+            ).validate(example)
+
+
 @pytest.mark.django_db
-def test_the_documentation_needs_no_other_server(client):
-    page = client.get(f"{API}docs/")
-    assert page.status_code == 200
-    text = page.content.decode()
+def test_the_schema_is_served_as_it_is_committed(client):
+    assert client.get(f"{API}schema/").content == COMMITTED.read_bytes()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("page", ["docs", "redoc"])
+def test_the_documentation_needs_no_other_server(client, page):
+    shown = client.get(f"{API}{page}/")
+    assert shown.status_code == 200
+    text = shown.content.decode()
     assert "/static/drf_spectacular_sidecar/" in text
     assert "https://" not in text

@@ -12,10 +12,10 @@ from bookings.api.bulk import BulkResultSerializer, BulkSerializer, bulk_body, t
 from bookings.api.roles import READERS, WRITERS, actor_of
 from bookings.api.shape import (
     BOOKING_COLUMNS,
+    BOOKING_FIELDS,
     CLIENT_COLUMNS,
     EXPAND,
     FIELDS,
-    MOMENTS,
     BookingFilter,
     BookingSerializer,
 )
@@ -29,7 +29,7 @@ from bookings.intake import IntakeRefused, take_in
 from bookings.models import Booking
 from drivers.rest.errors import PreconditionFailed, flatten, register
 from drivers.rest.idempotency import idempotent
-from drivers.rest.reading import moment
+from drivers.rest.rows import read_rows
 from drivers.rest.views import (
     CompanyViewSet,
     chosen,
@@ -149,7 +149,7 @@ class BookingViewSet(CompanyViewSet):
         """Return the response with one booking and its ETag: 1 statement."""
         expand = self.expansions()
         rows = self.with_relations(self.get_queryset().filter(pk=booking_id))
-        row = rows.values(*self.columns(expand)).first()
+        row = next(iter(read_rows(rows.values(*self.columns(expand)))), None)
         if row is None:
             raise NotFound
         (data,) = self.shown([self.represent(row, expand)])
@@ -158,7 +158,7 @@ class BookingViewSet(CompanyViewSet):
     def matched(self):
         """Compare `If-Match`, if there is one, and return the row it speaks of: 1 statement."""
         rows = self.with_relations(self.get_queryset().filter(pk=self.kwargs["pk"]))
-        row = rows.values(*self.columns(())).first()
+        row = next(iter(read_rows(rows.values(*self.columns(())))), None)
         if row is None:
             raise NotFound
         wanted = self.request.headers.get("If-Match", "*")
@@ -187,12 +187,7 @@ class BookingViewSet(CompanyViewSet):
 
     def represent(self, row, expand):
         """Return what the API says of a row of `columns`."""
-        data = {
-            name: row[column]
-            for name, column in zip(BookingSerializer.Meta.fields, BOOKING_COLUMNS, strict=True)
-        }
-        for name in MOMENTS:
-            data[name] = moment(data[name])
+        data = {name: row[column] for name, column in BOOKING_FIELDS}
         if "client" in expand and data["client"]:
             data["client"] = {
                 "id": data["client"],

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
@@ -10,10 +10,13 @@ from rest_framework.response import Response
 from bookings.api.roles import READERS
 from bookings.api.shape import FIELDS
 from bookings.models import Event
+from drivers.rest.schema import whole
 from drivers.rest.views import (
     CompanyViewSet,
     Resource,
 )
+
+MOST_EVENTS = 1_000
 
 
 class EventSerializer(Resource):
@@ -42,6 +45,7 @@ class EventSerializer(Resource):
         ]
 
 
+@extend_schema_serializer(many=False)
 class FeedSerializer(serializers.Serializer):
     last = serializers.IntegerField(help_text=gettext_lazy("Ask for what is after it next time."))
     results = EventSerializer(many=True)
@@ -57,31 +61,35 @@ class EventViewSet(CompanyViewSet):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("after", int, description="The id of the last event you know."),
-            OpenApiParameter("booking", int, description="Only the events of this booking."),
-            OpenApiParameter("limit", int, description="At most 1,000 events; 100 by default."),
+            OpenApiParameter(
+                "after", whole(0, 2**62, 0), description="The id of the last event you know."
+            ),
+            OpenApiParameter(
+                "booking", whole(0, 2**62), description="Only the events of this booking."
+            ),
+            OpenApiParameter("limit", whole(1, MOST_EVENTS, 100), description="At most so many."),
             FIELDS,
         ],
-        responses={(200, "application/json"): FeedSerializer},
+        responses=FeedSerializer,
     )
     def list(self, request, *args, **kwargs):
         after = _number(request, "after", 0, 2**62)
-        limit = _number(request, "limit", 100, 1_000)
+        limit = _number(request, "limit", 100, MOST_EVENTS, least=1)
         rows = self.get_queryset().filter(id__gt=after)
         if "booking" in request.query_params:
             rows = rows.filter(booking_id=_number(request, "booking", 0, 2**62))
-        events = list(rows.order_by("id")[: max(limit, 1)])
+        events = list(rows.order_by("id")[:limit])
         data = self.get_serializer(events, many=True).data
         return Response({"last": events[-1].id if events else after, "results": data})
 
     pagination_class = None
 
 
-def _number(request, name, default, most):
+def _number(request, name, default, most, *, least=0):
     text = request.query_params.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
-        problem = _("A whole number from 0 to %(most)d.")
-        raise ValidationError({name: problem % {"most": most}})
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
+        problem = _("A whole number from %(least)d to %(most)d.")
+        raise ValidationError({name: problem % {"least": least, "most": most}})
     return int(text)

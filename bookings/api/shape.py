@@ -69,7 +69,7 @@ BOOKING_COLUMNS = [
     {"client": "client_id", "return_of": "return_of_id"}.get(name, name)
     for name in BookingSerializer.Meta.fields
 ]
-MOMENTS = ("scheduled_time", "appointment_at", "created_at", "updated_at")
+BOOKING_FIELDS = list(zip(BookingSerializer.Meta.fields, BOOKING_COLUMNS, strict=True))
 CLIENT_COLUMNS = [f"client__{name}" for name in ("name", "phone", "wheelchair")]
 EXPAND = OpenApiParameter("expand", str, description="Related rows to show in full, by comma.")
 FIELDS = OpenApiParameter("fields", str, description="Only these fields, by comma.")

@@ -3,7 +3,8 @@
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer
 from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
@@ -48,6 +49,7 @@ class AvailabilitySerializer(serializers.Serializer):
     is_available = TruthField()
 
 
+@extend_schema_serializer(many=False)
 class MeSerializer(serializers.Serializer):
     id = serializers.IntegerField()
     name = serializers.CharField()
@@ -127,7 +129,9 @@ class MeViewSet(viewsets.ViewSet):
         return self.list(request)
 
     @extend_schema(
-        parameters=[OpenApiParameter("day", str, description="A date; today by default.")],
+        parameters=[
+            OpenApiParameter("day", OpenApiTypes.DATE, description="A date; today by default.")
+        ],
         responses=MyDaySerializer,
     )
     @action(detail=False, methods=["get"])
@@ -135,7 +139,7 @@ class MeViewSet(viewsets.ViewSet):
         """My trips of a day, in order."""
         company = caller_of(request).company
         text = request.query_params.get("day")
-        day = parse_day(text) if text else company.local(timezone.now()).date()
+        day = parse_day(text) if text is not None else company.local(timezone.now()).date()
         start_at, end_at = company.day_bounds(day)
         rows = (
             Assignment.objects.filter(

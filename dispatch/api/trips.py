@@ -28,7 +28,8 @@ from dispatch.hand_over import (
 from dispatch.load import DONE
 from drivers.rest.access import CLIENTS, PLANNERS, STAFF
 from drivers.rest.errors import PreconditionFailed
-from drivers.rest.reading import moment, read_body
+from drivers.rest.reading import read_body
+from drivers.rest.schema import whole
 
 ASSIGNMENT_FIELDS = [
     "status",
@@ -55,8 +56,8 @@ def trip_action(serializer_class=None, **options):
     """Mark a POST on one booking that answers with the booking."""
 
     def decorate(view):
-        described = extend_schema(request=serializer_class, responses=TripSerializer)(view)
-        return action(detail=True, methods=["post"], **options)(described)
+        routed = action(detail=True, methods=["post"], **options)(view)
+        return extend_schema(request=serializer_class, responses=TripSerializer)(routed)
 
     return decorate
 
@@ -113,7 +114,7 @@ class TripViewSet(BookingViewSet):
         return self.done(trips.release, "assignment_id", **read_body(ReasonSerializer, request))
 
     @extend_schema(
-        parameters=[OpenApiParameter("top", int, description="How many: 1 to 20, 3 by default.")],
+        parameters=[OpenApiParameter("top", whole(1, 20, 3), description="How many.")],
         responses=PlacesSerializer,
         filters=False,
     )
@@ -167,8 +168,7 @@ class TripViewSet(BookingViewSet):
         if data["assignment"] and {"assignment", "driver"} & set(expand):
             shown = {"id": row["current__id"], "driver": row["current__driver_id"]}
             for name in ASSIGNMENT_FIELDS:
-                value = row[f"current__{name}"]
-                shown[name] = moment(value) if name.endswith("_at") else value
+                shown[name] = row[f"current__{name}"]
             if "driver" in expand:
                 shown["driver"] = {
                     "id": row["current__driver_id"],
@@ -183,6 +183,4 @@ class TripViewSet(BookingViewSet):
         return TripSerializer.Meta.fields
 
     def tag_of(self, row):
-        changed_at = row["current__updated_at"]
-        stamp = int(changed_at.timestamp() * 1_000_000) if changed_at else 0
-        return f'"{row["version"]}-{row["current__id"] or 0}-{stamp}"'
+        return f'"{row["version"]}-{row["current__id"] or 0}-{row["current__updated_at"]}"'

@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from drivers.rest.reading import moment
+from drivers.rest.rows import read_rows
 
 DEFAULT, MOST = 50, 200
 
@@ -37,7 +38,8 @@ class KeysetPagination(BasePagination):
         cursor = request.query_params.get("cursor")
         if cursor:
             queryset = queryset.filter(_after(queryset.model, names, cursor))
-        rows = list(queryset.order_by(*names)[: limit + 1])
+        queryset = queryset.order_by(*names)[: limit + 1]
+        rows = read_rows(queryset) if queryset.query.values_select else list(queryset)
         self.next = _cursor(rows[limit - 1], names) if len(rows) > limit else None
         return rows[:limit]
 

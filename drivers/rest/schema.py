@@ -47,6 +47,12 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 
 
+def whole(least, most, default=None):
+    """Return the schema of a whole number in a query."""
+    found = {"type": "integer", "minimum": least, "maximum": most}
+    return found if default is None else found | {"default": default}
+
+
 class Schema(AutoSchema):
     def get_override_parameters(self):
         if self._is_idempotent():
@@ -84,11 +90,12 @@ class Schema(AutoSchema):
         yield 404, "Not found in this company."
         yield 406, "No such format."
         yield 429, "Too many requests."
-        if self.method != "GET":
+        yield 503, "Busy; try again."
+        if self.method != "GET" or self.view.action == "candidates":
             yield 409, "In conflict with what is stored."
+        if self.method != "GET":
             yield 413, "The body is too large."
             yield 415, "The body is not JSON."
-            yield 503, "Busy; try again."
         if self._is_idempotent():
             yield 422, "The idempotency key was used for another request."
         if self._is_matched():

@@ -1,0 +1,59 @@
+"""Put the examples of `api_examples.yaml` into the description of the API."""
+
+from pathlib import Path
+
+import yaml
+
+FILE = Path(__file__).with_name("api_examples.yaml")
+
+
+class _Plain(yaml.SafeLoader):
+    """Dates stay the texts that they are in JSON."""
+
+
+_Plain.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def add_examples(result, **kwargs):
+    """Give each component that has one its example: a hook of drf-spectacular."""
+    written = yaml.load(FILE.read_text(encoding="utf-8"), Loader=_Plain)  # noqa: S506  a SafeLoader
+    schemas = result["components"]["schemas"]
+    for name, schema in schemas.items():
+        example = _example(name, schema.get("properties", {}), written)
+        if example is not None:
+            schema["examples"] = [example]
+    for name, schema in schemas.items():
+        if name.startswith("Paginated"):
+            row = schemas[name.removeprefix("Paginated").removesuffix("List")]
+            if "examples" in row:
+                schema["examples"] = [{"next": None, "results": row["examples"]}]
+    return result
+
+
+def _example(name, properties, written):
+    if name in written:
+        return written[name]
+    if name in ONE_OF:
+        return {**ONE_OF[name][1], "results": [written[ONE_OF[name][0]]]}
+    whole = written.get(LIKE.get(name) or name.removeprefix("Patched").removesuffix("Request"))
+    if whole is None:
+        return None
+    wanted = [field for field in properties if field in whole]
+    if name.startswith("Patched"):
+        wanted = wanted[-1:]
+    return {field: whole[field] for field in wanted}
+
+
+LIKE = {
+    "Booking": "Trip",
+    "BookingRequest": "Trip",
+    "PatchedBookingRequest": "Trip",
+    "Token": "IssuedToken",
+    "Webhook": "WebhookSecret",
+    "WebhookRequest": "WebhookSecret",
+    "PatchedWebhookRequest": "WebhookSecret",
+}
+ONE_OF = {"Feed": ("Event", {"last": 1024}), "Places": ("Place", {})}
