@@ -1,8 +1,10 @@
 """What follows from giving a trip to a driver, told before it is done; swaps; sick drivers."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from bookings.change import StaleBookingError, StatusRefusedError
 from bookings.models import Actor, Booking, Door, DriverPreference, Event, Status
@@ -246,6 +248,27 @@ def test_a_swap_of_what_somebody_moved_is_refused():
     give(second, on_duty("Carla"))
     with pytest.raises(StaleBookingError):
         swap(first.company, first.id, second.id, actor=ACTOR, now=make.NOW, seen=seen)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_swaps_at_once_one_wins_and_neither_waits_forever():
+    first, second, anna, ben = two_trips()
+    seen = [Assignment.objects.open().get(booking=b).id for b in (first, second)]
+
+    def attempt(ids):
+        try:
+            order = seen if ids[0] == first.id else seen[::-1]
+            swap(first.company, *ids, actor=ACTOR, now=make.NOW, seen=order)
+        except StaleBookingError:
+            return "stale"
+        finally:
+            connection.close()
+        return "done"
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = pool.map(attempt, [(first.id, second.id), (second.id, first.id)])
+        assert sorted(outcomes) == ["done", "stale"]
+    assert holders() == {first.id: ben.id, second.id: anna.id}
 
 
 @pytest.mark.django_db
