@@ -5,6 +5,7 @@ from unfold.admin import ModelAdmin
 from drivers.access import STAFF_ROLES, WRITING_ROLES, companies_of
 from drivers.acting import act_for, memberships_of
 from drivers.models import Company
+from drivers.paginator import BoundedPaginator
 
 
 class CompanyScopedAdmin(ModelAdmin):
@@ -17,6 +18,7 @@ class CompanyScopedAdmin(ModelAdmin):
     company_path = "company"
     reading_roles = STAFF_ROLES
     writing_roles = WRITING_ROLES
+    paginator = BoundedPaginator
     show_full_result_count = False
     list_per_page = 50
     list_fullwidth = True
