@@ -156,6 +156,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_THROTTLE_CLASSES": ["drivers.rest.throttling.CallerThrottle"],
     "DEFAULT_THROTTLE_RATES": {"caller": env.rate("API_RATE", "1200/minute")},
+    "NUM_PROXIES": int(env.flag("BEHIND_PROXY")),  # whose word on an address counts
     "DEFAULT_SCHEMA_CLASS": "drivers.rest.schema.Schema",
     "EXCEPTION_HANDLER": "drivers.rest.errors.problem_response",
     "DEFAULT_METADATA_CLASS": None,

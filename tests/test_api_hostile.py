@@ -209,3 +209,13 @@ def test_a_caller_who_asks_too_much_waits(monkeypatch):
     waits = in_shape(greedy.get(f"{API}companies/"))
     assert 0 < int(waits["Retry-After"]) <= 60
     assert other.get(f"{API}companies/").status_code == 200
+
+
+def test_a_stranger_gets_no_more_by_naming_other_addresses(monkeypatch, client):
+    caller(Role.OWNER)  # forgets what was counted before
+    monkeypatch.setattr(CallerThrottle, "rate", "3/minute", raising=False)
+    codes = [
+        client.get(f"{API}docs/", headers={"X-Forwarded-For": f"10.0.0.{n}"}).status_code
+        for n in range(4)
+    ]
+    assert codes == [200, 200, 200, 429]
