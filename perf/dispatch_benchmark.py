@@ -27,7 +27,9 @@ VERSION = 1
 CONTROL = "control"
 SHORTEST_S = 0.05  # shorter work is repeated within one measurement
 REPEATS_AT_MOST = 5
-ALONE_UP_TO = 1_000  # bookings; above, the single steps take long and say the same
+# Bookings. Above, the single steps are left out, and arms that read in loops run FEWEST_PAIRS
+# rounds: they take long and say the same.
+ALONE_UP_TO = 1_000
 TIMES = ("load_s", "apply_s", "total_s")
 
 
@@ -83,9 +85,12 @@ def _measure(case, before, after, iterations, step):
         repeats[name] = min(REPEATS_AT_MOST, max(1, math.ceil(SHORTEST_S / once)))
     arms[CONTROL] = arms[after]
     repeats[CONTROL] = repeats[after]
+    seldom = {*alone}
+    if case.bookings > ALONE_UP_TO:
+        seldom |= {name for name, arm in arms.items() if arm.loops}
     for number in range(iterations):
         step(f"{case.bookings} bookings: round {number + 1} of {iterations}")
-        names = [name for name in arms if name not in alone or number < FEWEST_PAIRS]
+        names = [name for name in arms if name not in seldom or number < FEWEST_PAIRS]
         for name in order_of_arms(names, number):
             _append(values.setdefault(name, {}), _timed(arms[name], case, repeats[name]))
     control = _ratio(values[after], values[CONTROL], "total_s")

@@ -77,13 +77,25 @@ Every number here is in `benchmark.json` beside this file, with every raw value.
 | Python, Django | {machine["python"]}, {machine["django"]} |
 | load average | {load} |
 | data | {result["history"]} past bookings of one company, seed {result["seed"]} |
-| rounds | {result["iterations"]}, each arm once a round, `{after}` twice (A/A control) |
+| rounds | {result["iterations"]}, each arm once a round, `{after}` twice (A/A control)\
+{_seldom(result)} |
 
 - **{before}**: {WHAT[before]}
 - **{after}**: {WHAT[after]}
 
 Both write the same rows of the same plan. Planning is not in these times; it is shown beside.
 """
+
+
+def _seldom(result):
+    """Name the arms that ran fewer rounds."""
+    told = [
+        f"{rounds} of {name} at {size['bookings']}"
+        for size in result["sizes"].values()
+        for name, arm in size["arms"].items()
+        if (rounds := len(arm["values"]["total_s"])) < result["iterations"]
+    ]
+    return f"; only {', '.join(told)}" if told else ""
 
 
 def _summary(result, before, after):

@@ -76,7 +76,7 @@ def api_doors():
             found.append(
                 Way(
                     name,
-                    lambda visit, pk, url=pattern.name: visit.ask(reverse(url, args=[pk])),
+                    lambda visit, pk, url=pattern.name: pk and visit.ask(reverse(url, args=[pk])),
                     find=_newest(view.queryset.model, view.company_path, "pk"),
                 )
             )
@@ -97,7 +97,9 @@ def _lists(view, name, url):
     for key, field in (filterset.base_filters if filterset else {}).items():
         yield Way(
             f"{name} by {key}",
-            lambda visit, value, key=key: read(visit, **{key: _text(value)}),
+            lambda visit, value, key=key: (
+                None if value is None else read(visit, **{key: _text(value)})
+            ),
             find=_newest(view.queryset.model, view.company_path, field.field_name),
         )
 

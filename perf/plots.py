@@ -134,7 +134,7 @@ def _pair_ratios(result, before, after):
         ]
         for x, (_label, old, new, ratio) in enumerate(pairs):
             color = COLORS[after] if x == 0 else COLORS["control"]
-            points = [b / a for a, b in zip(old, new, strict=True)]
+            points = [b / a for a, b in zip(old, new, strict=False)]
             spread = [x + 0.16 * ((i % 5) - 2) / 2 for i in range(len(points))]
             panel.plot(spread, points, "o", color=color, alpha=0.55, markersize=5)
             panel.plot([x - 0.25, x + 0.25], [ratio["ratio"]] * 2, color=color, linewidth=2)

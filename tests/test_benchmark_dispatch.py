@@ -3,9 +3,11 @@
 import copy
 import json
 import re
+import socket
 from io import StringIO
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
@@ -106,6 +108,24 @@ def test_the_files_are_written_and_the_report_comes_from_the_json(outcome, resul
     assert markdown(result, [(name, title) for title, name in charts]) == report
     assert table(result) in text
     assert "\r" not in text
+
+
+@pytest.mark.django_db
+def test_a_large_size_runs_the_loops_in_fewer_rounds_and_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr("perf.dispatch_benchmark.ALONE_UP_TO", 3)
+    run("--bookings", "4", "--iterations", "7", "--history", "30", "--output", str(tmp_path))
+    arms = json.loads((tmp_path / "benchmark.json").read_text())["sizes"]["4"]["arms"]
+    rounds = {name: len(arm["values"]["total_s"]) for name, arm in arms.items()}
+    assert rounds == {"naive": 6, "tuned": 7, "control": 7}
+    report = (tmp_path / "PERFORMANCE_REPORT.md").read_text()
+    assert "only 6 of naive at 4 |" in report
+
+
+def test_the_files_name_no_machine_and_no_path(outcome):
+    for name in ("benchmark.json", "PERFORMANCE_REPORT.md"):
+        text = (outcome[0] / name).read_text()
+        for told in (socket.gethostname(), str(settings.BASE_DIR)):
+            assert told not in text
 
 
 @pytest.mark.django_db

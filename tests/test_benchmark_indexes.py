@@ -59,7 +59,9 @@ def test_the_doors_are_recorded(outcome):
     assert len(found) == len(doors.all_doors())
     assert 1 <= found["preview"] <= 4
     assert found["dispatch, rehearsed"] >= 10
-    assert min(found.values()) >= 1
+    # The token's at least; but the invented company has no webhooks to look at.
+    silent = [name for name, count in found.items() if not count]
+    assert all("webhook" in name or "delivery" in name for name in silent), silent
 
 
 def test_comparisons_keep_every_raw_value(outcome):
