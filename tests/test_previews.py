@@ -144,11 +144,15 @@ def unavailable(driver, first, second):
     Driver.objects.update(is_available=False)
 
 
+def hired(driver, first, second):
+    make.shift(make.driver())
+
+
 def new_rules(driver, first, second):
     Company.objects.update(boarding_min=17)
 
 
-@pytest.mark.parametrize("change", [moved_by_hand, ill, unavailable, new_rules])
+@pytest.mark.parametrize("change", [moved_by_hand, ill, unavailable, hired, new_rules])
 def test_what_somebody_decided_meanwhile_makes_it_stale(change):
     change_args = small_day()
     run = preview()
