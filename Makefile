@@ -44,7 +44,7 @@ fuzz: $(VENV)/dev.stamp .env
 	$(PY) manage.py fuzz_api
 	$(POSTGRES) $(PY) manage.py fuzz_api
 
-# Before and after, in short; the full one takes hours, so it is for a machine left alone.
+# Before and after, in short; the full one is for a machine left alone.
 bench: $(VENV)/dev.stamp .env
 	$(PY) manage.py benchmark_dispatch --bookings 100 1000 --iterations 6 --output var/bench
 
