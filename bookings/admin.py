@@ -1,10 +1,19 @@
+from django import forms
 from django.contrib import admin, messages
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from bookings.acting import admin_actor
+from bookings.booking_list import (
+    BoundedPaginator,
+    DayFilter,
+    DriverFilter,
+    WheelchairFilter,
+    search,
+)
 from bookings.change import (
     SettledBookingError,
     StaleBookingError,
@@ -22,6 +31,7 @@ from bookings.models import (
     Status,
     Webhook,
 )
+from bookings.trip_history import history_of
 from drivers.scoped import CompanyScopedAdmin, ReadOnlyAdmin
 
 REFUSALS = (SettledBookingError, StaleBookingError, StatusRefusedError)
@@ -35,20 +45,119 @@ class ClientAdmin(CompanyScopedAdmin):
     ordering = ["name", "id"]
 
 
+# (icon, colours) of a status, which is written out beside it.
+STATUS_LOOKS = {
+    Status.PENDING: ("hourglass_empty", "bg-base-100 text-base-700"),
+    Status.ACCEPTED: ("inbox", "bg-orange-100 text-orange-700"),
+    Status.ASSIGNED: ("person_check", "bg-blue-100 text-blue-700"),
+    Status.EN_ROUTE: ("directions_car", "bg-blue-100 text-blue-700"),
+    Status.IN_PROGRESS: ("airline_seat_recline_normal", "bg-primary-100 text-primary-700"),
+    Status.COMPLETED: ("check_circle", "bg-green-100 text-green-700"),
+    Status.CANCELED: ("cancel", "bg-base-100 text-base-700"),
+    Status.NO_SHOW: ("person_off", "bg-red-100 text-red-700"),
+}
+
+
+class BookingForm(forms.ModelForm):
+    """A booking, and which version of it the user saw: another's change is not overwritten."""
+
+    seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["seen_version"].required = True
+            self.initial["seen_version"] = self.instance.version
+
+    def clean(self):
+        cleaned = super().clean()
+        seen = cleaned.get("seen_version")
+        if self.instance.pk and seen is not None and seen != self.instance.version:
+            raise forms.ValidationError(self._told(), code="stale")
+        return cleaned
+
+    def _told(self):
+        latest = next(iter(history_of(self.instance)), None)
+        if latest is None:
+            return _("This booking was changed meanwhile. Open it again to see it as it is.")
+        changes = "; ".join(f"{c.field}: {c.old} → {c.new}" for c in latest.changes)
+        return _(
+            "Nothing was saved: %(who)s changed this booking at %(at)s (%(changes)s). "
+            "Open it again to see it as it is, and repeat your change there."
+        ) % {
+            "who": latest.who or latest.door,
+            "at": timezone.localtime(latest.at).strftime("%H:%M"),
+            "changes": changes,
+        }
+
+
 @admin.register(Booking)
 class BookingAdmin(ImportsBookings, ExportsBookings, CompanyScopedAdmin):
     """Bookings are never deleted: they are canceled, and stay in the log."""
 
-    list_display = ["reference", "scheduled_time", "client", "passengers", "wheelchairs", "status"]
+    list_display = [
+        "shown_reference", "scheduled_time", "client", "pickup_address", "dropoff_address",
+        "passengers", "shown_wheelchairs", "shown_status",
+    ]  # fmt: skip
     list_select_related = ["client"]
-    list_filter = ["status", "priority"]
+    list_filter = [DayFilter, "status", WheelchairFilter, DriverFilter, "priority"]
     search_fields = ["reference"]
+    search_help_text = _(
+        "Client, phone, reference or place on the days chosen; over all days client, phone or "
+        "the whole reference."
+    )
     ordering = ["-scheduled_time", "-id"]
+    sortable_by = ["scheduled_time"]
+    paginator = BoundedPaginator
+    list_max_show_all = 0
+    form = BookingForm
     autocomplete_fields = ["client"]
     raw_id_fields = ["return_of"]
     readonly_fields = ["status", "version", "created_at", "updated_at"]
+    change_form_after_template = "bookings/history.html"
 
     actions = ["accept"]
+
+    def get_changelist_instance(self, request):
+        request.one_company = True
+        return super().get_changelist_instance(request)
+
+    def get_queryset(self, request):
+        rows = super().get_queryset(request)
+        if getattr(request, "one_company", False):
+            return rows.filter(company=request.company)
+        return rows
+
+    def get_search_results(self, request, queryset, search_term):
+        if not search_term.strip():
+            return queryset, False
+        zone = timezone.get_current_timezone()
+        company, params = request.company, request.GET
+        return search(queryset, search_term, company=company, params=params, zone=zone), False
+
+    def render_change_form(self, request, context, *args, obj=None, **kwargs):
+        context["history"] = history_of(obj) if obj else []
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
+    @admin.display(description=_("reference"))
+    def shown_reference(self, booking):
+        return str(booking)
+
+    @admin.display(description=_("wheelchairs"))
+    def shown_wheelchairs(self, booking):
+        if not booking.wheelchairs:
+            return ""
+        icon = '<span class="material-symbols-outlined md-18" aria-hidden="true">accessible</span>'
+        return format_html(icon + " {}", booking.wheelchairs)
+
+    @admin.display(description=_("status"))
+    def shown_status(self, booking):
+        icon, colours = STATUS_LOOKS[booking.status]
+        return format_html(
+            '<span class="inline-flex items-center gap-1 px-2 rounded whitespace-nowrap {}">'
+            '<span class="material-symbols-outlined md-18" aria-hidden="true">{}</span>{}</span>',
+            colours, icon, booking.get_status_display(),
+        )  # fmt: skip
 
     def has_delete_permission(self, request, obj=None):
         return False
@@ -67,6 +176,8 @@ class BookingAdmin(ImportsBookings, ExportsBookings, CompanyScopedAdmin):
     def save_model(self, request, obj, form, change):
         if not change:
             obj.status = Status.ACCEPTED  # who writes it down here takes it on
+        else:
+            obj.version = form.cleaned_data["seen_version"]
         save_booking(obj, actor=admin_actor(request), now=timezone.now())
 
     @admin.action(description=_("Accept the selected bookings"), permissions=["change"])

@@ -51,6 +51,7 @@ def test_a_change_lands_in_the_log(client, db):
         "wheelchairs": 0,
         "needs": "[]",
         "priority": 0,
+        "seen_version": booking.version,
     }
     assert client.post(url(booking, "change"), form).status_code == 302
     event = Event.objects.get()
