@@ -3,10 +3,15 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from dispatch.board.views import home
 from drivers.acting import choose_company
 
-# The board is a page of the admin: "admin:board:day".
-admin_urls = [path("board/", include("dispatch.board.urls")), *admin.site.get_urls()]
+# The board is a page of the admin, "admin:board:day", and the first one that dispatchers see.
+admin_urls = [
+    path("", admin.site.admin_view(home), name="index"),
+    path("board/", include("dispatch.board.urls")),
+    *(url for url in admin.site.get_urls() if getattr(url, "name", "") != "index"),
+]
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("company/<slug:company>/", choose_company, name="choose_company"),

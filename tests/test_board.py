@@ -320,6 +320,20 @@ def test_the_statements_are_as_many_at_any_size(client, db):
     assert counts[0] == counts[1] <= 12
 
 
+def test_who_works_in_an_office_starts_at_the_board(client, company, admin_user):
+    client.force_login(make.member(company, Role.VIEWER))
+    assert client.get(reverse("admin:index")).url == reverse("admin:board:open")
+    client.force_login(make.member(company, Role.DRIVER))
+    assert client.get(reverse("admin:index")).status_code == 200
+
+
+def test_times_are_in_the_zone_of_the_company_shown(client, company, admin_user):
+    there = make.company("auckland", timezone="Pacific/Auckland")
+    client.force_login(admin_user)
+    assert "Pacific/Auckland" in client.get(page(there)).content.decode()
+    assert client.get(page(there)).context["request"].company == there
+
+
 def test_a_change_is_on_the_next_board(company, driver):
     booking = make.booking(company, "08:00")
     make.assignment(booking, driver)

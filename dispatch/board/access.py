@@ -6,8 +6,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.utils.translation import gettext as _
 
-from drivers.access import STAFF_ROLES, WRITING_ROLES
-from drivers.models import Company, Membership
+from drivers.access import WRITING_ROLES
+from drivers.acting import act_for, memberships_of
+from drivers.models import Company
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,22 +21,23 @@ class Desk:
 
 
 def desk_of(request, slug=None) -> Desk:
-    """Return the desk of the company, or of the user's first one: 1 query.
+    """Return the desk of the company, or of the one the user works for: 0 to 2 queries.
 
-    Another company's does not exist (Http404); who is in no office has none (PermissionDenied).
+    The times of the request are shown in its zone. Another company's desk does not exist
+    (Http404); who is in no office has none (PermissionDenied).
     """
-    user = request.user
-    if user.is_superuser:
-        roles = dict.fromkeys(Company.objects.order_by("name", "id"), WRITING_ROLES)
-    else:
-        members = Membership.objects.filter(user=user, role__in=sorted(STAFF_ROLES))
-        roles = {
-            row.company: {row.role}
-            for row in members.select_related("company").order_by("company__name", "id")
-        }
-    if not roles:
+    if not request.companies:
         raise PermissionDenied(_("You are a dispatcher of no company."))
-    for company, has in roles.items():
-        if slug in (None, company.slug):
-            return Desk(company, not WRITING_ROLES.isdisjoint(has), tuple(roles))
-    raise Http404(_("There is no such company."))
+    found = [row for row in request.companies if slug in (None, row.slug)]
+    if not found and request.user.is_superuser:  # who is offered some of all companies only
+        found = list(Company.objects.filter(slug=slug))
+    if not found:
+        raise Http404(_("There is no such company."))
+    company = found[0]
+    act_for(request, company.pk)
+    may_write = request.user.is_superuser or any(
+        row.company_id == company.pk and row.role in WRITING_ROLES
+        for row in memberships_of(request)
+    )
+    names = sorted({*request.companies, company}, key=lambda row: (row.name, row.pk))
+    return Desk(company, may_write, tuple(names))

@@ -22,6 +22,12 @@ TOLD_AT_MOST = 3
 
 
 @require_safe
+def home(request):
+    """Lead who works in an office to the board, others to the admin's list of what there is."""
+    return redirect("admin:board:open") if request.companies else admin.site.index(request)
+
+
+@require_safe
 def open_board(request):
     """Lead to the user's company and the day there is something to drive."""
     desk = desk_of(request, request.GET.get("company") or None)
