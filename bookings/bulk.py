@@ -7,6 +7,7 @@ statement on SQLite, and on both spends most of its time on preparing each value
 
 import json
 from datetime import datetime
+from operator import itemgetter
 
 from django.db import connections
 from django.db.models import JSONField, QuerySet
@@ -39,16 +40,17 @@ def insert_rows(model, rows, *, using="default"):
         return rows
     connection = connections[using]
     quote = connection.ops.quote_name
-    columns = [
-        (field, [row.__dict__[field.attname] for row in rows])
-        for field in model._meta.concrete_fields
-        if not field.primary_key and not field.generated
-    ]
-    for field, values in columns:
+    shared, varying = [], []
+    for field in model._meta.concrete_fields:
+        if field.primary_key or field.generated:
+            continue
+        values = list(map(itemgetter(field.attname), map(vars, rows)))
         if float in set(map(type, values)):
             raise TypeError(f"{field} is a float; insert it with bulk_create.")
-    shared = [(field, values[0]) for field, values in columns if len(set(map(id, values))) == 1]
-    varying = [(field, values) for field, values in columns if len(set(map(id, values))) > 1]
+        if len(set(map(id, values))) == 1:
+            shared.append((field, values[0]))
+        else:
+            varying.append((field, values))
     varying.sort(key=lambda column: isinstance(column[0], JSONField))
     taken, source, params = SOURCES[connection.vendor](varying, len(rows), connection)
     names = ", ".join(quote(field.column) for field, _values in (*shared, *varying))
@@ -124,7 +126,9 @@ def copies(template, names, rows):
     shared, model = template.__dict__, type(template)
     for values in rows:
         row = model.__new__(model)
-        row.__dict__ = {**shared, **dict(zip(names, values, strict=True)), "_state": ModelState()}
+        row.__dict__.update(shared)
+        row.__dict__.update(zip(names, values, strict=True))
+        row._state = ModelState()
         yield row
 
 

@@ -142,13 +142,18 @@ class Assignment(models.Model):
         NO_SHOW = "no_show", _("no-show")
         SUPERSEDED = "superseded", _("superseded")
 
-    company = models.ForeignKey(Company, models.PROTECT, db_index=False, related_name="assignments")
+    # The database need not look both up for each row: the company is the booking's, and who
+    # writes for a run ends by completing that very row, or writes nothing.
+    company = models.ForeignKey(
+        Company, models.PROTECT, db_index=False, db_constraint=False, related_name="assignments"
+    )
     run = models.ForeignKey(
         DispatchRun,
         models.PROTECT,
         null=True,
         blank=True,
         db_index=False,
+        db_constraint=False,
         related_name="assignments",
     )
     booking = models.ForeignKey(Booking, models.PROTECT, db_index=False, related_name="assignments")
