@@ -279,4 +279,4 @@ def test_a_database_survives_the_way_through_its_url(monkeypatch):
 def test_every_door_is_known_by_one_name():
     names = [door.name for door in DOORS]
     assert len(names) == len(set(names))
-    assert all(re.fullmatch(r"[a-z ]{1,20}", name) for name in names)
+    assert all(re.fullmatch(r"[A-Za-z:' ]{1,20}", name) for name in names)

@@ -18,7 +18,17 @@ import aiohttp
 from django.urls import reverse
 from yarl import URL
 
-from perf.load.doors import DOORS, FORM, LISTS, Known, Request, companies_in, ids_in
+from perf.load.doors import (
+    DOORS,
+    FORM,
+    LISTS,
+    START,
+    Known,
+    Request,
+    companies_in,
+    company_in,
+    ids_in,
+)
 from perf.statement_count import HEADER
 
 TIMEOUT_S = 60
@@ -66,10 +76,10 @@ class Browser:
 
     async def send(self, request):
         """Return (status, headers, text)."""
-        headers, form = {}, request.form
+        headers, form = {"X-Company": request.company}, request.form
         if request.method != "GET":
             token = self._token()
-            headers = {"X-CSRFToken": token, "Referer": self.url + request.path}
+            headers |= {"X-CSRFToken": token, "Referer": self.url + request.path}
             form = None if form is None else {**form, "csrfmiddlewaretoken": token}
         async with self.session.request(
             request.method,
@@ -108,6 +118,10 @@ async def look_around(browser, *, day, mark):
         if not known.ids[model]:
             raise NothingKnown(f"{reverse(name)} shows no rows: load some first.")
     known.companies = companies_in(await browser.get(FORM))
+    status, headers, _text = await browser.send(Request(reverse(START)))
+    if status != 302:
+        raise NothingKnown(f"{reverse(START)} answered {status}: it leads to no board.")
+    known.company = company_in(headers["Location"])
     return known
 
 

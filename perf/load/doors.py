@@ -10,25 +10,30 @@ from dataclasses import dataclass, field
 from datetime import date
 from random import Random
 
-from django.urls import reverse
+from django.urls import resolve, reverse
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`form` is sent as a form, `json` as JSON."""
+    """`form` is sent as a form, `json` as JSON; the API asks for a `company`'s slug."""
 
     path: str
     method: str = "GET"
     form: dict | None = None
     json: dict | None = None
+    company: str = ""
 
 
 @dataclass(slots=True)
 class Known:
-    """Ids by model name as the lists show them; the day and mark of what is created."""
+    """Ids by model name as the lists show them; the day and mark of what is created.
+
+    `company` is the slug of the company whose board the user is led to.
+    """
 
     day: date
     mark: str
+    company: str = ""
     ids: dict[str, list[str]] = field(default_factory=dict)
     companies: list[str] = field(default_factory=list)
 
@@ -58,6 +63,34 @@ def row(model, name):
     return request
 
 
+def board(known, random, number):
+    return Request(reverse("admin:board:day", args=[known.company, known.day]))
+
+
+def news(known, random, number):
+    """Ask as an open board does: what is new since an event that is the last."""
+    return Request(reverse("admin:board:news", args=[known.company]) + f"?after={10**12}")
+
+
+def api(name, query=""):
+    """Return the maker of requests for one list of the API."""
+    return lambda known, random, number: Request(reverse(name) + query, company=known.company)
+
+
+def api_booking(known, random, number):
+    """Book by the API what `new_booking` books by the form."""
+    form = new_booking(known, random, number).form
+    day, clock = form["scheduled_time_0"], form["scheduled_time_1"]
+    places = ("pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon")
+    return Request(
+        reverse("booking-list"),
+        "POST",
+        json={name: float(form[name]) for name in places}
+        | {"reference": f"{form['reference']}-api", "scheduled_time": f"{day}T{clock}Z"},
+        company=known.company,
+    )
+
+
 def new_booking(known, random, number):
     """Fill in the admin's form: an urgent trip in Geneva, nobody's in particular."""
     lat, lon = random.uniform(46.17, 46.24), random.uniform(6.08, 6.18)
@@ -84,7 +117,8 @@ def new_booking(known, random, number):
 BOOKINGS = "admin:bookings_booking_changelist"
 
 DOORS = (
-    Door("start page", 2, page("admin:index")),
+    Door("board", 4, board),
+    Door("board's news", 10, news, expects=204),
     Door("bookings", 5, page(BOOKINGS)),
     Door("bookings to assign", 3, page(BOOKINGS, "?status__exact=accepted")),
     Door("search a booking", 2, page(BOOKINGS, "?q=-1")),
@@ -95,11 +129,16 @@ DOORS = (
     Door("a driver", 1, row("driver", "admin:drivers_driver_change")),
     Door("clients", 1, page("admin:bookings_client_changelist")),
     Door("events", 1, page("admin:bookings_event_changelist")),
+    Door("API: bookings", 4, api("booking-list", "?limit=100&expand=client,assignment")),
+    Door("API: assignments", 2, api("assignment-list")),
+    Door("API: events", 3, api("event-list", "?after=0")),
+    Door("API: new booking", 3, api_booking, expects=201, writes=True),
 )
 
 # What is read before anything is timed: where the ids and choices come from.
 LISTS = {"booking": BOOKINGS, "driver": "admin:drivers_driver_changelist"}
 FORM = "admin:bookings_booking_add"
+START = "admin:board:open"
 COMPANIES = re.compile(r'<select name="company".*?</select>', re.DOTALL)
 CHOICE = re.compile(r'<option value="(\d+)"')
 
@@ -108,6 +147,11 @@ def ids_in(html, name):
     """Return the ids that an admin list links to."""
     start = re.escape(reverse(name))
     return list(dict.fromkeys(re.findall(rf'href="{start}(\d+)/change/', html)))
+
+
+def company_in(location):
+    """Return the slug in the address of a board."""
+    return resolve(location).kwargs["company"]
 
 
 def companies_in(html):
