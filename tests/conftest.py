@@ -1,8 +1,13 @@
+import signal
+
 import pytest
 from django.apps import apps
 from django.db import connection
 
 from drivers.constraints import AppendOnly
+
+# A shell's background jobs ignore SIGINT, and so would every process that the tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items):
