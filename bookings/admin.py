@@ -31,6 +31,7 @@ from bookings.models import (
     Status,
     Webhook,
 )
+from bookings.telephone_admin import BooksByTelephone
 from bookings.trip_history import history_of
 from drivers.scoped import CompanyScopedAdmin, ReadOnlyAdmin
 
@@ -92,7 +93,7 @@ class BookingForm(forms.ModelForm):
 
 
 @admin.register(Booking)
-class BookingAdmin(ImportsBookings, ExportsBookings, CompanyScopedAdmin):
+class BookingAdmin(BooksByTelephone, ImportsBookings, ExportsBookings, CompanyScopedAdmin):
     """Bookings are never deleted: they are canceled, and stay in the log."""
 
     list_display = [

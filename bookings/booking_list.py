@@ -119,10 +119,10 @@ def search(rows, words, *, company, params, zone):
         return rows.none()
     if period and period[1] - period[0] <= LONGEST:
         for word in words.split():
-            rows = rows.filter(_any_contains(word, WORDS))
+            rows = rows.filter(any_contains(word, WORDS))
         return rows
     text = words.strip()
-    clients = Client.objects.filter(_any_contains(text, ("name", "phone")), company=company)
+    clients = Client.objects.filter(any_contains(text, ("name", "phone")), company=company)
     found = list(clients.order_by("name", "id").values_list("id", flat=True)[:CLIENTS_FOUND])
     of_clients = Booking.objects.filter(company=company, client_id__any_of=found)
     newest = list(of_clients.order_by("-id").values_list("id", flat=True)[:COUNTED])
@@ -130,7 +130,7 @@ def search(rows, words, *, company, params, zone):
     return rows.filter(id__any_of=[*newest, *named.values_list("id", flat=True)])
 
 
-def _any_contains(word, fields):
+def any_contains(word, fields):
     found = Q()
     for field in fields:
         found |= Q(**{f"{field}__icontains": word})

@@ -5,6 +5,9 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from bookings.models import Booking
+from bookings.telephone_admin import NAME as TELEPHONE
+
 # (title, [(title, icon, the URL's name)]); a model's list stands for the model.
 GROUPS = (
     (
@@ -12,7 +15,7 @@ GROUPS = (
         (
             (_("Board"), "view_timeline", "board:open"),
             (_("Bookings"), "event_note", "bookings_booking_changelist"),
-            (_("New booking"), "call", "bookings_booking_telephone"),
+            (_("New booking"), "call", TELEPHONE),
             (_("Clients"), "groups", "bookings_client_changelist"),
         ),
     ),
@@ -58,6 +61,8 @@ def sidebar(request):
 def _item(request, title, icon, name):
     model_admin = _admins().get(name)
     if model_admin is not None and not model_admin.has_module_permission(request):
+        return None
+    if name == TELEPHONE and not admin.site.get_model_admin(Booking).has_add_permission(request):
         return None
     try:
         link = reverse(f"admin:{name}")

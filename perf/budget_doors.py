@@ -20,6 +20,7 @@ from django.test import Client
 from django.urls import URLResolver, get_resolver
 
 from bookings.models import Actor, Booking, Delivery, Door, Event, ImportFile, Webhook
+from bookings.models import Client as Person
 from dispatch.models import Assignment, DispatchRun
 from dispatch.run import run_dispatch
 from drivers.models import Absence, Company, Driver, Membership, Role
@@ -257,6 +258,12 @@ def _query(world, route):
     """Return the query that a view needs to answer at all."""
     if route.endswith("autocomplete/"):
         return {"app_label": "bookings", "model_name": "booking", "field_name": "client"}
+    if route.endswith("telephone/clients/"):
+        return {"q": "a"}
+    if route.endswith("telephone/client/"):
+        return {"client": world.one(Person).pk}
+    if route.endswith("telephone/places/"):
+        return {"pickup_address": "a"}
     if route.endswith("news/"):
         return {"after": 0}
     if route.endswith("/look/"):

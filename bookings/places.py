@@ -1,0 +1,68 @@
+"""The places a company knows: where its clients live, and where its last trips began and ended."""
+
+from dataclasses import dataclass
+
+from bookings.models import Booking, Client
+
+RECENT_TRIPS = 1_000  # of a company that are looked through
+TRIPS_OF_CLIENT = 20
+OFFERED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An address and its position, degrees."""
+
+    address: str
+    lat: float
+    lon: float
+
+
+def places_of_client(client: Client) -> list[Place]:
+    """Return where the client lives, then the places of their last trips: 1 statement."""
+    trips = Booking.objects.filter(client=client).order_by("-id")
+    return _different([*_home(client), *_ends(trips[:TRIPS_OF_CLIENT])])[:OFFERED]
+
+
+def search_places(company, words: str) -> list[Place]:
+    """Return known places whose address has every word, the latest first: 2 statements."""
+    wanted = words.casefold().split()
+    if not wanted:
+        return []
+    found = (p for p in _known(company) if all(w in p.address.casefold() for w in wanted))
+    return _different(found)[:OFFERED]
+
+
+def known_place(company, address: str) -> Place | None:
+    """Return the place with just this address, but for upper and lower case: 2 statements."""
+    same = (p for p in _known(company) if p.address.casefold() == address.casefold())
+    return next(same, None)
+
+
+def _known(company):
+    # Compared in Python: SQLite knows no other letters' upper and lower case than ASCII's.
+    trips = Booking.objects.filter(company=company).order_by("-scheduled_time", "-id")
+    homes = Client.objects.filter(company=company, lat__isnull=False).exclude(address="")
+    latest = homes.order_by("-id").values_list("address", "lat", "lon")[:RECENT_TRIPS]
+    return [*_ends(trips[:RECENT_TRIPS]), *(Place(*row) for row in latest)]
+
+
+def _ends(trips):
+    rows = trips.values_list(
+        "pickup_address", "pickup_lat", "pickup_lon", "dropoff_address", "dropoff_lat",
+        "dropoff_lon",
+    )  # fmt: skip
+    return [Place(*end) for row in rows for end in (row[:3], row[3:]) if end[0]]
+
+
+def _home(client):
+    if client.address and client.lat is not None:
+        yield Place(client.address, client.lat, client.lon)
+
+
+def _different(places):
+    """Return the first place of every address."""
+    by_address = {}
+    for place in places:
+        by_address.setdefault(place.address.casefold(), place)
+    return list(by_address.values())

@@ -1,0 +1,59 @@
+"use strict";
+// Booking by telephone: known places fill the fields, Enter chooses the first client found.
+{
+  const form = document.querySelector("form.telephone");
+
+  const fill = (end, { address, lat, lon }) => {
+    const values = { address, lat, lon };
+    for (const [what, value] of Object.entries(values)) form.elements[`${end}_${what}`].value = value;
+    form.elements[`${end}_address`].dataset.known = address;
+  };
+
+  form.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-to]");
+    if (!button) return;
+    fill(button.dataset.to, button.closest("li").dataset);
+    const next = button.dataset.to === "pickup" ? "dropoff_address" : "pickup_at";
+    form.elements[next].focus();
+  });
+
+  // A known address that is changed by hand loses its coordinates; one that is offered has its own.
+  form.addEventListener("input", (event) => {
+    const end = event.target.name.match(/^(pickup|dropoff)_address$/)?.[1];
+    if (!end) return;
+    const address = event.target.value;
+    const offered = [...event.target.list.options].find((option) => option.value === address);
+    if (offered) fill(end, { address, ...offered.dataset });
+    else if (event.target.dataset.known) {
+      fill(end, { address, lat: "", lon: "" });
+      delete event.target.dataset.known;
+    }
+  });
+
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target.name !== "q") return;
+    event.preventDefault();
+    document.querySelector("#client-found button")?.click();
+  });
+
+  // Another client: whether there is a wheelchair is as they usually travel.
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target.id !== "client-body") return;
+    form.elements.wheelchairs.value = document.getElementById("client-body").dataset.wheelchairs;
+  });
+
+  // Pressed twice, it is booked once; who comes back to the page may book again.
+  const button = form.querySelector("[type=submit]");
+  form.addEventListener("submit", () => { button.disabled = true; });
+  window.addEventListener("pageshow", () => {
+    button.disabled = false;
+    // The browser's own autofocus comes while the theme still hides the page.
+    const wrong = form.querySelector(".errors :is(input, select, textarea)");
+    (wrong ?? form.querySelector("[autofocus]"))?.focus();
+  });
+
+  for (const end of ["pickup", "dropoff"]) {
+    const address = form.elements[`${end}_address`];
+    if (form.elements[`${end}_lat`].value) address.dataset.known = address.value;
+  }
+}

@@ -1,0 +1,77 @@
+"""Book what somebody asks for on the telephone: a trip, perhaps the way back, a new client."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from bookings.change import save_booking
+from bookings.models import Actor, Booking, Client, DriverPreference, Status
+from drivers.models import Driver
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What was asked for: rows not stored yet, but for a client known before.
+
+    `return_at` is when the client wants to be picked up for the way back; None without one.
+    """
+
+    booking: Booking
+    client: Client
+    driver: Driver | None = None
+    return_at: datetime | None = None
+
+
+def book(call: Call, *, actor: Actor, now: datetime) -> list[Booking]:
+    """Create the accepted booking and the way back, with their events; return them.
+
+    All or nothing, in a constant number of statements. The driver is kept as preferred for
+    the client's later trips too. Raises ValidationError with the fields.
+    """
+    with transaction.atomic():
+        if call.client.pk is None:
+            call.client.full_clean()
+            call.client.save()
+        if call.driver is not None:
+            _prefer(call.client, call.driver)
+        there = call.booking
+        there.client, there.status = call.client, Status.ACCEPTED
+        save_booking(there, actor=actor, now=now)
+        if call.return_at is None:
+            return [there]
+        back = _way_back(there, call.return_at)
+        save_booking(back, actor=actor, now=now)
+        return [there, back]
+
+
+def _prefer(client, driver):
+    preferred, forbidden = DriverPreference.Kind.PREFERRED, DriverPreference.Kind.FORBIDDEN
+    kept, _created = DriverPreference.objects.get_or_create(
+        client=client, driver=driver, defaults={"kind": preferred}
+    )
+    if kept.kind == forbidden:
+        said = _("%(client)s must not be driven by %(driver)s: choose another driver.")
+        raise ValidationError({"driver": said % {"client": client, "driver": driver}})
+
+
+def _way_back(there, at):
+    return Booking(
+        company=there.company,
+        client=there.client,
+        pickup_address=there.dropoff_address,
+        pickup_lat=there.dropoff_lat,
+        pickup_lon=there.dropoff_lon,
+        dropoff_address=there.pickup_address,
+        dropoff_lat=there.pickup_lat,
+        dropoff_lon=there.pickup_lon,
+        scheduled_time=at,
+        passengers=there.passengers,
+        wheelchairs=there.wheelchairs,
+        priority=there.priority,
+        notes=there.notes,
+        return_of=there,
+        status=there.status,
+    )
