@@ -15,7 +15,6 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bookings import lookups  # noqa: F401  registers `any_of`
 from bookings.models import Booking, Client, Status
 
 COUNTED = 1_000

@@ -8,7 +8,6 @@ the writing.
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from bookings import lookups  # noqa: F401  registers `name__any_of`
 from bookings.bulk import update_rows
 from bookings.csv_reading import read_table
 from bookings.csv_rows import OPTIONAL, REQUIRED, read_rows

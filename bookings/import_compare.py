@@ -10,7 +10,6 @@ from datetime import datetime
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from bookings import lookups  # noqa: F401  registers `reference__any_of`
 from bookings.csv_rows import BookingRow, RowError
 from bookings.import_result import Skipped
 from bookings.models import SETTLED_STATUSES, Booking, Status

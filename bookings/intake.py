@@ -10,7 +10,6 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from bookings import lookups  # noqa: F401  registers `name__any_of`
 from bookings.events import booking_created
 from bookings.models import Booking, Client, Event, Status
 

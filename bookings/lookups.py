@@ -1,7 +1,5 @@
 """`reference__any_of=[...]`: the lookup of `drivers.lookups`, for texts."""
 
-from django.db.models import CharField
-
 from drivers.arrays import array_literal
 from drivers.lookups import AnyOf
 
@@ -13,6 +11,3 @@ class AnyOfTexts(AnyOf):
     def as_postgresql(self, compiler, connection):
         column, params = self.process_lhs(compiler, connection)
         return f"{column} = ANY(%s::text[])", [*params, array_literal(self.rhs)]
-
-
-CharField.register_lookup(AnyOfTexts)

@@ -1,8 +1,8 @@
 """Answer with a list as CSV or as an Excel workbook; no cell of it is ever run as a formula."""
 
 import csv
+import io
 import re
-import tempfile
 
 from django.http import FileResponse, StreamingHttpResponse
 from openpyxl import Workbook
@@ -46,7 +46,7 @@ def xlsx_response(header, rows, filename):
     sheet.freeze_panes = "A2"
     for row in (header, *rows):
         sheet.append([_cell(sheet, value) for value in row])
-    file = tempfile.TemporaryFile()  # noqa: SIM115  closed by the response
+    file = io.BytesIO()
     book.save(file)
     file.seek(0)
     return FileResponse(file, content_type=XLSX_TYPE, headers=_attachment(filename))

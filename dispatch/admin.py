@@ -11,20 +11,27 @@ from unfold.decorators import display
 
 from bookings.acting import admin_actor
 from bookings.sheets import csv_response, xlsx_response
-from dispatch import fleet_admin  # noqa: F401  registers the fleet's pages
 from dispatch.apply import StalePlan
 from dispatch.claim import DayBusy
+from dispatch.fleet_admin import AbsenceAdmin, DriverAdmin, ShiftAdmin, VehicleAdmin
 from dispatch.manifest import CSV_COLUMNS, read_manifest
 from dispatch.models import Assignment, DispatchRun
 from dispatch.revert import NotRevertible, revert_run
 from dispatch.run import PlanRefused
 from dispatch.run_page import CHANGES, METRICS, TIMINGS, changes_of, labelled
 from drivers.access import companies_of
+from drivers.models import Absence, Driver, Shift, Vehicle
 from drivers.pages import admin_page
 from drivers.scoped import ReadOnlyAdmin
 
 REFUSALS = (DayBusy, NotRevertible, PlanRefused, StalePlan)
 SHEETS = {"csv": csv_response, "xlsx": xlsx_response}
+
+# The fleet's pages are registered here, where the trips are known that a change breaks.
+admin.site.register(Driver, DriverAdmin)
+admin.site.register(Vehicle, VehicleAdmin)
+admin.site.register(Shift, ShiftAdmin)
+admin.site.register(Absence, AbsenceAdmin)
 
 
 @admin.register(DispatchRun)

@@ -6,7 +6,7 @@ exactly these trips; to decline keeps everything as it was.
 
 from contextlib import contextmanager
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.db.models import Q
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -17,7 +17,7 @@ from bookings.acting import admin_actor
 from bookings.change import StaleBookingError
 from dispatch.consequences import TripsBroken, change_of_fleet
 from drivers import fleet_admin as fleet
-from drivers.models import Absence, Driver, Shift, Vehicle
+from drivers.models import Driver
 from drivers.pages import admin_page
 
 AGREED = "release"  # the form's field with the ids of the assignments that may be released
@@ -96,23 +96,19 @@ class WarnsOfBrokenTrips:
             return redirect(request.get_full_path())
 
 
-@admin.register(Driver)
 class DriverAdmin(WarnsOfBrokenTrips, fleet.DriverAdmin):
     def drivers_of(self, rows):
         return Q(pk__in=[row.pk for row in rows])
 
 
-@admin.register(Vehicle)
 class VehicleAdmin(WarnsOfBrokenTrips, fleet.VehicleAdmin):
     def drivers_of(self, rows):
         return Q(vehicle__in=[row.pk for row in rows])
 
 
-@admin.register(Shift)
 class ShiftAdmin(WarnsOfBrokenTrips, fleet.ShiftAdmin):
     pass
 
 
-@admin.register(Absence)
 class AbsenceAdmin(WarnsOfBrokenTrips, fleet.AbsenceAdmin):
     pass

@@ -10,8 +10,8 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from drivers import members_admin  # noqa: F401  registers
-from drivers.models import Company, Role
+from drivers.members_admin import ApiTokenAdmin, MembershipAdmin
+from drivers.models import ApiToken, Company, Membership, Role
 from drivers.scoped import CompanyScopedAdmin
 
 
@@ -23,10 +23,6 @@ class CompanyForm(forms.ModelForm):
         widget=UnfoldAdminSelectWidget,
         help_text=_("A day of the company is a day here; changing it moves every day's borders."),
     )
-
-    class Meta:
-        model = Company
-        fields = "__all__"  # noqa: DJ007  the fieldsets name them
 
 
 @admin.register(Company)
@@ -71,6 +67,9 @@ class CompanyAdmin(CompanyScopedAdmin):
     def get_readonly_fields(self, request, obj=None):
         return [] if request.user.is_superuser else ["slug", "timezone"]
 
+
+admin.site.register(Membership, MembershipAdmin)
+admin.site.register(ApiToken, ApiTokenAdmin)
 
 admin.site.unregister(User)
 admin.site.unregister(Group)

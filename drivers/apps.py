@@ -1,7 +1,14 @@
 from django.apps import AppConfig
+from django.db.models import BigAutoField, ForeignKey
 from django.utils.translation import gettext_lazy as _
+
+from drivers.lookups import AnyOf
 
 
 class DriversConfig(AppConfig):
     name = "drivers"
     verbose_name = _("Fleet")
+
+    def ready(self):
+        BigAutoField.register_lookup(AnyOf)
+        ForeignKey.register_lookup(AnyOf)

@@ -2,12 +2,11 @@
 
 Django's `__in` binds one parameter per value: SQLite refuses more than its variable limit,
 and PostgreSQL sees a new statement for every length. Here the list is one value: an array on
-PostgreSQL, a JSON text on SQLite. The values are whole numbers.
+PostgreSQL, a JSON text on SQLite. The values are whole numbers. `DriversConfig` registers it.
 """
 
 import json
 
-from django.db.models import BigAutoField, ForeignKey
 from django.db.models.lookups import Lookup
 
 from drivers.arrays import array_literal
@@ -27,7 +26,3 @@ class AnyOf(Lookup):
     def as_sqlite(self, compiler, connection):
         column, params = self.process_lhs(compiler, connection)
         return f"{column} IN (SELECT value FROM json_each(%s))", [*params, json.dumps(self.rhs)]
-
-
-BigAutoField.register_lookup(AnyOf)
-ForeignKey.register_lookup(AnyOf)

@@ -74,7 +74,6 @@ class NewMemberForm(forms.ModelForm):
         fields = ["company", "role"]
 
 
-@admin.register(Membership)
 class MembershipAdmin(OwnersAdmin):
     list_display = ["user", "company", "role", "shown_name", "last_login"]
     list_select_related = ["user", "company"]
@@ -158,7 +157,6 @@ class NewTokenForm(forms.ModelForm):
         """Leave the row alone: `issue_token` makes and checks it."""
 
 
-@admin.register(ApiToken)
 class ApiTokenAdmin(OwnersAdmin):
     """Keys are created and revoked, never changed and never deleted."""
 

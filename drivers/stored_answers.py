@@ -2,11 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from drivers.models import Company
+from drivers.models import StoredAnswer
 
 KEPT = timedelta(hours=24)
 # Whoever began and did not answer by then is dead; longer than the longest search.
@@ -27,37 +26,6 @@ class KeyReused(Exception):
         super().__init__(_("This key was used for another request; take a new one."))
 
 
-class StoredAnswer(models.Model):
-    """What was answered to the first request with a key; without a `status` it is under way.
-
-    `caller` is the token or the user, `fingerprint` a digest of the request.
-    """
-
-    company = models.ForeignKey(Company, models.CASCADE, db_index=False, related_name="+")
-    caller = models.CharField(max_length=40)
-    key = models.CharField(max_length=255)
-    fingerprint = models.CharField(max_length=64)
-    begun_at = models.DateTimeField()
-    status = models.PositiveSmallIntegerField(null=True)
-    headers = models.JSONField(default=dict)
-    body = models.JSONField(null=True)
-
-    class Meta:
-        verbose_name = gettext_lazy("stored answer")
-        verbose_name_plural = gettext_lazy("stored answers")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["company", "caller", "key"], name="stored_answer_key_unique"
-            ),
-        ]
-
-    def __str__(self):
-        return f"{self.caller} {self.key} {self.status or ''}"
-
-    def is_over(self, now):
-        return self.begun_at <= now - (KEPT if self.status else CLAIM)
-
-
 def begin(company, caller, key, fingerprint, *, now: datetime) -> tuple[StoredAnswer, bool]:
     """Return (the answer of this key, whether it is to be made now): 1 query, or 2 or 3 with
     a key seen before. Of many at once, one is to make it.
@@ -73,7 +41,7 @@ def begin(company, caller, key, fingerprint, *, now: datetime) -> tuple[StoredAn
         found = StoredAnswer.objects.filter(**mine).first()
     if found is None:  # given up between the two
         raise KeyInUse
-    if found.is_over(now):
+    if _is_over(found, now):
         again = StoredAnswer.objects.filter(pk=found.pk, begun_at=found.begun_at)
         if not again.update(**values, status=None, headers={}, body=None):
             raise KeyInUse
@@ -84,6 +52,10 @@ def begin(company, caller, key, fingerprint, *, now: datetime) -> tuple[StoredAn
     if found.status is None:
         raise KeyInUse
     return found, False
+
+
+def _is_over(answer, now):
+    return answer.begun_at <= now - (KEPT if answer.status else CLAIM)
 
 
 def complete(answer: StoredAnswer, *, status: int, headers: dict, body) -> bool:

@@ -1,5 +1,8 @@
 from django.apps import AppConfig, apps
+from django.core.checks import register
 from django.utils.translation import gettext_lazy as _
+
+from perf.checks import silk_has_its_tables
 
 
 class PerfConfig(AppConfig):
@@ -7,8 +10,7 @@ class PerfConfig(AppConfig):
     verbose_name = _("Performance")
 
     def ready(self):
-        from perf import checks  # noqa: F401  registers them
-
+        register(silk_has_its_tables)
         if apps.is_installed("silk"):
             from perf import silk_guard  # Silk's models cannot be imported where it is off
 

@@ -1,10 +1,9 @@
 from django.apps import apps
-from django.core.checks import Warning, register
+from django.core.checks import Warning
 from django.db import DatabaseError, connections
 from django.utils.translation import gettext as _
 
 
-@register()
 def silk_has_its_tables(app_configs, **kwargs):
     """Warn where Silk is on without its tables: every request would fail."""
     if not apps.is_installed("silk"):

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from bookings.models import Booking
 from dispatch.models import DispatchRun
-from drivers.models import Role
-from drivers.stored_answers import CLAIM, KEPT, StoredAnswer, clear_answers
+from drivers.models import Role, StoredAnswer
+from drivers.stored_answers import CLAIM, KEPT, clear_answers
 from tests import builders as make
 from tests.callers import API, booking_values, caller
 from tests.test_concurrency import together

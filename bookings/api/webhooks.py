@@ -7,8 +7,7 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from bookings.models import Event
-from bookings.webhooks.models import Delivery, Webhook
+from bookings.models import Delivery, Event, Webhook
 from bookings.webhooks.sending import AddressRefused, checked_url
 from bookings.webhooks.signing import change_secret, new_salt, secret_of
 from bookings.webhooks.worker import message_id_of, redeliver

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from django.utils.crypto import salted_hmac
 
-from bookings.webhooks.models import Webhook
+from bookings.models import Webhook
 
 OVERLAP = timedelta(hours=24)
 

@@ -16,8 +16,7 @@ from django.utils.translation import gettext as _
 
 from bookings.bulk import update_rows
 from bookings.events import event_facts
-from bookings.models import Actor, Door, Event
-from bookings.webhooks.models import Delivery, Webhook
+from bookings.models import Actor, Delivery, Door, Event, Webhook
 from bookings.webhooks.sending import DEADLINE_S, post
 from bookings.webhooks.signing import signatures
 
@@ -154,7 +153,7 @@ def keep(results, *, now: datetime) -> None:
 def waiting_time(attempts: int) -> timedelta:
     """Return how long to wait after so many attempts: exponential, a fifth more or less."""
     seconds = FIRST_WAIT_S * GROWTH ** (attempts - 1)
-    return timedelta(seconds=seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311
+    return timedelta(seconds=seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311  spread, not secrecy
 
 
 def _switched_off(webhook, error, now):

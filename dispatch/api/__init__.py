@@ -1,7 +1,7 @@
 """Trips, assignments, runs and a driver's own day in the API: each use-case one call."""
 
-from dispatch.api import errors  # noqa: F401  says what becomes of the use-cases' exceptions
 from dispatch.api.assignments import AssignmentViewSet
+from dispatch.api.errors import register_errors
 from dispatch.api.me import MeViewSet, MyTripViewSet
 from dispatch.api.quotes import QuoteViewSet
 from dispatch.api.runs import RunViewSet
@@ -9,6 +9,7 @@ from dispatch.api.trips import TripViewSet
 
 
 def register_routes(router):
+    register_errors()
     router.register("bookings", TripViewSet, basename="booking")
     router.register("assignments", AssignmentViewSet, basename="assignment")
     router.register("dispatch-runs", RunViewSet, basename="run")

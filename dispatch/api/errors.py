@@ -14,22 +14,24 @@ from dispatch.revert import NotRevertible
 from dispatch.run import PlanRefused
 from drivers.rest.errors import register
 
-register(NoSuchTrip, 404, "not_found")
-register(trips.NotAssigned, 409, "not_assigned")
-register(trips.ImplausibleTime, 400, "invalid", field="at")
-register(NoSuchDriver, 400, "does_not_exist", field="driver")
-register(DoubleBooked, 409, "double_booked")
-register(
-    RuleBroken,
-    400,
-    "rule_broken",
-    members=lambda e: {
-        "errors": [{"field": "driver", "code": f.code, "detail": f.text} for f in e.faults]
-    },
-)
-register(StalePlan, 409, "stale_plan")
-register(DayBusy, 409, "day_busy")
-register(PlanRefused, 409, "plan_refused")
-register(NotRevertible, 409, "not_revertible")
-register(NoPreview, 409, "not_a_preview")
-register(TooManyTrips, 409, "too_many_trips")
+
+def register_errors():
+    register(NoSuchTrip, 404, "not_found")
+    register(trips.NotAssigned, 409, "not_assigned")
+    register(trips.ImplausibleTime, 400, "invalid", field="at")
+    register(NoSuchDriver, 400, "does_not_exist", field="driver")
+    register(DoubleBooked, 409, "double_booked")
+    register(
+        RuleBroken,
+        400,
+        "rule_broken",
+        members=lambda e: {
+            "errors": [{"field": "driver", "code": f.code, "detail": f.text} for f in e.faults]
+        },
+    )
+    register(StalePlan, 409, "stale_plan")
+    register(DayBusy, 409, "day_busy")
+    register(PlanRefused, 409, "plan_refused")
+    register(NotRevertible, 409, "not_revertible")
+    register(NoPreview, 409, "not_a_preview")
+    register(TooManyTrips, 409, "too_many_trips")

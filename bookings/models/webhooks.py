@@ -5,7 +5,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from bookings.bulk import OneStatementInserts
-from bookings.models import Event
+from bookings.models.event import Event
 from drivers.indexes import Index
 from drivers.models import Company
 

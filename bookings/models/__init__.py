@@ -1,0 +1,26 @@
+"""What has to be driven, for whom, and everything that ever happened to it.
+
+Times are stored in UTC. Positions are degrees, WGS 84.
+"""
+
+from bookings.models.booking import OPEN_STATUSES, SETTLED_STATUSES, TRANSITIONS, Booking, Status
+from bookings.models.clients import Client, DriverPreference
+from bookings.models.event import Actor, Door, Event
+from bookings.models.import_file import ImportFile
+from bookings.models.webhooks import Delivery, Webhook
+
+__all__ = [
+    "Actor",
+    "Booking",
+    "Client",
+    "Delivery",
+    "Door",
+    "DriverPreference",
+    "Event",
+    "ImportFile",
+    "OPEN_STATUSES",
+    "SETTLED_STATUSES",
+    "Status",
+    "TRANSITIONS",
+    "Webhook",
+]

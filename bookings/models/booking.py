@@ -1,0 +1,152 @@
+"""What has to be driven."""
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from bookings.models.clients import Client
+from drivers.indexes import Index
+from drivers.models import LATITUDE, LONGITUDE, Company, on_earth, validate_tags
+
+
+class Status(models.TextChoices):
+    PENDING = "pending", _("pending")
+    ACCEPTED = "accepted", _("accepted")
+    ASSIGNED = "assigned", _("assigned")
+    EN_ROUTE = "en_route", _("driver en route")
+    IN_PROGRESS = "in_progress", _("on board")
+    COMPLETED = "completed", _("completed")
+    CANCELED = "canceled", _("canceled")
+    NO_SHOW = "no_show", _("no-show")
+
+
+TRANSITIONS = {
+    Status.PENDING: {Status.ACCEPTED, Status.CANCELED},
+    Status.ACCEPTED: {Status.ASSIGNED, Status.CANCELED},
+    Status.ASSIGNED: {Status.ACCEPTED, Status.EN_ROUTE, Status.CANCELED},
+    Status.EN_ROUTE: {Status.IN_PROGRESS, Status.ASSIGNED, Status.CANCELED, Status.NO_SHOW},
+    Status.IN_PROGRESS: {Status.COMPLETED},
+    Status.COMPLETED: set(),
+    Status.CANCELED: set(),
+    Status.NO_SHOW: set(),
+}
+OPEN_STATUSES = [
+    Status.PENDING,
+    Status.ACCEPTED,
+    Status.ASSIGNED,
+    Status.EN_ROUTE,
+    Status.IN_PROGRESS,
+]
+# Under way or over: its particulars can no longer change.
+SETTLED_STATUSES = [status for status in Status if status not in OPEN_STATUSES[:3]]
+
+OPEN = Q(is_open=True)
+
+
+class BookingQuerySet(models.QuerySet):
+    def open(self):
+        return self.filter(OPEN)
+
+    def on(self, company, day):
+        """Restrict to the company's bookings wanted on its local day."""
+        start_at, end_at = company.day_bounds(day)
+        return self.filter(company=company, scheduled_time__gte=start_at, scheduled_time__lt=end_at)
+
+
+class Booking(models.Model):
+    """A trip that somebody wants; `scheduled_time` is the wanted pickup.
+
+    `passengers` counts everybody on board, `wheelchairs` those of them who travel in one.
+    `version` grows by one with every change: writers compare it before they write.
+    """
+
+    class Priority(models.IntegerChoices):
+        NORMAL = 0, _("normal")
+        HIGH = 1, _("high")
+        URGENT = 2, _("urgent")
+
+    company = models.ForeignKey(Company, models.PROTECT, db_index=False, related_name="bookings")
+    client = models.ForeignKey(
+        Client, models.PROTECT, null=True, blank=True, related_name="bookings"
+    )
+    reference = models.CharField(_("reference"), max_length=64, blank=True)
+    pickup_address = models.CharField(_("pickup address"), max_length=200, blank=True)
+    pickup_lat = models.FloatField(_("pickup latitude"), **LATITUDE)
+    pickup_lon = models.FloatField(_("pickup longitude"), **LONGITUDE)
+    dropoff_address = models.CharField(_("dropoff address"), max_length=200, blank=True)
+    dropoff_lat = models.FloatField(_("dropoff latitude"), **LATITUDE)
+    dropoff_lon = models.FloatField(_("dropoff longitude"), **LONGITUDE)
+    scheduled_time = models.DateTimeField(_("wanted pickup"))
+    appointment_at = models.DateTimeField(_("appointment"), null=True, blank=True)
+    passengers = models.PositiveSmallIntegerField(
+        _("passengers"), default=1, validators=[MinValueValidator(1)]
+    )
+    wheelchairs = models.PositiveSmallIntegerField(_("wheelchairs"), default=0)
+    needs = models.JSONField(_("needs"), default=list, blank=True, validators=[validate_tags])
+    priority = models.PositiveSmallIntegerField(
+        _("priority"), choices=Priority, default=Priority.NORMAL
+    )
+    return_of = models.OneToOneField(
+        "self", models.PROTECT, null=True, blank=True, related_name="return_trip"
+    )
+    status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.PENDING)
+    is_open = models.GeneratedField(
+        expression=Q(status__in=OPEN_STATUSES), output_field=models.BooleanField(), db_persist=True
+    )
+    notes = models.TextField(_("notes"), blank=True)
+    cancel_reason = models.CharField(_("cancellation reason"), max_length=200, blank=True)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(_("updated at"), default=timezone.now, editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    objects = BookingQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("booking")
+        verbose_name_plural = _("bookings")
+        indexes = [
+            Index(
+                fields=["status", "scheduled_time", "company"],
+                name="idx_booking_status_scheduled_company",
+            ),
+            Index(fields=["company", "scheduled_time"], name="idx_booking_company_scheduled"),
+            # The admin's and the API's lists of a priority.
+            Index(
+                fields=["company", "priority", "scheduled_time"],
+                name="idx_booking_company_priority",
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["company", "reference"],
+                condition=~Q(reference=""),
+                name="booking_reference_unique",
+            ),
+            models.CheckConstraint(condition=on_earth("pickup"), name="booking_pickup_on_earth"),
+            models.CheckConstraint(condition=on_earth("dropoff"), name="booking_dropoff_on_earth"),
+            models.CheckConstraint(
+                condition=Q(passengers__gte=1) & Q(passengers__gte=F("wheelchairs")),
+                name="booking_passengers_include_wheelchairs",
+            ),
+            models.CheckConstraint(
+                condition=Q(appointment_at__isnull=True)
+                | Q(appointment_at__gt=F("scheduled_time")),
+                name="booking_appointment_after_pickup",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=Status.values), name="booking_status_known"
+            ),
+            models.CheckConstraint(condition=Q(priority__lte=2), name="booking_priority_known"),
+        ]
+
+    def __str__(self):
+        return self.reference or f"#{self.pk}"
+
+    def clean(self):
+        if self.client_id and self.client.company_id != self.company_id:
+            raise ValidationError({"client": _("This client belongs to another company.")})
+        if self.return_of_id and self.return_of.company_id != self.company_id:
+            raise ValidationError({"return_of": _("This booking belongs to another company.")})

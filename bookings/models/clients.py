@@ -1,0 +1,73 @@
+"""Who is driven, and by whom they want to be."""
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from drivers.models import LATITUDE, LONGITUDE, Company, Driver
+
+
+class Client(models.Model):
+    """A person who is driven."""
+
+    company = models.ForeignKey(Company, models.PROTECT, db_index=False, related_name="clients")
+    name = models.CharField(_("name"), max_length=100)
+    phone = models.CharField(_("phone"), max_length=40, blank=True)
+    address = models.CharField(_("address"), max_length=200, blank=True)
+    lat = models.FloatField(_("latitude"), null=True, blank=True, **LATITUDE)
+    lon = models.FloatField(_("longitude"), null=True, blank=True, **LONGITUDE)
+    wheelchair = models.BooleanField(_("travels in a wheelchair"), default=False)
+
+    class Meta:
+        verbose_name = _("client")
+        verbose_name_plural = _("clients")
+        constraints = [
+            models.UniqueConstraint(fields=["company", "name", "phone"], name="client_once"),
+            models.CheckConstraint(
+                condition=Q(lat__isnull=True, lon__isnull=True)
+                | Q(
+                    lat__isnull=False,
+                    lon__isnull=False,
+                    lat__gte=-90,
+                    lat__lte=90,
+                    lon__gte=-180,
+                    lon__lte=180,
+                ),
+                name="client_on_earth",
+            ),
+        ]
+
+    def __str__(self):
+        return self.name
+
+
+class DriverPreference(models.Model):
+    """Whom a client prefers, and whom a client must not be driven by."""
+
+    class Kind(models.TextChoices):
+        PREFERRED = "preferred", _("preferred")
+        FORBIDDEN = "forbidden", _("forbidden")
+
+    client = models.ForeignKey(
+        Client, models.CASCADE, db_index=False, related_name="driver_preferences"
+    )
+    driver = models.ForeignKey(Driver, models.CASCADE, related_name="client_preferences")
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
+
+    class Meta:
+        verbose_name = _("driver preference")
+        verbose_name_plural = _("driver preferences")
+        constraints = [
+            models.UniqueConstraint(fields=["client", "driver"], name="driver_preference_once"),
+            models.CheckConstraint(
+                condition=Q(kind__in=["preferred", "forbidden"]), name="driver_preference_known"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.client_id} {self.kind} {self.driver_id}"
+
+    def clean(self):
+        if self.client.company_id != self.driver.company_id:
+            raise ValidationError({"driver": _("This driver belongs to another company.")})

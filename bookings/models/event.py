@@ -1,0 +1,95 @@
+"""The log of what happened, and who made it happen."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from bookings.bulk import OneStatementInserts
+from bookings.models.booking import Booking
+from drivers.constraints import AppendOnly, NumberedInCommitOrder
+from drivers.indexes import Index
+from drivers.models import Company
+
+
+class Door(models.TextChoices):
+    """Through what a change came in."""
+
+    ADMIN = "admin", _("admin")
+    API = "api", _("API")
+    COMMAND = "command", _("command line")
+    WORKER = "worker", _("background worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who makes a change: a user, or a named machine (token, import, run), through a door."""
+
+    door: Door
+    name: str = ""
+    user_id: int | None = None
+
+
+class Event(models.Model):
+    """One line of the append-only log: what changed, when, by whom, from what to what.
+
+    Written in the same transaction as the change. `assignment_id` and `run_id` are plain
+    numbers, for this app may not know the dispatch app above it. `old` and `new` hold only
+    the fields that changed, dates as ISO 8601 in UTC. Nor does the database check the other
+    keys: who writes an event holds the row that it is about, and the log may outlive it.
+    """
+
+    class Kind(models.TextChoices):
+        BOOKING_CREATED = "booking.created", _("booking created")
+        BOOKING_CHANGED = "booking.changed", _("booking changed")
+        BOOKING_STATUS = "booking.status", _("booking status changed")
+        ASSIGNED = "assignment.created", _("assigned")
+        ASSIGNMENT_CHANGED = "assignment.changed", _("assignment changed")
+        MOVED = "assignment.moved", _("moved to another driver or time")
+        RELEASED = "assignment.released", _("released")
+        WEBHOOK_DISABLED = "webhook.disabled", _("webhook switched off")
+
+    company = models.ForeignKey(
+        Company, models.PROTECT, db_index=False, db_constraint=False, related_name="events"
+    )
+    booking = models.ForeignKey(
+        Booking,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        db_constraint=False,
+        related_name="events",
+    )
+    assignment_id = models.BigIntegerField(_("assignment"), null=True, blank=True)
+    run_id = models.BigIntegerField(_("run"), null=True, blank=True)
+    kind = models.CharField(_("kind"), max_length=40, choices=Kind)
+    at = models.DateTimeField(_("at"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, db_index=False
+    )
+    actor = models.CharField(_("by"), max_length=100, blank=True)
+    door = models.CharField(_("door"), max_length=20, choices=Door)
+    old = models.JSONField(_("before"), default=dict, blank=True)
+    new = models.JSONField(_("after"), default=dict, blank=True)
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+
+    objects = OneStatementInserts.as_manager()
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        indexes = [
+            # The change feed of a company, and the history of a booking.
+            Index(fields=["company", "id"], name="idx_event_company"),
+            Index(fields=["booking", "id"], name="idx_event_booking"),
+        ]
+        constraints = [
+            AppendOnly(name="event_append_only"),
+            # Whoever polls "events after 7" misses none.
+            NumberedInCommitOrder(name="event_in_commit_order", owner="company"),
+        ]
+
+    def __str__(self):
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.kind}"

@@ -1,0 +1,29 @@
+"""Files between their upload and their import."""
+
+from django.conf import settings
+from django.db import models
+
+from drivers.indexes import Index
+from drivers.models import Company
+
+
+class ImportFile(models.Model):
+    """A file of bookings that somebody looks at before it is imported; for a day at most."""
+
+    company = models.ForeignKey(
+        Company, models.CASCADE, db_index=False, related_name="import_files"
+    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_index=False)
+    name = models.CharField(max_length=100)
+    data = models.BinaryField()
+    date_order = models.CharField(max_length=5, blank=True)
+    uploaded_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            # import_files.keep: those of a user, and those too old.
+            Index(fields=["uploaded_at"], name="idx_import_file_uploaded"),
+        ]
+
+    def __str__(self):
+        return self.name

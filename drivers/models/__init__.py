@@ -1,0 +1,39 @@
+"""The fleet: whose it is, who drives what, and when they work.
+
+Times are stored in UTC; a company's day is a day in its own timezone. Periods are half-open.
+Positions are degrees, WGS 84. Durations carry their unit.
+"""
+
+from drivers.models.company import Company
+from drivers.models.fleet import Driver, Vehicle
+from drivers.models.people import NARROWER, ApiToken, Membership, Role, StoredAnswer
+from drivers.models.values import (
+    LATITUDE,
+    LONGITUDE,
+    SHIFT_AT_MOST,
+    on_earth,
+    validate_tags,
+    validate_timezone,
+)
+from drivers.models.work import Absence, Shift, ShiftTemplate, Weekday
+
+__all__ = [
+    "Absence",
+    "ApiToken",
+    "Company",
+    "Driver",
+    "LATITUDE",
+    "LONGITUDE",
+    "Membership",
+    "NARROWER",
+    "Role",
+    "SHIFT_AT_MOST",
+    "Shift",
+    "ShiftTemplate",
+    "StoredAnswer",
+    "Vehicle",
+    "Weekday",
+    "on_earth",
+    "validate_tags",
+    "validate_timezone",
+]

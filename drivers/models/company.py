@@ -1,0 +1,156 @@
+"""Companies and their policy."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+
+from drivers.models.values import LATITUDE, LONGITUDE, on_earth, validate_timezone
+
+
+class Company(models.Model):
+    """A transport company, and the policy its plans follow."""
+
+    name = models.CharField(_("name"), max_length=100)
+    slug = models.SlugField(_("short name"), max_length=50, db_index=False)
+    timezone = models.CharField(_("timezone"), max_length=64, validators=[validate_timezone])
+    depot_lat = models.FloatField(_("depot latitude"), **LATITUDE)
+    depot_lon = models.FloatField(_("depot longitude"), **LONGITUDE)
+    pickup_early_min = models.PositiveSmallIntegerField(
+        _("early pickup (minutes)"),
+        default=10,
+        validators=[MaxValueValidator(720)],
+        help_text=_(
+            "Minutes, 0 to 720. An outbound client may be picked up this much before the wanted "
+            "time."
+        ),
+    )
+    pickup_late_min = models.PositiveSmallIntegerField(
+        _("late pickup (minutes)"),
+        default=15,
+        validators=[MaxValueValidator(720)],
+        help_text=_(
+            "Minutes, 0 to 720. An outbound client may wait this long after the wanted time."
+        ),
+    )
+    return_late_min = models.PositiveSmallIntegerField(
+        _("late return (minutes)"),
+        default=30,
+        validators=[MaxValueValidator(720)],
+        help_text=_(
+            "Minutes, 0 to 720. A client going home may wait this long; nobody goes home early."
+        ),
+    )
+    boarding_min = models.PositiveSmallIntegerField(
+        _("boarding (minutes)"),
+        default=3,
+        validators=[MaxValueValidator(120)],
+        help_text=_("Minutes, 0 to 120. From the arrival at the pickup until the car leaves."),
+    )
+    alighting_min = models.PositiveSmallIntegerField(
+        _("alighting (minutes)"),
+        default=2,
+        validators=[MaxValueValidator(120)],
+        help_text=_("Minutes, 0 to 120. From the arrival at the dropoff until the driver is free."),
+    )
+    speed_kmh = models.FloatField(
+        _("speed (km/h)"),
+        default=30,
+        validators=[MinValueValidator(1), MaxValueValidator(200)],
+        help_text=_(
+            "Kilometres an hour, 1 to 200. Average on the road, stops at lights included; "
+            "too high a number makes every trip late."
+        ),
+    )
+    circuity = models.FloatField(
+        _("circuity"),
+        default=1.35,
+        validators=[MinValueValidator(1), MaxValueValidator(5)],
+        help_text=_(
+            "A factor, 1 to 5. Road distance over straight distance: 1.35 makes 10 km in the air "
+            "13.5 km on the road."
+        ),
+    )
+    max_bookings_per_driver = models.PositiveSmallIntegerField(
+        _("bookings per driver and day"),
+        default=14,
+        validators=[MinValueValidator(1), MaxValueValidator(200)],
+        help_text=_("Trips, 1 to 200. A driver's own number goes before it."),
+    )
+    freeze_min = models.PositiveSmallIntegerField(
+        _("freeze (minutes)"),
+        default=30,
+        validators=[MaxValueValidator(1440)],
+        help_text=_(
+            "Minutes, 0 to 1440. No run moves a trip whose pickup is nearer than this; people may."
+        ),
+    )
+    fairness = models.PositiveIntegerField(
+        _("weight of fairness"),
+        default=10,
+        validators=[MaxValueValidator(3600)],
+        help_text=_(
+            "Seconds of empty driving, 0 to 3600, that more even loads are worth; 0 ignores "
+            "fairness."
+        ),
+    )
+    emergency_cost_min = models.PositiveSmallIntegerField(
+        _("cost of an emergency driver (minutes)"),
+        default=60,
+        validators=[MaxValueValidator(1440)],
+        help_text=_(
+            "Minutes of empty driving, 0 to 1440, that leaving an emergency driver at home is "
+            "worth."
+        ),
+    )
+
+    class Meta:
+        verbose_name = _("company")
+        verbose_name_plural = _("companies")
+        constraints = [
+            models.UniqueConstraint(fields=["slug"], name="company_slug_unique"),
+            models.CheckConstraint(condition=on_earth("depot"), name="company_depot_on_earth"),
+            models.CheckConstraint(
+                condition=Q(speed_kmh__gt=0, speed_kmh__lte=200), name="company_speed_sensible"
+            ),
+            models.CheckConstraint(
+                condition=Q(circuity__gte=1, circuity__lte=5), name="company_circuity_sensible"
+            ),
+            models.CheckConstraint(
+                condition=Q(pickup_early_min__lte=720)
+                & Q(pickup_late_min__lte=720)
+                & Q(return_late_min__lte=720),
+                name="company_windows_sensible",
+            ),
+            models.CheckConstraint(
+                condition=Q(boarding_min__lte=120) & Q(alighting_min__lte=120),
+                name="company_boarding_sensible",
+            ),
+            models.CheckConstraint(
+                condition=Q(max_bookings_per_driver__gte=1, max_bookings_per_driver__lte=200)
+                & Q(freeze_min__lte=1440)
+                & Q(fairness__lte=3600)
+                & Q(emergency_cost_min__lte=1440),
+                name="company_policy_sensible",
+            ),
+        ]
+
+    def __str__(self):
+        return self.name
+
+    @cached_property
+    def zone(self):
+        return ZoneInfo(self.timezone)
+
+    def day_bounds(self, day: date) -> tuple[datetime, datetime]:
+        """Return the start and the end of a local day in UTC: 23 to 25 hours apart."""
+        start = datetime.combine(day, time.min, self.zone)
+        end = datetime.combine(day + timedelta(days=1), time.min, self.zone)
+        return start.astimezone(UTC), end.astimezone(UTC)
+
+    def local(self, moment: datetime) -> datetime:
+        return moment.astimezone(self.zone)

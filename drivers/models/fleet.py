@@ -1,0 +1,105 @@
+"""Drivers and their vehicles."""
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from drivers.indexes import Index
+from drivers.models.company import Company
+from drivers.models.values import LATITUDE, LONGITUDE, on_earth, validate_tags
+
+
+class Vehicle(models.Model):
+    """A car: `seats` ordinary seats beside `wheelchair_places`, driver not counted."""
+
+    company = models.ForeignKey(Company, models.PROTECT, db_index=False, related_name="vehicles")
+    plate = models.CharField(_("plate"), max_length=20)
+    seats = models.PositiveSmallIntegerField(_("seats"), default=4)
+    wheelchair_places = models.PositiveSmallIntegerField(_("wheelchair places"), default=0)
+    skills = models.JSONField(_("equipment"), default=list, blank=True, validators=[validate_tags])
+
+    class Meta:
+        verbose_name = _("vehicle")
+        verbose_name_plural = _("vehicles")
+        constraints = [
+            models.UniqueConstraint(fields=["company", "plate"], name="vehicle_plate_unique"),
+            models.CheckConstraint(
+                condition=Q(seats__lte=100, wheelchair_places__lte=20), name="vehicle_size_sensible"
+            ),
+        ]
+
+    def __str__(self):
+        return self.plate
+
+
+AVAILABLE = Q(is_active=True, is_available=True)
+
+
+class DriverQuerySet(models.QuerySet):
+    def available(self):
+        return self.filter(AVAILABLE)
+
+
+class Driver(models.Model):
+    """A person who drives; `is_active` is employed, `is_available` can be planned now."""
+
+    class Kind(models.TextChoices):
+        REGULAR = "regular", _("regular")
+        EMERGENCY = "emergency", _("emergency")
+
+    company = models.ForeignKey(Company, models.PROTECT, db_index=False, related_name="drivers")
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="driver"
+    )
+    name = models.CharField(_("name"), max_length=100)
+    phone = models.CharField(_("phone"), max_length=40, blank=True)
+    vehicle = models.ForeignKey(
+        Vehicle, models.PROTECT, null=True, blank=True, related_name="drivers"
+    )
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind, default=Kind.REGULAR)
+    is_active = models.BooleanField(_("active"), default=True)
+    is_available = models.BooleanField(_("available"), default=True)
+    skills = models.JSONField(_("skills"), default=list, blank=True, validators=[validate_tags])
+    max_bookings = models.PositiveSmallIntegerField(
+        _("bookings per day"),
+        null=True,
+        blank=True,
+        help_text=_("Empty: the company's number."),
+    )
+    home_lat = models.FloatField(_("home latitude"), null=True, blank=True, **LATITUDE)
+    home_lon = models.FloatField(_("home longitude"), null=True, blank=True, **LONGITUDE)
+    last_lat = models.FloatField(_("last latitude"), null=True, blank=True, **LATITUDE)
+    last_lon = models.FloatField(_("last longitude"), null=True, blank=True, **LONGITUDE)
+    last_position_at = models.DateTimeField(_("last position at"), null=True, blank=True)
+
+    objects = DriverQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("driver")
+        verbose_name_plural = _("drivers")
+        indexes = [
+            # rows.read_drivers: the drivers a plan may use.
+            Index(fields=["company"], condition=AVAILABLE, name="idx_driver_company_available"),
+            # Everything else that lists a company's drivers, the others included.
+            Index(fields=["company", "name"], name="idx_driver_company_name"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=on_earth("home", optional=True), name="driver_home_on_earth"
+            ),
+            models.CheckConstraint(
+                condition=on_earth("last", optional=True), name="driver_last_on_earth"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=["regular", "emergency"]), name="driver_kind_known"
+            ),
+        ]
+
+    def __str__(self):
+        return self.name
+
+    def clean(self):
+        if self.vehicle_id and self.company_id and self.vehicle.company_id != self.company_id:
+            raise ValidationError({"vehicle": _("This vehicle belongs to another company.")})

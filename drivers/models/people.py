@@ -1,0 +1,108 @@
+"""Who may do what in a company, and with which keys."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from drivers.models.company import Company
+
+
+class Role(models.TextChoices):
+    OWNER = "owner", _("owner")
+    DISPATCHER = "dispatcher", _("dispatcher")
+    VIEWER = "viewer", _("viewer")
+    DRIVER = "driver", _("driver")
+    CLIENT_API = "client_api", _("client system")
+
+
+class Membership(models.Model):
+    """What a user may do in a company."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, db_index=False, related_name="memberships"
+    )
+    company = models.ForeignKey(Company, models.CASCADE, related_name="memberships")
+    role = models.CharField(_("role"), max_length=20, choices=Role)
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        constraints = [
+            models.UniqueConstraint(fields=["user", "company"], name="membership_once"),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role_known"),
+        ]
+
+    def __str__(self):
+        return f"{self.user_id} {self.role} {self.company_id}"
+
+
+NARROWER = {
+    Role.OWNER: {Role.OWNER, Role.DISPATCHER, Role.VIEWER, Role.CLIENT_API},
+    Role.DISPATCHER: {Role.DISPATCHER, Role.VIEWER, Role.CLIENT_API},
+    Role.VIEWER: {Role.VIEWER},
+    Role.DRIVER: {Role.DRIVER},
+    Role.CLIENT_API: {Role.CLIENT_API},
+}
+
+
+class ApiToken(models.Model):
+    """A key to the API: of one user or machine, for one company, in one role.
+
+    Only the SHA-256 of the key is stored: 256 random bits need no slow hash. It ends with
+    `expires_at`, `revoked_at`, the membership, or when the membership no longer covers the role.
+    """
+
+    membership = models.ForeignKey(Membership, models.CASCADE, related_name="tokens")
+    role = models.CharField(_("role"), max_length=20, choices=Role)
+    name = models.CharField(_("name"), max_length=100)
+    digest = models.CharField(max_length=64, editable=False)
+    ending = models.CharField(_("ends with"), max_length=4, editable=False)
+    created_at = models.DateTimeField(_("created at"))
+    expires_at = models.DateTimeField(_("expires at"))
+    revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
+    last_used_at = models.DateTimeField(
+        _("last used at"), null=True, blank=True, help_text=_("To the hour.")
+    )
+
+    class Meta:
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+        constraints = [
+            models.UniqueConstraint(fields=["digest"], name="api_token_digest_unique"),
+            models.CheckConstraint(
+                condition=Q(created_at__lt=F("expires_at")), name="api_token_expires_later"
+            ),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="api_token_role_known"),
+        ]
+
+    def __str__(self):
+        return f"{self.name} …{self.ending}"
+
+
+class StoredAnswer(models.Model):
+    """What was answered to the first request with a key; without a `status` it is under way.
+
+    `caller` is the token or the user, `fingerprint` a digest of the request.
+    """
+
+    company = models.ForeignKey(Company, models.CASCADE, db_index=False, related_name="+")
+    caller = models.CharField(max_length=40)
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    begun_at = models.DateTimeField()
+    status = models.PositiveSmallIntegerField(null=True)
+    headers = models.JSONField(default=dict)
+    body = models.JSONField(null=True)
+
+    class Meta:
+        verbose_name = _("stored answer")
+        verbose_name_plural = _("stored answers")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["company", "caller", "key"], name="stored_answer_key_unique"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.caller} {self.key} {self.status or ''}"

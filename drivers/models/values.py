@@ -1,0 +1,51 @@
+"""What the fields of several tables share: positions, timezones, tags, and how long a shift is."""
+
+from datetime import timedelta
+from zoneinfo import available_timezones
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+SHIFT_AT_MOST = timedelta(hours=24)
+
+LATITUDE = {"validators": [MinValueValidator(-90), MaxValueValidator(90)]}
+LONGITUDE = {"validators": [MinValueValidator(-180), MaxValueValidator(180)]}
+
+
+def on_earth(prefix, *, optional=False):
+    """Return the condition that a position's two columns lie on the globe, or are both empty."""
+    inside = Q(
+        **{
+            f"{prefix}_lat__gte": -90,
+            f"{prefix}_lat__lte": 90,
+            f"{prefix}_lon__gte": -180,
+            f"{prefix}_lon__lte": 180,
+        }
+    )
+    if not optional:
+        return inside
+    empty = Q(**{f"{prefix}_lat__isnull": True, f"{prefix}_lon__isnull": True})
+    known = Q(**{f"{prefix}_lat__isnull": False, f"{prefix}_lon__isnull": False})
+    return empty | (known & inside)
+
+
+def validate_timezone(name):
+    if name not in available_timezones():
+        raise ValidationError(
+            _("“%(name)s” is not a timezone; use an IANA name such as Europe/Zurich."),
+            params={"name": name},
+        )
+
+
+def validate_tags(value):
+    """Accept a list of short lower-case words, each once."""
+    if (
+        not isinstance(value, list)
+        or not all(isinstance(tag, str) and tag and tag == tag.strip().lower() for tag in value)
+        or len(set(value)) != len(value)
+    ):
+        raise ValidationError(
+            _("Write a list of different lower-case words, such as [“stretcher”, “oxygen”].")
+        )
