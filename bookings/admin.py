@@ -8,7 +8,6 @@ from django.utils.translation import ngettext
 
 from bookings.acting import admin_actor
 from bookings.booking_list import (
-    BoundedPaginator,
     DayFilter,
     DriverFilter,
     WheelchairFilter,
@@ -109,7 +108,6 @@ class BookingAdmin(BooksByTelephone, ImportsBookings, ExportsBookings, CompanySc
     )
     ordering = ["-scheduled_time", "-id"]
     sortable_by = ["scheduled_time"]
-    paginator = BoundedPaginator
     list_max_show_all = 0
     form = BookingForm
     autocomplete_fields = ["client"]

@@ -1,34 +1,24 @@
 """The list of bookings in the admin, quick on a table of any size.
 
 It shows the bookings of one company, the one the user works for, so that its order is that
-of an index. It counts no further than `COUNTED`, and searches a day in all its words, all
-days only by what an index finds: clients by name and phone, and the whole reference.
+of an index. It searches a day in all its words, all days only by what an index finds: clients
+by name and phone, and the whole reference.
 """
 
 from datetime import date, datetime, time, timedelta
 
 from django.contrib import admin, messages
-from django.core.paginator import Paginator
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookings.models import Booking, Client, Status
 
-COUNTED = 1_000
+TRIPS_FOUND = 1_000
 CLIENTS_FOUND = 50
 WORDS = ("reference", "client__name", "client__phone", "pickup_address", "dropoff_address")
 LONGEST = timedelta(days=31)  # a period whose bookings may be searched word by word
-
-
-class BoundedPaginator(Paginator):
-    """Count at most `COUNTED` rows: the last pages of a longer list are reached by filters."""
-
-    @cached_property
-    def count(self):
-        return self.object_list.order_by()[:COUNTED].count()
 
 
 def period_of(params, zone):
@@ -124,7 +114,7 @@ def search(rows, words, *, company, params, zone):
     clients = Client.objects.filter(any_contains(text, ("name", "phone")), company=company)
     found = list(clients.order_by("name", "id").values_list("id", flat=True)[:CLIENTS_FOUND])
     of_clients = Booking.objects.filter(company=company, client_id__any_of=found)
-    newest = list(of_clients.order_by("-id").values_list("id", flat=True)[:COUNTED])
+    newest = list(of_clients.order_by("-id").values_list("id", flat=True)[:TRIPS_FOUND])
     named = Booking.objects.filter(company=company, reference__any_of=[text]).exclude(reference="")
     return rows.filter(id__any_of=[*newest, *named.values_list("id", flat=True)])
 

@@ -1,16 +1,16 @@
 """A list as one text that PostgreSQL reads as an array.
 
 psycopg2 writes a list as ARRAY[...], whose every element the server parses as an expression:
-inserting 961 assignments took 56 ms so and 25 ms with texts.
+for 1,000 rows that took it longer than to insert them.
 """
 
 from datetime import date, datetime
 
-UNQUOTED = {int, bool, date, datetime, type(None)}
+UNQUOTED = {int, float, bool, date, datetime, type(None)}
 
 
 def array_literal(values: list) -> str:
-    """Return '{1,2,NULL}' of whole numbers, booleans, dates, moments, texts and None."""
+    """Return '{1,2,NULL}' of numbers, booleans, dates, moments, texts and None."""
     kinds = set(map(type, values))
     if kinds <= UNQUOTED:
         elements = ["NULL" if value is None else str(value) for value in values]

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from perf.scenarios import FIRST_NAMES, LAST_NAMES
+from perf.geneva import FIRST_NAMES, LAST_NAMES
 
 SLOT_S = 1800
 SHIFT_S = 30_600  # eight and a half hours

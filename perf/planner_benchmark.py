@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass
 from dispatch.planner.check import check
 from dispatch.planner.measures import measure
 from dispatch.planner.solve import solve
-from perf.scenarios import as_problem, geneva_day
+from perf.scenario_problem import as_problem
+from perf.scenarios import geneva_day
 
 
 @dataclass(frozen=True, slots=True)

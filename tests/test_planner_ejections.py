@@ -10,7 +10,8 @@ from dispatch.planner.moves import State, put
 from dispatch.planner.rounds import first_plan
 from dispatch.planner.schedule import schedule
 from dispatch.planner.solve import solve
-from perf.scenarios import as_problem, geneva_day
+from perf.scenario_problem import as_problem
+from perf.scenarios import geneva_day
 from tests.problems import make_driver, make_duty, make_problem, make_trip
 
 

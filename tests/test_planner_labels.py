@@ -15,7 +15,8 @@ from dispatch.planner.labels import (
 )
 from dispatch.planner.problem import Costs, Standing
 from dispatch.planner.schedule import times
-from perf.scenarios import as_problem, geneva_day
+from perf.scenario_problem import as_problem
+from perf.scenarios import geneva_day
 from tests.problems import make_break, make_commitment, make_driver, make_duty, make_problem
 from tests.problems import make_trip as trip
 

@@ -2,14 +2,8 @@ from statistics import median
 
 from django.test import SimpleTestCase
 
-from perf.scenarios import (
-    CAP,
-    URGENT,
-    as_problem,
-    geneva_bookings,
-    geneva_clients,
-    geneva_day,
-)
+from perf.scenario_problem import as_problem
+from perf.scenarios import CAP, URGENT, geneva_bookings, geneva_clients, geneva_day
 
 
 class GenevaDayTests(SimpleTestCase):
