@@ -32,6 +32,7 @@ from bookings.models import (
 )
 from bookings.telephone_admin import BooksByTelephone
 from bookings.trip_history import history_of
+from drivers.models import Role
 from drivers.scoped import CompanyScopedAdmin, ReadOnlyAdmin
 
 REFUSALS = (SettledBookingError, StaleBookingError, StatusRefusedError)
@@ -205,6 +206,7 @@ class EventAdmin(ReadOnlyAdmin):
 class WebhookAdmin(ReadOnlyAdmin):
     """Owners make and change them over the API, which shows the secret once."""
 
+    reading_roles = frozenset({Role.OWNER})
     list_display = ["url", "is_active", "disabled_reason", "rests_until", "company"]
     list_select_related = ["company"]
     ordering = ["company", "id"]
@@ -212,6 +214,7 @@ class WebhookAdmin(ReadOnlyAdmin):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
+    reading_roles = frozenset({Role.OWNER})
     company_path = "webhook__company"
     list_display = ["event_id", "webhook", "status", "attempts", "last_code", "last_ms", "last_at"]
     list_select_related = ["webhook"]

@@ -246,7 +246,7 @@ def _missing(bench, recorded, plans, replayable, budget_s):
     """Propose indexes from the plans, try them, and measure those that help, by themselves."""
     slow = {text: s for text, s in replayable.items() if bench.replay(s) * 1000 >= WORTH_MS}
     candidates = propose([(s, plans[text]) for text, s in slow.items()], connection)
-    laboratory = Laboratory(connection, builds=True)
+    laboratory = Laboratory(connection)
     advised = advise(candidates, {text: recorded[text] for text in slow}, laboratory)
     tried = [
         {

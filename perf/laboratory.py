@@ -2,8 +2,7 @@
 
 SQLite: a copy of the file, in a folder that is removed. PostgreSQL: the index is built in a
 transaction that is rolled back, which keeps writers of the table waiting meanwhile: only on a
-scratch database or where it was allowed. Otherwise HypoPG, if the extension is there: it asks
-the planner without building anything. Without either nothing can be tried.
+scratch database or where it was allowed; elsewhere nothing is tried.
 """
 
 import tempfile
@@ -23,11 +22,10 @@ LOCK_TIMEOUT_MS = 1_000
 
 
 class Laboratory:
-    """A connection on which indexes may be built (`builds`) or only imagined."""
+    """A connection on which indexes may be built."""
 
-    def __init__(self, connection, *, builds):
+    def __init__(self, connection):
         self.connection = connection
-        self.builds = builds
         self._rows = {}
         self._before = {}
 
@@ -48,7 +46,7 @@ class Laboratory:
                 plan = self._plan(slowest[text])
                 self._before[text] = plan, self._ms(slowest[text], plan)
         name = f"trial_{candidate.name()}"[:63]
-        with self._built(candidate, name) as name:
+        with self._built(candidate, name):
             after = {}
             for text in wanted:
                 plan = self._plan(slowest[text])
@@ -69,34 +67,27 @@ class Laboratory:
 
     @contextmanager
     def _built(self, candidate, name):
-        """Build the index, yield its name, and take it away."""
+        """Build the index, and take it away."""
         connection = self.connection
-        if not self.builds:
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT indexname FROM hypopg_create_index(%s)", [candidate.sql(name)]
-                )
-                yield cursor.fetchone()[0]
-                cursor.execute("SELECT hypopg_reset()")
-        elif connection.vendor == "sqlite":
+        if connection.vendor == "sqlite":
             # Not rolled back: SQLite would read its whole schema again at every statement.
             with connection.cursor() as cursor:
                 cursor.execute(candidate.sql(name))
                 cursor.execute(f"ANALYZE {connection.ops.quote_name(name)}")
-                yield name
+                yield
                 cursor.execute(f"DROP INDEX {connection.ops.quote_name(name)}")
         else:
             with rolled_back(connection), connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
                 cursor.execute(candidate.sql(name))
-                yield name
+                yield
 
     def _plan(self, statement):
         return explain(statement, self.connection, analyze=False)
 
     def _ms(self, statement, plan):
-        """Return the median time of a few runs, or None where nothing is run."""
-        if not self.builds or plan.error:
+        """Return the median time of a few runs, or None where it could not be explained."""
+        if plan.error:
             return None
         params = statement.params
         if statement.many:
@@ -123,15 +114,13 @@ def laboratory(alias="default", *, may_build=False):
             tempfile.TemporaryDirectory(prefix="dispatchsite_laboratory_") as folder,
             closing(_copy(source, Path(folder) / "copy.sqlite3")) as connection,
         ):
-            yield Laboratory(connection, builds=True)
+            yield Laboratory(connection)
+        return
+    if not may_build:
+        yield None
         return
     with separate_connection(alias) as connection:
-        if may_build:
-            yield Laboratory(connection, builds=True)
-        elif _has_hypopg(connection):
-            yield Laboratory(connection, builds=False)
-        else:
-            yield None
+        yield Laboratory(connection)
 
 
 def _copy(source, file):
@@ -146,9 +135,3 @@ def _copy(source, file):
         cursor.execute("PRAGMA analysis_limit = 1000")
         cursor.execute("ANALYZE")
     return wrapper
-
-
-def _has_hypopg(connection):
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_extension WHERE extname = 'hypopg'")
-        return cursor.fetchone() is not None

@@ -192,7 +192,7 @@ def _examined(recording, top, may_build):
             if place is None:
                 notices.append(
                     _(
-                        "Indexes were not tried: install HypoPG, or allow them to be built in a "
+                        "Indexes were not tried: allow them to be built in a "
                         "transaction that is taken back (--try-indexes; it keeps writers waiting)."
                     )
                 )

@@ -162,6 +162,7 @@ def test_what_belongs_to_another_company_is_not_there(client, geneva, ana):
     other = make.company("other")
     theirs, driver = make.client(other, "Ana Other", address="Rue X"), make.driver(other)
     assert "client" in errors(client, call(theirs))
+    assert "Other" not in client.post(URL, call(theirs)).text
     assert "driver" in errors(client, call(ana, driver=driver.pk))
     assert client.post(URL, call(ana, company="other")).status_code == 404
     for url in (URL, CLIENT):

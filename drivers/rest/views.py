@@ -162,14 +162,20 @@ class Creates:
         return self.tagged(instance, status=201, headers={"Location": location})
 
 
+def locked(view, request):
+    """Return the row of the address, locked, when it is still what `If-Match` names."""
+    rows = view.get_queryset().select_for_update(of=("self",), no_key=True)
+    instance = rows.filter(pk=view.kwargs["pk"]).first()
+    if instance is None:
+        raise NotFound
+    compare_tag(request, lambda: tag(view.get_serializer(instance).data))
+    return instance
+
+
 class Changes:
     def partial_update(self, request, *args, **kwargs):
         with transaction.atomic():
-            rows = self.get_queryset().select_for_update(of=("self",), no_key=True)
-            instance = rows.filter(pk=self.kwargs["pk"]).first()
-            if instance is None:
-                raise NotFound
-            compare_tag(request, lambda: tag(self.get_serializer(instance).data))
+            instance = locked(self, request)
             serializer = self.get_serializer(instance, data=request.data, partial=True)
             serializer.is_valid(raise_exception=True)
             for name, value in serializer.validated_data.items():
@@ -183,11 +189,7 @@ class Changes:
 class Deletes:
     def destroy(self, request, *args, **kwargs):
         with transaction.atomic():
-            rows = self.get_queryset().select_for_update(of=("self",), no_key=True)
-            instance = rows.filter(pk=self.kwargs["pk"]).first()
-            if instance is None:
-                raise NotFound
-            compare_tag(request, lambda: tag(self.get_serializer(instance).data))
+            instance = locked(self, request)
             instance.delete()
         return Response(status=204)
 
