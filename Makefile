@@ -39,7 +39,7 @@ check: $(VENV)/dev.stamp .env
 	SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(50))') DEBUG=0 HTTPS=1 \
 		ALLOWED_HOSTS=dispatch.example.org $(PY) manage.py check --deploy --fail-level WARNING
 
-# Generated requests to the API, as each role, on both databases: some 25,000 each.
+# Generated requests to the API, as each role, on both databases; it takes long.
 fuzz: $(VENV)/dev.stamp .env
 	$(PY) manage.py fuzz_api
 	$(POSTGRES) $(PY) manage.py fuzz_api

@@ -56,7 +56,7 @@ class ExportsBookings:
         answer, at_most = FORMATS[kind]
         back = redirect(f"../../?{request.GET.urlencode()}")
         try:
-            rows = self.get_changelist_instance(request).get_queryset(request)
+            rows = self.get_changelist_instance(request).queryset
         except IncorrectLookupParameters:
             return back
         if rows[at_most : at_most + 1].exists():

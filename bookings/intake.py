@@ -45,7 +45,7 @@ def take_in(company, rows, *, actor, now, partial=False, errors=None) -> list[Ou
     `rows` are {field: value}, valid by themselves, relations as ids under "client" and
     "return_of". `errors` are {position: {field: [(code, sentence)]}} of rows already known to
     be bad. Unless `partial`, one bad row refuses them all. At most 5 statements (on SQLite the
-    inserts are chunked).
+    insert of bookings is chunked).
 
     Raises IntakeRefused.
     """
@@ -61,8 +61,8 @@ def take_in(company, rows, *, actor, now, partial=False, errors=None) -> list[Ou
 
 def _take_in(company, rows, actor, now, partial, errors):
     outcomes = [Outcome(errors=errors.get(i)) for i in range(len(rows))]
-    _check_relations(company, rows, outcomes)
     known = _known(company, rows)
+    _check_relations(company, rows, outcomes, known)
     first_with, new = {}, []
     for i, (row, outcome) in enumerate(zip(rows, outcomes, strict=True)):
         if outcome.errors:
@@ -86,7 +86,7 @@ def _take_in(company, rows, actor, now, partial, errors):
     return outcomes
 
 
-def _check_relations(company, rows, outcomes):
+def _check_relations(company, rows, outcomes, known):
     """Refuse clients and ways there that the company does not have: at most 2 statements."""
     wanted = {row["client"] for row in rows if row.get("client")}
     clients = (
@@ -117,7 +117,7 @@ def _check_relations(company, rows, outcomes):
             outcome.errors = {"client": [("does_not_exist", _("There is no such client."))]}
         elif way and way not in ways:
             outcome.errors = {"return_of": [("does_not_exist", _("There is no such booking."))]}
-        elif way and way in taken or way and ways[way] and not row.get("reference"):
+        elif way and (way in taken or (ways[way] and row.get("reference", "") not in known)):
             outcome.errors = {"return_of": [("twice", _("That way there has a way back."))]}
         elif way:
             taken.add(way)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from bookings.change import save_booking
 from bookings.models import Actor, Booking, Client, DriverPreference, Status
-from drivers.models import Driver
+from drivers.models import Company, Driver
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ def book(call: Call, *, actor: Actor, now: datetime) -> list[Booking]:
     """
     with transaction.atomic():
         if call.client.pk is None:
+            # Of two at once the second sees the client that the first has made.
+            Company.objects.select_for_update(no_key=True).get(pk=call.client.company_id)
             call.client.full_clean()
             call.client.save()
         if call.driver is not None:

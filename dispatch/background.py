@@ -13,6 +13,7 @@ from datetime import datetime
 
 from django.conf import settings as django_settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from bookings.models import Actor
 from dispatch.claim import claim, claim_fields, this_process
@@ -24,10 +25,14 @@ from dispatch.run import carry_out, solving
 NOBODY = ""  # the process of a run that waits for its worker
 
 
+class NoWorker(Exception):
+    """Nobody could be found to do the work; the run has failed."""
+
+
 def start_dispatch(company, day, *, now, actor, preview=False, **settings) -> DispatchRun:
     """Claim the day (a preview claims nothing) and let a worker plan it: 2 queries.
 
-    `settings` are those of `run_dispatch`. Raises DayBusy.
+    `settings` are those of `run_dispatch`. Raises DayBusy or NoWorker.
     """
     start = start_preview if preview else claim
     run = start(company, day, now=now, actor=actor, settings=settings, process=NOBODY)
@@ -38,11 +43,23 @@ def start_dispatch(company, day, *, now, actor, preview=False, **settings) -> Di
 
 
 def _launch(run):
-    if django_settings.CELERY_BROKER_URL:
-        from dispatch.tasks import work_run  # needs Celery, which is optional
+    """Find the run a worker. Raises NoWorker: then it has failed."""
+    try:
+        if django_settings.CELERY_BROKER_URL:
+            from dispatch.tasks import work_run  # needs Celery, which is optional
 
-        work_run.delay(run.id)
-        return
+            work_run.delay(run.id)
+        else:
+            _start_process(run)
+    except Exception as error:
+        why = _("No worker could be started (%(error)s).") % {"error": error}
+        DispatchRun.objects.filter(id=run.id, status=run.status, process=NOBODY).update(
+            status=DispatchRun.Status.FAILED, finished_at=run.started_at, error=why
+        )
+        raise NoWorker(why) from error
+
+
+def _start_process(run):
     child = subprocess.Popen(
         [sys.executable, "manage.py", "work_run", str(run.id)],
         cwd=django_settings.BASE_DIR,

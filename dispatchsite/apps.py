@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.conf import settings
 from django.db.backends.signals import connection_created
@@ -13,4 +15,6 @@ class DispatchsiteConfig(AppConfig):
     name = "dispatchsite"
 
     def ready(self):
+        if settings.CELERY_BROKER_URL:
+            import_module("dispatchsite.celery")  # who sends tasks knows the broker, too
         connection_created.connect(log_statements, dispatch_uid="log_statements")

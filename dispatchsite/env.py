@@ -103,6 +103,16 @@ def cache(name, default):
     raise refuse(name, "is no cache URL; use file:///FOLDER, redis://HOST:6379/0 or locmem://.")
 
 
+def broker(name):
+    """Return the URL of Celery's broker, or nothing."""
+    url = text(name, "")
+    if url and not re.match(r"(rediss?|amqps?|sqs|memory)://", url):
+        raise refuse(name, "is no broker URL; use redis://HOST:6379/1 or amqp://HOST.")
+    if url and find_spec("celery") is None:
+        raise refuse(name, "needs the package celery (requirements-scale.txt).")
+    return url
+
+
 def database(name, default):
     """Return Django's settings for a database URL, tuned for its engine.
 

@@ -51,15 +51,16 @@ GROUPS = (
 
 def sidebar(request):
     """Return the theme's navigation: the pages there are and this user may see. No statement."""
+    admins = _admins()
     return [
         {"title": title, "separator": number > 0, "items": items}
         for number, (title, pages) in enumerate(GROUPS)
-        if (items := [item for page in pages if (item := _item(request, *page))])
+        if (items := [item for page in pages if (item := _item(request, admins, *page))])
     ]
 
 
-def _item(request, title, icon, name):
-    model_admin = _admins().get(name)
+def _item(request, admins, title, icon, name):
+    model_admin = admins.get(name)
     if model_admin is not None and not model_admin.has_module_permission(request):
         return None
     if name == TELEPHONE and not admin.site.get_model_admin(Booking).has_add_permission(request):

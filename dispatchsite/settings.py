@@ -121,7 +121,6 @@ UNFOLD = {
     "SITE_HEADER": "Dispatchsite",
     "SITE_SYMBOL": "route",
     "SITE_URL": None,
-    "SHOW_LANGUAGES": True,
     "SITE_SUBHEADER": "dispatchsite.navigation.company_name",
     "SITE_DROPDOWN": "dispatchsite.navigation.companies",
     "ENVIRONMENT": "dispatchsite.navigation.zone",
@@ -193,7 +192,8 @@ WEBHOOK_NETWORKS = env.networks("WEBHOOK_NETWORKS")
 
 # Dispatch runs in the background go to Celery's workers over this broker; without one, to
 # processes of this machine (dispatch/background.py).
-CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "")
+CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL")
+CELERY_TASK_IGNORE_RESULT = True
 
 # Interactive profilers (perf/silk_guard.py, perf/toolbar.py). PROFILING=1: Silk, in a database
 # of its own, made by `manage.py migrate --database silk`, emptied by

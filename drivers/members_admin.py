@@ -25,7 +25,7 @@ from drivers.tokens import LONGEST, TokenRefused, issue_token, revoke_token
 OWNERS = frozenset({Role.OWNER})
 ROLES = _(
     "Owner: everything, and who else. Dispatcher: bookings, fleet and plans. Viewer: looks. "
-    "Driver: own trips, over the API. Client system: own bookings, over the API."
+    "Driver: own trips, over the API. Client system: bookings and clients, over the API."
 )
 
 
@@ -145,13 +145,6 @@ class NewTokenForm(forms.ModelForm):
         fields = ["membership", "name"]
         labels = {"membership": _("Member")}
         help_texts = {"name": _("Who or what uses it: the event log calls it so.")}
-
-    def clean(self):
-        values = super().clean()
-        self.instance.role = values.get("role") or getattr(
-            values.get("membership"), "role", Role.VIEWER
-        )
-        return values
 
     def _post_clean(self):
         """Leave the row alone: `issue_token` makes and checks it."""

@@ -241,4 +241,6 @@ def _why_not(row, periods, now):
         return _("it overlaps another shift")
     if row.break_min and not (row.start_at <= row.break_from_at < row.break_until_at <= row.end_at):
         return _("its break does not lie inside it")
+    if row.break_min and row.break_until_at - row.break_from_at < timedelta(minutes=row.break_min):
+        return _("its break is longer than the time in which it must lie")
     return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import connection
+from django.db import connection, transaction
 from django.test import RequestFactory
 from rest_framework import serializers
 
@@ -19,6 +19,7 @@ from bookings.api.shape import BOOKING_COLUMNS
 from bookings.models import Actor, Booking, Door
 from dispatch.api.trips import TripViewSet
 from dispatch.models import Assignment
+from dispatch.run import run_dispatch
 from drivers.models import Company, Driver, Membership, Role
 from drivers.tokens import issue_token
 from perf.scenario_company import seed_scenario
@@ -105,13 +106,16 @@ class Reading:
 
 
 def seed(now) -> tuple[Company, str]:
-    """Write a company with a past of completed trips; return it and a key of its portal."""
-    seed_scenario(
-        SLUG, day=None, bookings=200, drivers=23, history=2_000, seed=1, events=False, now=now,
-        actor=ACTOR,
-    )  # fmt: skip
-    company = Company.objects.get(slug=SLUG)
-    owner = _member(company)
+    """Write a company with a past and a planned day; return it and a key of its portal."""
+    with transaction.atomic():
+        seed_scenario(
+            SLUG, day=None, bookings=200, drivers=23, history=2_000, seed=1, events=False, now=now,
+            actor=ACTOR,
+        )  # fmt: skip
+        company = Company.objects.get(slug=SLUG)
+        owner = _member(company)
+    day = Booking.objects.filter(company=company).latest("scheduled_time").scheduled_time
+    run_dispatch(company, company.local(day).date(), now=now, actor=ACTOR, time_limit_s=0)
     return company, issue_token(owner, name="portal", role=Role.CLIENT_API, now=now)[1]
 
 

@@ -338,7 +338,7 @@ COMMANDS = {
         "revert_dispatch", str(world.run.pk), stdout=io.StringIO()
     ),
     "seed_fleet": lambda world: call_command(
-        "seed_fleet", company=world.company.slug, drivers=len(SIZES) + 20, stdout=io.StringIO()
+        "seed_fleet", company=world.company.slug, drivers=2 * world.bookings, stdout=io.StringIO()
     ),
     "seed_scenario": lambda world: call_command(
         "seed_scenario",

@@ -5,7 +5,6 @@ it reads bookings, assignments or events from end to end, and when it has no bud
 never looked at. The chunks of one bulk insert on SQLite count as one statement.
 """
 
-import logging
 import re
 import tomllib
 from collections import Counter
@@ -21,6 +20,7 @@ from perf.budget_doors import BudgetDoor, NotMeasured, all_doors
 from perf.clusters import MANY_ROWS, find_clusters
 from perf.plans import explain, rolled_back
 from perf.record import Recording, record_queries
+from perf.visit import unlogged
 
 FILE = Path(__file__).resolve().parent / "budgets.toml"
 GUARDED = frozenset({"bookings_booking", "dispatch_assignment", "bookings_event"})
@@ -99,23 +99,18 @@ def _keys(recording):
 def measure(door, worlds) -> Measured:
     """Call the door once per world, and take back what it wrote."""
     recordings = []
-    quiet = logging.getLogger("django.request")
-    level = quiet.level
-    quiet.setLevel(logging.CRITICAL)  # a refusal is an answer here
     try:
         for world in worlds:
-            with taken_back():
+            with unlogged(), taken_back():
                 door.call(world)  # fills the caches that live as long as the process
             ContentType.objects.clear_cache()
-            with taken_back(), record_queries() as recording:
+            with unlogged(), taken_back(), record_queries() as recording:
                 door.call(world)
             recordings.append(recording)
     except NotMeasured as why:
         return Measured(door, not_measured=str(why))
     except Exception as error:  # noqa: BLE001  one broken door hides no other
         return Measured(door, not_measured=f"{type(error).__name__}: {error}")
-    finally:
-        quiet.setLevel(level)
     return Measured(door, tuple(recordings))
 
 

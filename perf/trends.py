@@ -5,6 +5,7 @@ regressions the same way). Pure: rows in, values out.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 
 FEWEST = 3  # values on each side of a step
@@ -36,7 +37,7 @@ class Series:
     commits: tuple[str, ...]
     times: tuple[object, ...]
 
-    @property
+    @cached_property
     def step(self):
         return find_step(self.values)
 

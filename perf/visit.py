@@ -51,7 +51,7 @@ class Visit:
 
     def get(self, path, *, may_refuse=False, **query):
         """Open a page; what is not served is no door, but a role may be refused one."""
-        with _unlogged():
+        with unlogged():
             status = self.browser.get(path, query, secure=True).status_code
         if status != 200 and not (may_refuse and status == 403):
             raise RuntimeError(f"{path} answered {status}.")
@@ -59,7 +59,7 @@ class Visit:
     def ask(self, path, role=Role.OWNER, **query):
         """Return what the API answers to the member with this role."""
         headers = {"Authorization": f"Bearer {self.keys[role]}"}
-        with _unlogged():
+        with unlogged():
             response = Browser(SERVER_NAME="localhost").get(
                 path, query or None, secure=True, headers=headers
             )
@@ -69,7 +69,8 @@ class Visit:
 
 
 @contextmanager
-def _unlogged():
+def unlogged():
+    """Keep refusals out of the log: here they are answers."""
     log = logging.getLogger("django.request")
     level = log.level
     log.setLevel(logging.CRITICAL)

@@ -220,6 +220,15 @@ def test_bulk_tells_what_became_of_each_row():
     assert Event.objects.count() == 1
 
 
+def test_one_way_back_too_many_refuses_its_row_alone():
+    portal, there = caller(Role.CLIENT_API), make.booking()
+    make.booking(return_of=there, clock="16:00")
+    rows = [booking_values("A"), booking_values("B", return_of=there.id)]
+    answer = portal.post(f"{API}bookings/bulk/", {"mode": "partial", "bookings": rows})
+    assert answer.status_code == 200
+    assert [answer.json()[name] for name in ("created", "refused")] == [1, 1]
+
+
 def test_pages_neither_repeat_nor_hide_rows_however_many_share_a_time():
     portal = caller(Role.CLIENT_API)
     for _number in range(7):

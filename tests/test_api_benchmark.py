@@ -19,5 +19,9 @@ def test_the_arms_say_the_same_and_the_bulk_creates():
     assert [row["id"] for row in naive] == [row["id"] for row in view] == [row["id"] for row in raw]
     assert set(naive[0]) == set(view[0])
     assert [row["client"] for row in naive] == [row["client"] for row in view]
+    assert sum(bool(row["assignment"]) for row in view) > 50  # else there is less to read
+    assert [row["assignment"] and row["assignment"]["id"] for row in naive] == [
+        row["assignment"] and row["assignment"]["id"] for row in view
+    ]
     assert api_benchmark.measure_reading(company, key, pairs=1).naive.pairs == 1
     assert len(api_benchmark.measure_bulk(key, times=1)) == 1

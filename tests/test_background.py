@@ -1,20 +1,24 @@
 """A dispatch in the background: the door returns, a process of its own does the work."""
 
+import importlib
 import os
 import signal
+import subprocess
 import time
 from datetime import date, timedelta
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
 from bookings.models import Actor, Booking, Door, Event
 from dispatch import background
-from dispatch.background import start_dispatch, take_over, work
+from dispatch.background import NoWorker, start_dispatch, take_over, work
 from dispatch.claim import DayBusy, end_if_dead
 from dispatch.models import Assignment, DispatchRun, StoredPlan
+from dispatchsite import env
 from drivers.models import Company
 from tests import builders as make
 from tests.test_concurrency import together
@@ -151,3 +155,53 @@ def test_a_killed_worker_blocks_nobody():
     assert (run.status, Assignment.objects.count()) == ("failed", 0)
     start_dispatch(company, FAR, now=timezone.now(), actor=ACTOR, preview=True, time_limit_s=0)
     until(lambda: DispatchRun.objects.filter(status="preview").exists())
+
+
+@pytest.fixture
+def celery(settings):
+    """Let Celery do the work at once, in this process."""
+    settings.CELERY_BROKER_URL = "memory://"
+    app = importlib.import_module("dispatchsite.celery").app
+    app.conf.update(task_always_eager=True, task_eager_propagates=True)
+    yield app
+    app.conf.update(task_always_eager=False)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("celery")
+def test_with_a_broker_celery_does_the_work():
+    small_day(FAR)
+    company = Company.objects.get()
+    run = start_dispatch(company, FAR, now=timezone.now(), actor=ACTOR, time_limit_s=0)
+    run.refresh_from_db()
+    assert (run.status, Assignment.objects.get().run) == ("completed", run)
+    tasks = importlib.import_module("dispatch.tasks")
+    tasks.work_run(run.id)  # delivered twice
+    assert Assignment.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_no_worker_can_be_started_the_day_stays_free(monkeypatch):
+    small_day()
+
+    def refuse(*args, **kwargs):
+        raise OSError("no memory")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(NoWorker, match="no memory"):
+        queued()
+    assert DispatchRun.objects.get().status == "failed"
+
+
+@pytest.mark.parametrize("url", ["localhost", "http://x"])
+def test_a_broker_that_is_none_stops_the_start(monkeypatch, url):
+    monkeypatch.setenv("CELERY_BROKER_URL", url)
+    with pytest.raises(ImproperlyConfigured, match="CELERY_BROKER_URL"):
+        env.broker("CELERY_BROKER_URL")
+
+
+def test_a_broker_without_celery_stops_the_start(monkeypatch):
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://localhost")
+    monkeypatch.setattr(env, "find_spec", lambda name: None)
+    with pytest.raises(ImproperlyConfigured, match="requirements-scale"):
+        env.broker("CELERY_BROKER_URL")

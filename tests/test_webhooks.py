@@ -425,3 +425,20 @@ def test_the_command_stops_when_nothing_is_due(receiver):
     make.event(hook.company)
     assert call_command("deliver_webhooks", "--once") == "1 deliveries tried."
     assert Event.objects.count() == 1
+
+
+def test_a_slow_name_leaves_no_more_time_than_the_deadline(monkeypatch):
+    """The timer that hangs up has gone off before there was anything to hang up."""
+    looked_up = sending.socket.getaddrinfo
+
+    def slowly(*args, **kwargs):
+        time.sleep(0.3)
+        return looked_up(*args, **kwargs)
+
+    monkeypatch.setattr(sending, "DEADLINE_S", 0.2)
+    monkeypatch.setattr(sending, "_check_ip", lambda ip: None)
+    monkeypatch.setattr(sending.socket, "getaddrinfo", slowly)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        answer = post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"{}", {})
+    assert answer.code is None
+    assert "too late" in answer.error

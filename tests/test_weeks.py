@@ -166,3 +166,12 @@ def test_four_statements_at_any_size(drivers, django_assert_num_queries):
 
 def test_a_week_begins_on_monday():
     assert monday_of(date(2026, 6, 28)) == MONDAY
+
+
+def test_a_break_longer_than_its_window_makes_no_shift():
+    driver = make.driver()
+    window = {"break_from": time(10), "break_until": time(10, 15)}
+    template(driver, break_min=120, **window)
+    filled = fill(driver)
+    assert not Shift.objects.exists()
+    assert "longer" in str(filled.left_out[0])

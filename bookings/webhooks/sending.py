@@ -75,7 +75,7 @@ def post(url: str, body: bytes, headers: dict) -> Answer:
     late.start()
     try:
         parts, host, port = checked_url(url)
-        connection = _connection(parts.scheme, host, port, sockets)
+        connection = _connection(parts.scheme, host, port, sockets, began + DEADLINE_S)
         path = parts.path or "/"
         target = f"{path}?{parts.query}" if parts.query else path
         connection.request("POST", target, body=body, headers=headers)
@@ -96,7 +96,7 @@ def post(url: str, body: bytes, headers: dict) -> Answer:
     return Answer(code, round((time.perf_counter() - began) * 1000), error[:200])
 
 
-def _connection(scheme, host, port, sockets):
+def _connection(scheme, host, port, sockets, ends):
     """Return a connection to a checked address of the host; its socket is added to `sockets`."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     for *_rest, address in found:  # one private address among them refuses the name
@@ -108,9 +108,15 @@ def _connection(scheme, host, port, sockets):
     else:
         connection = http.client.HTTPConnection(host, port, timeout=DEADLINE_S)
 
-    def connect(_address, timeout, source):
-        made = socket.create_connection(found[0][4][:2], timeout, source)
+    def connect(_address, _timeout, source):
+        left = ends - time.perf_counter()
+        if left <= 0:
+            raise TimeoutError("too late to connect")
+        made = socket.create_connection(found[0][4][:2], left, source)
         sockets.append(made.dup())  # TLS takes the first one over
+        if time.perf_counter() >= ends:  # the timer found nothing to hang up
+            made.close()
+            raise TimeoutError("too late to send")
         return made
 
     # http.client connects by this; the name stays what TLS verifies and `Host` says.

@@ -164,7 +164,7 @@ def _switched_off(webhook, error, now):
         at=now,
         actor=actor.name,
         door=actor.door,
-        new={"webhook": webhook.id, "url": webhook.url},
+        new={"webhook": webhook.id},
         reason=_("Given up: %(error)s") % {"error": error[:180]},
     )
 

@@ -2,6 +2,7 @@
 
 from dispatch import trips
 from dispatch.apply import StalePlan
+from dispatch.background import NoWorker
 from dispatch.claim import DayBusy
 from dispatch.hand_over import (
     DoubleBooked,
@@ -35,3 +36,4 @@ def register_errors():
     register(NotRevertible, 409, "not_revertible")
     register(NoPreview, 409, "not_a_preview")
     register(TooManyTrips, 409, "too_many_trips")
+    register(NoWorker, 503, "no_worker")

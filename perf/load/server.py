@@ -61,6 +61,8 @@ def environment(config):
         "ALLOWED_HOSTS": "127.0.0.1",
         "COUNT_STATEMENTS": "1",
         "API_RATE": "1000000/second",
+        "CACHE_URL": "locmem://",
+        "CELERY_BROKER_URL": "",
         "LOG_LEVEL": "WARNING",
         "SLOW_QUERY_MS": "0",
         **dict.fromkeys(("DEBUG", "HTTPS", "BEHIND_PROXY", "SQL_ECHO", "PROFILING"), "0"),
