@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from dispatch.apply import StalePlan
-from dispatch.background import start_dispatch
+from dispatch.background import NoWorker, start_dispatch
 from dispatch.board.access import desk_of
 from dispatch.board.answers import fragment, told_off, writing_desk
 from dispatch.board.difference import read_changes
@@ -21,7 +21,15 @@ from dispatch.report import read_report
 from dispatch.revert import NotRevertible, revert_run
 from dispatch.run import PlanRefused
 
-REFUSALS = (DayBusy, NoPreview, NotRevertible, PlanRefused, StalePlan, TooManyTrips)
+REFUSALS = (
+    DayBusy,
+    NoPreview,
+    NotRevertible,
+    NoWorker,
+    PlanRefused,
+    StalePlan,
+    TooManyTrips,
+)
 Status = DispatchRun.Status
 # The newest runs of a day among which the toolbar looks for what it offers.
 NEWEST = 20
