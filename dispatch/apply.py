@@ -11,7 +11,6 @@ from django.db import IntegrityError, transaction
 from django.db.models import Case, F, Value, When
 from django.utils.translation import gettext as _
 
-from bookings.bulk import copies
 from bookings.models import Actor, Booking, DriverPreference, Event, Status
 from dispatch import rows
 from dispatch.difference import Difference, difference
@@ -166,36 +165,25 @@ def _write(day, applied, run, now, actor, explanations):
         if count != len(ended):
             raise StalePlan(_("Assignments were changed meanwhile; plan again."))
     trips = [*diff.placed, *(trip for _row, trip in (*diff.moved, *diff.retimed))]
+    pickups = [day.moment(trip.pickup_s) for trip in trips]
+    dropoffs = [day.moment(trip.dropoff_s) for trip in trips]
     nothing = {}
-    created = Assignment.objects.bulk_create(
-        copies(
-            Assignment(
-                company_id=day.company.id,
-                run_id=run.id,
-                status=Assignment.Status.PLANNED,
-                created_at=now,
-                updated_at=now,
-            ),
-            (
-                "booking_id",
-                "driver_id",
-                "sequence",
-                "planned_pickup_at",
-                "planned_dropoff_at",
-                "explanation",
-            ),
-            (
-                (
-                    trip.trip_id,
-                    trip.driver_id,
-                    trip.pickup_s,
-                    day.moment(trip.pickup_s),
-                    day.moment(trip.dropoff_s),
-                    explanations.get(trip.trip_id, nothing),
-                )
-                for trip in trips
-            ),
-        )
+    created = Assignment.objects.bulk_create_columns(
+        {
+            "company_id": day.company.id,
+            "run_id": run.id,
+            "status": Assignment.Status.PLANNED,
+            "created_at": now,
+            "updated_at": now,
+        },
+        {
+            "booking_id": [trip.trip_id for trip in trips],
+            "driver_id": [trip.driver_id for trip in trips],
+            "sequence": [trip.pickup_s for trip in trips],
+            "planned_pickup_at": pickups,
+            "planned_dropoff_at": dropoffs,
+            "explanation": [explanations.get(trip.trip_id, nothing) for trip in trips],
+        },
     )
     placed = [trip.trip_id for trip in diff.placed]
     freed = [row.id for row in diff.released if row.status == Status.ASSIGNED]
@@ -212,7 +200,21 @@ def _write(day, applied, run, now, actor, explanations):
         if count != len(turned):
             raise StalePlan(_("Bookings were changed meanwhile; plan again."))
     plan_breaks(changed_breaks(day, applied.plan)[1])
-    Event.objects.bulk_create(_events(day, diff, created, run, now=now, actor=actor))
+    told = [
+        *_promises(day, diff, zip(trips, created, pickups, dropoffs, strict=True)),
+        *_releases(diff),
+    ]
+    Event.objects.bulk_create_columns(
+        {
+            "company_id": day.company.id,
+            "run_id": run.id,
+            "at": now,
+            "user_id": actor.user_id,
+            "actor": actor.name,
+            "door": actor.door,
+        },
+        {name: [change[i] for change in told] for i, name in enumerate(TOLD)},
+    )
 
 
 def changed_breaks(day: Day, plan: Plan) -> tuple[dict, dict]:
@@ -229,33 +231,27 @@ def changed_breaks(day: Day, plan: Plan) -> tuple[dict, dict]:
     return {shift: before[shift] for shift in after}, after
 
 
-def _events(day, diff, created, run, *, now, actor):
-    """Yield an event for every booking whose assignment changed."""
-    template = Event(
-        company_id=day.company.id,
-        run_id=run.id,
-        at=now,
-        user_id=actor.user_id,
-        actor=actor.name,
-        door=actor.door,
-    )
-    names = ("booking_id", "assignment_id", "kind", "old", "new")
-    return copies(template, names, _changes(day, diff, created))
+# What the events of a run tell of a booking whose assignment changed.
+TOLD = ("booking_id", "assignment_id", "kind", "old", "new")
 
 
-def _changes(day, diff, created):
-    """Yield (booking id, assignment id, kind, old, new) for every changed assignment."""
+def _promises(day, diff, created):
+    """Yield what is TOLD of every (trip, its assignment's id, its pickup and dropoff)."""
     before = {row.id: row for row, _trip in (*diff.moved, *diff.retimed)}
     statuses = {status: {"status": status} for status in PLANNABLE}
-    for row in created:
-        new = _promised(row.driver_id, row.planned_pickup_at, row.planned_dropoff_at)
-        if row.booking_id in before:
-            old = _promised(*before[row.booking_id].standing()[1:])
-            yield row.booking_id, row.id, Event.Kind.MOVED, old, new
+    for trip, assignment_id, pickup_at, dropoff_at in created:
+        new = _promised(trip.driver_id, pickup_at, dropoff_at)
+        if trip.trip_id in before:
+            old = _promised(*before[trip.trip_id].standing()[1:])
+            yield trip.trip_id, assignment_id, Event.Kind.MOVED, old, new
         else:
-            old = statuses[day.bookings[row.booking_id].status]
+            old = statuses[day.bookings[trip.trip_id].status]
             new["status"] = Status.ASSIGNED
-            yield row.booking_id, row.id, Event.Kind.ASSIGNED, old, new
+            yield trip.trip_id, assignment_id, Event.Kind.ASSIGNED, old, new
+
+
+def _releases(diff):
+    """Yield what is TOLD of every booking that lost its driver."""
     for row in diff.released:
         old = _promised(*row.standing()[1:]) | {"status": row.status}
         status = Status.ACCEPTED if row.status == Status.ASSIGNED else row.status

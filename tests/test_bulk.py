@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from bookings.bulk import copies, insert_rows
+from bookings.bulk import insert_rows
 from bookings.models import Booking, Door, Event
 from dispatch.models import Assignment
 from tests import builders as make
@@ -92,19 +92,37 @@ def test_a_float_is_refused():
 
 
 @pytest.mark.django_db
-def test_copies_are_what_the_constructor_makes():
+def test_columns_become_rows_with_defaults_where_nothing_is_said(django_assert_num_queries):
     booking, driver = make.booking(), make.driver()
-    shared = {"company_id": booking.company_id, "sequence": 1, "created_at": make.NOW}
-    template = Assignment(**shared, updated_at=make.NOW, planned_pickup_at=make.NOW)
-    own = {"booking_id": booking.id, "driver_id": driver.id, "planned_dropoff_at": make.NOW}
-    made, other = copies(template, tuple(own), [tuple(own.values()), (1, 2, make.NOW)])
-    wanted = Assignment(**shared, updated_at=make.NOW, planned_pickup_at=make.NOW, **own)
-    assert made.__dict__.keys() == wanted.__dict__.keys()
-    assert {**made.__dict__, "_state": None} == {**wanted.__dict__, "_state": None}
-    made.save()
-    assert Assignment.objects.get().booking == booking
-    assert other._state.adding
-    assert template.booking_id is None
+    shared = {
+        "company_id": booking.company_id,
+        "booking_id": booking.id,
+        "driver_id": driver.id,
+        "status": Assignment.Status.SUPERSEDED,
+        "created_at": make.NOW,
+        "updated_at": make.NOW,
+    }
+    hours = [make.at("08:00"), make.at("09:00"), make.at("10:00")]
+    columns = {
+        "sequence": [3, 1, 2],
+        "planned_pickup_at": hours,
+        "planned_dropoff_at": hours,
+        "explanation": [{"detour_s": 1}, {}, {}],
+    }
+    with django_assert_num_queries(1):
+        ids = Assignment.objects.bulk_create_columns(shared, columns)
+    found = Assignment.objects.in_bulk()
+    assert [found[i].sequence for i in ids] == [3, 1, 2]
+    assert [found[i].planned_pickup_at for i in ids] == hours
+    assert [found[i].explanation for i in ids] == [{"detour_s": 1}, {}, {}]
+    assert not found[ids[0]].locked
+    assert found[ids[0]].actual_pickup_at is None
+
+
+@pytest.mark.django_db
+def test_a_column_that_the_model_lacks_is_refused():
+    with pytest.raises(TypeError, match="drvier_id"):
+        Assignment.objects.bulk_create_columns({"drvier_id": 1}, {"sequence": [1]})
 
 
 @pytest.mark.django_db
