@@ -151,7 +151,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["drivers.rest.access.RolePermission"],
     "DEFAULT_PARSER_CLASSES": ["drivers.rest.reading.StrictJSONParser"],
     "DEFAULT_FILTER_BACKENDS": [
-        "django_filters.rest_framework.DjangoFilterBackend",
+        "drivers.rest.filters.AskedFilters",
         "rest_framework.filters.SearchFilter",
     ],
     "DEFAULT_THROTTLE_CLASSES": ["drivers.rest.throttling.CallerThrottle"],

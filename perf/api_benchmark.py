@@ -163,9 +163,9 @@ def read_by_view(key):
 
 def raw_reader(company):
     """Return a function that sends the view's own query, without Django's ORM."""
-    view = TripViewSet()
-    rows = view.with_relations(Booking.objects.filter(company=company))
-    rows = rows.order_by("-scheduled_time", "-id").values(*view.columns(EXPANDED.split(",")))
+    rows = TripViewSet.with_relations(Booking.objects.filter(company=company))
+    rows = rows.order_by("-scheduled_time", "-id")
+    rows = rows.values(*TripViewSet.columns(EXPANDED.split(",")))
     sql, params = rows[:PAGE].query.sql_with_params()
 
     def read():

@@ -148,12 +148,14 @@ class TripViewSet(BookingViewSet):
             raise
         return self.one(int(self.kwargs["pk"]))
 
-    def with_relations(self, queryset):
+    @classmethod
+    def with_relations(cls, queryset):
         """Join the assignment that is open or was driven: there is one at most."""
         condition = Q(assignments__is_open=True) | Q(assignments__status__in=sorted(DONE))
         return queryset.alias(current=FilteredRelation("assignments", condition=condition))
 
-    def columns(self, expand):
+    @classmethod
+    def columns(cls, expand):
         found = [*super().columns(expand), "current__id", "current__updated_at"]
         if {"assignment", "driver"} & set(expand):
             found += ["current__driver_id", *(f"current__{name}" for name in ASSIGNMENT_FIELDS)]

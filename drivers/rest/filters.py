@@ -5,9 +5,20 @@ from django import forms
 from django.db import models
 from django.utils.translation import gettext as _
 from django_filters.filterset import FILTER_FOR_DBFIELD_DEFAULTS
+from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import serializers
 
 from drivers.rest.reading import MomentField
+
+
+class AskedFilters(DjangoFilterBackend):
+    """Make a list's filters only where the request has one: that takes longer than a query."""
+
+    def filter_queryset(self, request, queryset, view):
+        filterset = self.get_filterset_class(view, queryset)
+        if filterset is None or not filterset.base_filters.keys() & request.query_params.keys():
+            return queryset
+        return super().filter_queryset(request, queryset, view)
 
 
 class MomentFormField(forms.Field):
