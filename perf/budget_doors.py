@@ -7,82 +7,24 @@ import io
 import re
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.core.management import call_command, get_commands
-from django.test import Client
 from django.urls import URLResolver, get_resolver
 
-from bookings.models import Actor, Booking, Delivery, Door, Event, ImportFile, Webhook
 from bookings.models import Client as Person
-from dispatch.models import Assignment, DispatchRun
-from dispatch.run import run_dispatch
-from drivers.models import Absence, Company, Driver, Membership, Role
-from drivers.tokens import issue_token
-from perf.models import Kind, Measurement
-from perf.scenario_company import seed_scenario
+from bookings.models import ImportFile
+from dispatch.models import DispatchRun
+from drivers.models import Driver
+from perf.world import DAY, NotMeasured, World, bookings_csv
+from perf.write_doors import ASKED, WRITING, send
 
-DAY = date(2026, 6, 17)
-NOW = datetime.fromisoformat("2026-06-16T18:00:00+02:00")
-ACTOR = Actor(Door.COMMAND, name="check_budgets")
-# Bookings on the day, drivers, past bookings.
-SIZES = {"small": (12, 3, 24), "large": (48, 9, 96)}
 # 403 and 405 are answers too: a door that is opened later sends more.
 SEEN = {200, 301, 302, 304, 403, 405}
-
-
-class NotMeasured(Exception):
-    """The door cannot be called as it is: its budget says why it has none."""
-
-
-@dataclass(frozen=True)
-class World:
-    """A company to call the doors with, and its owner, a superuser who is logged in."""
-
-    company: Company
-    user: object
-    client: Client
-    run: DispatchRun
-    bookings: int = 0
-    _found: dict = field(default_factory=dict, repr=False, compare=False)
-
-    def one(self, model):
-        """Return the company's newest row of a model, or the newest of all.
-
-        It is looked up once, before anything is recorded.
-        """
-        if model not in self._found:
-            self._found[model] = self._newest(model)
-        return self._found[model]
-
-    def assigned(self):
-        """Return the ids of the bookings of two planned trips, of two drivers."""
-        if "assigned" not in self._found:
-            rows = Assignment.objects.filter(company=self.company, status="planned")
-            one = rows.order_by("-pk").first()
-            other = rows.exclude(driver=one.driver_id).order_by("-pk").first()
-            self._found["assigned"] = one.booking_id, other.booking_id
-        return self._found["assigned"]
-
-    def _newest(self, model):
-        rows = model._default_manager.order_by("-pk")
-        names = {field.name for field in model._meta.concrete_fields}
-        if "company" in names:
-            rows = rows.filter(company=self.company)
-        elif "driver" in names:
-            rows = rows.filter(driver__company=self.company)
-        elif "webhook" in names:
-            rows = rows.filter(webhook__company=self.company)
-        found = rows.first()
-        if found is None:
-            raise NotMeasured(f"there is no {model._meta.verbose_name}")
-        return found
 
 
 @dataclass(frozen=True)
@@ -94,54 +36,6 @@ class BudgetDoor:
     call: Callable[[World], object]
 
 
-def make_world(size, *, history=None) -> World:
-    """Write a company of the size, with half of its day dispatched."""
-    bookings, drivers, past = SIZES[size]
-    seed_scenario(
-        size,
-        day=DAY,
-        bookings=bookings,
-        drivers=drivers,
-        history=past if history is None else history,
-        seed=1,
-        events=True,
-        now=NOW,
-        actor=ACTOR,
-    )
-    company = Company.objects.get(slug=size)
-    user = get_user_model().objects.create_superuser(size, password=None)
-    Group.objects.create(name=size)
-    client = Client(SERVER_NAME="localhost")
-    client.force_login(user)
-    owner = Membership.objects.create(company=company, user=user, role=Role.OWNER)
-    for number in range(drivers):
-        issue_token(owner, name=f"machine {number}", now=NOW)
-    ImportFile.objects.create(
-        company=company, user=user, name="day.csv", data=_bookings_csv(drivers), uploaded_at=NOW
-    )
-    for driver in Driver.objects.filter(company=company).order_by("id"):
-        Absence.objects.create(
-            driver=driver, start_at=NOW - timedelta(days=9), end_at=NOW - timedelta(days=8)
-        )
-    later = list(Booking.objects.on(company, DAY).order_by("id").values_list("id", flat=True))[::2]
-    Booking.objects.filter(id__in=later).update(status="pending")
-    Measurement.objects.bulk_create(
-        Measurement(
-            kind=Kind.LOAD, commit=size, at=NOW, engine="SQLite", version="3", size=number % 3,
-            machine="one", figures={"p95_ms": number, "indexes": []},
-        )
-        for number in range(drivers)
-    )  # fmt: skip
-    hook = Webhook.objects.create(company=company, url="https://localhost/", created_at=NOW)
-    Delivery.objects.bulk_create(
-        Delivery(webhook=hook, event=event, due_at=NOW, created_at=NOW)
-        for event in Event.objects.filter(company=company).order_by("id")[:drivers]
-    )
-    report = run_dispatch(company, DAY, now=NOW, actor=ACTOR, time_limit_s=0)
-    Booking.objects.filter(id__in=later).update(status="accepted")
-    return World(company, user, client, DispatchRun.objects.get(id=report.run), bookings)
-
-
 def all_doors() -> list[BudgetDoor]:
     """Return every door there is, whether it can be measured or not."""
     return [*url_doors(), *command_doors()]
@@ -151,11 +45,20 @@ def all_doors() -> list[BudgetDoor]:
 
 
 def url_doors():
-    """Return a GET of every URL of the configuration."""
-    return [
-        BudgetDoor("urls", _name(route), lambda world, p=pattern, r=route: _get(world, r, p))
-        for route, pattern in routes(get_resolver())
-    ]
+    """Return a GET of every URL of the configuration, and what the API takes beside it."""
+    found = []
+    for route, pattern in routes(get_resolver()):
+        actions = getattr(pattern.callback, "actions", None)
+        if actions is None or "get" in actions:
+            found.append(
+                BudgetDoor("urls", _name(route), lambda w, p=pattern, r=route: _get(w, r, p))
+            )
+        for method in (method for method in WRITING if method in (actions or ())):
+            name = f"{method.upper()} {_name(route)}"
+            found.append(
+                BudgetDoor("urls", name, lambda w, p=pattern, r=route, n=name: _write(w, r, p, n))
+            )
+    return found
 
 
 def _name(route):
@@ -175,11 +78,9 @@ def routes(resolver, before=""):
 
 
 def _get(world, route, pattern):
-    callback = pattern.callback
-    actions = getattr(callback, "actions", None)
-    if actions and "get" not in actions:
-        raise NotMeasured("no GET")
-    path = "/" + _filled(world, route, callback)
+    asked = ASKED.get(f"GET {_name(route)}")
+    pk = asked(world).pk if asked else None
+    path = "/" + _filled(world, route, pattern.callback, pk)
     response = world.client.get(
         path,
         _query(world, route),
@@ -193,7 +94,14 @@ def _get(world, route, pattern):
     return response
 
 
-def _filled(world, route, callback):
+def _write(world, route, pattern, name):
+    if name not in ASKED:
+        raise NotMeasured("perf/write_doors.py does not know what to send")
+    asked = ASKED[name](world)
+    send(world, name, "/" + _filled(world, route, pattern.callback, asked.pk), asked.body)
+
+
+def _filled(world, route, callback, pk=None):
     """Return the path with values for the parameters of the route."""
     parts, rest = [], route
     while True:
@@ -201,7 +109,7 @@ def _filled(world, route, callback):
         parts.append(fixed)
         if found is None:
             return "".join(parts)
-        parts.append(str(_value(world, found, callback)))
+        parts.append(str(pk or _value(world, found, callback)))
 
 
 def _next_parameter(route):
@@ -231,7 +139,7 @@ def _value(world, name, callback):
     if name in VALUES:
         return VALUES[name]
     if name == "booking":
-        return world.assigned()[0]
+        return world.assigned()[0].booking_id
     if name == "import_file":
         return world.one(ImportFile).pk
     for known, model in (("run", DispatchRun), ("driver", Driver)):
@@ -269,7 +177,7 @@ def _query(world, route):
     if route.endswith("/look/"):
         return {"driver": world.one(Driver).pk}
     if route.endswith("/swap/"):
-        return {"other": world.assigned()[1]}
+        return {"other": world.assigned()[1].booking_id}
     return {}
 
 
@@ -307,23 +215,10 @@ def _day(command, **options):
     return call
 
 
-def _bookings_csv(count):
-    """Return a file of new bookings of the day after."""
-    head = (
-        "reference,scheduled_time,client_name,pickup_lat,pickup_lon,dropoff_lat,dropoff_lon,"
-        "passengers,wheelchairs"
-    )
-    lines = [
-        f"N-{i},2026-06-18T{8 + i % 10:02d}:00,Person {i},46.2,6.1,46.21,6.15,1,0"
-        for i in range(count)
-    ]
-    return "\n".join([head, *lines]).encode()
-
-
 def _import(world):
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "bookings.csv"
-        file.write_bytes(_bookings_csv(world.bookings))
+        file.write_bytes(bookings_csv(world.bookings))
         call_command("import_bookings", str(file), company=world.company.slug, stdout=io.StringIO())
 
 

@@ -16,11 +16,12 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from perf.budget_doors import BudgetDoor, NotMeasured, all_doors
+from perf.budget_doors import BudgetDoor, all_doors
 from perf.clusters import MANY_ROWS, find_clusters
 from perf.plans import explain, rolled_back
 from perf.record import Recording, record_queries
 from perf.visit import unlogged
+from perf.world import NotMeasured
 
 FILE = Path(__file__).resolve().parent / "budgets.toml"
 GUARDED = frozenset({"bookings_booking", "dispatch_assignment", "bookings_event"})

@@ -23,6 +23,7 @@ from bookings.models import Actor, Booking, Client, Door, Event
 from dispatch.models import Assignment, DispatchRun
 from drivers.models import Absence, ApiToken, Company, Driver, Membership, Role, Shift, Vehicle
 from drivers.tokens import issue_token
+from perf.company_rows import company_rows
 from perf.load.server import environment, running_server
 from perf.scenario_company import seed_scenario
 from perf.scratch import scratch_database
@@ -126,19 +127,9 @@ def _member(company, role, now):
     return issue_token(member, name="fuzz", now=now)[1]
 
 
-def _rows(model, company):
-    paths = {
-        Company: "pk",
-        Shift: "driver__company",
-        Absence: "driver__company",
-        ApiToken: "membership__company",
-    }
-    return model._default_manager.filter(**{paths.get(model, "company"): company.pk})
-
-
 def _ids(model, company):
     """Return ids of the company's rows, without the tokens that the cases are sent with."""
-    rows = _rows(model, company)
+    rows = company_rows(model, company)
     if model is ApiToken:
         rows = rows.exclude(name="fuzz")
     return list(rows.order_by("-pk").values_list("pk", flat=True)[:30])
@@ -157,7 +148,7 @@ def _mark(company, now):
             and not field.choices
             and field.name not in ("slug", "timezone", "digest", "ending")
         }  # fmt: skip
-        _rows(model, company).update(**changes)
+        company_rows(model, company).update(**changes)
     for booking in Booking.objects.filter(company=company).order_by("id")[:20]:
         Event.objects.create(
             company=company, booking=booking, kind=Event.Kind.BOOKING_CHANGED, at=now,

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from bookings.models import Booking
-from perf.budget_doors import BudgetDoor, World, all_doors, make_world
+from perf.budget_doors import BudgetDoor, all_doors
 from perf.budgets import (
     count,
     full_scans,
@@ -19,6 +19,8 @@ from perf.budgets import (
     write_budgets,
 )
 from perf.record import record_queries
+from perf.world import World, make_world
+from perf.write_doors import ASKED
 from tests import builders as make
 
 NONE = {"urls": {}, "commands": {}, "not_measured": {}, "scans": {}}
@@ -103,6 +105,15 @@ def test_a_door_that_cannot_be_measured_needs_a_reason(worlds):
     assert "ZeroDivisionError" in judge(measured, NONE).problems[0]
     verdict = judge(measured, NONE | {"not_measured": {"a door": "divides"}})
     assert (verdict.problems, verdict.reason) == ((), "divides")
+
+
+@pytest.mark.django_db
+def test_what_the_api_takes_is_told_for_each_address_of_today(monkeypatch):
+    doors = {door.name: door for door in all_doors()}
+    assert {name for name in ASKED if not name.startswith("GET ")} <= doors.keys()
+    monkeypatch.delitem(ASKED, "POST api/v1/quotes/")
+    measured = measure(doors["POST api/v1/quotes/"], [make_world("small")])
+    assert "does not know what to send" in judge(measured, NONE).problems[0]
 
 
 def test_measuring_leaves_nothing(worlds):

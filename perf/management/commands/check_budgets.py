@@ -1,9 +1,9 @@
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
-from perf.budget_doors import SIZES, make_world
 from perf.budgets import FILE, judge, measure_all, read_budgets, write_budgets
 from perf.scratch import scratch_database
+from perf.world import SIZES, make_world
 
 
 class Command(BaseCommand):
