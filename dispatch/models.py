@@ -196,6 +196,11 @@ class Assignment(models.Model):
             Index(
                 fields=["company", "planned_pickup_at", "id"], name="idx_assignment_company_pickup"
             ),
+            # A company's list of one status.
+            Index(
+                fields=["company", "status", "planned_pickup_at", "id"],
+                name="idx_assignment_company_status",
+            ),
             # A driver's trips.
             Index(fields=["driver", "planned_pickup_at"], name="idx_assignment_driver_pickup"),
             # The guard against double booking, which is a trigger on SQLite.

@@ -18,7 +18,7 @@ from perf.plans import explain, rolled_back
 from perf.statistics import Judgement, Ratio, judge, paired_ratio
 
 # A replay that takes longer is stopped, and counts as this long: the ratio is then a bound.
-LONGEST_S = 5.0
+LONGEST_S = 1.0
 PAIRS, FEWEST = 10, 6
 SAMPLE_S = 0.01  # shorter statements are repeated within one measurement
 REPEATS_AT_MOST = 20

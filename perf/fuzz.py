@@ -19,7 +19,7 @@ from django.db import models, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Concat, Substr
 
-from bookings.models import Actor, Booking, Client, Door, Event
+from bookings.models import Actor, Booking, Client, Delivery, Door, Event, Webhook
 from dispatch.models import Assignment, DispatchRun
 from drivers.models import Absence, ApiToken, Company, Driver, Membership, Role, Shift, Vehicle
 from drivers.tokens import issue_token
@@ -44,6 +44,8 @@ MODELS = {
     "assignments": Assignment,
     "dispatch-runs": DispatchRun,
     "members": Membership,
+    "webhooks": Webhook,
+    "webhook-deliveries": Delivery,
 }
 CASES = re.compile(r"Test cases:\s+([\d,]+) generated")
 
@@ -115,6 +117,8 @@ def seed_world(now):
     driver.user = Membership.objects.get(company=own, role=Role.DRIVER).user
     driver.save(update_fields=["user"])
     _mark(other, now)
+    for company in (own, other):
+        _webhooks(company, now)
     ours = {name: _ids(model, own) for name, model in MODELS.items()}
     theirs = {name: _ids(model, other) for name, model in MODELS.items()}
     return {"mark": MARK, "keys": keys, "own": ours, "other": theirs}
@@ -125,6 +129,19 @@ def _member(company, role, now):
     member = Membership.objects.create(company=company, user=user, role=role)
     issue_token(member, name=f"{company.slug} decoy", now=now)
     return issue_token(member, name="fuzz", now=now)[1]
+
+
+def _webhooks(company, now):
+    """Write webhooks that name the company, and deliveries of its events."""
+    events = Event.objects.filter(company=company).order_by("-id")[:5]
+    for number in range(3):
+        hook = Webhook.objects.create(
+            company=company, url=f"https://localhost/{company.slug}/{number}", created_at=now
+        )
+        Delivery.objects.bulk_create(
+            Delivery(webhook=hook, event=event, due_at=now, created_at=now, last_error=company.slug)
+            for event in events
+        )
 
 
 def _ids(model, company):

@@ -137,7 +137,7 @@ def _fill(bookings, seed):
     Absence.objects.bulk_create(
         Absence(driver_id=driver, start_at=start_at, end_at=start_at + timedelta(days=2))
         for driver in Driver.objects.order_by("id").values_list("id", flat=True)
-        for start_at in (NOW - timedelta(days=30 * number) for number in range(1, 11))
+        for start_at in (NOW - timedelta(days=7 * number) for number in range(1, 51))
     )
     other = Company.objects.get(slug="other")
     run_dispatch(other, DAY, now=NOW, actor=ACTOR, time_limit_s=0)

@@ -241,8 +241,10 @@ def test_pages_neither_repeat_nor_hide_rows_however_many_share_a_time():
         url = page.json()["next"]
         make.booking(clock="12:00")  # newest first: before the page, where it belongs
     assert len(seen) == len(set(seen)) == 7
-    ahead = [row["id"] for row in portal.get(f"{API}bookings/?ordering=id").json()["results"]]
-    assert ahead == sorted(ahead)
+    rows = portal.get(f"{API}bookings/?ordering=scheduled_time").json()["results"]
+    times = [row["scheduled_time"] for row in rows]
+    assert times == sorted(times)
+    assert portal.get(f"{API}bookings/?ordering=id").status_code == 400  # no index is behind it
 
 
 def test_filters_search_and_shape_a_list():

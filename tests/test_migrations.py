@@ -25,6 +25,11 @@ PERFORMANCE_INDEXES = {
         ["company_id", "planned_pickup_at", "id"],
         False,
     ),
+    "idx_assignment_company_status": (
+        "dispatch_assignment",
+        ["company_id", "status", "planned_pickup_at", "id"],
+        False,
+    ),
     "idx_assignment_driver_pickup": (
         "dispatch_assignment",
         ["driver_id", "planned_pickup_at"],
@@ -47,6 +52,7 @@ PERFORMANCE_INDEXES = {
     "idx_event_booking": ("bookings_event", ["booking_id", "id"], False),
     "idx_driver_company_available": ("drivers_driver", ["company_id"], True),
     "idx_driver_company_name": ("drivers_driver", ["company_id", "name"], False),
+    "idx_shift_start": ("drivers_shift", ["start_at"], False),
     "idx_shift_driver_end": ("drivers_shift", ["driver_id", "end_at"], False),
     "idx_absence_driver_end": ("drivers_absence", ["driver_id", "end_at"], False),
 }

@@ -48,7 +48,7 @@ class BookingViewSet(CompanyViewSet):
     queryset = Booking.objects.all()
     serializer_class = BookingSerializer
     filterset_class = BookingFilter
-    orderings = ("-scheduled_time", "id")
+    orderings = ("-scheduled_time",)
     roles = {"read": READERS, "write": WRITERS}
     params = {"list": ["expand"], "retrieve": ["expand"]}
     search_fields = ["reference", "client__name", "client__phone"]

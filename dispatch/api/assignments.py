@@ -66,7 +66,7 @@ class AssignmentViewSet(Reads, CompanyViewSet):
     queryset = Assignment.objects.all()
     serializer_class = AssignmentSerializer
     filterset_class = AssignmentFilter
-    orderings = ("-planned_pickup_at", "id")
+    orderings = ("-planned_pickup_at",)
     roles = {"read": READERS, "write": PLANNERS}
 
     @extend_schema(request=ReasonSerializer)

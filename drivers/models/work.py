@@ -33,6 +33,8 @@ class Shift(models.Model):
         indexes = [
             # rows.read_drivers: the shifts that touch a day, and the lists of a driver's shifts.
             Index(fields=["driver", "end_at"], name="idx_shift_driver_end"),
+            # The lists of all drivers' shifts, by time.
+            Index(fields=["start_at"], name="idx_shift_start"),
         ]
         constraints = [
             NoOverlap(name="shift_no_overlap", owner="driver", start="start_at", end="end_at"),
