@@ -46,7 +46,7 @@ class NaiveAssignment(serializers.ModelSerializer):
         model = Assignment
         fields = [
             "id", "driver", "status", "planned_pickup_at", "planned_dropoff_at",
-            "actual_pickup_at", "actual_dropoff_at", "confirmed", "locked",
+            "arrived_at", "actual_pickup_at", "actual_dropoff_at", "confirmed", "locked",
         ]  # fmt: skip
 
 

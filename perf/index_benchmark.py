@@ -35,8 +35,9 @@ ASKED_FOR = (
     "idx_booking_company_scheduled",
     "idx_assignment_run_status",
 )
-# The visited company has so many of the past bookings, with events; another has the rest.
+# Of the past bookings the visited company and the busy one have so many, with events.
 SHARE = 0.25
+BUSY = 0.05
 DAY_SIZE = 1_000
 STATEMENTS_AT_MOST = 4  # of those that use an index: the ones that take longest without it
 # An index is missing only where a door waits so long for a statement that it would speed up.
@@ -118,10 +119,17 @@ def _taking(result, name):
 
 
 def _fill(bookings, seed):
-    """Invent two companies, dispatch the larger one, and return the visit to the other."""
-    mine = max(1, round(bookings * SHARE))
+    """Invent three companies, dispatch the largest, and return the visit to another.
+
+    The third was busy last: its events lie before those of the visited one.
+    """
+    mine, busy = (max(1, round(bookings * share)) for share in (SHARE, BUSY))
     day_size = min(DAY_SIZE, max(4, bookings // 10))
-    for slug, history, events in (("other", bookings - mine, False), ("visited", mine, True)):
+    for slug, history, events in (
+        ("other", max(1, bookings - mine - busy), False),
+        ("visited", mine, True),
+        ("busy", busy, True),
+    ):
         with transaction.atomic():
             seed_scenario(
                 slug,

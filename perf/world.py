@@ -33,7 +33,7 @@ class World:
     """A company to call the doors with, and its owner, a superuser who is logged in.
 
     `run` planned the half of the day, `preview` would plan the rest. `keys` are those of the
-    API, by role; the driver's trip is the first of those assigned.
+    API, by role; the driver's trip is under way.
     """
 
     company: Company
@@ -132,7 +132,8 @@ def make_world(size, *, history=None) -> World:
     report = run_dispatch(company, DAY, now=NOW, actor=ACTOR, time_limit_s=0)
     Booking.objects.filter(id__in=later[:-1]).update(status="accepted")
     Assignment.objects.filter(pk=_planned(company)[0].pk).update(locked=True)
-    _let_start(_planned(company)[1])
+    started = _planned(company)[1]
+    _let_start(started)
     preview = plan_preview(company, DAY, now=NOW, actor=ACTOR, time_limit_s=0)
     return World(
         company,
@@ -141,7 +142,7 @@ def make_world(size, *, history=None) -> World:
         DispatchRun.objects.get(id=report.run),
         DispatchRun.objects.get(id=preview.run),
         bookings,
-        {"owner": key, "driver": _driver_key(_two_planned(company)[0].driver)},
+        {"owner": key, "driver": _driver_key(started.driver)},
     )
 
 

@@ -39,6 +39,10 @@ def _assigned(**body):
     return lambda world: Asked(body, world.assigned()[0].booking_id)
 
 
+def _started(**body):
+    return lambda world: Asked(body, world.started().booking_id)
+
+
 def _assignment(world):
     return Asked({}, world.assigned()[0].pk)
 
@@ -90,9 +94,10 @@ ASKED = {
     "POST api/v1/bookings/": _body(reference="N-1", **TRIP),
     "PATCH api/v1/bookings/<pk>/": _assigned(notes="ring twice"),
     "POST api/v1/bookings/<pk>/accept/": lambda world: Asked({}, world.booking(Status.PENDING).pk),
+    "POST api/v1/bookings/<pk>/arrive/": _started(),
     "POST api/v1/bookings/<pk>/assign/": _accepted,
     "POST api/v1/bookings/<pk>/cancel/": _assigned(reason="measured"),
-    "POST api/v1/bookings/<pk>/no-show/": lambda world: Asked({}, world.started().booking_id),
+    "POST api/v1/bookings/<pk>/no-show/": _started(),
     "POST api/v1/bookings/<pk>/progress/": _assigned(status="en_route"),
     "POST api/v1/bookings/<pk>/release/": _assigned(reason="measured"),
     "POST api/v1/bookings/bulk/": _bulk,
@@ -107,8 +112,9 @@ ASKED = {
     "PATCH api/v1/drivers/<pk>/": _body(phone="+41 22 000 00 02"),
     "POST api/v1/me/availability/": _body(is_available=False),
     "POST api/v1/me/positions/": _positions,
-    "POST api/v1/me/trips/<pk>/confirm/": _assigned(),
-    "POST api/v1/me/trips/<pk>/progress/": _assigned(status="en_route"),
+    "POST api/v1/me/trips/<pk>/arrive/": _started(),
+    "POST api/v1/me/trips/<pk>/confirm/": _started(),
+    "POST api/v1/me/trips/<pk>/progress/": _started(status="in_progress"),
     "POST api/v1/quotes/": _body(**TRIP),
     "POST api/v1/shifts/": _absence,
     "PATCH api/v1/shifts/<pk>/": _body(break_min=0),

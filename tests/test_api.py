@@ -324,12 +324,14 @@ def test_a_driver_sees_the_day_and_reports_progress():
     assert phone.post(f"{path}confirm/", {}).json()["confirmed"]
     moved = phone.post(f"{path}progress/", {"status": "en_route"})
     assert (moved.status_code, moved.json()["status"]) == (200, "en_route")
+    at = timezone.now().replace(microsecond=0).isoformat()
+    there = phone.post(f"{path}arrive/", {"at": at}).json()
+    assert (there["status"], there["arrived_at"]) == ("en_route", at.replace("+00:00", "Z"))
     done = [phone.post(f"{path}progress/", {"status": s}) for s in ("in_progress", "completed")]
     assert [response.status_code for response in done] == [200, 200]
     other = Booking.objects.exclude(id=booking.id).get()
-    assert phone.post(f"{API}me/trips/{other.id}/progress/", {"status": "en_route"}).json()[
-        "status"
-    ] == 404  # fmt: skip
+    for door, body in (("progress", {"status": "en_route"}), ("arrive", {})):
+        assert phone.post(f"{API}me/trips/{other.id}/{door}/", body).status_code == 404
 
 
 def test_positions_of_a_batch_cost_one_statement_and_the_newest_counts(

@@ -36,6 +36,7 @@ class AssignmentSerializer(Resource):
             "status",
             "planned_pickup_at",
             "planned_dropoff_at",
+            "arrived_at",
             "actual_pickup_at",
             "actual_dropoff_at",
             "confirmed",

@@ -21,9 +21,11 @@ class AssignSerializer(serializers.Serializer):
     )
 
 
-class ProgressSerializer(serializers.Serializer):
+class HappenedSerializer(ReasonSerializer):
+    at = MomentField(required=False, help_text=gettext_lazy("When it happened; now by default."))
+
+
+class ProgressSerializer(HappenedSerializer):
     status = serializers.ChoiceField(
         choices=["assigned", "en_route", "in_progress", "completed", "no_show"]
     )
-    at = MomentField(required=False, help_text=gettext_lazy("When it happened; now by default."))
-    reason = TextField(max_length=200, allow_blank=True, default="")

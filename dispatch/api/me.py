@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from bookings.api.roles import actor_of
 from bookings.models import Status
 from dispatch import trips
-from dispatch.api.bodies import ProgressSerializer
+from dispatch.api.bodies import HappenedSerializer, ProgressSerializer
 from dispatch.models import Assignment
 from drivers.models import Driver
 from drivers.rest.access import DRIVERS, caller_of
@@ -26,6 +26,7 @@ TRIP_COLUMNS = {
     "status": "booking__status",
     "planned_pickup_at": "planned_pickup_at",
     "planned_dropoff_at": "planned_dropoff_at",
+    "arrived_at": "arrived_at",
     "actual_pickup_at": "actual_pickup_at",
     "actual_dropoff_at": "actual_dropoff_at",
     "confirmed": "confirmed",
@@ -63,6 +64,7 @@ class MyTripSerializer(serializers.Serializer):
     status = serializers.ChoiceField(choices=Status.choices)
     planned_pickup_at = MomentField()
     planned_dropoff_at = MomentField()
+    arrived_at = MomentField(allow_null=True)
     actual_pickup_at = MomentField(allow_null=True)
     actual_dropoff_at = MomentField(allow_null=True)
     confirmed = serializers.BooleanField()
@@ -197,6 +199,20 @@ class MyTripViewSet(viewsets.ViewSet):
             actor=actor_of(request),
             now=timezone.now(),
             **values,
+        )
+        return self.one(pk)
+
+    @extend_schema(request=HappenedSerializer, responses=MyTripSerializer)
+    @action(detail=True, methods=["post"])
+    def arrive(self, request, pk):
+        """Say that I stand at the pickup, or since when."""
+        trips.arrive(
+            caller_of(request).company,
+            int(pk),
+            driver_id=self.driver_id(),
+            actor=actor_of(request),
+            now=timezone.now(),
+            **read_body(HappenedSerializer, request),
         )
         return self.one(pk)
 

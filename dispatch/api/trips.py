@@ -19,7 +19,12 @@ from bookings.api.shape import BookingSerializer
 from bookings.change import StaleBookingError
 from bookings.models import Status
 from dispatch import trips
-from dispatch.api.bodies import AssignSerializer, ProgressSerializer, ReasonSerializer
+from dispatch.api.bodies import (
+    AssignSerializer,
+    HappenedSerializer,
+    ProgressSerializer,
+    ReasonSerializer,
+)
 from dispatch.api.quotes import PlaceSerializer, PlacesSerializer
 from dispatch.hand_over import (
     hand_over,
@@ -35,6 +40,7 @@ ASSIGNMENT_FIELDS = [
     "status",
     "planned_pickup_at",
     "planned_dropoff_at",
+    "arrived_at",
     "actual_pickup_at",
     "actual_dropoff_at",
     "confirmed",
@@ -73,6 +79,7 @@ class TripViewSet(BookingViewSet):
         "accept": PLANNERS,
         "no_show": PLANNERS,
         "progress": PLANNERS,
+        "arrive": PLANNERS,
         "assign": PLANNERS,
         "release": PLANNERS,
         "candidates": STAFF,
@@ -101,6 +108,11 @@ class TripViewSet(BookingViewSet):
         values = dict(read_body(ProgressSerializer, request))
         status = Status(values.pop("status"))
         return self.done(trips.report_progress, "assignment_id", status, **values)
+
+    @trip_action(HappenedSerializer)
+    def arrive(self, request, *args, **kwargs):
+        """Note that the driver, en route, stands at the pickup. Twice is fine."""
+        return self.done(trips.arrive, "assignment_id", **read_body(HappenedSerializer, request))
 
     @trip_action(AssignSerializer)
     def assign(self, request, *args, **kwargs):
