@@ -48,14 +48,17 @@ fuzz: $(VENV)/dev.stamp .env
 bench: $(VENV)/dev.stamp .env
 	$(PY) manage.py benchmark_dispatch --bookings 100 1000 --iterations 6 --output var/bench
 
+# What fails is said at the end; the rest is measured all the same.
 bench-full: $(VENV)/dev.stamp .env
-	$(PY) manage.py benchmark_dispatch --output docs/performance/sqlite
-	$(PY) manage.py benchmark_indexes --output docs/performance/sqlite
-	$(POSTGRES) $(PY) manage.py benchmark_dispatch --output docs/performance/postgresql
-	$(POSTGRES) $(PY) manage.py benchmark_dispatch --compare copy tuned --bookings 1000 \
-		--iterations 30 --output docs/performance/postgresql-copy
-	$(POSTGRES) $(PY) manage.py benchmark_indexes --output docs/performance/postgresql
-	$(PY) manage.py measure_control
+	@failed=; run() { printf '\n=== %s\n' "$$*"; "$$@" || failed="$$failed\n  $$*"; }; \
+	run $(PY) manage.py benchmark_indexes --output docs/performance/sqlite; \
+	run $(PY) manage.py benchmark_dispatch --output docs/performance/sqlite; \
+	run $(POSTGRES) $(PY) manage.py benchmark_indexes --output docs/performance/postgresql; \
+	run $(POSTGRES) $(PY) manage.py benchmark_dispatch --output docs/performance/postgresql; \
+	run $(POSTGRES) $(PY) manage.py benchmark_dispatch --compare copy tuned --bookings 1000 \
+		--iterations 30 --output docs/performance/postgresql-copy; \
+	run $(PY) manage.py measure_control; \
+	[ -z "$$failed" ] || { printf "These failed:$$failed\n"; exit 1; }
 
 .env: | $(VENV)/run.stamp
 	@$(PY) -c 'import secrets; print("SECRET_KEY=" + secrets.token_urlsafe(50) + "\nHTTPS=0")' > .env

@@ -4,9 +4,24 @@ from io import StringIO
 from pathlib import Path
 
 from django.core.management import CommandError, call_command
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, TestCase
 
+from perf.models import Measurement
 from perf.planner_benchmark import run
+
+
+class RecordedPlannerTests(TestCase):
+    def test_the_history_gets_each_engines_means_by_size(self):
+        call_command(
+            *("benchmark_planner", "--bookings", "30", "--seeds", "4", "5", "--record"),
+            *("--engines", "greedy", "--time-limit", "0"),
+            stdout=StringIO(),
+        )
+        kept = Measurement.objects.get()
+        runs = [run(30, seed, "greedy") for seed in (4, 5)]
+        self.assertEqual((kept.kind, kept.size), ("planner", 30))
+        mean = (runs[0].objective + runs[1].objective) / 2
+        self.assertEqual(kept.figures["greedy_objective"], mean)
 
 
 class BenchmarkPlannerTests(SimpleTestCase):

@@ -5,12 +5,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
 from perf.headlines import remember_indexes
-from perf.index_benchmark import benchmark_indexes
+from perf.index_benchmark import STEPS, benchmark_indexes
 from perf.index_report import markdown, table
 from perf.progress import Progress
 from perf.remember import add_record
-
-STEPS = 45
 
 
 class Command(BaseCommand):
@@ -47,7 +45,7 @@ class Command(BaseCommand):
         progress = Progress(self.stderr, STEPS)
         try:
             result = benchmark_indexes(
-                bookings=bookings, seconds=seconds, seed=seed, step=progress.step
+                bookings=bookings, seconds=seconds, seed=seed, progress=progress
             )
         finally:
             progress.close()

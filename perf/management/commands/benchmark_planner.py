@@ -1,10 +1,14 @@
 import json
 import re
 from pathlib import Path
+from statistics import mean
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
+from perf.models import Kind
 from perf.planner_benchmark import run_alone
+from perf.remember import add_record, remember
 
 COLUMNS = (
     ("bookings", "bookings", 8),
@@ -49,15 +53,16 @@ class Command(BaseCommand):
         )
         parser.add_argument("--threads", type=int, default=2, help="Threads (default: 2).")
         parser.add_argument("--output", type=Path, help="Write the rows to this JSON file, too.")
+        add_record(parser)
 
-    def handle(self, *, bookings, seeds, engines, time_limit, threads, output, **options):
+    def handle(self, *, bookings, seeds, engines, time_limit, threads, output, record, **options):
         for engine in engines:
             if not ENGINE.fullmatch(engine):
                 raise CommandError(f"There is no engine {engine!r}; see --help.")
         if min(bookings) < 0 or threads < 1 or (time_limit or 0) < 0:
             raise CommandError("Sizes and limits cannot be negative, and threads start at 1.")
         self.stdout.write(" ".join(f"{title:>{width}}" for _, title, width in COLUMNS))
-        rows = []
+        now, rows = timezone.now(), []
         for size in bookings:
             for seed in seeds:
                 for engine in engines:
@@ -72,4 +77,22 @@ class Command(BaseCommand):
                     self.stdout.flush()
         if output:
             output.write_text(json.dumps({"threads": threads, "runs": rows}, indent=1) + "\n")
+        if record:
+            for size in bookings:
+                of_size = [row for row in rows if row["bookings"] == size]
+                remember(Kind.PLANNER, headlines(of_size), at=now, size=size)
         return f"{len(rows)} runs, {sum(row['violations'] for row in rows)} broken rules."
+
+
+def headlines(rows):
+    """Return each engine's means over the seeds: what is left, its price, and the time."""
+    figures = {}
+    for row in rows:
+        values = {
+            "unserved": row["bookings"] - row["placed"],
+            "objective": row["objective"],
+            "wall_s": row["wall_s"],
+        }
+        for name, value in values.items():
+            figures.setdefault(f"{row['engine'].replace(':', '')}_{name}", []).append(value)
+    return {name: round(mean(values), 3) for name, values in figures.items()}
