@@ -2,6 +2,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -23,7 +24,6 @@ from bookings.export_admin import ExportsBookings
 from bookings.import_admin import ImportsBookings
 from bookings.models import (
     SETTLED_STATUSES,
-    Booking,
     Client,
     Delivery,
     Event,
@@ -92,12 +92,14 @@ class BookingForm(forms.ModelForm):
         }
 
 
-@admin.register(Booking)
 class BookingAdmin(BooksByTelephone, ImportsBookings, ExportsBookings, CompanyScopedAdmin):
-    """Bookings are never deleted: they are canceled, and stay in the log."""
+    """Bookings are never deleted: they are canceled, and stay in the log.
+
+    `dispatch.booking_admin` registers it, for it knows their drivers.
+    """
 
     list_display = [
-        "shown_reference", "scheduled_time", "client", "pickup_address", "dropoff_address",
+        "shown_reference", "shown_time", "client", "pickup_address", "dropoff_address",
         "passengers", "shown_wheelchairs", "shown_status",
     ]  # fmt: skip
     list_select_related = ["client"]
@@ -108,7 +110,7 @@ class BookingAdmin(BooksByTelephone, ImportsBookings, ExportsBookings, CompanySc
         "the whole reference."
     )
     ordering = ["-scheduled_time", "-id"]
-    sortable_by = ["scheduled_time"]
+    sortable_by = ["shown_time"]
     list_max_show_all = 0
     form = BookingForm
     autocomplete_fields = ["client"]
@@ -143,6 +145,13 @@ class BookingAdmin(BooksByTelephone, ImportsBookings, ExportsBookings, CompanySc
     def shown_reference(self, booking):
         return str(booking)
 
+    @admin.display(description=_("wanted pickup"), ordering="scheduled_time")
+    def shown_time(self, booking):
+        if booking.will_call:
+            day = timezone.localtime(booking.scheduled_time)
+            return _("%(day)s, when they call") % {"day": date_format(day, "SHORT_DATE_FORMAT")}
+        return booking.scheduled_time
+
     @admin.display(description=_("wheelchairs"))
     def shown_wheelchairs(self, booking):
         if not booking.wheelchairs:
@@ -153,10 +162,13 @@ class BookingAdmin(BooksByTelephone, ImportsBookings, ExportsBookings, CompanySc
     @admin.display(description=_("status"))
     def shown_status(self, booking):
         icon, colours = STATUS_LOOKS[booking.status]
+        name = booking.get_status_display()
+        if booking.will_call and booking.status == Status.PENDING:
+            icon, colours, name = "phone_callback", "bg-orange-100 text-orange-700", _("will call")
         return format_html(
             '<span class="inline-flex items-center gap-1 px-2 rounded whitespace-nowrap {}">'
             '<span class="material-symbols-outlined md-18" aria-hidden="true">{}</span>{}</span>',
-            colours, icon, booking.get_status_display(),
+            colours, icon, name,
         )  # fmt: skip
 
     def has_delete_permission(self, request, obj=None):

@@ -21,6 +21,7 @@ PARTICULARS = (
     "dropoff_lon",
     "scheduled_time",
     "appointment_at",
+    "will_call",
     "passengers",
     "wheelchairs",
     "needs",
@@ -49,6 +50,8 @@ def booking_created(booking, *, actor, now, reason=""):
     """Return the event of a booking just inserted: its values, but the empty ones."""
     values = particulars(booking).items()
     told = {name: value for name, value in values if value not in ("", None, [])}
+    if not booking.will_call:
+        del told["will_call"]
     return _event(
         booking.company_id,
         booking.pk,

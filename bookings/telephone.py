@@ -17,16 +17,20 @@ class Call:
     """What was asked for: rows not stored yet, but for a client known before.
 
     `return_at` is when the client wants to be picked up for the way back; None without one.
+    With `will_call` the client calls for it, at `return_at` at the earliest.
     """
 
     booking: Booking
     client: Client
     driver: Driver | None = None
     return_at: datetime | None = None
+    will_call: bool = False
 
 
 def book(call: Call, *, actor: Actor, now: datetime) -> list[Booking]:
     """Create the accepted booking and the way back, with their events; return them.
+
+    A way back that the client will call for stays pending until they are ready.
 
     All or nothing, in a constant number of statements. The driver is kept as preferred for
     the client's later trips too. Raises ValidationError with the fields.
@@ -44,7 +48,7 @@ def book(call: Call, *, actor: Actor, now: datetime) -> list[Booking]:
         save_booking(there, actor=actor, now=now)
         if call.return_at is None:
             return [there]
-        back = _way_back(there, call.return_at)
+        back = way_back(there, call.return_at, will_call=call.will_call)
         save_booking(back, actor=actor, now=now)
         return [there, back]
 
@@ -59,7 +63,8 @@ def _prefer(client, driver):
         raise ValidationError({"driver": said % {"client": client, "driver": driver}})
 
 
-def _way_back(there, at):
+def way_back(there, at, *, will_call=False):
+    """Return the booking home, not stored yet."""
     return Booking(
         company=there.company,
         client=there.client,
@@ -75,5 +80,6 @@ def _way_back(there, at):
         priority=there.priority,
         notes=there.notes,
         return_of=there,
-        status=there.status,
+        will_call=will_call,
+        status=Status.PENDING if will_call else there.status,
     )

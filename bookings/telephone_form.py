@@ -96,6 +96,12 @@ class TelephoneForm(forms.Form):
         required=False,
         help_text=gettext_lazy("Pickup of the way back. Empty: no way back."),
     )
+    return_will_call = forms.BooleanField(
+        label=gettext_lazy("Way back: they will call"),
+        required=False,
+        help_text=gettext_lazy("The time above, if any, is then the earliest."),
+        widget=UnfoldBooleanWidget,
+    )
     passengers = _people(gettext_lazy("Passengers"), least=1)
     wheelchairs = _people(gettext_lazy("Wheelchairs"), least=0)
     priority = forms.TypedChoiceField(
@@ -161,7 +167,10 @@ class TelephoneForm(forms.Form):
             **{name: values[name] for name in (*names, *ends)},
         )
         client = values["client"] or self._new_client(values)
-        return Call(booking, client, values["driver"], values["return_at"])
+        return_at, will_call = values["return_at"], values["return_will_call"]
+        if will_call and return_at is None:
+            return_at = values["appointment_at"] or values["pickup_at"]
+        return Call(booking, client, values["driver"], return_at, will_call)
 
     def _new_client(self, values):
         home = {}

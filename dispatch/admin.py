@@ -10,8 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from bookings.acting import admin_actor
+from bookings.models import Booking
 from bookings.sheets import csv_response, xlsx_response
 from dispatch.apply import StalePlan
+from dispatch.booking_admin import BookingAdmin
 from dispatch.claim import DayBusy
 from dispatch.fleet_admin import AbsenceAdmin, DriverAdmin, ShiftAdmin, VehicleAdmin
 from dispatch.manifest import CSV_COLUMNS, read_manifest
@@ -27,7 +29,9 @@ from drivers.scoped import ReadOnlyAdmin
 REFUSALS = (DayBusy, NotRevertible, PlanRefused, StalePlan)
 SHEETS = {"csv": csv_response, "xlsx": xlsx_response}
 
-# The fleet's pages are registered here, where the trips are known that a change breaks.
+# The fleet's pages and the bookings' are registered here, where the trips are known that a
+# change breaks.
+admin.site.register(Booking, BookingAdmin)
 admin.site.register(Driver, DriverAdmin)
 admin.site.register(Vehicle, VehicleAdmin)
 admin.site.register(Shift, ShiftAdmin)

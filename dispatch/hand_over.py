@@ -277,6 +277,11 @@ def _giveable(row):
 
 
 def _placeable(row):
+    if row.will_call:
+        raise StatusRefusedError(
+            _("Trip %(trip)s has no time yet: the client calls when they are ready.")
+            % {"trip": row.label}
+        )
     if row.status not in (Status.PENDING, *GIVEABLE):
         raise StatusRefusedError(
             _("Trip %(trip)s is %(status)s.")

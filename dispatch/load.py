@@ -93,7 +93,7 @@ def load_problem(
     for row in bookings.values():
         if row.id in kept or row.status not in PLANNABLE:
             if row.status == Status.PENDING:
-                left_out[row.id] = "not_accepted"
+                left_out[row.id] = "will_call" if row.will_call else "not_accepted"
             continue
         if pickup_window(company, row.scheduled_time, row.return_of_id)[1] < now:
             left_out[row.id] = "window_passed"

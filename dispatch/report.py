@@ -20,10 +20,12 @@ from dispatch.planner.sentences import SENTENCES
 
 LEFT_OUT = {
     "not_accepted": gettext_noop("The booking has not been accepted yet."),
+    "will_call": gettext_noop("Its time is not known: the client calls when they are ready."),
     "window_passed": gettext_noop("Its pickup window ended at %(latest_s)s."),
 }
 SUGGESTED = {
     "not_accepted": gettext_noop("Accept or cancel it, then plan again."),
+    "will_call": gettext_noop("Say “ready now” when they call."),
     "window_passed": gettext_noop("Agree on a new time with the client, or cancel it."),
 }
 

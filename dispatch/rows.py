@@ -65,6 +65,7 @@ class BookingRow(NamedTuple):
     dropoff_lon: float
     scheduled_time: datetime
     appointment_at: datetime | None
+    will_call: bool
     passengers: int
     wheelchairs: int
     needs: list
@@ -195,6 +196,7 @@ def read_bookings(queryset, *, lock=False):
         "dropoff_lon",
         "scheduled_time",
         "appointment_at",
+        "will_call",
         "passengers",
         "wheelchairs",
         Cast("needs", TextField()),

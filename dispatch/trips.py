@@ -24,6 +24,8 @@ from drivers.models import Company
 CLOCK_AHEAD = timedelta(minutes=5)
 REPORTED_WITHIN = timedelta(hours=48)
 
+READY_WITHIN_MIN = 600  # how far ahead a client says that they will be ready
+
 # What a driver or a dispatcher reports of a trip, and what becomes of its assignment.
 ASSIGNMENT_STATUS = {
     Status.ASSIGNED: Assignment.Status.PLANNED,
@@ -40,6 +42,10 @@ class NotAssigned(Exception):
 
 class ImplausibleTime(Exception):
     """An actual time lies in the future, too far back, or before the pickup."""
+
+
+class AppointmentMissed(Exception):
+    """The client is ready only after the booking's appointment."""
 
 
 def accept(
@@ -60,10 +66,50 @@ def accept(
             return trip
         _compare(trip, version)
         if trip.booking.status != Status.PENDING:  # an assigned one is not released by this
-            raise _refusal(trip.booking, Status.ACCEPTED)
+            raise refusal(trip.booking, Status.ACCEPTED)
+        if trip.booking.will_call:
+            raise StatusRefusedError(
+                _("Trip %(trip)s is a will-call: say that they are ready when they call.")
+                % {"trip": trip.booking}
+            )
         return _write(
             trip, booking={"status": Status.ACCEPTED}, actor=actor, now=now, reason=reason
         )
+
+
+def ready(
+    company: Company,
+    booking_id: int,
+    *,
+    actor: Actor,
+    now: datetime,
+    minutes: int = 0,
+    reason: str = "",
+    version: int | None = None,
+) -> Trip:
+    """Accept a will-call whose client is ready now, or in some minutes: 5 statements.
+
+    What has a time and is accepted already keeps it. Raises NoSuchTrip, StaleBookingError,
+    StatusRefusedError, or AppointmentMissed.
+    """
+    with locked_trip(company, booking_id) as trip:
+        booking = trip.booking
+        if not booking.will_call and booking.status in (Status.ACCEPTED, Status.ASSIGNED):
+            return trip
+        _compare(trip, version)
+        if not booking.will_call:
+            raise StatusRefusedError(
+                _("Trip %(trip)s is no will-call: it has a time.") % {"trip": booking}
+            )
+        _turn(trip, Status.ACCEPTED)
+        wanted_at = now.replace(second=0, microsecond=0) + timedelta(minutes=minutes)
+        if booking.appointment_at and booking.appointment_at <= wanted_at:
+            raise AppointmentMissed(
+                _("Trip %(trip)s has an appointment at %(at)s: change or remove it first.")
+                % {"trip": booking, "at": f"{company.local(booking.appointment_at):%H:%M}"}
+            )
+        fields = {"status": Status.ACCEPTED, "will_call": False, "scheduled_time": wanted_at}
+        return _write(trip, booking=fields, actor=actor, now=now, reason=reason)
 
 
 def cancel(
@@ -158,7 +204,7 @@ def report_progress(
             return trip
         _compare(trip, assignment_id=assignment_id)
         if status not in ASSIGNMENT_STATUS:
-            raise _refusal(trip.booking, status)
+            raise refusal(trip.booking, status)
         _turn(trip, status)
         _with_driver(trip)
         fields = {"status": ASSIGNMENT_STATUS[status]}
@@ -213,7 +259,7 @@ def _compare(trip, version=None, assignment_id=None):
         raise stale(trip.booking)
 
 
-def _refusal(booking, status):
+def refusal(booking, status):
     return StatusRefusedError(
         _("Trip %(trip)s cannot go from “%(old)s” to “%(new)s”.")
         % {
@@ -226,7 +272,7 @@ def _refusal(booking, status):
 
 def _turn(trip, status):
     if status not in TRANSITIONS[Status(trip.booking.status)]:
-        raise _refusal(trip.booking, status)
+        raise refusal(trip.booking, status)
 
 
 def _with_driver(trip):

@@ -138,7 +138,7 @@ def _value(world, name, callback):
         return DAY.isoformat()
     if name in VALUES:
         return VALUES[name]
-    if name == "booking":
+    if name in ("booking", "ids"):
         return world.assigned()[0].booking_id
     if name == "import_file":
         return world.one(ImportFile).pk

@@ -125,6 +125,7 @@ def _booking_row(booking):
         dropoff_lon=booking.dropoff_lon,
         scheduled_time=booking.scheduled_time,
         appointment_at=booking.appointment_at,
+        will_call=booking.will_call,
         passengers=booking.passengers,
         wheelchairs=booking.wheelchairs,
         needs=booking.needs,

@@ -66,7 +66,10 @@ class World:
 
     def booking(self, status):
         """Return a booking of the day without a driver."""
-        return self._of(Booking, status=status, scheduled_time__gte=NOW)
+        return self._of(Booking, status=status, will_call=False, scheduled_time__gte=NOW)
+
+    def will_call(self):
+        return self._of(Booking, will_call=True)
 
     def started(self):
         """Return the assignment of a trip under way."""
@@ -130,7 +133,8 @@ def make_world(size, *, history=None) -> World:
         for event in Event.objects.filter(company=company).order_by("id")[:drivers]
     )
     report = run_dispatch(company, DAY, now=NOW, actor=ACTOR, time_limit_s=0)
-    Booking.objects.filter(id__in=later[:-1]).update(status="accepted")
+    Booking.objects.filter(id__in=later[:-2]).update(status="accepted")
+    Booking.objects.filter(id=later[-1]).update(will_call=True)
     Assignment.objects.filter(pk=_planned(company)[0].pk).update(locked=True)
     started = _planned(company)[1]
     _let_start(started)

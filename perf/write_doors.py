@@ -99,6 +99,7 @@ ASKED = {
     "POST api/v1/bookings/<pk>/cancel/": _assigned(reason="measured"),
     "POST api/v1/bookings/<pk>/no-show/": _started(),
     "POST api/v1/bookings/<pk>/progress/": _assigned(status="en_route"),
+    "POST api/v1/bookings/<pk>/ready/": lambda world: Asked({"minutes": 5}, world.will_call().pk),
     "POST api/v1/bookings/<pk>/release/": _assigned(reason="measured"),
     "POST api/v1/bookings/bulk/": _bulk,
     "POST api/v1/clients/": _body(name="Ada", phone="+41 22 000 00 00"),

@@ -54,6 +54,8 @@ OWN_PAGES = {
     "bookings_booking_telephone_clients": PLANNERS,
     "bookings_booking_telephone_client": PLANNERS,
     "bookings_booking_telephone_places": PLANNERS,
+    "bookings_booking_ready": PLANNERS,
+    "bookings_booking_cancel": PLANNERS,
     "drivers_driver_weeks": PLANNERS,
     "dispatch_dispatchrun_revert": PLANNERS,
     "dispatch_assignment_manifest_csv": STAFF,
@@ -143,6 +145,7 @@ def address(path, company_world, user):
         "day": make.DAY.isoformat(),
         "run": company_world.run.pk,
         "booking": company_world.rows[make.Booking].pk,
+        "ids": company_world.rows[make.Booking].pk,
         "driver": company_world.driver.pk,
     }
     if "<int:import_file>" in path:

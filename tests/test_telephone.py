@@ -244,3 +244,13 @@ def test_the_statements_are_as_many_for_one_as_for_many(client, geneva, ana):
         make.client(geneva, f"Ana {number}")
         make.driver(geneva)
     assert [statements(ask) for ask in asks] == few
+
+
+def test_a_way_back_that_they_will_call_for_waits(client, geneva, ana):
+    client.post(URL, call(ana, appointment_at="09:45", return_will_call="on"))
+    there, back = Booking.objects.order_by("id")
+    assert (there.will_call, there.status) == (False, Status.ACCEPTED)
+    assert (back.will_call, back.status) == (True, Status.PENDING)
+    assert back.scheduled_time == there.appointment_at  # not before
+    client.post(URL, call(ana, day="2090-06-15", return_at="15:00", return_will_call="on"))
+    assert Booking.objects.latest("id").scheduled_time == make.at("15:00", date(2090, 6, 15))

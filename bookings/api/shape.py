@@ -8,7 +8,14 @@ from rest_framework import serializers
 from bookings.events import PARTICULARS
 from bookings.models import Booking
 from drivers.rest.filters import PeriodFilterSet, id_filter
-from drivers.rest.reading import DegreesField, MomentField, TagsField, TextField, WholeField
+from drivers.rest.reading import (
+    DegreesField,
+    MomentField,
+    TagsField,
+    TextField,
+    TruthField,
+    WholeField,
+)
 from drivers.rest.views import (
     Resource,
 )
@@ -38,6 +45,13 @@ class BookingSerializer(Resource):
     scheduled_time = MomentField(help_text=gettext_lazy("The wanted pickup."))
     appointment_at = MomentField(
         allow_null=True, required=False, help_text=gettext_lazy("Arrive by then.")
+    )
+    will_call = TruthField(
+        required=False,
+        help_text=gettext_lazy(
+            "The client will call when they are ready: `scheduled_time` is the earliest. Nothing "
+            "plans it before `ready/`."
+        ),
     )
     passengers = WholeField(min_value=1, max_value=100, required=False)
     wheelchairs = WholeField(min_value=0, max_value=100, required=False)

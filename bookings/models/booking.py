@@ -61,6 +61,8 @@ class Booking(models.Model):
 
     `passengers` counts everybody on board, `wheelchairs` those of them who travel in one.
     `version` grows by one with every change: writers compare it before they write.
+    Of a `will_call` the time is not known until the client calls: `scheduled_time` is the
+    earliest, and the booking stays pending, so that nothing plans it.
     """
 
     class Priority(models.IntegerChoices):
@@ -81,6 +83,7 @@ class Booking(models.Model):
     dropoff_lon = models.FloatField(_("dropoff longitude"), **LONGITUDE)
     scheduled_time = models.DateTimeField(_("wanted pickup"))
     appointment_at = models.DateTimeField(_("appointment"), null=True, blank=True)
+    will_call = models.BooleanField(_("will call"), default=False, db_default=False)
     passengers = models.PositiveSmallIntegerField(
         _("passengers"), default=1, validators=[MinValueValidator(1)]
     )
@@ -140,6 +143,13 @@ class Booking(models.Model):
                 condition=Q(status__in=Status.values), name="booking_status_known"
             ),
             models.CheckConstraint(condition=Q(priority__lte=2), name="booking_priority_known"),
+            models.CheckConstraint(
+                condition=Q(will_call=False) | Q(status__in=[Status.PENDING, Status.CANCELED]),
+                name="booking_will_call_is_not_planned",
+                violation_error_message=_(
+                    "A will-call stays pending until the client is ready and its time is known."
+                ),
+            ),
         ]
 
     def __str__(self):

@@ -3,11 +3,21 @@
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
+from dispatch.trips import READY_WITHIN_MIN
 from drivers.rest.reading import MomentField, TextField, WholeField
 
 
 class ReasonSerializer(serializers.Serializer):
     reason = TextField(max_length=200, allow_blank=True, default="")
+
+
+class ReadySerializer(ReasonSerializer):
+    minutes = WholeField(
+        min_value=0,
+        max_value=READY_WITHIN_MIN,
+        default=0,
+        help_text=gettext_lazy("In how many minutes; now by default."),
+    )
 
 
 class AssignSerializer(serializers.Serializer):

@@ -20,6 +20,7 @@ def register_errors():
     register(NoSuchTrip, 404, "not_found")
     register(trips.NotAssigned, 409, "not_assigned")
     register(trips.ImplausibleTime, 400, "invalid", field="at")
+    register(trips.AppointmentMissed, 409, "appointment_missed")
     register(NoSuchDriver, 400, "does_not_exist", field="driver")
     register(DoubleBooked, 409, "double_booked")
     register(

@@ -23,6 +23,7 @@ from dispatch.api.bodies import (
     AssignSerializer,
     HappenedSerializer,
     ProgressSerializer,
+    ReadySerializer,
     ReasonSerializer,
 )
 from dispatch.api.quotes import PlaceSerializer, PlacesSerializer
@@ -77,6 +78,7 @@ class TripViewSet(BookingViewSet):
         "read": READERS,
         "write": PLANNERS | CLIENTS,
         "accept": PLANNERS,
+        "ready": PLANNERS | CLIENTS,
         "no_show": PLANNERS,
         "progress": PLANNERS,
         "arrive": PLANNERS,
@@ -90,6 +92,11 @@ class TripViewSet(BookingViewSet):
     def accept(self, request, *args, **kwargs):
         """Take a pending booking on."""
         return self.done(trips.accept, "version", **read_body(ReasonSerializer, request))
+
+    @trip_action(ReadySerializer)
+    def ready(self, request, *args, **kwargs):
+        """Give a will-call its time, now or in some minutes, and take it on. Twice is fine."""
+        return self.done(trips.ready, "version", **read_body(ReadySerializer, request))
 
     @trip_action(ReasonSerializer)
     def cancel(self, request, *args, **kwargs):

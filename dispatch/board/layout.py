@@ -213,6 +213,7 @@ def _waiting(scale, waiting):
         "status_text": Status(row.status).label,
         "sign": SIGNS[row.status],
         "clock": scale.clock(row.scheduled_time),
+        "will_call": row.will_call,
         "reason": waiting.reason,
         "suggestion": waiting.suggestion,
         "since": waiting.since and waiting.since.id,

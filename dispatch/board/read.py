@@ -290,7 +290,7 @@ def _waiting(company, row, run, told, changed_at, now):
     latest_at = pickup_window(company, row.scheduled_time, row.return_of_id)[1]
     code = None
     if row.status == Status.PENDING:
-        code = "not_accepted"
+        code = "will_call" if row.will_call else "not_accepted"
     elif latest_at < now:
         code = "window_passed"
     if code:

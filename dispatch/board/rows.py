@@ -59,6 +59,7 @@ class TripRow(NamedTuple):
     dropoff_lon: float
     scheduled_time: datetime
     appointment_at: datetime | None
+    will_call: bool
     passengers: int
     wheelchairs: int
     needs: list
@@ -148,6 +149,7 @@ def read_trips(company, day, horizon):
             "dropoff_lon",
             "scheduled_time",
             "appointment_at",
+            "will_call",
             "passengers",
             "wheelchairs",
             "needs",

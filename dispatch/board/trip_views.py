@@ -49,6 +49,7 @@ REFUSALS = (
     NotSwappable,
     trips.NotAssigned,
     trips.ImplausibleTime,
+    trips.AppointmentMissed,
 )
 CHANGED = ("board:refresh", "board:done")
 
@@ -64,6 +65,7 @@ def _progress(status):
 SEEN, WHEN = {"assignment_id"}, {"assignment_id", "at"}
 ACTIONS = {
     "accept": (trips.accept, {"version"}, gettext_lazy("Accepted.")),
+    "ready": (trips.ready, {"version"}, gettext_lazy("Ready: it is open for dispatch.")),
     "cancel": (trips.cancel, {"version"}, gettext_lazy("Canceled.")),
     "release": (trips.release, SEEN, gettext_lazy("Taken from the driver.")),
     "lock": (trips.lock, SEEN, gettext_lazy("Locked: no run moves it.")),
