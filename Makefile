@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 POSTGRES := $(PY) -m dispatchsite.postgres
 ON := $(if $(filter postgres,$(DB)),$(POSTGRES),)
 
-.PHONY: demo serve test test-sqlite test-postgres lint check fuzz bench bench-full clean
+.PHONY: demo serve test test-sqlite test-postgres lint check fuzz bench bench-full messages clean
 
 demo: $(VENV)/run.stamp .env $(if $(filter postgres,$(DB)),$(VENV)/dev.stamp)
 	@$(PY) manage.py collectstatic --noinput --verbosity 0
@@ -59,6 +59,10 @@ bench-full: $(VENV)/dev.stamp .env
 		--iterations 30 --output docs/performance/postgresql-copy; \
 	run $(PY) manage.py measure_control; \
 	[ -z "$$failed" ] || { printf "These failed:$$failed\n"; exit 1; }
+
+# After a text changed: what there is to translate, and the compiled translations.
+messages: $(VENV)/dev.stamp
+	$(PY) -m dispatchsite.messages
 
 .env: | $(VENV)/run.stamp
 	@$(PY) -c 'import secrets; print("SECRET_KEY=" + secrets.token_urlsafe(50) + "\nHTTPS=0")' > .env

@@ -44,7 +44,8 @@ class Fault:
 
 
 def unavailable(driver) -> Fault:
-    return Fault("not_available", _(OWN["not_available"]) % {"driver": driver.name})
+    code = "not_available"
+    return Fault(code, _(OWN[code]) % {"driver": driver.name})
 
 
 def off_duty(driver) -> Fault:

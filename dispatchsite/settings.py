@@ -121,6 +121,7 @@ UNFOLD = {
     "SITE_HEADER": "Dispatchsite",
     "SITE_SYMBOL": "route",
     "SITE_URL": None,
+    "SHOW_LANGUAGES": True,
     "SITE_SUBHEADER": "dispatchsite.navigation.company_name",
     "SITE_DROPDOWN": "dispatchsite.navigation.companies",
     "ENVIRONMENT": "dispatchsite.navigation.zone",

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError as ModelError
 from django.db import DataError, IntegrityError, OperationalError
 from django.http import Http404
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, ngettext
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
@@ -86,10 +86,8 @@ def problem_response(error, context):
     headers = {n: response[n] for n in ("WWW-Authenticate", "Retry-After") if n in response}
     if isinstance(error, exceptions.ValidationError):
         rows = list(flatten(error.get_full_details()))
-        detail = (
-            _("%(count)d value is not valid.")
-            if len(rows) == 1
-            else _("%(count)d values are not valid.")
+        detail = ngettext(
+            "%(count)d value is not valid.", "%(count)d values are not valid.", len(rows)
         )
         members = {"errors": rows[:100]}
         return _response(400, "invalid", detail % {"count": len(rows)}, members, headers)

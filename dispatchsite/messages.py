@@ -1,0 +1,120 @@
+"""Keep the translations: `make messages` after a text changed.
+
+Reads the texts out of code and templates, merges them into each language's django.po, and
+compiles it; it needs no gettext on the machine. `stale()` says what is left to do; a test fails
+until nothing is.
+"""
+
+import io
+import sys
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+from django.conf import settings
+from django.utils.translation.template import templatize
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCALE = ROOT / "dispatchsite" / "locale"
+ROOMS = ("dispatchsite", "drivers", "bookings", "dispatch", "perf")
+KEYWORDS = {
+    "_": None,
+    "gettext": None,
+    "gettext_lazy": None,
+    "gettext_noop": None,
+    "ngettext": (1, 2),
+    "ngettext_lazy": (1, 2),
+    "pgettext": ((1, "c"), 2),
+    "pgettext_lazy": ((1, "c"), 2),
+    "npgettext": ((1, "c"), 2, 3),
+}
+
+
+def texts() -> Catalog:
+    """Return every text that is marked for translation, with the files it is in."""
+    found = Catalog(project="Dispatchsite", charset="utf-8")
+    for room in ROOMS:
+        for file in sorted((ROOT / room).rglob("*")):
+            if file.suffix in (".py", ".html", ".txt") and "migrations" not in file.parts:
+                _extract(file, found)
+    return found
+
+
+def _extract(file, found):
+    source = file.read_text(encoding="utf-8")
+    if file.suffix != ".py":
+        if "{%" not in source:
+            return
+        source = templatize(source, origin=str(file))
+        source = "\n".join(map(str.lstrip, source.splitlines()))  # indentation means nothing
+    name = file.relative_to(ROOT).as_posix()
+    rows = extract("python", io.BytesIO(source.encode()), KEYWORDS, options={"encoding": "utf-8"})
+    for _line, message, comments, context in rows:
+        found.add(message, None, [(name, None)], context=context, auto_comments=comments)
+
+
+def catalogs():
+    """Return (language, file) of each django.po."""
+    return [(po.parts[-3], po) for po in sorted(LOCALE.glob("*/LC_MESSAGES/django.po"))]
+
+
+def merged(language, po, current) -> Catalog:
+    """Return the language's catalog with the texts of today; what is gone is dropped."""
+    with po.open("rb") as file:
+        catalog = read_po(file, locale=language)
+    catalog.update(current, no_fuzzy_matching=True)
+    catalog.obsolete.clear()
+    return catalog
+
+
+def compiled(catalog) -> bytes:
+    out = io.BytesIO()
+    write_mo(out, catalog)
+    return out.getvalue()
+
+
+def stale() -> list[str]:
+    """Return a line for each text without a translation, and each file that is not of today."""
+    lines, current = [], texts()
+    for language, po in catalogs():
+        catalog = merged(language, po, current)
+        lines += [
+            f"{language}: {message.id!r} is not translated ({message.locations[0][0]})"
+            for message in catalog
+            if message.id and (message.fuzzy or not _whole(message))
+        ]
+        lines += [
+            f"{language}: {message.id!r}: {error}"
+            for message, errors in catalog.check()
+            for error in errors
+        ]
+        with po.open("rb") as file:
+            written = read_po(file, locale=language)
+        if {m.id for m in written} != {m.id for m in catalog}:
+            lines.append(f"{po.relative_to(ROOT)} is not of today")
+        if po.with_suffix(".mo").read_bytes() != compiled(written):
+            lines.append(f"{po.with_suffix('.mo').relative_to(ROOT)} is not of today")
+    return lines
+
+
+def _whole(message):
+    return all(message.string) if isinstance(message.string, tuple) else bool(message.string)
+
+
+def main():
+    settings.configure()
+    current = texts()
+    for language, po in catalogs():
+        catalog = merged(language, po, current)
+        with po.open("wb") as file:
+            write_po(file, catalog, sort_output=True, width=96)
+        po.with_suffix(".mo").write_bytes(compiled(catalog))
+    lines = stale()
+    print("\n".join(lines) or "Every text is translated.")
+    return bool(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
