@@ -1,12 +1,15 @@
 from django import forms
 from django.contrib import admin, messages
+from django.db import models
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from unfold.widgets import UnfoldAdminTextInputWidget
 
+from bookings.accept import accept_all
 from bookings.acting import admin_actor
 from bookings.booking_list import (
     DayFilter,
@@ -20,6 +23,7 @@ from bookings.change import (
     StatusRefusedError,
     save_booking,
 )
+from bookings.duplicate_admin import DuplicatesBookings
 from bookings.export_admin import ExportsBookings
 from bookings.import_admin import ImportsBookings
 from bookings.models import (
@@ -34,7 +38,9 @@ from bookings.telephone_admin import BooksByTelephone
 from bookings.trip_history import history_of
 from drivers.models import Role
 from drivers.scoped import CompanyScopedAdmin, ReadOnlyAdmin
+from drivers.words import WordsField
 
+REFUSED_SHOWN = 10
 REFUSALS = (SettledBookingError, StaleBookingError, StatusRefusedError)
 
 
@@ -61,6 +67,16 @@ STATUS_LOOKS = {
 
 class BookingForm(forms.ModelForm):
     """A booking, and which version of it the user saw: another's change is not overwritten."""
+
+    class Meta:
+        help_texts = {
+            "reference": _("The client system's own number; unique in the company."),
+            "appointment_at": _("When they have to be there, if they have to."),
+            "return_of": _("The number of the way there, if this is the way back."),
+            "passengers": _("Everybody on board, those in wheelchairs too."),
+            "wheelchairs": _("How many of them travel in a wheelchair."),
+            "needs": _("What the vehicle or the driver must have, separated by commas."),
+        }
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
@@ -92,7 +108,9 @@ class BookingForm(forms.ModelForm):
         }
 
 
-class BookingAdmin(BooksByTelephone, ImportsBookings, ExportsBookings, CompanyScopedAdmin):
+class BookingAdmin(
+    BooksByTelephone, DuplicatesBookings, ImportsBookings, ExportsBookings, CompanyScopedAdmin
+):
     """Bookings are never deleted: they are canceled, and stay in the log.
 
     `dispatch.booking_admin` registers it, for it knows their drivers.
@@ -115,7 +133,27 @@ class BookingAdmin(BooksByTelephone, ImportsBookings, ExportsBookings, CompanySc
     form = BookingForm
     autocomplete_fields = ["client"]
     raw_id_fields = ["return_of"]
-    readonly_fields = ["status", "version", "created_at", "updated_at"]
+    # What the use-cases change; the form shows it.
+    readonly_fields = [
+        "status", "will_call", "cancel_reason", "version", "created_at", "updated_at",
+    ]  # fmt: skip
+    formfield_overrides = {
+        models.JSONField: {"form_class": WordsField, "widget": UnfoldAdminTextInputWidget}
+    }
+    fieldsets = [
+        (None, {"fields": ["company", ("client", "reference"), "seen_version"]}),
+        (
+            _("From"),
+            {
+                "fields": [("pickup_address", "pickup_lat", "pickup_lon")],
+                "description": _("The place's name, and its degrees such as 46.1936 and 6.1487."),
+            },
+        ),
+        (_("To"), {"fields": [("dropoff_address", "dropoff_lat", "dropoff_lon")]}),
+        (_("When"), {"fields": [("scheduled_time", "appointment_at"), ("will_call", "return_of")]}),
+        (_("How"), {"fields": [("passengers", "wheelchairs", "priority"), "needs", "notes"]}),
+        (_("State"), {"fields": [("status", "cancel_reason"), "created_at", "updated_at"]}),
+    ]
     change_form_after_template = "bookings/history.html"
 
     actions = ["accept"]
@@ -185,6 +223,10 @@ class BookingAdmin(BooksByTelephone, ImportsBookings, ExportsBookings, CompanySc
             self.message_user(request, str(refusal), messages.ERROR)
             return redirect(request.path)
 
+    def get_readonly_fields(self, request, obj=None):
+        fixed = super().get_readonly_fields(request, obj)
+        return [*fixed, "return_of"] if obj else fixed
+
     def save_model(self, request, obj, form, change):
         if not change:
             obj.status = Status.ACCEPTED  # who writes it down here takes it on
@@ -194,17 +236,19 @@ class BookingAdmin(BooksByTelephone, ImportsBookings, ExportsBookings, CompanySc
 
     @admin.action(description=_("Accept the selected bookings"), permissions=["change"])
     def accept(self, request, queryset):
-        accepted = 0
-        for booking in queryset.filter(status=Status.PENDING):
-            booking.status = Status.ACCEPTED
-            try:
-                save_booking(booking, actor=admin_actor(request), now=timezone.now())
-            except REFUSALS as refusal:
-                self.message_user(request, str(refusal), messages.ERROR)
-            else:
-                accepted += 1
-        done = ngettext("%(count)d booking accepted.", "%(count)d bookings accepted.", accepted)
-        self.message_user(request, done % {"count": accepted})
+        accepted, refused = accept_all(
+            queryset.values_list("pk", flat=True), actor=admin_actor(request), now=timezone.now()
+        )
+        for sentence in refused[:REFUSED_SHOWN]:
+            self.message_user(request, sentence, messages.ERROR)
+        if len(refused) > REFUSED_SHOWN:
+            more = _("%(count)d more could not be accepted.")
+            count = len(refused) - REFUSED_SHOWN
+            self.message_user(request, more % {"count": count}, messages.ERROR)
+        done = ngettext(
+            "%(count)d booking accepted.", "%(count)d bookings accepted.", len(accepted)
+        )
+        self.message_user(request, done % {"count": len(accepted)})
 
 
 @admin.register(Event)

@@ -49,6 +49,7 @@ class DayFilter(admin.SimpleListFilter):
 
     title = gettext_lazy("day")
     parameter_name = "day"
+    template = "bookings/day_filter.html"
 
     def __init__(self, request, params, model, model_admin):
         self.bounds = {name: params.pop(name)[-1] for name in ("from", "to") if name in params}
@@ -61,6 +62,19 @@ class DayFilter(admin.SimpleListFilter):
             ("week", _("7 days from today")),
             ("past", _("Last 7 days")),
         ]
+
+    def choices(self, changelist):
+        """Offer the days; the range that was asked for, and what else is, go to its own form."""
+        own = {"from", "to", "day", "p"}
+        self.others = [item for item in changelist.params.items() if item[0] not in own]
+        ranged = any(self.bounds.values())
+        for choice in [None, *self.lookup_choices]:
+            value, name = choice or (None, _("All"))
+            yield {
+                "selected": self.value() == value and not (ranged and value is None),
+                "query_string": changelist.get_query_string({"day": value}, ["from", "to", "p"]),
+                "display": name,
+            }
 
     def queryset(self, request, queryset):
         try:

@@ -219,6 +219,8 @@ def deeds_of(booking):
     if booking.will_call and booking.status == Status.PENDING:
         url = reverse("admin:bookings_booking_ready", args=[booking.pk])
         found.append(Deed(_("Ready now"), "phone_callback", url))
+    url = reverse("admin:bookings_booking_duplicate", args=[booking.pk])
+    found.append(Deed(_("Book on other days…"), "event_repeat", url))
     if Status.CANCELED in TRANSITIONS[Status(booking.status)]:
         url = reverse("admin:bookings_booking_cancel", args=[booking.pk])
         found.append(Deed(_("Cancel…"), "event_busy", url, danger=True))

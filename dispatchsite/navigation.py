@@ -1,6 +1,7 @@
 """What the admin's theme asks us for: the sidebar, the companies to choose from, the zone."""
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -52,11 +53,17 @@ GROUPS = (
 def sidebar(request):
     """Return the theme's navigation: the pages there are and this user may see. No statement."""
     admins = _admins()
-    return [
+    groups = [
         {"title": title, "separator": number > 0, "items": items}
         for number, (title, pages) in enumerate(GROUPS)
         if (items := [item for page in pages if (item := _item(request, admins, *page))])
     ]
+    links = [item["link"] for group in groups for item in group["items"]]
+    here = max(filter(request.path.startswith, links), key=len, default=None)
+    for group in groups:
+        for item in group["items"]:
+            item["active"] = item["link"] == here
+    return groups
 
 
 def _item(request, admins, title, icon, name):
@@ -77,6 +84,10 @@ def _admins():
         f"{model._meta.app_label}_{model._meta.model_name}_changelist": model_admin
         for model, model_admin in admin.site._registry.items()
     }
+
+
+def favicon(request):
+    return static("dispatchsite/favicon.svg")
 
 
 def company_name(request):

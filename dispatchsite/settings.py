@@ -122,6 +122,9 @@ UNFOLD = {
     "SITE_SYMBOL": "route",
     "SITE_URL": None,
     "SHOW_LANGUAGES": True,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": "dispatchsite.navigation.favicon"}
+    ],
     "SITE_SUBHEADER": "dispatchsite.navigation.company_name",
     "SITE_DROPDOWN": "dispatchsite.navigation.companies",
     "ENVIRONMENT": "dispatchsite.navigation.zone",

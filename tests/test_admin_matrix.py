@@ -56,6 +56,7 @@ OWN_PAGES = {
     "bookings_booking_telephone_places": PLANNERS,
     "bookings_booking_ready": PLANNERS,
     "bookings_booking_cancel": PLANNERS,
+    "bookings_booking_duplicate": PLANNERS,
     "drivers_driver_weeks": PLANNERS,
     "dispatch_dispatchrun_revert": PLANNERS,
     "dispatch_assignment_manifest_csv": STAFF,

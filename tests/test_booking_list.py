@@ -37,7 +37,7 @@ def form_of(booking):
     return {name: getattr(booking, name) for name in names} | {
         "scheduled_time_0": local.date().isoformat(),
         "scheduled_time_1": local.time().isoformat(),
-        "needs": "[]",
+        "needs": "",
         "seen_version": booking.version,
     }
 
@@ -115,3 +115,34 @@ def test_anothers_change_is_not_overwritten_but_told(client, geneva):
     assert page.status_code == 200
     assert "hospital changed this booking at 18:00 (notes: – → second floor)" in page.text
     assert Booking.objects.get().passengers == 1
+
+
+def test_a_range_of_days_is_chosen_beside_the_list(client, geneva):
+    booking = make.booking(geneva)
+    page = client.get(URL, {"from": make.DAY, "to": make.DAY, "status__exact": "accepted"})
+    assert [row.pk for row in page.context["cl"].result_list] == [booking.pk]
+    assert f'name="from" value="{make.DAY}"' in page.text
+    assert '<input type="hidden" name="status__exact" value="accepted">' in page.text
+    assert "?day=today&amp;status__exact=accepted" in page.text  # a day replaces the range
+
+
+def test_the_form_leaves_to_the_use_cases_what_is_theirs(client, geneva):
+    booking = make.booking(geneva)
+    url = reverse("admin:bookings_booking_change", args=[booking.pk])
+    theirs = {"status": "completed", "will_call": "on", "cancel_reason": "x", "return_of": 1}
+    client.post(url, form_of(booking) | {"notes": "ring", "needs": "oxygen, stretcher"} | theirs)
+    booking.refresh_from_db()
+    assert (booking.notes, booking.needs) == ("ring", ["oxygen", "stretcher"])
+    assert (booking.status, booking.will_call, booking.cancel_reason) == ("accepted", False, "")
+    assert booking.return_of is None
+
+
+@pytest.mark.parametrize(
+    ("name", "active"),
+    [("bookings_booking_changelist", "Bookings"), ("bookings_booking_telephone", "New booking")],
+)
+def test_the_sidebar_marks_one_page(client, geneva, name, active):
+    page = client.get(reverse(f"admin:{name}"))
+    items = [item for group in page.context["sidebar_navigation"] for item in group["items"]]
+    assert [item["title"] for item in items if item["active"]] == [active]
+    assert 'href="/static/dispatchsite/favicon.svg"' in page.text

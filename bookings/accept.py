@@ -1,0 +1,48 @@
+"""Take many pending bookings on at once; what cannot be is told, the rest is."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from bookings.events import booking_changed
+from bookings.models import Actor, Booking, Event, Status
+
+
+def accept_all(
+    booking_ids: Iterable[int], *, actor: Actor, now: datetime
+) -> tuple[list[int], list[str]]:
+    """Accept what is pending; return the ids, and a sentence for each that was not: 5 statements.
+
+    Accepted ones stay accepted, without a word.
+    """
+    accepted, refused = [], []
+    with transaction.atomic():
+        rows = Booking.objects.filter(id__any_of=sorted(booking_ids)).order_by("id")
+        for booking in rows.select_for_update(no_key=True):
+            if booking.status == Status.ACCEPTED:
+                continue
+            if booking.status != Status.PENDING:
+                told = _("Booking %(booking)s is %(status)s: only a pending one is accepted.")
+                shown = {"booking": booking, "status": booking.get_status_display()}
+                refused.append(told % shown)
+            elif booking.will_call:
+                told = _("Booking %(booking)s is a will-call: say that they are ready instead.")
+                refused.append(told % {"booking": booking})
+            else:
+                accepted.append(booking)
+        if accepted:
+            _write(accepted, actor, now)
+    return [booking.id for booking in accepted], refused
+
+
+def _write(bookings, actor, now):
+    Booking.objects.filter(id__any_of=[booking.id for booking in bookings]).update(
+        status=Status.ACCEPTED, version=F("version") + 1, updated_at=now
+    )
+    changes = {"status": (Status.PENDING, Status.ACCEPTED)}
+    Event.objects.bulk_create(
+        [booking_changed(b.company_id, b.id, changes, actor=actor, now=now) for b in bookings]
+    )

@@ -1,0 +1,134 @@
+"""Book the same trip on other days, at the same time of the company's clock."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from bookings import csv_values
+from bookings.bulk import insert_columns
+from bookings.events import booking_created
+from bookings.models import Actor, Booking, Event, Status
+
+DAYS_AT_MOST = 100
+AHEAD = timedelta(days=366)
+# What a copy has of its own; the reference is the client system's, which does not know of it.
+OWN = {
+    "id", "reference", "scheduled_time", "appointment_at", "return_of", "status", "is_open",
+    "cancel_reason", "created_at", "updated_at", "version",
+}  # fmt: skip
+
+
+def duplicate(
+    booking: Booking,
+    days: Iterable[date],
+    *,
+    actor: Actor,
+    now: datetime,
+    way_back: Booking | None = None,
+) -> list[Booking]:
+    """Book copies on the days, each with its way back where one is given; return the ways there.
+
+    5 statements, 4 without way back; all or none. Copies are accepted, will-calls wait. Raises
+    ValidationError with "days": past, too many, booked already, or with a clock time that the
+    clocks skip or repeat on that day.
+    """
+    days = sorted(set(days))
+    with transaction.atomic():
+        _check(booking.company, days, now)
+        times, faults = _times(booking, days)
+        back_times = []
+        if way_back is not None:
+            back_times, back_faults = _times(way_back, days, told_from=booking)
+            faults += back_faults
+        if faults or (faults := _booked_already(booking, times)):
+            raise ValidationError({"days": faults})
+        there = _insert(booking, times, now)
+        back = _insert(way_back, back_times, now, return_of=there) if way_back else []
+        Event.objects.bulk_create(
+            [booking_created(made, actor=actor, now=now) for made in [*there, *back]]
+        )
+    return there
+
+
+def _check(company, days, now):
+    today = company.local(now).date()
+    if not days:
+        raise ValidationError({"days": _("Choose at least one day.")})
+    if len(days) > DAYS_AT_MOST:
+        told = _("These are %(count)d days: choose at most %(most)d.")
+        raise ValidationError({"days": told % {"count": len(days), "most": DAYS_AT_MOST}})
+    if days[0] < today or days[-1] > today + AHEAD:
+        told = _("Choose days from %(today)s to %(last)s.")
+        shown = {"today": date_format(today), "last": date_format(today + AHEAD)}
+        raise ValidationError({"days": told % shown})
+
+
+def _times(booking, days, *, told_from=None):
+    """Return [(pickup, appointment)] on the days, and what is wrong with their clock times.
+
+    A pickup or an appointment after midnight stays as many days after the first pickup.
+    """
+    company = booking.company
+    first = company.local((told_from or booking).scheduled_time).date()
+    found, faults = [], []
+    for day in days:
+        moments = []
+        for at in (booking.scheduled_time, booking.appointment_at):
+            if at is None:
+                moments.append(None)
+                continue
+            local = company.local(at)
+            wanted = datetime.combine(day + (local.date() - first), local.time())
+            try:
+                moments.append(csv_values.moment(wanted.isoformat(), zone=company.zone))
+            except csv_values.BadValueError as error:
+                moments.append(None)
+                shown = {"day": date_format(day), "clock": f"{local:%H:%M}", "error": error}
+                faults.append(_("%(day)s at %(clock)s: %(error)s.") % shown)
+        found.append(tuple(moments))
+    return found, faults
+
+
+def _booked_already(booking, times):
+    """Return what says on which days the client has a trip at just this time: 1 statement."""
+    if booking.client_id is None:
+        return []
+    taken = (
+        Booking.objects.filter(
+            client=booking.client_id, scheduled_time__in=[at for at, _appointment in times]
+        )
+        .exclude(status=Status.CANCELED)
+        .order_by("scheduled_time")
+        .values_list("scheduled_time", flat=True)
+        .distinct()
+    )
+    told = _("%(day)s: this client has a trip at %(clock)s already.")
+    local = map(booking.company.local, taken)
+    return [told % {"day": date_format(at.date()), "clock": f"{at:%H:%M}"} for at in local]
+
+
+def _insert(booking, times, now, *, return_of=()):
+    """Insert the copies of one booking and return them: 1 statement."""
+    fields = [f for f in Booking._meta.concrete_fields if f.name not in OWN]
+    shared = {field.attname: getattr(booking, field.attname) for field in fields}
+    shared |= {
+        "status": Status.PENDING if booking.will_call else Status.ACCEPTED,
+        "created_at": now,
+        "updated_at": now,
+    }
+    own = {
+        "scheduled_time": [at for at, _appointment in times],
+        "appointment_at": [at for _pickup, at in times],
+    }
+    if return_of:
+        own["return_of_id"] = [made.pk for made in return_of]
+    made = insert_columns(Booking, shared, own)
+    rows = zip(*own.values(), strict=True)
+    return [
+        Booking(pk=pk, **shared, **dict(zip(own, row, strict=True)))
+        for pk, row in zip(made, rows, strict=True)
+    ]
