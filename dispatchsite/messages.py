@@ -1,14 +1,17 @@
 """Keep the translations: `make messages` after a text changed.
 
-Reads the texts out of code and templates, merges them into each language's django.po, and
-compiles it; it needs no gettext on the machine. `stale()` says what is left to do; a test fails
-until nothing is.
+Reads the texts out of code and templates, and out of the theme, which comes without
+translations; merges them into each language's django.po, and compiles it. It needs no gettext on
+the machine. `stale()` says what is left to do; a test fails until nothing is.
 """
 
 import io
 import sys
+from gettext import GNUTranslations
+from importlib.util import find_spec
 from pathlib import Path
 
+import django
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
@@ -19,6 +22,8 @@ from django.utils.translation.template import templatize
 ROOT = Path(__file__).resolve().parent.parent
 LOCALE = ROOT / "dispatchsite" / "locale"
 ROOMS = ("dispatchsite", "drivers", "bookings", "dispatch", "perf")
+THEME = Path(find_spec("unfold").origin).parent
+THEME_PARTS = ("*", "mixins/*", "templates/**/*", "contrib/filters/**/*", "contrib/forms/**/*")
 KEYWORDS = {
     "_": None,
     "gettext": None,
@@ -38,18 +43,43 @@ def texts() -> Catalog:
     for room in ROOMS:
         for file in sorted((ROOT / room).rglob("*")):
             if file.suffix in (".py", ".html", ".txt") and "migrations" not in file.parts:
-                _extract(file, found)
+                _extract(file, found, ROOT)
     return found
 
 
-def _extract(file, found):
+def texts_of_theme() -> Catalog:
+    """Return the theme's texts that Django does not translate itself."""
+    found, known = Catalog(), _of_django()
+    for part in THEME_PARTS:
+        for file in sorted(THEME.glob(part)):
+            if file.suffix in (".py", ".html"):
+                _extract(file, found, THEME.parent)
+    for text in [message.id for message in found if message.id in known]:
+        found.delete(text)
+    return found
+
+
+def _of_django():
+    """Return the texts that Django translates into each of our languages."""
+    known = []
+    for language, _po in catalogs():
+        texts = set()
+        for part in ("conf", "contrib/admin", "contrib/auth"):
+            folder = Path(django.__file__).parent / part / "locale" / language / "LC_MESSAGES"
+            with (folder / "django.mo").open("rb") as file:
+                texts.update(GNUTranslations(file)._catalog)
+        known.append(texts)
+    return set.intersection(*known)
+
+
+def _extract(file, found, root):
     source = file.read_text(encoding="utf-8")
     if file.suffix != ".py":
         if "{%" not in source:
             return
         source = templatize(source, origin=str(file))
         source = "\n".join(map(str.lstrip, source.splitlines()))  # indentation means nothing
-    name = file.relative_to(ROOT).as_posix()
+    name = file.relative_to(root).as_posix()
     rows = extract("python", io.BytesIO(source.encode()), KEYWORDS, options={"encoding": "utf-8"})
     for _line, message, comments, context in rows:
         found.add(message, None, [(name, None)], context=context, auto_comments=comments)
@@ -83,7 +113,7 @@ def stale() -> list[str]:
         lines += [
             f"{language}: {message.id!r} is not translated ({message.locations[0][0]})"
             for message in catalog
-            if message.id and (message.fuzzy or not _whole(message))
+            if _is_ours(message) and (message.fuzzy or not _whole(message))
         ]
         lines += [
             f"{language}: {message.id!r}: {error}"
@@ -92,11 +122,20 @@ def stale() -> list[str]:
         ]
         with po.open("rb") as file:
             written = read_po(file, locale=language)
-        if {m.id for m in written} != {m.id for m in catalog}:
+        if _ours(written) != _ours(catalog):
             lines.append(f"{po.relative_to(ROOT)} is not of today")
         if po.with_suffix(".mo").read_bytes() != compiled(written):
             lines.append(f"{po.with_suffix('.mo').relative_to(ROOT)} is not of today")
     return lines
+
+
+def _ours(catalog):
+    return {(message.context, message.id) for message in catalog if _is_ours(message)}
+
+
+def _is_ours(message):
+    """Tell whether a text is not, or not only, one of the theme, whose releases are its own."""
+    return any(not name.startswith(f"{THEME.name}/") for name, _line in message.locations)
 
 
 def _whole(message):
@@ -106,6 +145,8 @@ def _whole(message):
 def main():
     settings.configure()
     current = texts()
+    for message in texts_of_theme():
+        current.add(message.id, locations=message.locations, context=message.context)
     for language, po in catalogs():
         catalog = merged(language, po, current)
         with po.open("wb") as file:

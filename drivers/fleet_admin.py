@@ -92,7 +92,7 @@ class DriverAdmin(FillsWeeks, FleetAdmin):
             _("Planning"),
             {"fields": [("is_active", "is_available"), "skills", "max_bookings"]},
         ),
-        (_("Home"), {"fields": [("home_lat", "home_lon")], "classes": ["collapse"]}),
+        (_("Home position"), {"fields": [("home_lat", "home_lon")], "classes": ["collapse"]}),
         (
             _("Driver app"),
             {

@@ -3,6 +3,7 @@ import signal
 import pytest
 from django.apps import apps
 from django.db import connection
+from django.utils import translation
 
 from drivers.constraints import AppendOnly
 
@@ -37,6 +38,13 @@ def drop_triggers():
     with connection.schema_editor() as editor:
         for model, constraint in append_only_constraints():
             editor.execute(constraint.remove_sql(model, editor))
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    """Take back the language that a request leaves active."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture(autouse=True)

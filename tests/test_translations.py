@@ -20,7 +20,7 @@ def test_a_new_text_and_one_without_its_values_are_found(tmp_path, monkeypatch):
     text = po.read_text(encoding="utf-8")
     assert 'msgstr "Aujourd’hui"' in text
     text = text.replace('msgstr "Aujourd’hui"', 'msgstr ""')
-    text = text.replace("Société %(slug)s créée", "Société %(slag)s créée")
+    text = text.replace("Entreprise %(slug)s créée", "Entreprise %(slag)s créée")
     copy.write_text(text, encoding="utf-8")
     copy.with_suffix(".mo").write_bytes(b"")
     monkeypatch.setattr(messages, "LOCALE", tmp_path)
