@@ -11,14 +11,24 @@ class Index(models.Index):
     max_name_length = 63
 
 
-class SqliteIndex(Index):
-    """An index that only SQLite's triggers read: elsewhere it is made sure that there is none."""
+class OneEngineIndex(Index):
+    """An index that one engine's planner uses: elsewhere it is made sure that there is none."""
+
+    vendor = ""
 
     def create_sql(self, model, schema_editor, using="", **kwargs):
-        if schema_editor.connection.vendor != "sqlite":
+        if schema_editor.connection.vendor != self.vendor:
             return self.remove_sql(model, schema_editor)
         return super().create_sql(model, schema_editor, using=using, **kwargs)
 
     def remove_sql(self, model, schema_editor, **kwargs):
         name = schema_editor.quote_name(self.name)
         return Statement("DROP INDEX IF EXISTS %(name)s", name=name)
+
+
+class SqliteIndex(OneEngineIndex):
+    vendor = "sqlite"
+
+
+class PostgresqlIndex(OneEngineIndex):
+    vendor = "postgresql"

@@ -174,9 +174,18 @@ def judge(ratio: Ratio, control: Ratio, *, smallest=SMALLEST_EFFECT) -> Judgemen
         return Judgement(Verdict.NOT_SHOWN, "the interval includes 1")
     if abs(ratio.ratio - 1) < smallest:
         return Judgement(Verdict.NOT_SHOWN, f"the effect is under {smallest:.0%}")
-    if not control.includes_one:
-        return Judgement(Verdict.NOT_SHOWN, "the A/A control does not include 1")
+    if not control.includes_one and _nearest(ratio) <= _furthest(control):
+        return Judgement(Verdict.NOT_SHOWN, "the A/A control, without 1, reaches as far")
     return Judgement(Verdict.FASTER if ratio.ratio < 1 else Verdict.SLOWER)
+
+
+def _nearest(ratio):
+    """Return how far from 1, on the logarithm, an interval without 1 begins."""
+    return min(abs(math.log(ratio.low)), abs(math.log(ratio.high)))
+
+
+def _furthest(ratio):
+    return max(abs(math.log(ratio.low)), abs(math.log(ratio.high)))
 
 
 def is_unstable(control: Ratio) -> bool:

@@ -91,6 +91,8 @@ def test_signed_rank_holds_for_hundreds_of_pairs():
 def test_a_clear_effect_is_called():
     assert judge(ratio(0.2, 0.15, 0.3), CALM).verdict is Verdict.FASTER
     assert judge(ratio(1.3, 1.1, 1.4), CALM).verdict is Verdict.SLOWER
+    # Ten times the control's own deviation is no chance.
+    assert judge(ratio(0.2, 0.1, 0.3), ratio(1.1, 1.05, 1.2)).verdict is Verdict.FASTER
 
 
 @pytest.mark.parametrize(
@@ -98,7 +100,11 @@ def test_a_clear_effect_is_called():
     [
         (ratio(0.9, 0.8, 1.01), CALM, "the interval includes 1"),
         (ratio(0.96, 0.95, 0.97), CALM, "the effect is under 5%"),
-        (ratio(0.2, 0.1, 0.3), ratio(1.1, 1.05, 1.2), "the A/A control does not include 1"),
+        (
+            ratio(0.8, 0.75, 0.85),
+            ratio(1.1, 1.05, 1.2),
+            "the A/A control, without 1, reaches as far",
+        ),
         (ratio(0.2, 0.1, 0.3, pairs=5), CALM, "fewer than 6 pairs"),
     ],
 )

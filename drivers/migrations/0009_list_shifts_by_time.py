@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name='shift',
-            index=drivers.indexes.Index(fields=['start_at'], name='idx_shift_start'),
+            index=drivers.indexes.PostgresqlIndex(fields=['start_at'], name='idx_shift_start'),
         ),
     ]
