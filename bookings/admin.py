@@ -23,6 +23,7 @@ from bookings.change import (
     StatusRefusedError,
     save_booking,
 )
+from bookings.client_admin import ClientAdmin
 from bookings.duplicate_admin import DuplicatesBookings
 from bookings.export_admin import ExportsBookings
 from bookings.import_admin import ImportsBookings
@@ -44,12 +45,7 @@ REFUSED_SHOWN = 10
 REFUSALS = (SettledBookingError, StaleBookingError, StatusRefusedError)
 
 
-@admin.register(Client)
-class ClientAdmin(CompanyScopedAdmin):
-    list_display = ["name", "phone", "address", "wheelchair", "company"]
-    list_select_related = ["company"]
-    search_fields = ["name", "phone"]
-    ordering = ["name", "id"]
+admin.site.register(Client, ClientAdmin)
 
 
 # (icon, colours) of a status, which is written out beside it.
@@ -140,17 +136,18 @@ class BookingAdmin(
     formfield_overrides = {
         models.JSONField: {"form_class": WordsField, "widget": UnfoldAdminTextInputWidget}
     }
+    compressed_fields = True
     fieldsets = [
         (None, {"fields": ["company", ("client", "reference"), "seen_version"]}),
         (
             _("From"),
             {
-                "fields": [("pickup_address", "pickup_lat", "pickup_lon")],
+                "fields": ["pickup_address", ("pickup_lat", "pickup_lon")],
                 "description": _("The place's name, and its degrees such as 46.1936 and 6.1487."),
             },
         ),
-        (_("To"), {"fields": [("dropoff_address", "dropoff_lat", "dropoff_lon")]}),
-        (_("When"), {"fields": [("scheduled_time", "appointment_at"), ("will_call", "return_of")]}),
+        (_("To"), {"fields": ["dropoff_address", ("dropoff_lat", "dropoff_lon")]}),
+        (_("When"), {"fields": ["scheduled_time", "appointment_at", ("will_call", "return_of")]}),
         (_("How"), {"fields": [("passengers", "wheelchairs", "priority"), "needs", "notes"]}),
         (_("State"), {"fields": [("status", "cancel_reason"), "created_at", "updated_at"]}),
     ]

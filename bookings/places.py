@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bookings.models import Booking, Client
+from bookings.models import Booking, Client, SavedPlace
 
 RECENT_TRIPS = 1_000  # of a company that are looked through
 TRIPS_OF_CLIENT = 20
@@ -19,9 +19,17 @@ class Place:
 
 
 def places_of_client(client: Client) -> list[Place]:
-    """Return where the client lives, then the places of their last trips: 1 statement."""
+    """Return the usual place, home, the other saved ones, those of the last trips: 2 statements."""
     trips = Booking.objects.filter(client=client).order_by("-id")
-    return _different([*_home(client), *_ends(trips[:TRIPS_OF_CLIENT])])[:OFFERED]
+    usual, saved = _saved(client)
+    known = [*usual, *_home(client), *saved, *_ends(trips[:TRIPS_OF_CLIENT])]
+    return _different(known)[:OFFERED]
+
+
+def usual_place(client: Client) -> Place | None:
+    """Return where the client's trips begin unless said otherwise: 1 statement."""
+    usual, _others = _saved(client)
+    return next(iter([*usual, *_home(client)]), None)
 
 
 def search_places(company, words: str) -> list[Place]:
@@ -53,6 +61,15 @@ def _ends(trips):
         "dropoff_lon",
     )  # fmt: skip
     return [Place(*end) for row in rows for end in (row[:3], row[3:]) if end[0]]
+
+
+def _saved(client):
+    """Return the usual place of the client, if there is one, and the others: 1 statement."""
+    rows = SavedPlace.objects.filter(client=client).order_by("label", "id")
+    usual, others = [], []
+    for is_usual, *place in rows.values_list("is_usual", "address", "lat", "lon"):
+        (usual if is_usual else others).append(Place(*place))
+    return usual, others
 
 
 def _home(client):

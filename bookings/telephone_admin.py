@@ -1,5 +1,7 @@
 """The admin's page for bookings by telephone, and the fragments it asks for while one types."""
 
+from dataclasses import asdict
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.shortcuts import get_object_or_404, redirect, render
@@ -11,7 +13,7 @@ from django.utils.translation import gettext as _
 from bookings.acting import admin_actor
 from bookings.booking_list import any_contains
 from bookings.models import Client
-from bookings.places import OFFERED, places_of_client, search_places
+from bookings.places import OFFERED, places_of_client, search_places, usual_place
 from bookings.telephone import book
 from bookings.telephone_form import TelephoneForm, preferences_of
 from drivers.access import WRITING_ROLES, companies_of
@@ -46,6 +48,8 @@ class BooksByTelephone:
         client = self._client(request, company)
         first = {"day": timezone.localdate(), "client": client, "new_at_home": True}
         first["wheelchairs"] = int(client is not None and client.wheelchair)
+        if client is not None and (usual := usual_place(client)):
+            first |= {f"pickup_{what}": value for what, value in asdict(usual).items()}
         form = TelephoneForm(request.POST or None, company=company, initial=first)
         if form.is_valid():
             try:
@@ -77,7 +81,7 @@ class BooksByTelephone:
         return render(request, "bookings/telephone_clients.html", context)
 
     def telephone_client(self, request):
-        """Show the chosen client and their places, or the search: 3 statements more."""
+        """Show the chosen client and their places, or the search: 4 statements more."""
         company = self._company(request)
         client = self._client(request, company)
         form = TelephoneForm(company=company, initial={"client": client, "new_at_home": True})

@@ -6,13 +6,12 @@ are its own.
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from drivers.access import companies_of
 from drivers.models import Company, Role, ShiftTemplate
-from drivers.scoped import CompanyScopedAdmin
+from drivers.scoped import CompanyScopedAdmin, ScopedInline
 from drivers.weeks_admin import FillsWeeks
 from drivers.words import WordsField
 
@@ -56,26 +55,11 @@ class VehicleAdmin(FleetAdmin):
         return ", ".join(vehicle.skills)
 
 
-class ShiftTemplateInline(TabularInline):
+class ShiftTemplateInline(ScopedInline):
     model = ShiftTemplate
     extra = 0
     ordering = ["weekday", "start", "id"]
     tab = True
-
-    def has_view_permission(self, request, obj=None):
-        return True  # who sees the driver sees these
-
-    def has_change_permission(self, request, obj=None):
-        return self._driver_admin().has_change_permission(request, obj)
-
-    def has_add_permission(self, request, obj=None):
-        return self._driver_admin().has_change_permission(request, obj)
-
-    def has_delete_permission(self, request, obj=None):
-        return self._driver_admin().has_change_permission(request, obj)
-
-    def _driver_admin(self):
-        return self.admin_site.get_model_admin(self.parent_model)
 
 
 class DriverAdmin(FillsWeeks, FleetAdmin):

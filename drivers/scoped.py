@@ -1,6 +1,10 @@
 """The admin of what belongs to companies: who sees it, and who may touch it."""
 
-from unfold.admin import ModelAdmin
+from django.core.exceptions import ValidationError
+from django.core.validators import EMPTY_VALUES
+from django.forms import BaseInlineFormSet, ModelChoiceField
+from django.utils.translation import gettext as _
+from unfold.admin import ModelAdmin, TabularInline
 
 from drivers.access import STAFF_ROLES, WRITING_ROLES, companies_of
 from drivers.acting import act_for, memberships_of
@@ -88,6 +92,59 @@ class CompanyScopedAdmin(ModelAdmin):
     def get_readonly_fields(self, request, obj=None):
         fixed = ("company",) if obj and self.company_path == "company" else ()
         return (*super().get_readonly_fields(request, obj), *fixed)
+
+
+class RowsReadOnce(BaseInlineFormSet):
+    """Looks rows that are sent back up among those already read, not one by one."""
+
+    def add_fields(self, form, index):
+        super().add_fields(form, index)
+        form.fields[self._pk_field.name].to_python = self._row
+
+    def _row(self, value):
+        if value in EMPTY_VALUES:
+            return None
+        found = (row for row in self.get_queryset() if str(row.pk) == str(value))
+        if row := next(found, None):
+            return row
+        raise ValidationError(_("This row is not there any more: open the page again."))
+
+
+class RowChoice(ModelChoiceField):
+    """Reads its rows once for all forms of a formset, not once for each."""
+
+    def __init__(self, queryset, **kwargs):
+        super().__init__(queryset, **kwargs)
+        self.rows = {str(row.pk): row for row in queryset}
+        self.choices = [("", "---------"), *((pk, str(row)) for pk, row in self.rows.items())]
+
+    def to_python(self, value):
+        if value in EMPTY_VALUES:
+            return None
+        if str(value) not in self.rows:
+            raise ValidationError(self.error_messages["invalid_choice"], code="invalid_choice")
+        return self.rows[str(value)]
+
+
+class ScopedInline(TabularInline):
+    """Rows that belong to another: who sees that sees these, who changes that changes these."""
+
+    formset = RowsReadOnce
+
+    def has_view_permission(self, request, obj=None):
+        return True
+
+    def has_change_permission(self, request, obj=None):
+        return self._parent_admin().has_change_permission(request, obj)
+
+    def has_add_permission(self, request, obj=None):
+        return self._parent_admin().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return self._parent_admin().has_change_permission(request, obj)
+
+    def _parent_admin(self):
+        return self.admin_site.get_model_admin(self.parent_model)
 
 
 class ReadOnlyAdmin(CompanyScopedAdmin):

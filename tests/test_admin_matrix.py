@@ -132,6 +132,9 @@ def world(company):
     rows = [company, driver, driver.vehicle, make.shift(driver), booking, booking.client, run]
     rows += [assignment, event, membership, token, owner]
     delivery = make.delivery(company, event=event)
+    booking.client.places.create(
+        label=f"{name} home", address=f"{name} 1", lat=46.2, lon=6.1, is_usual=True
+    )
     rows += [delivery, delivery.webhook]
     rows += [driver.absences.create(start_at=make.at("20:00"), end_at=make.at("21:00"))]
     return SimpleNamespace(

@@ -4,7 +4,7 @@ Times are stored in UTC. Positions are degrees, WGS 84.
 """
 
 from bookings.models.booking import OPEN_STATUSES, SETTLED_STATUSES, TRANSITIONS, Booking, Status
-from bookings.models.clients import Client, DriverPreference
+from bookings.models.clients import Client, DriverPreference, SavedPlace
 from bookings.models.event import Actor, Door, Event
 from bookings.models.import_file import ImportFile
 from bookings.models.webhooks import Delivery, Webhook
@@ -20,6 +20,7 @@ __all__ = [
     "ImportFile",
     "OPEN_STATUSES",
     "SETTLED_STATUSES",
+    "SavedPlace",
     "Status",
     "TRANSITIONS",
     "Webhook",

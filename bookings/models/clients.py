@@ -18,6 +18,12 @@ class Client(models.Model):
     lat = models.FloatField(_("latitude"), null=True, blank=True, **LATITUDE)
     lon = models.FloatField(_("longitude"), null=True, blank=True, **LONGITUDE)
     wheelchair = models.BooleanField(_("travels in a wheelchair"), default=False)
+    notes = models.TextField(
+        _("notes"),
+        blank=True,
+        db_default="",
+        help_text=_("What whoever books or drives should know."),
+    )
 
     class Meta:
         verbose_name = _("client")
@@ -40,6 +46,36 @@ class Client(models.Model):
 
     def __str__(self):
         return self.name
+
+
+class SavedPlace(models.Model):
+    """A place that a client goes to or comes from, beside their home; one is the usual one."""
+
+    client = models.ForeignKey(Client, models.CASCADE, db_index=False, related_name="places")
+    label = models.CharField(_("name"), max_length=50)
+    address = models.CharField(_("address"), max_length=200)
+    lat = models.FloatField(_("latitude"), **LATITUDE)
+    lon = models.FloatField(_("longitude"), **LONGITUDE)
+    is_usual = models.BooleanField(
+        _("usual"), default=False, help_text=_("Where their trips begin unless said otherwise.")
+    )
+
+    class Meta:
+        verbose_name = _("saved place")
+        verbose_name_plural = _("saved places")
+        constraints = [
+            models.UniqueConstraint(fields=["client", "label"], name="saved_place_once"),
+            models.UniqueConstraint(
+                fields=["client"], condition=Q(is_usual=True), name="saved_place_one_is_usual"
+            ),
+            models.CheckConstraint(
+                condition=Q(lat__gte=-90, lat__lte=90, lon__gte=-180, lon__lte=180),
+                name="saved_place_on_earth",
+            ),
+        ]
+
+    def __str__(self):
+        return self.label
 
 
 class DriverPreference(models.Model):
@@ -69,5 +105,5 @@ class DriverPreference(models.Model):
         return f"{self.client_id} {self.kind} {self.driver_id}"
 
     def clean(self):
-        if self.client.company_id != self.driver.company_id:
+        if self.driver_id and self.client.company_id != self.driver.company_id:
             raise ValidationError({"driver": _("This driver belongs to another company.")})
