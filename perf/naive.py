@@ -21,7 +21,7 @@ from dispatch.apply import changed_breaks
 from dispatch.difference import difference
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, DispatchRun
 from dispatch.rows import DONE, BookingRow, DriverRow
-from drivers.indexes import SqliteIndex
+from drivers.indexes import OneEngineIndex
 from drivers.models import SHIFT_AT_MOST, Driver, Shift
 
 ROOMS = ("drivers", "bookings", "dispatch")
@@ -284,7 +284,7 @@ def performance_indexes() -> list[tuple[type[models.Model], models.Index]]:
         for room in ROOMS
         for model in apps.get_app_config(room).get_models()
         for index in model._meta.indexes
-        if connection.vendor == "sqlite" or not isinstance(index, SqliteIndex)
+        if not isinstance(index, OneEngineIndex) or index.vendor == connection.vendor
     ]
 
 
