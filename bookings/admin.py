@@ -7,7 +7,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from bookings.accept import accept_all
 from bookings.acting import admin_actor
@@ -114,7 +114,7 @@ class BookingAdmin(
 
     list_display = [
         "shown_reference", "shown_time", "client", "pickup_address", "dropoff_address",
-        "passengers", "shown_wheelchairs", "shown_status",
+        "shown_passengers", "shown_status",
     ]  # fmt: skip
     list_select_related = ["client"]
     list_filter = [DayFilter, "status", WheelchairFilter, DriverFilter, "priority"]
@@ -134,7 +134,8 @@ class BookingAdmin(
         "status", "will_call", "cancel_reason", "version", "created_at", "updated_at",
     ]  # fmt: skip
     formfield_overrides = {
-        models.JSONField: {"form_class": WordsField, "widget": UnfoldAdminTextInputWidget}
+        models.JSONField: {"form_class": WordsField, "widget": UnfoldAdminTextInputWidget},
+        models.TextField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})},
     }
     compressed_fields = True
     fieldsets = [
@@ -148,7 +149,7 @@ class BookingAdmin(
         ),
         (_("To"), {"fields": ["dropoff_address", ("dropoff_lat", "dropoff_lon")]}),
         (_("When"), {"fields": ["scheduled_time", "appointment_at", ("will_call", "return_of")]}),
-        (_("How"), {"fields": [("passengers", "wheelchairs", "priority"), "needs", "notes"]}),
+        (_("How"), {"fields": [("passengers", "wheelchairs"), "priority", "needs", "notes"]}),
         (_("State"), {"fields": [("status", "cancel_reason"), "created_at", "updated_at"]}),
     ]
     change_form_after_template = "bookings/history.html"
@@ -187,12 +188,15 @@ class BookingAdmin(
             return _("%(day)s, when they call") % {"day": date_format(day, "SHORT_DATE_FORMAT")}
         return booking.scheduled_time
 
-    @admin.display(description=_("wheelchairs"))
-    def shown_wheelchairs(self, booking):
+    @admin.display(description=_("passengers"))
+    def shown_passengers(self, booking):
         if not booking.wheelchairs:
-            return ""
-        icon = '<span class="material-symbols-outlined md-18" aria-hidden="true">accessible</span>'
-        return format_html(icon + " {}", booking.wheelchairs)
+            return booking.passengers
+        return format_html(
+            '{} <span role="img" aria-label="{}" title="{}"'
+            ' class="material-symbols-outlined md-18">accessible</span> {}',
+            booking.passengers, _("wheelchairs"), _("wheelchairs"), booking.wheelchairs,
+        )  # fmt: skip
 
     @admin.display(description=_("status"))
     def shown_status(self, booking):

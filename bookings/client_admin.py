@@ -2,8 +2,10 @@
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db import models
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from bookings.models import Booking, DriverPreference, SavedPlace
 from drivers.models import Driver
@@ -54,7 +56,10 @@ class DriverPreferenceInline(ScopedInline):
 
     def formfield_for_foreignkey(self, db_field, request, **kwargs):
         kwargs["form_class"] = RowChoice
-        kwargs["queryset"] = Driver.objects.filter(company=request.company).order_by("name", "id")
+        if not hasattr(request, "drivers_offered"):  # the theme makes the form many times
+            rows = Driver.objects.filter(company=request.company)
+            request.drivers_offered = rows.order_by("name", "id")
+        kwargs["queryset"] = request.drivers_offered
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
@@ -76,6 +81,9 @@ class ClientAdmin(CompanyScopedAdmin):
             },
         ),
     ]
+    formfield_overrides = {
+        models.TextField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
+    }
     change_form_before_template = "bookings/client_deeds.html"
     change_form_after_template = "bookings/client_trips.html"
 

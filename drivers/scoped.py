@@ -130,6 +130,7 @@ class ScopedInline(TabularInline):
     """Rows that belong to another: who sees that sees these, who changes that changes these."""
 
     formset = RowsReadOnce
+    hide_title = True
 
     def has_view_permission(self, request, obj=None):
         return True
