@@ -18,6 +18,7 @@ from dispatch.claim import DayBusy
 from dispatch.fleet_admin import AbsenceAdmin, DriverAdmin, ShiftAdmin, VehicleAdmin
 from dispatch.manifest import CSV_COLUMNS, read_manifest
 from dispatch.models import Assignment, DispatchRun
+from dispatch.report import retold
 from dispatch.revert import NotRevertible, revert_run
 from dispatch.run import PlanRefused
 from dispatch.run_page import CHANGES, METRICS, TIMINGS, changes_of, labelled
@@ -129,6 +130,7 @@ class DispatchRunAdmin(ReadOnlyAdmin):
             changes=labelled(run.metrics.get("changes", {}), CHANGES),
             timings=labelled(run.timings, TIMINGS),
             settings_used=list(run.settings.items()),
+            unassigned=[retold(row) for row in run.unassigned],
             by=self.by(run),
             drivers=drivers,
             released=released,

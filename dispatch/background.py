@@ -13,6 +13,7 @@ from datetime import datetime
 
 from django.conf import settings as django_settings
 from django.db import transaction
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from bookings.models import Actor
@@ -48,9 +49,9 @@ def _launch(run):
         if django_settings.CELERY_BROKER_URL:
             from dispatch.tasks import work_run  # needs Celery, which is optional
 
-            work_run.delay(run.id)
+            work_run.delay(run.id, get_language())
         else:
-            _start_process(run)
+            _start_process(run, get_language())
     except Exception as error:
         why = _("No worker could be started (%(error)s).") % {"error": error}
         DispatchRun.objects.filter(id=run.id, status=run.status, process=NOBODY).update(
@@ -59,9 +60,9 @@ def _launch(run):
         raise NoWorker(why) from error
 
 
-def _start_process(run):
+def _start_process(run, language):
     child = subprocess.Popen(
-        [sys.executable, "manage.py", "work_run", str(run.id)],
+        [sys.executable, "manage.py", "work_run", str(run.id), "--language", language],
         cwd=django_settings.BASE_DIR,
         start_new_session=True,  # a signal to the web server's group is not for it
         stdin=subprocess.DEVNULL,

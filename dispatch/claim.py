@@ -82,7 +82,7 @@ def end_if_dead(run, *, now):
     """
     if not run.is_under_way or (run.claim_ends_at > now and not _is_dead(run.process)):
         return False
-    run.error = "The process of this run ended before the run did."
+    run.error = _("The process of this run ended before the run did.")
     ended = DispatchRun.objects.filter(id=run.id, status=run.status).update(
         status=DispatchRun.Status.FAILED, finished_at=now, error=run.error
     )
@@ -127,7 +127,7 @@ def _is_dead(process):
 @contextmanager
 def failing(run, clock):
     """Mark the run as failed, with the reason, when the block does not end by itself."""
-    error = "The run was interrupted."
+    error = _("The run was interrupted.")
     try:
         yield
         error = None

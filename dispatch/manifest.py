@@ -12,6 +12,7 @@ from django.db.models import FilteredRelation, Q
 from bookings.csv_cells import safe_cells
 from bookings.models import Booking, Status
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, DispatchRun
+from dispatch.report import retold
 from drivers.models import Company, Shift
 
 # The assignments that are driven, or were.
@@ -227,7 +228,7 @@ def _reasons(company, day):
         .values_list("unassigned", flat=True)
         .first()
     )
-    return {row["booking"]: row["detail"] for row in rows or ()}
+    return {row["booking"]: retold(row)["detail"] for row in rows or ()}
 
 
 def _driver_manifest(drivers, driver):
@@ -256,7 +257,7 @@ def _stops(company, booking, assignment):
         "passengers": booking.passengers,
         "wheelchairs": booking.wheelchairs,
         "needs": tuple(booking.needs),
-        "priority": str(booking.get_priority_display()),
+        "priority": Booking.Priority(booking.priority).name.lower(),
         "notes": booking.notes,
         "status": assignment.status,
     }

@@ -28,11 +28,16 @@ SUGGESTED = {
     "will_call": gettext_noop("Say “ready now” when they call."),
     "window_passed": gettext_noop("Agree on a new time with the client, or cancel it."),
 }
+# The sentence of every code that is kept.
+ALL = SENTENCES | LEFT_OUT | {f"then_{code}": text for code, text in SUGGESTED.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Unassigned:
-    """A booking without a driver: why, who comes closest, and what would help."""
+    """A booking without a driver: why, who comes closest, and what would help.
+
+    `said` has the same as [code, values], from which `retold` makes the sentences again.
+    """
 
     booking: int
     reference: str
@@ -40,6 +45,7 @@ class Unassigned:
     detail: str
     blockers: tuple[str, ...] = ()
     suggestion: str | None = None
+    said: dict = field(default_factory=dict)
 
     def as_dict(self):
         return {
@@ -49,7 +55,29 @@ class Unassigned:
             "detail": self.detail,
             "blockers": list(self.blockers),
             "suggestion": self.suggestion,
+            "said": self.said,
         }
+
+
+def retold(row: dict) -> dict:
+    """Return a kept row of an unassigned booking with its sentences in the reader's language.
+
+    Rows from before there were codes keep the language they were written in.
+    """
+    said = row.get("said")
+    return row | _sentences(said) if said else row
+
+
+def _sentences(said):
+    return {
+        "detail": _tell(*said["detail"]),
+        "blockers": [_tell(*told) for told in said["blockers"]],
+        "suggestion": _tell(*said["suggestion"]) if said["suggestion"] else None,
+    }
+
+
+def _tell(code, values):
+    return _(ALL[code]) % values
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +192,8 @@ def read_report(run: DispatchRun) -> Report:
         day=run.day,
         status=run.status,
         unassigned=tuple(
-            Unassigned(**row | {"blockers": tuple(row["blockers"])}) for row in run.unassigned
+            Unassigned(**row | {"blockers": tuple(row["blockers"])})
+            for row in map(retold, run.unassigned)
         ),
         metrics={
             name: value for name, value in run.metrics.items() if name not in (*counts, "search")
@@ -235,7 +264,11 @@ def build_report(
 
 def sentence(day: Day, code: str, detail: dict, sentences=SENTENCES) -> str:
     """Return the sentence of a code: `_s` parameters become clock times of the company."""
-    return _(sentences[code]) % {name: _shown(day, name, value) for name, value in detail.items()}
+    return _(sentences[code]) % _values(day, detail)
+
+
+def _values(day, detail):
+    return {name: _shown(day, name, value) for name, value in detail.items()}
 
 
 def clock(day: Day, seconds: int) -> str:
@@ -251,20 +284,23 @@ def _shown(day, name, value):
         return clock(day, value)
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(sorted(value))
-    return value
+    return str(value)
 
 
 def told_reason(day: Day, reason: Reason) -> Unassigned:
     """Return a planner's reason in sentences."""
-    row = day.bookings[reason.trip_id]
-    suggestion = reason.suggestion
-    return Unassigned(
-        booking=row.id,
-        reference=row.label,
-        reason=str(reason.code),
-        detail=sentence(day, reason.code, reason.detail),
-        blockers=tuple(sentence(day, b.code, b.detail) for b in reason.blockers),
-        suggestion=sentence(day, suggestion.code, suggestion.detail) if suggestion else None,
+
+    def said(part):
+        return part and [str(part.code), _values(day, part.detail)]
+
+    return _unassigned(
+        day.bookings[reason.trip_id],
+        reason.code,
+        {
+            "detail": said(reason),
+            "blockers": [said(blocker) for blocker in reason.blockers],
+            "suggestion": said(reason.suggestion),
+        },
     )
 
 
@@ -272,10 +308,19 @@ def told_left_out(day: Day, booking_id: int, code: str) -> Unassigned:
     """Return in sentences why a booking never reached the planner."""
     row = day.bookings[booking_id]
     latest_at = pickup_window(day.company, row.scheduled_time, row.return_of_id)[1]
+    values = {"latest_s": clock(day, day.seconds(latest_at))}
+    said = {"detail": [code, values], "blockers": [], "suggestion": [f"then_{code}", {}]}
+    return _unassigned(row, code, said)
+
+
+def _unassigned(row, code, said):
+    told = _sentences(said)
     return Unassigned(
         booking=row.id,
         reference=row.label,
-        reason=code,
-        detail=_(LEFT_OUT[code]) % {"latest_s": clock(day, day.seconds(latest_at))},
-        suggestion=_(SUGGESTED[code]),
+        reason=str(code),
+        detail=told["detail"],
+        blockers=tuple(told["blockers"]),
+        suggestion=told["suggestion"],
+        said=said,
     )

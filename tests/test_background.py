@@ -176,7 +176,7 @@ def test_with_a_broker_celery_does_the_work():
     run.refresh_from_db()
     assert (run.status, Assignment.objects.get().run) == ("completed", run)
     tasks = importlib.import_module("dispatch.tasks")
-    tasks.work_run(run.id)  # delivered twice
+    tasks.work_run(run.id, "en")  # delivered twice
     assert Assignment.objects.count() == 1
 
 

@@ -12,6 +12,7 @@ from dispatch.background import start_dispatch
 from dispatch.claim import end_if_dead
 from dispatch.models import DispatchRun
 from dispatch.previews import apply_preview, discard_preview, plan_preview
+from dispatch.report import retold
 from dispatch.revert import revert_run
 from dispatch.run import run_dispatch
 from drivers.rest.access import PLANNERS, STAFF
@@ -29,6 +30,13 @@ PREFER = OpenApiParameter(
 )
 
 
+class UnassignedField(serializers.DictField):
+    """Why a booking has no driver, in the language of the request."""
+
+    def to_representation(self, row):
+        return super().to_representation(retold(row))
+
+
 class RunSerializer(Resource):
     """One attempt to plan a day."""
 
@@ -36,7 +44,7 @@ class RunSerializer(Resource):
     settings = serializers.DictField()
     metrics = serializers.DictField()
     timings = serializers.DictField()
-    unassigned = serializers.ListField(child=serializers.DictField())
+    unassigned = serializers.ListField(child=UnassignedField())
     progress = serializers.DictField(
         help_text=gettext_lazy("In the background: the phase (queued, load, plan, check, apply).")
     )

@@ -5,6 +5,7 @@ Dictionaries, because templates look up their keys fastest.
 
 from datetime import UTC, timedelta
 
+from django.utils.formats import get_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -71,7 +72,8 @@ class Scale:
         self.total_s = (board.until_at - board.from_at).total_seconds()
         # Translated once, not once a trip.
         self.status = {status: str(status.label) for status in Status}
-        self.empty = _("%(minutes)d min, %(km).1f km without passengers")
+        self.empty = _("%(minutes)d min, %(km)s km without passengers")
+        self.decimal = get_format("DECIMAL_SEPARATOR")
 
     def percent(self, length):
         return round(100 * length.total_seconds() / self.total_s, 3)
@@ -96,6 +98,9 @@ class Scale:
         if local.date() == self.day:
             return f"{local:%H:%M}"
         return f"{local:%H:%M} ({local:%d.%m.})"
+
+    def number(self, value):
+        return f"{value:.1f}".replace(".", self.decimal)
 
     def hours(self):
         """Return the hours' lines: all 23 or 25 of such days; a repeated hour tells its offset."""
@@ -168,7 +173,7 @@ def _empty(scale, trip):
     span = scale.span(pickup_at - trip.empty, pickup_at)
     return span and span | {
         "title": scale.empty
-        % {"minutes": trip.empty.total_seconds() // 60, "km": trip.empty_m / 1000}
+        % {"minutes": trip.empty.total_seconds() // 60, "km": scale.number(trip.empty_m / 1000)}
     }
 
 

@@ -25,7 +25,7 @@ from dispatch.board.rows import (
 )
 from dispatch.load import pickup_window
 from dispatch.planner.travel import GreatCircle
-from dispatch.report import LEFT_OUT, SUGGESTED
+from dispatch.report import LEFT_OUT, SUGGESTED, retold
 from drivers.models import Company
 
 UNDER_WAY = {Status.EN_ROUTE, Status.IN_PROGRESS}
@@ -301,6 +301,7 @@ def _waiting(company, row, run, told, changed_at, now):
     said = told.get(row.id)
     if said is None or row.updated_at > run.started_at:
         return Waiting(row, _("It was booked or changed after the last run."), "")
+    said = retold(said)
     outdated = changed_at is not None and run.finished_at is not None
     return Waiting(
         row,

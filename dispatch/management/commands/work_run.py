@@ -1,5 +1,6 @@
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from dispatch.apply import StalePlan
 from dispatch.background import take_over, work
@@ -12,12 +13,19 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("run", type=int, metavar="RUN", help="Number of the run.")
+        parser.add_argument(
+            "--language",
+            default=settings.LANGUAGE_CODE,
+            choices=[code for code, _name in settings.LANGUAGES],
+            help="Of what it keeps in words: that of the asker; default: %(default)s.",
+        )
 
-    def handle(self, *, run, **options):
+    def handle(self, *, run, language, **options):
         taken = take_over(run, now=timezone.now())
         if taken is None:
             return f"Run #{run} is not queued."
         try:
-            return work(taken).summary()
+            with translation.override(language):
+                return work(taken).summary()
         except (PlanRefused, StalePlan, TooManyTrips) as error:
             raise CommandError(str(error)) from error
