@@ -109,7 +109,8 @@ class BookingAdmin(
 ):
     """Bookings are never deleted: they are canceled, and stay in the log.
 
-    `dispatch.booking_admin` registers it, for it knows their drivers.
+    `dispatch.booking_admin` registers it, for it knows their drivers, and the reasons
+    (`shown_reason`).
     """
 
     list_display = [
@@ -131,7 +132,7 @@ class BookingAdmin(
     raw_id_fields = ["return_of"]
     # What the use-cases change; the form shows it.
     readonly_fields = [
-        "status", "will_call", "cancel_reason", "version", "created_at", "updated_at",
+        "status", "will_call", "shown_reason", "version", "created_at", "updated_at",
     ]  # fmt: skip
     formfield_overrides = {
         models.JSONField: {"form_class": WordsField, "widget": UnfoldAdminTextInputWidget},
@@ -150,7 +151,7 @@ class BookingAdmin(
         (_("To"), {"fields": ["dropoff_address", ("dropoff_lat", "dropoff_lon")]}),
         (_("When"), {"fields": ["scheduled_time", "appointment_at", ("will_call", "return_of")]}),
         (_("How"), {"fields": [("passengers", "wheelchairs"), "priority", "needs", "notes"]}),
-        (_("State"), {"fields": [("status", "cancel_reason"), "created_at", "updated_at"]}),
+        (_("State"), {"fields": [("status", "shown_reason"), "created_at", "updated_at"]}),
     ]
     change_form_after_template = "bookings/history.html"
 

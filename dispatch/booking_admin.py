@@ -80,6 +80,10 @@ class BookingAdmin(bookings.BookingAdmin):
         columns = super().get_list_display(request)
         return [*columns, "deeds"] if self.has_change_permission(request) else columns
 
+    @admin.display(description=_("cancellation reason"))
+    def shown_reason(self, booking):
+        return reasons.read(booking.cancel_reason) or None
+
     @admin.display(description=_("actions"))
     def deeds(self, booking):
         return format_html_join(

@@ -146,3 +146,9 @@ def test_the_sidebar_marks_one_page(client, geneva, name, active):
     items = [item for group in page.context["sidebar_navigation"] for item in group["items"]]
     assert [item["title"] for item in items if item["active"]] == [active]
     assert 'href="/static/dispatchsite/favicon.svg"' in page.text
+
+
+def test_the_list_counts_no_facets(client, geneva):
+    page = client.get(URL, {"day": "today", "_facets": "True"})
+    assert not page.context["cl"].add_facets
+    assert "Show counts" not in page.text

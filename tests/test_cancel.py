@@ -46,6 +46,7 @@ def test_both_directions_are_canceled_and_the_driver_is_free(client, both):
     chosen = {"trip": [f"{there.pk}-1", f"{back.pk}-1"]}
     page = client.post(url(there), WHY | chosen, follow=True)
     assert "2 bookings canceled." in page.text
+    assert "called off by the client: by phone" in page.text
     assert statuses() == ["canceled", "canceled"]
     assert Booking.objects.get(pk=back.pk).cancel_reason == "called_off: by phone"
     assert Assignment.objects.get().status == Assignment.Status.CANCELED
