@@ -57,12 +57,13 @@ class NoPreview(Exception):
     """The run is no preview that could be applied or discarded."""
 
 
-def plan_preview(company, day, *, now, actor, **settings) -> Report:
+def plan_preview(company, day, *, now, actor, done=None, **settings) -> Report:
     """Plan the day, keep the plan as a preview, and return its report: 6 queries.
 
-    `settings` are those of `run_dispatch`. Raises PlanRefused.
+    `settings` and `done` are those of `run_dispatch`. Raises PlanRefused.
     """
-    return keep_preview(start_preview(company, day, now=now, actor=actor, settings=settings))
+    run = start_preview(company, day, now=now, actor=actor, settings=settings)
+    return keep_preview(run, done=done)
 
 
 def start_preview(company, day, *, now, actor, settings, process=None) -> DispatchRun:
@@ -73,7 +74,7 @@ def start_preview(company, day, *, now, actor, settings, process=None) -> Dispat
     )
 
 
-def keep_preview(run: DispatchRun, *, tell=None) -> Report:
+def keep_preview(run: DispatchRun, *, tell=None, done=None) -> Report:
     """Plan a started preview and keep the plan: 5 queries."""
     with counted_statements() as count:
         clock = Clock(tell)
@@ -89,6 +90,8 @@ def keep_preview(run: DispatchRun, *, tell=None) -> Report:
                     **kept_of(report, plan),
                 )
                 StoredPlan.objects.create(run=run, **stored(day, plan))
+                if done:
+                    done(report)
     return report
 
 

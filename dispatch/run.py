@@ -35,10 +35,12 @@ def run_dispatch(
     time_limit_s: float | None = None,
     iterations: int | None = None,
     seed: int = 0,
+    done=None,
 ) -> Report:
     """Plan the day and write the plan; a preview stops before anything is written.
 
-    A rehearsal does all the work and takes it back, to be measured.
+    A rehearsal does all the work and takes it back, to be measured. `done(report)` is called in
+    the transaction that writes the plan.
 
     At most 14 statements, BEGIN and COMMIT not counted. `time_limit_s` is for planning alone:
     None takes the default of the day's size, 0 the first feasible plan. Raises DayBusy,
@@ -59,6 +61,7 @@ def run_dispatch(
         preview=preview,
         rehearse=rehearse,
         settings=settings,
+        done=done,
     )
 
 
@@ -81,6 +84,7 @@ def carry_out(
     freeze=True,
     run=None,
     tell=None,
+    done=None,
 ) -> Report:
     """Load the day, take the plan that `plan_of(loaded)` gives for it, and write it.
 
@@ -95,7 +99,14 @@ def carry_out(
         with failing(run, clock):
             prepared = _prepare(company, day, plan_of, clock, now=now, freeze=freeze)
             report = _apply(
-                run, *prepared, now=now, actor=actor, clock=clock, count=count, rehearse=rehearse
+                run,
+                *prepared,
+                now=now,
+                actor=actor,
+                clock=clock,
+                count=count,
+                rehearse=rehearse,
+                done=done,
             )
         if rehearse:
             run.delete()
@@ -146,7 +157,7 @@ def _prepare(company, day, plan_of, clock, *, now, freeze):
     return loaded, plan, notices, why, explained
 
 
-def _apply(run, loaded, plan, notices, why, explained, *, now, actor, clock, count, rehearse):
+def _apply(run, loaded, plan, notices, why, explained, *, now, actor, clock, count, rehearse, done):
     """Write the plan and return the report, which the run keeps too."""
     reports = []
 
@@ -165,6 +176,8 @@ def _apply(run, loaded, plan, notices, why, explained, *, now, actor, clock, cou
             notices=(*notices, *_notices(applied)),
         )
         reports.append(report)
+        if done:
+            done(report)
         return kept_of(report, applied.plan) | {
             "finished_at": now + clock.elapsed(),
             "previous_breaks": {

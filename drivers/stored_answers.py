@@ -64,9 +64,10 @@ def complete(answer: StoredAnswer, *, status: int, headers: dict, body) -> bool:
     return bool(mine.update(status=status, headers=headers, body=body))
 
 
-def give_up(answer: StoredAnswer) -> None:
+def give_up(answer: StoredAnswer, *, even_if_answered=False) -> None:
     """Free the key: nothing was done under it. 1 query."""
-    StoredAnswer.objects.filter(pk=answer.pk, begun_at=answer.begun_at, status=None).delete()
+    mine = StoredAnswer.objects.filter(pk=answer.pk, begun_at=answer.begun_at)
+    (mine if even_if_answered else mine.filter(status=None)).delete()
 
 
 def clear_answers(*, now: datetime) -> int:

@@ -4,12 +4,14 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from bookings.models import Booking
-from dispatch.models import DispatchRun
+from dispatch import background, run
+from dispatch.api import runs
+from dispatch.models import Assignment, DispatchRun
 from drivers.models import Role, StoredAnswer
 from drivers.stored_answers import CLAIM, KEPT, clear_answers
 from tests import builders as make
@@ -141,3 +143,84 @@ def test_what_is_known_is_not_sent_again():
     assert dispatcher.get(path, headers={"If-None-Match": first["ETag"]}).status_code == 200
     with_client = dispatcher.get(f"{path}?expand=client", headers={"If-None-Match": "*"})
     assert with_client.status_code == 200
+
+
+PLANNED = {"day": f"{make.DAY}", "time_limit_s": 0}
+KINDS = [{}, {"preview": True}]
+
+
+def day_to_plan():
+    make.shift(make.driver())
+    make.booking(status="accepted")
+
+
+def plan(client, **options):
+    return post(client, "dispatch-runs/", PLANNED | options, key="plan")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_dies_after_the_plan_was_written_has_answered(monkeypatch, kind):
+    dispatcher = caller()
+    day_to_plan()
+
+    def die(self, report, path, *, written=runs.RunViewSet.written):
+        if not transaction.get_connection().in_atomic_block:
+            raise SystemExit
+        return written(self, report, path)
+
+    with monkeypatch.context() as dying:
+        dying.setattr(runs.RunViewSet, "written", die)
+        with pytest.raises(SystemExit):
+            plan(dispatcher, **kind)
+    again = plan(dispatcher, **kind)
+    assert (again.status_code, again["Idempotent-Replayed"]) == (201, "true")
+    only = DispatchRun.objects.get()
+    assert again.json()["run"] == only.id
+    assert again["Location"].endswith(f"/dispatch-runs/{only.id}/")
+    assert only.status == ("preview" if kind else "completed")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.django_db(transaction=True)
+def test_who_lost_the_key_while_planning_writes_nothing(monkeypatch, kind):
+    dispatcher = caller()
+    day_to_plan()
+
+    def solve_slowly(problem, *, solve=run.solve, **options):
+        StoredAnswer.objects.update(begun_at=timezone.now() + CLAIM)
+        return solve(problem, **options)
+
+    monkeypatch.setattr(run, "solve", solve_slowly)
+    assert problem(plan(dispatcher, **kind)) == (409, "key_in_use")
+    assert DispatchRun.objects.get().status == "failed"
+    assert not Assignment.objects.exists()
+    assert StoredAnswer.objects.get().status is None  # the other one's
+
+
+@pytest.mark.parametrize("kind", [*KINDS, {"background": True}], ids=str)
+@pytest.mark.django_db(transaction=True)
+def test_of_many_dispatches_with_one_key_at_once_one_plans(monkeypatch, kind):
+    monkeypatch.setattr(background, "_launch", lambda run: None)
+    dispatcher = caller()
+    day_to_plan()
+    results = together(*[partial(plan, dispatcher, **kind)] * 4)
+    assert DispatchRun.objects.count() == 1
+    assert {r.status_code for r in results} <= {201, 202, 409}
+    assert {problem(r)[1] for r in results if r.status_code == 409} <= {"key_in_use"}
+    assert len({r["Location"] for r in results if r.status_code != 409}) == 1
+    assert plan(dispatcher, **kind)["Idempotent-Replayed"] == "true"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_dispatch_that_found_no_worker_frees_its_key(monkeypatch):
+    dispatcher = caller()
+
+    def refuse(run):
+        raise OSError("no memory")
+
+    monkeypatch.setattr(background, "_start_process", refuse)
+    assert problem(plan(dispatcher, background=True)) == (503, "no_worker")
+    monkeypatch.setattr(background, "_start_process", lambda run: None)
+    assert plan(dispatcher, background=True).status_code == 202
+    assert [r.status for r in DispatchRun.objects.order_by("id")] == ["failed", "running"]

@@ -1,5 +1,6 @@
 """Dispatch runs in the API: plan a day, look first, take it back."""
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -8,7 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from bookings.api.roles import actor_of
-from dispatch.background import start_dispatch
+from dispatch.background import NoWorker, start_dispatch
 from dispatch.claim import end_if_dead
 from dispatch.models import DispatchRun
 from dispatch.previews import apply_preview, discard_preview, plan_preview
@@ -135,8 +136,8 @@ class RunViewSet(Reads, CompanyViewSet):
         parameters=[PREFER],
         responses={201: ReportSerializer, 202: RunSerializer},
     )
-    @idempotent(atomic=False)
-    def create(self, request, *args, **kwargs):
+    @idempotent(keeps=True, undone=NoWorker)
+    def create(self, request, *args, keep, **kwargs):
         """Plan a day, or preview it: 201 with the report, or 202 with the run to be polled."""
         values = dict(read_body(RunRequestSerializer, request))
         day, preview = values.pop("day"), values.pop("preview")
@@ -144,13 +145,22 @@ class RunViewSet(Reads, CompanyViewSet):
         preferred = "respond-async" in request.headers.get("Prefer", "")
         about = {"now": timezone.now(), "actor": actor_of(request), **values}
         if asked or preferred:
-            run = start_dispatch(self.company, day, preview=preview, **about)
-            headers = {"Location": self.address(request.path, run.id)}
-            if preferred:
-                headers["Preference-Applied"] = "respond-async"
-            return Response(self.get_serializer(run).data, status=202, headers=headers)
+            with transaction.atomic():
+                run = start_dispatch(self.company, day, preview=preview, **about)
+                headers = {"Location": self.address(request.path, run.id)}
+                if preferred:
+                    headers["Preference-Applied"] = "respond-async"
+                response = Response(self.get_serializer(run).data, status=202, headers=headers)
+                keep(response)
+            return response
         plan = plan_preview if preview else run_dispatch
-        return self.written(plan(self.company, day, **about), request.path)
+        report = plan(
+            self.company,
+            day,
+            done=lambda report: keep(self.written(report, request.path)),
+            **about,
+        )
+        return self.written(report, request.path)
 
     def retrieve(self, request, *args, **kwargs):
         run = self.get_object()

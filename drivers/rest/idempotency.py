@@ -1,14 +1,12 @@
 """`Idempotency-Key`: a request that creates, sent again, is answered again and done once.
 
 The key belongs to the caller, for a day. An answer is stored when the request succeeded, in
-the transaction of what it did unless that commits by itself; a refusal did nothing, and frees
-the key.
+the transaction of what it did; a refusal did nothing, and frees the key.
 """
 
 import hashlib
 import json
-from contextlib import nullcontext
-from functools import wraps
+from functools import partial, wraps
 
 from django.db import transaction
 from django.utils import timezone
@@ -28,18 +26,21 @@ register(KeyInUse, 409, "key_in_use")
 register(KeyReused, 422, "key_reused", field=HEADER)
 
 
-def idempotent(view=None, *, atomic=True):
+def idempotent(view=None, *, keeps=False, undone=()):
     """Let a method of a view honour the key: 2 statements more with one, none without.
 
-    `atomic=False` is for what commits by itself: killed between the two, it is done again.
+    `keeps=True` is for what commits by itself: it gets `keep`, to be called with the response
+    in its transaction. `undone` are exceptions after which nothing was done, though committed.
     """
     if view is None:
-        return lambda view: idempotent(view, atomic=atomic)
+        return lambda view: idempotent(view, keeps=keeps, undone=undone)
 
     @wraps(view)
     def once(self, request, *args, **kwargs):
         key = request.headers.get(HEADER)
         if key is None:
+            if keeps:
+                kwargs["keep"] = lambda response: None
             return view(self, request, *args, **kwargs)
         answer, is_new = begin(
             caller_of(request).company,
@@ -51,24 +52,32 @@ def idempotent(view=None, *, atomic=True):
         if not is_new:
             headers = {**answer.headers, "Idempotent-Replayed": "true"}
             return Response(answer.body, status=answer.status, headers=headers)
+        keep = partial(_keep, answer)
         try:
-            with transaction.atomic() if atomic else nullcontext():
+            if keeps:
+                return view(self, request, *args, keep=keep, **kwargs)
+            with transaction.atomic():
                 response = view(self, request, *args, **kwargs)
-                done = complete(
-                    answer,
-                    status=response.status_code,
-                    headers={name: response[name] for name in KEPT_HEADERS if name in response},
-                    body=json.loads(json.dumps(response.data, cls=JSONEncoder)),
-                )
-                if atomic and not done:
-                    raise KeyInUse
-        except BaseException:
-            give_up(answer)
+                keep(response)
+            return response
+        except BaseException as error:
+            give_up(answer, even_if_answered=isinstance(error, undone))
             raise
-        return response
 
     once.is_idempotent = True
     return once
+
+
+def _keep(answer, response):
+    """Store the response. Raises KeyInUse where somebody else took the key over meanwhile."""
+    done = complete(
+        answer,
+        status=response.status_code,
+        headers={name: response[name] for name in KEPT_HEADERS if name in response},
+        body=json.loads(json.dumps(response.data, cls=JSONEncoder)),
+    )
+    if not done:
+        raise KeyInUse
 
 
 def _checked(key):
