@@ -63,6 +63,13 @@ def test_places_are_added_changed_and_removed_and_one_is_the_usual(client, ana):
     assert usual(ana) == ["Clinic"]  # saved again unchanged, it stays
 
 
+def test_the_usual_place_that_another_chose_meanwhile_gives_way(client, ana):
+    clinic = place(ana, "Clinic")
+    place(ana, "Work", is_usual=True)  # not on the page that is sent
+    client.post(url(ana), form(ana, [row("Clinic", id=clinic.pk, is_usual="on")]))
+    assert usual(ana) == ["Clinic"]
+
+
 def test_two_usual_places_are_refused_on_the_page_and_in_the_database(client, ana):
     page = client.post(url(ana), form(ana, [row("A", is_usual="on"), row("B", is_usual="on")]))
     assert "Only one place is the usual one" in page.text
