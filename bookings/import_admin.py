@@ -1,7 +1,5 @@
 """The admin's pages for importing a file of bookings: upload, look, confirm."""
 
-import csv
-
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -15,13 +13,13 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
 from bookings.acting import admin_actor
-from bookings.csv_cells import safe_cells
 from bookings.csv_import import ImportConflictError, import_bookings
 from bookings.csv_reading import FileRefusedError
 from bookings.csv_rows import OPTIONAL, REQUIRED
 from bookings.csv_values import DAY_FIRST, MONTH_FIRST
 from bookings.import_files import UPLOAD_AT_MOST, files_of, keep
 from bookings.models import ImportFile
+from bookings.sheets import csv_response
 from drivers.access import WRITING_ROLES, companies_of
 from drivers.models import Company
 from drivers.pages import admin_page
@@ -155,19 +153,12 @@ class ImportsBookings:
     def import_errors(self, request, import_file):
         """Answer with all errors as a CSV file."""
         file = self._file(request, import_file)
-        response = HttpResponse(
-            "\ufeff",
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": 'attachment; filename="errors.csv"'},
-        )
-        writer = csv.writer(response)
-        writer.writerow(["line", "column", "value", "message"])
         try:
             errors = self._import(request, file, dry_run=True, skip_invalid=True).errors
         except FileRefusedError as error:
             return HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8")
-        writer.writerows(safe_cells(error.as_dict().values()) for error in errors)
-        return response
+        rows = (error.as_dict().values() for error in errors)
+        return csv_response(["line", "column", "value", "message"], rows, "errors.csv")
 
     def _file(self, request, pk):
         if not self.has_add_permission(request):

@@ -2,8 +2,9 @@
 
 from drivers.models import Company, Role
 
-STAFF_ROLES = {Role.OWNER, Role.DISPATCHER, Role.VIEWER}
-WRITING_ROLES = {Role.OWNER, Role.DISPATCHER}
+OWNERS = frozenset({Role.OWNER})
+STAFF_ROLES = frozenset({Role.OWNER, Role.DISPATCHER, Role.VIEWER})
+WRITING_ROLES = frozenset({Role.OWNER, Role.DISPATCHER})
 
 
 def companies_of(user, roles=STAFF_ROLES):

@@ -9,11 +9,19 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
+from drivers.access import OWNERS
 from drivers.models import Absence, ApiToken, Company, Driver, Membership, Role, Shift, Vehicle
 from drivers.rest.access import EVERYBODY, PLANNERS, STAFF
 from drivers.rest.errors import register
 from drivers.rest.filters import Filters, MomentFilter, PeriodFilterSet, id_filter
-from drivers.rest.reading import DegreesField, TagsField, TextField, WholeField
+from drivers.rest.reading import (
+    DegreesField,
+    TagsField,
+    TextField,
+    WholeField,
+    latitude,
+    longitude,
+)
 from drivers.rest.views import (
     Changes,
     CompanyViewSet,
@@ -23,16 +31,14 @@ from drivers.rest.views import (
     Reads,
     Resource,
 )
-from drivers.tokens import TokenRefused, issue_token, revoke_token
+from drivers.tokens import TokenRefused, issue_token, revoke_tokens
 
 register(TokenRefused, 400, "invalid", field="role")
 
-OWNERS = frozenset({Role.OWNER})
-
 
 class CompanySerializer(Resource):
-    depot_lat = DegreesField(min_value=-90, max_value=90, required=False)
-    depot_lon = DegreesField(min_value=-180, max_value=180, required=False)
+    depot_lat = latitude(required=False)
+    depot_lon = longitude(required=False)
     speed_kmh = DegreesField(min_value=1, max_value=200, required=False)
     circuity = DegreesField(min_value=1, max_value=5, required=False)
 
@@ -93,8 +99,8 @@ class VehicleViewSet(Reads, Creates, Changes, CompanyViewSet):
 class DriverSerializer(Resource):
     skills = TagsField(required=False)
     vehicle = InCompany(queryset=Vehicle.objects.all(), allow_null=True, required=False)
-    home_lat = DegreesField(min_value=-90, max_value=90, allow_null=True, required=False)
-    home_lon = DegreesField(min_value=-180, max_value=180, allow_null=True, required=False)
+    home_lat = latitude(allow_null=True, required=False)
+    home_lon = longitude(allow_null=True, required=False)
 
     class Meta:
         model = Driver
@@ -252,7 +258,7 @@ class TokenViewSet(Reads, CompanyViewSet):
     @action(detail=True, methods=["post"])
     def revoke(self, request, *args, **kwargs):
         token = self.get_object()
-        revoke_token(token, now=timezone.now())
+        revoke_tokens(ApiToken.objects.filter(pk=token.pk), now=timezone.now())
         token.refresh_from_db()
         return Response(self.get_serializer(token).data)
 

@@ -15,14 +15,13 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from drivers.access import companies_of
+from drivers.access import OWNERS, companies_of
 from drivers.members import MembersRefused, add_member, change_role, remove_member
 from drivers.models import ApiToken, Membership, Role
 from drivers.pages import admin_page
 from drivers.scoped import CompanyScopedAdmin
-from drivers.tokens import LONGEST, TokenRefused, issue_token, revoke_token
+from drivers.tokens import LONGEST, TokenRefused, issue_token, revoke_tokens
 
-OWNERS = frozenset({Role.OWNER})
 ROLES = _(
     "Owner: everything, and who else. Dispatcher: bookings, fleet and plans. Viewer: looks. "
     "Driver: own trips, over the API. Client system: bookings and clients, over the API."
@@ -235,7 +234,6 @@ class ApiTokenAdmin(OwnersAdmin):
 
     @admin.action(description=_("Revoke the selected tokens"), permissions=["revoke"])
     def revoke(self, request, queryset):
-        now = timezone.now()
-        count = sum(revoke_token(token, now=now) for token in queryset)
+        count = revoke_tokens(queryset, now=timezone.now())
         told = ngettext("%(count)d token revoked.", "%(count)d tokens revoked.", count)
         self.message_user(request, told % {"count": count}, messages.SUCCESS)

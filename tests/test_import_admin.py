@@ -65,7 +65,7 @@ def test_bad_rows_are_told_and_only_left_out_on_demand(client, user):
     assert row[:3] == [3, "pickup_lat", "95"]
     assert client.post(address, {"confirm": "1"}).status_code == 200
     assert not Booking.objects.exists()
-    assert "pickup_lat" in client.get(f"{address}errors/").content.decode()
+    assert "pickup_lat" in client.get(f"{address}errors/").getvalue().decode()
     client.post(address, {"skip_invalid": "1"})
     assert Booking.objects.get().reference == "R-1"
 

@@ -35,6 +35,7 @@ from drivers.rest.rows import read_rows
 from drivers.rest.views import (
     CompanyViewSet,
     chosen,
+    compare_tag,
 )
 
 register(StaleBookingError, 409, "stale")
@@ -156,9 +157,7 @@ class BookingViewSet(CompanyViewSet):
     def matched(self):
         """Compare `If-Match`, if there is one, and return the row it speaks of: 1 statement."""
         row = self.row(self.kwargs["pk"])
-        wanted = self.request.headers.get("If-Match", "*")
-        if wanted.strip() != "*" and self.tag_of(row) not in map(str.strip, wanted.split(",")):
-            raise PreconditionFailed
+        compare_tag(self.request, lambda: self.tag_of(row))
         return row
 
     def rows(self, expand=()):

@@ -3,7 +3,7 @@
 from bookings.api.roles import READERS, WRITERS
 from bookings.models import Client
 from drivers.rest.filters import Filters
-from drivers.rest.reading import DegreesField
+from drivers.rest.reading import latitude, longitude
 from drivers.rest.views import (
     Changes,
     CompanyViewSet,
@@ -14,8 +14,8 @@ from drivers.rest.views import (
 
 
 class ClientSerializer(Resource):
-    lat = DegreesField(min_value=-90, max_value=90, allow_null=True, required=False)
-    lon = DegreesField(min_value=-180, max_value=180, allow_null=True, required=False)
+    lat = latitude(allow_null=True, required=False)
+    lon = longitude(allow_null=True, required=False)
 
     class Meta:
         model = Client

@@ -1,15 +1,14 @@
 """The change feed."""
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
 from bookings.api.roles import READERS
 from bookings.api.shape import FIELDS
 from bookings.models import Event
+from drivers.rest.reading import parse_whole
 from drivers.rest.schema import whole
 from drivers.rest.views import (
     CompanyViewSet,
@@ -87,9 +86,4 @@ class EventViewSet(CompanyViewSet):
 
 def _number(request, name, default, most, *, least=0):
     text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
-        problem = _("A whole number from %(least)d to %(most)d.")
-        raise ValidationError({name: problem % {"least": least, "most": most}})
-    return int(text)
+    return default if text is None else parse_whole(text, name, least, most)

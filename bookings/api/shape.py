@@ -9,24 +9,17 @@ from bookings.events import PARTICULARS
 from bookings.models import Booking
 from drivers.rest.filters import PeriodFilterSet, id_filter
 from drivers.rest.reading import (
-    DegreesField,
     MomentField,
     TagsField,
     TextField,
     TruthField,
     WholeField,
+    latitude,
+    longitude,
 )
 from drivers.rest.views import (
     Resource,
 )
-
-
-def latitude(**options):
-    return DegreesField(min_value=-90, max_value=90, **options)
-
-
-def longitude(**options):
-    return DegreesField(min_value=-180, max_value=180, **options)
 
 
 class BookingSerializer(Resource):

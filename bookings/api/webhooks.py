@@ -11,12 +11,10 @@ from bookings.models import Delivery, Event, Webhook
 from bookings.webhooks.sending import AddressRefused, checked_url
 from bookings.webhooks.signing import change_secret, new_salt, secret_of
 from bookings.webhooks.worker import message_id_of, redeliver
-from drivers.models import Role
+from drivers.access import OWNERS
 from drivers.rest.filters import Filters, id_filter
 from drivers.rest.reading import TextField, TruthField
 from drivers.rest.views import Changes, CompanyViewSet, Deletes, Reads, Resource
-
-OWNERS = frozenset({Role.OWNER})
 
 
 class WebhookSerializer(Resource):

@@ -17,7 +17,15 @@ from dispatch.api.bodies import HappenedSerializer, ProgressSerializer
 from dispatch.models import Assignment
 from drivers.models import Driver
 from drivers.rest.access import DRIVERS, caller_of
-from drivers.rest.reading import DegreesField, MomentField, TruthField, moment, parse_day, read_body
+from drivers.rest.reading import (
+    MomentField,
+    TruthField,
+    latitude,
+    longitude,
+    moment,
+    parse_day,
+    read_body,
+)
 
 MOST_POSITIONS = 1_000
 TRIP_COLUMNS = {
@@ -90,8 +98,7 @@ class MyDaySerializer(serializers.Serializer):
 
 class PositionSerializer(serializers.Serializer):
     at = MomentField()
-    lat = DegreesField(min_value=-90, max_value=90)
-    lon = DegreesField(min_value=-180, max_value=180)
+    lat, lon = latitude(), longitude()
 
 
 class PositionsSerializer(serializers.Serializer):

@@ -6,11 +6,9 @@ too, and is compared again under the locks.
 
 from django.db.models import FilteredRelation, Q
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
 from bookings.api.bookings import BookingViewSet
@@ -34,7 +32,7 @@ from dispatch.hand_over import (
 from dispatch.load import DONE
 from drivers.rest.access import CLIENTS, PLANNERS, STAFF
 from drivers.rest.errors import PreconditionFailed
-from drivers.rest.reading import read_body
+from drivers.rest.reading import parse_whole, read_body
 from drivers.rest.schema import whole
 
 ASSIGNMENT_FIELDS = [
@@ -141,9 +139,8 @@ class TripViewSet(BookingViewSet):
     def candidates(self, request, *args, **kwargs):
         """The best drivers who could take the trip, with the time and the price of each."""
         text = request.query_params.get("top", "3")
-        if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= 20):
-            raise ValidationError({"top": [_("A whole number from 1 to 20.")]})
-        found = places(self.company, int(self.kwargs["pk"]), now=timezone.now(), top=int(text))
+        top = parse_whole(text, "top", 1, 20)
+        found = places(self.company, int(self.kwargs["pk"]), now=timezone.now(), top=top)
         return Response({"results": PlaceSerializer(found, many=True).data})
 
     def done(self, use_case, compared, *args, **options):

@@ -12,11 +12,11 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed, NotFound, ValidationError
 from rest_framework.permissions import BasePermission
 
+from drivers.access import STAFF_ROLES, WRITING_ROLES
 from drivers.models import Company, Membership, Role
 from drivers.tokens import find_token
 
-STAFF = frozenset({Role.OWNER, Role.DISPATCHER, Role.VIEWER})
-PLANNERS = frozenset({Role.OWNER, Role.DISPATCHER})
+STAFF, PLANNERS = STAFF_ROLES, WRITING_ROLES
 CLIENTS = frozenset({Role.CLIENT_API})
 DRIVERS = frozenset({Role.DRIVER})
 EVERYBODY = frozenset(Role)

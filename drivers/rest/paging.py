@@ -17,7 +17,7 @@ from rest_framework.pagination import BasePagination
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
-from drivers.rest.reading import moment
+from drivers.rest.reading import moment, parse_whole
 from drivers.rest.rows import read_rows
 
 DEFAULT, MOST = 50, 200
@@ -100,9 +100,7 @@ def _like(name):
 def _limit(text):
     if text in (None, ""):
         return DEFAULT
-    if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= MOST):
-        raise ValidationError({"limit": _("A whole number from 1 to %(most)d.") % {"most": MOST}})
-    return int(text)
+    return parse_whole(text, "limit", 1, MOST)
 
 
 def _ordering(text, orderings):

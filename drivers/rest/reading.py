@@ -64,6 +64,14 @@ class DegreesField(serializers.FloatField):
         return super().to_internal_value(data)
 
 
+def latitude(**options):
+    return DegreesField(min_value=-90, max_value=90, **options)
+
+
+def longitude(**options):
+    return DegreesField(min_value=-180, max_value=180, **options)
+
+
 class WholeField(serializers.IntegerField):
     """A whole number, never a text."""
 
@@ -142,6 +150,14 @@ def read_body(serializer_class, request):
     serializer = serializer_class(data=request.data, context={"request": request})
     serializer.is_valid(raise_exception=True)
     return serializer.validated_data
+
+
+def parse_whole(text, name, least, most):
+    """Return the whole number of a query parameter, or refuse it with its name."""
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
+        problem = _("A whole number from %(least)d to %(most)d.")
+        raise serializers.ValidationError({name: problem % {"least": least, "most": most}})
+    return int(text)
 
 
 def parse_day(text, name="day"):
