@@ -8,11 +8,24 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from bookings.models import Booking, Event, Status
 
 EVENTS = 100  # the newest that are shown
 LABELS = {Status(value).value: label for value, label in Status.choices}
+# What an event tells of an assignment; all else is a field of the booking.
+OF_ASSIGNMENT = {
+    "driver": gettext_lazy("driver"),
+    "pickup": gettext_lazy("planned pickup"),
+    "dropoff": gettext_lazy("planned dropoff"),
+    "arrived_at": gettext_lazy("arrived at the pickup"),
+    "actual_pickup_at": gettext_lazy("actual pickup"),
+    "actual_dropoff_at": gettext_lazy("actual dropoff"),
+    "locked": gettext_lazy("locked"),
+    "confirmed": gettext_lazy("confirmed"),
+    "overrides": gettext_lazy("rules that were broken"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +67,11 @@ def _line(event):
 
 
 def _label(name):
+    if name in OF_ASSIGNMENT:
+        return str(OF_ASSIGNMENT[name])
     try:
         return str(Booking._meta.get_field(name).verbose_name)
-    except FieldDoesNotExist:  # of the assignment
+    except FieldDoesNotExist:  # of another time
         return name.replace("_", " ")
 
 

@@ -24,6 +24,15 @@ LOCALE = ROOT / "dispatchsite" / "locale"
 ROOMS = ("dispatchsite", "drivers", "bookings", "dispatch", "perf")
 THEME = Path(find_spec("unfold").origin).parent
 THEME_PARTS = ("*", "mixins/*", "templates/**/*", "contrib/filters/**/*", "contrib/forms/**/*")
+# Texts of Django of which its translations do not fit every name that they are given.
+OF_DJANGO = (
+    "Add %s",
+    "Change %s",
+    "View %s",
+    "Select %s to change",
+    "Select %s to view",
+    "Delete selected %(verbose_name_plural)s",
+)
 KEYWORDS = {
     "_": None,
     "gettext": None,
@@ -44,6 +53,8 @@ def texts() -> Catalog:
         for file in sorted((ROOT / room).rglob("*")):
             if file.suffix in (".py", ".html", ".txt") and "migrations" not in file.parts:
                 _extract(file, found, ROOT)
+    for text in OF_DJANGO:
+        found.add(text, locations=[("django", None)])
     return found
 
 

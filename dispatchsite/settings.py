@@ -4,6 +4,7 @@ from importlib.util import find_spec
 from operator import attrgetter
 from pathlib import Path
 
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -124,6 +125,7 @@ UNFOLD = {
     "SITE_SYMBOL": "route",
     "SITE_URL": None,
     "SHOW_LANGUAGES": True,
+    "STYLES": [lambda request: static("dispatchsite/theme.css")],
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": "dispatchsite.navigation.favicon"}
     ],

@@ -1,7 +1,7 @@
 """Swiss French: 24.11.2026 14:05. What is not here is as in France."""
 
 SHORT_DATE_FORMAT = "d.m.Y"
-SHORT_DATETIME_FORMAT = "d.m.Y H:i"
+DATETIME_FORMAT = SHORT_DATETIME_FORMAT = "d.m.Y H:i"
 
 DATE_INPUT_FORMATS = ["%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%d/%m/%y", "%Y-%m-%d"]
 DATETIME_INPUT_FORMATS = [
