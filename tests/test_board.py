@@ -226,6 +226,19 @@ def test_the_map_has_the_same_trips(company, driver):
     ]
 
 
+def test_manifests_are_printed_with_names_places_and_local_times(client, company, driver):
+    zoe = make.client(company, name="Zoé <Favre>", phone="+41 22 1")
+    trip = make.booking(company, "09:00", client=zoe, wheelchairs=1, notes="Ring twice")
+    make.assignment(trip, driver, planned_pickup_at=at("08:55"))
+    make.booking(company, "10:00", reference="LEFT-1")
+    client.force_login(make.member(company, Role.VIEWER))
+    text = client.get(page(company, "manifests")).content.decode()
+    for told in ("Ana", "Zoé &lt;Favre&gt;", "+41 22 1", ">08:55<", "Ring twice", "1 wheelchair"):
+        assert told in text
+    assert f"{trip.pickup_lat:.5f}" in text or trip.pickup_address in text
+    assert "LEFT-1" in text
+
+
 def test_the_board_opens_on_the_next_day_with_bookings(company):
     assert opening_day(company, NOW) == DAY - timedelta(days=1)
     make.booking(company, "08:00")
@@ -234,7 +247,7 @@ def test_the_board_opens_on_the_next_day_with_bookings(company):
     assert opening_day(company, NOW) == DAY - timedelta(days=1)
 
 
-@pytest.mark.parametrize("name", ["day", "fragment", "map"])
+@pytest.mark.parametrize("name", ["day", "fragment", "map", "manifests"])
 @pytest.mark.parametrize("role", [Role.OWNER, Role.DISPATCHER, Role.VIEWER])
 def test_the_office_sees_its_own_board_and_no_other(client, company, name, role):
     other = make.company("other")

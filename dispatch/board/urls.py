@@ -31,6 +31,7 @@ urlpatterns = [
     path("<slug:company>/<day:day>/", guarded(views.board_day), name="day"),
     path("<slug:company>/<day:day>/board/", guarded(views.board_fragment), name="fragment"),
     path("<slug:company>/<day:day>/map/", guarded(views.board_map), name="map"),
+    path("<slug:company>/<day:day>/manifests/", guarded(views.manifests), name="manifests"),
     path("<slug:company>/news/", guarded(views.board_news), name="news"),
     path("<slug:company>/", include(action_urls(guarded))),
 ]

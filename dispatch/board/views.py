@@ -16,6 +16,7 @@ from dispatch.board.access import desk_of
 from dispatch.board.layout import lay_out
 from dispatch.board.places import map_of
 from dispatch.board.read import opening_day, read_board
+from dispatch.manifest import read_manifest
 
 # Names that a notice of changes lists.
 TOLD_AT_MOST = 3
@@ -74,6 +75,15 @@ def board_map(request, company: str, day: date):
     """Answer what the map of the day draws, as JSON."""
     desk = desk_of(request, company)
     return JsonResponse(map_of(read_board(desk.company, day, now=timezone.now())))
+
+
+@gzip_page
+@require_safe
+def manifests(request, company: str, day: date):
+    """Show each driver's day on a page of its own, to be printed: at most 6 statements."""
+    desk = desk_of(request, company)
+    context = {"manifest": read_manifest(desk.company, day), "now": timezone.now()}
+    return render(request, "dispatch/board/manifests.html", context)
 
 
 @require_safe

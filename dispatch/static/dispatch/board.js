@@ -192,7 +192,6 @@ area.addEventListener("focusin", (event) => {
   if (event.target.matches(ITEMS)) rove(event.target);
 });
 board.querySelector("[data-keys]").addEventListener("click", SHORTCUTS["?"]);
-board.querySelector("[data-print]").addEventListener("click", () => window.print());
 
 // Details ------------------------------------------------------------------------------------
 

@@ -116,7 +116,7 @@ if (mayWrite) {
         swapWith(null);
         return;
       }
-      const name = event.target.closest(".row .driver");
+      const name = !event.target.closest(".sick") && event.target.closest(".row .driver");
       const current = opened();
       if (name && current && GIVEABLE.has(current.dataset.status)) {
         look(current.dataset.booking, name.closest(".row").dataset.driver);
