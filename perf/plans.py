@@ -12,7 +12,7 @@ from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, OperationalError, connections
 
 TIMEOUT_MS = 10_000
 LOCK_TIMEOUT_MS = 1_000
@@ -126,7 +126,10 @@ def rolled_back(connection):
         try:
             yield
         finally:
-            connection.savepoint_rollback(savepoint)
+            try:
+                connection.savepoint_rollback(savepoint)
+            except OperationalError:  # a busy server: the block's own timeout counted for this
+                connection.savepoint_rollback(savepoint)
         return
     connection.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
     connection.in_atomic_block = True  # so that the same inside it takes a savepoint
