@@ -2,6 +2,7 @@ import json
 import os
 from datetime import timedelta
 from getpass import getpass
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -126,6 +127,7 @@ class Command(BaseCommand):
             "seed": load.seed,
             "runs": [run.as_dict() for run in runs],
         }
+        self.stdout.write("\n".join(_about(result)) + "\n\n")
         if output:
             _write(output, result, runs)
         if record and own:
@@ -176,18 +178,28 @@ def _write(folder, result, runs):
     (folder / "load_test.json").write_text(json.dumps(result) + "\n")
     draw_load(runs, folder / "load_test.png")
     tables = "\n\n".join(run.summary() for run in runs)
-    where = result["machine"]
-    about = [
-        f"- at {result['at'][:16]} UTC, commit {where.get('commit') or 'unknown'}",
-        f"- {where.get('database', result['target'])}; {where.get('processor', '')} "
-        f"× {where.get('cores', '?')}; load average before {result['load_average']['before'][0]}, "
-        f"after {result['load_average']['after'][0]}",
-        f"- open model: Poisson arrivals, seed {result['seed']}; response times from the scheduled "
-        "moment",
-        f"- {result['workers'] or '?'} gunicorn workers (sync), a dispatch every "
-        f"{result['dispatch_every_s'] or '–'} s in a process beside them",
-    ]
+    about = "\n".join(f"- {line}" for line in _about(result))
     (folder / "load_test.md").write_text(
-        "# Load test\n\n" + "\n".join(about) + f"\n\n```\n{tables}\n```\n\n![](load_test.png)\n\n"
+        f"# Load test\n\n{about}\n\n```\n{tables}\n```\n\n![](load_test.png)\n\n"
         "Every request is in `load_test.json`.\n"
     )
+
+
+def _about(result):
+    """Return lines that say what was measured, where and how."""
+    where = result["machine"]
+    about = [
+        f"at {result['at'][:16]} UTC, commit {where.get('commit') or 'unknown'}",
+        f"{where.get('database', result['target'])}; {where.get('processor', '')} "
+        f"× {where.get('cores', '?')}; load average before {result['load_average']['before'][0]}, "
+        f"after {result['load_average']['after'][0]}",
+        f"open model: Poisson arrivals, seed {result['seed']}; response times from the scheduled "
+        "moment",
+    ]
+    if result["workers"]:
+        every = result["dispatch_every_s"]
+        beside = (
+            f"a dispatch every {every:g} s in a process beside them" if every else "no dispatch"
+        )
+        about.append(f"gunicorn {version('gunicorn')}, {result['workers']} sync workers; {beside}")
+    return about
