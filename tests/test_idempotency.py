@@ -216,11 +216,11 @@ def test_of_many_dispatches_with_one_key_at_once_one_plans(monkeypatch, kind):
 def test_a_dispatch_that_found_no_worker_frees_its_key(monkeypatch):
     dispatcher = caller()
 
-    def refuse(run):
+    def refuse(run, language):
         raise OSError("no memory")
 
     monkeypatch.setattr(background, "_start_process", refuse)
     assert problem(plan(dispatcher, background=True)) == (503, "no_worker")
-    monkeypatch.setattr(background, "_start_process", lambda run: None)
+    monkeypatch.setattr(background, "_start_process", lambda run, language: None)
     assert plan(dispatcher, background=True).status_code == 202
     assert [r.status for r in DispatchRun.objects.order_by("id")] == ["failed", "running"]
