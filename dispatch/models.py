@@ -6,6 +6,7 @@ Times are stored in UTC; `day` is a day in the company's timezone.
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from bookings.bulk import OneStatementInserts
@@ -39,14 +40,23 @@ class DispatchRun(models.Model):
         COMMAND = "command", _("command line")
         WORKER = "worker", _("background worker")
 
-    company = models.ForeignKey(Company, models.PROTECT, db_index=False, related_name="runs")
+    company = models.ForeignKey(
+        Company, models.PROTECT, db_index=False, related_name="runs", verbose_name=_("company")
+    )
     day = models.DateField(_("day"))
     trigger = models.CharField(_("trigger"), max_length=20, choices=Trigger)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, db_index=False
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        verbose_name=_("user"),
     )
     actor = models.CharField(_("by"), max_length=100, blank=True)
-    reverts = models.ForeignKey("self", models.PROTECT, null=True, blank=True, db_index=False)
+    reverts = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, db_index=False, verbose_name=_("takes back")
+    )
     status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.RUNNING)
     started_at = models.DateTimeField(_("started at"))
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
@@ -90,7 +100,9 @@ class DispatchRun(models.Model):
         ]
 
     def __str__(self):
-        return f"#{self.pk} {self.day} {self.status}"
+        return (
+            f"#{self.pk} {date_format(self.day, 'SHORT_DATE_FORMAT')} {self.get_status_display()}"
+        )
 
     @property
     def is_under_way(self):
@@ -105,14 +117,22 @@ class StoredPlan(models.Model):
     """
 
     run = models.OneToOneField(
-        DispatchRun, models.CASCADE, primary_key=True, related_name="stored_plan"
+        DispatchRun,
+        models.CASCADE,
+        primary_key=True,
+        related_name="stored_plan",
+        verbose_name=_("run"),
     )
     trips = models.JSONField()
     breaks = models.JSONField()
     seal = models.JSONField()
 
+    class Meta:
+        verbose_name = _("stored plan")
+        verbose_name_plural = _("stored plans")
+
     def __str__(self):
-        return f"plan of run #{self.pk}"
+        return str(_("plan of run #%(run)s")) % {"run": self.pk}
 
 
 OPEN_ASSIGNMENT_STATUSES = ["planned", "en_route", "in_progress"]
@@ -145,7 +165,12 @@ class Assignment(models.Model):
     # The database need not look both up for each row: the company is the booking's, and who
     # writes for a run ends by completing that very row, or writes nothing.
     company = models.ForeignKey(
-        Company, models.PROTECT, db_index=False, db_constraint=False, related_name="assignments"
+        Company,
+        models.PROTECT,
+        db_index=False,
+        db_constraint=False,
+        related_name="assignments",
+        verbose_name=_("company"),
     )
     run = models.ForeignKey(
         DispatchRun,
@@ -155,9 +180,18 @@ class Assignment(models.Model):
         db_index=False,
         db_constraint=False,
         related_name="assignments",
+        verbose_name=_("run"),
     )
-    booking = models.ForeignKey(Booking, models.PROTECT, db_index=False, related_name="assignments")
-    driver = models.ForeignKey(Driver, models.PROTECT, db_index=False, related_name="assignments")
+    booking = models.ForeignKey(
+        Booking,
+        models.PROTECT,
+        db_index=False,
+        related_name="assignments",
+        verbose_name=_("booking"),
+    )
+    driver = models.ForeignKey(
+        Driver, models.PROTECT, db_index=False, related_name="assignments", verbose_name=_("driver")
+    )
     status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.PLANNED)
     is_open = models.GeneratedField(
         expression=Q(status__in=OPEN_ASSIGNMENT_STATUSES),
@@ -180,6 +214,7 @@ class Assignment(models.Model):
         blank=True,
         db_index=False,
         related_name="superseded",
+        verbose_name=_("superseded by"),
     )
     created_at = models.DateTimeField(_("created at"))
     updated_at = models.DateTimeField(_("updated at"))
@@ -249,4 +284,4 @@ class Assignment(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.booking_id} → {self.driver_id} {self.status}"
+        return f"{self.booking_id} → {self.driver_id} {self.get_status_display()}"

@@ -105,7 +105,7 @@ def merged(language, po, current) -> Catalog:
     """Return the language's catalog with the texts of today; what is gone is dropped."""
     with po.open("rb") as file:
         catalog = read_po(file, locale=language)
-    catalog.update(current, no_fuzzy_matching=True)
+    catalog.update(current, no_fuzzy_matching=True, update_creation_date=False)
     catalog.obsolete.clear()
     return catalog
 

@@ -70,9 +70,16 @@ class Booking(models.Model):
         HIGH = 1, _("high")
         URGENT = 2, _("urgent")
 
-    company = models.ForeignKey(Company, models.PROTECT, db_index=False, related_name="bookings")
+    company = models.ForeignKey(
+        Company, models.PROTECT, db_index=False, related_name="bookings", verbose_name=_("company")
+    )
     client = models.ForeignKey(
-        Client, models.PROTECT, null=True, blank=True, related_name="bookings"
+        Client,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="bookings",
+        verbose_name=_("client"),
     )
     reference = models.CharField(_("reference"), max_length=64, blank=True)
     pickup_address = models.CharField(_("pickup address"), max_length=200, blank=True)
@@ -93,7 +100,12 @@ class Booking(models.Model):
         _("priority"), choices=Priority, default=Priority.NORMAL
     )
     return_of = models.OneToOneField(
-        "self", models.PROTECT, null=True, blank=True, related_name="return_trip"
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="return_trip",
+        verbose_name=_("return of"),
     )
     status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.PENDING)
     is_open = models.GeneratedField(

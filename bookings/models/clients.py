@@ -11,7 +11,9 @@ from drivers.models import LATITUDE, LONGITUDE, Company, Driver
 class Client(models.Model):
     """A person who is driven."""
 
-    company = models.ForeignKey(Company, models.PROTECT, db_index=False, related_name="clients")
+    company = models.ForeignKey(
+        Company, models.PROTECT, db_index=False, related_name="clients", verbose_name=_("company")
+    )
     name = models.CharField(_("name"), max_length=100)
     phone = models.CharField(_("phone"), max_length=40, blank=True)
     address = models.CharField(_("address"), max_length=200, blank=True)
@@ -51,7 +53,9 @@ class Client(models.Model):
 class SavedPlace(models.Model):
     """A place that a client goes to or comes from, beside their home; one is the usual one."""
 
-    client = models.ForeignKey(Client, models.CASCADE, db_index=False, related_name="places")
+    client = models.ForeignKey(
+        Client, models.CASCADE, db_index=False, related_name="places", verbose_name=_("client")
+    )
     label = models.CharField(_("name"), max_length=50)
     address = models.CharField(_("address"), max_length=200)
     lat = models.FloatField(_("latitude"), **LATITUDE)
@@ -86,9 +90,15 @@ class DriverPreference(models.Model):
         FORBIDDEN = "forbidden", _("forbidden")
 
     client = models.ForeignKey(
-        Client, models.CASCADE, db_index=False, related_name="driver_preferences"
+        Client,
+        models.CASCADE,
+        db_index=False,
+        related_name="driver_preferences",
+        verbose_name=_("client"),
     )
-    driver = models.ForeignKey(Driver, models.CASCADE, related_name="client_preferences")
+    driver = models.ForeignKey(
+        Driver, models.CASCADE, related_name="client_preferences", verbose_name=_("driver")
+    )
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
 
     class Meta:

@@ -11,6 +11,7 @@ from bookings.models.booking import Booking
 from drivers.constraints import AppendOnly, NumberedInCommitOrder
 from drivers.indexes import Index
 from drivers.models import Company
+from drivers.moments import shown
 
 
 class Door(models.TextChoices):
@@ -51,7 +52,12 @@ class Event(models.Model):
         WEBHOOK_DISABLED = "webhook.disabled", _("webhook switched off")
 
     company = models.ForeignKey(
-        Company, models.PROTECT, db_index=False, db_constraint=False, related_name="events"
+        Company,
+        models.PROTECT,
+        db_index=False,
+        db_constraint=False,
+        related_name="events",
+        verbose_name=_("company"),
     )
     booking = models.ForeignKey(
         Booking,
@@ -61,13 +67,19 @@ class Event(models.Model):
         db_index=False,
         db_constraint=False,
         related_name="events",
+        verbose_name=_("booking"),
     )
     assignment_id = models.BigIntegerField(_("assignment"), null=True, blank=True)
     run_id = models.BigIntegerField(_("run"), null=True, blank=True)
     kind = models.CharField(_("kind"), max_length=40, choices=Kind)
     at = models.DateTimeField(_("at"))
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, db_index=False
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        verbose_name=_("user"),
     )
     actor = models.CharField(_("by"), max_length=100, blank=True)
     door = models.CharField(_("door"), max_length=20, choices=Door)
@@ -92,4 +104,4 @@ class Event(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.kind}"
+        return f"{shown(self.at)} {self.get_kind_display()}"

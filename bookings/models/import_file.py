@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from drivers.indexes import Index
 from drivers.models import Company
@@ -11,15 +12,23 @@ class ImportFile(models.Model):
     """A file of bookings that somebody looks at before it is imported; for a day at most."""
 
     company = models.ForeignKey(
-        Company, models.CASCADE, db_index=False, related_name="import_files"
+        Company,
+        models.CASCADE,
+        db_index=False,
+        related_name="import_files",
+        verbose_name=_("company"),
     )
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_index=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, db_index=False, verbose_name=_("user")
+    )
     name = models.CharField(max_length=100)
     data = models.BinaryField()
     date_order = models.CharField(max_length=5, blank=True)
     uploaded_at = models.DateTimeField()
 
     class Meta:
+        verbose_name = _("imported file")
+        verbose_name_plural = _("imported files")
         indexes = [
             # import_files.keep: those of a user, and those too old.
             Index(fields=["uploaded_at"], name="idx_import_file_uploaded"),

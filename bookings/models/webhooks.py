@@ -19,7 +19,9 @@ class Webhook(models.Model):
     SECRET_KEY (see `signing`); the one before is valid until `previous_until`.
     """
 
-    company = models.ForeignKey(Company, models.CASCADE, db_index=False, related_name="webhooks")
+    company = models.ForeignKey(
+        Company, models.CASCADE, db_index=False, related_name="webhooks", verbose_name=_("company")
+    )
     url = models.CharField(_("address"), max_length=500)
     kinds = models.JSONField(_("kinds of events"), default=list, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
@@ -60,8 +62,16 @@ class Delivery(models.Model):
         DELIVERED = "delivered", _("delivered")
         FAILED = "failed", _("failed")
 
-    webhook = models.ForeignKey(Webhook, models.CASCADE, db_index=False, related_name="deliveries")
-    event = models.ForeignKey(Event, models.PROTECT, db_index=False, related_name="+")
+    webhook = models.ForeignKey(
+        Webhook,
+        models.CASCADE,
+        db_index=False,
+        related_name="deliveries",
+        verbose_name=_("webhook"),
+    )
+    event = models.ForeignKey(
+        Event, models.PROTECT, db_index=False, related_name="+", verbose_name=_("event")
+    )
     status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.PENDING)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     due_at = models.DateTimeField(_("due at"))
@@ -91,4 +101,4 @@ class Delivery(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.event_id} → {self.webhook_id} {self.status}"
+        return f"{self.event_id} → {self.webhook_id} {self.get_status_display()}"

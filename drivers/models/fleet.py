@@ -14,7 +14,9 @@ from drivers.models.values import LATITUDE, LONGITUDE, on_earth, validate_tags
 class Vehicle(models.Model):
     """A car: `seats` ordinary seats beside `wheelchair_places`, driver not counted."""
 
-    company = models.ForeignKey(Company, models.PROTECT, db_index=False, related_name="vehicles")
+    company = models.ForeignKey(
+        Company, models.PROTECT, db_index=False, related_name="vehicles", verbose_name=_("company")
+    )
     plate = models.CharField(_("plate"), max_length=20)
     seats = models.PositiveSmallIntegerField(_("seats"), default=4)
     wheelchair_places = models.PositiveSmallIntegerField(_("wheelchair places"), default=0)
@@ -49,14 +51,26 @@ class Driver(models.Model):
         REGULAR = "regular", _("regular")
         EMERGENCY = "emergency", _("emergency")
 
-    company = models.ForeignKey(Company, models.PROTECT, db_index=False, related_name="drivers")
+    company = models.ForeignKey(
+        Company, models.PROTECT, db_index=False, related_name="drivers", verbose_name=_("company")
+    )
     user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="driver"
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="driver",
+        verbose_name=_("user"),
     )
     name = models.CharField(_("name"), max_length=100)
     phone = models.CharField(_("phone"), max_length=40, blank=True)
     vehicle = models.ForeignKey(
-        Vehicle, models.PROTECT, null=True, blank=True, related_name="drivers"
+        Vehicle,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="drivers",
+        verbose_name=_("vehicle"),
     )
     kind = models.CharField(_("kind"), max_length=20, choices=Kind, default=Kind.REGULAR)
     is_active = models.BooleanField(_("active"), default=True)

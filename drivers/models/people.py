@@ -20,9 +20,15 @@ class Membership(models.Model):
     """What a user may do in a company."""
 
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, db_index=False, related_name="memberships"
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        db_index=False,
+        related_name="memberships",
+        verbose_name=_("user"),
     )
-    company = models.ForeignKey(Company, models.CASCADE, related_name="memberships")
+    company = models.ForeignKey(
+        Company, models.CASCADE, related_name="memberships", verbose_name=_("company")
+    )
     role = models.CharField(_("role"), max_length=20, choices=Role)
 
     class Meta:
@@ -34,7 +40,7 @@ class Membership(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.user_id} {self.role} {self.company_id}"
+        return f"{self.get_role_display()} #{self.pk}"
 
 
 NARROWER = {
@@ -53,7 +59,9 @@ class ApiToken(models.Model):
     `expires_at`, `revoked_at`, the membership, or when the membership no longer covers the role.
     """
 
-    membership = models.ForeignKey(Membership, models.CASCADE, related_name="tokens")
+    membership = models.ForeignKey(
+        Membership, models.CASCADE, related_name="tokens", verbose_name=_("membership")
+    )
     role = models.CharField(_("role"), max_length=20, choices=Role)
     name = models.CharField(_("name"), max_length=100)
     digest = models.CharField(max_length=64, editable=False)
@@ -86,7 +94,9 @@ class StoredAnswer(models.Model):
     `caller` is the token or the user, `fingerprint` a digest of the request.
     """
 
-    company = models.ForeignKey(Company, models.CASCADE, db_index=False, related_name="+")
+    company = models.ForeignKey(
+        Company, models.CASCADE, db_index=False, related_name="+", verbose_name=_("company")
+    )
     caller = models.CharField(max_length=40)
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64)

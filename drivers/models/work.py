@@ -11,6 +11,7 @@ from drivers.constraints import NoOverlap
 from drivers.indexes import Index, PostgresqlIndex
 from drivers.models.fleet import Driver
 from drivers.models.values import SHIFT_AT_MOST
+from drivers.moments import shown_period
 
 
 class Shift(models.Model):
@@ -19,7 +20,9 @@ class Shift(models.Model):
     `break_at` is the start that the plan gave the break.
     """
 
-    driver = models.ForeignKey(Driver, models.CASCADE, db_index=False, related_name="shifts")
+    driver = models.ForeignKey(
+        Driver, models.CASCADE, db_index=False, related_name="shifts", verbose_name=_("driver")
+    )
     start_at = models.DateTimeField(_("start"))
     end_at = models.DateTimeField(_("end"))
     break_min = models.PositiveSmallIntegerField(_("break (minutes)"), default=0)
@@ -58,7 +61,7 @@ class Shift(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.driver_id}: {self.start_at:%Y-%m-%d %H:%M}–{self.end_at:%H:%M} UTC"
+        return shown_period(self.start_at, self.end_at)
 
     def clean(self):
         window = self.break_from_at and self.break_until_at
@@ -87,7 +90,11 @@ class ShiftTemplate(models.Model):
     """
 
     driver = models.ForeignKey(
-        Driver, models.CASCADE, db_index=False, related_name="shift_templates"
+        Driver,
+        models.CASCADE,
+        db_index=False,
+        related_name="shift_templates",
+        verbose_name=_("driver"),
     )
     weekday = models.PositiveSmallIntegerField(_("weekday"), choices=Weekday)
     start = models.TimeField(_("start"))
@@ -127,7 +134,7 @@ class ShiftTemplate(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.driver_id}: {self.get_weekday_display()} {self.start:%H:%M}–{self.end:%H:%M}"
+        return f"{self.get_weekday_display()} {self.start:%H:%M}–{self.end:%H:%M}"
 
 
 class Absence(models.Model):
@@ -139,7 +146,9 @@ class Absence(models.Model):
         TRAINING = "training", _("training")
         OTHER = "other", _("other")
 
-    driver = models.ForeignKey(Driver, models.CASCADE, db_index=False, related_name="absences")
+    driver = models.ForeignKey(
+        Driver, models.CASCADE, db_index=False, related_name="absences", verbose_name=_("driver")
+    )
     start_at = models.DateTimeField(_("start"))
     end_at = models.DateTimeField(_("end"))
     reason = models.CharField(_("reason"), max_length=20, choices=Reason, default=Reason.OTHER)
@@ -159,4 +168,4 @@ class Absence(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.driver_id}: {self.start_at:%Y-%m-%d %H:%M}–{self.end_at:%Y-%m-%d %H:%M} UTC"
+        return shown_period(self.start_at, self.end_at)
