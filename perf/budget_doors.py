@@ -173,7 +173,7 @@ def _query(world, route):
     if route.endswith("telephone/places/"):
         return {"pickup_address": "a"}
     if route.endswith("news/"):
-        return {"after": 0}
+        return {"after": 10**12, "day": DAY.isoformat(), "fleet": "another"}
     if route.endswith("/look/"):
         return {"driver": world.one(Driver).pk}
     if route.endswith("/swap/"):

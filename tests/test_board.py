@@ -318,6 +318,43 @@ def test_polling_tells_what_happened_and_who_did_it(client, company, driver):
     assert len(statements) <= 5  # session, user, company, events
 
 
+def test_a_change_of_shifts_absences_or_drivers_is_news_too(client, company, driver):
+    client.force_login(make.member(company))
+    url = reverse("admin:board:news", args=[company.slug])
+    event = Event.objects.order_by("-id").values_list("id", flat=True).first() or 0
+
+    def news(tag):
+        asked = {"after": event, "day": DAY.isoformat(), "fleet": tag}
+        return client.get(url, asked)
+
+    def tag():
+        text = client.get(page(company, "fragment")).content.decode()
+        return text.partition('data-fleet="')[2][:8]
+
+    def move():
+        driver.last_lat, driver.last_lon, driver.last_position_at = *make.HOME, NOW
+        driver.save()
+
+    def rename():
+        driver.name = "Anna"
+        driver.save()
+
+    for change, is_news in (
+        (move, False),  # follows by itself within a minute
+        (rename, True),
+        (lambda: driver.absences.create(start_at=at("09:00"), end_at=at("10:00")), True),
+        (lambda: driver.shifts.update(end_at=at("17:00")), True),
+    ):
+        seen = tag()
+        assert news(seen).status_code == 204
+        change()
+        response = news(seen)
+        assert response.status_code == (200 if is_news else 204)
+        if is_news:
+            assert response.json() == {"event": event, "by": []}
+    assert client.get(url, {"after": event, "fleet": "x", "day": "yesterday"}).status_code == 400
+
+
 def test_the_statements_are_as_many_at_any_size(client, db):
     counts = []
     for size in (20, 100):

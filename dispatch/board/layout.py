@@ -40,6 +40,7 @@ def lay_out(board: Board) -> dict:
         "company": board.company,
         "day": board.day,
         "event": board.event,
+        "fleet": board.fleet,
         "figures": board.figures,
         "total_km": board.figures.passenger_km + board.figures.empty_km,
         "running": board.running,

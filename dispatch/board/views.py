@@ -15,7 +15,7 @@ from bookings.models import Event
 from dispatch.board.access import desk_of
 from dispatch.board.layout import lay_out
 from dispatch.board.places import map_of
-from dispatch.board.read import opening_day, read_board
+from dispatch.board.read import opening_day, read_board, read_fleet
 from dispatch.manifest import read_manifest
 
 # Names that a notice of changes lists.
@@ -88,7 +88,11 @@ def manifests(request, company: str, day: date):
 
 @require_safe
 def board_news(request, company: str):
-    """Answer 204 while nothing has happened after the event `?after=`, else who did what."""
+    """Answer 204 while nothing has happened after the event `?after=`, else who did what.
+
+    With `?day=` and `?fleet=`, the tag that the board came with, a change of the drivers, their
+    shifts or absences is news as well.
+    """
     desk = desk_of(request, company)
     after = request.GET.get("after", "")
     if not after.isdecimal():
@@ -99,10 +103,23 @@ def board_news(request, company: str):
         .values_list("id", "user__username", "actor", "user_id")[:200]
     )
     if not rows:
-        return HttpResponse(status=204)
+        return _news_of_fleet(desk.company, request.GET, int(after))
     others = [username or actor for _id, username, actor, user in rows if user != request.user.pk]
     names = list(dict.fromkeys(filter(None, others)))
     return JsonResponse({"event": rows[0][0], "by": names[:TOLD_AT_MOST]})
+
+
+def _news_of_fleet(company, asked, after):
+    """Answer what `board_news` says where there is no new event: 3 statements if asked."""
+    if "fleet" not in asked:
+        return HttpResponse(status=204)
+    try:
+        day = date.fromisoformat(asked.get("day", ""))
+    except ValueError:
+        return HttpResponse(_("“day” must be a date such as 2026-06-17."), status=400)
+    if read_fleet(company, day).tag() == asked["fleet"]:
+        return HttpResponse(status=204)
+    return JsonResponse({"event": after, "by": []})
 
 
 def _board(desk, day):

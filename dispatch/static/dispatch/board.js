@@ -284,7 +284,9 @@ function tell(text, trouble = false) {
 async function poll() {
   if (document.hidden || board.dataset.busy) return; // busy: somebody drags a trip
   try {
-    const response = await fetch(`${board.dataset.newsUrl}?after=${latest}`, { redirect: "manual" });
+    const { fleet } = area.querySelector(".figures").dataset;
+    const seen = new URLSearchParams({ after: latest, day: board.dataset.day, fleet });
+    const response = await fetch(`${board.dataset.newsUrl}?${seen}`, { redirect: "manual" });
     if (response.type === "opaqueredirect" || response.status === 403) location.reload();
     if (response.status !== 200 && response.status !== 204) throw new Error(response.status);
     if (live.classList.contains("trouble")) tell(words.updatedPlain);
