@@ -72,7 +72,7 @@ def test_a_preview_and_its_end_cost_the_same_whatever_the_day_holds(count):
     assert number == 9
     # token, run, savepoint, run, plan, release
     assert cost(lambda: owner.post(f"{preview['Location']}discard/"))[1] == 6
-    # token, run, its progress
-    assert cost(lambda: owner.post(f"{API}dispatch-runs/", body | {"background": True}))[1] == 3
+    # token, savepoint, run, its progress, release
+    assert cost(lambda: owner.post(f"{API}dispatch-runs/", body | {"background": True}))[1] == 5
     # token, run
     assert cost(lambda: owner.get(preview["Location"]))[1] == 2
