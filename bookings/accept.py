@@ -24,18 +24,24 @@ def accept_all(
         for booking in rows.select_for_update(no_key=True):
             if booking.status == Status.ACCEPTED:
                 continue
-            if booking.status != Status.PENDING:
-                told = _("Booking %(booking)s is %(status)s: only a pending one is accepted.")
-                shown = {"booking": booking, "status": booking.get_status_display()}
-                refused.append(told % shown)
-            elif booking.will_call:
-                told = _("Booking %(booking)s is a will-call: say that they are ready instead.")
-                refused.append(told % {"booking": booking})
+            if why := why_not_accepted(booking):
+                refused.append(why)
             else:
                 accepted.append(booking)
         if accepted:
             _write(accepted, actor, now)
     return [booking.id for booking in accepted], refused
+
+
+def why_not_accepted(booking: Booking) -> str:
+    """Return the sentence that refuses it, or none."""
+    if booking.status != Status.PENDING:
+        told = _("Booking %(booking)s is %(status)s: only a pending one is accepted.")
+        return told % {"booking": booking, "status": booking.get_status_display()}
+    if booking.will_call:
+        told = _("Booking %(booking)s is a will-call: say that they are ready instead.")
+        return told % {"booking": booking}
+    return ""
 
 
 def _write(bookings, actor, now):

@@ -1,7 +1,7 @@
 from django import forms
 from django.contrib import admin, messages
 from django.db import models
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -29,6 +29,7 @@ from bookings.export_admin import ExportsBookings
 from bookings.import_admin import ImportsBookings
 from bookings.models import (
     SETTLED_STATUSES,
+    Booking,
     Client,
     Delivery,
     Event,
@@ -37,6 +38,8 @@ from bookings.models import (
 )
 from bookings.telephone_admin import BooksByTelephone
 from bookings.trip_history import history_of
+from drivers.access import companies_of
+from drivers.acting import act_for
 from drivers.models import Role
 from drivers.scoped import CompanyScopedAdmin, ReadOnlyAdmin
 from drivers.words import WordsField
@@ -235,6 +238,16 @@ class BookingAdmin(
         else:
             obj.version = form.cleaned_data["seen_version"]
         save_booking(obj, actor=admin_actor(request), now=timezone.now())
+
+    def own_booking(self, request, pk):
+        """Return a booking of a company where the user may write; another's is not there."""
+        booking = get_object_or_404(self.writable_bookings(request), pk=pk)
+        act_for(request, booking.company_id)
+        return booking
+
+    def writable_bookings(self, request):
+        companies = companies_of(request.user, self.writing_roles)
+        return Booking.objects.filter(company__in=companies).select_related("company", "client")
 
     @admin.action(description=_("Accept the selected bookings"), permissions=["change"])
     def accept(self, request, queryset):

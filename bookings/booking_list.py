@@ -5,7 +5,7 @@ of an index. It searches a day in all its words, all days only by what an index 
 by name and phone, and the whole reference.
 """
 
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 
 from django.contrib import admin, messages
 from django.db.models import Q
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookings.models import Booking, Client, Status
+from drivers.days import day_of
 
 TRIPS_FOUND = 1_000
 CLIENTS_FOUND = 50
@@ -32,10 +33,8 @@ def period_of(params, zone):
     if params.get("day") in periods:
         first, end = (today + timedelta(days=days) for days in periods[params["day"]])
     elif params.get("from") or params.get("to"):
-        first = date.fromisoformat(params.get("from") or params["to"])
-        last = date.fromisoformat(params.get("to") or params["from"])
-        if not 2000 <= first.year <= last.year < 2100:
-            raise ValueError(_("write years from 2000 to 2099"))
+        first = day_of(params.get("from") or params["to"])
+        last = day_of(params.get("to") or params["from"])
         end = last + timedelta(days=1)
         if first >= end:
             raise ValueError(_("The period ends before it starts."))

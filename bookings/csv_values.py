@@ -11,12 +11,12 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from bookings.models import Booking
+from drivers.days import YEARS
 from drivers.models import validate_tags
 
 PEOPLE_AT_MOST = 100  # the largest vehicle there may be
 NOTES_AT_MOST = 5_000
 NEEDS_AT_MOST, NEED_LENGTH = 20, 40
-YEARS = range(2000, 2100)
 
 # Control characters, but tab and line feed, and halves of characters.
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -136,7 +136,7 @@ def moment(value, *, zone, order=None):
     try:
         minute, second = int(parts["minute"]), int(parts["second"] or 0)
         wall = (int(parts["year"]), month, day, _hour(parts), minute, second)
-        local = datetime(*wall)  # noqa: DTZ001  what the clock on the wall shows
+        local = datetime(*wall)  # noqa: DTZ001  naive until the company's zone or its own offset is known, below
     except ValueError:
         raise BadValueError(_("there is no such date or time")) from None
     if local.year not in YEARS:

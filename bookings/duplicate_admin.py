@@ -5,7 +5,7 @@ from datetime import timedelta
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
@@ -20,9 +20,7 @@ from unfold.widgets import (
 
 from bookings.acting import admin_actor
 from bookings.duplicate import AHEAD, duplicate
-from bookings.models import Booking, Status
-from drivers.access import companies_of
-from drivers.acting import act_for
+from bookings.models import Status
 from drivers.models import Weekday
 from drivers.pages import admin_page
 from drivers.weeks_admin import DayInput
@@ -84,7 +82,7 @@ class DuplicateForm(forms.Form):
 
 
 class DuplicatesBookings:
-    """Adds the page to the admin of bookings: for owners and dispatchers of the company."""
+    """Adds the page to `BookingAdmin`, which finds the bookings that the user may write."""
 
     def get_urls(self):
         view = self.admin_site.admin_view(self.duplicate)
@@ -93,11 +91,9 @@ class DuplicatesBookings:
 
     def duplicate(self, request, booking):
         """Ask for the days, and book the copies: all or none."""
-        companies = companies_of(request.user, self.writing_roles)
-        rows = Booking.objects.filter(company__in=companies).select_related("company", "client")
-        booking = get_object_or_404(rows, pk=booking)
-        act_for(request, booking.company_id)
-        back = rows.filter(return_of=booking).exclude(status=Status.CANCELED).first()
+        booking = self.own_booking(request, booking)
+        backs = self.writable_bookings(request).filter(return_of=booking)
+        back = backs.exclude(status=Status.CANCELED).first()
         form = DuplicateForm(request.POST or None, initial={"way_back": back is not None})
         if form.is_valid():
             values = form.cleaned_data

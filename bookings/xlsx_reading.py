@@ -41,7 +41,8 @@ def read_workbook(data, *, required, optional=()):
             return table_of(numbered, CALLED, "", required=required, optional=optional)
     except FileRefusedError:
         raise
-    except Exception as error:  # noqa: BLE001  a damaged workbook raises whatever it runs into
+    # On a damaged file openpyxl raises KeyError, TypeError, zip or XML errors, as it happens.
+    except Exception as error:  # noqa: BLE001  the file is refused, and the log says why
         logging.getLogger(__name__).info("A workbook cannot be read: %r", error)
         raise _refusal() from None
 

@@ -1,5 +1,3 @@
-from datetime import date
-
 from django.contrib import admin, messages
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect
@@ -23,6 +21,7 @@ from dispatch.revert import NotRevertible, revert_run
 from dispatch.run import PlanRefused
 from dispatch.run_page import CHANGES, METRICS, TIMINGS, changes_of, labelled
 from drivers.access import companies_of
+from drivers.days import day_of
 from drivers.models import Absence, Driver, Shift, Vehicle
 from drivers.pages import admin_page
 from drivers.scoped import ReadOnlyAdmin
@@ -200,7 +199,7 @@ class AssignmentAdmin(ReadOnlyAdmin):
         """Answer with the stops of a company-day, as CSV or Excel: 3 statements of its own."""
         company = get_object_or_404(companies_of(request.user, self.reading_roles), slug=company)
         try:
-            day = date.fromisoformat(day)
+            day = day_of(day)
         except ValueError as error:
             raise Http404(_("Write the day as 2026-06-17.")) from error
         manifest = read_manifest(company, day)

@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Q
 from django.http import Http404
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
@@ -25,7 +25,6 @@ from bookings.models import TRANSITIONS, Booking, Status
 from dispatch import reasons, trips
 from dispatch.cancel import cancel_trips
 from dispatch.locked_trip import NoSuchTrip
-from drivers.access import companies_of
 from drivers.acting import act_for
 from drivers.pages import admin_page
 
@@ -100,7 +99,7 @@ class BookingAdmin(bookings.BookingAdmin):
 
     def ready(self, request, booking):
         """Ask when the client of a will-call is ready, and open the trip for dispatch."""
-        booking = self._own(request, booking)
+        booking = self.own_booking(request, booking)
         form = ReadyForm(request.POST or None, initial={"version": booking.version})
         back = redirect("admin:bookings_booking_change", booking.pk)
         if form.is_valid():
@@ -189,21 +188,12 @@ class BookingAdmin(bookings.BookingAdmin):
             ],
         )
 
-    def _own(self, request, pk):
-        """Return a booking of a company where the user may write; another's is not there."""
-        booking = get_object_or_404(self._writable(request), pk=pk)
-        act_for(request, booking.company_id)
-        return booking
-
-    def _writable(self, request):
-        companies = companies_of(request.user, self.writing_roles)
-        return Booking.objects.filter(company__in=companies).select_related("company", "client")
-
     def _wanted(self, request, ids):
         ids = ids.split(",")
         if len(ids) > CANCELED_AT_ONCE or not all(PK.fullmatch(pk) for pk in ids):
             raise Http404
-        rows = list(self._writable(request).filter(pk__in=[int(pk) for pk in ids]).order_by("pk"))
+        found = self.writable_bookings(request).filter(pk__in=[int(pk) for pk in ids])
+        rows = list(found.order_by("pk"))
         if len(rows) != len(set(ids)) or len({row.company_id for row in rows}) != 1:
             raise Http404
         act_for(request, rows[0].company_id)

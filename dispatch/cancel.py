@@ -1,4 +1,4 @@
-"""Cancel several bookings at once, such as both directions of a trip: all or none."""
+"""Cancel a booking, or several at once, such as both directions of a trip: all or none."""
 
 from datetime import datetime
 
@@ -13,13 +13,27 @@ from dispatch.trips import refusal
 from drivers.models import Company
 
 
-def cancel_trips(
-    company: Company, seen: dict[int, int], *, reason: str, actor: Actor, now: datetime
-) -> list[Booking]:
-    """Cancel bookings that are not on board yet, and free their drivers: at most 9 statements.
+def cancel(
+    company: Company,
+    booking_id: int,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    version: int | None = None,
+) -> bool:
+    """Cancel one booking; return whether it was not canceled yet. See `cancel_trips`."""
+    seen = {booking_id: version}
+    return bool(cancel_trips(company, seen, reason=reason, actor=actor, now=now))
 
-    `seen` are {booking: the version the caller saw}. What is canceled already stays as it is;
-    returned are those that were not. Raises NoSuchTrip, StaleBookingError or
+
+def cancel_trips(
+    company: Company, seen: dict[int, int | None], *, reason: str, actor: Actor, now: datetime
+) -> list[Booking]:
+    """Cancel bookings that are not on board yet, and free their drivers: at most 7 statements.
+
+    `seen` are {booking: the version the caller saw, None for any}. What is canceled already stays
+    as it is; returned are those that were not. Raises NoSuchTrip, StaleBookingError or
     StatusRefusedError: then none is canceled.
     """
     ids = sorted(seen)
@@ -36,7 +50,7 @@ def cancel_trips(
         for booking in to_cancel:
             trip = trips.get(booking.id)
             moved = (trip and trip.driver_id) != holders.get(booking.id)
-            if moved or booking.version != seen[booking.id]:
+            if moved or seen[booking.id] not in (None, booking.version):
                 raise stale(booking)
             if Status.CANCELED not in TRANSITIONS[Status(booking.status)]:
                 raise refusal(booking, Status.CANCELED)

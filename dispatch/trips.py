@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from django.db.models import F
 from django.utils.translation import gettext as _
 
+from bookings.accept import why_not_accepted
 from bookings.change import StatusRefusedError
 from bookings.events import booking_changed
 from bookings.models import TRANSITIONS, Actor, Booking, Event, Status
@@ -65,13 +66,8 @@ def accept(
         if trip.booking.status == Status.ACCEPTED:
             return trip
         _compare(trip, version)
-        if trip.booking.status != Status.PENDING:  # an assigned one is not released by this
-            raise refusal(trip.booking, Status.ACCEPTED)
-        if trip.booking.will_call:
-            raise StatusRefusedError(
-                _("Trip %(trip)s is a will-call: say that they are ready when they call.")
-                % {"trip": trip.booking}
-            )
+        if why := why_not_accepted(trip.booking):
+            raise StatusRefusedError(why)
         return _write(
             trip, booking={"status": Status.ACCEPTED}, actor=actor, now=now, reason=reason
         )
@@ -110,34 +106,6 @@ def ready(
             )
         fields = {"status": Status.ACCEPTED, "will_call": False, "scheduled_time": wanted_at}
         return _write(trip, booking=fields, actor=actor, now=now, reason=reason)
-
-
-def cancel(
-    company: Company,
-    booking_id: int,
-    *,
-    actor: Actor,
-    now: datetime,
-    reason: str = "",
-    version: int | None = None,
-) -> Trip:
-    """Cancel a booking that is not on board yet, and free its driver: at most 7 statements.
-
-    Raises NoSuchTrip, StaleBookingError or StatusRefusedError.
-    """
-    with locked_trip(company, booking_id) as trip:
-        if trip.booking.status == Status.CANCELED:
-            return trip
-        _compare(trip, version)
-        _turn(trip, Status.CANCELED)
-        return _write(
-            trip,
-            booking={"status": Status.CANCELED, "cancel_reason": reason[:200]},
-            assignment=trip.assignment and {"status": Assignment.Status.CANCELED},
-            actor=actor,
-            now=now,
-            reason=reason,
-        )
 
 
 def confirm(

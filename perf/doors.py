@@ -15,6 +15,7 @@ from bookings.csv_import import import_bookings
 from bookings.intake import take_in
 from bookings.models import Booking
 from dispatch import trips
+from dispatch.cancel import cancel
 from dispatch.hand_over import hand_over, places
 from dispatch.manifest import read_manifest
 from dispatch.models import Assignment, DispatchRun
@@ -150,7 +151,7 @@ DOORS = [
     Way("export of the plan", lambda visit: read_manifest(visit.company, visit.day)),
     Way("import", _import, taken_back=True, find=_known),
     Way("API: bookings in bulk", _bulk, taken_back=True),
-    _with_trip("cancel a trip", trips.cancel),
+    _with_trip("cancel a trip", cancel),
     _with_trip("confirm a trip", trips.confirm),
     _with_trip("lock a trip", trips.lock),
     _with_trip("release a trip", trips.release),

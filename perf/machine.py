@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -23,8 +24,8 @@ def describe_machine() -> dict:
         "django": django.get_version(),
         "database": database_version(),
         "database_settings": _database_settings(),
-        "commit": _git("rev-parse", "--short=12", "HEAD"),
-        "changed_files": len(_git("status", "--porcelain", "--untracked-files=no").splitlines()),
+        "commit": git("rev-parse", "--short=12", "HEAD"),
+        "changed_files": len(git("status", "--porcelain", "--untracked-files=no").splitlines()),
     }
 
 
@@ -74,10 +75,14 @@ def _memory_gb():
         return None
 
 
-def _git(*arguments):
+def git(*arguments):
+    """Return what git says of this checkout, or nothing where there is none."""
+    program = shutil.which("git")
+    if program is None:
+        return ""
     try:
         done = subprocess.run(
-            ["git", *arguments],  # noqa: S607  whichever git is there
+            [program, *arguments],
             cwd=settings.BASE_DIR,
             capture_output=True,
             text=True,

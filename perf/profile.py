@@ -5,7 +5,6 @@ sampled for the flame graph of Python's time, because sampling slows what it wat
 """
 
 import platform
-import subprocess
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +12,6 @@ from time import perf_counter_ns
 
 import django
 from django.apps import apps
-from django.conf import settings
 from django.db import connections
 from django.utils.translation import gettext as _
 from pyinstrument import Profiler
@@ -22,6 +20,7 @@ from pyinstrument.renderers import SpeedscopeRenderer
 from perf.advice import advise, propose
 from perf.clusters import find_clusters
 from perf.laboratory import laboratory
+from perf.machine import git
 from perf.masking import masked
 from perf.plans import QueryPlan, distinct, explain_top
 from perf.record import Recording, record_queries
@@ -265,19 +264,8 @@ def environment():
         "python": platform.python_version(),
         "django": django.get_version(),
         "machine": f"{platform.system()} {platform.machine()}",
-        "commit": _commit(),
+        "commit": git("describe", "--always", "--dirty"),
     }
-
-
-def _commit():
-    found = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],  # noqa: S607
-        cwd=settings.BASE_DIR,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return found.stdout.strip()
 
 
 def sizes():

@@ -6,6 +6,7 @@ from django.db import connection
 from django.utils import translation
 
 from drivers.constraints import AppendOnly
+from tests import builders as make
 
 # A shell's background jobs ignore SIGINT, and so would every process that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -65,3 +66,11 @@ def _flushable_log(request):
             editor.execute(constraint.create_sql(model, editor))
     yield
     drop_triggers()  # the next test of this kind brings them back; all others ran before
+
+
+@pytest.fixture
+def geneva(client, db):
+    """A company whose dispatcher is logged in."""
+    company = make.company()
+    client.force_login(make.member(company))
+    return company

@@ -7,14 +7,14 @@ os.environ.setdefault("HTTPS", "0")
 os.environ |= {"PROFILING": "0", "DEBUG": "0"}  # profilers send statements of their own
 os.environ.setdefault("DATABASE_URL", "sqlite:///var/tests.sqlite3")
 
-from dispatchsite.settings import *  # noqa: F403  the settings under test
+from dispatchsite.settings import *
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # In a file, because threads cannot share a database in memory.
-    DATABASES["default"]["TEST"] = {"NAME": BASE_DIR / "var" / "tests.sqlite3"}  # noqa: F405
+    DATABASES["default"]["TEST"] = {"NAME": BASE_DIR / "var" / "tests.sqlite3"}
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-INSTALLED_APPS += ["zeal"]  # noqa: F405  raises where a loop asks for related rows one by one
+INSTALLED_APPS += ["zeal"]  # raises where a loop asks for related rows one by one
 ZEAL_RAISE = True
-MIDDLEWARE = [*MIDDLEWARE, "zeal.middleware.zeal_middleware"]  # noqa: F405  of each request
+MIDDLEWARE = [*MIDDLEWARE, "zeal.middleware.zeal_middleware"]
 ZEAL_ALLOWLIST = [{"model": "auth.User", "field": "get()"}]  # who asks, and who is asked about

@@ -13,8 +13,9 @@ from dispatch.board.forecast import Risk
 from dispatch.board.layout import lay_out
 from dispatch.board.places import map_of
 from dispatch.board.read import opening_day, read_board
+from dispatch.cancel import cancel
 from dispatch.run import run_dispatch
-from dispatch.trips import cancel, report_progress
+from dispatch.trips import report_progress
 from drivers.models import Absence, Company, Role, Shift
 from perf.scenario_company import seed_scenario
 from tests import builders as make
@@ -272,6 +273,13 @@ def test_others_see_no_board(client, company, role):
     assert client.get(reverse("admin:board:open")).status_code == 403
 
 
+def test_days_at_the_ends_of_the_calendar_are_not_found(client, company):
+    client.force_login(make.member(company))
+    for name in ("day", "fragment", "map", "manifests"):
+        for day in ("0001-01-01", "9999-12-31", "2026-02-30"):
+            assert client.get(page(company, name).replace(str(DAY), day)).status_code == 404
+
+
 def test_strangers_are_asked_to_log_in(client, company):
     response = client.get(page(company))
     assert response.status_code == 302
@@ -318,6 +326,19 @@ def test_polling_tells_what_happened_and_who_did_it(client, company, driver):
     assert len(statements) <= 5  # session, user, company, events
 
 
+def test_a_driver_is_called_sick_from_the_row_of_today_by_who_may_write(
+    client, company, driver, monkeypatch
+):
+    url = reverse("admin:board:sick", args=[company.slug, driver.pk])
+    fragment = page(company, "fragment")
+    client.force_login(make.member(company))
+    assert url not in client.get(fragment).content.decode()  # the day is over
+    monkeypatch.setattr(views.timezone, "now", lambda: at("09:00"))
+    assert f'hx-get="{url}"' in client.get(fragment).content.decode()
+    client.force_login(make.member(company, Role.VIEWER))
+    assert url not in client.get(fragment).content.decode()
+
+
 def test_a_change_of_shifts_absences_or_drivers_is_news_too(client, company, driver):
     client.force_login(make.member(company))
     url = reverse("admin:board:news", args=[company.slug])
@@ -352,7 +373,9 @@ def test_a_change_of_shifts_absences_or_drivers_is_news_too(client, company, dri
         assert response.status_code == (200 if is_news else 204)
         if is_news:
             assert response.json() == {"event": event, "by": []}
-    assert client.get(url, {"after": event, "fleet": "x", "day": "yesterday"}).status_code == 400
+    for day in ("yesterday", "0001-01-01", "9999-12-31"):
+        asked = {"after": event, "fleet": "x", "day": day}
+        assert client.get(url, asked).status_code == 400, day
 
 
 def test_the_statements_are_as_many_at_any_size(client, db):

@@ -15,13 +15,6 @@ from tests import builders as make
 URL = reverse("admin:bookings_booking_changelist")
 
 
-@pytest.fixture
-def geneva(client, db):
-    company = make.company()
-    client.force_login(make.member(company))
-    return company
-
-
 def found(client, **params):
     page = client.get(URL, params)
     assert page.status_code == 200

@@ -15,13 +15,6 @@ WHY = {"code": "called_off", "note": "by phone"}
 
 
 @pytest.fixture
-def geneva(client, db):
-    company = make.company()
-    client.force_login(make.member(company))
-    return company
-
-
-@pytest.fixture
 def both(geneva):
     there = make.booking(geneva, "09:00", reference="there")
     back = make.booking(geneva, "11:00", reference="back", return_of=there)

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from bookings.models import Actor, Booking, Door, Event
 from dispatch import trips
 from dispatch.apply import StalePlan
+from dispatch.cancel import cancel
 from dispatch.claim import CLAIM, DayBusy, this_process
 from dispatch.hand_over import hand_over
 from dispatch.models import Assignment, DispatchRun, StoredPlan
@@ -177,7 +178,7 @@ def test_a_trip_that_stands_and_was_changed_makes_it_stale():
 def test_what_only_frees_a_driver_is_left_out():
     _driver, first, second = small_day()
     run = preview()
-    trips.cancel(first.company, first.id, actor=OTHER, now=make.NOW)
+    cancel(first.company, first.id, actor=OTHER, now=make.NOW)
     make.booking(clock="14:00")
     report = applied(run)
     assert report.notices == (

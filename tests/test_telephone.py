@@ -19,13 +19,6 @@ DAY = date(2090, 6, 14)  # not past for a while
 
 
 @pytest.fixture
-def geneva(client, db):
-    company = make.company()
-    client.force_login(make.member(company))
-    return company
-
-
-@pytest.fixture
 def ana(geneva):
     return make.client(geneva, "Ana Blanc", phone="+41 22 555", address="Quai 3, Genève")
 

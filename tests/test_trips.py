@@ -10,6 +10,7 @@ from django.db import DatabaseError, connection
 from bookings.change import StaleBookingError, StatusRefusedError
 from bookings.models import TRANSITIONS, Actor, Booking, Door, Event, Status
 from dispatch import trips
+from dispatch.cancel import cancel
 from dispatch.locked_trip import NoSuchTrip
 from dispatch.models import Assignment
 from tests import builders as make
@@ -62,8 +63,8 @@ def test_accepting_does_not_release_an_assigned_trip():
 def test_cancelling_frees_the_driver_and_twice_is_fine():
     booking = a_trip()
     version = booking.version
-    assert do(trips.cancel, booking, reason="ill", version=version).changed
-    assert not do(trips.cancel, booking, reason="ill", version=version).changed
+    assert do(cancel, booking, reason="ill", version=version)
+    assert not do(cancel, booking, reason="ill", version=version)
     assert stored(booking) == ("canceled", "canceled")
     booking.refresh_from_db()
     assert (booking.cancel_reason, booking.version) == ("ill", version + 1)
@@ -75,7 +76,7 @@ def test_cancelling_frees_the_driver_and_twice_is_fine():
 def test_what_somebody_else_changed_is_not_overwritten():
     booking = a_trip()
     with pytest.raises(StaleBookingError):
-        do(trips.cancel, booking, version=booking.version + 1)
+        do(cancel, booking, version=booking.version + 1)
     with pytest.raises(StaleBookingError):
         do(trips.lock, booking, assignment_id=10**9)
     assert not Event.objects.exists()
@@ -85,7 +86,7 @@ def test_what_somebody_else_changed_is_not_overwritten():
 def test_another_companys_trip_does_not_exist():
     booking = a_trip()
     other = make.company("lausanne")
-    for use_case in (trips.accept, trips.cancel, trips.lock, trips.release):
+    for use_case in (trips.accept, cancel, trips.lock, trips.release):
         with pytest.raises(NoSuchTrip):
             use_case(other, booking.id, actor=ACTOR, now=NOW)
 
@@ -190,7 +191,7 @@ def test_a_driver_reports_only_his_own_trips():
 @pytest.mark.parametrize("others", [0, 30])
 @pytest.mark.parametrize(
     ("use_case", "statements"),
-    [(trips.cancel, 7), (trips.lock, 6), (trips.confirm, 6), (trips.release, 7)],
+    [(cancel, 7), (trips.lock, 6), (trips.confirm, 6), (trips.release, 7)],
 )
 def test_statements_do_not_grow_with_the_table(
     django_assert_num_queries, use_case, statements, others
@@ -209,7 +210,7 @@ def test_without_its_event_nothing_changes():
         mock.patch.object(Event.objects, "bulk_create", side_effect=DatabaseError),
         pytest.raises(DatabaseError),
     ):
-        do(trips.cancel, booking)
+        do(cancel, booking)
     assert stored(booking) == ("assigned", "planned")
 
 
@@ -219,7 +220,7 @@ def test_of_two_at_once_one_wins_and_the_other_is_told():
 
     def attempt(use_case):
         try:
-            return do(use_case, booking, version=booking.version).changed
+            return bool(do(use_case, booking, version=booking.version))
         except (StaleBookingError, StatusRefusedError) as refused:
             return type(refused)
         finally:
@@ -229,7 +230,7 @@ def test_of_two_at_once_one_wins_and_the_other_is_told():
         return trips.report_progress(company, booking_id, Status.EN_ROUTE, **options)
 
     with ThreadPoolExecutor(2) as pool:
-        outcomes = list(pool.map(attempt, [trips.cancel, progress]))
+        outcomes = list(pool.map(attempt, [cancel, progress]))
     # Cancelled last is possible too: en route may still be cancelled, but not unseen.
     assert True in outcomes
     events = list(Event.objects.order_by("id").values_list("new__status", flat=True))
@@ -243,7 +244,7 @@ def test_cancelled_by_eight_at_once_is_cancelled_once():
 
     def attempt(_number):
         try:
-            return do(trips.cancel, booking).changed
+            return do(cancel, booking)
         except StaleBookingError:
             return "stale"
         finally:

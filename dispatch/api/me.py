@@ -198,43 +198,32 @@ class MyTripViewSet(viewsets.ViewSet):
     def progress(self, request, pk):
         """Report how far one of my trips is, with the real time."""
         values = dict(read_body(ProgressSerializer, request))
-        trips.report_progress(
-            caller_of(request).company,
-            int(pk),
-            Status(values.pop("status")),
-            driver_id=self.driver_id(),
-            actor=actor_of(request),
-            now=timezone.now(),
-            **values,
-        )
-        return self.one(pk)
+        return self.done(trips.report_progress, pk, Status(values.pop("status")), **values)
 
     @extend_schema(request=HappenedSerializer, responses=MyTripSerializer)
     @action(detail=True, methods=["post"])
     def arrive(self, request, pk):
         """Say that I stand at the pickup, or since when."""
-        trips.arrive(
-            caller_of(request).company,
-            int(pk),
-            driver_id=self.driver_id(),
-            actor=actor_of(request),
-            now=timezone.now(),
-            **read_body(HappenedSerializer, request),
-        )
-        return self.one(pk)
+        return self.done(trips.arrive, pk, **read_body(HappenedSerializer, request))
 
     @extend_schema(request=None, responses=MyTripSerializer)
     @action(detail=True, methods=["post"])
     def confirm(self, request, pk):
         """Say that I know of the trip."""
-        trips.confirm(
-            caller_of(request).company,
-            int(pk),
+        return self.done(trips.confirm, pk)
+
+    def done(self, use_case, booking_id, *args, **values):
+        """Do it to the driver's own trip, and answer with the trip."""
+        use_case(
+            caller_of(self.request).company,
+            int(booking_id),
+            *args,
             driver_id=self.driver_id(),
-            actor=actor_of(request),
+            actor=actor_of(self.request),
             now=timezone.now(),
+            **values,
         )
-        return self.one(pk)
+        return self.one(booking_id)
 
     def one(self, booking_id):
         row = (

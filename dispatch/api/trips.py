@@ -25,6 +25,7 @@ from dispatch.api.bodies import (
     ReasonSerializer,
 )
 from dispatch.api.quotes import PlaceSerializer, PlacesSerializer
+from dispatch.cancel import cancel
 from dispatch.hand_over import (
     hand_over,
     places,
@@ -99,7 +100,7 @@ class TripViewSet(BookingViewSet):
     @trip_action(ReasonSerializer)
     def cancel(self, request, *args, **kwargs):
         """Cancel the booking and free its driver. Twice is fine."""
-        return self.done(trips.cancel, "version", **read_body(ReasonSerializer, request))
+        return self.done(cancel, "version", **read_body(ReasonSerializer, request))
 
     @trip_action(ReasonSerializer, url_path="no-show")
     def no_show(self, request, *args, **kwargs):

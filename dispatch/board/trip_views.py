@@ -28,6 +28,7 @@ from dispatch.board.forms import (
     last_time,
     on_day,
 )
+from dispatch.cancel import cancel
 from dispatch.hand_over import (
     DoubleBooked,
     NotSwappable,
@@ -66,7 +67,7 @@ SEEN, WHEN = {"assignment_id"}, {"assignment_id", "at"}
 ACTIONS = {
     "accept": (trips.accept, {"version"}, gettext_lazy("Accepted.")),
     "ready": (trips.ready, {"version"}, gettext_lazy("Ready: it is open for dispatch.")),
-    "cancel": (trips.cancel, {"version"}, gettext_lazy("Canceled.")),
+    "cancel": (cancel, {"version"}, gettext_lazy("Canceled.")),
     "release": (trips.release, SEEN, gettext_lazy("Taken from the driver.")),
     "lock": (trips.lock, SEEN, gettext_lazy("Locked: no run moves it.")),
     "unlock": (trips.unlock, SEEN, gettext_lazy("Unlocked.")),

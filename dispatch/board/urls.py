@@ -1,12 +1,11 @@
 """Everything under /admin/board/, behind the admin's login."""
 
-from datetime import date
-
 from django.contrib import admin
 from django.urls import include, path, register_converter
 
 from dispatch.board import views
 from dispatch.board.action_urls import action_urls
+from drivers.days import day_of
 
 app_name = "board"
 
@@ -17,7 +16,7 @@ class DayConverter:
     regex = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
     def to_python(self, value):
-        return date.fromisoformat(value)
+        return day_of(value)
 
     def to_url(self, value):
         return value.isoformat()

@@ -17,6 +17,7 @@ from dispatch.board.layout import lay_out
 from dispatch.board.places import map_of
 from dispatch.board.read import opening_day, read_board, read_fleet
 from dispatch.manifest import read_manifest
+from drivers.days import day_of
 
 # Names that a notice of changes lists.
 TOLD_AT_MOST = 3
@@ -34,7 +35,7 @@ def open_board(request):
     desk = desk_of(request, request.GET.get("company") or None)
     asked = request.GET.get("day", "")
     try:
-        day = date.fromisoformat(asked)
+        day = day_of(asked)
     except ValueError:
         day = opening_day(desk.company, timezone.now())
     return redirect("admin:board:day", company=desk.company.slug, day=day)
@@ -114,7 +115,7 @@ def _news_of_fleet(company, asked, after):
     if "fleet" not in asked:
         return HttpResponse(status=204)
     try:
-        day = date.fromisoformat(asked.get("day", ""))
+        day = day_of(asked.get("day", ""))
     except ValueError:
         return HttpResponse(_("“day” must be a date such as 2026-06-17."), status=400)
     if read_fleet(company, day).tag() == asked["fleet"]:

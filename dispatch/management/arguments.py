@@ -1,7 +1,8 @@
 """The day as an argument of commands."""
 
 from argparse import ArgumentTypeError
-from datetime import date
+
+from drivers.days import day_of
 
 
 def add_day(parser):
@@ -17,10 +18,6 @@ def add_day(parser):
 
 def _day(value):
     try:
-        day = date.fromisoformat(value)
-    except ValueError:
-        day = None
-    # At the ends of the calendar there are no neighbours, and UTC is out of reach.
-    if day is None or not 1900 <= day.year < 3000:
-        raise ArgumentTypeError(f"{value!r} is not a date; write YYYY-MM-DD.")
-    return day
+        return day_of(value)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{value!r} is not a date; write YYYY-MM-DD: {error}") from None

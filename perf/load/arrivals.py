@@ -26,7 +26,7 @@ def schedule(doors: Sequence[tuple[str, int]], *, rate, seconds, seed) -> list[A
     """Return Poisson arrivals at `rate` a second in [0, seconds), at doors by their weights."""
     if rate * seconds > MOST:
         raise ValueError(f"{rate:g} a second for {seconds:g} s are more than {MOST} requests.")
-    random = Random(seed)  # noqa: S311  no secret
+    random = Random(seed)
     names, weights = zip(*doors, strict=True)
     arrivals = []
     at_s = random.expovariate(rate)

@@ -144,7 +144,7 @@ async def send_all(arrivals, browsers, known, *, seed):
 
     At most MOST_AT_ONCE wait for their answers; what arrives beyond is not sent, and an error.
     """
-    random = Random(seed)  # noqa: S311  no secret
+    random = Random(seed)
     loop = asyncio.get_running_loop()
     start = loop.time() + 0.1
     tasks, waiting = [], set()

@@ -113,7 +113,7 @@ async def _load(url, user, password, load, *, day, writes, config):
 
 async def _warm_up(doors, browsers, known, load):
     """Ask at every door of reading a few times, one after the other."""
-    random = Random(0)  # noqa: S311  no secret
+    random = Random(0)
     for number in range(WARM_UP * load.workers):
         for door in doors:
             if not door.writes:

