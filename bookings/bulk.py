@@ -127,21 +127,27 @@ def _of_arrays(columns, count, connection):
 
 
 def _prepared_all(field, values, connection):
-    """Return what the field makes of the values; whole numbers and moments stay as they are."""
+    """Return what the field makes of the values; whole numbers and moments stay as they are.
+
+    SQLite keeps a moment as text; psycopg2 writes it itself.
+    """
     kinds = set(map(type, values))
-    if kinds == {int} or (kinds == {datetime} and all(value.tzinfo for value in values)):
+    if kinds == {int}:
         return values
+    if kinds == {datetime} and all(value.tzinfo for value in values):
+        if connection.vendor == "postgresql":
+            return values
+        zone = connection.timezone
+        return [str(value.astimezone(zone).replace(tzinfo=None)) for value in values]
     return [_prepared(field, value, connection) for value in values]
 
 
 def _of_json(columns, count, connection):
     """Return (expressions, source, parameters) of rows of columns."""
-    prepared = [
-        [_prepared(field, value, connection) for value in values] for field, values in columns
-    ]
+    prepared = [_prepared_all(field, values, connection) for field, values in columns]
     taken = [f"json_extract(value, '$[{i}]')" for i in range(len(columns))]
     rows = list(zip(*prepared, strict=True)) or [[]] * count
-    return taken, "json_each(%s)", [json.dumps(rows)]
+    return taken, "json_each(%s)", [json.dumps(rows, separators=(",", ":"))]
 
 
 SOURCES = {"postgresql": _of_arrays, "sqlite": _of_json}

@@ -94,7 +94,9 @@ def _compare(day, plan):
     drivers = rows.read_drivers(day.company, day.start_at, day.end_at)
     if _facts(drivers) != _facts(day.drivers):
         raise StalePlan(_("Drivers, shifts or absences changed meanwhile; plan again."))
-    bookings, neighbours = rows.read_trips(day.company, day.day, day.horizon, lock=True)
+    bookings, neighbours = rows.read_trips(
+        day.company, day.day, day.horizon, lock=True, seen=day.seen
+    )
     if _routes(neighbours) - _routes(day.neighbours):
         raise StalePlan(_("Trips of the days around this one changed meanwhile; plan again."))
     # Bookings that are of another day now.

@@ -41,7 +41,8 @@ class Day:
 
     `kept` are the bookings whose assignment stays exactly where it is, with why: under way,
     frozen or locked. `left_out` are open bookings that no plan can take, with a reason code.
-    `shift_of` leads from a duty of the problem to the shift it is a part of.
+    `shift_of` leads from a duty of the problem to the shift it is a part of. `seen` spares
+    `read_trips` to decode again what did not change.
     """
 
     company: Company
@@ -53,6 +54,7 @@ class Day:
     drivers: dict[int, list[DriverRow]]
     bookings: dict[int, BookingRow]
     neighbours: dict[int, BookingRow]
+    seen: dict[tuple, BookingRow]
     preferences: frozenset[tuple[int, int, str]]
     problem: Problem
     kept: dict[int, str]
@@ -78,7 +80,8 @@ def load_problem(
     start_at, end_at = company.day_bounds(day)
     drivers = read_drivers(company, start_at, end_at)
     horizon = _horizon(drivers, start_at, end_at)
-    bookings, neighbours = read_trips(company, day, horizon)
+    seen = {}
+    bookings, neighbours = read_trips(company, day, horizon, seen=seen)
     preferences = read_preferences(company, day)
     travel = travel or GreatCircle(company.speed_kmh, company.circuity)
 
@@ -154,6 +157,7 @@ def load_problem(
         drivers=drivers,
         bookings=bookings,
         neighbours=neighbours,
+        seen=seen,
         preferences=preferences,
         problem=problem,
         kept=kept,

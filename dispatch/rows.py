@@ -6,10 +6,12 @@
 import json
 from datetime import datetime
 from functools import cache
+from itertools import chain
 from typing import NamedTuple
 
 from django.db.models import FilteredRelation, Q, TextField
 from django.db.models.functions import Cast
+from django.db.models.sql.constants import MULTI
 
 from bookings.models import Booking, DriverPreference
 from dispatch.models import Assignment
@@ -179,12 +181,17 @@ def current_assignment():
     )
 
 
-def read_bookings(queryset, *, lock=False):
-    """Return rows of the bookings with their assignments by booking id: 1 query."""
+def read_bookings(queryset, *, lock=False, seen=None):
+    """Return rows of the bookings with their assignments by booking id: 1 query.
+
+    `seen` keeps each row under what the database sent for it. What it sends again is the same
+    row: on SQLite, to make moments of texts takes longer than to read them.
+    """
+    seen = {} if seen is None else seen
     queryset = queryset.alias(current=current_assignment()).order_by("id")
     if lock:
         queryset = queryset.select_for_update(of=("self",), no_key=True)
-    rows = queryset.values_list(
+    queryset = queryset.values_list(
         "id",
         "reference",
         "status",
@@ -214,8 +221,13 @@ def read_bookings(queryset, *, lock=False):
     )
     at = BookingRow._fields.index("needs")
     decoded = cache(json.loads)  # they are few and the same; the field decodes each anew
-    made = (BookingRow(*row[:at], decoded(row[at]), *row[at + 1 :]) for row in rows)
-    return {row.id: row for row in made}
+    compiler = queryset.query.get_compiler(queryset.db)
+    sent = list(chain.from_iterable(compiler.execute_sql(MULTI)))
+    new = [line for line in sent if line not in seen]
+    values = compiler.results_iter([new], tuple_expected=True)
+    for line, row in zip(new, values, strict=True):
+        seen[line] = BookingRow(*row[:at], decoded(row[at]), *row[at + 1 :])
+    return {row.id: row for row in map(seen.get, sent)}
 
 
 def day_and_around(company, day, horizon):
@@ -236,12 +248,13 @@ def day_and_around(company, day, horizon):
     )
 
 
-def read_trips(company, day, horizon, *, lock=False):
+def read_trips(company, day, horizon, *, lock=False, seen=None):
     """Return the day's bookings, canceled ones included, and those around it: 1 query."""
     start_at, end_at = company.day_bounds(day)
     either = day_and_around(company, day, horizon)
     bookings, neighbours = {}, {}
-    for row in read_bookings(Booking.objects.filter(id__in=either), lock=lock).values():
+    rows = read_bookings(Booking.objects.filter(id__in=either), lock=lock, seen=seen)
+    for row in rows.values():
         found = bookings if start_at <= row.scheduled_time < end_at else neighbours
         found[row.id] = row
     return bookings, neighbours

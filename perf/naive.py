@@ -76,8 +76,8 @@ def _driver_row(driver, vehicle, shift, absence):
     )
 
 
-def read_trips(company, day, horizon, *, lock=False):
-    """Do what `rows.read_trips` does, in two parts."""
+def read_trips(company, day, horizon, *, lock=False, seen=None):
+    """Do what `rows.read_trips` does, in two parts; nothing is kept in `seen`."""
     return _read_day(company, day), _read_neighbours(company, day, horizon)
 
 
