@@ -136,7 +136,7 @@ def moment(value, *, zone, order=None):
     try:
         minute, second = int(parts["minute"]), int(parts["second"] or 0)
         wall = (int(parts["year"]), month, day, _hour(parts), minute, second)
-        local = datetime(*wall)  # noqa: DTZ001  naive until the company's zone or its own offset is known, below
+        local = datetime(*wall, tzinfo=zone)
     except ValueError:
         raise BadValueError(_("there is no such date or time")) from None
     if local.year not in YEARS:
@@ -145,7 +145,7 @@ def moment(value, *, zone, order=None):
         )
     if parts["offset"]:
         return local.replace(tzinfo=_offset(parts["offset"])).astimezone(UTC)
-    return _local_to_utc(local, zone)
+    return _local_to_utc(local)
 
 
 def _printable(value, at_most):
@@ -200,8 +200,8 @@ def _offset(text):
     return timezone(timedelta(hours=hours, minutes=minutes) * (-1 if text[0] == "-" else 1))
 
 
-def _local_to_utc(local, zone):
-    first, second = (local.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+def _local_to_utc(local):
+    first, second = (local.replace(fold=fold) for fold in (0, 1))
     if first.utcoffset() == second.utcoffset():
         return first.astimezone(UTC)
     before, after = (moment.isoformat(timespec="minutes") for moment in (first, second))
@@ -210,7 +210,7 @@ def _local_to_utc(local, zone):
             _("this time comes twice when the clocks go back: write %(before)s or %(after)s")
             % {"before": before, "after": after}
         )
-    right = first.astimezone(UTC).astimezone(zone).isoformat(timespec="minutes")
+    right = first.astimezone(UTC).astimezone(local.tzinfo).isoformat(timespec="minutes")
     raise BadValueError(
         _("this time is skipped when the clocks go forward: write %(right)s, for example")
         % {"right": right}

@@ -15,6 +15,8 @@ from django.utils.translation import gettext as _
 
 from bookings.csv_reading import BYTES_AT_MOST, FileRefusedError, table_of
 
+logger = logging.getLogger(__name__)
+
 ZIP = b"PK\x03\x04"
 UNPACKED_AT_MOST = 100 * 1024 * 1024
 PARTS_AT_MOST = 500
@@ -41,9 +43,10 @@ def read_workbook(data, *, required, optional=()):
             return table_of(numbered, CALLED, "", required=required, optional=optional)
     except FileRefusedError:
         raise
-    # On a damaged file openpyxl raises KeyError, TypeError, zip or XML errors, as it happens.
-    except Exception as error:  # noqa: BLE001  the file is refused, and the log says why
-        logging.getLogger(__name__).info("A workbook cannot be read: %r", error)
+    except (
+        Exception
+    ):  # openpyxl declares none: damaged files raise KeyError, TypeError, zlib.error...
+        logger.info("A workbook cannot be read.", exc_info=True)
         raise _refusal() from None
 
 

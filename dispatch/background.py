@@ -52,7 +52,7 @@ def _launch(run):
             work_run.delay(run.id, get_language())
         else:
             _start_process(run, get_language())
-    except Exception as error:  # of the system or of any broker's client; raised on below
+    except Exception as error:  # whatever failed, the run must not stay queued; raised as NoWorker
         why = _("No worker could be started (%(error)s).") % {"error": error}
         DispatchRun.objects.filter(id=run.id, status=run.status, process=NOBODY).update(
             status=DispatchRun.Status.FAILED, finished_at=run.started_at, error=why

@@ -131,7 +131,7 @@ def failing(run, clock):
     try:
         yield
         error = None
-    except Exception as caught:  # whatever it is, the run tells of it, and so does the caller
+    except Exception as caught:  # only to note it in the run; it is raised on unchanged
         error = f"{type(caught).__name__}: {caught}"
         raise
     finally:

@@ -227,7 +227,7 @@ def read_bookings(queryset, *, lock=False, seen=None):
     values = compiler.results_iter([new], tuple_expected=True)
     for line, row in zip(new, values, strict=True):
         seen[line] = BookingRow(*row[:at], decoded(row[at]), *row[at + 1 :])
-    return {row.id: row for row in map(seen.get, sent)}
+    return {row.id: row for row in map(seen.__getitem__, sent)}
 
 
 def day_and_around(company, day, horizon):

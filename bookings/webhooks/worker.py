@@ -153,7 +153,7 @@ def keep(results, *, now: datetime) -> None:
 def waiting_time(attempts: int) -> timedelta:
     """Return how long to wait after so many attempts: exponential, a fifth more or less."""
     seconds = FIRST_WAIT_S * GROWTH ** (attempts - 1)
-    jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  guessing it gains nobody anything
+    jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  spreads retries, keeps no secret
     return timedelta(seconds=seconds * jitter)
 
 
