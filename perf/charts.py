@@ -1,6 +1,6 @@
 """Small line charts as inline SVG, made on the server: nothing to load, nothing to run.
 
-Colours are the admin's own variables, so that they follow its dark mode.
+Colours are those of the page's style sheet, which follow the admin's dark mode.
 """
 
 from django.utils.formats import date_format, number_format
