@@ -64,7 +64,7 @@ def benchmark_indexes(*, bookings, seconds, seed, progress) -> dict:
         result["machine"] = describe_machine()
         with _taking(result, "filling_s"):
             step("inventing companies with a past")
-            visit = _fill(bookings, seed)
+            visit = fill(bookings, seed)
         step("recording the doors")
         with _taking(result, "recording_s"):
             recorded, entered = _record(visit, result)
@@ -74,7 +74,7 @@ def benchmark_indexes(*, bookings, seconds, seed, progress) -> dict:
         step("explaining the statements")
         found = read_indexes(connection)
         progress.total = STEPS + len(found)
-        _settle()
+        settle()
         bench = Bench(connection, _copy(stack, scratch))
         plans = {text: bench.plan(group[0]) for text, group in recorded.items()}
         result["statements"] = _statements(recorded, plans, entered)
@@ -116,7 +116,7 @@ def _copy(stack, scratch):
         return None
     copy = stack.enter_context(scratch.cloned())
     with copy.used():
-        _settle()
+        settle()
     return copy.connection
 
 
@@ -127,7 +127,7 @@ def _taking(result, name):
     result[name] = perf_counter() - began
 
 
-def _fill(bookings, seed):
+def fill(bookings, seed):
     """Invent two companies, dispatch the larger one, and return the visit to the other."""
     mine = max(1, round(bookings * SHARE))
     day_size = min(DAY_SIZE, max(4, bookings // 10))
@@ -140,7 +140,7 @@ def _fill(bookings, seed):
     )
     other = Company.objects.get(slug="other")
     run_dispatch(other, DAY, now=NOW, actor=ACTOR, time_limit_s=0)
-    _settle()
+    settle()
     return Visit(Company.objects.get(slug="visited"), DAY, NOW)
 
 
@@ -159,7 +159,7 @@ def _invent(slug, day_size, history, seed, *, events):
         )
 
 
-def _settle():
+def settle():
     """Let the planner know the rows, and no later statement pay for the earlier ones."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":

@@ -46,7 +46,8 @@ class Visit:
         self.browser.force_login(owner.user)
 
     def _member(self, name, role):
-        user = get_user_model().objects.create_user(name, is_staff=role == Role.OWNER)
+        username = f"{name} of {self.company.slug}"
+        user = get_user_model().objects.create_user(username, is_staff=role == Role.OWNER)
         return Membership.objects.create(user=user, company=self.company, role=role)
 
     def get(self, path, *, may_refuse=False, **query):

@@ -1,0 +1,60 @@
+"""The benchmark of the admin's pages visits every list, and says what is over the goals."""
+
+import json
+import re
+from io import StringIO
+
+import pytest
+from django.contrib import admin
+from django.core.management import CommandError, call_command
+
+from perf import page_benchmark
+from perf.naive import ROOMS
+
+
+def call(*arguments):
+    out = StringIO()
+    call_command("benchmark_pages", *arguments, "--times", "1", stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_list_and_a_board_are_timed(tmp_path, monkeypatch):
+    monkeypatch.setattr(page_benchmark, "WARM_UP", 0)
+    file = tmp_path / "pages.json"
+    said = call("--bookings", "40", "--board", "8", "--drivers", "3", "--output", str(file))
+    figures = json.loads(file.read_text())
+    pages = figures["lists"]
+    ours = [m for m in admin.site._registry if m._meta.app_label in ROOMS]
+    seen = {page["path"].split("?")[0] for page in pages if page["role"] == "superuser"}
+    assert len(seen) == len(ours)
+    roles = {page["role"] for page in pages}
+    assert roles == {"owner", "superuser"}
+    names = {page["name"] for page in pages}
+    assert {"bookings", "bookings, a day, a word", "bookings, status: completed"} <= names
+    assert all(page["statements"] >= 3 and len(page["seconds"]) == 1 for page in pages)
+    assert [page["name"] for page in figures["boards"]] == ["board, 8 bookings"] * 2
+    assert re.search(r"the board at most 12 statements: yes", said)
+
+
+@pytest.mark.django_db
+def test_what_is_too_slow_is_counted(monkeypatch):
+    board = page_benchmark.Page("board", "/", "owner", [0.4, 0.5, 0.6], 13, 2.0)
+    quick = page_benchmark.Page("lists", "/", "owner", [0.1], 5, 2.0)
+    monkeypatch.setattr(
+        "perf.management.commands.benchmark_pages.benchmark_pages",
+        lambda **options: {"lists": [quick], "boards": [board], "load_average": []},
+    )
+    said = call()
+    assert "a list at most 150 ms: yes" in said
+    assert "the board at most 300 ms: no: 1 over it" in said
+    assert "the board at most 12 statements: no: 1 over it" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [(["--times", "0"], "--times"), (["--board", "3"], "--board"), (["--bookings", "-1"], "--b")],
+)
+def test_nonsense_is_refused_by_name(arguments, name):
+    with pytest.raises(CommandError, match=name):
+        call_command("benchmark_pages", *arguments, stdout=StringIO())
