@@ -155,11 +155,11 @@ SENTENCES = {
         "%(driver)s picks up at %(pickup_s)s instead of driving trip %(trip)s."
     ),
     Change.EXTRA_VEHICLE: gettext_noop(
-        "One more vehicle with %(seats)s seats and %(wheelchairs)s wheelchair places is on duty "
+        "One more vehicle (seats: %(seats)s, wheelchair places: %(wheelchairs)s) is on duty "
         "from %(from_s)s to %(until_s)s."
     ),
     Change.EXTRA_SKILLED: gettext_noop(
-        "One more driver who can do this (%(needs)s), with %(seats)s seats and %(wheelchairs)s "
-        "wheelchair places, is on duty from %(from_s)s to %(until_s)s."
+        "One more driver who can do this (%(needs)s; seats: %(seats)s, wheelchair places: "
+        "%(wheelchairs)s) is on duty from %(from_s)s to %(until_s)s."
     ),
 }

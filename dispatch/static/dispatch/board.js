@@ -156,7 +156,10 @@ function show(item) {
 const SHORTCUTS = {
   "/": () => filters.elements.text.focus(),
   "?": () => document.getElementById("keys").showModal(),
-  q: () => (all(".waiting").find(isShown) || area).focus(),
+  q: () => {
+    if (!area.querySelector(".queue").offsetParent) closePanel(); // it stands in the queue's place
+    (all(".waiting").find(isShown) || area).focus();
+  },
   m: toggleMap,
   "+": () => zoom(1),
   "-": () => zoom(-1),
@@ -201,6 +204,7 @@ function openPanel(booking) {
   opened = booking;
   panel.hidden = false;
   markOpened();
+  area.querySelector(".trip.open")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   htmx.ajax("GET", board.dataset.bookingUrl.replace(/0\/$/, `${booking}/`), {
     target: panelBody,
     swap: "innerHTML",
