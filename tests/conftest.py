@@ -12,6 +12,15 @@ from tests import builders as make
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture
+def browser():
+    # Imported late: most sessions open none.
+    from tests.browsing import chromium
+
+    with chromium() as found:
+        yield found
+
+
 def pytest_collection_modifyitems(config, items):
     """Leave out, rather than skip, the tests of the other database."""
     other = {"sqlite": "postgres_only", "postgresql": "sqlite_only"}[connection.vendor]

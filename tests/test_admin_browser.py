@@ -6,17 +6,11 @@ from django.urls import reverse
 
 from bookings.models import Booking, SavedPlace
 from tests import builders as make
-from tests.browsing import chromium, log_in
+from tests.browsing import log_in
 from tests.test_board_actions import booking, driver, later
 from tests.test_board_browser import board_of, dispatcher
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def browser():
-    with chromium() as found:
-        yield found
 
 
 def test_a_trip_and_its_way_back_are_booked_by_keys(browser, live_server):
@@ -91,10 +85,38 @@ def test_the_pages_of_a_dispatchers_day_break_no_rule_of_wcag(browser, live_serv
     page.click(".trip")
     page.wait_for_selector(".trip-panel")
     broken = {"board": axe(page)}
+    page.keyboard.press("a")
+    page.wait_for_selector("#action .place")
+    broken["who drives"] = axe(page)
+    page.click("#action .place")
+    page.wait_for_selector("#action .verdict")
+    broken["what would follow"] = axe(page)
+    page.keyboard.press("Escape")
+    page.click(".trip-panel .link")
+    page.wait_for_selector("#action form")
+    broken["sick"] = axe(page)
+    page.keyboard.press("Escape")
+    page.keyboard.press("p")
+    page.wait_for_selector(".run-panel[data-status=preview] .placed")
+    broken["preview"] = axe(page)
+    page.keyboard.press("?")
+    broken["keys"] = axe(page)
+    page.keyboard.press("Escape")
+    page.click("[data-toggle=map]")
+    page.wait_for_selector("#map .map-note")
+    broken["map"] = axe(page)
     for name, path in (
         ("bookings", reverse("admin:bookings_booking_changelist")),
         ("booking", reverse("admin:bookings_booking_change", args=[waiting.pk])),
         ("telephone", reverse("admin:bookings_booking_telephone")),
+        ("cancel", reverse("admin:bookings_booking_cancel", args=[waiting.pk])),
+        ("duplicate", reverse("admin:bookings_booking_duplicate", args=[waiting.pk])),
+        ("history", reverse("admin:bookings_booking_history", args=[waiting.pk])),
+        ("client", reverse("admin:bookings_client_change", args=[waiting.client_id])),
+        ("driver", reverse("admin:drivers_driver_change", args=[anna.pk])),
+        ("company", reverse("admin:drivers_company_change", args=[anna.company_id])),
+        ("shifts", reverse("admin:drivers_shift_changelist")),
+        ("manifests", f"/admin/board/geneva/{later('00:00').date()}/manifests/"),
         ("import", "/admin/bookings/booking/import/"),
         ("drivers", reverse("admin:drivers_driver_changelist")),
         ("runs", reverse("admin:dispatch_dispatchrun_changelist")),

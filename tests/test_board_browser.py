@@ -1,16 +1,12 @@
 """The board in a real browser: what a dispatcher does with mouse and keys."""
 
-from unittest import mock
-
 import pytest
 from django.contrib.auth import get_user_model
-from django.utils import timezone
 
 from bookings.models import Event
-from dispatch import background
 from dispatch.models import Assignment, DispatchRun
 from tests import builders as make
-from tests.browsing import PASSWORD, chromium, log_in
+from tests.browsing import PASSWORD, log_in
 from tests.test_board_actions import booking, driver, later
 
 
@@ -19,17 +15,6 @@ def dispatcher(name):
     user.set_password(PASSWORD)
     user.save()
     return user
-
-
-def at_once(run):
-    """Plan where the request is, instead of a process that knows another database."""
-    background.work(background.take_over(run.id, now=timezone.now()))
-
-
-@pytest.fixture
-def browser():
-    with mock.patch.object(background, "_launch", at_once), chromium() as found:
-        yield found
 
 
 def board_of(browser, server, user):
@@ -138,3 +123,119 @@ def test_another_companys_address_is_refused(browser, live_server):
     for path in ("/admin/board/lausanne/2026-06-17/", f"/admin/board/geneva/booking/{theirs.id}/"):
         assert page.goto(live_server.url + path).status == 404
     assert get_user_model().objects.count() == 1
+
+
+# What tells that an element has the focus: something about it looks different without.
+LOOK = """() => {
+  const it = document.activeElement, look = () => {
+    const style = getComputedStyle(it), label = it.closest("label, .material-symbols-outlined");
+    return [style.outlineStyle, style.outlineWidth, style.boxShadow, style.borderColor,
+      style.backgroundColor, style.opacity, label && getComputedStyle(label).outlineStyle].join();
+  };
+  if (it === document.body || it.walked && it !== window.last) return null;
+  it.walked = true;
+  window.last = it;
+  // The button inside a date has the focus, and the browser's own ring.
+  const inside = !it.matches(":focus");
+  const focused = look();
+  let without = "none"; // a date has three stops, and loses count when it loses the focus
+  if (!it.matches("[type=date], [type=time]")) {
+    it.blur();
+    without = look();
+    it.focus({preventScroll: true});
+  }
+  const name = it.getAttribute("aria-label") || it.title || it.placeholder || it.innerText
+    || it.labels?.[0]?.innerText || it.textContent;
+  const seen = inside || (focused !== without && !focused.startsWith(without));
+  const [trip, waiting] = [it.matches(".trip"), it.matches(".waiting")];
+  return {name: name.trim(), seen, trip, waiting};
+}"""
+
+
+def walk(page, steps):
+    """Press Tab so often, and return what had the focus each time."""
+    found = []
+    for _step in range(steps):
+        page.keyboard.press("Tab")
+        found.append(page.evaluate(LOOK))
+        if found[-1] is None:
+            break
+    return found
+
+
+def tab_to(page, selector, at_most=40):
+    for _step in range(at_most):
+        page.keyboard.press("Tab")
+        if page.evaluate("s => document.activeElement.matches(s)", selector):
+            return
+    raise AssertionError(f"Tab does not reach {selector}.")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_control_of_the_board_is_reached_by_tab_and_shows_it(browser, live_server):
+    anna = driver("Anna")
+    booking("10:00")
+    for clock in ("09:00", "12:00"):
+        make.assignment(booking(clock), anna)
+    page = board_of(browser, live_server, dispatcher("nadia"))
+    stops = walk(page, 80)
+    assert stops[-1] is None  # all the way round: nothing keeps the focus
+    stops = stops[:-1]
+    assert [stop for stop in stops if not stop["name"]] == []
+    assert [stop for stop in stops if not stop["seen"]] == []
+    names = " ".join(stop["name"] for stop in stops)
+    for control in (
+        "Previous day", "Next day", "Plan", "Longer hours", "Map", "Manifests", "Keys", "Search",
+        "Driver", "Status", "Wheelchair",
+    ):  # fmt: skip
+        assert control in names
+    assert [stop["trip"] for stop in stops].count(True) == 1  # the arrows lead to the others
+    assert [stop["waiting"] for stop in stops].count(True) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_days_work_is_done_without_a_mouse(browser, live_server):
+    anna = driver("Anna")
+    early, late = booking("09:00"), booking("12:00")
+    for row in (early, late):
+        make.assignment(row, anna)
+    open_one = booking("10:30")
+    page = board_of(browser, live_server, dispatcher("nadia"))
+
+    # To the trips, to the second one, its details, lock it, and back.
+    tab_to(page, ".trip", 60)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".trip-panel [value=lock]")
+    tab_to(page, "[value=lock]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".trip-panel [value=unlock]")
+    assert Assignment.objects.get(booking=late).locked
+    tab_to(page, "[data-act=assign]")  # the focus stayed in the panel
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#panel", state="hidden")
+    assert page.evaluate("document.activeElement.dataset.booking") == str(late.id)
+
+    # From the queue to a driver: who could, what would follow, saved.
+    page.keyboard.press("q")
+    assert page.evaluate("document.activeElement.dataset.booking") == str(open_one.id)
+    page.keyboard.press("a")
+    page.wait_for_selector("#action .place")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#action .verdict.good")
+    page.keyboard.press("Enter")
+    trip(page, open_one).wait_for()
+    assert holder(open_one) == "Anna"
+
+    # Plan, look at the preview, apply.
+    another = booking("15:00")
+    page.keyboard.press("p")
+    page.wait_for_selector(".run-panel[data-status=preview] .placed")
+    tab_to(page, ".run-panel button.main")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".run-panel[data-status=completed]")
+    assert holder(another) == "Anna"
+    assert page.evaluate("document.activeElement.id") == "panel"
+    page.keyboard.press("Escape")
+    assert page.evaluate("!!document.activeElement.closest('#runs')")
+    assert page.errors == []

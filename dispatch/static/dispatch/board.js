@@ -156,10 +156,7 @@ function show(item) {
 const SHORTCUTS = {
   "/": () => filters.elements.text.focus(),
   "?": () => document.getElementById("keys").showModal(),
-  q: () => {
-    if (!area.querySelector(".queue").offsetParent) closePanel(); // it stands in the queue's place
-    (all(".waiting").find(isShown) || area).focus();
-  },
+  q: () => (all(".waiting").find(isShown) || area).focus(),
   m: toggleMap,
   "+": () => zoom(1),
   "-": () => zoom(-1),
@@ -214,10 +211,12 @@ function openPanel(booking) {
 function closePanel() {
   const item = opened && area.querySelector(`[data-booking="${opened}"]`);
   opened = null;
+  const focused = panel.contains(document.activeElement);
   panel.hidden = true;
   panelBody.replaceChildren();
   markOpened();
   if (item) show(item);
+  else if (focused) board.querySelector("#runs button")?.focus();
 }
 
 function markOpened() {
@@ -228,7 +227,9 @@ function markOpened() {
 if (board.dataset.bookingUrl) {
   area.addEventListener("click", (event) => {
     const item = event.target.closest(ITEMS);
-    if (item) openPanel(item.dataset.booking);
+    if (!item) return;
+    openPanel(item.dataset.booking);
+    if (event.detail === 0) panel.focus({ preventScroll: true }); // opened by key
   });
 }
 panel.querySelector(".close").addEventListener("click", closePanel);

@@ -26,6 +26,8 @@ function toast(text, level = "ok") {
 }
 document.body.addEventListener("board:toast", (event) => toast(event.detail.text, event.detail.level));
 
+let toPanel = false; // the next answer in the panel gets the focus
+
 htmx.config.defaultSettleDelay = 0; // what is shown can be clicked
 
 // Answers --------------------------------------------------------------------------------------
@@ -44,7 +46,12 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
 });
 
 document.body.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target === panelBody) panel.hidden = false;
+  if (event.detail.target === panelBody) {
+    panel.hidden = false;
+    // Who acts by keys goes on in the panel, also when the button that had the focus is gone.
+    if (toPanel || document.activeElement === document.body) panel.focus({ preventScroll: true });
+    toPanel = false;
+  }
   if (event.detail.target === dialogBody && dialogBody.children.length) {
     if (!dialog.open) dialog.showModal();
     dialogBody.querySelector("[autofocus]")?.focus();
@@ -99,7 +106,15 @@ const ACTS = {
     htmx.ajax("POST", runs.dataset.planUrl, { source: runs, target: panelBody, swap: "innerHTML" });
   },
 };
-const KEYS = { a: ACTS.assign, s: ACTS.swap, l: ACTS.lock, p: ACTS.plan };
+const KEYS = {
+  a: ACTS.assign,
+  s: ACTS.swap,
+  l: ACTS.lock,
+  p: () => {
+    toPanel = true;
+    ACTS.plan();
+  },
+};
 
 if (mayWrite) {
   panel.addEventListener("click", (event) => {
