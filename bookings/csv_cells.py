@@ -1,4 +1,4 @@
-"""Write cells that a spreadsheet shows and does not run."""
+"""Write cells that a spreadsheet shows and does not run, and read them again."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -13,3 +13,8 @@ def safe_cells(values):
         f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
         for value in values
     ]
+
+
+def plain_cell(text):
+    """Return what `safe_cells` was given: what it put before a formula's sign goes."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_STARTS) else text

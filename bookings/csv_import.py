@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from bookings.bulk import update_rows
 from bookings.csv_reading import read_table
-from bookings.csv_rows import OPTIONAL, REQUIRED, read_rows
+from bookings.csv_rows import OPTIONAL, REQUIRED, UNREAD, read_rows
 from bookings.events import booking_changed, booking_created
 from bookings.import_compare import (
     Changes,
@@ -41,7 +41,8 @@ def import_bookings(
 
     Nothing is written when a row is bad, unless `skip_invalid` leaves the bad ones out.
     `order` says which number of a date like 05/06/2026 is first: "day" or "month". New
-    bookings are accepted ones. Bookings that are under way or over stay as they are.
+    bookings are accepted ones, but will-calls, which wait. Bookings that are under way or over
+    stay as they are.
 
     At most nine statements for 5,000 rows, two when nothing changed; of bookings and clients,
     SQLite inserts some 50 with each. Imports of one company wait for each other.
@@ -49,7 +50,7 @@ def import_bookings(
     Raises FileRefusedError when the file is no list of bookings, ImportConflictError.
     """
     read = read_workbook if data.startswith(ZIP) else read_table
-    table = read(data, required=REQUIRED, optional=OPTIONAL)
+    table = read(data, required=REQUIRED, optional=OPTIONAL, unread=UNREAD)
     rows, errors = read_rows(table, zone=company.zone, order=order)
     try:
         with transaction.atomic():
@@ -171,7 +172,7 @@ def _booking(company, row, client_ids, ids, now):
         company=company,
         client_id=client_ids.get(row.client),
         return_of_id=ids.get(row.return_of),
-        status=Status.ACCEPTED,
+        status=Status.PENDING if row.values.get("will_call") else Status.ACCEPTED,
         created_at=now,
         updated_at=now,
         **row.values,
@@ -192,14 +193,18 @@ def _update(updated, columns, now):
         kept = old.client_id if name == "client" else old.way_there_id
         return differing[name][1] if name in differing else kept
 
+    def status(old, differing):
+        return differing["status"][1] if "status" in differing else old.status
+
     update_rows(
         Booking,
-        [*names, *relations, "version", "updated_at"],
+        [*names, *relations, "status", "version", "updated_at"],
         [
             (
                 old.id,
                 *(row.values[name] for name in names),
                 *(relation(old, differing, attribute) for attribute in relations),
+                status(old, differing),
                 old.version + 1,
                 now,
             )

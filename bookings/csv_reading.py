@@ -14,6 +14,8 @@ from difflib import get_close_matches
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from bookings.csv_cells import plain_cell
+
 BYTES_AT_MOST = 64 * 1024 * 1024
 ROWS_AT_MOST = 250_000
 DELIMITERS = ",;\t|"
@@ -60,16 +62,18 @@ class Table:
     rows: tuple[Row, ...]
 
 
-def read_table(data, *, required, optional=()):
+def read_table(data, *, required, optional=(), unread=()):
     """Return the rows that are not blank; columns may stand in any order.
+
+    Those of `unread` may be there, and are left out.
 
     Raises FileRefusedError when this is no CSV file, a required column is missing, or a column's
     name is unknown.
     """
     text, encoding = _decode(data)
-    text, skipped_lines, delimiter = _separator(text, [*required, *optional])
+    text, skipped_lines, delimiter = _separator(text, [*required, *optional, *unread])
     rows = _csv_rows(text, delimiter, skipped_lines)
-    return table_of(rows, encoding, delimiter, required=required, optional=optional)
+    return table_of(rows, encoding, delimiter, required=required, optional=optional, unread=unread)
 
 
 def _csv_rows(text, delimiter, skipped_lines):
@@ -89,7 +93,7 @@ def _csv_rows(text, delimiter, skipped_lines):
         ) from None
 
 
-def table_of(numbered_rows, encoding, delimiter, *, required, optional):
+def table_of(numbered_rows, encoding, delimiter, *, required, optional, unread):
     """Return the Table of (line, texts) pairs, the first of which names the columns.
 
     Raises FileRefusedError.
@@ -99,16 +103,17 @@ def table_of(numbered_rows, encoding, delimiter, *, required, optional):
         if not any(cells):
             continue
         if columns is None:
-            columns = _columns(cells, required, optional)
+            columns = _columns(cells, required, [*optional, *unread])
             continue
-        rows.append(_row(line, columns, cells))
+        rows.append(_row(line, columns, cells, unread))
         if len(rows) > ROWS_AT_MOST:
             raise FileRefusedError(
                 _("The file has more than %(rows)s rows: split it.") % {"rows": ROWS_AT_MOST}
             )
     if columns is None:
         raise FileRefusedError(_("The file is empty."))
-    return Table(encoding, delimiter, tuple(name for name in columns if name), tuple(rows))
+    read = tuple(name for name in columns if name and name not in unread)
+    return Table(encoding, delimiter, read, tuple(rows))
 
 
 def _decode(data):
@@ -207,7 +212,7 @@ def _unwrapped(cell):
     cell = cell.strip()
     if match := KEPT_AS_TEXT.fullmatch(cell):
         return match[1].strip()
-    return cell
+    return plain_cell(cell)
 
 
 def _name(cell):
@@ -243,12 +248,12 @@ def _unknown(name, known, present):
     }
 
 
-def _row(line, columns, cells):
-    named = {name: "" for name in columns if name}
+def _row(line, columns, cells, unread):
+    named = {name: "" for name in columns if name and name not in unread}
     surplus = list(cells[len(columns) :])
     for name, cell in zip(columns, cells, strict=False):
-        if name:
+        if name in named:
             named[name] = cell
-        else:
+        elif not name:
             surplus.append(cell)
     return Row(line, named, tuple(cell for cell in surplus if cell))

@@ -30,6 +30,7 @@ OPTIONAL = (
     "pickup_address",
     "dropoff_address",
     "appointment_at",
+    "will_call",
     "client_name",
     "client_phone",
     "priority",
@@ -37,6 +38,8 @@ OPTIONAL = (
     "notes",
     "return_of",
 )
+# Of an export: what became of a booking is no particular of it, and no file changes it.
+UNREAD = ("status", "cancel_reason")
 APPOINTMENT_WITHIN = timedelta(hours=24)
 SHOWN = 60
 
@@ -125,6 +128,7 @@ def _readers(zone, order):
         "pickup_address": partial(csv_values.text, at_most=length["pickup_address"]),
         "dropoff_address": partial(csv_values.text, at_most=length["dropoff_address"]),
         "appointment_at": _optional(moment),
+        "will_call": csv_values.truth,
         "client_name": partial(csv_values.text, at_most=client_length["name"]),
         "client_phone": partial(csv_values.text, at_most=client_length["phone"]),
         "priority": csv_values.priority,

@@ -42,6 +42,9 @@ SLASHED = re.compile(
 )
 DAY_FIRST, MONTH_FIRST = "day", "month"
 
+TRUTHS = dict.fromkeys(("yes", "true", "1", "oui"), True)
+TRUTHS |= dict.fromkeys(("", "no", "false", "0", "non"), False)
+
 
 class BadValueError(ValueError):
     """A cell holds no value of its column; the message says what would be right."""
@@ -95,6 +98,14 @@ def priority(value):
         return int((names | numbers)[value.lower()])
     except KeyError:
         raise BadValueError(_("write normal, high or urgent (or 0, 1, 2)")) from None
+
+
+def truth(value):
+    """Return whether the cell says yes; an empty one says no."""
+    try:
+        return TRUTHS[value.lower()]
+    except KeyError:
+        raise BadValueError(_("write yes or no")) from None
 
 
 def needs(value):

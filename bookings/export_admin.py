@@ -18,6 +18,7 @@ COLUMNS = {
     "status": "status",
     "scheduled_time": "scheduled_time",
     "appointment_at": "appointment_at",
+    "will_call": "will_call",
     "client_name": "client__name",
     "client_phone": "client__phone",
     "pickup_address": "pickup_address",
@@ -86,4 +87,6 @@ def _plain(value, zone):
         return value.astimezone(zone).isoformat(timespec="minutes")
     if isinstance(value, list):
         return " ".join(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return value

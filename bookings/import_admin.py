@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 from bookings.acting import admin_actor
 from bookings.csv_import import ImportConflictError, import_bookings
 from bookings.csv_reading import FileRefusedError
-from bookings.csv_rows import OPTIONAL, REQUIRED
+from bookings.csv_rows import OPTIONAL, REQUIRED, UNREAD
 from bookings.csv_values import DAY_FIRST, MONTH_FIRST
 from bookings.import_files import UPLOAD_AT_MOST, files_of, keep
 from bookings.models import ImportFile
@@ -110,6 +110,7 @@ class ImportsBookings:
             form=form,
             required=REQUIRED,
             optional=OPTIONAL,
+            unread=UNREAD,
         )
 
     def preview_import(self, request, import_file):

@@ -135,6 +135,21 @@ def check_appointments(rows, stored, columns):
     return [row for row in rows if row.line not in bad], errors
 
 
+def _of_will_call(row, old):
+    """Return (what becomes of the status, why the row is left out) by its column `will_call`.
+
+    A will-call waits, and is accepted once the file knows its time. Whose time is known here
+    already is not made to wait again by a file that has not heard of it.
+    """
+    wanted = row.values.get("will_call", False)
+    if wanted and old.status in (Status.ACCEPTED, Status.ASSIGNED):
+        reason = _("is %(status)s: its time is known, and it calls no more")
+        return {}, reason % {"status": Status(old.status).label}
+    if old.values.get("will_call") and not wanted and old.status == Status.PENDING:
+        return {"status": (old.status, Status.ACCEPTED)}, ""
+    return {}, ""
+
+
 def compare(rows, stored, columns):
     changes = Changes()
     for row in rows:
@@ -151,6 +166,7 @@ def compare(rows, stored, columns):
             differing["client"] = (old.client_id, None)
         if "return_of" in columns and old.way_there_id != _stored_id(row.return_of, stored):
             differing["return_of"] = (old.way_there_id, None)
+        status, refused = _of_will_call(row, old)
         if not differing:
             changes.unchanged += 1
         elif old.status in SETTLED_STATUSES:
@@ -158,8 +174,10 @@ def compare(rows, stored, columns):
                 "status": Status(old.status).label
             }
             changes.skipped.append(Skipped(row.line, row.reference, reason))
+        elif refused:
+            changes.skipped.append(Skipped(row.line, row.reference, refused))
         else:
-            changes.updated.append((row, old, differing))
+            changes.updated.append((row, old, differing | status))
     return changes
 
 

@@ -33,7 +33,7 @@ def usual_place(client: Client) -> Place | None:
 
 
 def search_places(company, words: str) -> list[Place]:
-    """Return known places whose address has every word, the latest first: 2 statements."""
+    """Return known places whose address has every word, the latest first: 3 statements."""
     wanted = words.casefold().split()
     if not wanted:
         return []
@@ -42,7 +42,7 @@ def search_places(company, words: str) -> list[Place]:
 
 
 def known_place(company, address: str) -> Place | None:
-    """Return the place with just this address, but for upper and lower case: 2 statements."""
+    """Return the place with just this address, but for upper and lower case: 3 statements."""
     same = (p for p in _known(company) if p.address.casefold() == address.casefold())
     return next(same, None)
 
@@ -52,7 +52,9 @@ def _known(company):
     trips = Booking.objects.filter(company=company).order_by("-scheduled_time", "-id")
     homes = Client.objects.filter(company=company, lat__isnull=False).exclude(address="")
     latest = homes.order_by("-id").values_list("address", "lat", "lon")[:RECENT_TRIPS]
-    return [*_ends(trips[:RECENT_TRIPS]), *(Place(*row) for row in latest)]
+    saved = SavedPlace.objects.filter(client__company=company).order_by("-id")
+    latest_saved = saved.values_list("address", "lat", "lon")[:RECENT_TRIPS]
+    return [*_ends(trips[:RECENT_TRIPS]), *(Place(*row) for row in [*latest, *latest_saved])]
 
 
 def _ends(trips):

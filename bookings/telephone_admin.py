@@ -89,7 +89,7 @@ class BooksByTelephone:
         return render(request, "bookings/telephone_client.html", context)
 
     def telephone_places(self, request):
-        """Offer known places for either end: 2 statements more."""
+        """Offer known places for either end: 3 statements more."""
         company = self._company(request)
         words = request.GET.get("pickup_address") or request.GET.get("dropoff_address", "")
         context = {"places": search_places(company, words)}

@@ -25,7 +25,7 @@ ROWS_OF_EXCEL = 1_048_576
 CALLED = "Excel"
 
 
-def read_workbook(data, *, required, optional=()):
+def read_workbook(data, *, required, optional=(), unread=()):
     """Return the Table of the first visible sheet; lines are the sheet's row numbers.
 
     Raises FileRefusedError.
@@ -40,7 +40,9 @@ def read_workbook(data, *, required, optional=()):
                 min_row=1, max_row=ROWS_OF_EXCEL, max_col=COLUMNS_AT_MOST, values_only=True
             )
             numbered = ((line, [_text(value) for value in row]) for line, row in _lines(rows))
-            return table_of(numbered, CALLED, "", required=required, optional=optional)
+            return table_of(
+                numbered, CALLED, "", required=required, optional=optional, unread=unread
+            )
     except FileRefusedError:
         raise
     except (

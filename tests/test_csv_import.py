@@ -268,6 +268,36 @@ class ImportTests(TestCase):
         self.assertTrue(result.refused)
         self.assertIn("appointment", result.errors[0].message)
 
+    def test_will_call_waits_until_the_file_knows_its_time(self):
+        self.load(csv_of({"will_call": "yes"}, {"reference": "R-2", "will_call": ""}))
+        self.assertEqual((self.stored().status, self.stored().will_call), (Status.PENDING, True))
+        self.assertEqual(self.stored("R-2").status, Status.ACCEPTED)
+
+        self.load(csv_of({"will_call": "yes", "notes": "fourth floor"}))
+        waiting = self.stored()
+        self.assertEqual((waiting.status, waiting.notes), (Status.PENDING, "fourth floor"))
+
+        self.load(csv_of({"will_call": "no", "scheduled_time": "2026-06-17T10:40"}))
+        known = self.stored()
+        self.assertEqual((known.status, known.will_call), (Status.ACCEPTED, False))
+        self.assertEqual(known.scheduled_time, datetime(2026, 6, 17, 8, 40, tzinfo=UTC))
+        told = Event.objects.filter(booking=known).order_by("id").last()
+        self.assertEqual((told.old["status"], told.new["status"]), ("pending", "accepted"))
+
+    def test_client_who_has_called_does_not_wait_again(self):
+        for reference, status in (("R-1", Status.ACCEPTED), ("R-2", Status.ASSIGNED)):
+            builders.booking(self.company, reference=reference, status=status)
+        before = list(Booking.objects.order_by("id").values())
+        result = self.load(csv_of({}, {"reference": "R-2"}, will_call="yes", notes="x"))
+        self.assertEqual([skipped.line for skipped in result.skipped], [2, 3])
+        self.assertIn("its time is known", result.skipped[0].reason)
+        self.assertEqual(list(Booking.objects.order_by("id").values()), before)
+
+    def test_pending_will_call_that_the_file_does_not_speak_of_keeps_waiting(self):
+        builders.booking(self.company, reference="R-1", status=Status.PENDING, will_call=True)
+        self.load(csv_of({"notes": "blue door"}))
+        self.assertEqual((self.stored().status, self.stored().will_call), (Status.PENDING, True))
+
     def test_nothing_is_written_when_a_row_is_bad(self):
         result = self.load(csv_of({"reference": "A"}, {"reference": "B", "pickup_lat": "95"}))
 

@@ -10,7 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bookings import import_files
-from bookings.models import Booking, Event, ImportFile
+from bookings.csv_import import import_bookings
+from bookings.models import Actor, Booking, Door, Event, ImportFile
 from drivers.models import Role
 from tests import builders as make
 from tests.test_csv_import import csv_of
@@ -130,6 +131,23 @@ def test_the_list_is_exported_as_it_is_filtered(client, user):
     assert "2026-06-17T09:00+02:00" in found
     assert "\nB," not in found
     assert "\nC," not in found
+
+
+def test_what_is_exported_is_imported_unchanged(client, user):
+    company = make._geneva()
+    make.booking(company, reference="A", client=make.client(company, "Anna", phone="+41 22 1"))
+    make.booking(company, reference="B", status="pending", will_call=True, needs=["oxygen"])
+    stored = list(Booking.objects.order_by("id").values())
+    export = client.get(reverse("admin:bookings_booking_export_csv"))
+    data = b"".join(export.streaming_content)
+    assert b",yes," in data
+    for column in (b"status", b"cancel_reason"):
+        assert column in data.splitlines()[0]
+    result = import_bookings(
+        company, data, actor=Actor(Door.COMMAND, name="x"), now=make.NOW, filename="x.csv"
+    )
+    assert (result.unchanged, result.errors, result.skipped, result.sample) == (2, (), (), ())
+    assert list(Booking.objects.order_by("id").values()) == stored
 
 
 def test_no_cell_of_an_export_is_a_formula(client, user):

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from bookings.models import Booking, Client, DriverPreference, Event, Status
+from bookings.models import Booking, Client, DriverPreference, Event, SavedPlace, Status
 from drivers.models import Role
 from tests import builders as make
 
@@ -211,6 +211,17 @@ def test_places_are_found_by_their_words_once_each(client, geneva, ana):
     assert text.count("<option") == 1
     assert "Quai 3" in client.get(PLACES, {"pickup_address": "quai"}).text
     assert client.get(PLACES).text.strip() == ""
+
+
+def test_saved_places_of_any_client_are_found(client, geneva, ana):
+    SavedPlace.objects.create(
+        client=ana, label="dialysis", address="Clinique du Bois 7", lat=46.21, lon=6.11
+    )
+    lausanne = make.client(make.company("lausanne"), "Zoé")
+    SavedPlace.objects.create(client=lausanne, label="x", address="Bois 9", lat=46.5, lon=6.6)
+    found = client.get(PLACES, {"pickup_address": "bois"}).content.decode()
+    assert "Clinique du Bois 7" in found
+    assert "Bois 9" not in found
 
 
 def test_a_refused_form_keeps_what_was_said(client, geneva, ana):

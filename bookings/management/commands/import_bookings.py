@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from bookings.csv_cells import safe_cells
 from bookings.csv_import import ImportConflictError, import_bookings
 from bookings.csv_reading import BYTES_AT_MOST, FileRefusedError
-from bookings.csv_rows import OPTIONAL, REQUIRED
+from bookings.csv_rows import OPTIONAL, REQUIRED, UNREAD
 from bookings.csv_values import DAY_FIRST, MONTH_FIRST
 from bookings.models import Actor, Door
 from drivers.models import Company
@@ -21,9 +21,10 @@ SHOWN = 20
 class Command(BaseCommand):
     help = (
         "Imports a company's bookings from a CSV file or an Excel workbook. Columns: "
-        f"{', '.join(REQUIRED)}; optional: {', '.join(OPTIONAL)}. The reference is a booking's "
-        "identity: importing a file twice changes nothing, and a changed row updates its "
-        "booking, whatever was written there by hand meanwhile, unless it is under way or over."
+        f"{', '.join(REQUIRED)}; optional: {', '.join(OPTIONAL)}; of an export, not read: "
+        f"{', '.join(UNREAD)}. The reference is a booking's identity: importing a file twice "
+        "changes nothing, and a changed row updates its booking, whatever was written there by "
+        "hand meanwhile, unless it is under way or over."
     )
 
     def add_arguments(self, parser):
