@@ -93,7 +93,7 @@ class BookingForm(forms.ModelForm):
         return cleaned
 
     def _told(self):
-        latest = next(iter(history_of(self.instance)), None)
+        latest = next(iter(history_of(self.instance.company, self.instance.pk, most=1)), None)
         if latest is None:
             return _("This booking was changed meanwhile. Open it again to see it as it is.")
         changes = "; ".join(f"{c.field}: {c.old} → {c.new}" for c in latest.changes)
@@ -178,7 +178,7 @@ class BookingAdmin(
         return search(queryset, search_term, company=company, params=params, zone=zone), False
 
     def render_change_form(self, request, context, *args, obj=None, **kwargs):
-        context["history"] = history_of(obj) if obj else []
+        context["history"] = history_of(obj.company, obj.pk) if obj else []
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     @admin.display(description=_("reference"))

@@ -19,10 +19,11 @@ from unfold.widgets import (
 )
 
 from bookings import admin as bookings
+from bookings import reasons
 from bookings.acting import admin_actor
 from bookings.change import StaleBookingError, StatusRefusedError
 from bookings.models import TRANSITIONS, Booking, Status
-from dispatch import reasons, trips
+from dispatch import trips
 from dispatch.cancel import cancel_trips
 from dispatch.locked_trip import NoSuchTrip
 from drivers.acting import act_for

@@ -3,7 +3,8 @@
 import pytest
 from django.urls import reverse
 
-from bookings.models import Booking, Event
+from bookings.models import Booking, Door, Event
+from bookings.trip_history import history_of
 from drivers.models import Role
 from tests import builders as make
 
@@ -68,3 +69,41 @@ def test_a_pending_booking_is_accepted(client, db):
     client.post(reverse("admin:bookings_booking_changelist"), action)
     booking.refresh_from_db()
     assert booking.status == "accepted"
+
+
+def test_the_history_names_whom_the_log_knows_by_their_ids(client, db):
+    company = make.company()
+    client.force_login(make.member(company))
+    anna = make.driver(company, name="Anna Roth")
+    there = make.booking(company, reference="T-1")
+    booking = make.booking(company, client=make.client(company, "Zoé Favre"), return_of=there)
+    common = {"company": company, "booking": booking, "at": make.NOW, "door": Door.COMMAND}
+    Event.objects.create(
+        kind=Event.Kind.BOOKING_CREATED,
+        new={"client": booking.client_id, "return_of": there.id, "priority": 2},
+        **common,
+    )
+    Event.objects.create(
+        kind=Event.Kind.ASSIGNED,
+        new={"driver": anna.id, "pickup": "2026-06-17T07:00:00+00:00"},
+        run_id=7,
+        **common,
+    )
+    Event.objects.create(
+        kind=Event.Kind.BOOKING_CHANGED,
+        old={"status": "assigned", "cancel_reason": ""},
+        new={"status": "canceled", "cancel_reason": "unwell: fever"},
+        reason="unwell: fever",
+        **common,
+    )
+    newest, given, booked = history_of(company, booking.id)
+    assert (given.what, given.who) == ("Given to Anna Roth, 09:00", "run #7")
+    assert {c.field: c.new for c in booked.changes} == {
+        "client": "Zoé Favre", "return of": "T-1", "priority": "urgent",
+    }  # fmt: skip
+    assert given.changes[0].new == "Anna Roth"
+    assert newest.reason == "client not fit to travel: fever"
+    assert newest.changes[1].new == newest.reason
+    page = client.get(url(booking, "change")).content.decode()
+    assert "Given to Anna Roth, 09:00" in page
+    assert "Zoé Favre" in page

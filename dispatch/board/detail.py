@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from bookings import reasons
 from bookings.models import Booking, Status
-from dispatch import reasons
-from dispatch.history import Told, history
+from bookings.trip_history import Line, history_of
 from dispatch.load import pickup_window
 from dispatch.locked_trip import no_such_trip
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment
 from dispatch.rows import DONE
 from drivers.models import Driver
+
+EVENTS = 8  # the newest that the panel tells
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Detail:
     latest_at: datetime
     detour_min: int | None
     others: tuple[tuple[str, int], ...]
-    history: tuple[Told, ...]
+    history: tuple[Line, ...]
 
     @property
     def status(self):
@@ -82,5 +84,5 @@ def read_detail(company, booking_id: int) -> Detail:
             for other in others
             if other["driver"] in names
         ),
-        history=history(company, booking_id),
+        history=history_of(company, booking_id, most=EVENTS, changes=False),
     )

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
-from dispatch import reasons
+from bookings import reasons
 
 
 class MomentField(forms.Field):

@@ -12,9 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
+from bookings import reasons
 from bookings.change import StaleBookingError, StatusRefusedError
 from bookings.models import Actor, Door, Status
-from dispatch import reasons, trips
+from dispatch import trips
 from dispatch.board.access import desk_of
 from dispatch.board.answers import BadInput, checked, fragment, told_off, writing_desk
 from dispatch.board.detail import read_detail
