@@ -41,7 +41,7 @@ from bookings.trip_history import history_of
 from drivers.access import companies_of
 from drivers.acting import act_for
 from drivers.models import Role
-from drivers.scoped import CompanyScopedAdmin, ReadOnlyAdmin
+from drivers.scoped import CompanyScopedAdmin, ListsOneCompany, ReadOnlyAdmin
 from drivers.words import WordsField
 
 REFUSED_SHOWN = 10
@@ -108,7 +108,12 @@ class BookingForm(forms.ModelForm):
 
 
 class BookingAdmin(
-    BooksByTelephone, DuplicatesBookings, ImportsBookings, ExportsBookings, CompanyScopedAdmin
+    BooksByTelephone,
+    DuplicatesBookings,
+    ImportsBookings,
+    ExportsBookings,
+    ListsOneCompany,
+    CompanyScopedAdmin,
 ):
     """Bookings are never deleted: they are canceled, and stay in the log.
 
@@ -159,16 +164,6 @@ class BookingAdmin(
     change_form_after_template = "bookings/history.html"
 
     actions = ["accept"]
-
-    def get_changelist_instance(self, request):
-        request.one_company = True
-        return super().get_changelist_instance(request)
-
-    def get_queryset(self, request):
-        rows = super().get_queryset(request)
-        if getattr(request, "one_company", False):
-            return rows.filter(company=request.company)
-        return rows
 
     def get_search_results(self, request, queryset, search_term):
         if not search_term.strip():

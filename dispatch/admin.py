@@ -24,7 +24,7 @@ from drivers.access import companies_of
 from drivers.days import day_of
 from drivers.models import Absence, Driver, Shift, Vehicle
 from drivers.pages import admin_page
-from drivers.scoped import ReadOnlyAdmin
+from drivers.scoped import ListsOneCompany, ReadOnlyAdmin
 
 REFUSALS = (DayBusy, NotRevertible, PlanRefused, StalePlan)
 SHEETS = {"csv": csv_response, "xlsx": xlsx_response}
@@ -169,7 +169,7 @@ class DispatchRunAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Assignment)
-class AssignmentAdmin(ReadOnlyAdmin):
+class AssignmentAdmin(ListsOneCompany, ReadOnlyAdmin):
     list_display = [
         "planned_pickup_at",
         "planned_dropoff_at",
@@ -181,7 +181,7 @@ class AssignmentAdmin(ReadOnlyAdmin):
     ]
     list_select_related = ["booking", "driver"]
     list_filter = ["status", "locked"]
-    ordering = ["-id"]
+    ordering = ["-planned_pickup_at", "-id"]
 
     def get_urls(self):
         view = self.admin_site.admin_view(self.manifest)

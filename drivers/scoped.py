@@ -150,6 +150,23 @@ class ScopedInline(TabularInline):
         return self.admin_site.get_model_admin(self.parent_model)
 
 
+class ListsOneCompany:
+    """The list shows the company the user works for, so that its order is that of an index.
+
+    For models of many rows, before CompanyScopedAdmin; another company is chosen above the list.
+    """
+
+    def get_changelist_instance(self, request):
+        request.one_company = True
+        return super().get_changelist_instance(request)
+
+    def get_queryset(self, request):
+        rows = super().get_queryset(request)
+        if getattr(request, "one_company", False):
+            return rows.filter(company=request.company)
+        return rows
+
+
 class ReadOnlyAdmin(CompanyScopedAdmin):
     """For what only a use-case may write."""
 
