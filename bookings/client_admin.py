@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from bookings.export_admin import ExportsList
 from bookings.models import Booking, DriverPreference, SavedPlace
 from drivers.models import Driver
 from drivers.scoped import CompanyScopedAdmin, RowChoice, RowsReadOnce, ScopedInline
@@ -63,7 +64,17 @@ class DriverPreferenceInline(ScopedInline):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
-class ClientAdmin(CompanyScopedAdmin):
+class ClientAdmin(ExportsList, CompanyScopedAdmin):
+    export_columns = {
+        "company": "company__slug",
+        "name": "name",
+        "phone": "phone",
+        "address": "address",
+        "lat": "lat",
+        "lon": "lon",
+        "wheelchair": "wheelchair",
+        "notes": "notes",
+    }
     list_display = ["name", "phone", "address", "wheelchair", "company"]
     list_select_related = ["company"]
     search_fields = ["name", "phone"]

@@ -1,4 +1,4 @@
-"""The admin's export of the list of bookings, filtered as it is shown."""
+"""The admin's export of a list, filtered as it is shown."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -12,42 +12,24 @@ from django.utils.translation import gettext_lazy as _
 
 from bookings.sheets import CSV_ROWS_AT_MOST, XLSX_ROWS_AT_MOST, csv_response, xlsx_response
 
-# Times are local to the booking's company, with their offset.
-COLUMNS = {
-    "reference": "reference",
-    "status": "status",
-    "scheduled_time": "scheduled_time",
-    "appointment_at": "appointment_at",
-    "will_call": "will_call",
-    "client_name": "client__name",
-    "client_phone": "client__phone",
-    "pickup_address": "pickup_address",
-    "pickup_lat": "pickup_lat",
-    "pickup_lon": "pickup_lon",
-    "dropoff_address": "dropoff_address",
-    "dropoff_lat": "dropoff_lat",
-    "dropoff_lon": "dropoff_lon",
-    "passengers": "passengers",
-    "wheelchairs": "wheelchairs",
-    "priority": "priority",
-    "needs": "needs",
-    "return_of": "return_of__reference",
-    "notes": "notes",
-    "cancel_reason": "cancel_reason",
-}
 FORMATS = {"csv": (csv_response, CSV_ROWS_AT_MOST), "xlsx": (xlsx_response, XLSX_ROWS_AT_MOST)}
 
 
-class ExportsBookings:
-    """Adds the export to the admin of bookings: every page of what the list shows."""
+class ExportsList:
+    """Adds the export to the admin of a model: every page of what the list shows.
 
+    `export_columns` are {name of the column: path from the model}. Times are local to the row's
+    company, with their offset.
+    """
+
+    export_columns = {}
     list_after_template = "bookings/export_links.html"
 
     def get_urls(self):
         view = self.admin_site.admin_view(self.export)
+        name = f"{self.opts.app_label}_{self.opts.model_name}_export"
         return [
-            path(f"export/{kind}/", view, {"kind": kind}, name=f"bookings_booking_export_{kind}")
-            for kind in FORMATS
+            path(f"export/{kind}/", view, {"kind": kind}, name=f"{name}_{kind}") for kind in FORMATS
         ] + super().get_urls()
 
     def export(self, request, kind):
@@ -63,23 +45,51 @@ class ExportsBookings:
         if rows[at_most : at_most + 1].exists():
             self.message_user(
                 request,
-                _("These are more than %(most)d bookings: filter the list, by day for instance.")
+                _("These are more than %(most)d rows: filter the list, by day for instance.")
                 % {"most": at_most},
                 messages.ERROR,
             )
             return back
-        return answer(list(COLUMNS), _rows(rows), f"bookings.{kind}")
+        name = self.opts.model_name
+        return answer(list(self.export_columns), self._exported(rows), f"{name}s.{kind}")
+
+    def _exported(self, rows):
+        zones = {}
+        company = self.company_path
+        for zone, company_id, *values in (
+            rows.select_related(None)
+            .values_list(f"{company}__timezone", f"{company}_id", *self.export_columns.values())
+            .iterator(chunk_size=2_000)
+        ):
+            local = zones.setdefault(company_id, ZoneInfo(zone))
+            yield [_plain(value, local) for value in values]
 
 
-def _rows(bookings):
-    zones = {}
-    for zone, company, *values in (
-        bookings.select_related(None)
-        .values_list("company__timezone", "company_id", *COLUMNS.values())
-        .iterator(chunk_size=2_000)
-    ):
-        local = zones.setdefault(company, ZoneInfo(zone))
-        yield [_plain(value, local) for value in values]
+class ExportsBookings(ExportsList):
+    """What the export says of a booking, an import reads; but status and cancel_reason."""
+
+    export_columns = {
+        "reference": "reference",
+        "status": "status",
+        "scheduled_time": "scheduled_time",
+        "appointment_at": "appointment_at",
+        "will_call": "will_call",
+        "client_name": "client__name",
+        "client_phone": "client__phone",
+        "pickup_address": "pickup_address",
+        "pickup_lat": "pickup_lat",
+        "pickup_lon": "pickup_lon",
+        "dropoff_address": "dropoff_address",
+        "dropoff_lat": "dropoff_lat",
+        "dropoff_lon": "dropoff_lon",
+        "passengers": "passengers",
+        "wheelchairs": "wheelchairs",
+        "priority": "priority",
+        "needs": "needs",
+        "return_of": "return_of__reference",
+        "notes": "notes",
+        "cancel_reason": "cancel_reason",
+    }
 
 
 def _plain(value, zone):

@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 
 from bookings.acting import admin_actor
 from bookings.change import StaleBookingError
+from bookings.export_admin import ExportsList
 from dispatch.consequences import TripsBroken, change_of_fleet
 from drivers import fleet_admin as fleet
 from drivers.models import Driver
@@ -96,19 +97,55 @@ class WarnsOfBrokenTrips:
             return redirect(request.get_full_path())
 
 
-class DriverAdmin(WarnsOfBrokenTrips, fleet.DriverAdmin):
+class DriverAdmin(WarnsOfBrokenTrips, ExportsList, fleet.DriverAdmin):
+    export_columns = {
+        "company": "company__slug",
+        "name": "name",
+        "phone": "phone",
+        "kind": "kind",
+        "vehicle": "vehicle__plate",
+        "skills": "skills",
+        "max_bookings": "max_bookings",
+        "active": "is_active",
+        "available": "is_available",
+    }
+
     def drivers_of(self, rows):
         return Q(pk__in=[row.pk for row in rows])
 
 
-class VehicleAdmin(WarnsOfBrokenTrips, fleet.VehicleAdmin):
+class VehicleAdmin(WarnsOfBrokenTrips, ExportsList, fleet.VehicleAdmin):
+    export_columns = {
+        "company": "company__slug",
+        "plate": "plate",
+        "seats": "seats",
+        "wheelchair_places": "wheelchair_places",
+        "equipment": "skills",
+    }
+
     def drivers_of(self, rows):
         return Q(vehicle__in=[row.pk for row in rows])
 
 
-class ShiftAdmin(WarnsOfBrokenTrips, fleet.ShiftAdmin):
-    pass
+class ShiftAdmin(WarnsOfBrokenTrips, ExportsList, fleet.ShiftAdmin):
+    export_columns = {
+        "company": "driver__company__slug",
+        "driver": "driver__name",
+        "start_at": "start_at",
+        "end_at": "end_at",
+        "break_min": "break_min",
+        "break_from_at": "break_from_at",
+        "break_until_at": "break_until_at",
+        "break_at": "break_at",
+    }
 
 
-class AbsenceAdmin(WarnsOfBrokenTrips, fleet.AbsenceAdmin):
-    pass
+class AbsenceAdmin(WarnsOfBrokenTrips, ExportsList, fleet.AbsenceAdmin):
+    export_columns = {
+        "company": "driver__company__slug",
+        "driver": "driver__name",
+        "start_at": "start_at",
+        "end_at": "end_at",
+        "reason": "reason",
+        "note": "note",
+    }

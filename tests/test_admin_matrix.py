@@ -48,8 +48,18 @@ OWN_PAGES = {
     "bookings_booking_upload": PLANNERS,
     "bookings_booking_import": PLANNERS,
     "bookings_booking_import_errors": PLANNERS,
-    "bookings_booking_export_csv": STAFF,
-    "bookings_booking_export_xlsx": STAFF,
+    **{
+        f"{model}_export_{kind}": STAFF
+        for kind in ("csv", "xlsx")
+        for model in (
+            "bookings_booking",
+            "bookings_client",
+            "drivers_driver",
+            "drivers_vehicle",
+            "drivers_shift",
+            "drivers_absence",
+        )
+    },
     "bookings_booking_telephone": PLANNERS,
     "bookings_booking_telephone_clients": PLANNERS,
     "bookings_booking_telephone_client": PLANNERS,

@@ -12,7 +12,7 @@ from django.utils import timezone
 from bookings import import_files
 from bookings.csv_import import import_bookings
 from bookings.models import Actor, Booking, Door, Event, ImportFile
-from drivers.models import Role
+from drivers.models import Absence, Role
 from tests import builders as make
 from tests.test_csv_import import csv_of
 from tests.test_xlsx_import import workbook
@@ -133,6 +133,34 @@ def test_the_list_is_exported_as_it_is_filtered(client, user):
     assert "\nC," not in found
 
 
+def test_the_other_lists_are_exported_too(client, user):
+    company = make._geneva()
+    anna = make.driver(company, name="Anna")
+    make.client(company, "Zoé")
+    make.shift(anna)
+    Absence.objects.create(
+        driver=anna, start_at=make.NOW, end_at=make.NOW + timedelta(hours=2), note="=1+1"
+    )
+    stranger = make.driver(make.company("other"), name="Xaver")
+    make.shift(stranger)
+    make.client(stranger.company, "Xaver")
+    for name, told in (
+        ("bookings_client", ["Zoé"]),
+        ("drivers_driver", ["Anna", anna.vehicle.plate, "yes"]),
+        ("drivers_vehicle", [anna.vehicle.plate]),
+        ("drivers_shift", ["Anna", "2026-06-17T06:00+02:00"]),
+        ("drivers_absence", ["Anna", "'=1+1"]),
+    ):
+        listed = client.get(reverse(f"admin:{name}_changelist")).content.decode()
+        assert "export/csv/" in listed, name
+        response = client.get(reverse(f"admin:{name}_export_csv"))
+        assert response["Content-Disposition"].endswith(f'"{name.split("_")[1]}s.csv"')
+        text = b"".join(response.streaming_content).decode()
+        assert len(text.splitlines()) == 2, name
+        assert all(word in text for word in told), name
+        assert "Xaver" not in text
+
+
 def test_what_is_exported_is_imported_unchanged(client, user):
     company = make._geneva()
     make.booking(company, reference="A", client=make.client(company, "Anna", phone="+41 22 1"))
@@ -173,7 +201,7 @@ def test_too_long_a_list_is_refused_with_what_would_be_right(client, user, monke
     for _ in range(2):
         make.booking()
     response = client.get(reverse(f"admin:bookings_booking_export_{kind}"), follow=True)
-    assert "more than 1 bookings" in response.content.decode()
+    assert "more than 1 rows" in response.content.decode()
 
 
 @pytest.mark.parametrize("rows", [1, 30])
