@@ -76,7 +76,7 @@ $(VENV)/run.stamp: requirements.txt
 
 $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	tests/browser.sh $(PY)
+	tests/support/browser.sh $(PY)
 	@touch $@
 
 clean:

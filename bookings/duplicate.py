@@ -8,10 +8,10 @@ from django.db import transaction
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from bookings import csv_values
-from bookings.bulk import insert_columns
+from bookings import parsing
 from bookings.events import booking_created
 from bookings.models import Actor, Booking, Event, Status
+from drivers.db.bulk import insert_columns
 
 DAYS_AT_MOST = 100
 AHEAD = timedelta(days=366)
@@ -84,8 +84,8 @@ def _times(booking, days, *, told_from=None):
             local = company.local(at)
             wanted = datetime.combine(day + (local.date() - first), local.time())
             try:
-                moments.append(csv_values.moment(wanted.isoformat(), zone=company.zone))
-            except csv_values.BadValueError as error:
+                moments.append(parsing.moment(wanted.isoformat(), zone=company.zone))
+            except parsing.BadValueError as error:
                 moments.append(None)
                 shown = {"day": date_format(day), "clock": f"{local:%H:%M}", "error": error}
                 faults.append(_("%(day)s at %(clock)s: %(error)s.") % shown)

@@ -7,7 +7,7 @@ transaction of the change writes them all.
 from datetime import UTC, datetime
 
 from bookings.models import Event
-from drivers.moments import moment
+from drivers.times import moment
 
 # What a booking's events tell of it; the rest is bookkeeping or follows from these.
 PARTICULARS = (

@@ -8,7 +8,7 @@ from django.http import FileResponse, StreamingHttpResponse
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
-from bookings.csv_cells import safe_cells
+from bookings.cells import safe_cells
 
 # A workbook is made whole before it is sent; text is streamed.
 CSV_ROWS_AT_MOST = 250_000

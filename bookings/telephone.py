@@ -7,8 +7,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from bookings.change import save_booking
 from bookings.models import Actor, Booking, Client, DriverPreference, Status
+from bookings.save import save_booking
 from drivers.models import Company, Driver
 
 

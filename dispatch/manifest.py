@@ -9,10 +9,10 @@ from datetime import date, datetime, timedelta
 
 from django.db.models import FilteredRelation, Q
 
-from bookings.csv_cells import safe_cells
+from bookings.cells import safe_cells
 from bookings.models import Booking, Status
+from dispatch.day.reasons import retold
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, DispatchRun
-from dispatch.report import retold
 from drivers.models import Company, Shift
 
 # The assignments that are driven, or were.

@@ -9,10 +9,10 @@ from django.db.models import F, Q
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
-from bookings.bulk import OneStatementInserts
 from bookings.models import Booking
-from drivers.constraints import NoOverlap
-from drivers.indexes import Index, SqliteIndex
+from drivers.db.bulk import OneStatementInserts
+from drivers.db.constraints import NoOverlap
+from drivers.db.indexes import Index, SqliteIndex
 from drivers.models import Company, Driver
 
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone, translation
 
-from dispatch.background import take_over, work
+from dispatch.runs.worker import take_over, work
 
 
 @shared_task(ignore_result=True, acks_late=True)

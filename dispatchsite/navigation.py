@@ -6,8 +6,8 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from bookings.admin.telephone import NAME as TELEPHONE
 from bookings.models import Booking
-from bookings.telephone_admin import NAME as TELEPHONE
 
 # (title, [(title, icon, the URL's name)]); a model's list stands for the model.
 GROUPS = (

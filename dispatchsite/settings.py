@@ -51,7 +51,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "drivers.acting.CompanyMiddleware",
+    "drivers.companies.current.CompanyMiddleware",
 ]
 
 ROOT_URLCONF = "dispatchsite.urls"
@@ -157,7 +157,7 @@ REST_FRAMEWORK = {
         "drivers.rest.access.Session",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["drivers.rest.access.RolePermission"],
-    "DEFAULT_PARSER_CLASSES": ["drivers.rest.reading.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["drivers.rest.fields.StrictJSONParser"],
     "DEFAULT_FILTER_BACKENDS": [
         "drivers.rest.filters.AskedFilters",
         "rest_framework.filters.SearchFilter",
@@ -199,7 +199,7 @@ SPECTACULAR_SETTINGS = {
 WEBHOOK_NETWORKS = env.networks("WEBHOOK_NETWORKS")
 
 # Dispatch runs in the background go to Celery's workers over this broker; without one, to
-# processes of this machine (dispatch/background.py).
+# processes of this machine (dispatch/runs/background.py).
 CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL")
 CELERY_TASK_IGNORE_RESULT = True
 

@@ -4,7 +4,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from dispatch.board.views import home
-from drivers.acting import choose_company
+from drivers.companies.current import choose_company
 
 # The board is a page of the admin, "admin:board:day", and the first one that dispatchers see.
 admin_urls = [

@@ -1,8 +1,8 @@
 from django.apps import AppConfig
-from django.db.models import BigAutoField, ForeignKey
+from django.db.models import BigAutoField, CharField, ForeignKey
 from django.utils.translation import gettext_lazy as _
 
-from drivers.lookups import AnyOf
+from drivers.db.lookups import AnyOf, AnyOfTexts
 
 
 class DriversConfig(AppConfig):
@@ -12,3 +12,4 @@ class DriversConfig(AppConfig):
     def ready(self):
         BigAutoField.register_lookup(AnyOf)
         ForeignKey.register_lookup(AnyOf)
+        CharField.register_lookup(AnyOfTexts)

@@ -15,13 +15,13 @@ from django.db import connection, transaction
 from django.test import RequestFactory
 from rest_framework import serializers
 
-from bookings.api.shape import BOOKING_COLUMNS
+from bookings.api.serializers import BOOKING_COLUMNS
 from bookings.models import Actor, Booking, Door
 from dispatch.api.trips import TripViewSet
 from dispatch.models import Assignment
-from dispatch.run import run_dispatch
+from dispatch.runs.run import run_dispatch
+from drivers.companies.tokens import issue_token
 from drivers.models import Company, Driver, Membership, Role
-from drivers.tokens import issue_token
 from perf.scenario_company import seed_scenario
 from perf.statistics import Ratio, order_of_arms, paired_ratio, summarize
 

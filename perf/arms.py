@@ -15,15 +15,15 @@ from time import perf_counter
 from django.db import connection, transaction
 
 from bookings.models import Actor, Booking, Door, Event, Status
-from dispatch.apply import apply_plan, changed_breaks
-from dispatch.explanations import explain_plan
-from dispatch.load import load_problem
+from dispatch.day.load import load_problem
 from dispatch.models import Assignment, DispatchRun
-from dispatch.planner.check import check
+from dispatch.planner.check.plan import check
 from dispatch.planner.problem import Plan
 from dispatch.planner.solve import solve
-from drivers.breaks import plan_breaks
-from drivers.constraints import AppendOnly
+from dispatch.runs.apply import apply_plan, changed_breaks
+from dispatch.runs.explain_plan import explain_plan
+from drivers.db.constraints import AppendOnly
+from drivers.fleet.breaks import plan_breaks
 from drivers.models import Company, Shift
 from perf import naive
 from perf.bulk_insert import insert_rows

@@ -13,8 +13,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bookings.models import Actor, Booking, Client, Door
-from dispatch.report import Report
-from dispatch.run import run_dispatch
+from dispatch.runs.report import Report
+from dispatch.runs.run import run_dispatch
 from drivers.models import Company, Driver, Membership, Role, Shift
 from perf import populate, scenarios
 

@@ -11,17 +11,17 @@ from datetime import timedelta
 
 from django.urls import reverse
 
-from bookings.csv_import import import_bookings
+from bookings.importing.import_bookings import import_bookings
 from bookings.intake import take_in
 from bookings.models import Booking
-from dispatch import trips
-from dispatch.cancel import cancel
-from dispatch.hand_over import hand_over, places
 from dispatch.manifest import read_manifest
 from dispatch.models import Assignment, DispatchRun
-from dispatch.revert import revert_run
-from dispatch.run import run_dispatch
-from dispatch.sick import driver_sick
+from dispatch.runs.revert import revert_run
+from dispatch.runs.run import run_dispatch
+from dispatch.trips import progress
+from dispatch.trips.assign import hand_over, places
+from dispatch.trips.cancel import cancel
+from dispatch.trips.driver_sick import driver_sick
 from perf.page_doors import admin_doors, api_doors, driver_doors
 from perf.visit import ACTOR, Way
 
@@ -152,9 +152,9 @@ DOORS = [
     Way("import", _import, taken_back=True, find=_known),
     Way("API: bookings in bulk", _bulk, taken_back=True),
     _with_trip("cancel a trip", cancel),
-    _with_trip("confirm a trip", trips.confirm),
-    _with_trip("lock a trip", trips.lock),
-    _with_trip("release a trip", trips.release),
+    _with_trip("confirm a trip", progress.confirm),
+    _with_trip("lock a trip", progress.lock),
+    _with_trip("release a trip", progress.release),
     _with_trip("give a trip to a driver", _hand_over),
     Way("who could take a trip", _places, find=_trip),
     Way("a driver is sick", _sick, taken_back=True, find=_driver),

@@ -21,8 +21,8 @@ from django.db.models.functions import Concat, Substr
 
 from bookings.models import Actor, Booking, Client, Delivery, Door, Event, Webhook
 from dispatch.models import Assignment, DispatchRun
+from drivers.companies.tokens import issue_token
 from drivers.models import Absence, ApiToken, Company, Driver, Membership, Role, Shift, Vehicle
-from drivers.tokens import issue_token
 from perf.company_rows import company_rows
 from perf.load.server import environment, running_server
 from perf.scenario_company import seed_scenario

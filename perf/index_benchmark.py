@@ -12,7 +12,7 @@ from time import perf_counter
 
 from django.db import connection, transaction
 
-from dispatch.run import run_dispatch
+from dispatch.runs.run import run_dispatch
 from drivers.models import Absence, Company, Driver
 from perf import doors
 from perf.ablation import Bench

@@ -16,12 +16,12 @@ from django.apps import apps
 from django.db import connection, models
 
 from bookings.models import OPEN_STATUSES, Booking, Event, Status
-from dispatch import load
-from dispatch.apply import changed_breaks
-from dispatch.difference import difference
+from dispatch.day import load
+from dispatch.day.queries import DONE, BookingRow, DriverRow
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, DispatchRun
-from dispatch.rows import DONE, BookingRow, DriverRow
-from drivers.indexes import OneEngineIndex
+from dispatch.runs.apply import changed_breaks
+from dispatch.runs.difference import difference
+from drivers.db.indexes import OneEngineIndex
 from drivers.models import SHIFT_AT_MOST, Driver, Shift
 
 ROOMS = ("drivers", "bookings", "dispatch")
@@ -162,7 +162,7 @@ def read_preferences(company, day):
 
 @contextmanager
 def reading_in_loops():
-    """Let `dispatch.load` read with the functions of this module."""
+    """Let `dispatch.day.load` read with the functions of this module."""
     readers = (read_drivers, read_trips, read_preferences)
     tuned = {reader.__name__: getattr(load, reader.__name__) for reader in readers}
     for reader in readers:

@@ -18,7 +18,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from bookings.models import Booking
-from dispatch.run import run_dispatch
+from dispatch.runs.run import run_dispatch
 from drivers.models import Company
 from perf.arms import DAY, NOW
 from perf.index_benchmark import fill, settle

@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 
-from dispatch.planner.check import check
+from dispatch.planner.check.plan import check
 from dispatch.planner.measures import measure
 from dispatch.planner.solve import solve
 from perf.scenario_problem import as_problem

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils.translation import gettext as _
 
 from bookings.models import Actor, Door
-from dispatch.run import run_dispatch
+from dispatch.runs.run import run_dispatch
 from drivers.models import Company
 from perf.profile import Profile, profile_block
 

@@ -12,8 +12,8 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from bookings.models import Actor, Door
+from drivers.companies.tokens import issue_token
 from drivers.models import Company, Driver, Membership, Role
-from drivers.tokens import issue_token
 from perf.plans import rolled_back
 from perf.record import record_queries
 

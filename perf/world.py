@@ -9,10 +9,10 @@ from django.test import Client
 
 from bookings.models import Actor, Booking, Delivery, Door, Event, ImportFile, Webhook
 from dispatch.models import Assignment, DispatchRun
-from dispatch.previews import plan_preview
-from dispatch.run import run_dispatch
+from dispatch.runs.previews import plan_preview
+from dispatch.runs.run import run_dispatch
+from drivers.companies.tokens import issue_token
 from drivers.models import Absence, ApiToken, Company, Driver, Membership, Role
-from drivers.tokens import issue_token
 from perf.company_rows import company_rows
 from perf.models import Kind, Measurement
 from perf.scenario_company import seed_scenario

@@ -5,8 +5,8 @@ from django.apps import apps
 from django.db import connection
 from django.utils import translation
 
-from drivers.constraints import AppendOnly
-from tests import builders as make
+from drivers.db.constraints import AppendOnly
+from tests.support import builders as make
 
 # A shell's background jobs ignore SIGINT, and so would every process that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -15,7 +15,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture
 def browser():
     # Imported late: most sessions open none.
-    from tests.browsing import chromium
+    from tests.support.browsing import chromium
 
     with chromium() as found:
         yield found

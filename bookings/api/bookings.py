@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from bookings.api.bulk import BulkResultSerializer, BulkSerializer, bulk_body, told
 from bookings.api.roles import READERS, WRITERS, actor_of
-from bookings.api.shape import (
+from bookings.api.serializers import (
     BOOKING_COLUMNS,
     BOOKING_FIELDS,
     CLIENT_COLUMNS,
@@ -21,14 +21,14 @@ from bookings.api.shape import (
     BookingFilter,
     BookingSerializer,
 )
-from bookings.change import (
+from bookings.intake import IntakeRefused, take_in
+from bookings.models import Booking
+from bookings.save import (
     SettledBookingError,
     StaleBookingError,
     StatusRefusedError,
     save_booking,
 )
-from bookings.intake import IntakeRefused, take_in
-from bookings.models import Booking
 from drivers.rest.errors import PreconditionFailed, flatten, register
 from drivers.rest.idempotency import idempotent
 from drivers.rest.rows import read_rows

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-from bookings.api.shape import BookingSerializer
+from bookings.api.serializers import BookingSerializer
 from bookings.intake import MOST, IntakeRefused
 from drivers.rest.errors import register
 

@@ -2,8 +2,8 @@
 
 from bookings.api.roles import READERS, WRITERS
 from bookings.models import Client
+from drivers.rest.fields import latitude, longitude
 from drivers.rest.filters import Filters
-from drivers.rest.reading import latitude, longitude
 from drivers.rest.views import (
     Changes,
     CompanyViewSet,

@@ -6,9 +6,9 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from bookings.api.roles import READERS
-from bookings.api.shape import FIELDS
+from bookings.api.serializers import FIELDS
 from bookings.models import Event
-from drivers.rest.reading import parse_whole
+from drivers.rest.fields import parse_whole
 from drivers.rest.schema import whole
 from drivers.rest.views import (
     CompanyViewSet,

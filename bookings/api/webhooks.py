@@ -11,9 +11,9 @@ from bookings.models import Delivery, Event, Webhook
 from bookings.webhooks.sending import AddressRefused, checked_url
 from bookings.webhooks.signing import change_secret, new_salt, secret_of
 from bookings.webhooks.worker import message_id_of, redeliver
-from drivers.access import OWNERS
+from drivers.companies.roles import OWNERS
+from drivers.rest.fields import TextField, TruthField
 from drivers.rest.filters import Filters, id_filter
-from drivers.rest.reading import TextField, TruthField
 from drivers.rest.views import Changes, CompanyViewSet, Deletes, Reads, Resource
 
 

@@ -3,7 +3,7 @@
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
-import drivers.constraints
+import drivers.db.constraints
 import drivers.models
 from django.conf import settings
 from django.db import migrations, models
@@ -150,6 +150,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='event',
-            constraint=drivers.constraints.AppendOnly(name='event_append_only'),
+            constraint=drivers.db.constraints.AppendOnly(name='event_append_only'),
         ),
     ]

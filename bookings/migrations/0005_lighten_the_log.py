@@ -1,9 +1,9 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-import drivers.constraints
+import drivers.db.constraints
 
-CONSTRAINT = drivers.constraints.NumberedInCommitOrder(
+CONSTRAINT = drivers.db.constraints.NumberedInCommitOrder(
     name="event_in_commit_order", owner="company"
 )
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.clients import Client
-from drivers.indexes import Index
+from drivers.db.indexes import Index
 from drivers.models import LATITUDE, LONGITUDE, Company, on_earth, validate_tags
 
 

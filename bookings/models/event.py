@@ -6,12 +6,12 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from bookings.bulk import OneStatementInserts
 from bookings.models.booking import Booking
-from drivers.constraints import AppendOnly, NumberedInCommitOrder
-from drivers.indexes import Index
+from drivers.db.bulk import OneStatementInserts
+from drivers.db.constraints import AppendOnly, NumberedInCommitOrder
+from drivers.db.indexes import Index
 from drivers.models import Company
-from drivers.moments import shown
+from drivers.times import shown
 
 
 class Door(models.TextChoices):

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from drivers.indexes import Index
+from drivers.db.indexes import Index
 from drivers.models import Company
 
 

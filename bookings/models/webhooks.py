@@ -4,9 +4,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from bookings.bulk import OneStatementInserts
 from bookings.models.event import Event
-from drivers.indexes import Index
+from drivers.db.bulk import OneStatementInserts
+from drivers.db.indexes import Index
 from drivers.models import Company
 
 DUE = Q(status="pending")

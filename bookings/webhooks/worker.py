@@ -14,11 +14,11 @@ from django.db.models import F, FilteredRelation, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from bookings.bulk import update_rows
 from bookings.events import event_facts
 from bookings.models import Actor, Delivery, Door, Event, Webhook
 from bookings.webhooks.sending import DEADLINE_S, post
 from bookings.webhooks.signing import signatures
+from drivers.db.bulk import update_rows
 
 QUEUED_AT_ONCE = 1_000
 SENT_AT_ONCE = 32

@@ -6,15 +6,15 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 
 from bookings.api.roles import READERS, actor_of
-from dispatch import trips
-from dispatch.api.bodies import AssignSerializer, ReasonSerializer
-from dispatch.hand_over import (
+from dispatch.api.request_serializers import AssignSerializer, ReasonSerializer
+from dispatch.models import Assignment
+from dispatch.trips import progress
+from dispatch.trips.assign import (
     hand_over,
 )
-from dispatch.models import Assignment
 from drivers.rest.access import PLANNERS
+from drivers.rest.fields import read_body
 from drivers.rest.filters import PeriodFilterSet, TruthFilter, id_filter
-from drivers.rest.reading import read_body
 from drivers.rest.views import CompanyViewSet, Reads, Resource
 
 
@@ -74,19 +74,19 @@ class AssignmentViewSet(Reads, CompanyViewSet):
     @action(detail=True, methods=["post"])
     def confirm(self, request, *args, **kwargs):
         """Note that the driver, or the client, knows of the trip."""
-        return self.done(trips.confirm, **read_body(ReasonSerializer, request))
+        return self.done(progress.confirm, **read_body(ReasonSerializer, request))
 
     @extend_schema(request=ReasonSerializer)
     @action(detail=True, methods=["post"])
     def lock(self, request, *args, **kwargs):
         """Keep the trip with its driver and at its time: no run moves it."""
-        return self.done(trips.lock, **read_body(ReasonSerializer, request))
+        return self.done(progress.lock, **read_body(ReasonSerializer, request))
 
     @extend_schema(request=ReasonSerializer)
     @action(detail=True, methods=["post"])
     def unlock(self, request, *args, **kwargs):
         """Let runs move the trip again."""
-        return self.done(trips.unlock, **read_body(ReasonSerializer, request))
+        return self.done(progress.unlock, **read_body(ReasonSerializer, request))
 
     @extend_schema(request=AssignSerializer)
     @action(detail=True, methods=["post"])

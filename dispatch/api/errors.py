@@ -1,26 +1,26 @@
 """What becomes of the exceptions of the use-cases."""
 
-from dispatch import trips
-from dispatch.apply import StalePlan
-from dispatch.background import NoWorker
-from dispatch.claim import DayBusy
-from dispatch.hand_over import (
+from dispatch.planner.solve import TooManyTrips
+from dispatch.runs.apply import StalePlan
+from dispatch.runs.background import NoWorker
+from dispatch.runs.claim import DayBusy
+from dispatch.runs.previews import NoPreview
+from dispatch.runs.revert import NotRevertible
+from dispatch.runs.run import PlanRefused
+from dispatch.trips import progress
+from dispatch.trips.assign import (
     DoubleBooked,
     RuleBroken,
 )
-from dispatch.locked_trip import NoSuchDriver, NoSuchTrip
-from dispatch.planner.solve import TooManyTrips
-from dispatch.previews import NoPreview
-from dispatch.revert import NotRevertible
-from dispatch.run import PlanRefused
+from dispatch.trips.locking import NoSuchDriver, NoSuchTrip
 from drivers.rest.errors import register
 
 
 def register_errors():
     register(NoSuchTrip, 404, "not_found")
-    register(trips.NotAssigned, 409, "not_assigned")
-    register(trips.ImplausibleTime, 400, "invalid", field="at")
-    register(trips.AppointmentMissed, 409, "appointment_missed")
+    register(progress.NotAssigned, 409, "not_assigned")
+    register(progress.ImplausibleTime, 400, "invalid", field="at")
+    register(progress.AppointmentMissed, 409, "appointment_missed")
     register(NoSuchDriver, 400, "does_not_exist", field="driver")
     register(DoubleBooked, 409, "double_booked")
     register(

@@ -12,12 +12,12 @@ from rest_framework.response import Response
 
 from bookings.api.roles import actor_of
 from bookings.models import Status
-from dispatch import trips
-from dispatch.api.bodies import HappenedSerializer, ProgressSerializer
+from dispatch.api.request_serializers import HappenedSerializer, ProgressSerializer
 from dispatch.models import Assignment
+from dispatch.trips import progress
 from drivers.models import Driver
 from drivers.rest.access import DRIVERS, caller_of
-from drivers.rest.reading import (
+from drivers.rest.fields import (
     MomentField,
     TruthField,
     latitude,
@@ -176,7 +176,7 @@ class MeViewSet(viewsets.ViewSet):
         if not isinstance(request.data, dict):
             raise ValidationError({"positions": [_("Send an object with a list of positions.")]})
         newest = max(read_body(PositionsSerializer, request)["positions"], key=lambda p: p["at"])
-        if newest["at"] > timezone.now() + trips.CLOCK_AHEAD:
+        if newest["at"] > timezone.now() + progress.CLOCK_AHEAD:
             raise ValidationError({"positions": [_("The time lies in the future.")]})
         older = Q(last_position_at=None) | Q(last_position_at__lt=newest["at"])
         self.mine().filter(older).update(
@@ -198,19 +198,19 @@ class MyTripViewSet(viewsets.ViewSet):
     def progress(self, request, pk):
         """Report how far one of my trips is, with the real time."""
         values = dict(read_body(ProgressSerializer, request))
-        return self.done(trips.report_progress, pk, Status(values.pop("status")), **values)
+        return self.done(progress.report_progress, pk, Status(values.pop("status")), **values)
 
     @extend_schema(request=HappenedSerializer, responses=MyTripSerializer)
     @action(detail=True, methods=["post"])
     def arrive(self, request, pk):
         """Say that I stand at the pickup, or since when."""
-        return self.done(trips.arrive, pk, **read_body(HappenedSerializer, request))
+        return self.done(progress.arrive, pk, **read_body(HappenedSerializer, request))
 
     @extend_schema(request=None, responses=MyTripSerializer)
     @action(detail=True, methods=["post"])
     def confirm(self, request, pk):
         """Say that I know of the trip."""
-        return self.done(trips.confirm, pk)
+        return self.done(progress.confirm, pk)
 
     def done(self, use_case, booking_id, *args, **values):
         """Do it to the driver's own trip, and answer with the trip."""

@@ -6,13 +6,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, viewsets
 from rest_framework.response import Response
 
-from bookings.api.shape import BookingSerializer
+from bookings.api.serializers import BookingSerializer
 from bookings.models import Booking, Status
-from dispatch.hand_over import (
+from dispatch.trips.assign import (
     quote,
 )
 from drivers.rest.access import CLIENTS, PLANNERS, caller_of
-from drivers.rest.reading import MomentField, read_body
+from drivers.rest.fields import MomentField, read_body
 
 
 class PlaceSerializer(serializers.Serializer):

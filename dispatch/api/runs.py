@@ -9,17 +9,17 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from bookings.api.roles import actor_of
-from dispatch.background import NoWorker, start_dispatch
-from dispatch.claim import end_if_dead
+from dispatch.day.reasons import retold
 from dispatch.models import DispatchRun
-from dispatch.previews import apply_preview, discard_preview, plan_preview
-from dispatch.report import retold
-from dispatch.revert import revert_run
-from dispatch.run import run_dispatch
+from dispatch.runs.background import NoWorker, start_dispatch
+from dispatch.runs.claim import end_if_dead
+from dispatch.runs.previews import apply_preview, discard_preview, plan_preview
+from dispatch.runs.revert import revert_run
+from dispatch.runs.run import run_dispatch
 from drivers.rest.access import PLANNERS, STAFF
+from drivers.rest.fields import DayField, TruthField, WholeField, read_body
 from drivers.rest.filters import Filters
 from drivers.rest.idempotency import idempotent
-from drivers.rest.reading import DayField, TruthField, WholeField, read_body
 from drivers.rest.views import CompanyViewSet, Reads, Resource
 
 LONGEST_SEARCH_S = 60

@@ -13,27 +13,27 @@ from rest_framework.response import Response
 
 from bookings.api.bookings import BookingViewSet
 from bookings.api.roles import READERS, actor_of
-from bookings.api.shape import BookingSerializer
-from bookings.change import StaleBookingError
+from bookings.api.serializers import BookingSerializer
 from bookings.models import Status
-from dispatch import trips
-from dispatch.api.bodies import (
+from bookings.save import StaleBookingError
+from dispatch.api.quotes import PlaceSerializer, PlacesSerializer
+from dispatch.api.request_serializers import (
     AssignSerializer,
     HappenedSerializer,
     ProgressSerializer,
     ReadySerializer,
     ReasonSerializer,
 )
-from dispatch.api.quotes import PlaceSerializer, PlacesSerializer
-from dispatch.cancel import cancel
-from dispatch.hand_over import (
+from dispatch.day.load import DONE
+from dispatch.trips import progress
+from dispatch.trips.assign import (
     hand_over,
     places,
 )
-from dispatch.load import DONE
+from dispatch.trips.cancel import cancel
 from drivers.rest.access import CLIENTS, PLANNERS, STAFF
 from drivers.rest.errors import PreconditionFailed
-from drivers.rest.reading import parse_whole, read_body
+from drivers.rest.fields import parse_whole, read_body
 from drivers.rest.schema import whole
 
 ASSIGNMENT_FIELDS = [
@@ -90,12 +90,12 @@ class TripViewSet(BookingViewSet):
     @trip_action(ReasonSerializer)
     def accept(self, request, *args, **kwargs):
         """Take a pending booking on."""
-        return self.done(trips.accept, "version", **read_body(ReasonSerializer, request))
+        return self.done(progress.accept, "version", **read_body(ReasonSerializer, request))
 
     @trip_action(ReadySerializer)
     def ready(self, request, *args, **kwargs):
         """Give a will-call its time, now or in some minutes, and take it on. Twice is fine."""
-        return self.done(trips.ready, "version", **read_body(ReadySerializer, request))
+        return self.done(progress.ready, "version", **read_body(ReadySerializer, request))
 
     @trip_action(ReasonSerializer)
     def cancel(self, request, *args, **kwargs):
@@ -106,19 +106,19 @@ class TripViewSet(BookingViewSet):
     def no_show(self, request, *args, **kwargs):
         """Note that the client did not come."""
         values = read_body(ReasonSerializer, request)
-        return self.done(trips.report_progress, "assignment_id", Status.NO_SHOW, **values)
+        return self.done(progress.report_progress, "assignment_id", Status.NO_SHOW, **values)
 
     @trip_action(ProgressSerializer)
     def progress(self, request, *args, **kwargs):
         """Report how far the trip is, with the real time."""
         values = dict(read_body(ProgressSerializer, request))
         status = Status(values.pop("status"))
-        return self.done(trips.report_progress, "assignment_id", status, **values)
+        return self.done(progress.report_progress, "assignment_id", status, **values)
 
     @trip_action(HappenedSerializer)
     def arrive(self, request, *args, **kwargs):
         """Note that the driver, en route, stands at the pickup. Twice is fine."""
-        return self.done(trips.arrive, "assignment_id", **read_body(HappenedSerializer, request))
+        return self.done(progress.arrive, "assignment_id", **read_body(HappenedSerializer, request))
 
     @trip_action(AssignSerializer)
     def assign(self, request, *args, **kwargs):
@@ -129,7 +129,7 @@ class TripViewSet(BookingViewSet):
     @trip_action(ReasonSerializer)
     def release(self, request, *args, **kwargs):
         """Take the trip from its driver; it waits for another."""
-        return self.done(trips.release, "assignment_id", **read_body(ReasonSerializer, request))
+        return self.done(progress.release, "assignment_id", **read_body(ReasonSerializer, request))
 
     @extend_schema(
         parameters=[OpenApiParameter("top", whole(1, 20, 3), description="How many.")],

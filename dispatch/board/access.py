@@ -6,8 +6,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.utils.translation import gettext as _
 
-from drivers.access import WRITING_ROLES
-from drivers.acting import act_for, memberships_of
+from drivers.companies.current import act_for, memberships_of
+from drivers.companies.roles import WRITING_ROLES
 from drivers.models import Company
 
 

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from bookings import reasons
+from bookings import cancel_reasons
+from bookings.history import Line, history_of
 from bookings.models import Booking, Status
-from bookings.trip_history import Line, history_of
-from dispatch.load import pickup_window
-from dispatch.locked_trip import no_such_trip
+from dispatch.day.load import pickup_window
+from dispatch.day.queries import DONE
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment
-from dispatch.rows import DONE
+from dispatch.trips.locking import no_such_trip
 from drivers.models import Driver
 
 EVENTS = 8  # the newest that the panel tells
@@ -38,15 +38,15 @@ class Detail:
     @property
     def cancel_reasons(self):
         at_the_door = self.status == Status.EN_ROUTE
-        return reasons.AT_THE_DOOR if at_the_door else reasons.BEFOREHAND
+        return cancel_reasons.AT_THE_DOOR if at_the_door else cancel_reasons.BEFOREHAND
 
     @property
     def no_show_reasons(self):
-        return reasons.NO_SHOW
+        return cancel_reasons.NO_SHOW
 
     @property
     def cancel_reason(self):
-        return reasons.read(self.booking.cancel_reason)
+        return cancel_reasons.read(self.booking.cancel_reason)
 
 
 def read_detail(company, booking_id: int) -> Detail:

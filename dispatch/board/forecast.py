@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from dispatch.duties import POSITION_FRESH
-from dispatch.load import pickup_window
+from dispatch.day.duties import POSITION_FRESH
+from dispatch.day.load import pickup_window
 from dispatch.models import Assignment
 
 LATE = timedelta(minutes=1)

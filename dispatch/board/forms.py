@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
-from bookings import reasons
+from bookings import cancel_reasons
 
 
 class MomentField(forms.Field):
@@ -55,7 +55,7 @@ class ChangeForm(forms.Form):
     version = forms.IntegerField(min_value=1, max_value=2**31 - 1)
     assignment = forms.IntegerField(min_value=0, max_value=2**63 - 1)
     clock = forms.TimeField(required=False)
-    code = forms.ChoiceField(choices=[("", ""), *reasons.Reason.choices], required=False)
+    code = forms.ChoiceField(choices=[("", ""), *cancel_reasons.Reason.choices], required=False)
     note = forms.CharField(max_length=150, required=False)
 
 

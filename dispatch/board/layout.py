@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from bookings.models import Booking, Status
+from dispatch.board.day import Board
 from dispatch.board.forecast import Risk
-from dispatch.board.read import Board
 from drivers.models import Absence
 
 # A sign for every status but the usual one, so that colour is never alone in saying it

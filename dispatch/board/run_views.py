@@ -7,19 +7,19 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from dispatch.apply import StalePlan
-from dispatch.background import NoWorker, start_dispatch
+from bookings.actors import admin_actor
 from dispatch.board.access import desk_of
-from dispatch.board.answers import fragment, told_off, writing_desk
-from dispatch.board.difference import read_changes
-from dispatch.board.trip_views import actor_of
-from dispatch.claim import DayBusy, end_if_dead
+from dispatch.board.preview_changes import read_changes
+from dispatch.board.responses import fragment, told_off, writing_desk
 from dispatch.models import DispatchRun
 from dispatch.planner.solve import TooManyTrips
-from dispatch.previews import NoPreview, apply_preview, discard_preview
-from dispatch.report import read_report
-from dispatch.revert import NotRevertible, revert_run
-from dispatch.run import PlanRefused
+from dispatch.runs.apply import StalePlan
+from dispatch.runs.background import NoWorker, start_dispatch
+from dispatch.runs.claim import DayBusy, end_if_dead
+from dispatch.runs.previews import NoPreview, apply_preview, discard_preview
+from dispatch.runs.report import read_report
+from dispatch.runs.revert import NotRevertible, revert_run
+from dispatch.runs.run import PlanRefused
 
 REFUSALS = (
     DayBusy,
@@ -91,7 +91,7 @@ def plan(request, company, day):
     desk = writing_desk(request, company)
     try:
         run = start_dispatch(
-            desk.company, day, preview=True, now=timezone.now(), actor=actor_of(request)
+            desk.company, day, preview=True, now=timezone.now(), actor=admin_actor(request)
         )
     except REFUSALS as refusal:
         return told_off(str(refusal), status=409)
@@ -110,7 +110,7 @@ def show(request, desk, run):
 @run_view
 def apply(request, desk, run):
     """Write the plan of a preview, if nobody has decided otherwise since."""
-    report = apply_preview(run, now=timezone.now(), actor=actor_of(request))
+    report = apply_preview(run, now=timezone.now(), actor=admin_actor(request))
     return _written(request, desk, report)
 
 
@@ -126,7 +126,7 @@ def discard(request, desk, run):
 @run_view
 def revert(request, desk, run):
     """Restore what stood before the run, as far as the rules allow."""
-    report = revert_run(run, now=timezone.now(), actor=actor_of(request))
+    report = revert_run(run, now=timezone.now(), actor=admin_actor(request))
     return _written(request, desk, report)
 
 

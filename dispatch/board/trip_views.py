@@ -12,12 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from bookings import reasons
-from bookings.change import StaleBookingError, StatusRefusedError
-from bookings.models import Actor, Door, Status
-from dispatch import trips
+from bookings import cancel_reasons
+from bookings.actors import admin_actor
+from bookings.models import Status
+from bookings.save import StaleBookingError, StatusRefusedError
 from dispatch.board.access import desk_of
-from dispatch.board.answers import BadInput, checked, fragment, told_off, writing_desk
 from dispatch.board.detail import read_detail
 from dispatch.board.forms import (
     AssignForm,
@@ -29,8 +28,9 @@ from dispatch.board.forms import (
     last_time,
     on_day,
 )
-from dispatch.cancel import cancel
-from dispatch.hand_over import (
+from dispatch.board.responses import BadInput, checked, fragment, told_off, writing_desk
+from dispatch.trips import progress
+from dispatch.trips.assign import (
     DoubleBooked,
     NotSwappable,
     RuleBroken,
@@ -40,8 +40,9 @@ from dispatch.hand_over import (
     swap,
     swap_consequences,
 )
-from dispatch.locked_trip import NoSuchDriver, NoSuchTrip
-from dispatch.sick import driver_sick
+from dispatch.trips.cancel import cancel
+from dispatch.trips.driver_sick import driver_sick
+from dispatch.trips.locking import NoSuchDriver, NoSuchTrip
 from drivers.models import Driver
 
 REFUSALS = (
@@ -49,16 +50,16 @@ REFUSALS = (
     StatusRefusedError,
     DoubleBooked,
     NotSwappable,
-    trips.NotAssigned,
-    trips.ImplausibleTime,
-    trips.AppointmentMissed,
+    progress.NotAssigned,
+    progress.ImplausibleTime,
+    progress.AppointmentMissed,
 )
 CHANGED = ("board:refresh", "board:done")
 
 
 def _progress(status):
     def report(company, booking_id, **options):
-        return trips.report_progress(company, booking_id, status, **options)
+        return progress.report_progress(company, booking_id, status, **options)
 
     return report
 
@@ -66,14 +67,14 @@ def _progress(status):
 # What a click asks for: the use-case, what it takes of the form, and what is said when done.
 SEEN, WHEN = {"assignment_id"}, {"assignment_id", "at"}
 ACTIONS = {
-    "accept": (trips.accept, {"version"}, gettext_lazy("Accepted.")),
-    "ready": (trips.ready, {"version"}, gettext_lazy("Ready: it is open for dispatch.")),
+    "accept": (progress.accept, {"version"}, gettext_lazy("Accepted.")),
+    "ready": (progress.ready, {"version"}, gettext_lazy("Ready: it is open for dispatch.")),
     "cancel": (cancel, {"version"}, gettext_lazy("Canceled.")),
-    "release": (trips.release, SEEN, gettext_lazy("Taken from the driver.")),
-    "lock": (trips.lock, SEEN, gettext_lazy("Locked: no run moves it.")),
-    "unlock": (trips.unlock, SEEN, gettext_lazy("Unlocked.")),
-    "confirm": (trips.confirm, SEEN, gettext_lazy("Confirmed.")),
-    "arrive": (trips.arrive, WHEN, gettext_lazy("Arrived at the pickup.")),
+    "release": (progress.release, SEEN, gettext_lazy("Taken from the driver.")),
+    "lock": (progress.lock, SEEN, gettext_lazy("Locked: no run moves it.")),
+    "unlock": (progress.unlock, SEEN, gettext_lazy("Unlocked.")),
+    "confirm": (progress.confirm, SEEN, gettext_lazy("Confirmed.")),
+    "arrive": (progress.arrive, WHEN, gettext_lazy("Arrived at the pickup.")),
     "en_route": (_progress(Status.EN_ROUTE), WHEN, gettext_lazy("The driver is on the way.")),
     "on_board": (_progress(Status.IN_PROGRESS), WHEN, gettext_lazy("On board.")),
     "completed": (_progress(Status.COMPLETED), WHEN, gettext_lazy("Completed.")),
@@ -177,7 +178,7 @@ def assign(request, company, booking):
             desk.company,
             booking,
             values["driver"],
-            actor=actor_of(request),
+            actor=admin_actor(request),
             now=timezone.now(),
             pickup_at=values["pickup_at"],
             override=values["override"],
@@ -209,7 +210,7 @@ def exchange(request, company, booking):
             desk.company,
             booking,
             values["other"],
-            actor=actor_of(request),
+            actor=admin_actor(request),
             now=timezone.now(),
             override=values["override"],
             seen=(values["assignment"], values["other_assignment"]),
@@ -251,9 +252,9 @@ def change(request, company, booking):
     use_case(
         desk.company,
         booking,
-        actor=actor_of(request),
+        actor=admin_actor(request),
         now=now,
-        reason=reasons.written(values["code"], values["note"]),
+        reason=cancel_reasons.written(values["code"], values["note"]),
         **{name: options[name] for name in takes},
     )
     return _trip(request, desk, booking, toast=str(done))
@@ -270,7 +271,7 @@ def sick(request, company, driver):
         return fragment(request, "_sick.html", {"company": desk.company, "driver": found})
     note = checked(SickForm, request.POST)["note"]
     now = timezone.now()
-    done = driver_sick(desk.company, driver, actor=actor_of(request), now=now, note=note)
+    done = driver_sick(desk.company, driver, actor=admin_actor(request), now=now, note=note)
     context = {
         "company": desk.company,
         "driver": done.driver,
@@ -278,7 +279,3 @@ def sick(request, company, driver):
         "day": desk.company.local(now).date(),
     }
     return fragment(request, "_sick.html", context, events=("board:refresh",))
-
-
-def actor_of(request):
-    return Actor(Door.ADMIN, name=request.user.get_username(), user_id=request.user.pk)

@@ -3,9 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path, register_converter
 
-from dispatch.board import views
-from dispatch.board.action_urls import action_urls
-from drivers.days import day_of
+from dispatch.board import run_views, trip_views, views
+from drivers.times import day_of
 
 app_name = "board"
 
@@ -24,7 +23,29 @@ class DayConverter:
 
 register_converter(DayConverter, "day")
 
+TRIPS = [
+    ("", trip_views.detail, "booking"),
+    ("candidates/", trip_views.candidates, "candidates"),
+    ("look/", trip_views.look, "look"),
+    ("assign/", trip_views.assign, "assign"),
+    ("swap/", trip_views.exchange, "swap"),
+    ("change/", trip_views.change, "change"),
+]
+RUNS = [
+    ("", run_views.show, "run"),
+    ("apply/", run_views.apply, "apply"),
+    ("discard/", run_views.discard, "discard"),
+    ("revert/", run_views.revert, "revert"),
+]
+
 guarded = admin.site.admin_view
+actions = [
+    *(path(f"booking/<int:booking>/{end}", guarded(v), name=name) for end, v, name in TRIPS),
+    path("driver/<int:driver>/sick/", guarded(trip_views.sick), name="sick"),
+    path("<day:day>/runs/", guarded(run_views.toolbar), name="runs"),
+    path("<day:day>/plan/", guarded(run_views.plan), name="plan"),
+    *(path(f"run/<int:run>/{end}", guarded(v), name=name) for end, v, name in RUNS),
+]
 urlpatterns = [
     path("", guarded(views.open_board), name="open"),
     path("<slug:company>/<day:day>/", guarded(views.board_day), name="day"),
@@ -32,5 +53,5 @@ urlpatterns = [
     path("<slug:company>/<day:day>/map/", guarded(views.board_map), name="map"),
     path("<slug:company>/<day:day>/manifests/", guarded(views.manifests), name="manifests"),
     path("<slug:company>/news/", guarded(views.board_news), name="news"),
-    path("<slug:company>/", include(action_urls(guarded))),
+    path("<slug:company>/", include(actions)),
 ]

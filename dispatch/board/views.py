@@ -13,11 +13,11 @@ from django.views.decorators.http import require_safe
 
 from bookings.models import Event
 from dispatch.board.access import desk_of
+from dispatch.board.day import opening_day, read_board, read_fleet
 from dispatch.board.layout import lay_out
-from dispatch.board.places import map_of
-from dispatch.board.read import opening_day, read_board, read_fleet
+from dispatch.board.map import map_of
 from dispatch.manifest import read_manifest
-from drivers.days import day_of
+from drivers.times import day_of
 
 # Names that a notice of changes lists.
 TOLD_AT_MOST = 3

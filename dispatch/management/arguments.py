@@ -2,7 +2,7 @@
 
 from argparse import ArgumentTypeError
 
-from drivers.days import day_of
+from drivers.times import day_of
 
 
 def add_day(parser):

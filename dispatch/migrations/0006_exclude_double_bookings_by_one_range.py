@@ -1,8 +1,8 @@
 from django.db import migrations
 
-import drivers.constraints
+import drivers.db.constraints
 
-CONSTRAINT = drivers.constraints.NoOverlap(
+CONSTRAINT = drivers.db.constraints.NoOverlap(
     end="planned_dropoff_at",
     name="assignment_no_double_booking",
     only="is_open",

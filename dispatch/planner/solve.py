@@ -7,9 +7,9 @@ import time
 
 import numpy as np
 
-from dispatch.planner import greedy
-from dispatch.planner.arrays import collapse
-from dispatch.planner.schedule import schedule
+from dispatch.planner.search import greedy
+from dispatch.planner.search.arrays import collapse
+from dispatch.planner.search.schedule import schedule
 
 # Trips, and the seconds a search may take by default; between two sizes in proportion.
 BUDGETS = ((0, 0.3), (20, 0.5), (100, 2.6), (1_000, 19.0), (10_000, 55.0))
@@ -57,7 +57,7 @@ def solve(
                 f"VROOM takes up to {VROOM_MOST_TRIPS} trips, not {len(problem.trips)}; "
                 "use the search."
             )
-        from dispatch.planner import vroom_engine  # loads a large library
+        from dispatch.planner.search import vroom_engine  # loads a large library
 
         routes = vroom_engine.build(day, int(engine[6:]), threads)
     else:
@@ -84,13 +84,13 @@ def _search(problem, day, standing, began, time_limit_s, iterations, seed, threa
     nothing_to_search = time_limit_s == 0 or iterations == 0
     if nothing_to_search and len(problem.trips) <= INSTANT:
         return greedy.build(day, standing), 0
-    from dispatch.planner import rounds  # loads the compiled kernels
+    from dispatch.planner.search import parallel  # loads the compiled kernels
 
-    state = rounds.first_plan(day, standing)
+    state = parallel.first_plan(day, standing)
     if nothing_to_search or not (day.extra >= 0).any():
         return state.routes, 0
     ends = None if time_limit_s is None else began + time_limit_s
-    return rounds.search(problem, day, state, ends, iterations, seed, threads)
+    return parallel.search(problem, day, state, ends, iterations, seed, threads)
 
 
 def _standing(problem):

@@ -8,10 +8,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from dispatch.planner import compiled
-from dispatch.planner.alternatives import alternatives
-from dispatch.planner.explain import reasons
+from dispatch.planner.explain.alternatives import alternatives
+from dispatch.planner.explain.reasons import reasons
 from dispatch.planner.problem import Costs, Driver, Duty, Problem, Standing, Trip
+from dispatch.planner.search import compiled
 from dispatch.planner.solve import solve
 from dispatch.planner.travel import GreatCircle
 

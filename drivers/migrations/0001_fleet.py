@@ -4,7 +4,7 @@ import datetime
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.expressions
-import drivers.constraints
+import drivers.db.constraints
 import drivers.models
 from django.conf import settings
 from django.db import migrations, models
@@ -131,7 +131,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'shift',
                 'verbose_name_plural': 'shifts',
-                'constraints': [drivers.constraints.NoOverlap(end='end_at', name='shift_no_overlap', owner='driver', start='start_at'), models.CheckConstraint(condition=models.Q(('start_at__lt', models.F('end_at'))), name='shift_starts_before_end'), models.CheckConstraint(condition=models.Q(('end_at__lte', django.db.models.expressions.CombinedExpression(models.F('start_at'), '+', models.Value(datetime.timedelta(days=1))))), name='shift_within_24_hours'), models.CheckConstraint(condition=models.Q(('break_min', 0), models.Q(('break_from_at__gte', models.F('start_at')), ('break_from_at__isnull', False), ('break_from_at__lt', models.F('break_until_at')), ('break_until_at__isnull', False), ('break_until_at__lte', models.F('end_at'))), _connector='OR'), name='shift_break_inside')],
+                'constraints': [drivers.db.constraints.NoOverlap(end='end_at', name='shift_no_overlap', owner='driver', start='start_at'), models.CheckConstraint(condition=models.Q(('start_at__lt', models.F('end_at'))), name='shift_starts_before_end'), models.CheckConstraint(condition=models.Q(('end_at__lte', django.db.models.expressions.CombinedExpression(models.F('start_at'), '+', models.Value(datetime.timedelta(days=1))))), name='shift_within_24_hours'), models.CheckConstraint(condition=models.Q(('break_min', 0), models.Q(('break_from_at__gte', models.F('start_at')), ('break_from_at__isnull', False), ('break_from_at__lt', models.F('break_until_at')), ('break_until_at__isnull', False), ('break_until_at__lte', models.F('end_at'))), _connector='OR'), name='shift_break_inside')],
             },
         ),
         migrations.AddConstraint(

@@ -1,8 +1,8 @@
 from django.db import migrations
 
-import drivers.constraints
+import drivers.db.constraints
 
-CONSTRAINT = drivers.constraints.NoOverlap(
+CONSTRAINT = drivers.db.constraints.NoOverlap(
     end="end_at", name="shift_no_overlap", owner="driver", start="start_at"
 )
 

@@ -6,7 +6,8 @@ Positions are degrees, WGS 84. Durations carry their unit.
 
 from drivers.models.company import Company
 from drivers.models.fleet import Driver, Vehicle
-from drivers.models.people import NARROWER, ApiToken, Membership, Role, StoredAnswer
+from drivers.models.membership import NARROWER, ApiToken, Membership, Role, StoredAnswer
+from drivers.models.shifts import Absence, Shift, ShiftTemplate, Weekday
 from drivers.models.values import (
     LATITUDE,
     LONGITUDE,
@@ -15,7 +16,6 @@ from drivers.models.values import (
     validate_tags,
     validate_timezone,
 )
-from drivers.models.work import Absence, Shift, ShiftTemplate, Weekday
 
 __all__ = [
     "Absence",

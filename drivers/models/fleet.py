@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from drivers.indexes import Index
+from drivers.db.indexes import Index
 from drivers.models.company import Company
 from drivers.models.values import LATITUDE, LONGITUDE, on_earth, validate_tags
 

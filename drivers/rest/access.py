@@ -12,9 +12,9 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed, NotFound, ValidationError
 from rest_framework.permissions import BasePermission
 
-from drivers.access import STAFF_ROLES, WRITING_ROLES
+from drivers.companies.roles import STAFF_ROLES, WRITING_ROLES
+from drivers.companies.tokens import find_token
 from drivers.models import Company, Membership, Role
-from drivers.tokens import find_token
 
 STAFF, PLANNERS = STAFF_ROLES, WRITING_ROLES
 CLIENTS = frozenset({Role.CLIENT_API})

@@ -8,7 +8,7 @@ from django_filters.filterset import FILTER_FOR_DBFIELD_DEFAULTS
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import serializers
 
-from drivers.rest.reading import MomentField
+from drivers.rest.fields import MomentField
 
 
 class AskedFilters(DjangoFilterBackend):

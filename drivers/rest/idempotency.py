@@ -17,7 +17,7 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from drivers.rest.access import caller_of, ident_of
 from drivers.rest.errors import register
-from drivers.stored_answers import KeyInUse, KeyReused, begin, complete, give_up
+from drivers.rest.stored_answers import KeyInUse, KeyReused, begin, complete, give_up
 
 HEADER = "Idempotency-Key"
 KEPT_HEADERS = ("Location", "ETag", "Preference-Applied")

@@ -17,7 +17,7 @@ from rest_framework.pagination import BasePagination
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
-from drivers.rest.reading import moment, parse_whole
+from drivers.rest.fields import moment, parse_whole
 from drivers.rest.rows import read_rows
 
 DEFAULT, MOST = 50, 200

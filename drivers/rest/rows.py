@@ -9,7 +9,7 @@ from contextlib import suppress
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
 
-from drivers.moments import moment
+from drivers.times import moment
 
 
 def read_rows(queryset):

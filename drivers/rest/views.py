@@ -18,14 +18,14 @@ from rest_framework.views import APIView
 
 from drivers.rest.access import caller_of
 from drivers.rest.errors import PreconditionFailed
-from drivers.rest.paging import KeysetPagination
-from drivers.rest.reading import (
+from drivers.rest.fields import (
     DegreesField,
     MomentField,
     TextField,
     TruthField,
     WholeField,
 )
+from drivers.rest.paging import KeysetPagination
 
 PAGING = {"cursor", "limit", "ordering"}
 MAY_BE_EMPTY = {"search", "fields", "expand", "cursor"}

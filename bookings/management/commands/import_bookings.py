@@ -7,12 +7,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from bookings.csv_cells import safe_cells
-from bookings.csv_import import ImportConflictError, import_bookings
-from bookings.csv_reading import BYTES_AT_MOST, FileRefusedError
-from bookings.csv_rows import OPTIONAL, REQUIRED, UNREAD
-from bookings.csv_values import DAY_FIRST, MONTH_FIRST
+from bookings.cells import safe_cells
+from bookings.importing.csv_file import BYTES_AT_MOST, FileRefusedError
+from bookings.importing.import_bookings import ImportConflictError, import_bookings
+from bookings.importing.rows import OPTIONAL, REQUIRED, UNREAD
 from bookings.models import Actor, Door
+from bookings.parsing import DAY_FIRST, MONTH_FIRST
 from drivers.models import Company
 
 SHOWN = 20

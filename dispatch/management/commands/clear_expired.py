@@ -3,8 +3,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from bookings.webhooks.worker import clear_deliveries
-from dispatch.previews import clear_previews
-from drivers.stored_answers import clear_answers
+from dispatch.runs.previews import clear_previews
+from drivers.rest.stored_answers import clear_answers
 
 
 class Command(BaseCommand):

@@ -6,11 +6,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from bookings.models import Actor, Door
-from dispatch.apply import StalePlan
-from dispatch.claim import DayBusy
 from dispatch.management.arguments import add_day
 from dispatch.planner.solve import TooManyTrips
-from dispatch.run import PlanRefused, run_dispatch
+from dispatch.runs.apply import StalePlan
+from dispatch.runs.claim import DayBusy
+from dispatch.runs.run import PlanRefused, run_dispatch
 from drivers.management.arguments import add_company, company_of
 
 

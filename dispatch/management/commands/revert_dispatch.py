@@ -4,11 +4,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from bookings.models import Actor, Door
-from dispatch.apply import StalePlan
-from dispatch.claim import DayBusy
 from dispatch.models import DispatchRun
-from dispatch.revert import NotRevertible, revert_run
-from dispatch.run import PlanRefused
+from dispatch.runs.apply import StalePlan
+from dispatch.runs.claim import DayBusy
+from dispatch.runs.revert import NotRevertible, revert_run
+from dispatch.runs.run import PlanRefused
 
 
 class Command(BaseCommand):

@@ -2,10 +2,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone, translation
 
-from dispatch.apply import StalePlan
-from dispatch.background import take_over, work
 from dispatch.planner.solve import TooManyTrips
-from dispatch.run import PlanRefused
+from dispatch.runs.apply import StalePlan
+from dispatch.runs.run import PlanRefused
+from dispatch.runs.worker import take_over, work
 
 
 class Command(BaseCommand):

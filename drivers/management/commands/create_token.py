@@ -4,9 +4,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from drivers.companies.tokens import TokenRefused, issue_token
 from drivers.management.arguments import add_company, company_of
 from drivers.models import Membership, Role
-from drivers.tokens import TokenRefused, issue_token
 
 
 class Command(BaseCommand):

@@ -1,9 +1,9 @@
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from dispatch.apply import StalePlan
-from dispatch.claim import DayBusy
-from dispatch.run import PlanRefused
+from dispatch.runs.apply import StalePlan
+from dispatch.runs.claim import DayBusy
+from dispatch.runs.run import PlanRefused
 from perf.demo import BOOKINGS, DRIVERS, DemoRefusedError, run_demo
 
 

@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from dispatch.load import load_problem
+from dispatch.day.load import load_problem
 from drivers.models import Company
 from perf.arms import ACTOR, DAY, NOW
 from perf.machine import load_average

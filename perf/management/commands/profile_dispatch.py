@@ -1,10 +1,10 @@
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from dispatch.apply import StalePlan
-from dispatch.claim import DayBusy
 from dispatch.management.arguments import add_day
-from dispatch.run import PlanRefused
+from dispatch.runs.apply import StalePlan
+from dispatch.runs.claim import DayBusy
+from dispatch.runs.run import PlanRefused
 from drivers.management.arguments import add_company, company_of
 from perf.headlines import remember_profile
 from perf.management.profiling import add_profiling, options_of, shown

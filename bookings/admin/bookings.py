@@ -1,0 +1,288 @@
+from django import forms
+from django.contrib import admin, messages
+from django.db import models
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from bookings.accept import accept_all
+from bookings.actors import admin_actor
+from bookings.admin.clients import ClientAdmin
+from bookings.admin.duplicate import DuplicatesBookings
+from bookings.admin.exporting import ExportsBookings
+from bookings.admin.importing import ImportsBookings
+from bookings.admin.list_filters import (
+    DayFilter,
+    DriverFilter,
+    WheelchairFilter,
+    search,
+)
+from bookings.admin.telephone import BooksByTelephone
+from bookings.history import history_of
+from bookings.models import (
+    SETTLED_STATUSES,
+    Booking,
+    Client,
+    Delivery,
+    Event,
+    Status,
+    Webhook,
+)
+from bookings.save import (
+    SettledBookingError,
+    StaleBookingError,
+    StatusRefusedError,
+    save_booking,
+)
+from drivers.admin.base import CompanyScopedAdmin, ListsOneCompany, ReadOnlyAdmin
+from drivers.admin.fields import WordsField
+from drivers.companies.current import act_for
+from drivers.companies.roles import companies_of
+from drivers.models import Role
+
+REFUSED_SHOWN = 10
+REFUSALS = (SettledBookingError, StaleBookingError, StatusRefusedError)
+
+
+admin.site.register(Client, ClientAdmin)
+
+
+# (icon, colours) of a status, which is written out beside it.
+STATUS_LOOKS = {
+    Status.PENDING: ("hourglass_empty", "bg-base-100 text-base-700"),
+    Status.ACCEPTED: ("inbox", "bg-orange-100 text-orange-700"),
+    Status.ASSIGNED: ("person_check", "bg-blue-100 text-blue-700"),
+    Status.EN_ROUTE: ("directions_car", "bg-blue-100 text-blue-700"),
+    Status.IN_PROGRESS: ("airline_seat_recline_normal", "bg-primary-100 text-primary-700"),
+    Status.COMPLETED: ("check_circle", "bg-green-100 text-green-700"),
+    Status.CANCELED: ("cancel", "bg-base-100 text-base-700"),
+    Status.NO_SHOW: ("person_off", "bg-red-100 text-red-700"),
+}
+
+
+class BookingForm(forms.ModelForm):
+    """A booking, and which version of it the user saw: another's change is not overwritten."""
+
+    class Meta:
+        help_texts = {
+            "reference": _("The client system's own number; unique in the company."),
+            "appointment_at": _("When they have to be there, if they have to."),
+            "return_of": _("The number of the way there, if this is the way back."),
+            "passengers": _("Everybody on board, those in wheelchairs too."),
+            "wheelchairs": _("How many of them travel in a wheelchair."),
+            "needs": _("What the vehicle or the driver must have, separated by commas."),
+        }
+
+    seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["seen_version"].required = True
+            self.initial["seen_version"] = self.instance.version
+
+    def clean(self):
+        cleaned = super().clean()
+        seen = cleaned.get("seen_version")
+        if self.instance.pk and seen is not None and seen != self.instance.version:
+            raise forms.ValidationError(self._told(), code="stale")
+        return cleaned
+
+    def _told(self):
+        latest = next(iter(history_of(self.instance.company, self.instance.pk, most=1)), None)
+        if latest is None:
+            return _("This booking was changed meanwhile. Open it again to see it as it is.")
+        changes = "; ".join(f"{c.field}: {c.old} → {c.new}" for c in latest.changes)
+        return _(
+            "Nothing was saved: %(who)s changed this booking at %(at)s (%(changes)s). "
+            "Open it again to see it as it is, and repeat your change there."
+        ) % {
+            "who": latest.who or latest.door,
+            "at": timezone.localtime(latest.at).strftime("%H:%M"),
+            "changes": changes,
+        }
+
+
+class BookingAdmin(
+    BooksByTelephone,
+    DuplicatesBookings,
+    ImportsBookings,
+    ExportsBookings,
+    ListsOneCompany,
+    CompanyScopedAdmin,
+):
+    """Bookings are never deleted: they are canceled, and stay in the log.
+
+    `dispatch.admin.bookings` registers it, for it knows their drivers, and the reasons
+    (`shown_reason`).
+    """
+
+    list_display = [
+        "shown_reference", "shown_time", "client", "pickup_address", "dropoff_address",
+        "shown_passengers", "shown_status",
+    ]  # fmt: skip
+    list_select_related = ["client"]
+    list_filter = [DayFilter, "status", WheelchairFilter, DriverFilter, "priority"]
+    search_fields = ["reference"]
+    search_help_text = _(
+        "Client, phone, reference or place on the days chosen; over all days client, phone or "
+        "the whole reference."
+    )
+    ordering = ["-scheduled_time", "-id"]
+    sortable_by = ["shown_time"]
+    list_max_show_all = 0
+    form = BookingForm
+    autocomplete_fields = ["client"]
+    raw_id_fields = ["return_of"]
+    # What the use-cases change; the form shows it.
+    readonly_fields = [
+        "status", "will_call", "shown_reason", "version", "created_at", "updated_at",
+    ]  # fmt: skip
+    formfield_overrides = {
+        models.JSONField: {"form_class": WordsField, "widget": UnfoldAdminTextInputWidget},
+        models.TextField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})},
+    }
+    compressed_fields = True
+    fieldsets = [
+        (None, {"fields": ["company", ("client", "reference"), "seen_version"]}),
+        (
+            _("From"),
+            {
+                "fields": ["pickup_address", ("pickup_lat", "pickup_lon")],
+                "description": _("The place's name, and its degrees such as 46.1936 and 6.1487."),
+            },
+        ),
+        (_("To"), {"fields": ["dropoff_address", ("dropoff_lat", "dropoff_lon")]}),
+        (_("When"), {"fields": ["scheduled_time", "appointment_at", ("will_call", "return_of")]}),
+        (_("How"), {"fields": [("passengers", "wheelchairs"), "priority", "needs", "notes"]}),
+        (_("State"), {"fields": [("status", "shown_reason"), "created_at", "updated_at"]}),
+    ]
+    change_form_after_template = "bookings/history.html"
+
+    actions = ["accept"]
+
+    def get_search_results(self, request, queryset, search_term):
+        if not search_term.strip():
+            return queryset, False
+        zone = timezone.get_current_timezone()
+        company, params = request.company, request.GET
+        return search(queryset, search_term, company=company, params=params, zone=zone), False
+
+    def render_change_form(self, request, context, *args, obj=None, **kwargs):
+        context["history"] = history_of(obj.company, obj.pk) if obj else []
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
+    @admin.display(description=_("reference"))
+    def shown_reference(self, booking):
+        return str(booking)
+
+    @admin.display(description=_("wanted pickup"), ordering="scheduled_time")
+    def shown_time(self, booking):
+        if booking.will_call:
+            day = timezone.localtime(booking.scheduled_time)
+            return _("%(day)s, when they call") % {"day": date_format(day, "SHORT_DATE_FORMAT")}
+        return booking.scheduled_time
+
+    @admin.display(description=_("passengers"))
+    def shown_passengers(self, booking):
+        if not booking.wheelchairs:
+            return booking.passengers
+        return format_html(
+            '{} <span role="img" aria-label="{}" title="{}"'
+            ' class="material-symbols-outlined md-18">accessible</span> {}',
+            booking.passengers, _("wheelchairs"), _("wheelchairs"), booking.wheelchairs,
+        )  # fmt: skip
+
+    @admin.display(description=_("status"))
+    def shown_status(self, booking):
+        icon, colours = STATUS_LOOKS[booking.status]
+        name = booking.get_status_display()
+        if booking.will_call and booking.status == Status.PENDING:
+            icon, colours, name = "phone_callback", "bg-orange-100 text-orange-700", _("will call")
+        return format_html(
+            '<span class="inline-flex items-center gap-1 px-2 rounded whitespace-nowrap {}">'
+            '<span class="material-symbols-outlined md-18" aria-hidden="true">{}</span>{}</span>',
+            colours, icon, name,
+        )  # fmt: skip
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        settled = obj is not None and obj.status in SETTLED_STATUSES
+        return not settled and super().has_change_permission(request, obj)
+
+    def changeform_view(self, request, *args, **kwargs):
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except REFUSALS as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return redirect(request.path)
+
+    def get_readonly_fields(self, request, obj=None):
+        fixed = super().get_readonly_fields(request, obj)
+        return [*fixed, "return_of"] if obj else fixed
+
+    def save_model(self, request, obj, form, change):
+        if not change:
+            obj.status = Status.ACCEPTED  # who writes it down here takes it on
+        else:
+            obj.version = form.cleaned_data["seen_version"]
+        save_booking(obj, actor=admin_actor(request), now=timezone.now())
+
+    def own_booking(self, request, pk):
+        """Return a booking of a company where the user may write; another's is not there."""
+        booking = get_object_or_404(self.writable_bookings(request), pk=pk)
+        act_for(request, booking.company_id)
+        return booking
+
+    def writable_bookings(self, request):
+        companies = companies_of(request.user, self.writing_roles)
+        return Booking.objects.filter(company__in=companies).select_related("company", "client")
+
+    @admin.action(description=_("Accept the selected bookings"), permissions=["change"])
+    def accept(self, request, queryset):
+        accepted, refused = accept_all(
+            queryset.values_list("pk", flat=True), actor=admin_actor(request), now=timezone.now()
+        )
+        for sentence in refused[:REFUSED_SHOWN]:
+            self.message_user(request, sentence, messages.ERROR)
+        if len(refused) > REFUSED_SHOWN:
+            more = _("%(count)d more could not be accepted.")
+            count = len(refused) - REFUSED_SHOWN
+            self.message_user(request, more % {"count": count}, messages.ERROR)
+        done = ngettext(
+            "%(count)d booking accepted.", "%(count)d bookings accepted.", len(accepted)
+        )
+        self.message_user(request, done % {"count": len(accepted)})
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    list_display = ["at", "kind", "booking", "actor", "door", "old", "new"]
+    list_select_related = ["booking"]
+    ordering = ["-id"]
+
+
+@admin.register(Webhook)
+class WebhookAdmin(ReadOnlyAdmin):
+    """Owners make and change them over the API, which shows the secret once."""
+
+    reading_roles = frozenset({Role.OWNER})
+    list_display = ["url", "is_active", "disabled_reason", "rests_until", "company"]
+    list_select_related = ["company"]
+    ordering = ["company", "id"]
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    reading_roles = frozenset({Role.OWNER})
+    company_path = "webhook__company"
+    list_display = ["event_id", "webhook", "status", "attempts", "last_code", "last_ms", "last_at"]
+    list_select_related = ["webhook"]
+    list_filter = ["status"]
+    ordering = ["-id"]

@@ -1,0 +1,110 @@
+"""The clients' pages: where they live and go, whom they want to be driven by, their last trips."""
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from bookings.admin.exporting import ExportsList
+from bookings.models import Booking, DriverPreference, SavedPlace
+from drivers.admin.base import CompanyScopedAdmin, RowChoice, RowsReadOnce, ScopedInline
+from drivers.models import Driver
+
+LAST_TRIPS = 10
+
+
+class SavedPlaceForm(forms.ModelForm):
+    def _get_validation_exclusions(self):
+        # Which of the rows is the usual one, the formset knows.
+        return super()._get_validation_exclusions() | {"is_usual"}
+
+
+class SavedPlaces(RowsReadOnce):
+    """The places of a client, at most one of them the usual one."""
+
+    def clean(self):
+        super().clean()
+        if sum(map(self._usual, self.forms)) > 1:
+            raise ValidationError(_("Only one place is the usual one: choose which."))
+
+    def save(self, commit=True):
+        if commit and any(map(self._usual, self.forms)):
+            # One at a time: the database allows one.
+            SavedPlace.objects.filter(client=self.instance).update(is_usual=False)
+            for form in filter(self._usual, self.forms):
+                form.has_changed = lambda: True
+        return super().save(commit)
+
+    def _usual(self, form):
+        values = getattr(form, "cleaned_data", {})
+        return bool(values.get("is_usual")) and not values.get("DELETE")
+
+
+class SavedPlaceInline(ScopedInline):
+    model = SavedPlace
+    form = SavedPlaceForm
+    formset = SavedPlaces
+    extra = 0
+    ordering = ["-is_usual", "label", "id"]
+
+
+class DriverPreferenceInline(ScopedInline):
+    model = DriverPreference
+    extra = 0
+    ordering = ["kind", "id"]
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        kwargs["form_class"] = RowChoice
+        if not hasattr(request, "drivers_offered"):  # the theme makes the form many times
+            rows = Driver.objects.filter(company=request.company)
+            request.drivers_offered = rows.order_by("name", "id")
+        kwargs["queryset"] = request.drivers_offered
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+class ClientAdmin(ExportsList, CompanyScopedAdmin):
+    export_columns = {
+        "company": "company__slug",
+        "name": "name",
+        "phone": "phone",
+        "address": "address",
+        "lat": "lat",
+        "lon": "lon",
+        "wheelchair": "wheelchair",
+        "notes": "notes",
+    }
+    list_display = ["name", "phone", "address", "wheelchair", "company"]
+    list_select_related = ["company"]
+    search_fields = ["name", "phone"]
+    ordering = ["name", "id"]
+    compressed_fields = True
+    fieldsets = [
+        (None, {"fields": ["company", ("name", "phone"), "wheelchair", "notes"]}),
+        (
+            gettext_lazy("Home"),
+            {
+                "fields": ["address", ("lat", "lon")],
+                "description": gettext_lazy(
+                    "With its degrees, such as 46.1936 and 6.1487, it is offered for trips."
+                ),
+            },
+        ),
+    ]
+    formfield_overrides = {
+        models.TextField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
+    }
+    change_form_before_template = "bookings/client_deeds.html"
+    change_form_after_template = "bookings/client_trips.html"
+
+    def get_inlines(self, request, obj):
+        return [SavedPlaceInline, DriverPreferenceInline] if obj else []
+
+    def render_change_form(self, request, context, *args, obj=None, **kwargs):
+        if obj:
+            trips = Booking.objects.filter(client=obj).order_by("-id")[:LAST_TRIPS]
+            context["trips"] = sorted(trips, key=lambda trip: trip.scheduled_time, reverse=True)
+            context["may_book"] = self._has_role(request, self.writing_roles, obj)
+            context["client"] = obj
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)

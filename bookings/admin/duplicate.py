@@ -1,0 +1,138 @@
+"""The admin's page that books a trip on other days too."""
+
+from datetime import timedelta
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.shortcuts import redirect
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from bookings.actors import admin_actor
+from bookings.duplicate import AHEAD, duplicate
+from bookings.models import Status
+from drivers.admin.pages import admin_page
+from drivers.admin.weeks import DayInput
+from drivers.models import Weekday
+
+SHOWN = 10
+
+
+class DuplicateForm(forms.Form):
+    """Which days, and whether the way back is booked too; `cleaned_data["days"]` are the dates."""
+
+    days = forms.CharField(
+        label=gettext_lazy("Days"),
+        required=False,
+        help_text=gettext_lazy("Such as 2026-06-18, 2026-06-25."),
+        widget=UnfoldAdminTextInputWidget(attrs={"autofocus": True}),
+    )
+    first = forms.DateField(
+        label=gettext_lazy("and every day from"), required=False, widget=DayInput
+    )
+    last = forms.DateField(label=gettext_lazy("to, inclusive"), required=False, widget=DayInput)
+    weekdays = forms.TypedMultipleChoiceField(
+        label=gettext_lazy("only on"),
+        choices=Weekday.choices,
+        coerce=int,
+        required=False,
+        help_text=gettext_lazy("None chosen: every day."),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+    way_back = forms.BooleanField(
+        label=gettext_lazy("Way back too"), required=False, widget=UnfoldBooleanWidget
+    )
+
+    def clean_days(self):
+        words = self.cleaned_data["days"].replace(",", " ").split()
+        days = set()
+        for word in words:
+            try:
+                day = parse_date(word)
+            except ValueError:
+                day = None
+            if day is None:
+                told = _("“%(word)s” is no day: write days like 2026-06-18.")
+                raise forms.ValidationError(told % {"word": word[:40]})
+            days.add(day)
+        return days
+
+    def clean(self):
+        values = super().clean()
+        first, last = values.get("first"), values.get("last")
+        if (first is None) != (last is None) and not self.errors.keys() & {"first", "last"}:
+            self.add_error("last" if first else "first", _("Write both days, or neither."))
+        elif first and last and not 0 <= (last - first).days <= AHEAD.days:
+            self.add_error("last", _("Write a day after the first, within a year."))
+        elif first and last and "days" in values:
+            every = (first + timedelta(days=n) for n in range((last - first).days + 1))
+            weekdays = values.get("weekdays")
+            values["days"] |= {day for day in every if not weekdays or day.weekday() in weekdays}
+        return values
+
+
+class DuplicatesBookings:
+    """Adds the page to `BookingAdmin`, which finds the bookings that the user may write."""
+
+    def get_urls(self):
+        view = self.admin_site.admin_view(self.duplicate)
+        address = "<int:booking>/duplicate/"
+        return [path(address, view, name="bookings_booking_duplicate"), *super().get_urls()]
+
+    def duplicate(self, request, booking):
+        """Ask for the days, and book the copies: all or none."""
+        booking = self.own_booking(request, booking)
+        backs = self.writable_bookings(request).filter(return_of=booking)
+        back = backs.exclude(status=Status.CANCELED).first()
+        form = DuplicateForm(request.POST or None, initial={"way_back": back is not None})
+        if form.is_valid():
+            values = form.cleaned_data
+            try:
+                made = duplicate(
+                    booking,
+                    values["days"],
+                    actor=admin_actor(request),
+                    now=timezone.now(),
+                    way_back=back if values["way_back"] else None,
+                )
+            except ValidationError as refusal:
+                form.add_error("days", refusal.message_dict["days"])
+            else:
+                self.message_user(request, _told(made), messages.SUCCESS)
+                return redirect("admin:bookings_booking_change", booking.pk)
+        return admin_page(
+            self,
+            request,
+            "bookings/duplicate.html",
+            title=_("%(trip)s: book it on other days") % {"trip": booking},
+            booking=booking,
+            back=back,
+            form=form,
+        )
+
+
+def _told(made):
+    told = ngettext("Booked on %(count)d day:", "Booked on %(count)d days:", len(made))
+    links = format_html_join(
+        ", ",
+        '<a class="underline" href="{}">{}</a>',
+        (
+            (
+                reverse("admin:bookings_booking_change", args=[one.pk]),
+                timezone.localtime(one.scheduled_time).date().isoformat(),
+            )
+            for one in made[:SHOWN]
+        ),
+    )
+    more = " …" if len(made) > SHOWN else ""
+    return format_html("{} {}{}", told % {"count": len(made)}, links, more)

@@ -1,0 +1,219 @@
+"""The admin's pages for importing a file of bookings: upload, look, confirm."""
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.defaultfilters import filesizeformat
+from django.urls import path
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
+
+from bookings.actors import admin_actor
+from bookings.importing.csv_file import FileRefusedError
+from bookings.importing.import_bookings import ImportConflictError, import_bookings
+from bookings.importing.rows import OPTIONAL, REQUIRED, UNREAD
+from bookings.importing.uploads import UPLOAD_AT_MOST, files_of, keep
+from bookings.models import ImportFile
+from bookings.parsing import DAY_FIRST, MONTH_FIRST
+from bookings.sheets import csv_response
+from drivers.admin.pages import admin_page
+from drivers.companies.roles import WRITING_ROLES, companies_of
+from drivers.models import Company
+
+SHOWN = 100
+
+
+class UploadForm(forms.Form):
+    company = forms.ModelChoiceField(
+        Company.objects.none(), label=_("Company"), widget=UnfoldAdminSelectWidget
+    )
+    file = forms.FileField(
+        label=_("File"),
+        help_text=_("CSV or Excel (.xlsx), at most %(size)s.")
+        % {"size": filesizeformat(UPLOAD_AT_MOST)},
+        widget=UnfoldAdminFileFieldWidget,
+    )
+    date_order = forms.ChoiceField(
+        label=_("Dates like 05/06/2026"),
+        choices=[
+            ("", _("are refused, for they have two readings")),
+            (DAY_FIRST, _("begin with the day")),
+            (MONTH_FIRST, _("begin with the month")),
+        ],
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+    )
+
+    def __init__(self, *args, companies, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["company"].queryset = companies
+
+    def clean_file(self):
+        file = self.cleaned_data["file"]
+        if file.size > UPLOAD_AT_MOST:
+            raise forms.ValidationError(
+                _("The file has %(size)s; split it into files of at most %(most)s.")
+                % {"size": filesizeformat(file.size), "most": filesizeformat(UPLOAD_AT_MOST)}
+            )
+        return file
+
+
+class ImportsBookings:
+    """Adds the pages to the admin of bookings. Nothing is written before it is confirmed."""
+
+    actions_list = ["upload"]
+
+    def get_urls(self):
+        wrap = self.admin_site.admin_view
+        return [
+            path(
+                "import/<int:import_file>/",
+                wrap(self.preview_import),
+                name="bookings_booking_import",
+            ),
+            path(
+                "import/<int:import_file>/errors/",
+                wrap(self.import_errors),
+                name="bookings_booking_import_errors",
+            ),
+            *super().get_urls(),
+        ]
+
+    @action(description=_("Import a file"), url_path="import", icon="upload", permissions=["add"])
+    def upload(self, request):
+        companies = companies_of(request.user, WRITING_ROLES).order_by("name", "id")
+        form = UploadForm(
+            request.POST or None,
+            request.FILES or None,
+            companies=companies,
+            initial={"company": request.company},
+        )
+        if form.is_valid():
+            values = form.cleaned_data
+            kept = keep(
+                values["company"],
+                request.user,
+                values["file"],
+                date_order=values["date_order"],
+                now=timezone.now(),
+            )
+            return redirect("admin:bookings_booking_import", kept.pk)
+        return admin_page(
+            self,
+            request,
+            "bookings/import_upload.html",
+            title=_("Import bookings"),
+            form=form,
+            required=REQUIRED,
+            optional=OPTIONAL,
+            unread=UNREAD,
+        )
+
+    def preview_import(self, request, import_file):
+        file = self._file(request, import_file)
+        if request.method == "POST" and "discard" in request.POST:
+            file.delete()
+            self.message_user(request, _("Nothing was imported."))
+            return redirect("admin:bookings_booking_changelist")
+        confirmed = request.method == "POST"
+        result = refusal = None
+        try:
+            result = self._import(
+                request,
+                file,
+                dry_run=not confirmed,
+                skip_invalid=not confirmed or "skip_invalid" in request.POST,
+            )
+        except (FileRefusedError, ImportConflictError) as error:
+            refusal = str(error)
+        if confirmed and result and not result.refused:
+            file.delete()
+            self.message_user(request, result.summary(), messages.SUCCESS)
+            return redirect("admin:bookings_booking_changelist")
+        return admin_page(
+            self,
+            request,
+            "bookings/import_preview.html",
+            title=_("Import %(file)s into %(company)s") % {
+                "file": file.name, "company": file.company,
+            },
+            file=file,
+            result=result,
+            refusal=refusal,
+            to_write=result.created + result.updated if result else 0,
+            errors=_table(result.errors[:SHOWN], ERROR_COLUMNS) if result else None,
+            skipped=_table(result.skipped[:SHOWN], SKIPPED_COLUMNS) if result else None,
+            sample=_sample(file.company, result) if result else None,
+            shown=SHOWN,
+        )  # fmt: skip
+
+    def import_errors(self, request, import_file):
+        """Answer with all errors as a CSV file."""
+        file = self._file(request, import_file)
+        try:
+            errors = self._import(request, file, dry_run=True, skip_invalid=True).errors
+        except FileRefusedError as error:
+            return HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8")
+        rows = (error.as_dict().values() for error in errors)
+        return csv_response(["line", "column", "value", "message"], rows, "errors.csv")
+
+    def _file(self, request, pk):
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return get_object_or_404(files_of(request.user), pk=pk)
+
+    def _import(self, request, file: ImportFile, *, dry_run, skip_invalid):
+        return import_bookings(
+            file.company,
+            bytes(file.data),
+            actor=admin_actor(request),
+            now=timezone.now(),
+            filename=file.name,
+            dry_run=dry_run,
+            skip_invalid=skip_invalid,
+            order=file.date_order or None,
+        )
+
+
+ERROR_COLUMNS = {
+    "line": _("Line"),
+    "column": _("Column"),
+    "value": _("Value"),
+    "message": _("What would be right"),
+}
+SKIPPED_COLUMNS = {"line": _("Line"), "reference": _("Reference"), "reason": _("Why")}
+
+
+def _table(rows, columns):
+    """Return what Unfold's table shows; an empty one is None."""
+    rows = [[row.as_dict()[name] for name in columns] for row in rows]
+    return {"headers": list(columns.values()), "rows": rows} if rows else None
+
+
+def _sample(company, result):
+    rows = [
+        [
+            row.line,
+            row.reference,
+            _("changed: %(fields)s") % {"fields": ", ".join(differing)} if differing else _("new"),
+            f"{company.local(row.values['scheduled_time']):%Y-%m-%d %H:%M}",
+            row.client[0] if row.client else "",
+            row.values.get("pickup_address", ""),
+            row.values.get("dropoff_address", ""),
+        ]
+        for row, differing in result.sample
+    ]
+    headers = [
+        _("Line"),
+        _("Reference"),
+        _("Becomes"),
+        _("Wanted pickup"),
+        _("Client"),
+        _("From"),
+        _("To"),
+    ]
+    return {"headers": headers, "rows": rows} if rows else None

@@ -1,0 +1,165 @@
+"""The admin's page for bookings by telephone, and the fragments it asks for while one types."""
+
+from dataclasses import asdict
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+from bookings.actors import admin_actor
+from bookings.admin.list_filters import any_contains
+from bookings.admin.telephone_form import TelephoneForm, preferences_of
+from bookings.known_places import OFFERED, places_of_client, search_places, usual_place
+from bookings.models import Client
+from bookings.telephone import book
+from drivers.admin.pages import admin_page
+from drivers.companies.current import act_for, memberships_of
+from drivers.companies.roles import WRITING_ROLES, companies_of
+
+NAME = "bookings_booking_telephone"
+
+
+class BooksByTelephone:
+    """Adds the page to the admin of bookings: for owners and dispatchers of the company."""
+
+    def get_urls(self):
+        views = {
+            "": self.telephone,
+            "clients/": self.telephone_clients,
+            "client/": self.telephone_client,
+            "places/": self.telephone_places,
+        }
+        return [
+            path(
+                f"telephone/{end}",
+                self.admin_site.admin_view(view),
+                name="_".join(filter(None, [NAME, end.strip("/")])),
+            )
+            for end, view in views.items()
+        ] + super().get_urls()
+
+    def telephone(self, request):
+        """Show the form; on POST book, and show it again for the next call."""
+        company = self._company(request)
+        client = self._client(request, company)
+        first = {"day": timezone.localdate(), "client": client, "new_at_home": True}
+        first["wheelchairs"] = int(client is not None and client.wheelchair)
+        if client is not None and (usual := usual_place(client)):
+            first |= {f"pickup_{what}": value for what, value in asdict(usual).items()}
+        form = TelephoneForm(request.POST or None, company=company, initial=first)
+        if form.is_valid():
+            try:
+                booked = book(form.call(), actor=admin_actor(request), now=timezone.now())
+            except ValidationError as refusal:
+                _tell(form, refusal)
+            else:
+                self.message_user(request, _told(booked), messages.SUCCESS)
+                return redirect(f"admin:{NAME}")
+        if form.is_bound:
+            client = form.cleaned_data.get("client")
+        return admin_page(
+            self,
+            request,
+            "bookings/telephone.html",
+            title=_("Booking by telephone"),
+            form=form,
+            company=company,
+            focus=not form.is_bound,
+            **_facts(client),
+        )
+
+    def telephone_clients(self, request):
+        """Offer clients by a part of their name or phone: 1 statement more."""
+        company, words = self._company(request), request.GET.get("q", "").strip()
+        found = Client.objects.filter(any_contains(words, ("name", "phone")), company=company)
+        clients = found.order_by("name", "id")[:OFFERED] if words else ()
+        context = {"clients": clients, "words": words, "company": company}
+        return render(request, "bookings/telephone_clients.html", context)
+
+    def telephone_client(self, request):
+        """Show the chosen client and their places, or the search: 4 statements more."""
+        company = self._company(request)
+        client = self._client(request, company)
+        form = TelephoneForm(company=company, initial={"client": client, "new_at_home": True})
+        context = {"form": form, "company": company, "focus": True, **_facts(client)}
+        return render(request, "bookings/telephone_client.html", context)
+
+    def telephone_places(self, request):
+        """Offer known places for either end: 3 statements more."""
+        company = self._company(request)
+        words = request.GET.get("pickup_address") or request.GET.get("dropoff_address", "")
+        context = {"places": search_places(company, words)}
+        return render(request, "bookings/telephone_places.html", context)
+
+    def _company(self, request):
+        """Return the company of the page that asks, else the one the user works for.
+
+        Another's is not there (404); who may not write there is refused.
+        """
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        slug = request.POST.get("company") or request.GET.get("company")
+        if slug:
+            company = get_object_or_404(companies_of(request.user, WRITING_ROLES), slug=slug)
+            act_for(request, company.pk)
+            return company
+        company = request.company
+        writes = request.user.is_superuser or any(
+            row.company_id == company.pk and row.role in WRITING_ROLES
+            for row in memberships_of(request)
+        )
+        if company is None or not writes:
+            raise PermissionDenied
+        return company
+
+    def _client(self, request, company):
+        chosen = request.GET.get("client", "")
+        if not chosen:
+            return None
+        of_company = Client.objects.filter(company=company)
+        return get_object_or_404(of_company, pk=chosen if chosen.isdecimal() else 0)
+
+
+def _facts(client):
+    if client is None:
+        return {"chosen": None}
+    preferred, forbidden = preferences_of(client)
+    places = places_of_client(client)
+    return {"chosen": client, "places": places, "preferred": preferred, "forbidden": forbidden}
+
+
+def _tell(form, refusal):
+    """Put what the use-case refused beside its field, or above the form."""
+    for name, sentences in refusal.message_dict.items():
+        form.add_error(name if name in form.fields else None, sentences)
+
+
+def _told(booked):
+    there = booked[0]
+    links = [
+        format_html(
+            '<a class="underline" href="{}">{}</a>',
+            reverse("admin:bookings_booking_change", args=[booking.pk]),
+            booking,
+        )
+        for booking in booked
+    ]
+    another = format_html(
+        '<a class="underline" href="{}?company={}&amp;client={}">{}</a>',
+        reverse(f"admin:{NAME}"),
+        there.company.slug,
+        there.client_id,
+        _("Another trip for them"),
+    )
+    at = f"{there.company.local(there.scheduled_time):%Y-%m-%d %H:%M}"
+    if len(links) == 1:
+        sentence = _("Booked for {client} on {at}: {there}. {another}.")
+        return format_html(sentence, client=there.client, at=at, there=links[0], another=another)
+    sentence = _("Booked for {client} on {at}: {there}, and the way back: {back}. {another}.")
+    return format_html(
+        sentence, client=there.client, at=at, there=links[0], back=links[1], another=another
+    )

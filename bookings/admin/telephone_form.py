@@ -1,0 +1,250 @@
+"""The form of a telephone booking. Clock times are the company's."""
+
+from functools import partial
+
+from django import forms
+from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from bookings import parsing
+from bookings.known_places import known_place
+from bookings.models import Booking, Client, DriverPreference
+from bookings.telephone import Call
+from drivers.admin.weeks import DayInput
+from drivers.models import Driver
+
+CLOCK = gettext_lazy("Such as 08:30.")
+COORDINATES = gettext_lazy("Only for an address that is not known yet.")
+
+
+class ReadField(forms.CharField):
+    """A text that a reader of `csv_values` turns into a value; None when left empty."""
+
+    widget = UnfoldAdminTextInputWidget
+
+    def __init__(self, read, **kwargs):
+        self.read = read
+        super().__init__(**kwargs)
+
+    def clean(self, value):
+        value = super().clean(value)
+        try:
+            return self.read(value) if value else None
+        except parsing.BadValueError as error:
+            raise forms.ValidationError(capfirst(str(error))) from None
+
+
+def _line(at_most, **options):
+    return ReadField(partial(parsing.text, at_most=at_most), **options)
+
+
+def _address(label, end):
+    offers = {"list": f"{end}-places", "autocomplete": "off"}
+    return _line(200, label=label, widget=UnfoldAdminTextInputWidget(attrs=offers))
+
+
+def _degrees(read, label):
+    return ReadField(read, label=label, required=False, help_text=COORDINATES)
+
+
+def _people(label, *, least):
+    read = partial(parsing.people, least=least, default=least)
+    return ReadField(read, label=label, initial=least)
+
+
+def _clock(label, **options):
+    return forms.CharField(label=label, max_length=40, widget=UnfoldAdminTextInputWidget, **options)
+
+
+class TelephoneForm(forms.Form):
+    """Say who, from where, to where and when; `call()` is what `telephone.book` takes."""
+
+    client = forms.ModelChoiceField(Client.objects.none(), required=False, widget=forms.HiddenInput)
+    new_name = _line(100, label=gettext_lazy("Name"), required=False)
+    new_phone = _line(40, label=gettext_lazy("Phone"), required=False)
+    new_wheelchair = forms.BooleanField(
+        label=gettext_lazy("Travels in a wheelchair"), required=False, widget=UnfoldBooleanWidget
+    )
+    new_at_home = forms.BooleanField(
+        label=gettext_lazy("Lives where this trip begins"),
+        required=False,
+        widget=UnfoldBooleanWidget,
+    )
+    pickup_address = _address(gettext_lazy("From"), "pickup")
+    pickup_lat = _degrees(parsing.latitude, gettext_lazy("Latitude"))
+    pickup_lon = _degrees(parsing.longitude, gettext_lazy("Longitude"))
+    dropoff_address = _address(gettext_lazy("To"), "dropoff")
+    dropoff_lat = _degrees(parsing.latitude, gettext_lazy("Latitude"))
+    dropoff_lon = _degrees(parsing.longitude, gettext_lazy("Longitude"))
+    day = forms.DateField(label=gettext_lazy("Day"), widget=DayInput)
+    pickup_at = _clock(gettext_lazy("Pickup at"), help_text=CLOCK)
+    appointment_at = _clock(
+        gettext_lazy("Appointment at"),
+        required=False,
+        help_text=gettext_lazy("When they have to be there, if they have to."),
+    )
+    return_at = _clock(
+        gettext_lazy("Way back at"),
+        required=False,
+        help_text=gettext_lazy("Pickup of the way back. Empty: no way back."),
+    )
+    return_will_call = forms.BooleanField(
+        label=gettext_lazy("Way back: they will call"),
+        required=False,
+        help_text=gettext_lazy("The time above, if any, is then the earliest."),
+        widget=UnfoldBooleanWidget,
+    )
+    passengers = _people(gettext_lazy("Passengers"), least=1)
+    wheelchairs = _people(gettext_lazy("Wheelchairs"), least=0)
+    priority = forms.TypedChoiceField(
+        label=gettext_lazy("Priority"),
+        choices=Booking.Priority.choices,
+        coerce=int,
+        initial=Booking.Priority.NORMAL,
+        widget=UnfoldAdminSelectWidget,
+    )
+    driver = forms.ModelChoiceField(
+        Driver.objects.none(),
+        label=gettext_lazy("Preferred driver"),
+        required=False,
+        help_text=gettext_lazy("Kept for the client's later trips too."),
+        widget=UnfoldAdminSelectWidget,
+    )
+    notes = ReadField(
+        parsing.long_text,
+        label=gettext_lazy("Notes"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+    )
+
+    def __init__(self, *args, company, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.company = company
+        self.fields["client"].queryset = Client.objects.filter(company=company)
+        drivers = Driver.objects.filter(company=company, is_active=True)
+        self.fields["driver"].queryset = drivers.order_by("name", "id")
+
+    def clean_day(self):
+        day = self.cleaned_data["day"]
+        today = timezone.localdate(timezone=self.company.zone)
+        if day < today:
+            raise forms.ValidationError(
+                _("This day is past: write %(today)s or later.") % {"today": today.isoformat()}
+            )
+        return day
+
+    def clean(self):
+        values = super().clean()
+        self._client(values)
+        for end in ("pickup", "dropoff"):
+            self._place(values, end)
+        if "day" in values:
+            for name in ("pickup_at", "appointment_at", "return_at"):
+                self._moment(values, name)
+        self._order(values)
+        if (values.get("wheelchairs") or 0) > (values.get("passengers") or 1):
+            most = _("At most as many as passengers: who travels in one counts as a passenger.")
+            self.add_error("wheelchairs", most)
+        return values
+
+    def call(self):
+        """Return what was asked for, of a form that is valid."""
+        values = self.cleaned_data
+        names = ("passengers", "wheelchairs", "priority", "appointment_at")
+        ends = [f"{end}_{what}" for end in ("pickup", "dropoff") for what in WHERE]
+        booking = Booking(
+            company=self.company,
+            scheduled_time=values["pickup_at"],
+            notes=values["notes"] or "",
+            **{name: values[name] for name in (*names, *ends)},
+        )
+        client = values["client"] or self._new_client(values)
+        return_at, will_call = values["return_at"], values["return_will_call"]
+        if will_call and return_at is None:
+            return_at = values["appointment_at"] or values["pickup_at"]
+        return Call(booking, client, values["driver"], return_at, will_call)
+
+    def _new_client(self, values):
+        home = {}
+        if values["new_at_home"]:
+            home = {what: values[f"pickup_{what}"] for what in WHERE}
+        return Client(
+            company=self.company,
+            name=values["new_name"],
+            phone=values["new_phone"] or "",
+            wheelchair=values["new_wheelchair"],
+            **home,
+        )
+
+    def _client(self, values):
+        if values.get("client") or self.errors.keys() & {"client", "new_name", "new_phone"}:
+            return
+        name = values.get("new_name")
+        if not name:
+            self.add_error("client", _("Choose a client, or write the name of a new one."))
+            return
+        phone = values.get("new_phone") or ""
+        if self.fields["client"].queryset.filter(name=name, phone=phone).exists():
+            known = _("There is a client of this name and phone: choose them above.")
+            self.add_error("new_name", known)
+
+    def _place(self, values, end):
+        """Give an address without coordinates those that are known."""
+        address, lat, lon = (values.get(f"{end}_{what}") for what in WHERE)
+        if not address or self.errors.keys() & {f"{end}_lat", f"{end}_lon"}:
+            return
+        if (lat is None) != (lon is None):
+            missing = f"{end}_lat" if lat is None else f"{end}_lon"
+            self.add_error(missing, _("Write both coordinates, or neither."))
+        elif lat is None:
+            place = known_place(self.company, address)
+            if place is None:
+                unknown = _("This address is not known yet: write its latitude and longitude.")
+                self.add_error(f"{end}_address", unknown)
+            else:
+                values |= {f"{end}_lat": place.lat, f"{end}_lon": place.lon}
+
+    def _moment(self, values, name):
+        """Turn a clock time of the day, or a whole moment, into a moment."""
+        if not values.get(name):
+            values[name] = None
+            return
+        text = values[name]
+        whole = text if "t" in text.lower() else f"{values['day'].isoformat()}T{text}"
+        try:
+            values[name] = parsing.moment(whole, zone=self.company.zone)
+        except parsing.BadValueError as error:
+            self.add_error(name, capfirst(str(error)))
+
+    def _order(self, values):
+        if "day" not in values:
+            return
+        pickup_at, appointment_at, return_at = (
+            values.get(name) for name in ("pickup_at", "appointment_at", "return_at")
+        )
+        if pickup_at and self.company.local(pickup_at).date() != values["day"]:
+            self.add_error("pickup_at", _("This moment lies on another day than the one above."))
+        if pickup_at and appointment_at and appointment_at <= pickup_at:
+            self.add_error("appointment_at", _("Write a time after the pickup."))
+        latest = max(filter(None, (pickup_at, appointment_at)), default=None)
+        if latest and return_at and return_at <= latest:
+            self.add_error("return_at", _("Write a time after the pickup and the appointment."))
+
+
+WHERE = ("address", "lat", "lon")
+
+
+def preferences_of(client):
+    """Return (names of preferred drivers, names of forbidden ones): 1 statement."""
+    rows = DriverPreference.objects.filter(client=client).order_by("driver__name", "id")
+    named = list(rows.values_list("kind", "driver__name"))
+    kinds = DriverPreference.Kind.PREFERRED, DriverPreference.Kind.FORBIDDEN
+    return tuple([name for kind, name in named if kind == wanted] for wanted in kinds)

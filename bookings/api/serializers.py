@@ -1,0 +1,93 @@
+"""What the API shows of a booking and takes for one, and by what its lists are filtered."""
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+
+from bookings.events import PARTICULARS
+from bookings.models import Booking
+from drivers.rest.fields import (
+    MomentField,
+    TagsField,
+    TextField,
+    TruthField,
+    WholeField,
+    latitude,
+    longitude,
+)
+from drivers.rest.filters import PeriodFilterSet, id_filter
+from drivers.rest.views import (
+    Resource,
+)
+
+
+class BookingSerializer(Resource):
+    """A trip that somebody wants. State is changed by its own addresses, not by PATCH."""
+
+    client = WholeField(min_value=1, allow_null=True, required=False)
+    return_of = WholeField(min_value=1, allow_null=True, required=False)
+    reference = TextField(
+        max_length=64,
+        allow_blank=True,
+        required=False,
+        help_text=gettext_lazy("Your own id of it: sent twice, it is created once."),
+    )
+    pickup_lat, pickup_lon = latitude(), longitude()
+    dropoff_lat, dropoff_lon = latitude(), longitude()
+    scheduled_time = MomentField(help_text=gettext_lazy("The wanted pickup."))
+    appointment_at = MomentField(
+        allow_null=True, required=False, help_text=gettext_lazy("Arrive by then.")
+    )
+    will_call = TruthField(
+        required=False,
+        help_text=gettext_lazy(
+            "The client will call when they are ready: `scheduled_time` is the earliest. Nothing "
+            "plans it before `ready/`."
+        ),
+    )
+    passengers = WholeField(min_value=1, max_value=100, required=False)
+    wheelchairs = WholeField(min_value=0, max_value=100, required=False)
+    needs = TagsField(required=False)
+    notes = TextField(max_length=2000, allow_blank=True, required=False)
+
+    class Meta:
+        model = Booking
+        fields = ["id", *PARTICULARS, "created_at", "updated_at", "version"]
+        read_only_fields = [
+            "id", "status", "cancel_reason", "created_at", "updated_at", "version",
+        ]  # fmt: skip
+
+    def validate(self, values):
+        def now(name, default=None):
+            return values.get(name, getattr(self.instance, name, default))
+
+        if now("wheelchairs", 0) > now("passengers", 1):
+            problem = _("The passengers include those in wheelchairs: at least as many.")
+            raise serializers.ValidationError({"passengers": problem})
+        wanted_at, arrive_by = now("scheduled_time"), now("appointment_at")
+        if arrive_by and wanted_at and arrive_by <= wanted_at:
+            problem = _("The appointment is after the pickup.")
+            raise serializers.ValidationError({"appointment_at": problem})
+        return values
+
+
+BOOKING_COLUMNS = [
+    {"client": "client_id", "return_of": "return_of_id"}.get(name, name)
+    for name in BookingSerializer.Meta.fields
+]
+BOOKING_FIELDS = list(zip(BookingSerializer.Meta.fields, BOOKING_COLUMNS, strict=True))
+CLIENT_COLUMNS = [f"client__{name}" for name in ("name", "phone", "wheelchair")]
+EXPAND = OpenApiParameter("expand", str, description="Related rows to show in full, by comma.")
+FIELDS = OpenApiParameter("fields", str, description="Only these fields, by comma.")
+
+
+class BookingFilter(PeriodFilterSet):
+    """`from` and `until` are about the wanted pickup."""
+
+    moment = "scheduled_time"
+    client = id_filter("client")
+
+    class Meta:
+        model = Booking
+        fields = ["status", "priority", "reference"]

@@ -1,0 +1,187 @@
+"""What happened to a trip, told from the event log: who did what, when, what changed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.core.exceptions import FieldDoesNotExist
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.text import capfirst, get_text_list
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from bookings import cancel_reasons
+from bookings.models import Booking, Client, Event, Status
+from drivers.models import Driver
+
+EVENTS = 100  # the newest that are shown
+NOTHING = "–"
+LABELS = {Status(value).value: label for value, label in Status.choices}
+# What an event tells of an assignment; all else is a field of the booking.
+OF_ASSIGNMENT = {
+    "driver": gettext_lazy("driver"),
+    "pickup": gettext_lazy("planned pickup"),
+    "dropoff": gettext_lazy("planned dropoff"),
+    "arrived_at": gettext_lazy("arrived at the pickup"),
+    "actual_pickup_at": gettext_lazy("actual pickup"),
+    "actual_dropoff_at": gettext_lazy("actual dropoff"),
+    "locked": gettext_lazy("locked"),
+    "confirmed": gettext_lazy("confirmed"),
+    "overrides": gettext_lazy("rules that were broken"),
+}
+FLAGS = {
+    ("locked", True): gettext_lazy("locked"),
+    ("locked", False): gettext_lazy("unlocked"),
+    ("confirmed", True): gettext_lazy("confirmed"),
+    ("confirmed", False): gettext_lazy("no longer confirmed"),
+}
+# Whom and what the log knows by their ids, and what they are called.
+NAMED = {
+    "driver": (Driver, "name"),
+    "client": (Client, "name"),
+    "return_of": (Booking, "reference"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    field: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event: `what` is a sentence, `reason` what the person gave, `door` the way it came."""
+
+    at: datetime
+    who: str
+    door: str
+    what: str
+    reason: str
+    changes: list[Change]
+
+
+def history_of(company, booking_id: int, *, most=EVENTS, changes=True) -> tuple[Line, ...]:
+    """Return the newest events of a booking, newest first.
+
+    2 statements at most; with `changes`, the values before and after, 4.
+    """
+    events = list(
+        Event.objects.filter(company=company, booking=booking_id)
+        .select_related("user")
+        .order_by("-id")[:most]
+    )
+    names = {field: _names(company, events, field) for field in (NAMED if changes else ["driver"])}
+    return tuple(
+        Line(
+            at=event.at,
+            who=_who(event),
+            door=event.get_door_display(),
+            what=capfirst(_what(event, names["driver"], company)),
+            reason=cancel_reasons.read(event.reason),
+            changes=_changes(event, names) if changes else [],
+        )
+        for event in events
+    )
+
+
+def _names(company, events, field):
+    """Return {id: name} of those that the events speak of: 1 statement, or none."""
+    model, column = NAMED[field]
+    ids = {values[field] for e in events for values in (e.old, e.new) if values.get(field)}
+    if not ids:
+        return {}
+    rows = model.objects.filter(company=company, id__any_of=sorted(ids))
+    return {pk: name or f"#{pk}" for pk, name in rows.values_list("id", column)}
+
+
+def _who(event):
+    if event.run_id:
+        return _("run #%(run)s") % {"run": event.run_id}
+    return (event.user and event.user.get_username()) or event.actor or event.get_door_display()
+
+
+def _what(event, drivers, company):
+    old, new, kind = event.old, event.new, Event.Kind
+
+    def driver(values):
+        return drivers.get(values.get("driver"), "?")
+
+    def clock(values):
+        if "pickup" not in values:
+            return "?"
+        return f"{company.local(datetime.fromisoformat(values['pickup'])):%H:%M}"
+
+    if event.kind == kind.BOOKING_CREATED:
+        return _("booked")
+    if event.kind == kind.RELEASED:
+        return _("taken from %(driver)s") % {"driver": driver(old)}
+    if event.kind in (kind.ASSIGNED, kind.MOVED):
+        told = {"driver": driver(new), "clock": clock(new)}
+        if "driver" not in old:
+            text = _("given to %(driver)s, %(clock)s")
+        elif old["driver"] == new.get("driver"):
+            text = _("moved from %(before)s to %(clock)s")
+            told["before"] = clock(old)
+        else:
+            text = _("moved from %(before)s to %(driver)s, %(clock)s")
+            told["before"] = driver(old)
+        text = text % told
+        return f"{text} ({_('against the rules')})" if new.get("overrides") else text
+    if "status" in new:
+        return f"{Status(old['status']).label} → {Status(new['status']).label}"
+    flags = [str(FLAGS[name, value]) for name, value in new.items() if (name, value) in FLAGS]
+    flags += [_("arrived at the pickup")] if new.get("arrived_at") else []
+    fields = [_label(name) for name in new if hasattr(Booking, name)]
+    if fields:
+        flags.append(_("changed: %(fields)s") % {"fields": ", ".join(fields)})
+    return get_text_list(flags, _("and")) or event.get_kind_display()
+
+
+def _changes(event, names):
+    fields = [*event.new, *(name for name in event.old if name not in event.new)]
+    return [
+        Change(
+            _label(name),
+            _shown(name, event.old.get(name), names),
+            _shown(name, event.new.get(name), names),
+        )
+        for name in fields
+    ]
+
+
+def _label(name):
+    if name in OF_ASSIGNMENT:
+        return str(OF_ASSIGNMENT[name])
+    try:
+        return str(Booking._meta.get_field(name).verbose_name)
+    except FieldDoesNotExist:  # of another time
+        return name.replace("_", " ")
+
+
+def _shown(name, value, names):
+    if value is not None and name in names:
+        return names[name].get(value, f"#{value}")
+    if name == "priority" and value in Booking.Priority.values:
+        return str(Booking.Priority(value).label)
+    if name == "cancel_reason" and value:
+        return cancel_reasons.read(value)
+    return shown(value)
+
+
+def shown(value):
+    """Return a value of the log as text: times in the current zone, statuses by their names."""
+    if value in (None, "", []):
+        return NOTHING
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, str):
+        moment = parse_datetime(value) if value[4:5] == "-" and "T" in value else None
+        if moment:
+            return date_format(timezone.localtime(moment), "DATETIME_FORMAT")
+        return str(LABELS.get(value, value))
+    return str(value)

@@ -1,0 +1,188 @@
+"""Compare the rows of a file with the bookings that are there: what an import is to write.
+
+The reference is a booking's identity. Of a booking that is there already, only the columns of
+the file count. Reads, and writes nothing.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from bookings.importing.result import Skipped
+from bookings.importing.rows import BookingRow, RowError
+from bookings.models import SETTLED_STATUSES, Booking, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A booking that is there already; `way_back_id` is its return trip."""
+
+    id: int
+    version: int
+    status: str
+    way_there_id: int | None
+    way_back_id: int | None
+    client_id: int | None
+    appointment_at: datetime | None
+    client: tuple[str, str] | None
+    values: dict
+
+
+@dataclass(slots=True)
+class Changes:
+    """What an import is going to write."""
+
+    created: list[BookingRow] = field(default_factory=list)
+    updated: list[tuple[BookingRow, Stored, dict]] = field(default_factory=list)
+    unchanged: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+def read_stored(company, rows, columns):
+    """Return {reference: Stored} of the references that the rows name. One statement."""
+    names = plain_columns(columns)
+    references = {row.reference for row in rows} | {row.return_of for row in rows}
+    query = Booking.objects.filter(
+        ~Q(reference=""), company=company, reference__any_of=sorted(references - {""})
+    ).values_list(
+        "reference",
+        "id",
+        "version",
+        "status",
+        "return_of_id",
+        "return_trip__id",
+        "client_id",
+        "appointment_at",
+        "client__name",
+        "client__phone",
+        *names,
+    )
+    return {
+        reference: Stored(
+            *plain,
+            client=(name, phone) if name is not None else None,
+            values=dict(zip(names, values, strict=True)),
+        )
+        for reference, *plain, name, phone, values in ((*row[:10], row[10:]) for row in query)
+    }
+
+
+def plain_columns(columns):
+    """Return the columns that are plain fields of a booking, but its identity."""
+    return [
+        name
+        for name in columns
+        if name not in ("reference", "client_name", "client_phone", "return_of")
+    ]
+
+
+def check_ways_there(rows, stored):
+    """Return (rows, errors): whose way back is it, and may it be?
+
+    A way there is in the file or in the database, is no way back itself, and has one way back.
+    """
+    kept, errors = rows, []
+    while True:
+        in_file = {row.reference: row for row in kept}
+        bad = {
+            row.line: message
+            for row in kept
+            if row.return_of and (message := _wrong_way_there(row, in_file, stored))
+        }
+        if not bad:
+            return kept, errors
+        errors += [
+            RowError(row.line, "return_of", row.return_of, bad[row.line])
+            for row in kept
+            if row.line in bad
+        ]
+        kept = [row for row in kept if row.line not in bad]
+
+
+def _wrong_way_there(row, in_file, stored):
+    there, there_stored = in_file.get(row.return_of), stored.get(row.return_of)
+    if not there and not there_stored:
+        return _("no valid row of the file and no booking has this reference")
+    if there.return_of if there else there_stored.way_there_id:
+        return _("this booking is itself a way back")
+    this = stored.get(row.reference)
+    if there_stored and there_stored.way_back_id not in (None, this and this.id):
+        return _("this booking has another way back already")
+    return None
+
+
+def check_appointments(rows, stored, columns):
+    """Return (rows, errors): a pickup stays before an appointment that the file does not name."""
+    if "appointment_at" in columns:
+        return rows, []
+    errors = [
+        RowError(
+            row.line,
+            "scheduled_time",
+            row.values["scheduled_time"].isoformat(timespec="minutes"),
+            _("the booking has an appointment at %(at)s: write a time before it")
+            % {"at": old.appointment_at.isoformat(timespec="minutes")},
+        )
+        for row in rows
+        if (old := stored.get(row.reference))
+        and old.appointment_at
+        and old.status not in SETTLED_STATUSES
+        and row.values["scheduled_time"] >= old.appointment_at
+    ]
+    bad = {error.line for error in errors}
+    return [row for row in rows if row.line not in bad], errors
+
+
+def _of_will_call(row, old):
+    """Return (what becomes of the status, why the row is left out) by its column `will_call`.
+
+    A will-call waits, and is accepted once the file knows its time. Whose time is known here
+    already is not made to wait again by a file that has not heard of it.
+    """
+    wanted = row.values.get("will_call", False)
+    if wanted and old.status in (Status.ACCEPTED, Status.ASSIGNED):
+        reason = _("is %(status)s: its time is known, and it calls no more")
+        return {}, reason % {"status": Status(old.status).label}
+    if old.values.get("will_call") and not wanted and old.status == Status.PENDING:
+        return {"status": (old.status, Status.ACCEPTED)}, ""
+    return {}, ""
+
+
+def compare(rows, stored, columns):
+    changes = Changes()
+    for row in rows:
+        old = stored.get(row.reference)
+        if old is None:
+            changes.created.append(row)
+            continue
+        differing = {
+            name: (old.values[name], value)
+            for name, value in row.values.items()
+            if name != "reference" and old.values[name] != value
+        }
+        if "client_name" in columns and row.client != old.client:
+            differing["client"] = (old.client_id, None)
+        if "return_of" in columns and old.way_there_id != _stored_id(row.return_of, stored):
+            differing["return_of"] = (old.way_there_id, None)
+        status, refused = _of_will_call(row, old)
+        if not differing:
+            changes.unchanged += 1
+        elif old.status in SETTLED_STATUSES:
+            reason = _("is %(status)s and can no longer change") % {
+                "status": Status(old.status).label
+            }
+            changes.skipped.append(Skipped(row.line, row.reference, reason))
+        elif refused:
+            changes.skipped.append(Skipped(row.line, row.reference, refused))
+        else:
+            changes.updated.append((row, old, differing | status))
+    return changes
+
+
+def _stored_id(reference, stored):
+    """Return the id of a stored booking; None without a reference, 0 for one still to come."""
+    if not reference:
+        return None
+    return stored[reference].id if reference in stored else 0

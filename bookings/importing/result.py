@@ -1,0 +1,137 @@
+"""What an import did, or would do: one result for the command, the admin and the API."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from bookings.importing.rows import BookingRow, RowError, shown
+
+DELIMITER_NAMES = {",": ",", ";": ";", "\t": "tab", "|": "|"}
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A row that differs from its booking, which can no longer change."""
+
+    line: int
+    reference: str
+    reason: str
+
+    def __str__(self):
+        return _("line %(line)s, booking %(reference)s: %(reason)s") % self.as_dict()
+
+    def as_dict(self):
+        return {"line": self.line, "reference": shown(self.reference), "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """The numbers are bookings; of a dry run, those that would be.
+
+    `refused`: rows are bad, and nothing was written. `replan`: updated bookings that already
+    had a driver. `far_away`: lines with a place more than a day's drive from the depot.
+    `sample`: the first rows that are created or updated, with the names of what differs.
+    """
+
+    filename: str
+    encoding: str
+    delimiter: str
+    rows: int
+    created: int = 0
+    updated: int = 0
+    replan: int = 0
+    unchanged: int = 0
+    skipped: tuple[Skipped, ...] = ()
+    errors: tuple[RowError, ...] = ()
+    refused: bool = False
+    dry_run: bool = False
+    far_away: tuple[int, ...] = ()
+    sample: tuple[tuple[BookingRow, tuple[str, ...]], ...] = ()
+
+    @property
+    def bad_rows(self):
+        return len({error.line for error in self.errors})
+
+    def summary(self):
+        """Return the result as a few lines of text, without the single errors."""
+        shape = (
+            _("separated by “%(delimiter)s”")
+            % {"delimiter": DELIMITER_NAMES.get(self.delimiter, self.delimiter)}
+            if self.delimiter
+            else _("first sheet")
+        )
+        lines = [
+            ngettext(
+                "%(file)s: %(rows)s row (%(encoding)s, %(shape)s).",
+                "%(file)s: %(rows)s rows (%(encoding)s, %(shape)s).",
+                self.rows,
+            )
+            % {
+                "file": self.filename or _("The file"),
+                "rows": self.rows,
+                "encoding": self.encoding,
+                "shape": shape,
+            }
+        ]
+        counts = {
+            "created": self.created,
+            "updated": self.updated,
+            "unchanged": self.unchanged,
+            "skipped": len(self.skipped),
+            "bad": self.bad_rows,
+        }
+        if self.refused:
+            lines.append(_("Nothing imported: %(bad)s bad rows.") % counts)
+        elif self.dry_run:
+            lines.append(
+                _(
+                    "Would be created: %(created)s, updated: %(updated)s. Unchanged: "
+                    "%(unchanged)s, skipped: %(skipped)s, bad: %(bad)s. Nothing was written."
+                )
+                % counts
+            )
+        else:
+            lines.append(
+                _(
+                    "Created: %(created)s, updated: %(updated)s, unchanged: %(unchanged)s, "
+                    "skipped: %(skipped)s, bad: %(bad)s."
+                )
+                % counts
+            )
+        lines += self._remarks()
+        return "\n".join(lines)
+
+    def _remarks(self):
+        if self.replan:
+            yield ngettext(
+                "%(count)s updated booking already has a driver: dispatch its day again.",
+                "%(count)s updated bookings already have drivers: dispatch their days again.",
+                self.replan,
+            ) % {"count": self.replan}
+        if self.far_away:
+            yield ngettext(
+                "%(count)s row has a place far from the depot (line %(line)s): "
+                "are latitude and longitude exchanged?",
+                "%(count)s rows have a place far from the depot (the first: line %(line)s): "
+                "are latitude and longitude exchanged?",
+                len(self.far_away),
+            ) % {"count": len(self.far_away), "line": self.far_away[0]}
+
+    def as_dict(self):
+        return {
+            "file": self.filename,
+            "encoding": self.encoding,
+            "delimiter": self.delimiter,
+            "rows": self.rows,
+            "created": self.created,
+            "updated": self.updated,
+            "replan": self.replan,
+            "unchanged": self.unchanged,
+            "refused": self.refused,
+            "dry_run": self.dry_run,
+            "bad_rows": self.bad_rows,
+            "skipped": [row.as_dict() for row in self.skipped],
+            "errors": [error.as_dict() for error in self.errors],
+            "far_away": list(self.far_away),
+        }

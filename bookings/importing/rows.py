@@ -1,0 +1,220 @@
+"""Make bookings' values of a file's rows, and tell of every row that cannot be one.
+
+Pure: what only the database knows (is this reference there already?) comes afterwards, in
+`bookings.importing.import_bookings`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from bookings import parsing
+from bookings.models import Booking, Client
+from bookings.parsing import BadValueError
+
+REQUIRED = (
+    "reference",
+    "scheduled_time",
+    "pickup_lat",
+    "pickup_lon",
+    "dropoff_lat",
+    "dropoff_lon",
+    "passengers",
+    "wheelchairs",
+)
+OPTIONAL = (
+    "pickup_address",
+    "dropoff_address",
+    "appointment_at",
+    "will_call",
+    "client_name",
+    "client_phone",
+    "priority",
+    "needs",
+    "notes",
+    "return_of",
+)
+# Of an export: what became of a booking is no particular of it, and no file changes it.
+UNREAD = ("status", "cancel_reason")
+APPOINTMENT_WITHIN = timedelta(hours=24)
+SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """One thing wrong with a row; `message` says what would be right."""
+
+    line: int
+    column: str
+    value: str
+    message: str
+
+    def __str__(self):
+        return _("line %(line)s, %(column)s “%(value)s”: %(message)s") % self.as_dict()
+
+    def as_dict(self):
+        return {
+            "line": self.line,
+            "column": self.column,
+            "value": shown(self.value),
+            "message": self.message,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BookingRow:
+    """A valid row: `values` by the booking's field names, of the file's columns only.
+
+    `client` is (name, phone), or None where the booking stands for itself. `return_of` is the
+    reference of the way there, or "".
+    """
+
+    line: int
+    values: dict
+    client: tuple[str, str] | None = None
+    return_of: str = ""
+
+    @property
+    def reference(self):
+        return self.values["reference"]
+
+
+def shown(value):
+    """Return a value from outside as one short line without unprintable characters."""
+    line = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in value[: SHOWN + 1])
+    return line if len(value) <= SHOWN else f"{line[:SHOWN]}…"
+
+
+def read_rows(table, *, zone, order=None):
+    """Return (valid rows, errors of the others), both in the order of the file."""
+    readers = _readers(zone, order)
+    rows, errors = [], []
+    for row in table.rows:
+        found = list(_cell_errors(row))
+        values = {}
+        for column, cell in row.cells.items():
+            try:
+                values[column] = readers[column](cell)
+            except BadValueError as error:
+                found.append(RowError(row.line, column, cell, str(error)))
+        found += _contradictions(row, values)
+        if found:
+            errors += found
+        else:
+            rows.append(_booking_row(row.line, values))
+    rows, twice = _without_repetitions(rows)
+    return rows, sorted([*errors, *twice], key=lambda error: error.line)
+
+
+def _readers(zone, order):
+    length = {
+        field.name: field.max_length for field in Booking._meta.concrete_fields if field.max_length
+    }
+    client_length = {field.name: field.max_length for field in Client._meta.concrete_fields}
+    moment = partial(parsing.moment, zone=zone, order=order)
+    return {
+        "reference": parsing.reference,
+        "scheduled_time": moment,
+        "pickup_lat": parsing.latitude,
+        "pickup_lon": parsing.longitude,
+        "dropoff_lat": parsing.latitude,
+        "dropoff_lon": parsing.longitude,
+        "passengers": partial(parsing.people, least=1, default=1),
+        "wheelchairs": partial(parsing.people, least=0, default=0),
+        "pickup_address": partial(parsing.text, at_most=length["pickup_address"]),
+        "dropoff_address": partial(parsing.text, at_most=length["dropoff_address"]),
+        "appointment_at": _optional(moment),
+        "will_call": parsing.truth,
+        "client_name": partial(parsing.text, at_most=client_length["name"]),
+        "client_phone": partial(parsing.text, at_most=client_length["phone"]),
+        "priority": parsing.priority,
+        "needs": parsing.needs,
+        "notes": parsing.long_text,
+        "return_of": partial(parsing.text, at_most=length["reference"]),
+    }
+
+
+def _optional(reader: Callable) -> Callable:
+    return lambda cell: reader(cell) if cell else None
+
+
+def _cell_errors(row):
+    if row.surplus:
+        message = ngettext(
+            "the row has %(count)s value more than there are column names; "
+            "put values that contain the separator into quotation marks",
+            "the row has %(count)s values more than there are column names; "
+            "put values that contain the separator into quotation marks",
+            len(row.surplus),
+        )
+        yield RowError(row.line, "-", row.surplus[0], message % {"count": len(row.surplus)})
+
+
+def _contradictions(row, values):
+    """Yield what is wrong between the values of a row, of those that could be read."""
+
+    def error(column, message):
+        return RowError(row.line, column, row.cells[column], message)
+
+    if values.get("wheelchairs", 0) > values.get("passengers", parsing.PEOPLE_AT_MOST):
+        yield error(
+            "wheelchairs", _("wheelchair users count as passengers: there must be as many at least")
+        )
+    wanted, appointment = values.get("scheduled_time"), values.get("appointment_at")
+    if wanted and appointment and not wanted < appointment <= wanted + APPOINTMENT_WITHIN:
+        yield error("appointment_at", _("write a time within a day after the pickup"))
+    if values.get("client_phone") and not values.get("client_name", "?"):
+        yield error("client_name", _("write the name that belongs to the telephone number"))
+    if values.get("client_phone") and "client_name" not in row.cells:
+        yield error("client_phone", _("add a column client_name"))
+    if values.get("return_of") and values["return_of"] == values.get("reference"):
+        yield error("return_of", _("a trip is not its own way back"))
+
+
+def _booking_row(line, values):
+    fields = {
+        name: value
+        for name, value in values.items()
+        if name not in ("client_name", "client_phone", "return_of")
+    }
+    name = values.get("client_name")
+    return BookingRow(
+        line,
+        fields,
+        client=(name, values.get("client_phone", "")) if name else None,
+        return_of=values.get("return_of", ""),
+    )
+
+
+def _without_repetitions(rows):
+    """Return (rows, errors): a reference, and a way there, may stand in one row only."""
+    kept, errors = [], []
+    line_of, line_back = {}, {}
+    for row in rows:
+        first = line_of.setdefault(row.reference, row.line)
+        back = line_back.setdefault(row.return_of, row.line) if row.return_of else row.line
+        if first != row.line:
+            errors.append(
+                RowError(
+                    row.line,
+                    "reference",
+                    row.reference,
+                    _("line %(line)s has this reference already") % {"line": first},
+                )
+            )
+        elif back != row.line:
+            errors.append(
+                RowError(
+                    row.line,
+                    "return_of",
+                    row.return_of,
+                    _("line %(line)s is the way back of this booking already") % {"line": back},
+                )
+            )
+        else:
+            kept.append(row)
+    return kept, errors

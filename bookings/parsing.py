@@ -1,0 +1,228 @@
+"""Read the cells of a booking file: a text becomes a value, or says what would be right.
+
+Every reader takes a stripped text and returns a value or raises BadValueError. Times are local to
+the company unless they carry an offset, and are returned in UTC. No database.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from bookings.models import Booking
+from drivers.models import validate_tags
+from drivers.times import YEARS
+
+PEOPLE_AT_MOST = 100  # the largest vehicle there may be
+NOTES_AT_MOST = 5_000
+NEEDS_AT_MOST, NEED_LENGTH = 20, 40
+
+# Control characters, but tab and line feed, and halves of characters.
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+COORDINATE = re.compile(r"[+-]?[0-9]{1,3}(?:[.,][0-9]{0,20})?(?:[eE][+-]?[0-9]{1,2})?")
+WHOLE = re.compile(r"([0-9]{1,9})(?:[.,]0{1,6})?")
+SHORTENED = re.compile(r"[0-9][.,][0-9]+[eE]\+[0-9]+")
+EXCEL_DATE = re.compile(r"[0-9]{5}(?:[.,][0-9]+)?")
+CLOCK = (
+    r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,][0-9]{1,9})?)?"
+    r"(?: ?(?P<half>[ap])\.?m\.?)?"
+    r"(?: ?(?P<offset>z|[+-][0-9]{2}(?::?[0-9]{2})?))?"
+)
+ISO = re.compile(
+    rf"(?P<year>[0-9]{{4}})-(?P<month>[0-9]{{1,2}})-(?P<day>[0-9]{{1,2}})(?:t| ){CLOCK}",
+    re.IGNORECASE,
+)
+DOTTED = re.compile(
+    rf"(?P<day>[0-9]{{1,2}})\.(?P<month>[0-9]{{1,2}})\.(?P<year>[0-9]{{4}}) {CLOCK}", re.IGNORECASE
+)
+SLASHED = re.compile(
+    rf"(?P<first>[0-9]{{1,2}})/(?P<second_number>[0-9]{{1,2}})/(?P<year>[0-9]{{4}}) {CLOCK}",
+    re.IGNORECASE,
+)
+DAY_FIRST, MONTH_FIRST = "day", "month"
+
+TRUTHS = dict.fromkeys(("yes", "true", "1", "oui"), True)
+TRUTHS |= dict.fromkeys(("", "no", "false", "0", "non"), False)
+
+
+class BadValueError(ValueError):
+    """A cell holds no value of its column; the message says what would be right."""
+
+
+def text(value, *, at_most):
+    """Return one line: line breaks and runs of blanks become one blank."""
+    return _printable(" ".join(value.split()), at_most)
+
+
+def long_text(value, *, at_most=NOTES_AT_MOST):
+    """Return text that may have several lines."""
+    return _printable("\n".join(line.strip() for line in value.splitlines()), at_most)
+
+
+def reference(value):
+    if not value:
+        raise BadValueError(_("write the booking's own number, so that it can be found again"))
+    if SHORTENED.fullmatch(value):
+        raise BadValueError(_("Excel has shortened this number; format the column as text"))
+    return text(value, at_most=Booking._meta.get_field("reference").max_length)
+
+
+def latitude(value):
+    return _degrees(value, 90, "46.1936")
+
+
+def longitude(value):
+    return _degrees(value, 180, "6.1487")
+
+
+def people(value, *, least, default):
+    """Return a whole number of persons; an empty cell means the default."""
+    if not value:
+        return default
+    match = WHOLE.fullmatch(value)
+    if not match or not least <= int(match[1]) <= PEOPLE_AT_MOST:
+        raise BadValueError(
+            _("write a whole number from %(least)s to %(most)s")
+            % {"least": least, "most": PEOPLE_AT_MOST}
+        )
+    return int(match[1])
+
+
+def priority(value):
+    names = {choice.name.lower(): choice for choice in Booking.Priority}
+    numbers = {str(choice.value): choice for choice in Booking.Priority}
+    if not value:
+        return int(Booking.Priority.NORMAL)
+    try:
+        return int((names | numbers)[value.lower()])
+    except KeyError:
+        raise BadValueError(_("write normal, high or urgent (or 0, 1, 2)")) from None
+
+
+def truth(value):
+    """Return whether the cell says yes; an empty one says no."""
+    try:
+        return TRUTHS[value.lower()]
+    except KeyError:
+        raise BadValueError(_("write yes or no")) from None
+
+
+def needs(value):
+    """Return different lower-case words in the order they are written."""
+    written = re.split(r"[\s|,;]+", _printable(value, None).lower())
+    words = list(dict.fromkeys(word for word in written if word))
+    if len(words) > NEEDS_AT_MOST or any(len(word) > NEED_LENGTH for word in words):
+        raise BadValueError(
+            _("write at most %(words)s words of at most %(length)s letters")
+            % {"words": NEEDS_AT_MOST, "length": NEED_LENGTH}
+        )
+    try:
+        validate_tags(words)
+    except ValidationError as error:
+        raise BadValueError(error.messages[0]) from None
+    return words
+
+
+def moment(value, *, zone, order=None):
+    """Return the moment in UTC.
+
+    13.06.2026 has the day first. Slashes are read as `order` says; without one, 13/06/2026
+    and 06/13/2026 say by themselves which number is the day, and 05/06/2026 is refused. So is
+    a local time that the clocks skip or repeat.
+    """
+    value = " ".join(value.split())
+    if EXCEL_DATE.fullmatch(value):
+        raise BadValueError(
+            _("this is Excel's number for a date; format the column as date and time")
+        )
+    match = ISO.fullmatch(value) or DOTTED.fullmatch(value) or SLASHED.fullmatch(value)
+    if not match:
+        raise BadValueError(_("write a date and a time, such as 2026-06-17T08:30"))
+    parts = match.groupdict()
+    if "first" in parts:
+        day, month = _day_and_month(int(parts["first"]), int(parts["second_number"]), order)
+    else:
+        day, month = int(parts["day"]), int(parts["month"])
+    try:
+        minute, second = int(parts["minute"]), int(parts["second"] or 0)
+        wall = (int(parts["year"]), month, day, _hour(parts), minute, second)
+        local = datetime(*wall, tzinfo=zone)
+    except ValueError:
+        raise BadValueError(_("there is no such date or time")) from None
+    if local.year not in YEARS:
+        raise BadValueError(
+            _("write a year from %(first)s to %(last)s") % {"first": YEARS[0], "last": YEARS[-1]}
+        )
+    if parts["offset"]:
+        return local.replace(tzinfo=_offset(parts["offset"])).astimezone(UTC)
+    return _local_to_utc(local)
+
+
+def _printable(value, at_most):
+    if match := UNPRINTABLE.search(value):
+        raise BadValueError(
+            _("take out the unprintable character U+%(code)s") % {"code": f"{ord(match[0]):04X}"}
+        )
+    if at_most and len(value) > at_most:
+        raise BadValueError(
+            _("write at most %(most)s characters, not %(length)s")
+            % {"most": at_most, "length": len(value)}
+        )
+    return value
+
+
+def _degrees(value, limit, example):
+    degrees = float(value.replace(",", ".")) if COORDINATE.fullmatch(value) else None
+    if degrees is None or not -limit <= degrees <= limit:
+        raise BadValueError(
+            _("write degrees from -%(limit)s to %(limit)s, such as %(example)s")
+            % {"limit": limit, "example": example}
+        )
+    return degrees
+
+
+def _day_and_month(first, second, order):
+    if order == DAY_FIRST or (not order and (first > 12 >= second or first == second)):
+        return first, second
+    if order == MONTH_FIRST or (not order and second > 12 >= first):
+        return second, first
+    raise BadValueError(
+        _("day or month first? Write it as 2026-06-17, or import with --dates day (or month)")
+    )
+
+
+def _hour(parts):
+    hour = int(parts["hour"])
+    if not parts["half"]:
+        return hour
+    if not 1 <= hour <= 12:
+        raise ValueError("a twelve-hour clock shows 1 to 12")
+    return hour % 12 + (12 if parts["half"].lower() == "p" else 0)
+
+
+def _offset(text):
+    if text in "zZ":
+        return UTC
+    digits = text[1:].replace(":", "").ljust(4, "0")
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    if hours > 14 or minutes > 59:
+        raise BadValueError(_("write an offset from -14:00 to +14:00"))
+    return timezone(timedelta(hours=hours, minutes=minutes) * (-1 if text[0] == "-" else 1))
+
+
+def _local_to_utc(local):
+    first, second = (local.replace(fold=fold) for fold in (0, 1))
+    if first.utcoffset() == second.utcoffset():
+        return first.astimezone(UTC)
+    before, after = (moment.isoformat(timespec="minutes") for moment in (first, second))
+    if first.utcoffset() > second.utcoffset():
+        raise BadValueError(
+            _("this time comes twice when the clocks go back: write %(before)s or %(after)s")
+            % {"before": before, "after": after}
+        )
+    right = first.astimezone(UTC).astimezone(local.tzinfo).isoformat(timespec="minutes")
+    raise BadValueError(
+        _("this time is skipped when the clocks go forward: write %(right)s, for example")
+        % {"right": right}
+    )

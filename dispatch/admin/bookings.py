@@ -1,0 +1,236 @@
+"""What is done to trips from the pages of bookings; here, because it frees their drivers too."""
+
+import re
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Q
+from django.http import Http404
+from django.shortcuts import redirect
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from bookings import cancel_reasons
+from bookings.actors import admin_actor
+from bookings.admin import bookings
+from bookings.models import TRANSITIONS, Booking, Status
+from bookings.save import StaleBookingError, StatusRefusedError
+from dispatch.trips import progress
+from dispatch.trips.cancel import cancel_trips
+from dispatch.trips.locking import NoSuchTrip
+from drivers.admin.pages import admin_page
+from drivers.companies.current import act_for
+
+CANCELED_AT_ONCE = 100
+PK = re.compile(r"[0-9]{1,18}")
+SEEN = re.compile(r"([0-9]{1,18})-([0-9]{1,9})")
+REFUSALS = (NoSuchTrip, StaleBookingError, StatusRefusedError, progress.AppointmentMissed)
+
+
+class ReadyForm(forms.Form):
+    minutes = forms.IntegerField(
+        label=_("Ready in"),
+        min_value=0,
+        max_value=progress.READY_WITHIN_MIN,
+        initial=0,
+        help_text=_("Minutes from now; 0 is now."),
+        widget=UnfoldAdminIntegerFieldWidget(attrs={"autofocus": True}),
+    )
+    version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+
+
+class CancelForm(forms.Form):
+    """Why; which trips are canceled comes as "trip": "id-version", once each."""
+
+    code = forms.ChoiceField(
+        label=_("Reason"),
+        choices=[("", ""), *((str(code), code.label) for code in cancel_reasons.BEFOREHAND)],
+        widget=UnfoldAdminSelectWidget,
+        error_messages={"required": _("Say why: choose a reason.")},
+    )
+    note = forms.CharField(
+        label=_("Note"), max_length=150, required=False, widget=UnfoldAdminTextInputWidget
+    )
+
+    def reason(self):
+        return cancel_reasons.written(self.cleaned_data["code"], self.cleaned_data["note"])
+
+
+class BookingAdmin(bookings.BookingAdmin):
+    actions = ["accept", "cancel_selected"]
+    change_form_before_template = "dispatch/bookings/row_actions.html"
+
+    def get_urls(self):
+        views = {"<int:booking>/ready/": self.ready, "cancel/<str:ids>/": self.cancel}
+        own = self.admin_site.admin_view
+        return [
+            path(address, own(view), name=f"bookings_booking_{view.__name__}")
+            for address, view in views.items()
+        ] + super().get_urls()
+
+    def get_list_display(self, request):
+        columns = super().get_list_display(request)
+        return [*columns, "deeds"] if self.has_change_permission(request) else columns
+
+    @admin.display(description=_("cancellation reason"))
+    def shown_reason(self, booking):
+        return cancel_reasons.read(booking.cancel_reason) or None
+
+    @admin.display(description=_("actions"))
+    def deeds(self, booking):
+        return format_html_join(
+            " ",
+            '<a href="{}" title="{}" aria-label="{}: {}"><span aria-hidden="true"'
+            ' class="material-symbols-outlined md-18">{}</span></a>',
+            ((deed.url, deed.name, deed.name, booking, deed.icon) for deed in deeds_of(booking)),
+        )
+
+    def render_change_form(self, request, context, *args, obj=None, **kwargs):
+        if obj and self._has_role(request, self.writing_roles, obj):
+            context["deeds"] = deeds_of(obj)
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
+    def ready(self, request, booking):
+        """Ask when the client of a will-call is ready, and open the trip for dispatch."""
+        booking = self.own_booking(request, booking)
+        form = ReadyForm(request.POST or None, initial={"version": booking.version})
+        back = redirect("admin:bookings_booking_change", booking.pk)
+        if form.is_valid():
+            try:
+                trip = progress.ready(
+                    booking.company,
+                    booking.pk,
+                    actor=admin_actor(request),
+                    now=timezone.now(),
+                    **form.cleaned_data,
+                )
+            except REFUSALS as refusal:
+                self.message_user(request, str(refusal), messages.ERROR)
+            else:
+                at = booking.company.local(trip.booking.scheduled_time)
+                told = _("%(trip)s is ready at %(at)s, and open for dispatch.")
+                self.message_user(
+                    request, told % {"trip": booking, "at": f"{at:%H:%M}"}, messages.SUCCESS
+                )
+            return back
+        return admin_page(
+            self,
+            request,
+            "dispatch/bookings/ready.html",
+            title=_("%(trip)s: ready now") % {"trip": booking},
+            booking=booking,
+            form=form,
+        )
+
+    @admin.action(description=_("Cancel the selected bookings…"), permissions=["change"])
+    def cancel_selected(self, request, queryset):
+        ids = list(queryset.values_list("pk", flat=True)[: CANCELED_AT_ONCE + 1])
+        if not ids:
+            return None
+        if len(ids) > CANCELED_AT_ONCE:
+            told = _("Cancel at most %(most)d bookings at once.") % {"most": CANCELED_AT_ONCE}
+            self.message_user(request, told, messages.ERROR)
+            return None
+        ids = ",".join(map(str, ids))
+        return redirect("admin:bookings_booking_cancel", ids)
+
+    def cancel(self, request, ids):
+        """Show the trips and their other directions; cancel those that are chosen, or none."""
+        rows = self._wanted(request, ids)
+        company = rows[0].company
+        seen = _seen(request.POST.getlist("trip"))
+        form = CancelForm(request.POST or None)
+        if form.is_valid():
+            if not seen:
+                form.add_error(None, _("Choose at least one trip."))
+            else:
+                try:
+                    canceled = cancel_trips(
+                        company,
+                        seen,
+                        reason=form.reason(),
+                        actor=admin_actor(request),
+                        now=timezone.now(),
+                    )
+                except REFUSALS as refusal:
+                    form.add_error(None, str(refusal))
+                else:
+                    told = ngettext(
+                        "%(count)d booking canceled.", "%(count)d bookings canceled.", len(canceled)
+                    )
+                    self.message_user(request, told % {"count": len(canceled)}, messages.SUCCESS)
+                    if len(rows) > 2:
+                        return redirect("admin:bookings_booking_changelist")
+                    return redirect("admin:bookings_booking_change", rows[0].pk)
+        wanted = {row.pk for row in rows}
+        others = _other_directions(rows)
+        return admin_page(
+            self,
+            request,
+            "dispatch/bookings/cancel.html",
+            title=_("Cancel bookings"),
+            form=form,
+            trips=[
+                {
+                    "booking": row,
+                    "chosen": row.pk in (seen or wanted),
+                    "other": row.pk not in wanted,
+                    "open": Status.CANCELED in TRANSITIONS[Status(row.status)],
+                }
+                for row in sorted([*rows, *others], key=lambda row: (row.scheduled_time, row.pk))
+            ],
+        )
+
+    def _wanted(self, request, ids):
+        ids = ids.split(",")
+        if len(ids) > CANCELED_AT_ONCE or not all(PK.fullmatch(pk) for pk in ids):
+            raise Http404
+        found = self.writable_bookings(request).filter(pk__in=[int(pk) for pk in ids])
+        rows = list(found.order_by("pk"))
+        if len(rows) != len(set(ids)) or len({row.company_id for row in rows}) != 1:
+            raise Http404
+        act_for(request, rows[0].company_id)
+        return rows
+
+
+class Deed:
+    """Something that can be done to a booking, and the page where it is done."""
+
+    def __init__(self, name, icon, url, *, danger=False):
+        self.name, self.icon, self.url, self.danger = name, icon, url, danger
+
+
+def deeds_of(booking):
+    """Return what may be done to a booking as it is. No statement."""
+    found = []
+    if booking.will_call and booking.status == Status.PENDING:
+        url = reverse("admin:bookings_booking_ready", args=[booking.pk])
+        found.append(Deed(_("Ready now"), "phone_callback", url))
+    url = reverse("admin:bookings_booking_duplicate", args=[booking.pk])
+    found.append(Deed(_("Book on other days…"), "event_repeat", url))
+    if Status.CANCELED in TRANSITIONS[Status(booking.status)]:
+        url = reverse("admin:bookings_booking_cancel", args=[booking.pk])
+        found.append(Deed(_("Cancel…"), "event_busy", url, danger=True))
+    return found
+
+
+def _other_directions(bookings):
+    """Return the ways there and back of the bookings that are not among them: 1 statement."""
+    ids = {booking.pk for booking in bookings}
+    there = {booking.return_of_id for booking in bookings} - {None}
+    rows = Booking.objects.filter(Q(return_of__in=ids) | Q(pk__in=there)).exclude(pk__in=ids)
+    return rows.select_related("client").order_by("pk")
+
+
+def _seen(texts):
+    """Return {booking: version} of texts such as "12-3"."""
+    found = [SEEN.fullmatch(text) for text in texts]
+    return {int(match[1]): int(match[2]) for match in found if match}

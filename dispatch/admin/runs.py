@@ -1,0 +1,206 @@
+from django.contrib import admin, messages
+from django.http import Http404
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import path
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from bookings.actors import admin_actor
+from bookings.models import Booking
+from bookings.sheets import csv_response, xlsx_response
+from dispatch.admin.bookings import BookingAdmin
+from dispatch.admin.fleet import AbsenceAdmin, DriverAdmin, ShiftAdmin, VehicleAdmin
+from dispatch.admin.run_page import CHANGES, METRICS, TIMINGS, changes_of, labelled
+from dispatch.day.reasons import retold
+from dispatch.manifest import CSV_COLUMNS, read_manifest
+from dispatch.models import Assignment, DispatchRun
+from dispatch.runs.apply import StalePlan
+from dispatch.runs.claim import DayBusy
+from dispatch.runs.revert import NotRevertible, revert_run
+from dispatch.runs.run import PlanRefused
+from drivers.admin.base import ListsOneCompany, ReadOnlyAdmin
+from drivers.admin.pages import admin_page
+from drivers.companies.roles import companies_of
+from drivers.models import Absence, Driver, Shift, Vehicle
+from drivers.times import day_of
+
+REFUSALS = (DayBusy, NotRevertible, PlanRefused, StalePlan)
+SHEETS = {"csv": csv_response, "xlsx": xlsx_response}
+
+# The fleet's pages and the bookings' are registered here, where the trips are known that a
+# change breaks.
+admin.site.register(Booking, BookingAdmin)
+admin.site.register(Driver, DriverAdmin)
+admin.site.register(Vehicle, VehicleAdmin)
+admin.site.register(Shift, ShiftAdmin)
+admin.site.register(Absence, AbsenceAdmin)
+
+
+@admin.register(DispatchRun)
+class DispatchRunAdmin(ReadOnlyAdmin):
+    list_display = [
+        "number",
+        "day",
+        "company",
+        "shown_status",
+        "assigned",
+        "without_driver",
+        "kilometres",
+        "seconds",
+        "by",
+        "started_at",
+    ]
+    list_filter = ["status", "trigger"]
+    ordering = ["-id"]
+
+    def get_queryset(self, request):
+        runs = super().get_queryset(request).select_related("company", "user")
+        if request.resolver_match.url_name.endswith("_changelist"):
+            return runs.defer("unassigned", "previous_breaks", "outcome", "settings")
+        return runs
+
+    @display(description=_("run"), ordering="id")
+    def number(self, run):
+        return f"#{run.pk}"
+
+    @display(
+        description=_("status"),
+        ordering="status",
+        label={
+            DispatchRun.Status.COMPLETED.label: "success",
+            DispatchRun.Status.FAILED.label: "danger",
+            DispatchRun.Status.RUNNING.label: "warning",
+            DispatchRun.Status.PREVIEW.label: "info",
+        },
+    )
+    def shown_status(self, run):
+        return run.get_status_display()
+
+    @display(description=_("assigned"))
+    def assigned(self, run):
+        if "bookings" not in run.metrics:
+            return None
+        return _("%(assigned)s of %(bookings)s") % run.metrics
+
+    @display(description=_("without driver"))
+    def without_driver(self, run):
+        if "bookings" not in run.metrics:
+            return None
+        return run.metrics["bookings"] - run.metrics["assigned"]
+
+    @display(description=_("km with / without passengers"))
+    def kilometres(self, run):
+        if "passenger_km" not in run.metrics:
+            return None
+        return f"{run.metrics['passenger_km']:.0f} / {run.metrics['deadhead_km']:.0f}"
+
+    @display(description=_("seconds"))
+    def seconds(self, run):
+        return run.timings.get("total_s")
+
+    @display(description=_("by"))
+    def by(self, run):
+        return run.actor or run.user or run.get_trigger_display()
+
+    def get_urls(self):
+        view = self.admin_site.admin_view(self.revert)
+        return [
+            path("<int:run>/revert/", view, name="dispatch_dispatchrun_revert"),
+            *super().get_urls(),
+        ]
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        """Show the run; nothing of it is edited. 2 statements beside those of any page."""
+        run = self.get_object(request, object_id)
+        if run is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        drivers, released = changes_of(run)
+        return admin_page(
+            self,
+            request,
+            "dispatch/run.html",
+            title=_("Run #%(run)s of %(day)s, %(company)s")
+            % {"run": run.pk, "day": date_format(run.day), "company": run.company},
+            run=run,
+            original=run,
+            metrics=labelled(run.metrics, METRICS),
+            changes=labelled(run.metrics.get("changes", {}), CHANGES),
+            timings=labelled(run.timings, TIMINGS),
+            settings_used=list(run.settings.items()),
+            unassigned=[retold(row) for row in run.unassigned],
+            by=self.by(run),
+            drivers=drivers,
+            released=released,
+            can_revert=run.status == DispatchRun.Status.COMPLETED
+            and self._has_role(request, self.writing_roles, run),
+        )
+
+    def revert(self, request, run):
+        """Ask, and then take the run back."""
+        run = get_object_or_404(self._own(request, self.writing_roles), pk=run)
+        if request.method != "POST":
+            return admin_page(
+                self,
+                request,
+                "dispatch/revert.html",
+                title=_("Take run #%(run)s back?") % {"run": run.pk},
+                run=run,
+            )
+        try:
+            report = revert_run(run, now=timezone.now(), actor=admin_actor(request))
+        except REFUSALS as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return redirect("admin:dispatch_dispatchrun_change", run.pk)
+        for notice in report.notices:
+            self.message_user(request, notice, messages.WARNING)
+        self.message_user(
+            request,
+            _("Run #%(run)s was taken back by run #%(new)s.") % {"run": run.pk, "new": report.run},
+            messages.SUCCESS,
+        )
+        return redirect("admin:dispatch_dispatchrun_change", report.run)
+
+    def _own(self, request, roles):
+        return DispatchRun.objects.filter(
+            company__in=companies_of(request.user, roles)
+        ).select_related("company")
+
+
+@admin.register(Assignment)
+class AssignmentAdmin(ListsOneCompany, ReadOnlyAdmin):
+    list_display = [
+        "planned_pickup_at",
+        "planned_dropoff_at",
+        "booking",
+        "driver",
+        "status",
+        "confirmed",
+        "locked",
+    ]
+    list_select_related = ["booking", "driver"]
+    list_filter = ["status", "locked"]
+    ordering = ["-planned_pickup_at", "-id"]
+
+    def get_urls(self):
+        view = self.admin_site.admin_view(self.manifest)
+        return [
+            path(
+                f"manifest/<slug:company>/<str:day>/{kind}/",
+                view,
+                {"kind": kind},
+                name=f"dispatch_assignment_manifest_{kind}",
+            )
+            for kind in SHEETS
+        ] + super().get_urls()
+
+    def manifest(self, request, company, day, kind):
+        """Answer with the stops of a company-day, as CSV or Excel: 3 statements of its own."""
+        company = get_object_or_404(companies_of(request.user, self.reading_roles), slug=company)
+        try:
+            day = day_of(day)
+        except ValueError as error:
+            raise Http404(_("Write the day as 2026-06-17.")) from error
+        manifest = read_manifest(company, day)
+        return SHEETS[kind](CSV_COLUMNS, manifest.rows(), f"{company.slug}-{day}.{kind}")

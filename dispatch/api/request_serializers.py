@@ -1,0 +1,41 @@
+"""What several use-cases take."""
+
+from django.utils.translation import gettext_lazy
+from rest_framework import serializers
+
+from dispatch.trips.progress import READY_WITHIN_MIN
+from drivers.rest.fields import MomentField, TextField, WholeField
+
+
+class ReasonSerializer(serializers.Serializer):
+    reason = TextField(max_length=200, allow_blank=True, default="")
+
+
+class ReadySerializer(ReasonSerializer):
+    minutes = WholeField(
+        min_value=0,
+        max_value=READY_WITHIN_MIN,
+        default=0,
+        help_text=gettext_lazy("In how many minutes; now by default."),
+    )
+
+
+class AssignSerializer(serializers.Serializer):
+    driver = WholeField(min_value=1)
+    pickup_at = MomentField(required=False)
+    override = TextField(
+        max_length=200,
+        allow_blank=True,
+        default="",
+        help_text=gettext_lazy("Why a rule may be broken; lands in the log."),
+    )
+
+
+class HappenedSerializer(ReasonSerializer):
+    at = MomentField(required=False, help_text=gettext_lazy("When it happened; now by default."))
+
+
+class ProgressSerializer(HappenedSerializer):
+    status = serializers.ChoiceField(
+        choices=["assigned", "en_route", "in_progress", "completed", "no_show"]
+    )

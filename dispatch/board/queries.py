@@ -1,0 +1,199 @@
+"""The SELECTs of the board: one each, values only."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from bookings.models import Booking, Event, Status
+from dispatch.day.queries import current_assignment, day_and_around
+from dispatch.models import DispatchRun
+from drivers.models import Absence, Driver, Shift
+
+
+class DriverRow(NamedTuple):
+    id: int
+    name: str
+    phone: str
+    kind: str
+    is_active: bool
+    is_available: bool
+    plate: str | None
+    seats: int | None
+    wheelchair_places: int | None
+    home_lat: float | None
+    home_lon: float | None
+    last_lat: float | None
+    last_lon: float | None
+    last_position_at: datetime | None
+
+
+class ShiftRow(NamedTuple):
+    id: int
+    driver_id: int
+    start_at: datetime
+    end_at: datetime
+    break_min: int
+    break_at: datetime | None
+
+
+class AbsenceRow(NamedTuple):
+    id: int
+    driver_id: int
+    start_at: datetime
+    end_at: datetime
+    reason: str
+
+
+class TripRow(NamedTuple):
+    """A booking beside its assignment, if it has one that is open or was driven."""
+
+    id: int
+    reference: str
+    status: str
+    client_name: str | None
+    client_phone: str | None
+    pickup_address: str
+    pickup_lat: float
+    pickup_lon: float
+    dropoff_address: str
+    dropoff_lat: float
+    dropoff_lon: float
+    scheduled_time: datetime
+    appointment_at: datetime | None
+    will_call: bool
+    passengers: int
+    wheelchairs: int
+    needs: list
+    priority: int
+    return_of_id: int | None
+    notes: str
+    version: int
+    updated_at: datetime
+    assignment_id: int | None
+    driver_id: int | None
+    assignment_status: str | None
+    planned_pickup_at: datetime | None
+    planned_dropoff_at: datetime | None
+    arrived_at: datetime | None
+    actual_pickup_at: datetime | None
+    actual_dropoff_at: datetime | None
+    locked: bool | None
+    confirmed: bool | None
+    assigned_at: datetime | None
+
+
+class RunRow(NamedTuple):
+    id: int
+    status: str
+    started_at: datetime
+    finished_at: datetime | None
+    username: str | None
+    unassigned: list
+
+
+def read_drivers(company):
+    """Return the company's drivers in order of name: 1 query."""
+    rows = Driver.objects.filter(company=company).order_by("name", "id")
+    return [
+        DriverRow._make(row)
+        for row in rows.values_list(
+            "id",
+            "name",
+            "phone",
+            "kind",
+            "is_active",
+            "is_available",
+            "vehicle__plate",
+            "vehicle__seats",
+            "vehicle__wheelchair_places",
+            "home_lat",
+            "home_lon",
+            "last_lat",
+            "last_lon",
+            "last_position_at",
+        )
+    ]
+
+
+def read_shifts(company, start_at, end_at):
+    """Return the shifts that touch the period, in order: 1 query."""
+    rows = Shift.objects.filter(driver__company=company, start_at__lt=end_at, end_at__gt=start_at)
+    fields = ("id", "driver_id", "start_at", "end_at", "break_min", "break_at")
+    return [ShiftRow._make(row) for row in rows.order_by("start_at", "id").values_list(*fields)]
+
+
+def read_absences(company, start_at, end_at):
+    """Return the absences that touch the period, in order: 1 query."""
+    rows = Absence.objects.filter(driver__company=company, start_at__lt=end_at, end_at__gt=start_at)
+    fields = ("id", "driver_id", "start_at", "end_at", "reason")
+    return [AbsenceRow._make(row) for row in rows.order_by("start_at", "id").values_list(*fields)]
+
+
+def read_trips(company, day, horizon):
+    """Return the day's bookings and the open trips of other days in the horizon: 1 query."""
+    rows = (
+        Booking.objects.filter(id__in=day_and_around(company, day, horizon))
+        .exclude(status=Status.CANCELED)
+        .alias(current=current_assignment())
+        .order_by("scheduled_time", "id", "current__id")
+        .values_list(
+            "id",
+            "reference",
+            "status",
+            "client__name",
+            "client__phone",
+            "pickup_address",
+            "pickup_lat",
+            "pickup_lon",
+            "dropoff_address",
+            "dropoff_lat",
+            "dropoff_lon",
+            "scheduled_time",
+            "appointment_at",
+            "will_call",
+            "passengers",
+            "wheelchairs",
+            "needs",
+            "priority",
+            "return_of_id",
+            "notes",
+            "version",
+            "updated_at",
+            "current__id",
+            "current__driver_id",
+            "current__status",
+            "current__planned_pickup_at",
+            "current__planned_dropoff_at",
+            "current__arrived_at",
+            "current__actual_pickup_at",
+            "current__actual_dropoff_at",
+            "current__locked",
+            "current__confirmed",
+            "current__updated_at",
+        )
+    )
+    return list({row.id: row for row in map(TripRow._make, rows)}.values())
+
+
+def read_runs(company, day):
+    """Return the run under way and the last completed one, either None: 1 query."""
+    status = DispatchRun.Status
+    rows = (
+        DispatchRun.objects.filter(
+            company=company, day=day, status__in=[status.RUNNING, status.COMPLETED]
+        )
+        .order_by("-id")
+        .values_list("id", "status", "started_at", "finished_at", "user__username", "unassigned")
+    )
+    found = {}
+    for row in map(RunRow._make, rows[:2]):
+        found.setdefault(row.status, row)
+    return found.get(status.RUNNING), found.get(status.COMPLETED)
+
+
+def last_event(company):
+    """Return the number of the company's latest event, 0 before the first: 1 query.
+
+    Read it before the rest: whoever then polls for later events misses none.
+    """
+    rows = Event.objects.filter(company=company).order_by("-id")
+    return rows.values_list("id", flat=True).first() or 0

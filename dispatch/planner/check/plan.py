@@ -1,0 +1,182 @@
+"""Judge a plan without trusting whoever made it.
+
+Seconds since the start of the company's day. Nothing here is shared with the planner: every
+time is derived again from the places. Great-circle legs are computed here in floating point
+and may be `ROUNDING_S` shorter than driven, because the planner rounds to whole seconds; any
+other travel times are asked leg by leg and hold exactly.
+
+The commitments of a duty stand whatever the plan does. Where they contradict each other (a
+dispatcher's override, a delay) the plan is not to blame: `standing_conflicts` tells. A planned
+trip that contradicts a commitment is a violation.
+"""
+
+import math
+from collections import Counter, defaultdict
+from itertools import pairwise
+from operator import attrgetter
+
+from dispatch.planner.check.duty import (
+    Rule,
+    Stop,
+    Violation,
+    break_faults,
+    break_fits,
+    clashes,
+    commitments,
+    gaps,
+)
+from dispatch.planner.problem import Plan, Problem
+from dispatch.planner.travel import GreatCircle
+
+__all__ = ["Rule", "Violation", "check", "standing_conflicts"]
+
+EARTH_RADIUS_M = 6_371_008.8
+ROUNDING_S = 1
+
+
+def check(problem: Problem, plan: Plan) -> tuple[Violation, ...]:
+    """Return every hard rule that the plan breaks; nothing when it is sound.
+
+    Two stops of one duty follow each other by pickup time, and the drive between neighbours
+    has to fit. No two trips of one driver overlap, in whichever of his duties. A duty with
+    stops and a break due has the break, unless it holds commitments only and they leave no
+    room for it.
+    """
+    found = list(_booked_once(problem, plan))
+    drive_s, rounding_s = _clock(problem.travel)
+    duties = {duty.id: duty for duty in problem.duties}
+    stops = {duty.id: commitments(duty) for duty in problem.duties}
+    trips = {trip.id: trip for trip in problem.trips}
+    drivers = {driver.id: driver for driver in problem.drivers}
+    for row in plan.trips:
+        duty, trip = duties.get(row.duty_id), trips.get(row.trip_id)
+        if duty is None:
+            detail = f"Trip {row.trip_id} is planned in duty {row.duty_id}, which does not exist."
+            found.append(Violation(Rule.UNKNOWN_DUTY, detail, row.trip_id, row.driver_id))
+            continue
+        if duty.driver_id != row.driver_id:
+            detail = f"Duty {duty.id} belongs to driver {duty.driver_id}, not {row.driver_id}."
+            found.append(Violation(Rule.WRONG_DRIVER, detail, row.trip_id, row.driver_id, duty.id))
+        if trip is None:
+            continue
+        found += [
+            Violation(code, f"Trip {trip.reference}: {detail}", trip.id, duty.driver_id, duty.id)
+            for code, detail in _trip_rules(trip, row, drivers[duty.driver_id], drive_s, rounding_s)
+        ]
+        free_s = row.dropoff_s + trip.alighting_s
+        stops[duty.id].append(
+            Stop(row.pickup_s, free_s, trip.pickup, trip.dropoff, trip.id, duty.id, True)
+        )
+    found += _capacity(problem, plan, duties)
+    found += (violation for violation, standing in clashes(problem, stops) if not standing)
+    breaks = defaultdict(list)
+    for rest in plan.breaks:
+        breaks[rest.duty_id].append(rest)
+    for duty_id in sorted(breaks.keys() - duties.keys()):
+        detail = f"A break is planned in duty {duty_id}, which does not exist."
+        found.append(Violation(Rule.UNKNOWN_DUTY, detail, duty_id=duty_id))
+    for duty in problem.duties:
+        route = sorted(stops[duty.id], key=attrgetter("pickup_s", "free_s"))
+        faults = gaps(duty, route, drive_s, rounding_s)
+        found += (violation for violation, standing in faults if not standing)
+        found += (
+            Violation(code, detail, driver_id=duty.driver_id, duty_id=duty.id)
+            for code, detail in break_faults(duty, route, breaks[duty.id], drive_s, rounding_s)
+        )
+    return tuple(found)
+
+
+def standing_conflicts(problem: Problem) -> tuple[Violation, ...]:
+    """Return what the commitments alone break: no plan can mend it, a person has to."""
+    drive_s, rounding_s = _clock(problem.travel)
+    stops = {duty.id: commitments(duty) for duty in problem.duties}
+    found = [violation for violation, _ in clashes(problem, stops)]
+    for duty in problem.duties:
+        route = sorted(stops[duty.id], key=attrgetter("pickup_s", "free_s"))
+        found += (violation for violation, _ in gaps(duty, route, drive_s, rounding_s))
+        if duty.break_ and route and not break_fits(duty, route, drive_s, -rounding_s):
+            detail = f"The commitments of duty {duty.id} leave no room for its break."
+            found.append(Violation(Rule.BREAK_MISSING, detail, None, duty.driver_id, duty.id))
+    return tuple(found)
+
+
+def _clock(travel):
+    """Return (seconds of a leg, by how much they may differ from the planner's)."""
+    if not isinstance(travel, GreatCircle):
+        return lambda origin, destination: travel.leg(origin, destination)[0], 0
+    factor = 2 * EARTH_RADIUS_M * travel.circuity / (travel.speed_kmh / 3.6)
+    sin, cos, radians = math.sin, math.cos, math.radians
+
+    def drive_s(origin, destination):
+        if origin == destination:
+            return 0.0
+        lat1, lat2 = radians(origin[0]), radians(destination[0])
+        across = sin(radians(destination[1] - origin[1]) / 2)
+        up = sin((lat2 - lat1) / 2)
+        half_chord = up * up + cos(lat1) * cos(lat2) * across * across
+        angle = math.atan2(math.sqrt(half_chord), math.sqrt(max(0.0, 1 - half_chord)))
+        return round(factor * angle, 3)
+
+    return drive_s, ROUNDING_S
+
+
+def _booked_once(problem, plan):
+    known = {trip.id for trip in problem.trips}
+    seen = Counter(row.trip_id for row in plan.trips)
+    seen.update(plan.unserved)
+    for trip_id in sorted(seen.keys() - known):
+        yield Violation(Rule.UNKNOWN_TRIP, f"Trip {trip_id} is not of this problem.", trip_id)
+    for trip_id in sorted(known - seen.keys()):
+        detail = f"Trip {trip_id} is neither planned nor unserved."
+        yield Violation(Rule.TRIP_MISSING, detail, trip_id)
+    for trip_id, times in seen.items():
+        if times > 1:
+            yield Violation(Rule.TRIP_TWICE, f"Trip {trip_id} appears {times} times.", trip_id)
+    rows = [(row.duty_id, row.pickup_s) for row in plan.trips]
+    if any(a > b for a, b in pairwise(rows)) or any(a > b for a, b in pairwise(plan.unserved)):
+        yield Violation(Rule.ORDER, "The plan's rows are not in order of (duty, pickup) and of id.")
+
+
+def _trip_rules(trip, row, driver, drive_s, rounding_s):
+    """Yield (code, detail) of everything that is wrong with this trip, wherever it stands."""
+    if row.dropoff_s - row.pickup_s != trip.boarding_s + trip.ride_s:
+        yield (
+            Rule.RIDE_TIME,
+            (
+                f"{row.dropoff_s - row.pickup_s} s from boarding to arrival instead of "
+                f"{trip.boarding_s} + {trip.ride_s}."
+            ),
+        )
+    ride_s = drive_s(trip.pickup, trip.dropoff)
+    if abs(ride_s - trip.ride_s) > rounding_s:
+        yield Rule.RIDE_PLACES, f"a ride of {trip.ride_s} s between places {ride_s:.0f} s apart."
+    if not trip.earliest_s <= row.pickup_s <= trip.latest_s:
+        yield (
+            Rule.PICKUP_WINDOW,
+            (f"boards at {row.pickup_s}, outside [{trip.earliest_s}, {trip.latest_s}]."),
+        )
+    if trip.arrive_by_s is not None and row.dropoff_s > trip.arrive_by_s:
+        yield Rule.APPOINTMENT, f"arrives at {row.dropoff_s}, after {trip.arrive_by_s}."
+    if trip.seats > driver.seats:
+        yield Rule.SEATS, f"needs {trip.seats} seats, driver {driver.id} has {driver.seats}."
+    if trip.wheelchairs > driver.wheelchair_places:
+        yield (
+            Rule.WHEELCHAIRS,
+            (
+                f"needs {trip.wheelchairs} wheelchair places, "
+                f"driver {driver.id} has {driver.wheelchair_places}."
+            ),
+        )
+    if not trip.needs <= driver.skills:
+        missing = ", ".join(sorted(trip.needs - driver.skills))
+        yield Rule.NEEDS, f"driver {driver.id} lacks {missing}."
+    if driver.id in trip.forbidden:
+        yield Rule.FORBIDDEN, f"driver {driver.id} may not drive this client."
+
+
+def _capacity(problem, plan, duties):
+    added = Counter(duties[row.duty_id].driver_id for row in plan.trips if row.duty_id in duties)
+    for driver in problem.drivers:
+        if added[driver.id] > driver.capacity:
+            detail = f"Driver {driver.id} is given {added[driver.id]} trips, {driver.capacity} fit."
+            yield Violation(Rule.CAPACITY, detail, driver_id=driver.id)

@@ -1,0 +1,310 @@
+"""The smallest change that would make one more trip fit into a finished plan.
+
+Seconds since the start of the company's day; changes in whole minutes, rounded up. In order:
+
+1. put the trip where it fits, if it does; one trip more than a driver's cap;
+2. whatever costs fewest minutes, up to `FEW_MINUTES`: pickup later or earlier than the window,
+   arrival after the appointment, a driver who starts earlier or ends later. Of equally many
+   minutes the first of these, and the driver with the lowest id;
+3. another trip left out for it that is not dearer to leave out: the cheapest swap;
+4. one more vehicle, with what the trip needs;
+5. the changes of 2 that take longer.
+
+Every suggestion has been applied and checked; what the checker refuses is not suggested.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+
+from dispatch.planner.check.plan import check
+from dispatch.planner.explain import slack
+from dispatch.planner.explain.blockers import minutes
+from dispatch.planner.explain.sentences import Change
+from dispatch.planner.problem import Driver, Duty, Plan, PlannedBreak, PlannedTrip, Problem, Trip
+from dispatch.planner.search.arrays import NEVER
+from dispatch.planner.search.schedule import times
+
+FEW_MINUTES = 60
+ATTEMPTS = 3  # drivers tried per kind of change, before the next kind
+
+BY_MINUTES = {
+    Change.LATER: slack.LATER,
+    Change.EARLIER: slack.EARLIER,
+    Change.ARRIVE_LATE: slack.ARRIVE_LATE,
+    Change.START_EARLIER: slack.START_EARLIER,
+    Change.END_LATER: slack.END_LATER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A change, and where the trip goes then: before stop `position` of the duty.
+
+    Driver and duty are those of a new vehicle when the change is an extra one. Positions count
+    the stops of the duty, commitments included, without the trip that `instead_of` names.
+    """
+
+    code: Change
+    trip_id: int
+    driver_id: int
+    duty_id: int
+    position: int
+    pickup_s: int
+    change_min: int
+    instead_of: int | None
+    detail: dict
+
+
+def smallest_change(finding, plan: Plan) -> Suggestion | None:
+    """Return the first suggestion that holds, or None."""
+    for suggestion in _candidates(finding):
+        problem, standing = _narrowed(finding, plan, suggestion)
+        altered = applied(problem, standing, suggestion)
+        if altered and not check(*altered):
+            return suggestion
+    return None
+
+
+def applied(problem: Problem, plan: Plan, suggestion: Suggestion) -> tuple[Problem, Plan] | None:
+    """Return the problem and the plan with the change made, None where the times do not allow.
+
+    Only the tour of the suggested duty gets new times.
+    """
+    code, change_s = suggestion.code, suggestion.change_min * 60
+    trip = next(trip for trip in problem.trips if trip.id == suggestion.trip_id)
+    if code in (Change.EXTRA_VEHICLE, Change.EXTRA_SKILLED):
+        driver, duty = _extra(trip, suggestion)
+        drivers, duties = (*problem.drivers, driver), (*problem.duties, duty)
+        problem = dataclasses.replace(problem, drivers=drivers, duties=duties)
+    duty = next(duty for duty in problem.duties if duty.id == suggestion.duty_id)
+    if code == Change.OVER_CAP:
+        driver = next(d for d in problem.drivers if d.id == suggestion.driver_id)
+        problem = _with(problem, drivers=_raised(driver, plan))
+    elif code == Change.LATER:
+        trip = dataclasses.replace(trip, latest_s=trip.latest_s + change_s)
+    elif code == Change.EARLIER:
+        trip = dataclasses.replace(trip, earliest_s=trip.earliest_s - change_s)
+    elif code == Change.ARRIVE_LATE:
+        latest_s = max(trip.latest_s, suggestion.pickup_s)
+        trip = dataclasses.replace(trip, arrive_by_s=trip.arrive_by_s + change_s, latest_s=latest_s)
+    elif code == Change.START_EARLIER:
+        duty = dataclasses.replace(duty, start_s=duty.start_s - change_s)
+    elif code == Change.END_LATER:
+        duty = dataclasses.replace(duty, end_s=duty.end_s + change_s)
+    if not _apart(problem, duty):
+        return None
+    problem = _with(problem, trips=trip, duties=duty)
+    standing = _placed(problem, plan, trip, duty, suggestion)
+    return standing and (problem, standing)
+
+
+def _with(problem, **rows):
+    """Return the problem with these rows in the place of those with the same ids."""
+    return dataclasses.replace(
+        problem,
+        **{
+            name: tuple(row if old.id == row.id else old for old in getattr(problem, name))
+            for name, row in rows.items()
+        },
+    )
+
+
+def _raised(driver, plan):
+    planned = sum(row.driver_id == driver.id for row in plan.trips)
+    return dataclasses.replace(driver, capacity=max(driver.capacity, planned) + 1)
+
+
+def _extra(trip, suggestion):
+    driver = Driver(
+        suggestion.driver_id, "", trip.seats, trip.wheelchairs, capacity=1, skills=trip.needs
+    )
+    leave_s = suggestion.pickup_s + trip.service_s
+    return driver, Duty(
+        suggestion.duty_id, driver.id, suggestion.pickup_s, leave_s, trip.pickup, trip.dropoff
+    )
+
+
+def _apart(problem, duty):
+    """Return whether the duty keeps clear of the driver's other ones."""
+    return not any(
+        other.driver_id == duty.driver_id
+        and other.id != duty.id
+        and other.start_s < duty.end_s
+        and duty.start_s < other.end_s
+        for other in problem.duties
+    )
+
+
+def _placed(problem, plan, trip, duty, suggestion):
+    """Return the plan with the trip boarding at `pickup_s` in this duty, None if it cannot."""
+    trips = {t.id: t for t in problem.trips}
+    kept = [row for row in plan.trips if row.trip_id != suggestion.instead_of]
+    stops = []
+    for row in kept:
+        if row.duty_id == duty.id:
+            stop = trips[row.trip_id]
+            stops.append((row.pickup_s, row.dropoff_s + stop.alighting_s, stop))
+    stops += [(c.pickup_s, c.free_s, _fixed(c)) for c in duty.commitments]
+    route = [stop[-1] for stop in sorted(stops, key=lambda stop: stop[:2])]
+    pinned = {"earliest_s": suggestion.pickup_s, "latest_s": suggestion.pickup_s}
+    route.insert(suggestion.position, dataclasses.replace(trip, **pinned))
+    try:
+        starts, rest_s = timetable(problem.travel, duty, route)
+    except ValueError:
+        return None
+    rows = [row for row in kept if row.duty_id != duty.id]
+    for stop, pickup_s in zip(route, starts, strict=True):
+        if stop.id is not None:
+            dropoff_s = pickup_s + stop.boarding_s + stop.ride_s
+            rows.append(PlannedTrip(stop.id, duty.id, duty.driver_id, pickup_s, dropoff_s))
+    rows.sort(key=lambda row: (row.duty_id, row.pickup_s, row.dropoff_s))
+    breaks = [rest for rest in plan.breaks if rest.duty_id != duty.id]
+    if rest_s is not None:
+        breaks.append(PlannedBreak(duty.id, rest_s, rest_s + duty.break_.length_s))
+    breaks.sort(key=lambda rest: rest.duty_id)
+    unserved = {*plan.unserved, suggestion.instead_of} - {trip.id, None}
+    return Plan(tuple(rows), tuple(breaks), tuple(sorted(unserved)), plan.search)
+
+
+def _fixed(commitment):
+    """Return a commitment as a trip without an id that starts at its one time."""
+    return Trip(
+        id=None,
+        reference=commitment.reference,
+        pickup=commitment.pickup,
+        dropoff=commitment.dropoff,
+        wanted_s=commitment.pickup_s,
+        earliest_s=commitment.pickup_s,
+        latest_s=commitment.pickup_s,
+        ride_s=commitment.free_s - commitment.pickup_s,
+        unserved_cost=0,
+    )
+
+
+def timetable(travel, duty: Duty, route) -> tuple[list[int], int | None]:
+    """Return (starts of boarding, start of the break) of a tour in this order.
+
+    Raises ValueError when it cannot be kept. What commitments alone do not keep is let pass.
+    """
+    origins = np.array([duty.start, *(stop.dropoff for stop in route)])
+    goals = np.array([*(stop.pickup for stop in route), duty.end])
+    legs = travel.seconds(origins, goals).diagonal().tolist()
+    free_s = [duty.start_s, *(stop.earliest_s + stop.service_s for stop in route)]
+    ready_s = [*(stop.earliest_s for stop in route), duty.end_s]
+    fixed = [True, *(stop.id is None for stop in route), True]
+    for g, leg in enumerate(legs):
+        if fixed[g] and fixed[g + 1]:
+            legs[g] = min(leg, ready_s[g] - free_s[g])
+    return times(route, legs, duty.start_s, duty.end_s, duty.break_)
+
+
+def _candidates(finding):
+    """Yield suggestions in the order of the module's docstring, not yet verified."""
+    tours, found, problem = finding.tours, finding.seen.found, finding.problem
+    capped = finding.capped[tours.driver]
+    prices = finding.prices()
+    for k in _least(prices, prices < NEVER):
+        yield _suggestion(finding, Change.INSERT, k, slack.FITS)
+    detour = found[:, slack.FITS, 0]
+    for k in _least(detour, finding.allowed & capped & (detour < NEVER)):
+        yield _suggestion(finding, Change.OVER_CAP, k, slack.FITS)
+    timed = []
+    for order, (code, kind) in enumerate(BY_MINUTES.items()):
+        measure = found[:, kind, 0]
+        for k in _least(measure, finding.allowed & ~capped & (measure < NEVER)):
+            timed.append((minutes(measure[k]), order, k, code, kind))
+    timed.sort()
+    for change_min, _, k, code, kind in timed:
+        if change_min <= FEW_MINUTES:
+            yield _suggestion(finding, code, k, kind, change_min)
+    price = found[:, slack.INSTEAD, 0]
+    for k in _least(price, finding.allowed & (price < NEVER)):
+        yield _suggestion(finding, Change.INSTEAD_OF, k, slack.INSTEAD)
+    yield _extra_vehicle(finding, problem)
+    for change_min, _, k, code, kind in timed:
+        if change_min > FEW_MINUTES:
+            yield _suggestion(finding, code, k, kind, change_min)
+
+
+def _least(values, among):
+    """Return the indices of the smallest values among these, of equal ones the first."""
+    indices = np.flatnonzero(among)
+    return indices[np.argsort(values[indices], kind="stable")[:ATTEMPTS]].tolist()
+
+
+def _suggestion(finding, code, k, kind, change_min=0):
+    tours, trip, problem = finding.tours, finding.trip, finding.problem
+    duty, driver = problem.duties[k], problem.drivers[tours.driver[k]]
+    stop, pickup_s = (int(value) for value in finding.seen.found[k, kind, 1:])
+    instead_of, detail = None, {}
+    if code == Change.INSTEAD_OF:
+        other = problem.trips[tours.trip[stop]]
+        instead_of, detail = other.id, {"trip": other.reference, "trip_id": other.id}
+    elif code == Change.ARRIVE_LATE:
+        detail = {"arrival_s": pickup_s + trip.boarding_s + trip.ride_s}
+    elif code == Change.START_EARLIER:
+        detail = {"from_s": duty.start_s - change_min * 60}
+    elif code == Change.END_LATER:
+        detail = {"until_s": duty.end_s + change_min * 60}
+    return Suggestion(
+        code,
+        trip.id,
+        driver.id,
+        duty.id,
+        stop - int(tours.first[k]),
+        pickup_s,
+        change_min,
+        instead_of,
+        {"driver": driver.name, "pickup_s": pickup_s, "change_min": change_min, **detail},
+    )
+
+
+def _extra_vehicle(finding, problem):
+    trip = finding.trip
+    pickup_s = min(max(trip.wanted_s, trip.earliest_s), trip.last_start_s)
+    detail = {
+        "seats": trip.seats,
+        "wheelchairs": trip.wheelchairs,
+        "needs": ", ".join(sorted(trip.needs)),
+        "from_s": pickup_s,
+        "until_s": pickup_s + trip.service_s,
+    }
+    return Suggestion(
+        Change.EXTRA_SKILLED if trip.needs else Change.EXTRA_VEHICLE,
+        trip.id,
+        max([0, *trip.forbidden, *(driver.id for driver in problem.drivers)]) + 1,
+        max((duty.id for duty in problem.duties), default=0) + 1,
+        0,
+        pickup_s,
+        0,
+        None,
+        detail,
+    )
+
+
+def _narrowed(finding, plan, suggestion):
+    """Return the problem and the plan of the suggested driver alone, and the trip.
+
+    No rule reaches from one driver to another, so what holds here holds for the whole day;
+    and checking one driver takes no time.
+    """
+    problem, driver_id = finding.problem, suggestion.driver_id
+    rows = tuple(row for row in plan.trips if row.driver_id == driver_id)
+    mine = {row.trip_id for row in rows} | {suggestion.trip_id}
+    duties = tuple(duty for duty in problem.duties if duty.driver_id == driver_id)
+    ids = {duty.id for duty in duties}
+    return (
+        dataclasses.replace(
+            problem,
+            trips=tuple(trip for trip in problem.trips if trip.id in mine),
+            drivers=tuple(driver for driver in problem.drivers if driver.id == driver_id),
+            duties=duties,
+        ),
+        Plan(
+            rows,
+            tuple(rest for rest in plan.breaks if rest.duty_id in ids),
+            (suggestion.trip_id,),
+        ),
+    )

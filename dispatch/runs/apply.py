@@ -1,0 +1,268 @@
+"""Write a plan in one atomic block, over the world it was made for or not at all.
+
+Lock what becomes scarcer (drivers, then bookings, each in order of id), read again, compare,
+write, count. Whoever else changes an assignment locks its driver and its booking first.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.db.models import Case, F, Value, When
+from django.utils.translation import gettext as _
+
+from bookings.models import Actor, Booking, DriverPreference, Event, Status
+from dispatch.day import queries
+from dispatch.day.load import PLANNABLE, Day
+from dispatch.models import Assignment, DispatchRun
+from dispatch.planner.problem import Plan
+from dispatch.runs.difference import Difference, difference
+from drivers.fleet.breaks import plan_breaks
+
+# The constraints that keep a driver and a booking from being given away twice, as PostgreSQL
+# and SQLite name them in their errors.
+GUARDS = (
+    "assignment_no_double_booking",
+    "assignment_one_open_per_booking",
+    "dispatch_assignment.booking_id",
+)
+
+
+class StalePlan(Exception):
+    """The world changed while the plan was made; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What was written.
+
+    `changed` are bookings without a driver that changed meanwhile and were left out; `arrived`
+    is the number of new ones.
+    """
+
+    difference: Difference
+    plan: Plan
+    changed: frozenset[int]
+    arrived: int
+
+
+def apply_plan(
+    day: Day,
+    plan: Plan,
+    run: DispatchRun,
+    *,
+    now: datetime,
+    actor: Actor,
+    explanations: dict[int, dict],
+    finish,
+    rehearse: bool = False,
+) -> Applied:
+    """Write the plan, its events and the completed run: at most 10 statements, or none.
+
+    `finish(applied)` returns the fields that complete the run; it is called once everything
+    else is written. A rehearsal writes it all and rolls it back. Raises StalePlan where the
+    plan does not fit the world any more.
+    """
+    try:
+        with transaction.atomic(durable=True):
+            changed, arrived = _compare(day, plan)
+            day, plan = _without(changed, day, plan)
+            applied = Applied(difference(day, plan), plan, changed, arrived)
+            _write(day, applied, run, now, actor, explanations)
+            written = DispatchRun.objects.filter(
+                id=run.id, status=DispatchRun.Status.RUNNING
+            ).update(status=DispatchRun.Status.COMPLETED, **finish(applied))
+            if written != 1:
+                raise StalePlan(_("The run was given up for dead meanwhile; nothing was written."))
+            transaction.set_rollback(rehearse)
+    except IntegrityError as error:
+        if not any(guard in str(error) for guard in GUARDS):
+            raise
+        raise StalePlan(
+            _("Somebody else booked one of the drivers meanwhile; nothing was written.")
+        ) from error
+    return applied
+
+
+def _compare(day, plan):
+    """Lock and read again; return (bookings to leave out, number of new bookings): 4 queries.
+
+    A booking that was closed meanwhile is left out: that only frees its driver. What changes
+    a driver's time in any other way makes the plan stale.
+    """
+    queries.lock_drivers(day.company)
+    drivers = queries.read_drivers(day.company, day.start_at, day.end_at)
+    if _facts(drivers) != _facts(day.drivers):
+        raise StalePlan(_("Drivers, shifts or absences changed meanwhile; plan again."))
+    bookings, neighbours = queries.read_trips(
+        day.company, day.day, day.horizon, lock=True, seen=day.seen
+    )
+    if _routes(neighbours) - _routes(day.neighbours):
+        raise StalePlan(_("Trips of the days around this one changed meanwhile; plan again."))
+    # Bookings that are of another day now.
+    changed, arrived = list(day.bookings.keys() - bookings.keys()), 0
+    for booking_id, row in bookings.items():
+        before = day.bookings.get(booking_id)
+        if row == before:
+            continue
+        standing = row.standing()
+        if standing and (before is None or standing != before.standing()):
+            raise StalePlan(
+                _("Trip %(trip)s was given to a driver meanwhile; plan again.")
+                % {"trip": row.label}
+            )
+        if before is None:
+            arrived += row.status in PLANNABLE
+        elif booking_id in day.kept and (standing is None or row.route() == before.route()):
+            continue
+        elif standing:
+            raise StalePlan(
+                _("Trip %(trip)s was changed meanwhile; plan again.") % {"trip": row.label}
+            )
+        else:
+            changed.append(booking_id)
+    forbidden = {
+        (client_id, driver_id)
+        for client_id, driver_id, kind in queries.read_preferences(day.company, day.day)
+        if kind == DriverPreference.Kind.FORBIDDEN
+    }
+    for trip in plan.trips:
+        row = day.bookings[trip.trip_id]
+        if (row.client_id, trip.driver_id) in forbidden and row.id not in changed:
+            raise StalePlan(
+                _("The client of trip %(trip)s must not be driven by its driver; plan again.")
+                % {"trip": row.label}
+            )
+    return frozenset(changed), arrived
+
+
+def _facts(drivers):
+    return {driver_id: [row.facts() for row in rows] for driver_id, rows in drivers.items()}
+
+
+def _routes(rows):
+    return {row.route() for row in rows.values()}
+
+
+def _without(changed, day, plan):
+    if not changed:
+        return day, plan
+    bookings = {i: row for i, row in day.bookings.items() if i not in changed}
+    trips = tuple(trip for trip in plan.trips if trip.trip_id not in changed)
+    unserved = tuple(trip_id for trip_id in plan.unserved if trip_id not in changed)
+    return replace(day, bookings=bookings), replace(plan, trips=trips, unserved=unserved)
+
+
+def _write(day, applied, run, now, actor, explanations):
+    """Supersede, create, set the bookings' status and the breaks, log: at most 5 statements."""
+    diff = applied.difference
+    replaced = [row for row, _trip in (*diff.moved, *diff.retimed)]
+    ended = [row.assignment_id for row in (*replaced, *diff.released)]
+    if ended:
+        count = (
+            Assignment.objects.open()
+            .filter(id__any_of=ended)
+            .update(status=Assignment.Status.SUPERSEDED, superseded_by=run, updated_at=now)
+        )
+        if count != len(ended):
+            raise StalePlan(_("Assignments were changed meanwhile; plan again."))
+    trips = [*diff.placed, *(trip for _row, trip in (*diff.moved, *diff.retimed))]
+    pickups = [day.moment(trip.pickup_s) for trip in trips]
+    dropoffs = [day.moment(trip.dropoff_s) for trip in trips]
+    nothing = {}
+    created = Assignment.objects.bulk_create_columns(
+        {
+            "company_id": day.company.id,
+            "run_id": run.id,
+            "status": Assignment.Status.PLANNED,
+            "created_at": now,
+            "updated_at": now,
+        },
+        {
+            "booking_id": [trip.trip_id for trip in trips],
+            "driver_id": [trip.driver_id for trip in trips],
+            "sequence": [trip.pickup_s for trip in trips],
+            "planned_pickup_at": pickups,
+            "planned_dropoff_at": dropoffs,
+            "explanation": [explanations.get(trip.trip_id, nothing) for trip in trips],
+        },
+    )
+    placed = [trip.trip_id for trip in diff.placed]
+    freed = [row.id for row in diff.released if row.status == Status.ASSIGNED]
+    turned = [*placed, *freed]
+    if turned:
+        status = Value(Status.ASSIGNED)
+        if freed:
+            status = Case(When(id__any_of=freed, then=Value(Status.ACCEPTED)), default=status)
+        count = Booking.objects.filter(id__any_of=turned, status__in=sorted(PLANNABLE)).update(
+            status=status,
+            version=F("version") + 1,
+            updated_at=now,
+        )
+        if count != len(turned):
+            raise StalePlan(_("Bookings were changed meanwhile; plan again."))
+    plan_breaks(changed_breaks(day, applied.plan)[1])
+    told = [
+        *_promises(day, diff, zip(trips, created, pickups, dropoffs, strict=True)),
+        *_releases(diff),
+    ]
+    Event.objects.bulk_create_columns(
+        {
+            "company_id": day.company.id,
+            "run_id": run.id,
+            "at": now,
+            "user_id": actor.user_id,
+            "actor": actor.name,
+            "door": actor.door,
+        },
+        {name: [change[i] for change in told] for i, name in enumerate(TOLD)},
+    )
+
+
+def changed_breaks(day: Day, plan: Plan) -> tuple[dict, dict]:
+    """Return the breaks before and after, {shift id: start or None}, where they differ.
+
+    A shift whose break is over, or belongs to no duty of the problem any more, keeps it.
+    """
+    before = {
+        row.shift_id: row.break_at for rows in day.drivers.values() for row in rows if row.shift_id
+    }
+    after = {day.shift_of[duty.id]: None for duty in day.problem.duties if duty.break_}
+    after |= {day.shift_of[b.duty_id]: day.moment(b.start_s) for b in plan.breaks}
+    after = {shift: start for shift, start in after.items() if before[shift] != start}
+    return {shift: before[shift] for shift in after}, after
+
+
+# What the events of a run tell of a booking whose assignment changed.
+TOLD = ("booking_id", "assignment_id", "kind", "old", "new")
+
+
+def _promises(day, diff, created):
+    """Yield what is TOLD of every (trip, its assignment's id, its pickup and dropoff)."""
+    before = {row.id: row for row, _trip in (*diff.moved, *diff.retimed)}
+    statuses = {status: {"status": status} for status in PLANNABLE}
+    for trip, assignment_id, pickup_at, dropoff_at in created:
+        new = _promised(trip.driver_id, pickup_at, dropoff_at)
+        if trip.trip_id in before:
+            old = _promised(*before[trip.trip_id].standing()[1:])
+            yield trip.trip_id, assignment_id, Event.Kind.MOVED, old, new
+        else:
+            old = statuses[day.bookings[trip.trip_id].status]
+            new["status"] = Status.ASSIGNED
+            yield trip.trip_id, assignment_id, Event.Kind.ASSIGNED, old, new
+
+
+def _releases(diff):
+    """Yield what is TOLD of every booking that lost its driver."""
+    for row in diff.released:
+        old = _promised(*row.standing()[1:]) | {"status": row.status}
+        status = Status.ACCEPTED if row.status == Status.ASSIGNED else row.status
+        yield row.id, row.assignment_id, Event.Kind.RELEASED, old, {"status": status}
+
+
+def _promised(driver_id, pickup_at, dropoff_at):
+    return {
+        "driver": driver_id,
+        "pickup": pickup_at.isoformat(),
+        "dropoff": dropoff_at.isoformat(),
+    }

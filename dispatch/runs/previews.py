@@ -1,0 +1,271 @@
+"""Look first, decide later: a preview is kept, and applied or discarded by whoever may plan.
+
+With the plan is kept its seal, a digest of what it was made from. Applying loads the day again
+and goes the way of every dispatch; what a person did meanwhile makes the preview stale, and so
+does what the checker refuses by now. What only frees a driver, or waits for one, does not.
+"""
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from bookings.models import Actor
+from dispatch.day.load import PLANNABLE, Day
+from dispatch.models import DispatchRun, StoredPlan
+from dispatch.planner.check.plan import check
+from dispatch.planner.problem import Plan
+from dispatch.runs.apply import StalePlan
+from dispatch.runs.claim import claim_fields, failing, hold, run_fields
+from dispatch.runs.report import Report
+from dispatch.runs.restore_plan import Was, plan_of_assignments
+from dispatch.runs.run import Clock, carry_out, counted_statements, kept_of, look, solving
+
+KEPT = timedelta(days=7)
+# What a plan depends on in the company.
+POLICY = (
+    "timezone",
+    "depot_lat",
+    "depot_lon",
+    "pickup_early_min",
+    "pickup_late_min",
+    "return_late_min",
+    "boarding_min",
+    "alighting_min",
+    "speed_kmh",
+    "circuity",
+    "max_bookings_per_driver",
+)
+# What a plan depends on in a booking, beside where its assignment stands.
+PARTICULARS = (
+    "client_id",
+    "pickup",
+    "dropoff",
+    "scheduled_time",
+    "appointment_at",
+    "passengers",
+    "wheelchairs",
+    "needs",
+    "priority",
+    "return_of_id",
+)
+
+
+class NoPreview(Exception):
+    """The run is no preview that could be applied or discarded."""
+
+
+def plan_preview(company, day, *, now, actor, done=None, **settings) -> Report:
+    """Plan the day, keep the plan as a preview, and return its report: 6 queries.
+
+    `settings` and `done` are those of `run_dispatch`. Raises PlanRefused.
+    """
+    run = start_preview(company, day, now=now, actor=actor, settings=settings)
+    return keep_preview(run, done=done)
+
+
+def start_preview(company, day, *, now, actor, settings, process=None) -> DispatchRun:
+    """Insert the run of a preview that is still to be planned: 1 query."""
+    return DispatchRun.objects.create(
+        status=DispatchRun.Status.PLANNING,
+        **run_fields(company, day, now=now, actor=actor, settings=settings, process=process),
+    )
+
+
+def keep_preview(run: DispatchRun, *, tell=None, done=None) -> Report:
+    """Plan a started preview and keep the plan: 5 queries."""
+    with counted_statements() as count:
+        clock = Clock(tell)
+        with failing(run, clock):
+            plan_of = solving(run.settings)
+            day, plan, report = look(
+                run.company, run.day, plan_of, clock, count, now=run.started_at, run_id=run.id
+            )
+            with transaction.atomic():
+                DispatchRun.objects.filter(id=run.id, status=DispatchRun.Status.PLANNING).update(
+                    status=DispatchRun.Status.PREVIEW,
+                    finished_at=run.started_at + clock.elapsed(),
+                    **kept_of(report, plan),
+                )
+                StoredPlan.objects.create(run=run, **stored(day, plan))
+                if done:
+                    done(report)
+    return report
+
+
+def apply_preview(run: DispatchRun, *, now: datetime, actor: Actor) -> Report:
+    """Write the plan of a preview if the world is still the one it was made for.
+
+    Of two who apply it at once, one does. Three statements more than a dispatch. Raises
+    NoPreview, DayBusy, StalePlan; where it was stale the run has failed.
+    """
+
+    def take():
+        claimed = DispatchRun.objects.filter(id=run.id, status=DispatchRun.Status.PREVIEW).update(
+            status=DispatchRun.Status.RUNNING,
+            **claim_fields(now=now, actor=actor, settings=run.settings),
+        )
+        if not claimed:
+            raise _not_a_preview(run)
+        plan = StoredPlan.objects.get(run=run)
+        plan.delete()
+        return plan
+
+    plan = hold(run.company, run.day, now, take)
+    run.started_at = now
+    return carry_out(
+        run.company,
+        run.day,
+        lambda day: plan_again(day, plan, run),
+        now=now,
+        actor=actor,
+        settings=run.settings,
+        run=run,
+    )
+
+
+def discard_preview(run: DispatchRun) -> None:
+    """Give a preview up: 2 queries. Twice is fine. Raises NoPreview."""
+    with transaction.atomic():
+        discarded = DispatchRun.objects.filter(
+            id=run.id, status__in=[DispatchRun.Status.PREVIEW, DispatchRun.Status.DISCARDED]
+        ).update(status=DispatchRun.Status.DISCARDED)
+        if not discarded:
+            raise _not_a_preview(run)
+        StoredPlan.objects.filter(run=run).delete()
+    run.status = DispatchRun.Status.DISCARDED
+
+
+def clear_previews(*, now: datetime) -> int:
+    """Discard the previews that nobody has decided on for long; return how many: 2 queries."""
+    with transaction.atomic():
+        old = DispatchRun.objects.filter(
+            status=DispatchRun.Status.PREVIEW, finished_at__lte=now - KEPT
+        )
+        count = old.update(status=DispatchRun.Status.DISCARDED)
+        StoredPlan.objects.filter(run__status=DispatchRun.Status.DISCARDED).delete()
+    return count
+
+
+def _not_a_preview(run):
+    status = DispatchRun.objects.only("status").get(id=run.id).get_status_display()
+    return NoPreview(
+        _("Run #%(run)s is %(status)s; only a preview can be applied or discarded.")
+        % {"run": run.id, "status": status}
+    )
+
+
+def stored(day: Day, plan: Plan) -> dict:
+    """Return the plan and its seal as values of a `StoredPlan`."""
+    return {
+        "trips": [[t.trip_id, t.driver_id, t.pickup_s, t.dropoff_s] for t in plan.trips],
+        "breaks": {
+            str(day.shift_of[b.duty_id]): day.moment(b.start_s).isoformat() for b in plan.breaks
+        },
+        "seal": {
+            "policy": _policy(day),
+            "drivers": _drivers(day),
+            "neighbours": sorted(_neighbours(day)),
+            "bookings": {str(row.id): _sealed(row) for row in day.bookings.values()},
+        },
+    }
+
+
+def plan_again(day: Day, plan: StoredPlan, run: DispatchRun) -> tuple[Plan, tuple[str, ...]]:
+    """Return the kept plan as one of the day as it is now, with notices. Raises StalePlan."""
+    changed, arrived = _compare(day, plan.seal)
+    assignments = dict.fromkeys(trip.id for trip in day.problem.trips)
+    for booking_id, driver_id, pickup_s, dropoff_s in plan.trips:
+        row = day.bookings.get(booking_id)
+        if booking_id in changed or row is None:
+            continue
+        was = Was(driver_id, day.moment(pickup_s), day.moment(dropoff_s))
+        if booking_id in assignments:
+            assignments[booking_id] = was
+        elif booking_id not in day.left_out and booking_id not in day.kept:
+            changed.add(booking_id)  # closed
+        elif (row.driver_id, row.planned_pickup_at) != (was.driver_id, was.pickup_at):
+            raise StalePlan(
+                _("It is too late to plan trip %(trip)s so; plan again.") % {"trip": row.label}
+            )
+    search = run.metrics.get("search", {})
+    again = plan_of_assignments(day, assignments, breaks=plan.breaks, search=search)
+    broken = check(day.problem, again)
+    homeless = [trip_id for trip_id in again.unserved if assignments[trip_id]]
+    if broken or homeless:
+        why = broken[0].detail if broken else day.bookings[homeless[0]].label
+        raise StalePlan(
+            _("The preview breaks a rule by now (%(rule)s); plan again.") % {"rule": why}
+        )
+    return again, _notices(len(changed), arrived)
+
+
+def _compare(day, seal):
+    """Return (bookings to leave out, number of new ones). Raises StalePlan."""
+    if _policy(day) != seal["policy"]:
+        raise StalePlan(_("The company's rules changed since the preview; plan again."))
+    if _drivers(day) != seal["drivers"]:
+        raise StalePlan(_("Drivers, shifts or absences changed since the preview; plan again."))
+    if _neighbours(day) - set(seal["neighbours"]):
+        raise StalePlan(_("Trips of the days around this one changed meanwhile; plan again."))
+    changed, arrived = set(), 0
+    for row in day.bookings.values():
+        now, before = _sealed(row), seal["bookings"].get(str(row.id))
+        if now == before:
+            continue
+        if row.standing():
+            raise StalePlan(
+                _("Trip %(trip)s was changed since the preview; plan again.") % {"trip": row.label}
+            )
+        if before is None:
+            arrived += row.status in PLANNABLE
+        else:
+            changed.add(row.id)
+    gone = {int(i) for i in seal["bookings"]} - day.bookings.keys()
+    return changed | gone, arrived
+
+
+def _notices(changed, arrived):
+    notices = []
+    if changed:
+        notices.append(
+            _("%(count)d bookings changed since the preview and were left out.")
+            % {"count": changed}
+        )
+    if arrived:
+        notices.append(
+            _("%(count)d bookings arrived since the preview; plan again to place them.")
+            % {"count": arrived}
+        )
+    return tuple(notices)
+
+
+def _digest(values):
+    text = json.dumps(values, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _plain(value):
+    if isinstance(value, datetime):
+        return value.timestamp()
+    raise TypeError(f"{value!r} has no place in a seal.")
+
+
+def _policy(day):
+    return _digest([getattr(day.company, name) for name in POLICY])
+
+
+def _drivers(day):
+    return _digest([row.facts() for rows in day.drivers.values() for row in rows])
+
+
+def _neighbours(day):
+    return {_digest(row.route()) for row in day.neighbours.values()}
+
+
+def _sealed(row):
+    """Return (what the plan knows of the trip, where it stands)."""
+    standing = row.standing()
+    return [_digest([getattr(row, name) for name in PARTICULARS]), standing and _digest(standing)]

@@ -1,0 +1,196 @@
+"""What a dispatch did, for people and for machines."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from django.utils.translation import gettext as _
+
+from dispatch.day.load import Day
+from dispatch.day.reasons import Unassigned, retold, told_left_out, told_reason
+from dispatch.models import DispatchRun
+from dispatch.planner.explain.reasons import Reason
+from dispatch.planner.measures import measure
+from dispatch.planner.problem import Plan
+from dispatch.runs.difference import Difference
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome of a run or a preview. `timings` are seconds; `run` is None for a preview
+    that is not kept.
+
+    `changes` counts trips by what happened to them; `by_driver` names drivers with the trips
+    they gained and lost.
+    """
+
+    run: int | None
+    company: str
+    company_name: str
+    day: date
+    status: str
+    bookings: int
+    assigned: int
+    unassigned: tuple[Unassigned, ...]
+    metrics: dict
+    changes: dict
+    by_driver: tuple[tuple[str, int, int], ...]
+    notices: tuple[str, ...]
+    statements: int
+    timings: dict = field(default_factory=dict)
+
+    def as_dict(self):
+        return {
+            "run": self.run,
+            "company": self.company,
+            "day": self.day.isoformat(),
+            "status": self.status,
+            "bookings": self.bookings,
+            "assigned": self.assigned,
+            "unassigned": [row.as_dict() for row in self.unassigned],
+            "metrics": self.metrics,
+            "changes": self.changes,
+            "drivers": self.drivers(),
+            "notices": list(self.notices),
+            "statements": self.statements,
+            "timings": self.timings,
+        }
+
+    def drivers(self):
+        return [
+            {"driver": name, "gained": gained, "lost": lost}
+            for name, gained, lost in self.by_driver
+        ]
+
+    def summary(self):
+        """Return the report as lines of text."""
+        metrics, timings = self.metrics, self.timings
+        title = (
+            _("Preview for %(company)s on %(day)s (nothing was written)")
+            if self.status == "preview"
+            else _("Dispatch #%(run)s for %(company)s on %(day)s")
+        )
+        lines = [
+            title
+            % {"run": self.run, "company": self.company_name, "day": f"{self.day:%a %Y-%m-%d}"},
+            "",
+            _("  Bookings    %(bookings)5d   assigned %(assigned)d, unassigned %(unassigned)d")
+            % {
+                "bookings": self.bookings,
+                "assigned": self.assigned,
+                "unassigned": len(self.unassigned),
+            },
+            _(
+                "  Changes             placed %(placed)d, moved %(moved)d, new times %(retimed)d, "
+                "kept %(kept)d, released %(released)d, untouchable %(left)d"
+            )
+            % self.changes,
+            _(
+                "  Drivers     %(drivers_used)5d   of %(drivers_on_duty)d on duty; "
+                "emergency %(emergency_drivers)d"
+            )
+            % metrics,
+            _(
+                "  Kilometres  %(total)5.0f   with passengers %(passenger_km).0f, "
+                "without %(deadhead_km).0f"
+            )
+            % (metrics | {"total": metrics["passenger_km"] + metrics["deadhead_km"]}),
+            _("  Statements  %(statements)5d") % {"statements": self.statements},
+            _(
+                "  Seconds     %(total_s)5.2f   load %(load_s).2f, plan %(plan_s).2f, "
+                "check and reasons %(check_s).2f, apply %(apply_s).2f"
+            )
+            % timings,
+        ]
+        if self.by_driver and self.changes["moved"] + self.changes["released"]:
+            lines += ["", _("Drivers whose trips change")]
+            lines += [f"  {name:24} +{gained} -{lost}" for name, gained, lost in self.by_driver]
+        if self.unassigned:
+            lines += ["", _("Unassigned")]
+        for row in self.unassigned:
+            lines.append(f"  {row.reference}  {row.detail}")
+            lines += [f"      {blocker}" for blocker in row.blockers[:1]]
+            if row.suggestion:
+                lines.append(f"      → {row.suggestion}")
+        if self.notices:
+            lines += ["", *self.notices]
+        return "\n".join(lines)
+
+
+def read_report(run: DispatchRun) -> Report:
+    """Return the report of a run, or of a preview, as it was kept. No query beside its company."""
+    counts = ("bookings", "assigned", "changes", "statements")
+    return Report(
+        run=run.id,
+        company=run.company.slug,
+        company_name=run.company.name,
+        day=run.day,
+        status=run.status,
+        unassigned=tuple(
+            Unassigned(**row | {"blockers": tuple(row["blockers"])})
+            for row in map(retold, run.unassigned)
+        ),
+        metrics={
+            name: value for name, value in run.metrics.items() if name not in (*counts, "search")
+        },
+        by_driver=tuple(
+            (row["driver"], row["gained"], row["lost"]) for row in run.outcome.get("drivers", ())
+        ),
+        notices=tuple(run.outcome.get("notices", ())),
+        timings=run.timings,
+        **{name: run.metrics[name] for name in counts},
+    )
+
+
+def build_report(
+    day: Day,
+    plan: Plan,
+    diff: Difference,
+    reasons: tuple[Reason, ...],
+    *,
+    run_id: int | None,
+    status: str,
+    statements: int,
+    timings: dict,
+    notices: tuple[str, ...] = (),
+    changed: frozenset[int] = frozenset(),
+) -> Report:
+    """Put a report together from the finished plan; `changed` bookings are not in it."""
+    unassigned = [told_reason(day, reason) for reason in reasons if reason.trip_id not in changed]
+    unassigned += [
+        told_left_out(day, i, code) for i, code in day.left_out.items() if i not in changed
+    ]
+    measures = measure(day.problem, plan)
+    today = [row for row in diff.left if row.id in day.bookings]
+    assigned = len(plan.trips) + len(today)
+    ridden = sum(day.ride_m[trip.trip_id] for trip in plan.trips) + sum(
+        day.ride_m[row.id] for row in today
+    )
+    names = {driver.id: driver.name for driver in day.problem.drivers}
+    return Report(
+        run=run_id,
+        company=day.company.slug,
+        company_name=day.company.name,
+        day=day.day,
+        status=status,
+        bookings=assigned + len(unassigned),
+        assigned=assigned,
+        unassigned=tuple(sorted(unassigned, key=lambda row: row.booking)),
+        metrics={
+            "passenger_km": round(ridden / 1000, 1),
+            "deadhead_km": round(measures.deadhead_m / 1000, 1),
+            "drivers_used": measures.drivers,
+            "drivers_on_duty": len({duty.driver_id for duty in day.problem.duties}),
+            "emergency_drivers": measures.emergency_drivers,
+            "missed_preferences": measures.missed_preferences,
+            "load_sd": measures.load_sd,
+            "objective": measures.objective,
+        },
+        changes=diff.counts(),
+        by_driver=tuple(
+            (names.get(driver_id) or f"#{driver_id}", gained, lost)
+            for driver_id, (gained, lost) in diff.of_drivers().items()
+        ),
+        notices=notices,
+        statements=statements,
+        timings=timings,
+    )

@@ -1,0 +1,109 @@
+"""Take a run back: read the plan that stood before it, and apply that as a run of its own.
+
+Every trip the run touched goes back to the assignment that the run ended, or to none. Trips
+under way, locked since, or changed since by others stay, and so does what would now break a
+rule; if its staying breaks one too, it is released.
+"""
+
+from datetime import datetime
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from bookings.models import Actor
+from dispatch.day.load import Day
+from dispatch.models import Assignment, DispatchRun
+from dispatch.planner.check.plan import check
+from dispatch.planner.problem import Plan
+from dispatch.runs.report import Report
+from dispatch.runs.restore_plan import Was, plan_of_assignments
+from dispatch.runs.run import carry_out
+
+
+class NotRevertible(Exception):
+    """The run wrote no plan that could be taken back."""
+
+
+def revert_run(run: DispatchRun, *, now: datetime, actor: Actor) -> Report:
+    """Restore what stood before the run, and report which trips could not go back.
+
+    One statement more than a dispatch. Raises NotRevertible, and what `run_dispatch` raises.
+    """
+    if run.status != DispatchRun.Status.COMPLETED:
+        raise NotRevertible(
+            _("Run #%(run)s is %(status)s; only a completed run can be taken back.")
+            % {"run": run.id, "status": run.get_status_display()}
+        )
+    return carry_out(
+        run.company,
+        run.day,
+        lambda day: plan_before(day, run),
+        now=now,
+        actor=actor,
+        settings={"reverts": run.id},
+        reverts=run,
+        freeze=False,
+    )
+
+
+def plan_before(day: Day, run: DispatchRun) -> tuple[Plan, tuple[str, ...]]:
+    """Return the plan that stood before the run as far as the rules allow, with notices."""
+    made, ended = _touched(run)
+    rows = day.bookings | day.neighbours
+    before, now_standing, stay = {}, {}, []
+    planned = {trip.id for trip in day.problem.trips}
+    for booking_id in sorted((made.keys() | ended.keys()) - planned):
+        if booking_id in rows:  # else it is of a day far from this one by now
+            why = _(day.kept[booking_id]) if booking_id in day.kept else _("changed since")
+            stay.append(f"{rows[booking_id].label} ({why})")
+    for trip in day.problem.trips:
+        row = day.bookings[trip.id]
+        standing = row.standing()
+        now_standing[trip.id] = standing and Was(*standing[1:])
+        mine = row.assignment_id == made[trip.id][0] if trip.id in made else trip.id in ended
+        if mine and (standing is not None) == (trip.id in made):
+            before[trip.id] = ended[trip.id][1] if trip.id in ended else None
+        else:
+            before[trip.id] = now_standing[trip.id]
+            if trip.id in made or trip.id in ended:
+                stay.append(f"{row.label} ({_('changed since')})")
+    while True:
+        plan = plan_of_assignments(
+            day, before, breaks=run.previous_breaks, search={"engine": "revert"}
+        )
+        changes = {i for i, was in before.items() if was and was != now_standing[i]}
+        fallen = {i for i in plan.unserved if before[i]}  # their driver has no duty then
+        fallen = fallen or _blamed(check(day.problem, plan), plan, changes)
+        if not fallen:
+            break
+        stay += [f"{day.bookings[i].label} ({_('would break a rule')})" for i in sorted(fallen)]
+        for i in fallen:  # back to how it stands now; where that breaks a rule too, to nobody
+            before[i] = now_standing[i] if i in changes else None
+    if not stay:
+        return plan, ()
+    return plan, (_("Not taken back: %(trips)s.") % {"trips": ", ".join(dict.fromkeys(stay))},)
+
+
+def _touched(run):
+    """Return what the run made and what it ended, {booking id: (assignment id, Was)}: 1 query."""
+    made, ended = {}, {}
+    rows = Assignment.objects.filter(Q(run=run) | Q(superseded_by=run)).order_by("id")
+    for assignment_id, booking_id, run_id, driver_id, pickup_at, dropoff_at in rows.values_list(
+        "id", "booking_id", "run_id", "driver_id", "planned_pickup_at", "planned_dropoff_at"
+    ):
+        found = made if run_id == run.id else ended
+        found[booking_id] = assignment_id, Was(driver_id, pickup_at, dropoff_at)
+    return made, ended
+
+
+def _blamed(violations, plan, changes):
+    """Return the trips to take out: restored ones if possible, the one that is named first."""
+    trips_of = {}
+    for trip in plan.trips:
+        trips_of.setdefault(trip.driver_id, set()).add(trip.trip_id)
+    blamed = set()
+    for violation in violations:
+        his = trips_of.get(violation.driver_id, set())
+        named = {violation.trip_id} & his
+        blamed |= named & changes or his & changes or named or his
+    return blamed

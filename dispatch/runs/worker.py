@@ -1,0 +1,51 @@
+"""Work on a queued run: in a process of its own, or in one of Celery's workers."""
+
+from datetime import datetime
+
+from bookings.models import Actor
+from dispatch.models import DispatchRun
+from dispatch.runs.claim import claim_fields
+from dispatch.runs.previews import keep_preview
+from dispatch.runs.report import Report
+from dispatch.runs.run import carry_out, solving
+
+
+def take_over(run_id: int, *, now: datetime) -> DispatchRun | None:
+    """Make this process the one that works on a queued run; None where it is no longer queued.
+
+    2 queries. Of two workers that got the same run, one takes it.
+    """
+    queued = DispatchRun.objects.filter(
+        id=run_id, status__in=DispatchRun.UNDER_WAY, progress={"phase": "queued"}
+    )
+    run = queued.select_related("company").first()
+    if run is None:
+        return None
+    actor = Actor(run.trigger, name=run.actor, user_id=run.user_id)
+    fields = claim_fields(now=now, actor=actor, settings=run.settings)
+    fields["progress"] = {"phase": "load"}
+    if not queued.update(**fields):
+        return None
+    for name, value in fields.items():
+        setattr(run, name, value)
+    return run
+
+
+def work(run: DispatchRun) -> Report:
+    """Plan a run that was taken over. Raises PlanRefused or StalePlan: then it has failed."""
+
+    def tell(progress):
+        DispatchRun.objects.filter(id=run.id, status=run.status).update(progress=progress)
+
+    if run.status == DispatchRun.Status.PLANNING:
+        return keep_preview(run, tell=tell)
+    return carry_out(
+        run.company,
+        run.day,
+        solving(run.settings),
+        now=run.started_at,
+        actor=Actor(run.trigger, name=run.actor, user_id=run.user_id),
+        settings=run.settings,
+        run=run,
+        tell=tell,
+    )

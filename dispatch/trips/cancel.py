@@ -1,0 +1,80 @@
+"""Cancel a booking, or several at once, such as both directions of a trip: all or none."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from bookings.events import booking_changed, differences
+from bookings.models import TRANSITIONS, Actor, Booking, Event, Status
+from dispatch.models import Assignment
+from dispatch.trips.locking import lock_drivers, no_such_trip, stale
+from dispatch.trips.progress import refusal
+from drivers.models import Company
+
+
+def cancel(
+    company: Company,
+    booking_id: int,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    version: int | None = None,
+) -> bool:
+    """Cancel one booking; return whether it was not canceled yet. See `cancel_trips`."""
+    seen = {booking_id: version}
+    return bool(cancel_trips(company, seen, reason=reason, actor=actor, now=now))
+
+
+def cancel_trips(
+    company: Company, seen: dict[int, int | None], *, reason: str, actor: Actor, now: datetime
+) -> list[Booking]:
+    """Cancel bookings that are not on board yet, and free their drivers: at most 7 statements.
+
+    `seen` are {booking: the version the caller saw, None for any}. What is canceled already stays
+    as it is; returned are those that were not. Raises NoSuchTrip, StaleBookingError or
+    StatusRefusedError: then none is canceled.
+    """
+    ids = sorted(seen)
+    with transaction.atomic():
+        open_ones = Assignment.objects.open().filter(company=company, booking_id__any_of=ids)
+        holders = dict(open_ones.values_list("booking_id", "driver_id"))
+        lock_drivers(company, set(holders.values()))
+        rows = Booking.objects.filter(company=company, id__any_of=ids).order_by("id")
+        bookings = list(rows.select_for_update(no_key=True))
+        if len(bookings) != len(ids):
+            raise no_such_trip()
+        trips = {trip.booking_id: trip for trip in open_ones.order_by("id")}
+        to_cancel = [booking for booking in bookings if booking.status != Status.CANCELED]
+        for booking in to_cancel:
+            trip = trips.get(booking.id)
+            moved = (trip and trip.driver_id) != holders.get(booking.id)
+            if moved or seen[booking.id] not in (None, booking.version):
+                raise stale(booking)
+            if Status.CANCELED not in TRANSITIONS[Status(booking.status)]:
+                raise refusal(booking, Status.CANCELED)
+        if to_cancel:
+            _write(to_cancel, trips, reason=reason[:200], actor=actor, now=now)
+    return to_cancel
+
+
+def _write(bookings, trips, *, reason, actor, now):
+    new = {"status": Status.CANCELED, "cancel_reason": reason}
+    freed = sorted(trips[booking.id].id for booking in bookings if booking.id in trips)
+    if freed:
+        Assignment.objects.filter(id__any_of=freed).update(
+            status=Assignment.Status.CANCELED, updated_at=now
+        )
+    Booking.objects.filter(id__any_of=[booking.id for booking in bookings]).update(
+        **new, version=F("version") + 1, updated_at=now
+    )
+    events = []
+    for booking in bookings:
+        changes = differences({name: getattr(booking, name) for name in new}, new)
+        event = booking_changed(
+            booking.company_id, booking.id, changes, actor=actor, now=now, reason=reason
+        )
+        event.assignment_id = trips[booking.id].id if booking.id in trips else None
+        events.append(event)
+    Event.objects.bulk_create(events)

@@ -1,0 +1,169 @@
+"""What a change of the fleet does to the trips that stand: known before it is kept.
+
+The change is made; the planned trips of its drivers are held against the world before and
+after it; where it breaks any, it is taken back, unless the caller agreed to release exactly
+these. Looked at is what a trip itself needs: an available driver on duty, places, equipment.
+Driving between trips and breaks are the planner's.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from bookings.models import Actor
+from dispatch.models import Assignment
+from dispatch.trips.release import release_trips
+from drivers.models import Absence, Driver, Shift
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenTrip:
+    """A trip that its driver could no longer drive; `pickup_at` is local to the company."""
+
+    assignment_id: int
+    booking_id: int
+    booking: str
+    driver: str
+    pickup_at: datetime
+    locked: bool
+    why: str
+
+
+class TripsBroken(Exception):
+    """The change would break `trips`, which nobody agreed to release; nothing was written."""
+
+    def __init__(self, trips):
+        self.trips = tuple(trips)
+        super().__init__(
+            ngettext(
+                "This would break %(count)d trip that is assigned already.",
+                "This would break %(count)d trips that are assigned already.",
+                len(self.trips),
+            )
+            % {"count": len(self.trips)}
+        )
+
+
+@contextmanager
+def change_of_fleet(
+    driver_ids: Iterable[int],
+    *,
+    actor: Actor,
+    now: datetime,
+    agreed: Collection[int] = (),
+    reason: str = "",
+):
+    """Make in the block a change that concerns these drivers; yield a list.
+
+    After the block the list holds the BrokenTrips that were released. `agreed` are the ids of
+    the assignments that may be. At most 15 statements beside the change. Raises TripsBroken,
+    or StaleBookingError where a trip begins at this very moment.
+    """
+    released = []
+    with transaction.atomic():
+        ids = sorted(set(driver_ids))
+        rows = Driver.objects.filter(id__any_of=ids).order_by("id")
+        list(rows.select_for_update(no_key=True).values_list("id"))
+        trips = _planned(ids, now)
+        before = {trip.id for trip, _driver, _why in _unfit(trips)}
+        yield released
+        broken = [
+            BrokenTrip(
+                trip.id,
+                trip.booking_id,
+                str(trip.booking),
+                driver.name,
+                driver.company.local(trip.planned_pickup_at),
+                trip.locked,
+                why,
+            )
+            for trip, driver, why in _unfit(trips)
+            if trip.id not in before
+        ]
+        if not {trip.assignment_id for trip in broken} <= set(agreed):
+            raise TripsBroken(broken)
+        release_trips([trip.assignment_id for trip in broken], actor=actor, now=now, reason=reason)
+        released += broken
+
+
+def _planned(driver_ids, now):
+    """Return the trips of the drivers that are still to begin, in order of time: 1 query."""
+    return list(
+        Assignment.objects.open()
+        .filter(
+            driver__any_of=driver_ids,
+            status=Assignment.Status.PLANNED,
+            planned_dropoff_at__gt=now,
+        )
+        .select_related("booking")
+        .order_by("planned_pickup_at", "id")
+    )
+
+
+def _unfit(trips):
+    """Yield (trip, driver, why) of those that their driver cannot drive as it is: 3 queries."""
+    if not trips:
+        return
+    ids = sorted({trip.driver_id for trip in trips})
+    start_at = min(trip.planned_pickup_at for trip in trips)
+    end_at = max(trip.planned_dropoff_at for trip in trips)
+    drivers = Driver.objects.select_related("vehicle", "company").filter(id__any_of=ids).in_bulk()
+    shifts, absences = (
+        _periods(model.objects.filter(driver__any_of=ids, start_at__lt=end_at, end_at__gt=start_at))
+        for model in (Shift, Absence)
+    )
+    for trip in trips:
+        driver = drivers[trip.driver_id]
+        why = _why_not(trip, driver, shifts[driver.id], absences[driver.id])
+        if why:
+            yield trip, driver, why
+
+
+def _periods(rows):
+    found = defaultdict(list)
+    for driver_id, start_at, end_at in rows.values_list("driver_id", "start_at", "end_at"):
+        found[driver_id].append((start_at, end_at))
+    return found
+
+
+def _why_not(trip, driver, shifts, absences):
+    """Return a sentence, or None where the driver can drive the trip."""
+    booking, vehicle = trip.booking, driver.vehicle
+    start_at = trip.planned_pickup_at
+    end_at = trip.planned_dropoff_at + timedelta(minutes=driver.company.alighting_min)
+    seats, places = (vehicle.seats, vehicle.wheelchair_places) if vehicle else (0, 0)
+    seated = booking.passengers - booking.wheelchairs
+    missing = set(booking.needs) - {*driver.skills, *(vehicle.skills if vehicle else ())}
+    if not driver.is_active:
+        return _("the driver is not active")
+    if not driver.is_available:
+        return _("the driver is not available")
+    if vehicle is None:
+        return _("the driver has no vehicle")
+    if booking.wheelchairs > places:
+        return _("%(wanted)d wheelchairs, the vehicle has %(have)d places for them") % {
+            "wanted": booking.wheelchairs,
+            "have": places,
+        }
+    if seated > seats:
+        return _("%(wanted)d seated passengers, the vehicle has %(have)d seats") % {
+            "wanted": seated,
+            "have": seats,
+        }
+    if missing:
+        return _("nobody there has %(needs)s") % {"needs": ", ".join(sorted(missing))}
+    if any(
+        absence_start < end_at and absence_end > start_at for absence_start, absence_end in absences
+    ):
+        return _("the driver is absent then")
+    if not any(
+        shift_start <= start_at and shift_end >= end_at for shift_start, shift_end in shifts
+    ):
+        return _("the driver has no shift then")
+    return None

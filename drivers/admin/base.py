@@ -1,0 +1,180 @@
+"""The admin of what belongs to companies: who sees it, and who may touch it."""
+
+from django.contrib.admin import ShowFacets
+from django.core.exceptions import ValidationError
+from django.core.validators import EMPTY_VALUES
+from django.forms import BaseInlineFormSet, ModelChoiceField
+from django.utils.translation import gettext as _
+from unfold.admin import ModelAdmin, TabularInline
+
+from drivers.admin.paginator import BoundedPaginator
+from drivers.companies.current import act_for, memberships_of
+from drivers.companies.roles import STAFF_ROLES, WRITING_ROLES, companies_of
+from drivers.models import Company
+
+
+class CompanyScopedAdmin(ModelAdmin):
+    """Show and touch only rows of the user's companies; roles say what is allowed.
+
+    `company_path` leads from the model to its company. A row stays with its company. A row's
+    page shows times in the zone of its company, a list in that of the company chosen.
+    """
+
+    company_path = "company"
+    reading_roles = STAFF_ROLES
+    writing_roles = WRITING_ROLES
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER  # they count every row
+    list_per_page = 50
+    list_fullwidth = True
+    warn_unsaved_form = True
+
+    def get_object(self, request, object_id, from_field=None):
+        obj = super().get_object(request, object_id, from_field)
+        if obj is not None:
+            act_for(request, self._company_id(obj))
+        return obj
+
+    def get_queryset(self, request):
+        rows = super().get_queryset(request)
+        if request.user.is_superuser:
+            return rows
+        # Values, no subquery: of one company a list is then read in the order of an index.
+        company_ids = sorted(self._company_ids(request, self.reading_roles))
+        return rows.filter(**{f"{self.company_path}__in": company_ids})
+
+    def has_module_permission(self, request):
+        return self._has_role(request, self.reading_roles)
+
+    def has_view_permission(self, request, obj=None):
+        return self._has_role(request, self.reading_roles, obj)
+
+    def has_add_permission(self, request):
+        return self._has_role(request, self.writing_roles)
+
+    def has_change_permission(self, request, obj=None):
+        return self._has_role(request, self.writing_roles, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return self._has_role(request, self.writing_roles, obj)
+
+    def _has_role(self, request, roles, obj=None):
+        user = request.user
+        if not (user.is_active and user.is_staff):
+            return False
+        if user.is_superuser:
+            return True
+        company_ids = self._company_ids(request, roles)
+        return bool(company_ids) if obj is None else self._company_id(obj) in company_ids
+
+    def _company_ids(self, request, roles):
+        """Return the ids of the user's companies with these roles."""
+        return {row.company_id for row in memberships_of(request) if row.role in roles}
+
+    def _company_id(self, obj):
+        *path, last = self.company_path.split("__")
+        for name in path:
+            obj = getattr(obj, name)
+        return getattr(obj, f"{last}_id")
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        if not request.user.is_superuser and "queryset" not in kwargs:
+            companies = companies_of(request.user, self.writing_roles)
+            model = db_field.remote_field.model
+            rows = model._default_manager
+            if model is Company:
+                kwargs["queryset"] = companies
+            elif any(field.name == "company" for field in model._meta.fields):
+                kwargs["queryset"] = rows.filter(company__in=companies)
+            else:
+                kwargs["queryset"] = rows.none()
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def get_readonly_fields(self, request, obj=None):
+        fixed = ("company",) if obj and self.company_path == "company" else ()
+        return (*super().get_readonly_fields(request, obj), *fixed)
+
+
+class RowsReadOnce(BaseInlineFormSet):
+    """Looks rows that are sent back up among those already read, not one by one."""
+
+    def add_fields(self, form, index):
+        super().add_fields(form, index)
+        form.fields[self._pk_field.name].to_python = self._row
+
+    def _row(self, value):
+        if value in EMPTY_VALUES:
+            return None
+        found = (row for row in self.get_queryset() if str(row.pk) == str(value))
+        if row := next(found, None):
+            return row
+        raise ValidationError(_("This row is not there any more: open the page again."))
+
+
+class RowChoice(ModelChoiceField):
+    """Reads its rows once for all forms of a formset, not once for each."""
+
+    def __init__(self, queryset, **kwargs):
+        super().__init__(queryset, **kwargs)
+        self.rows = {str(row.pk): row for row in queryset}
+        self.choices = [("", "---------"), *((pk, str(row)) for pk, row in self.rows.items())]
+
+    def to_python(self, value):
+        if value in EMPTY_VALUES:
+            return None
+        if str(value) not in self.rows:
+            raise ValidationError(self.error_messages["invalid_choice"], code="invalid_choice")
+        return self.rows[str(value)]
+
+
+class ScopedInline(TabularInline):
+    """Rows that belong to another: who sees that sees these, who changes that changes these."""
+
+    formset = RowsReadOnce
+    hide_title = True
+
+    def has_view_permission(self, request, obj=None):
+        return True
+
+    def has_change_permission(self, request, obj=None):
+        return self._parent_admin().has_change_permission(request, obj)
+
+    def has_add_permission(self, request, obj=None):
+        return self._parent_admin().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return self._parent_admin().has_change_permission(request, obj)
+
+    def _parent_admin(self):
+        return self.admin_site.get_model_admin(self.parent_model)
+
+
+class ListsOneCompany:
+    """The list shows the company the user works for, so that its order is that of an index.
+
+    For models of many rows, before CompanyScopedAdmin; another company is chosen above the list.
+    """
+
+    def get_changelist_instance(self, request):
+        request.one_company = True
+        return super().get_changelist_instance(request)
+
+    def get_queryset(self, request):
+        rows = super().get_queryset(request)
+        if getattr(request, "one_company", False):
+            return rows.filter(company=request.company)
+        return rows
+
+
+class ReadOnlyAdmin(CompanyScopedAdmin):
+    """For what only a use-case may write."""
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False

@@ -1,0 +1,87 @@
+from zoneinfo import available_timezones
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from drivers.admin.base import CompanyScopedAdmin
+from drivers.admin.members import ApiTokenAdmin, MembershipAdmin
+from drivers.models import ApiToken, Company, Membership, Role
+
+
+class CompanyForm(forms.ModelForm):
+    timezone = forms.ChoiceField(
+        label=_("Timezone"),
+        choices=[(name, name) for name in sorted(available_timezones())],
+        initial="Europe/Zurich",
+        widget=UnfoldAdminSelectWidget,
+        help_text=_("A day of the company is a day here; changing it moves every day's borders."),
+    )
+
+
+@admin.register(Company)
+class CompanyAdmin(CompanyScopedAdmin):
+    """The policy of a company's plans: its owners change it."""
+
+    company_path = "pk"
+    writing_roles = frozenset({Role.OWNER})
+    form = CompanyForm
+    list_display = ["name", "slug", "timezone"]
+    ordering = ["name", "id"]
+    fieldsets = [
+        (None, {"fields": ["name", "slug", "timezone", ("depot_lat", "depot_lon")]}),
+        (
+            _("When clients are picked up"),
+            {"fields": [("pickup_early_min", "pickup_late_min"), "return_late_min"]},
+        ),
+        (
+            _("How long a trip takes"),
+            {"fields": [("boarding_min", "alighting_min"), ("speed_kmh", "circuity")]},
+        ),
+        (
+            _("What a plan prefers"),
+            {
+                "fields": [
+                    ("max_bookings_per_driver", "freeze_min"),
+                    ("fairness", "emergency_cost_min"),
+                ]
+            },
+        ),
+    ]
+
+    def _company_id(self, obj):
+        return obj.pk
+
+    def has_add_permission(self, request):
+        return request.user.is_active and request.user.is_superuser
+
+    def has_delete_permission(self, request, obj=None):
+        return request.user.is_active and request.user.is_superuser
+
+    def get_readonly_fields(self, request, obj=None):
+        return [] if request.user.is_superuser else ["slug", "timezone"]
+
+
+admin.site.register(Membership, MembershipAdmin)
+admin.site.register(ApiToken, ApiTokenAdmin)
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+    pass

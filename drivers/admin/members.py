@@ -1,0 +1,239 @@
+"""Members of a company and their keys of the API: pages for its owners."""
+
+from datetime import timedelta
+
+from django import forms
+from django.contrib import admin, messages
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.decorators import display
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from drivers.admin.base import CompanyScopedAdmin
+from drivers.admin.pages import admin_page
+from drivers.companies.members import MembersRefused, add_member, change_role, remove_member
+from drivers.companies.roles import OWNERS, companies_of
+from drivers.companies.tokens import LONGEST, TokenRefused, issue_token, revoke_tokens
+from drivers.models import ApiToken, Membership, Role
+
+ROLES = _(
+    "Owner: everything, and who else. Dispatcher: bookings, fleet and plans. Viewer: looks. "
+    "Driver: own trips, over the API. Client system: bookings and clients, over the API."
+)
+
+
+class OwnersAdmin(CompanyScopedAdmin):
+    """For owners alone. What the use-cases refuse is said, and nothing is written."""
+
+    reading_roles = writing_roles = OWNERS
+
+    def get_actions(self, request):
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def changeform_view(self, request, *args, **kwargs):
+        return self._telling(request, super().changeform_view, *args, **kwargs)
+
+    def delete_view(self, request, *args, **kwargs):
+        return self._telling(request, super().delete_view, *args, **kwargs)
+
+    def _telling(self, request, view, *args, **kwargs):
+        try:
+            return view(request, *args, **kwargs)
+        except MembersRefused as refusal:
+            self.message_user(request, " ".join(refusal.messages), messages.ERROR)
+        except TokenRefused as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+        return redirect(request.get_full_path())
+
+    def show_once(self, request, *, title, told, secret):
+        """Answer with a page that shows a secret, which is nowhere else."""
+        return admin_page(
+            self, request, "drivers/shown_once.html", title=title, told=told, secret=secret
+        )
+
+
+class NewMemberForm(forms.ModelForm):
+    username = forms.CharField(
+        label=_("User name"),
+        max_length=150,
+        help_text=_("Somebody who has no account yet gets one, with a password shown to you once."),
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+    class Meta:
+        model = Membership
+        fields = ["company", "role"]
+
+
+class MembershipAdmin(OwnersAdmin):
+    list_display = ["user", "company", "role", "shown_name", "last_login"]
+    list_select_related = ["user", "company"]
+    list_filter = ["role"]
+    search_fields = ["user__username", "user__first_name", "user__last_name"]
+    ordering = ["company__name", "id"]
+
+    @display(description=_("name"))
+    def shown_name(self, membership):
+        return membership.user.get_full_name()
+
+    @display(description=_("last login"))
+    def last_login(self, membership):
+        return membership.user.last_login
+
+    def get_fieldsets(self, request, obj=None):
+        who = ["company", "user"] if obj else ["company", "username"]
+        return [(None, {"fields": [*who, "role"], "description": ROLES})]
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        if obj is None:
+            kwargs["form"] = NewMemberForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_readonly_fields(self, request, obj=None):
+        return ["company", "user"] if obj else []
+
+    def save_model(self, request, obj, form, change):
+        if change:
+            change_role(obj, obj.role, by=request.user)
+            return
+        added, request.password = add_member(
+            obj.company, form.cleaned_data["username"], obj.role, by=request.user
+        )
+        obj.pk, obj.user = added.pk, added.user
+
+    def delete_model(self, request, obj):
+        remove_member(obj, by=request.user)
+
+    def response_add(self, request, obj, post_url_continue=None):
+        if request.password is None:
+            return super().response_add(request, obj, post_url_continue)
+        return self.show_once(
+            request,
+            title=_("%(user)s is a member now") % {"user": obj.user},
+            told=_("The password of the new account, to be changed after the first login:"),
+            secret=request.password,
+        )
+
+
+class NewTokenForm(forms.ModelForm):
+    role = forms.ChoiceField(
+        label=_("Role"),
+        choices=[("", _("the member's own")), *Role.choices],
+        required=False,
+        help_text=_("At most what the member may do."),
+        widget=UnfoldAdminSelectWidget,
+    )
+    days = forms.IntegerField(
+        label=_("Days it lives"),
+        min_value=1,
+        max_value=LONGEST.days,
+        initial=90,
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
+
+    class Meta:
+        model = ApiToken
+        fields = ["membership", "name"]
+        labels = {"membership": _("Member")}
+        help_texts = {"name": _("Who or what uses it: the event log calls it so.")}
+
+    def _post_clean(self):
+        """Leave the row alone: `issue_token` makes and checks it."""
+
+
+class ApiTokenAdmin(OwnersAdmin):
+    """Keys are created and revoked, never changed and never deleted."""
+
+    company_path = "membership__company"
+    list_display = [
+        "name",
+        "ending",
+        "member",
+        "role",
+        "state",
+        "created_at",
+        "last_used_at",
+        "expires_at",
+    ]
+    list_select_related = ["membership__user", "membership__company"]
+    ordering = ["-id"]
+    search_fields = ["name", "ending"]
+    actions = ["revoke"]
+    exclude = ["digest"]
+
+    @display(description=_("member"))
+    def member(self, token):
+        return f"{token.membership.user} ({token.membership.company})"
+
+    @display(
+        description=_("state"),
+        label={_("valid"): "success", _("expired"): "warning", _("revoked"): "danger"},
+    )
+    def state(self, token):
+        if token.revoked_at:
+            return _("revoked")
+        return _("valid") if token.expires_at > timezone.now() else _("expired")
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_revoke_permission(self, request):
+        return self.has_add_permission(request)
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def get_fieldsets(self, request, obj=None):
+        if obj is None:
+            return [(None, {"fields": ["membership", "name", "role", "days"]})]
+        return super().get_fieldsets(request, obj)
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        if obj is None:
+            kwargs["form"] = NewTokenForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        kwargs["queryset"] = (
+            Membership.objects.filter(company__in=companies_of(request.user, OWNERS))
+            .select_related("user", "company")
+            .order_by("company__name", "user__username", "id")
+        )
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        field.label_from_instance = lambda row: (
+            f"{row.user} · {row.get_role_display()} · {row.company}"
+        )
+        return field
+
+    def save_model(self, request, obj, form, change):
+        values = form.cleaned_data
+        token, request.key = issue_token(
+            values["membership"],
+            name=values["name"],
+            role=values["role"] or None,
+            lifetime=timedelta(days=values["days"]),
+            now=timezone.now(),
+        )
+        obj.pk, obj.name, obj.ending = token.pk, token.name, token.ending
+
+    def response_add(self, request, obj, post_url_continue=None):
+        return self.show_once(
+            request,
+            title=_("The token “%(name)s” is ready") % {"name": obj.name},
+            told=_("Copy it now: it is not stored and cannot be shown again."),
+            secret=request.key,
+        )
+
+    @admin.action(description=_("Revoke the selected tokens"), permissions=["revoke"])
+    def revoke(self, request, queryset):
+        count = revoke_tokens(queryset, now=timezone.now())
+        told = ngettext("%(count)d token revoked.", "%(count)d tokens revoked.", count)
+        self.message_user(request, told % {"count": count}, messages.SUCCESS)

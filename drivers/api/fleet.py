@@ -1,0 +1,281 @@
+"""The fleet in the API: the company, vehicles, drivers, shifts, absences, and tokens."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from drivers.companies.roles import OWNERS
+from drivers.companies.tokens import TokenRefused, issue_token, revoke_tokens
+from drivers.models import Absence, ApiToken, Company, Driver, Membership, Role, Shift, Vehicle
+from drivers.rest.access import EVERYBODY, PLANNERS, STAFF
+from drivers.rest.errors import register
+from drivers.rest.fields import (
+    DegreesField,
+    TagsField,
+    TextField,
+    WholeField,
+    latitude,
+    longitude,
+)
+from drivers.rest.filters import Filters, MomentFilter, PeriodFilterSet, id_filter
+from drivers.rest.views import (
+    Changes,
+    CompanyViewSet,
+    Creates,
+    Deletes,
+    InCompany,
+    Reads,
+    Resource,
+)
+
+register(TokenRefused, 400, "invalid", field="role")
+
+
+class CompanySerializer(Resource):
+    depot_lat = latitude(required=False)
+    depot_lon = longitude(required=False)
+    speed_kmh = DegreesField(min_value=1, max_value=200, required=False)
+    circuity = DegreesField(min_value=1, max_value=5, required=False)
+
+    class Meta:
+        model = Company
+        fields = [
+            "id",
+            "name",
+            "slug",
+            "timezone",
+            "depot_lat",
+            "depot_lon",
+            "pickup_early_min",
+            "pickup_late_min",
+            "return_late_min",
+            "boarding_min",
+            "alighting_min",
+            "speed_kmh",
+            "circuity",
+            "max_bookings_per_driver",
+            "freeze_min",
+            "fairness",
+            "emergency_cost_min",
+        ]
+        read_only_fields = ["slug", "timezone"]
+
+
+class OwnCompanyViewSet(Reads, Changes, CompanyViewSet):
+    """The caller's own company and the policy of its plans."""
+
+    company_path = "pk"
+    queryset = Company.objects.all()
+    serializer_class = CompanySerializer
+    roles = {"read": EVERYBODY, "write": OWNERS}
+
+    def get_queryset(self):
+        if getattr(self, "swagger_fake_view", False):
+            return self.queryset.none()
+        return self.queryset.filter(pk=self.company.pk)
+
+
+class VehicleSerializer(Resource):
+    skills = TagsField(required=False)
+
+    class Meta:
+        model = Vehicle
+        fields = ["id", "plate", "seats", "wheelchair_places", "skills"]
+
+
+class VehicleViewSet(Reads, Creates, Changes, CompanyViewSet):
+    queryset = Vehicle.objects.all()
+    serializer_class = VehicleSerializer
+    roles = {"read": STAFF, "write": PLANNERS}
+    orderings = ("id", "plate")
+    search_fields = ["plate"]
+
+
+class DriverSerializer(Resource):
+    skills = TagsField(required=False)
+    vehicle = InCompany(queryset=Vehicle.objects.all(), allow_null=True, required=False)
+    home_lat = latitude(allow_null=True, required=False)
+    home_lon = longitude(allow_null=True, required=False)
+
+    class Meta:
+        model = Driver
+        fields = [
+            "id",
+            "name",
+            "phone",
+            "vehicle",
+            "kind",
+            "is_active",
+            "is_available",
+            "skills",
+            "max_bookings",
+            "home_lat",
+            "home_lon",
+            "last_lat",
+            "last_lon",
+            "last_position_at",
+        ]
+        read_only_fields = ["last_lat", "last_lon", "last_position_at"]
+
+
+class DriverFilter(Filters):
+    class Meta:
+        model = Driver
+        fields = ["kind", "is_active", "is_available"]
+
+
+class DriverViewSet(Reads, Creates, Changes, CompanyViewSet):
+    queryset = Driver.objects.all()
+    serializer_class = DriverSerializer
+    filterset_class = DriverFilter
+    roles = {"read": STAFF, "write": PLANNERS}
+    orderings = ("name", "id")
+    search_fields = ["name", "phone"]
+
+
+class ShiftSerializer(Resource):
+    driver = InCompany(queryset=Driver.objects.all())
+
+    class Meta:
+        model = Shift
+        fields = [
+            "id",
+            "driver",
+            "start_at",
+            "end_at",
+            "break_min",
+            "break_from_at",
+            "break_until_at",
+            "break_at",
+        ]
+        read_only_fields = ["break_at"]
+
+
+class DutyFilter(PeriodFilterSet):
+    """Periods that touch [`from`, `until`)."""
+
+    driver = id_filter("driver")
+
+    @classmethod
+    def get_filters(cls):
+        return super().get_filters() | {
+            "from": MomentFilter(field_name="end_at", lookup_expr="gt"),
+            "until": MomentFilter(field_name="start_at", lookup_expr="lt"),
+        }
+
+
+class ShiftViewSet(Reads, Creates, Changes, Deletes, CompanyViewSet):
+    company_path = "driver__company"
+    queryset = Shift.objects.all()
+    serializer_class = ShiftSerializer
+    filterset_class = DutyFilter
+    roles = {"read": STAFF, "write": PLANNERS}
+    orderings = ("start_at", "id")
+
+
+class AbsenceSerializer(Resource):
+    driver = InCompany(queryset=Driver.objects.all())
+
+    class Meta:
+        model = Absence
+        fields = ["id", "driver", "start_at", "end_at", "reason", "note"]
+
+
+class AbsenceViewSet(Reads, Creates, Changes, Deletes, CompanyViewSet):
+    company_path = "driver__company"
+    queryset = Absence.objects.all()
+    serializer_class = AbsenceSerializer
+    filterset_class = DutyFilter
+    roles = {"read": STAFF, "write": PLANNERS}
+    orderings = ("start_at", "id")
+
+
+class TokenSerializer(Resource):
+    """A token without its key, which is shown once, when it is issued."""
+
+    member = serializers.IntegerField(source="membership_id", read_only=True)
+
+    class Meta:
+        model = ApiToken
+        fields = [
+            "id",
+            "member",
+            "name",
+            "role",
+            "ending",
+            "created_at",
+            "expires_at",
+            "revoked_at",
+            "last_used_at",
+        ]
+        read_only_fields = fields
+
+
+class NewTokenSerializer(serializers.Serializer):
+    name = TextField(max_length=100)
+    member = InCompany(queryset=Membership.objects.all(), required=False)
+    role = serializers.ChoiceField(choices=Role.choices, required=False)
+    days = WholeField(min_value=1, max_value=366, default=90)
+
+
+class IssuedTokenSerializer(TokenSerializer):
+    key = serializers.CharField(help_text=_("Keep it: it cannot be read again."))
+
+    class Meta(TokenSerializer.Meta):
+        fields = [*TokenSerializer.Meta.fields, "key"]
+
+
+class TokenViewSet(Reads, CompanyViewSet):
+    """The keys of the company's members and machines."""
+
+    company_path = "membership__company"
+    queryset = ApiToken.objects.all()
+    serializer_class = TokenSerializer
+    roles = {"read": OWNERS, "write": OWNERS}
+    orderings = ("-id",)
+
+    @extend_schema(request=NewTokenSerializer, responses={201: IssuedTokenSerializer})
+    def create(self, request, *args, **kwargs):
+        wanted = NewTokenSerializer(data=request.data, context={"request": request})
+        wanted.is_valid(raise_exception=True)
+        values = wanted.validated_data
+        membership = values.get("member") or self._own(request)
+        token, key = issue_token(
+            membership,
+            name=values["name"],
+            role=values.get("role"),
+            lifetime=timedelta(days=values["days"]),
+            now=timezone.now(),
+        )
+        return Response({**self.get_serializer(token).data, "key": key}, status=201)
+
+    @extend_schema(request=None, responses=TokenSerializer)
+    @action(detail=True, methods=["post"])
+    def revoke(self, request, *args, **kwargs):
+        token = self.get_object()
+        revoke_tokens(ApiToken.objects.filter(pk=token.pk), now=timezone.now())
+        token.refresh_from_db()
+        return Response(self.get_serializer(token).data)
+
+    def _own(self, request):
+        if request.auth is not None:
+            return request.auth.membership
+        own = Membership.objects.filter(user=request.user, company=self.company).first()
+        if own is None:
+            problem = _("Say for which member of %(company)s.")
+            raise serializers.ValidationError({"member": problem % {"company": self.company}})
+        return own
+
+
+def register_routes(router):
+    router.register("companies", OwnCompanyViewSet, basename="company")
+    router.register("vehicles", VehicleViewSet, basename="vehicle")
+    router.register("drivers", DriverViewSet, basename="driver")
+    router.register("shifts", ShiftViewSet, basename="shift")
+    router.register("absences", AbsenceViewSet, basename="absence")
+    router.register("tokens", TokenViewSet, basename="token")

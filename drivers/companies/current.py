@@ -1,0 +1,82 @@
+"""For which company a user works in the admin: times are shown in its zone.
+
+`request.company` is the company chosen last, else the first of the user's own; None if there
+is none. `request.companies` are those to choose from. They decide what is shown first, never
+what is allowed.
+"""
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import Exists, OuterRef, Q
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from drivers.companies.roles import STAFF_ROLES, companies_of
+from drivers.models import Company, Membership
+
+CHOSEN = "company"  # the key in the session
+MOST_COMPANIES = 30  # that a superuser is offered
+
+
+class CompanyMiddleware:
+    """Give the admin's requests their company, and its timezone to what they show: 1 statement."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        try:
+            return self.get_response(request)
+        finally:
+            timezone.deactivate()
+
+    def process_view(self, request, view, args, kwargs):
+        if "admin" in request.resolver_match.app_names and request.user.is_staff:
+            request.companies = _companies_of(request)
+            _activate(request, request.companies[0] if request.companies else None)
+
+
+def act_for(request, company_id):
+    """Show this request's times in the zone of a company: at most 1 statement."""
+    if request.company is None or request.company.pk != company_id:
+        _activate(request, Company.objects.get(pk=company_id))
+
+
+def memberships_of(request):
+    """Return the user's memberships with their companies, by name, read once a request."""
+    if not hasattr(request, "memberships"):
+        rows = Membership.objects.filter(user=request.user).select_related("company")
+        request.memberships = list(rows.order_by("company__name", "id"))
+    return request.memberships
+
+
+@login_required
+@require_POST
+def choose_company(request, company):
+    """Remember the company for the requests to come; another user's company is 404."""
+    chosen = get_object_or_404(companies_of(request.user), slug=company)
+    request.session[CHOSEN] = chosen.pk
+    target = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure()):
+        target = "admin:index"
+    return redirect(target)
+
+
+def _activate(request, company):
+    request.company = company
+    if company is None:
+        timezone.deactivate()
+    else:
+        timezone.activate(company.zone)
+
+
+def _companies_of(request):
+    """Return the companies the user may choose, the one to work for first: 1 statement."""
+    chosen = request.session.get(CHOSEN, 0)
+    if request.user.is_superuser:
+        mine = Exists(Membership.objects.filter(company=OuterRef("pk"), user=request.user))
+        companies = Company.objects.annotate(is_chosen=Q(pk=chosen), is_mine=mine)
+        return list(companies.order_by("-is_chosen", "-is_mine", "name", "id")[:MOST_COMPANIES])
+    companies = [row.company for row in memberships_of(request) if row.role in STAFF_ROLES]
+    return sorted(companies, key=lambda company: company.pk != chosen)

@@ -1,0 +1,171 @@
+"""When drivers work, and when not."""
+
+from datetime import timedelta
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from drivers.db.constraints import NoOverlap
+from drivers.db.indexes import Index, PostgresqlIndex
+from drivers.models.fleet import Driver
+from drivers.models.values import SHIFT_AT_MOST
+from drivers.times import shown_period
+
+
+class Shift(models.Model):
+    """A driver's working time, at most 24 hours, with a break planned inside its window.
+
+    `break_at` is the start that the plan gave the break.
+    """
+
+    driver = models.ForeignKey(
+        Driver, models.CASCADE, db_index=False, related_name="shifts", verbose_name=_("driver")
+    )
+    start_at = models.DateTimeField(_("start"))
+    end_at = models.DateTimeField(_("end"))
+    break_min = models.PositiveSmallIntegerField(_("break (minutes)"), default=0)
+    break_from_at = models.DateTimeField(_("break not before"), null=True, blank=True)
+    break_until_at = models.DateTimeField(_("break ends by"), null=True, blank=True)
+    break_at = models.DateTimeField(_("planned break"), null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("shift")
+        verbose_name_plural = _("shifts")
+        indexes = [
+            # rows.read_drivers: the shifts that touch a day, and the lists of a driver's shifts.
+            Index(fields=["driver", "end_at"], name="idx_shift_driver_end"),
+            # The lists of all drivers' shifts, by time. SQLite sorts them faster than it uses it.
+            PostgresqlIndex(fields=["start_at"], name="idx_shift_start"),
+        ]
+        constraints = [
+            NoOverlap(name="shift_no_overlap", owner="driver", start="start_at", end="end_at"),
+            models.CheckConstraint(
+                condition=Q(start_at__lt=F("end_at")), name="shift_starts_before_end"
+            ),
+            models.CheckConstraint(
+                condition=Q(end_at__lte=F("start_at") + SHIFT_AT_MOST), name="shift_within_24_hours"
+            ),
+            models.CheckConstraint(
+                condition=Q(break_min=0)
+                | Q(
+                    break_from_at__isnull=False,
+                    break_until_at__isnull=False,
+                    break_from_at__gte=F("start_at"),
+                    break_until_at__lte=F("end_at"),
+                    break_from_at__lt=F("break_until_at"),
+                ),
+                name="shift_break_inside",
+            ),
+        ]
+
+    def __str__(self):
+        return shown_period(self.start_at, self.end_at)
+
+    def clean(self):
+        window = self.break_from_at and self.break_until_at
+        if window and self.break_until_at - self.break_from_at < timedelta(minutes=self.break_min):
+            raise ValidationError(
+                {"break_min": _("The break is longer than the time it must lie in.")}
+            )
+
+
+class Weekday(models.IntegerChoices):
+    """As `date.weekday()` counts."""
+
+    MONDAY = 0, _("Monday")
+    TUESDAY = 1, _("Tuesday")
+    WEDNESDAY = 2, _("Wednesday")
+    THURSDAY = 3, _("Thursday")
+    FRIDAY = 4, _("Friday")
+    SATURDAY = 5, _("Saturday")
+    SUNDAY = 6, _("Sunday")
+
+
+class ShiftTemplate(models.Model):
+    """What a driver works on a weekday, in the company's clock times: shifts are made of it.
+
+    An end that is not after the start is on the next day. See `drivers.fleet.fill_weeks`.
+    """
+
+    driver = models.ForeignKey(
+        Driver,
+        models.CASCADE,
+        db_index=False,
+        related_name="shift_templates",
+        verbose_name=_("driver"),
+    )
+    weekday = models.PositiveSmallIntegerField(_("weekday"), choices=Weekday)
+    start = models.TimeField(_("start"))
+    end = models.TimeField(
+        _("end"), help_text=_("Not after the start: the shift ends on the next day.")
+    )
+    break_min = models.PositiveSmallIntegerField(
+        _("break (minutes)"), default=0, help_text=_("0: no break is planned.")
+    )
+    break_from = models.TimeField(
+        _("break not before"), null=True, blank=True, help_text=_("Empty: from the start.")
+    )
+    break_until = models.TimeField(
+        _("break ends by"), null=True, blank=True, help_text=_("Empty: by the end.")
+    )
+
+    class Meta:
+        verbose_name = _("weekly shift")
+        verbose_name_plural = _("weekly shifts")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["driver", "weekday", "start"],
+                name="shift_template_once",
+                violation_error_message=_("The driver already begins a shift at this time."),
+            ),
+            models.CheckConstraint(
+                condition=Q(weekday__lte=6), name="shift_template_weekday_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(start=F("end")),
+                name="shift_template_not_empty",
+                violation_error_message=_("The end must differ from the start."),
+            ),
+            models.CheckConstraint(
+                condition=Q(break_min__lte=480), name="shift_template_break_sensible"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.get_weekday_display()} {self.start:%H:%M}–{self.end:%H:%M}"
+
+
+class Absence(models.Model):
+    """A time in which a driver does not work, whatever the shifts say."""
+
+    class Reason(models.TextChoices):
+        HOLIDAY = "holiday", _("holiday")
+        SICK = "sick", _("sick")
+        TRAINING = "training", _("training")
+        OTHER = "other", _("other")
+
+    driver = models.ForeignKey(
+        Driver, models.CASCADE, db_index=False, related_name="absences", verbose_name=_("driver")
+    )
+    start_at = models.DateTimeField(_("start"))
+    end_at = models.DateTimeField(_("end"))
+    reason = models.CharField(_("reason"), max_length=20, choices=Reason, default=Reason.OTHER)
+    note = models.CharField(_("note"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("absence")
+        verbose_name_plural = _("absences")
+        indexes = [
+            # rows.read_drivers: the absences that have not ended when a day starts.
+            Index(fields=["driver", "end_at"], name="idx_absence_driver_end"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(start_at__lt=F("end_at")), name="absence_starts_before_end"
+            ),
+        ]
+
+    def __str__(self):
+        return shown_period(self.start_at, self.end_at)

@@ -1,0 +1,169 @@
+"""Read what strangers send: JSON without surprises, and values inside sensible bounds."""
+
+import json
+import math
+from datetime import UTC, datetime
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+from rest_framework.exceptions import APIException, ParseError
+from rest_framework.parsers import BaseParser
+
+from drivers.times import moment
+
+LARGEST_BODY = 4 * 1024 * 1024
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+
+
+class TooLarge(APIException):
+    status_code = 413
+    default_detail = _("The body is too large.")
+    default_code = "too_large"
+
+
+class StrictJSONParser(BaseParser):
+    """JSON as in RFC 8259, in UTF-8: no NaN, no numbers beyond a double, no lone surrogates."""
+
+    media_type = "application/json"
+
+    def parse(self, stream, media_type=None, parser_context=None):
+        body = stream.read(LARGEST_BODY + 1)
+        if len(body) > LARGEST_BODY:
+            raise TooLarge
+        try:
+            text = body.decode("utf-8")
+            value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+            if "\\u" in text:
+                json.dumps(value, ensure_ascii=False).encode("utf-8")
+        except RecursionError:
+            raise ParseError(_("This JSON is nested too deeply.")) from None
+        except UnicodeError:
+            raise ParseError(_("This is not UTF-8, or half of a surrogate pair.")) from None
+        except ValueError as error:
+            raise ParseError(_("This is not JSON: %(why)s") % {"why": error}) from None
+        return value
+
+
+def _refuse(constant):
+    raise ValueError(f"{constant} is not a JSON value")
+
+
+def _finite(text):
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("a number is too large")
+    return value
+
+
+class DegreesField(serializers.FloatField):
+    """A finite number of degrees, never a text."""
+
+    def to_internal_value(self, data):
+        if isinstance(data, bool) or not isinstance(data, int | float) or abs(data) > 360:
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+def latitude(**options):
+    return DegreesField(min_value=-90, max_value=90, **options)
+
+
+def longitude(**options):
+    return DegreesField(min_value=-180, max_value=180, **options)
+
+
+class WholeField(serializers.IntegerField):
+    """A whole number, never a text."""
+
+    def to_internal_value(self, data):
+        if isinstance(data, bool) or not isinstance(data, int) or abs(data) >= 2**63:
+            self.fail("invalid")
+        return data
+
+
+class MomentField(serializers.DateTimeField):
+    """A time with its offset from UTC, between the years 2000 and 2100."""
+
+    default_error_messages = {
+        "offset": _("Give the offset, as in 2026-06-17T09:00:00+02:00."),
+        "bounds": _("This must lie between the years 2000 and 2100."),
+    }
+
+    def enforce_timezone(self, value):
+        if value.tzinfo is None:
+            self.fail("offset")
+        try:
+            value = value.astimezone(UTC)
+        except OverflowError:
+            self.fail("bounds")
+        if not EARLIEST <= value < LATEST:
+            self.fail("bounds")
+        return value
+
+    def to_representation(self, value):
+        return moment(value)
+
+
+class DayField(serializers.DateField):
+    """A date between the years 2000 and 2100."""
+
+    default_error_messages = {"bounds": _("This must lie between the years 2000 and 2100.")}
+
+    def to_internal_value(self, value):
+        day = super().to_internal_value(value)
+        if not EARLIEST.date() <= day < LATEST.date():
+            self.fail("bounds")
+        return day
+
+
+class TextField(serializers.CharField):
+    """A text, never a number."""
+
+    def to_internal_value(self, data):
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class TruthField(serializers.BooleanField):
+    """true or false, never 1 or "yes"."""
+
+    def to_internal_value(self, data):
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class TagsField(serializers.ListField):
+    """Different lower-case words."""
+
+    def __init__(self, **kwargs):
+        super().__init__(child=TextField(max_length=40), max_length=20, **kwargs)
+
+    def to_internal_value(self, data):
+        words = super().to_internal_value(data)
+        return sorted({word.lower() for word in words if word})
+
+
+def read_body(serializer_class, request):
+    """Return the valid values of a request's body."""
+    serializer = serializer_class(data=request.data, context={"request": request})
+    serializer.is_valid(raise_exception=True)
+    return serializer.validated_data
+
+
+def parse_whole(text, name, least, most):
+    """Return the whole number of a query parameter, or refuse it with its name."""
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
+        problem = _("A whole number from %(least)d to %(most)d.")
+        raise serializers.ValidationError({name: problem % {"least": least, "most": most}})
+    return int(text)
+
+
+def parse_day(text, name="day"):
+    """Return the date of a query parameter, or refuse it with its name."""
+    field = DayField()
+    try:
+        return field.run_validation(text)
+    except serializers.ValidationError as error:
+        raise serializers.ValidationError({name: error.detail}) from None

@@ -1,0 +1,359 @@
+"""The API's resources and use-cases, as a client sees them."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from bookings.models import Booking, Event
+from dispatch.models import Assignment
+from dispatch.runs.worker import take_over, work
+from drivers.models import Driver, Role
+from tests.support import builders as make
+from tests.support.callers import API, booking_values, caller
+
+pytestmark = pytest.mark.django_db
+
+
+def tomorrow(clock):
+    """Return a moment of tomorrow: runs of the API plan by the real clock."""
+    return make.at(clock, timezone.localdate() + timedelta(days=1))
+
+
+def duty(name=None, day=None):
+    driver = make.driver(name=name)
+    make.shift(driver, day=day or timezone.localdate() + timedelta(days=1))
+    return driver
+
+
+def test_a_booking_is_created_once_by_its_reference():
+    portal = caller(Role.CLIENT_API)
+    first = portal.post(f"{API}bookings/", booking_values())
+    assert first.status_code == 201, first.content
+    again = portal.post(f"{API}bookings/", booking_values())
+    assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+    assert first["Location"].endswith(f"/bookings/{first.json()['id']}/")
+    other = portal.post(f"{API}bookings/", booking_values(passengers=2))
+    assert other.status_code == 409
+    assert other["Content-Type"] == "application/problem+json"
+    assert "another passengers" in other.json()["detail"]
+    event = Event.objects.get()
+    assert (event.door, event.user) == ("api", portal.user)
+    assert event.actor.startswith("test …")
+
+
+def test_a_booking_is_changed_while_its_etag_holds():
+    portal = caller(Role.CLIENT_API)
+    booking = make.booking()
+    path = f"{API}bookings/{booking.id}/"
+    tag = portal.get(path)["ETag"]
+    changed = portal.patch(path, {"passengers": 2}, HTTP_IF_MATCH=tag)
+    assert (changed.status_code, changed.json()["passengers"]) == (200, 2)
+    stale = portal.patch(path, {"passengers": 3}, HTTP_IF_MATCH=tag)
+    assert (stale.status_code, stale.json()["type"]) == (412, "urn:dispatchsite:problem:stale")
+    assert portal.patch(path, {"passengers": 4}, HTTP_IF_MATCH=changed["ETag"]).status_code == 200
+
+
+def test_the_etag_of_a_booking_covers_its_assignment():
+    dispatcher, booking = caller(), make.booking()
+    path = f"{API}bookings/{booking.id}/"
+    make.assignment(booking, make.driver())
+    tag = dispatcher.get(path)["ETag"]
+    lock = f"{API}assignments/{Assignment.objects.get().id}/lock/"
+    assert dispatcher.post(lock, {}).status_code == 200
+    assert dispatcher.get(path)["ETag"] != tag
+    assert dispatcher.post(f"{path}cancel/", {}, HTTP_IF_MATCH=tag).status_code == 412
+
+
+def test_state_is_not_changed_by_patch():
+    dispatcher, booking = caller(), make.booking()
+    path = f"{API}bookings/{booking.id}/"
+    dispatcher.patch(path, {"status": "completed", "version": 9, "id": 1})
+    booking.refresh_from_db()
+    assert (booking.status, booking.version) == ("accepted", 1)
+
+
+def test_a_booking_runs_through_its_states():
+    dispatcher, anna = caller(), duty("Anna")
+    booking = make.booking(scheduled_time=tomorrow("09:00"), status="pending")
+    path = f"{API}bookings/{booking.id}/"
+
+    def post(name, body=None):
+        response = dispatcher.post(f"{path}{name}/", body or {})
+        assert response.status_code == 200, response.content
+        return response.json()
+
+    assert post("accept")["status"] == "accepted"
+    (place,) = dispatcher.get(f"{path}candidates/").json()["results"]
+    assert (place["driver"], place["name"]) == (anna.id, "Anna")
+    assigned = post("assign", {"driver": anna.id, "pickup_at": place["pickup_at"]})
+    assert (assigned["status"], assigned["assignment"]) == (
+        "assigned",
+        Assignment.objects.get().id,
+    )
+    assert post("progress", {"status": "en_route"})["status"] == "en_route"
+    assert post("progress", {"status": "assigned"})["status"] == "assigned"
+    assert post("release")["assignment"] is None
+    assert post("cancel", {"reason": "ill"})["cancel_reason"] == "ill"
+    assert post("cancel")["status"] == "canceled"
+    refused = dispatcher.post(f"{path}accept/", {})
+    assert (refused.status_code, refused.json()["type"].rsplit(":")[-1]) == (409, "status")
+
+
+def test_a_broken_rule_is_named_and_can_be_overridden_with_a_reason():
+    dispatcher, ben = caller(), make.driver(name="Ben")
+    booking = make.booking(scheduled_time=tomorrow("09:00"))
+    path = f"{API}bookings/{booking.id}/assign/"
+    refused = dispatcher.post(path, {"driver": ben.id})
+    assert refused.status_code == 400
+    assert refused.json()["errors"] == [
+        {"field": "driver", "code": "no_duty", "detail": "Ben has no duty."}
+    ]
+    allowed = dispatcher.post(path, {"driver": ben.id, "override": "He offered."})
+    assert allowed.status_code == 200, allowed.content
+    assert Event.objects.get().reason == "He offered."
+
+
+def test_an_assignment_is_moved_while_it_is_open():
+    dispatcher, anna, ben = caller(), duty("Anna"), duty("Ben")
+    booking = make.booking(scheduled_time=tomorrow("09:00"))
+    dispatcher.post(f"{API}bookings/{booking.id}/assign/", {"driver": anna.id})
+    path = f"{API}assignments/{Assignment.objects.get().id}/reassign/"
+    moved = dispatcher.post(path, {"driver": ben.id})
+    assert (moved.status_code, moved.json()["driver"]) == (200, ben.id)
+    stale = dispatcher.post(path, {"driver": anna.id})
+    assert (stale.status_code, stale.json()["type"].rsplit(":")[-1]) == (409, "stale")
+
+
+def test_a_day_is_previewed_planned_and_taken_back():
+    dispatcher = caller()
+    duty()
+    make.booking(scheduled_time=tomorrow("09:00"))
+    body = {"day": tomorrow("09:00").date().isoformat(), "time_limit_s": 0}
+    preview = dispatcher.post(f"{API}dispatch-runs/", body | {"preview": True})
+    assert (preview.status_code, preview.json()["status"]) == (201, "preview")
+    assert dispatcher.post(f"{preview['Location']}discard/").json()["status"] == "discarded"
+    assert not Assignment.objects.exists()
+    written = dispatcher.post(f"{API}dispatch-runs/", body)
+    assert (written.status_code, written.json()["changes"]["placed"]) == (201, 1)
+    run = dispatcher.get(written["Location"])
+    assert (run.status_code, run.json()["status"]) == (200, "completed")
+    back = dispatcher.post(f"{written['Location']}revert/")
+    assert (back.status_code, back.json()["changes"]["released"]) == (201, 1)
+    assert not Assignment.objects.open().exists()
+    make.run(status="running", claim_ends_at=timezone.now() + timedelta(hours=1), day=body["day"])
+    busy = dispatcher.post(f"{API}dispatch-runs/", body)
+    assert (busy.status_code, busy.json()["type"].rsplit(":")[-1]) == (409, "day_busy")
+
+
+def test_a_preview_is_applied_once_and_while_it_holds():
+    dispatcher, _driver = caller(), duty()
+    make.booking(scheduled_time=tomorrow("09:00"))
+    body = {"day": tomorrow("09:00").date().isoformat(), "time_limit_s": 0, "preview": True}
+    first, second = (dispatcher.post(f"{API}dispatch-runs/", body)["Location"] for _ in range(2))
+    shown = dispatcher.get(first).json()
+    assert (shown["status"], shown["metrics"]["changes"]["placed"]) == ("preview", 1)
+    assert shown["drivers"][0]["gained"] == 1
+    applied = dispatcher.post(f"{first}apply/")
+    assert (applied.status_code, applied.json()["status"]) == (200, "completed")
+    for path, problem in ((first, "not_a_preview"), (second, "stale_plan")):
+        refused = dispatcher.post(f"{path}apply/")
+        assert (refused.status_code, refused.json()["type"].rsplit(":")[-1]) == (409, problem)
+    assert dispatcher.get(second).json()["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("field", "header"), [({"background": True}, None), ({}, "respond-async, wait=1")]
+)
+def test_a_day_is_planned_in_the_background_and_polled(field, header):
+    dispatcher, _driver = caller(), duty()
+    make.booking(scheduled_time=tomorrow("09:00"))
+    body = {"day": tomorrow("09:00").date().isoformat(), "time_limit_s": 0, **field}
+    headers = {"Prefer": header} if header else {}
+    accepted = dispatcher.post(f"{API}dispatch-runs/", body, headers=headers)
+    assert (accepted.status_code, accepted.json()["status"]) == (202, "running")
+    assert accepted.get("Preference-Applied") == ("respond-async" if header else None)
+    poll = accepted["Location"]
+    assert dispatcher.get(poll).json()["progress"] == {"phase": "queued"}
+    work(take_over(accepted.json()["id"], now=timezone.now()))
+    done = dispatcher.get(poll).json()
+    assert (done["status"], done["metrics"]["assigned"]) == ("completed", 1)
+
+
+def test_a_run_whose_worker_is_gone_is_shown_as_failed():
+    dispatcher = caller()
+    run = make.run(status="running", claim_ends_at=timezone.now() - timedelta(seconds=1))
+    shown = dispatcher.get(f"{API}dispatch-runs/{run.id}/").json()
+    assert (shown["status"], shown["error"]) == (
+        "failed",
+        "The process of this run ended before the run did.",
+    )
+
+
+def test_a_quote_tells_who_could_drive_and_stores_nothing():
+    portal, anna = caller(Role.CLIENT_API), duty("Anna")
+    values = booking_values(scheduled_time=tomorrow("10:00").isoformat())
+    found = portal.post(f"{API}quotes/", values)
+    assert found.status_code == 200, found.content
+    assert [row["driver"] for row in found.json()["results"]] == [anna.id]
+    assert not Booking.objects.exists()
+
+
+def test_bulk_tells_what_became_of_each_row():
+    portal = caller(Role.CLIENT_API)
+    rows = [
+        booking_values("A"),
+        booking_values("B", passengers=0),
+        booking_values("C", client=10**9),
+        booking_values("A", passengers=2),
+        "nonsense",
+    ]
+    refused = portal.post(f"{API}bookings/bulk/", {"bookings": rows})
+    assert refused.status_code == 400
+    fields = [row["field"] for row in refused.json()["errors"]]
+    assert fields == ["1.passengers", "2.client", "3.reference", "4."]
+    assert not Booking.objects.exists()
+    partly = portal.post(f"{API}bookings/bulk/", {"mode": "partial", "bookings": rows}).json()
+    assert (partly["created"], partly["known"], partly["refused"]) == (1, 0, 4)
+    again = portal.post(f"{API}bookings/bulk/", {"bookings": rows[:1]}).json()
+    assert (again["known"], again["results"][0]["id"]) == (1, partly["results"][0]["id"])
+    assert Event.objects.count() == 1
+
+
+def test_one_way_back_too_many_refuses_its_row_alone():
+    portal, there = caller(Role.CLIENT_API), make.booking()
+    make.booking(return_of=there, clock="16:00")
+    rows = [booking_values("A"), booking_values("B", return_of=there.id)]
+    answer = portal.post(f"{API}bookings/bulk/", {"mode": "partial", "bookings": rows})
+    assert answer.status_code == 200
+    assert [answer.json()[name] for name in ("created", "refused")] == [1, 1]
+
+
+def test_pages_neither_repeat_nor_hide_rows_however_many_share_a_time():
+    portal = caller(Role.CLIENT_API)
+    for _number in range(7):
+        make.booking(clock="09:00")
+    seen, url = [], f"{API}bookings/?limit=2&fields=id"
+    while url:
+        page = portal.get(url)
+        assert page.status_code == 200, page.content
+        seen += [row["id"] for row in page.json()["results"]]
+        url = page.json()["next"]
+        make.booking(clock="12:00")  # newest first: before the page, where it belongs
+    assert len(seen) == len(set(seen)) == 7
+    rows = portal.get(f"{API}bookings/?ordering=scheduled_time").json()["results"]
+    times = [row["scheduled_time"] for row in rows]
+    assert times == sorted(times)
+    assert portal.get(f"{API}bookings/?ordering=id").status_code == 400  # no index is behind it
+
+
+def test_filters_search_and_shape_a_list():
+    portal = caller(Role.CLIENT_API)
+    client = make.client(name="Zoe")
+    early, late = make.booking(clock="08:00", client=client), make.booking(clock="14:00")
+    make.assignment(late, make.driver(name="Anna"))
+
+    def ids(query):
+        response = portal.get(f"{API}bookings/?{query}")
+        assert response.status_code == 200, response.content
+        return [row["id"] for row in response.json()["results"]]
+
+    assert ids("status=assigned") == [late.id]
+    assert ids("from=2026-06-17T10:00:00%2B02:00") == [late.id]
+    assert ids("until=2026-06-17T10:00:00%2B02:00") == [early.id]
+    assert ids("search=zoe") == [early.id]
+    assert ids(f"client={client.id}") == [early.id]
+    rows = portal.get(f"{API}bookings/?expand=client,driver&ordering=scheduled_time").json()
+    first, second = rows["results"]
+    assert first["client"]["name"] == "Zoe"
+    assert second["assignment"]["driver"]["name"] == "Anna"
+    assert second["assignment"]["planned_pickup_at"] == "2026-06-17T12:00:00Z"
+    wrong = portal.get(f"{API}bookings/?statsu=assigned")
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (400, "statsu")
+
+
+def test_the_feed_tells_everything_after_an_id():
+    portal = caller(Role.CLIENT_API)
+    for number in range(3):
+        portal.post(f"{API}bookings/", booking_values(f"F-{number}"))
+    page = portal.get(f"{API}events/?limit=2").json()
+    assert [row["new"]["reference"] for row in page["results"]] == ["F-0", "F-1"]
+    rest = portal.get(f"{API}events/?after={page['last']}").json()
+    assert [row["new"]["reference"] for row in rest["results"]] == ["F-2"]
+    assert portal.get(f"{API}events/?after={rest['last']}").json()["results"] == []
+
+
+def test_the_fleet_is_kept():
+    dispatcher = caller()
+    car = dispatcher.post(f"{API}vehicles/", {"plate": "GE 1", "wheelchair_places": 1}).json()
+    anna = dispatcher.post(f"{API}drivers/", {"name": "Anna", "vehicle": car["id"]})
+    assert anna.status_code == 201, anna.content
+    shift = {
+        "driver": anna.json()["id"],
+        "start_at": "2026-06-17T06:00:00+02:00",
+        "end_at": "2026-06-17T14:00:00+02:00",
+    }
+    first = dispatcher.post(f"{API}shifts/", shift)
+    assert first.status_code == 201, first.content
+    clash = dispatcher.post(f"{API}shifts/", shift)
+    assert (clash.status_code, clash.json()["errors"][0]["detail"]) == (
+        400,
+        "This overlaps another one of the same driver.",
+    )
+    path = f"{API}drivers/{anna.json()['id']}/"
+    tag = dispatcher.get(path)["ETag"]
+    assert dispatcher.patch(path, {"phone": "1"}, HTTP_IF_MATCH=tag).status_code == 200
+    assert dispatcher.patch(path, {"phone": "2"}, HTTP_IF_MATCH=tag).status_code == 412
+    assert Driver.objects.get().phone == "1"
+    assert dispatcher.delete(f"{API}shifts/{first.json()['id']}/").status_code == 204
+
+
+def a_driver():
+    user = make.member(role=Role.DRIVER, is_staff=False)
+    return caller(Role.DRIVER, user=user), make.driver(name="Anna", user=user)
+
+
+def test_a_driver_sees_the_day_and_reports_progress():
+    phone, anna = a_driver()
+    booking = make.booking(clock="09:00", client=make.client(name="Zoe"))
+    make.assignment(booking, anna)
+    make.assignment(make.booking(clock="11:00"), make.driver())
+    day = phone.get(f"{API}me/day/?day={make.DAY}").json()
+    assert [(row["booking"], row["client"]) for row in day["trips"]] == [(booking.id, "Zoe")]
+    path = f"{API}me/trips/{booking.id}/"
+    assert phone.post(f"{path}confirm/", {}).json()["confirmed"]
+    moved = phone.post(f"{path}progress/", {"status": "en_route"})
+    assert (moved.status_code, moved.json()["status"]) == (200, "en_route")
+    at = timezone.now().replace(microsecond=0).isoformat()
+    there = phone.post(f"{path}arrive/", {"at": at}).json()
+    assert (there["status"], there["arrived_at"]) == ("en_route", at.replace("+00:00", "Z"))
+    done = [phone.post(f"{path}progress/", {"status": s}) for s in ("in_progress", "completed")]
+    assert [response.status_code for response in done] == [200, 200]
+    other = Booking.objects.exclude(id=booking.id).get()
+    for door, body in (("progress", {"status": "en_route"}), ("arrive", {})):
+        assert phone.post(f"{API}me/trips/{other.id}/{door}/", body).status_code == 404
+
+
+def test_positions_of_a_batch_cost_one_statement_and_the_newest_counts(
+    django_assert_num_queries,
+):
+    phone, anna = a_driver()
+    now = timezone.now()
+    rows = [
+        {"at": (now - timedelta(seconds=s)).isoformat(), "lat": 46.2 + s / 1000, "lon": 6.1}
+        for s in range(50)
+    ]
+    with django_assert_num_queries(2):  # the token, the position
+        assert phone.post(f"{API}me/positions/", {"positions": rows}).status_code == 204
+    old = {"at": (now - timedelta(hours=1)).isoformat(), "lat": 1.0, "lon": 1.0}
+    assert phone.post(f"{API}me/positions/", {"positions": [old]}).status_code == 204
+    anna.refresh_from_db()
+    assert (anna.last_lat, anna.last_position_at) == (46.2, now)
+
+
+def test_a_driver_says_whether_he_can_be_planned():
+    phone, anna = a_driver()
+    assert phone.get(f"{API}me/").json()["name"] == "Anna"
+    assert not phone.post(f"{API}me/availability/", {"is_available": False}).json()["is_available"]
+    anna.refresh_from_db()
+    assert not anna.is_available

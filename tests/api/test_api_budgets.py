@@ -1,0 +1,78 @@
+"""What perf/budgets.toml has no line for: expanded and searched lists, and a preview's life."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from drivers.models import Role
+from tests.support import builders as make
+from tests.support.callers import API, caller
+
+pytestmark = pytest.mark.django_db
+
+LISTS = {  # statements of a page, whatever its size
+    "companies/": 2,
+    "vehicles/": 2,
+    "drivers/": 2,
+    "shifts/": 2,
+    "absences/": 2,
+    "tokens/": 2,
+    "clients/": 2,
+    "bookings/": 2,
+    "bookings/?expand=client,assignment,driver": 2,
+    "bookings/?search=Client&status=assigned": 2,
+    "assignments/": 2,
+    "dispatch-runs/": 2,
+    "events/": 2,
+    "webhooks/": 2,
+    "webhook-deliveries/": 2,
+}
+
+
+def fill(count):
+    for number in range(count):
+        driver = make.driver()
+        make.shift(driver)
+        driver.absences.create(start_at=make.at("19:00"), end_at=make.at("20:00"))
+        make.assignment(make.booking(client=make.client()), driver)
+        make.run(day=make.DAY)
+        caller(Role.VIEWER)
+        make.booking(status="pending", reference=f"P{number}")
+        make.delivery()
+
+
+@pytest.mark.parametrize("count", [1, 12])
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_costs_the_same_whatever_its_size(path, count):
+    fill(count)
+    owner = caller(Role.OWNER)
+    with CaptureQueriesContext(
+        connection,
+    ) as seen:
+        response = owner.get(API + path)
+    assert response.status_code == 200
+    assert len(seen) == LISTS[path], [query["sql"][:120] for query in seen]
+    assert len(response.json()["results"]) >= (1 if "companies" in path else count)
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_a_preview_and_its_end_cost_the_same_whatever_the_day_holds(count):
+    fill(count)
+    owner = caller(Role.OWNER)
+    body = {"day": str(make.DAY), "preview": True, "time_limit_s": 0}
+
+    def cost(call):
+        with CaptureQueriesContext(connection) as seen:
+            response = call()
+        assert response.status_code < 300, response.content
+        return response, len(seen)
+
+    # token, run, drivers, trips, preferences, savepoint, run, plan, release
+    preview, number = cost(lambda: owner.post(f"{API}dispatch-runs/", body))
+    assert number == 9
+    # token, run, savepoint, run, plan, release
+    assert cost(lambda: owner.post(f"{preview['Location']}discard/"))[1] == 6
+    # token, savepoint, run, its progress, release
+    assert cost(lambda: owner.post(f"{API}dispatch-runs/", body | {"background": True}))[1] == 5
+    # token, run
+    assert cost(lambda: owner.get(preview["Location"]))[1] == 2

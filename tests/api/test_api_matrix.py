@@ -1,0 +1,171 @@
+"""Every endpoint, for every role, for the own and for another company.
+
+The endpoints come from the URL configuration: a new one is in the matrix by itself, and where
+it needs a row that `ROWS` does not know, the matrix fails.
+"""
+
+import re
+
+import pytest
+from django.urls import get_resolver
+from rest_framework.test import APIClient
+
+from drivers.models import Role
+from drivers.rest.access import roles_of
+from tests.support import builders as make
+from tests.support.callers import caller
+
+DOCUMENTATION = {"schema", "docs", "redoc"}
+
+
+def endpoints():
+    """Yield (path template, method, view class, action) of everything below /api/."""
+
+    def walk(patterns, prefix):
+        for pattern in patterns:
+            path = prefix + re.sub(r"\(\?P<(\w+)>[^)]*\)", r"{\1}", str(pattern.pattern))
+            if hasattr(pattern, "url_patterns"):
+                yield from walk(pattern.url_patterns, path)
+            else:
+                yield path, pattern
+
+    for path, pattern in walk(get_resolver().url_patterns, "/"):
+        if not path.startswith("/api/") or pattern.name in DOCUMENTATION or "format" in path:
+            continue
+        view = getattr(pattern.callback, "cls", None)
+        for method, action in getattr(pattern.callback, "actions", {}).items():
+            yield path.replace("^", "").replace("$", "").replace("\\", ""), method, view, action
+
+
+ENDPOINTS = sorted(set(endpoints()), key=lambda row: row[:2])
+
+
+def ids():
+    return [f"{method.upper()} {path}" for path, method, _view, _action in ENDPOINTS]
+
+
+def _token(company):
+    member = make.member(company)
+    caller(Role.DISPATCHER, company, user=member)
+    return member.memberships.get().tokens.get()
+
+
+def _trip(company):
+    booking = make.booking(company)
+    make.assignment(booking, make.driver(company))
+    return booking
+
+
+ROWS = {
+    "companies": lambda company: company,
+    "vehicles": make.vehicle,
+    "drivers": make.driver,
+    "shifts": lambda company: make.shift(make.driver(company)),
+    "absences": lambda company: make.driver(company).absences.create(
+        start_at=make.at("09:00"), end_at=make.at("10:00")
+    ),
+    "tokens": _token,
+    "clients": make.client,
+    "webhooks": make.webhook,
+    "webhook-deliveries": make.delivery,
+    "bookings": make.booking,
+    "assignments": lambda company: _trip(company).assignments.get(),
+    "dispatch-runs": make.run,
+    "me/trips": _trip,
+}
+
+
+def row_of(path, company):
+    return ROWS[path.removeprefix("/api/v1/").split("/{")[0].strip("/")](company)
+
+
+def call(client, method, path, body=None):
+    return getattr(client, method)(path, *([] if method == "get" else [body or {}]))
+
+
+def test_there_are_endpoints():
+    assert len(ENDPOINTS) > 50
+    assert all(view is not None for _path, _method, view, _action in ENDPOINTS)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("path", "method", "view", "action"), ENDPOINTS, ids=ids())
+def test_every_role_gets_what_it_may_and_nothing_of_others(path, method, view, action):
+    own, other = make.company("geneva"), make.company("lausanne")
+    body = {"driver": make.driver(own).pk, "status": "en_route"}  # what some cannot do without
+
+    def address(company):
+        return path.replace("{pk}", str(row_of(path, company).pk)) if "{" in path else path
+
+    stranger = call(APIClient(), method, address(own))
+    assert (stranger.status_code, stranger["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
+    allowed = roles_of(view, action)
+    assert allowed, "an endpoint that nobody may use"
+    for role in Role:
+        client = caller(role, own)
+        response = call(client, method, address(own), body)
+        assert response.status_code < 500, response.content
+        if role not in allowed:
+            assert response.status_code == 403, (role, response.content)
+            continue
+        if not path.startswith("/api/v1/me/"):  # this member is no driver: nothing is theirs
+            assert response.status_code not in (401, 403, 404), (role, response.content)
+        if "{" in path:
+            response = call(client, method, address(other), body)
+            assert response.status_code == 404, (role, response.content)
+            assert other.name not in response.content.decode()
+
+
+@pytest.mark.django_db
+def test_no_list_shows_a_row_of_another_company():
+    own, other = make.company("geneva"), make.company("lausanne")
+    theirs = {}
+    for kind, make_row in ROWS.items():
+        make_row(own)
+        theirs[kind] = make_row(other).pk
+    owner = caller(Role.OWNER, own)
+    for path, method, _view, action in ENDPOINTS:
+        if method != "get" or action != "list" or "/me/" in path:
+            continue
+        rows = owner.get(path, {"limit": 200}).json()["results"]
+        kind = path.removeprefix("/api/v1/").strip("/")
+        assert theirs.get(kind) not in {row["id"] for row in rows}
+        assert "lausanne" not in str(rows).lower()
+
+
+@pytest.mark.django_db
+def test_rows_of_another_company_cannot_be_named_in_a_body():
+    own, other = make.company("geneva"), make.company("lausanne")
+    owner = caller(Role.OWNER, own)
+    for path, body, field in (
+        ("drivers/", {"name": "Anna", "vehicle": make.vehicle(other).pk}, "vehicle"),
+        (
+            "shifts/",
+            {
+                "driver": make.driver(other).pk,
+                "start_at": "2026-06-17T06:00:00Z",
+                "end_at": "2026-06-17T14:00:00Z",
+            },
+            "driver",
+        ),
+        (
+            f"bookings/{make.booking(own).pk}/",
+            {"client": make.client(other).pk},
+            "client",
+        ),
+        (
+            f"bookings/{make.booking(own).pk}/",
+            {"return_of": make.booking(other).pk},
+            "return_of",
+        ),
+        (
+            f"bookings/{make.booking(own).pk}/assign/",
+            {"driver": make.driver(other).pk},
+            "driver",
+        ),
+        ("tokens/", {"name": "x", "member": make.member(other).memberships.get().pk}, "member"),
+    ):
+        send = owner.patch if re.search(r"bookings/\d+/$", path) else owner.post
+        response = send(f"/api/v1/{path}", body)
+        assert response.status_code == 400, response.content
+        assert [row["field"] for row in response.json()["errors"]] == [field]

@@ -1,0 +1,83 @@
+"""The committed description of the API is the one the code gives."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from django.conf import settings
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiYamlRenderer
+from drf_spectacular.validation import validate_schema
+
+from bookings.api.serializers import BookingSerializer
+from dispatch.api.trips import TripSerializer
+from drivers.models import Role
+from tests.support import builders as make
+from tests.support.callers import API, caller
+
+COMMITTED = Path(settings.BASE_DIR) / "dispatchsite" / "openapi.yaml"
+
+
+@pytest.fixture(scope="module")
+def schema():
+    return SchemaGenerator().get_schema(request=None, public=True)
+
+
+def test_the_schema_is_committed(schema):
+    current = OpenApiYamlRenderer().render(schema, renderer_context={}).decode()
+    hint = "python manage.py spectacular --file dispatchsite/openapi.yaml"
+    assert COMMITTED.read_text() == current, f"The API has changed; run: {hint}"
+
+
+def test_the_schema_is_valid_openapi_3_1(schema):
+    assert schema["openapi"] == "3.1.0"
+    validate_schema(yaml.safe_load(COMMITTED.read_text()))
+
+
+def test_every_operation_names_its_errors(schema):
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            responses = operation["responses"].keys()
+            assert {"400", "401", "403", "404", "429"} <= responses, (path, method)
+
+
+@pytest.mark.django_db
+def test_bookings_look_as_the_schema_says():
+    booking = make.booking()
+    shown = caller(Role.CLIENT_API).get(f"{API}bookings/{booking.id}/").json()
+    assert list(shown) == TripSerializer.Meta.fields
+    serialized = BookingSerializer(booking).data
+    assert {name: shown[name] for name in serialized} == serialized
+
+
+def test_bodies_and_answers_have_valid_examples(schema):
+    schemas = json.loads(json.dumps(schema["components"]["schemas"]))
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+            for body in bodies:
+                for media in body.get("content", {}).values():
+                    name = media["schema"].get("$ref", "/").rpartition("/")[2]
+                    assert not name or schemas[name].get("examples"), (operation, name)
+    for name, found in schemas.items():
+        for example in found.get("examples", []):
+            jsonschema.Draft202012Validator(
+                {"$ref": f"#/components/schemas/{name}", "components": {"schemas": schemas}}
+            ).validate(example)
+
+
+@pytest.mark.django_db
+def test_the_schema_is_served_as_it_is_committed(client):
+    assert client.get(f"{API}schema/").content == COMMITTED.read_bytes()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("page", ["docs", "redoc"])
+def test_the_documentation_needs_no_other_server(client, page):
+    shown = client.get(f"{API}{page}/")
+    assert shown.status_code == 200
+    text = shown.content.decode()
+    assert "/static/drf_spectacular_sidecar/" in text
+    assert "https://" not in text

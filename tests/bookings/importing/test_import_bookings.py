@@ -1,0 +1,468 @@
+import csv
+import io
+import json
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import TestCase
+
+from bookings.importing import import_bookings as importing
+from bookings.importing.import_bookings import ImportConflictError, import_bookings
+from bookings.models import Actor, Booking, Client, Door, Event, Status
+from tests.support import builders
+from tests.support.builders import NOW
+
+ACTOR = Actor(Door.COMMAND, name="import_bookings")
+SAVEPOINT = 2  # what a test sees of a transaction: it is inside one already
+ROW = {
+    "reference": "R-1",
+    "scheduled_time": "2026-06-17T09:00",
+    "pickup_lat": "46.234",
+    "pickup_lon": "6.08",
+    "dropoff_lat": "46.1936",
+    "dropoff_lon": "6.1487",
+    "passengers": "1",
+    "wheelchairs": "0",
+}
+
+
+def csv_of(*rows, **columns):
+    """Return a file of rows that differ from ROW as said; `columns` are the same in every row."""
+    rows = [ROW | columns | row for row in rows or ({},)]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def numbered(count, **columns):
+    return csv_of(*({"reference": f"N-{i}"} for i in range(count)), **columns)
+
+
+class ImportTests(TestCase):
+    @classmethod
+    def setUpTestData(cls):
+        cls.company = builders.company()
+
+    def load(self, data, **options):
+        return import_bookings(
+            self.company, data, actor=ACTOR, now=NOW, filename="bookings.csv", **options
+        )
+
+    def stored(self, reference="R-1"):
+        return Booking.objects.get(company=self.company, reference=reference)
+
+    def test_row_becomes_an_accepted_booking(self):
+        result = self.load(
+            csv_of(
+                {
+                    "passengers": "2",
+                    "wheelchairs": "1",
+                    "pickup_address": "Avenue de Feuillasse 1",
+                    "appointment_at": "2026-06-17 09:30",
+                    "priority": "urgent",
+                    "needs": "Oxygen|stretcher",
+                    "notes": "third floor",
+                }
+            )
+        )
+
+        booking = self.stored()
+        self.assertEqual(result.created, 1)
+        self.assertEqual(booking.status, Status.ACCEPTED)
+        self.assertEqual(booking.scheduled_time, datetime(2026, 6, 17, 7, tzinfo=UTC))
+        self.assertEqual(booking.appointment_at, datetime(2026, 6, 17, 7, 30, tzinfo=UTC))
+        self.assertEqual((booking.passengers, booking.wheelchairs), (2, 1))
+        self.assertEqual((booking.priority, booking.needs), (2, ["oxygen", "stretcher"]))
+        self.assertEqual((booking.pickup_lat, booking.pickup_lon), (46.234, 6.08))
+        self.assertIsNone(booking.client)
+
+    def test_creation_is_logged_with_the_line_it_came_from(self):
+        self.load(csv_of())
+
+        event = Event.objects.get()
+        self.assertEqual(event.kind, Event.Kind.BOOKING_CREATED)
+        self.assertEqual((event.door, event.actor, event.at), (Door.COMMAND, ACTOR.name, NOW))
+        self.assertEqual(event.reason, "bookings.csv, line 2")
+        self.assertEqual(event.booking, self.stored())
+
+    def test_importing_twice_changes_nothing(self):
+        data = csv_of(
+            {"reference": "A"},
+            {"reference": "B", "return_of": "A", "pickup_lat": "46.1", "pickup_lon": "0.1"},
+            client_name="Nadia Favre",
+            client_phone="+41 70 000 00 01",
+            needs="oxygen",
+            notes="two\nlines",
+            appointment_at="17.06.2026 09:45",
+        )
+        self.load(data)
+        before = list(Booking.objects.order_by("id").values())
+
+        result = self.load(data)
+
+        self.assertEqual((result.created, result.updated, result.unchanged), (0, 0, 2))
+        self.assertEqual(list(Booking.objects.order_by("id").values()), before)
+        self.assertEqual(Event.objects.count(), 2)
+        self.assertEqual(Client.objects.count(), 1)
+
+    def test_changed_row_updates_its_booking(self):
+        self.load(csv_of({"reference": "A"}, {"reference": "B"}))
+
+        result = self.load(csv_of({"reference": "A", "passengers": "3"}, {"reference": "B"}))
+
+        booking = self.stored("A")
+        self.assertEqual((result.updated, result.unchanged), (1, 1))
+        self.assertEqual((booking.passengers, booking.version), (3, 2))
+        self.assertEqual(booking.updated_at, NOW)
+        self.assertEqual(self.stored("B").version, 1)
+        event = Event.objects.get(kind=Event.Kind.BOOKING_CHANGED)
+        self.assertEqual((event.old, event.new), ({"passengers": 1}, {"passengers": 3}))
+
+    def test_columns_that_the_file_has_not_stay_as_they_are(self):
+        self.load(csv_of(notes="third floor", client_name="Nadia Favre", priority="high"))
+
+        self.load(csv_of(passengers="2"))
+
+        booking = self.stored()
+        self.assertEqual((booking.notes, booking.priority), ("third floor", 1))
+        self.assertEqual(booking.client.name, "Nadia Favre")
+
+    def test_empty_cell_empties_the_field(self):
+        self.load(csv_of(notes="third floor", appointment_at="2026-06-17T10:00"))
+
+        self.load(csv_of(notes="", appointment_at=""))
+
+        self.assertEqual((self.stored().notes, self.stored().appointment_at), ("", None))
+
+    def test_booking_under_way_or_over_stays_as_it_is(self):
+        for status in (Status.EN_ROUTE, Status.IN_PROGRESS, Status.COMPLETED, Status.CANCELED):
+            with self.subTest(status=status):
+                booking = builders.booking(self.company, status=status)
+
+                result = self.load(csv_of({"reference": booking.reference, "passengers": "3"}))
+
+                self.assertEqual(len(result.skipped), 1)
+                self.assertIn(str(status.label), str(result.skipped[0]))
+                booking.refresh_from_db()
+                self.assertEqual((booking.passengers, booking.status), (1, status))
+                self.assertFalse(Event.objects.exists())
+
+    def test_changed_booking_with_a_driver_asks_for_a_dispatch(self):
+        booking = builders.booking(self.company, status=Status.ASSIGNED)
+
+        result = self.load(csv_of({"reference": booking.reference, "passengers": "3"}))
+
+        self.assertEqual(result.replan, 1)
+        self.assertIn("dispatch its day again", result.summary())
+        self.assertEqual(self.stored(booking.reference).status, Status.ASSIGNED)
+
+    def test_same_reference_of_another_company_is_another_booking(self):
+        other = builders.booking(builders.company("lausanne"), reference="R-1")
+
+        self.load(csv_of(passengers="4"))
+
+        other.refresh_from_db()
+        self.assertEqual((other.passengers, self.stored().passengers), (1, 4))
+
+    def test_clients_are_found_or_made_by_name_and_phone(self):
+        known = builders.client(self.company, "Nadia Favre", phone="022 1")
+        builders.client(builders.company("lausanne"), "Marc Rochat", phone="022 2")
+
+        self.load(
+            csv_of(
+                {"reference": "A", "client_name": "Nadia Favre", "client_phone": "022 1"},
+                {"reference": "B", "client_name": "Nadia  Favre", "client_phone": "022 3"},
+                {"reference": "C", "client_name": "Marc Rochat", "client_phone": "022 2"},
+                {"reference": "D", "client_name": "Marc Rochat", "client_phone": "022 2"},
+                {"reference": "E", "client_name": "", "client_phone": ""},
+            )
+        )
+
+        self.assertEqual(self.stored("A").client, known)
+        self.assertNotEqual(self.stored("B").client, known)
+        self.assertEqual(self.stored("B").client.name, "Nadia Favre")
+        self.assertEqual(self.stored("C").client, self.stored("D").client)
+        self.assertEqual(self.stored("C").client.company, self.company)
+        self.assertIsNone(self.stored("E").client)
+
+    def test_another_client_is_a_change(self):
+        self.load(csv_of(client_name="Nadia Favre"))
+        first = self.stored().client
+
+        self.load(csv_of(client_name="Marc Rochat"))
+
+        booking = self.stored()
+        event = Event.objects.get(kind=Event.Kind.BOOKING_CHANGED)
+        self.assertEqual(booking.client.name, "Marc Rochat")
+        self.assertEqual(event.old, {"client": first.pk})
+        self.assertEqual(event.new, {"client": booking.client_id})
+
+    def test_way_back_finds_its_way_there_in_the_file_or_in_the_database(self):
+        there = builders.booking(self.company, reference="OLD")
+
+        self.load(
+            csv_of(
+                {"reference": "A-back", "return_of": "A"},
+                {"reference": "A", "return_of": ""},
+                {"reference": "OLD-back", "return_of": "OLD"},
+            )
+        )
+
+        self.assertEqual(self.stored("A-back").return_of, self.stored("A"))
+        self.assertEqual(self.stored("OLD-back").return_of, there)
+
+    def test_booking_becomes_a_way_back_later(self):
+        self.load(csv_of({"reference": "A"}))
+
+        self.load(csv_of({"reference": "A", "return_of": "B"}, {"reference": "B", "return_of": ""}))
+
+        self.assertEqual(self.stored("A").return_of, self.stored("B"))
+        self.assertEqual(
+            Event.objects.get(kind=Event.Kind.BOOKING_CHANGED).new,
+            {"return_of": self.stored("B").pk},
+        )
+
+    def test_wrong_ways_there_are_reported(self):
+        there = builders.booking(self.company, reference="TAKEN")
+        builders.booking(self.company, reference="FIRST-back", return_of=there)
+
+        result = self.load(
+            csv_of(
+                {"reference": "A", "return_of": "NOBODY"},
+                {"reference": "B", "return_of": "TAKEN"},
+                {"reference": "C", "return_of": "FIRST-back"},
+                {"reference": "D", "return_of": "D"},
+            )
+        )
+
+        self.assertEqual([error.line for error in result.errors], [2, 3, 4, 5])
+        self.assertEqual({error.column for error in result.errors}, {"return_of"})
+
+    def test_way_back_of_a_bad_row_is_bad_too(self):
+        result = self.load(
+            csv_of(
+                {"reference": "A", "passengers": "many", "return_of": ""},
+                {"reference": "A-back", "return_of": "A"},
+                {"reference": "B", "return_of": ""},
+            ),
+            skip_invalid=True,
+        )
+
+        self.assertEqual((result.created, result.bad_rows), (1, 2))
+        self.assertEqual(Booking.objects.get().reference, "B")
+
+    def test_pickup_after_an_appointment_that_the_file_does_not_name_is_reported(self):
+        self.load(csv_of(appointment_at="2026-06-17T10:00"))
+
+        result = self.load(csv_of(scheduled_time="2026-06-17T10:30"))
+
+        self.assertTrue(result.refused)
+        self.assertIn("appointment", result.errors[0].message)
+
+    def test_will_call_waits_until_the_file_knows_its_time(self):
+        self.load(csv_of({"will_call": "yes"}, {"reference": "R-2", "will_call": ""}))
+        self.assertEqual((self.stored().status, self.stored().will_call), (Status.PENDING, True))
+        self.assertEqual(self.stored("R-2").status, Status.ACCEPTED)
+
+        self.load(csv_of({"will_call": "yes", "notes": "fourth floor"}))
+        waiting = self.stored()
+        self.assertEqual((waiting.status, waiting.notes), (Status.PENDING, "fourth floor"))
+
+        self.load(csv_of({"will_call": "no", "scheduled_time": "2026-06-17T10:40"}))
+        known = self.stored()
+        self.assertEqual((known.status, known.will_call), (Status.ACCEPTED, False))
+        self.assertEqual(known.scheduled_time, datetime(2026, 6, 17, 8, 40, tzinfo=UTC))
+        told = Event.objects.filter(booking=known).order_by("id").last()
+        self.assertEqual((told.old["status"], told.new["status"]), ("pending", "accepted"))
+
+    def test_client_who_has_called_does_not_wait_again(self):
+        for reference, status in (("R-1", Status.ACCEPTED), ("R-2", Status.ASSIGNED)):
+            builders.booking(self.company, reference=reference, status=status)
+        before = list(Booking.objects.order_by("id").values())
+        result = self.load(csv_of({}, {"reference": "R-2"}, will_call="yes", notes="x"))
+        self.assertEqual([skipped.line for skipped in result.skipped], [2, 3])
+        self.assertIn("its time is known", result.skipped[0].reason)
+        self.assertEqual(list(Booking.objects.order_by("id").values()), before)
+
+    def test_pending_will_call_that_the_file_does_not_speak_of_keeps_waiting(self):
+        builders.booking(self.company, reference="R-1", status=Status.PENDING, will_call=True)
+        self.load(csv_of({"notes": "blue door"}))
+        self.assertEqual((self.stored().status, self.stored().will_call), (Status.PENDING, True))
+
+    def test_nothing_is_written_when_a_row_is_bad(self):
+        result = self.load(csv_of({"reference": "A"}, {"reference": "B", "pickup_lat": "95"}))
+
+        self.assertTrue(result.refused)
+        self.assertFalse(Booking.objects.exists())
+        error = result.errors[0]
+        self.assertEqual((error.line, error.column, error.value), (3, "pickup_lat", "95"))
+        self.assertIn("-90 to 90", error.message)
+
+    def test_good_rows_are_written_when_the_bad_ones_are_to_be_skipped(self):
+        result = self.load(
+            csv_of({"reference": "A"}, {"reference": "B", "pickup_lat": "95"}), skip_invalid=True
+        )
+
+        self.assertEqual((result.created, result.bad_rows, result.refused), (1, 1, False))
+        self.assertEqual(Booking.objects.get().reference, "A")
+
+    def test_dry_run_writes_nothing_and_says_what_would_happen(self):
+        self.load(csv_of({"reference": "A"}, {"reference": "B"}))
+        before = list(Booking.objects.order_by("id").values())
+        data = csv_of(
+            {"reference": "A", "passengers": "2"},
+            {"reference": "B"},
+            {"reference": "C", "client_name": "Nadia Favre"},
+        )
+
+        dry = self.load(data, dry_run=True).as_dict()
+        self.assertEqual(list(Booking.objects.order_by("id").values()), before)
+        self.assertFalse(Client.objects.exists())
+        wet = self.load(data).as_dict()
+
+        self.assertEqual((dry["created"], dry["updated"]), (1, 1))
+        self.assertEqual(dry | {"dry_run": False}, wet)
+
+    def test_places_far_from_the_depot_are_remarked(self):
+        result = self.load(csv_of(pickup_lat="6.08", pickup_lon="46.234"), dry_run=True)
+
+        self.assertEqual(result.far_away, (2,))
+        self.assertIn("exchanged", result.summary())
+
+    @pytest.mark.postgres_only  # on SQLite the inserts come in chunks
+    def test_statements_do_not_grow_with_the_rows(self):
+        for count in (10, 500):
+            data = numbered(count, client_name=f"Nadia {count}").replace(b"N-", b"%d-" % count)
+            # company, what is there, clients, their insert, bookings, events
+            with self.subTest(count=count), self.assertNumQueries(6 + SAVEPOINT):
+                self.load(data)
+
+    def test_statements_of_an_update_do_not_grow_with_the_rows(self):
+        self.load(numbered(300))
+        for count, passengers in ((10, "2"), (60, "3")):
+            # company, what is there, lock, update, events
+            with self.subTest(count=count), self.assertNumQueries(5 + SAVEPOINT):
+                self.load(numbered(count, passengers=passengers))
+
+    def test_statements_of_an_import_that_changes_nothing_are_two(self):
+        self.load(numbered(300))
+        for count in (10, 300):
+            with self.subTest(count=count), self.assertNumQueries(2 + SAVEPOINT):
+                self.load(numbered(count))
+
+    def test_booking_that_changes_during_the_import_stops_it(self):
+        self.load(csv_of({"reference": "A"}, {"reference": "B"}))
+        read_stored = importing.read_stored
+
+        def read_and_be_overtaken(*args):
+            stored = read_stored(*args)
+            Booking.objects.filter(reference="A").update(version=2, notes="by phone")
+            return stored
+
+        data = csv_of({"reference": "A"}, {"reference": "B"}, passengers="3")
+        with (
+            mock.patch.object(importing, "read_stored", read_and_be_overtaken),
+            self.assertRaises(ImportConflictError),
+        ):
+            self.load(data)
+
+    def test_summary_counts_everything(self):
+        result = self.load(csv_of())
+
+        self.assertEqual(
+            result.summary(),
+            "bookings.csv: 1 row (utf-8, separated by “,”).\n"
+            "Created: 1, updated: 0, unchanged: 0, skipped: 0, bad: 0.",
+        )
+
+
+class ImportCommandTests(TestCase):
+    @classmethod
+    def setUpTestData(cls):
+        cls.company = builders.company()
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def run_command(self, data, *options, company="geneva"):
+        file = self.folder / "bookings.csv"
+        file.write_bytes(data)
+        self.printed = io.StringIO()
+        call_command("import_bookings", str(file), *options, company=company, stdout=self.printed)
+        return self.printed.getvalue()
+
+    def test_prints_what_it_did(self):
+        self.assertIn("Created: 1", self.run_command(csv_of()))
+        self.assertIn("unchanged: 1", self.run_command(csv_of()))
+
+    def test_refused_file_fails_after_the_first_twenty_errors(self):
+        with self.assertRaisesMessage(CommandError, "--skip-invalid"):
+            self.run_command(numbered(25, passengers="many"))
+
+        printed = self.printed.getvalue()
+        self.assertIn("line 2, passengers “many”: write a whole number from 1 to 100", printed)
+        self.assertEqual(printed.count("“many”"), 20)
+        self.assertIn("and 5 more", printed)
+
+    def test_writes_all_errors_to_a_file_that_runs_no_formula(self):
+        errors = self.folder / "errors.csv"
+        data = csv_of({"passengers": "=1+1"}, {"passengers": "x"})
+        with self.assertRaises(CommandError):
+            self.run_command(data, "--errors", str(errors))
+
+        rows = list(csv.DictReader(errors.read_text("utf-8-sig").splitlines()))
+        self.assertEqual([row["line"] for row in rows], ["2", "3"])
+        self.assertEqual(rows[0]["value"], "'=1+1")
+
+    def test_errors_file_that_cannot_be_written_stops_the_import(self):
+        with self.assertRaisesMessage(CommandError, "No such file"):
+            self.run_command(csv_of(), "--errors", "/nowhere/errors.csv")
+        with self.assertRaisesMessage(CommandError, "the file that is imported"):
+            self.run_command(csv_of(), "--errors", str(self.folder / "bookings.csv"))
+        self.assertFalse(Booking.objects.exists())
+
+    def test_prints_json(self):
+        self.assertEqual(json.loads(self.run_command(csv_of(), "--json"))["created"], 1)
+
+    def test_anticipated_failures_are_told_in_a_sentence(self):
+        with self.assertRaisesMessage(CommandError, "no company with the slug “nowhere”"):
+            self.run_command(csv_of(), company="nowhere")
+        with self.assertRaisesMessage(CommandError, "No such file"):
+            call_command("import_bookings", "/nowhere.csv", company="geneva")
+        with self.assertRaisesMessage(CommandError, "Is a directory"):
+            call_command("import_bookings", str(self.folder), company="geneva")
+        with self.assertRaisesMessage(CommandError, "The file is empty"):
+            self.run_command(b"")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_imports_of_one_file_at_once_are_one():
+    company = builders.company()
+    data = numbered(200, client_name="Nadia Favre")
+    start = threading.Barrier(2)
+
+    def load(_number):
+        try:
+            start.wait()
+            return import_bookings(company, data, actor=ACTOR, now=NOW)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(load, range(2)))
+
+    assert sorted((result.created, result.unchanged) for result in results) == [(0, 200), (200, 0)]
+    assert Booking.objects.count() == 200
+    assert Event.objects.count() == 200
+    assert Client.objects.count() == 1

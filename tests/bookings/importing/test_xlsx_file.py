@@ -1,0 +1,153 @@
+"""Excel workbooks are imported by the same rules as CSV files, and hostile ones refused."""
+
+import io
+import zipfile
+from datetime import UTC, date, datetime, time
+
+import openpyxl
+import pytest
+
+from bookings.importing import xlsx_file
+from bookings.importing.csv_file import FileRefusedError
+from bookings.importing.import_bookings import import_bookings
+from bookings.models import Actor, Booking, Door
+from tests.support import builders as make
+
+ACTOR = Actor(Door.ADMIN, name="anna")
+ROW = {
+    "reference": "R-1",
+    "scheduled_time": datetime.fromisoformat("2026-06-17T09:00"),  # a sheet knows no zone
+    "pickup_lat": 46.234,
+    "pickup_lon": 6.08,
+    "dropoff_lat": 46.1936,
+    "dropoff_lon": 6.1487,
+    "passengers": 1,
+    "wheelchairs": 0,
+}
+pytestmark = pytest.mark.django_db
+
+
+def workbook(*rows, edit=lambda book: None, **columns):
+    rows = [ROW | columns | row for row in rows or ({},)]
+    book = openpyxl.Workbook()
+    book.active.append(list(rows[0]))
+    for row in rows:
+        book.active.append(list(row.values()))
+    edit(book)
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def load(data, **options):
+    company = make._geneva()
+    return import_bookings(company, data, actor=ACTOR, now=make.NOW, filename="day.xlsx", **options)
+
+
+def refusal(data):
+    with pytest.raises(FileRefusedError) as caught:
+        load(data)
+    return str(caught.value)
+
+
+def rewritten(data, name, content):
+    """Return the workbook with another content of one part."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(file, "w") as new:
+        for part in old.infolist():
+            new.writestr(part.filename, content if part.filename == name else old.read(part))
+    return file.getvalue()
+
+
+def test_a_workbook_is_imported_once():
+    data = workbook({}, {"reference": 42.0}, client_name="Anna Morel")
+    result = load(data)
+    assert (result.created, result.errors) == (2, ())
+    assert result.summary().splitlines()[0] == "day.xlsx: 2 rows (Excel, first sheet)."
+    booking = Booking.objects.get(reference="42")
+    assert booking.scheduled_time == datetime(2026, 6, 17, 7, 0, tzinfo=UTC)
+    assert booking.client.name == "Anna Morel"
+    again = load(data)
+    assert (again.created, again.updated, again.unchanged) == (0, 0, 2)
+
+
+def test_errors_have_the_sheets_row_and_the_csv_rules():
+    result = load(workbook({}, {"reference": "R-2", "pickup_lat": 95}))
+    assert result.refused
+    (error,) = result.errors
+    assert (error.line, error.column, error.value) == (3, "pickup_lat", "95")
+    assert not Booking.objects.exists()
+
+
+def test_blank_rows_count_as_rows_of_the_sheet():
+    data = workbook(
+        {}, {"reference": "R-2", "passengers": "x"}, edit=lambda book: book.active.insert_rows(2, 2)
+    )
+    assert [error.line for error in load(data).errors] == [5]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        (3, "3"),
+        (3.0, "3"),
+        (46.25, "46.25"),
+        (True, "True"),
+        (" a ", "a"),
+        (time(8, 30), "08:30:00"),
+        (datetime.fromisoformat("2026-06-17T08:29:59.999900"), "2026-06-17 08:30:00"),
+        (date(2026, 6, 17), "2026-06-17"),
+    ],
+)
+def test_cells_become_the_texts_of_a_csv_file(value, text):
+    assert xlsx_file._text(value) == text
+
+
+def test_a_formula_without_a_result_is_empty_and_never_run():
+    result = load(workbook({"reference": '=HYPERLINK("http://x")'}))
+    assert [error.column for error in result.errors] == ["reference"]
+
+
+def test_the_first_visible_sheet_is_read():
+    def hide_one_before(book):
+        book.create_sheet("notes", 0).sheet_state = "hidden"
+
+    assert load(workbook(edit=hide_one_before)).created == 1
+
+
+def test_other_archives_and_damaged_workbooks_are_refused():
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as other:
+        other.writestr("letter.txt", "x")
+    good = workbook()
+    for data in (
+        archive.getvalue(),
+        good[:-200],
+        b"PK\x03\x04" + b"\0" * 100,
+        rewritten(good, "xl/workbook.xml", "<x"),
+        rewritten(good, "xl/worksheets/sheet1.xml", "\0"),
+    ):
+        assert "no Excel workbook" in refusal(data)
+
+
+def test_an_archive_that_unpacks_to_too_much_is_refused_unread(monkeypatch):
+    monkeypatch.setattr(xlsx_file, "UNPACKED_AT_MOST", 5_000)
+    assert "unpacks to more" in refusal(workbook(notes="x" * 5_000))
+    monkeypatch.setattr(xlsx_file, "PARTS_AT_MOST", 3)
+    assert "unpacks to more" in refusal(workbook())
+
+
+def test_entities_are_not_expanded():
+    lol = '<!DOCTYPE l [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>'
+    sheet = f"{lol}<worksheet><sheetData><row><c><v>&b;</v></c></row></sheetData></worksheet>"
+    assert "no Excel workbook" in refusal(rewritten(workbook(), "xl/worksheets/sheet1.xml", sheet))
+
+
+def test_a_row_number_out_of_this_world_does_not_keep_the_import_busy():
+    namespace = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    sheet = (
+        f'<worksheet xmlns="{namespace}"><sheetData>'
+        '<row r="99999999999"><c r="A99999999999"><v>1</v></c></row></sheetData></worksheet>'
+    )
+    assert refusal(rewritten(workbook(), "xl/worksheets/sheet1.xml", sheet))

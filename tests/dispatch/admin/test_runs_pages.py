@@ -1,0 +1,105 @@
+"""The pages of runs: what one did and why, and how to take it back."""
+
+import io
+
+import openpyxl
+import pytest
+from django.urls import reverse
+
+from bookings.models import Actor, Booking, Door
+from dispatch.models import Assignment, DispatchRun
+from dispatch.runs.run import run_dispatch
+from drivers.models import Role
+from tests.support import builders as make
+
+ACTOR = Actor(Door.ADMIN, name="anna")
+
+
+def dispatched(company, bookings=2, drivers=1):
+    for number in range(drivers):
+        make.shift(make.driver(company, f"Driver {number:02}"))
+    for number in range(bookings):
+        make.booking(company, f"{8 + number}:00", reference=f"T-{number}")
+    make.booking(company, "23:00", reference="LATE")
+    report = run_dispatch(company, make.DAY, now=make.NOW, actor=ACTOR, time_limit_s=0)
+    return DispatchRun.objects.get(pk=report.run)
+
+
+def page(run, name="change"):
+    return reverse(f"admin:dispatch_dispatchrun_{name}", args=[run.pk])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_page_tells_plan_reasons_settings_and_differences(client):
+    company = make.company()
+    run = dispatched(company)
+    client.force_login(make.member(company))
+    text = client.get(page(run)).content.decode()
+    for told in ("T-0", "T-1", "LATE", "Driver 00", "placed", "engine", "kilometres without"):
+        assert told in text
+    listed = client.get(reverse("admin:dispatch_dispatchrun_changelist")).content.decode()
+    assert "2 of 3" in listed
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("bookings", [2, 12])
+def test_the_page_sends_a_constant_number_of_statements(
+    client, bookings, django_assert_max_num_queries
+):
+    company = make.company()
+    run = dispatched(company, bookings, drivers=bookings)
+    client.force_login(make.member(company))
+    with django_assert_max_num_queries(8):
+        client.get(page(run))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_is_taken_back_after_asking(client):
+    company = make.company()
+    run = dispatched(company)
+    client.force_login(make.member(company))
+    assert client.get(page(run, "revert")).status_code == 200
+    assert Assignment.objects.open().count() == 2
+    response = client.post(page(run, "revert"))
+    assert response.status_code == 302
+    assert Assignment.objects.open().count() == 0
+    assert set(Booking.objects.values_list("status", flat=True)) == {"accepted"}
+    newest = DispatchRun.objects.latest("id")
+    assert newest.reverts == run
+    text = client.get(page(newest)).content.decode()
+    assert "T-0" in text
+    told = client.post(page(make.run(company, status="failed"), "revert"), follow=True)
+    assert "only a completed run" in told.content.decode()
+
+
+@pytest.mark.django_db
+def test_only_who_may_plan_takes_back_and_only_at_home(client):
+    company, other = make.company(), make.company("other")
+    run, theirs = make.run(company), make.run(other)
+    client.force_login(make.member(company, Role.VIEWER))
+    assert client.get(page(run, "revert")).status_code == 404
+    assert "revert" not in client.get(page(run)).content.decode()
+    client.force_login(make.member(company))
+    assert client.get(page(theirs, "revert")).status_code == 404
+    assert client.post(page(theirs, "revert")).status_code == 404
+
+
+@pytest.mark.django_db
+def test_the_manifest_is_a_file_of_the_own_company(client):
+    company = make.company()
+    make.company("other")
+    driver = make.driver(company, "=Anna")
+    make.assignment(make.booking(company), driver)
+    client.force_login(make.member(company, Role.VIEWER))
+
+    def manifest(kind, slug="geneva", day="2026-06-17"):
+        name = f"admin:dispatch_assignment_manifest_{kind}"
+        return client.get(reverse(name, args=[slug, day]))
+
+    text = b"".join(manifest("csv").streaming_content).decode()
+    assert text.count("'=Anna") == 2
+    book = openpyxl.load_workbook(io.BytesIO(b"".join(manifest("xlsx").streaming_content)))
+    assert [row[0].value for row in book.active.rows] == ["driver", "=Anna", "=Anna"]
+    assert book.active["A2"].data_type == "s"
+    assert manifest("csv", "other").status_code == 404
+    assert manifest("csv", day="2026-13-01").status_code == 404

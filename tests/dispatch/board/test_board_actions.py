@@ -1,0 +1,387 @@
+"""What dispatchers do from the board: over HTTP, as the page does it."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from bookings.models import Booking, Event
+from dispatch.models import Assignment, DispatchRun
+from dispatch.runs.previews import plan_preview
+from dispatch.trips import progress
+from drivers.models import Absence, Company, Role
+from tests.dispatch.trips.test_write_assignment import ACTOR
+from tests.support import builders as make
+
+
+def later(clock, days=1):
+    """Return a clock time of a day that is still to come."""
+    day = timezone.now().astimezone(make.ZONE).date() + timedelta(days=days)
+    return make.at(clock, day)
+
+
+def booking(clock="09:00", **fields):
+    return make.booking(scheduled_time=later(clock), **fields)
+
+
+def driver(name):
+    row = make.driver(name=name)
+    day = later("00:00").date()
+    make.shift(row, "06:00", "18:00", day=day)
+    return row
+
+
+def dispatcher(role=Role.DISPATCHER, company=None):
+    client = Client(headers={"HX-Request": "true"})
+    client.force_login(make.member(company, role))
+    return client
+
+
+def url(name, *args):
+    return reverse(f"admin:board:{name}", args=["geneva", *args])
+
+
+def seen(row):
+    row = Booking.objects.get(id=row.id)
+    standing = Assignment.objects.open().filter(booking=row).first()
+    return {"version": row.version, "assignment": standing.id if standing else 0}
+
+
+def change(client, row, action, **values):
+    return client.post(url("change", row.id), seen(row) | {"action": action} | values)
+
+
+def toast(response):
+    return json.loads(response["HX-Trigger"])["board:toast"]["text"]
+
+
+def give(client, row, to, **values):
+    return client.post(url("assign", row.id), seen(row) | {"driver": to.id} | values)
+
+
+@pytest.mark.django_db
+def test_the_panel_tells_the_trip_and_offers_what_its_status_allows():
+    row, anna = booking(client=make.client(name="Mme Blanc")), driver("Anna")
+    page = dispatcher().get(url("booking", row.id))
+    assert b"Mme Blanc" in page.content
+    assert b'value="lock"' not in page.content
+    give(dispatcher(), row, anna)
+    page = dispatcher().get(url("booking", row.id)).content.decode()
+    for action in ("en_route", "lock", "confirm", "release", "cancel"):
+        assert f'value="{action}"' in page
+    assert 'value="completed"' not in page
+    assert "Given to Anna, 09:00" in page
+
+
+@pytest.mark.django_db
+def test_a_viewer_sees_no_buttons_and_is_refused():
+    row, anna = booking(), driver("Anna")
+    viewer = dispatcher(Role.VIEWER)
+    assert b"<button" not in viewer.get(url("booking", row.id)).content
+    assert b"<button" not in viewer.get(url("candidates", row.id)).content
+    assert viewer.get(url("look", row.id), {"driver": anna.id}).status_code == 403
+    assert change(viewer, row, "cancel", code="called_off").status_code == 403
+    assert give(viewer, row, anna).status_code == 403
+    assert viewer.post(url("sick", anna.id)).status_code == 403
+    assert viewer.post(url("plan", later("00:00").date())).status_code == 403
+    assert not Event.objects.exists()
+
+
+@pytest.mark.django_db
+def test_another_companys_rows_do_not_exist():
+    lausanne = make.company("lausanne")
+    row, anna = make.booking(lausanne), make.driver(lausanne)
+    mine, me = booking(), dispatcher()
+    run = make.run(lausanne)
+    assert me.get(url("booking", row.id)).status_code == 404
+    assert me.get(url("candidates", row.id)).status_code == 404
+    assert change(me, row, "cancel", code="called_off").status_code == 404
+    assert give(me, mine, anna).status_code == 404
+    assert me.get(url("look", mine.id), {"driver": anna.id}).status_code == 404
+    assert me.post(url("sick", anna.id)).status_code == 404
+    for name in ("run", "apply", "discard", "revert"):
+        ask = me.get if name == "run" else me.post
+        assert ask(url(name, run.id)).status_code == 404
+    theirs = reverse("admin:board:booking", args=["lausanne", row.id])
+    assert me.get(theirs).status_code == 404
+    row.refresh_from_db()
+    assert row.status == "accepted"
+
+
+@pytest.mark.django_db
+def test_consequences_are_shown_and_then_saved_as_shown():
+    row, anna, me = booking(), driver("Anna"), dispatcher()
+    page = me.get(url("look", row.id), {"driver": anna.id})
+    assert "Fits." in page.content.decode()
+    assert not Assignment.objects.exists()
+    done = give(me, row, anna, pickup_at=later("09:00").isoformat())
+    assert toast(done) == f"{row.reference} goes to Anna at 09:00."
+    assert Assignment.objects.get().driver == anna
+
+
+@pytest.mark.django_db
+def test_another_time_can_be_tried():
+    row, anna = booking(), driver("Anna")
+    page = dispatcher().get(url("look", row.id), {"driver": anna.id, "clock": "09:40"})
+    assert "25 min late" in page.content.decode()
+
+
+@pytest.mark.django_db
+def test_a_rule_is_broken_only_with_a_reason_which_is_logged():
+    row, anna, me = booking(needs=["oxygen"]), driver("Anna"), dispatcher()
+    page = me.get(url("look", row.id), {"driver": anna.id}).content.decode()
+    assert 'data-code="lacks_skill"' in page
+    assert 'name="override" required' in page
+    refused = give(me, row, anna)
+    assert refused.status_code == 409
+    assert refused["HX-Retarget"] == "#dialog-body"
+    assert not Assignment.objects.exists()
+    assert give(me, row, anna, override="She has a bottle with her.").status_code == 200
+    event = Event.objects.get()
+    assert (event.reason, event.new["overrides"]) == ("She has a bottle with her.", ["lacks_skill"])
+    assert (event.door, event.user.username) == ("admin", event.actor)
+
+
+@pytest.mark.django_db
+def test_double_booking_stays_impossible_whatever_the_reason():
+    first, row, anna, me = booking(), booking("09:05"), driver("Anna"), dispatcher()
+    give(me, first, anna)
+    at = later("09:05").isoformat()
+    page = me.get(url("look", row.id), {"driver": anna.id, "clock": "09:05"}).content.decode()
+    assert "Impossible:" in page
+    assert 'name="override"' not in page
+    refused = give(me, row, anna, pickup_at=at, override="They can wait.")
+    assert refused.status_code == 409
+    assert "The driver has another trip at this time." in refused.content.decode()
+    assert Assignment.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_of_two_dispatchers_the_second_is_told_what_the_first_did():
+    row, anna, ben = booking(), driver("Anna"), driver("Ben")
+    nadia, omar = dispatcher(), dispatcher()
+    before = seen(row)
+    give(nadia, row, anna)
+    answer = omar.post(url("assign", row.id), before | {"driver": ben.id})
+    text = answer.content.decode()
+    assert answer.status_code == 409
+    assert "Nothing was changed." in text
+    assert "Given to Anna, 09:00" in text
+    assert Event.objects.get().user.username in text
+    assert Assignment.objects.open().get().driver == anna
+
+
+@pytest.mark.django_db
+def test_every_status_by_one_click_with_real_times():
+    row, anna, me = booking(), driver("Anna"), dispatcher()
+    make.assignment(row, anna)
+    local = timezone.now().astimezone(make.ZONE)
+    assert toast(change(me, row, "confirm")) == "Confirmed."
+    for action, status in [
+        ("en_route", "en_route"),
+        ("arrive", "en_route"),
+        ("on_board", "in_progress"),
+        ("completed", "completed"),
+    ]:
+        assert change(me, row, action, clock=f"{local:%H:%M}").status_code == 200
+        row.refresh_from_db()
+        assert row.status == status
+    done = Assignment.objects.get()
+    assert done.confirmed
+    expected = local.replace(second=0, microsecond=0)
+    assert done.arrived_at == done.actual_pickup_at == done.actual_dropoff_at == expected
+    assert change(me, row, "en_route").status_code == 409
+
+
+@pytest.mark.django_db
+def test_who_does_not_ride_needs_a_reason():
+    row, anna, me = booking(), driver("Anna"), dispatcher()
+    make.assignment(row, anna, status=Assignment.Status.EN_ROUTE)
+    assert change(me, row, "no_show").status_code == 400
+    assert change(me, row, "no_show", code="nonsense").status_code == 400
+    assert change(me, row, "cancel", code="unwell", note="fever").status_code == 200
+    row.refresh_from_db()
+    assert (row.status, row.cancel_reason) == ("canceled", "unwell: fever")
+    page = me.get(url("booking", row.id)).content.decode()
+    assert "client not fit to travel: fever" in page
+
+
+@pytest.mark.django_db
+def test_what_was_changed_meanwhile_is_not_overwritten():
+    row, anna, me = booking(), driver("Anna"), dispatcher()
+    make.assignment(row, anna)
+    before = seen(row)
+    progress.release(row.company, row.id, actor=ACTOR, now=timezone.now(), reason="by phone")
+    for action in ("lock", "en_route", "confirm"):
+        answer = me.post(url("change", row.id), before | {"action": action})
+        assert answer.status_code == 409
+        assert "Taken from Anna" in answer.content.decode()
+    assert Event.objects.count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"action": "explode"}, {"action": "lock", "version": "x"}, {"action": "lock"}],
+)
+def test_nonsense_is_refused_by_name(values):
+    row = booking()
+    answer = dispatcher().post(url("change", row.id), values)
+    assert answer.status_code == 400
+    assert "board:toast" in answer["HX-Trigger"]
+
+
+@pytest.mark.django_db
+def test_two_trips_are_swapped_after_a_look():
+    first, second, anna, ben = booking(), booking(), driver("Anna"), driver("Ben")
+    me = dispatcher()
+    give(me, first, anna)
+    give(me, second, ben)
+    page = me.get(url("swap", first.id), {"other": second.id})
+    assert page.content.decode().count("Fits.") == 2
+    values = {
+        "other": second.id,
+        "assignment": seen(first)["assignment"],
+        "other_assignment": seen(second)["assignment"],
+    }
+    assert me.post(url("swap", first.id), values).status_code == 200
+    assert me.post(url("swap", first.id), values).status_code == 409
+    holders = dict(Assignment.objects.open().values_list("booking_id", "driver_id"))
+    assert holders == {first.id: ben.id, second.id: anna.id}
+
+
+@pytest.mark.django_db
+def test_a_sick_driver_is_one_action_and_the_plan_is_offered():
+    anna, me = make.driver(name="Anna"), dispatcher()
+    now = timezone.now()
+    make.assignment(make.booking(scheduled_time=now + timedelta(seconds=1)), anna, minutes=0)
+    assert b"Anna" in me.get(url("sick", anna.id)).content
+    assert not Absence.objects.exists()
+    page = me.post(url("sick", anna.id), {"note": "flu"}).content.decode()
+    assert "1 trip was released." in page
+    assert "Plan again" in page
+    assert Absence.objects.get().reason == "sick"
+    assert Event.objects.get().reason == "flu"
+
+
+@pytest.mark.django_db
+def test_candidates_have_a_price_and_where_nobody_can_the_reason():
+    row, me = booking(), dispatcher()
+    page = me.get(url("candidates", row.id)).content.decode()
+    assert "suggestion" in page or "notice" in page
+    driver("Anna")
+    page = me.get(url("candidates", row.id)).content.decode()
+    assert "Anna" in page
+    assert "min empty, price" in page
+
+
+def preview_of(day):
+    company = Company.objects.get(slug="geneva")
+    report = plan_preview(company, day, now=timezone.now(), actor=ACTOR, time_limit_s=0)
+    return DispatchRun.objects.get(id=report.run)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_preview_is_shown_by_driver_applied_and_taken_back():
+    row, anna, me = booking(), driver("Anna"), dispatcher()
+    preview_of(later("00:00").date())
+    run = preview_of(later("00:00").date())
+    page = me.get(url("run", run.id)).content.decode()
+    assert "Anna" in page
+    assert 'class="placed"' in page
+    assert not Assignment.objects.exists()
+    done = me.post(url("apply", run.id))
+    assert toast(done).startswith("Done: 1 placed, 0 moved")
+    assert Assignment.objects.open().get().driver == anna
+    toolbar = me.get(url("runs", later("00:00").date())).content.decode()
+    assert f"Look at run {run.id}, and take it back" in toolbar
+    assert "Preview" not in toolbar  # one from before would be stale
+    assert me.post(url("apply", run.id)).status_code == 409
+    assert me.post(url("revert", run.id)).status_code == 200
+    assert not Assignment.objects.open().exists()
+    row.refresh_from_db()
+    assert row.status == "accepted"
+    toolbar = me.get(url("runs", later("00:00").date())).content.decode()
+    assert "Undo" not in toolbar
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_preview_over_a_changed_day_is_refused_and_a_locked_trip_stays():
+    row, anna, me = booking(), driver("Anna"), dispatcher()
+    ben = driver("Ben")
+    day = later("00:00").date()
+    run = preview_of(day)
+    give(me, row, ben)
+    refused = me.post(url("apply", run.id))
+    assert refused.status_code == 409
+    assert "plan again" in refused.content.decode()
+    change(me, row, "lock")
+    run = preview_of(day)
+    me.post(url("apply", run.id))
+    assert Assignment.objects.open().get().driver == ben
+    assert anna.name not in me.get(url("run", run.id)).content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_discarded_preview_cannot_be_applied():
+    booking(), driver("Anna")
+    me, run = dispatcher(), preview_of(later("00:00").date())
+    assert "discarded" in me.post(url("discard", run.id)).content.decode()
+    assert me.post(url("apply", run.id)).status_code == 409
+    assert not Assignment.objects.exists()
+
+
+@pytest.mark.django_db
+def test_planning_starts_in_the_background_and_is_polled():
+    booking()
+    day, me = later("00:00").date(), dispatcher()
+    answer = me.post(url("plan", day))
+    run = DispatchRun.objects.get()
+    assert 'hx-trigger="load delay:700ms"' in answer.content.decode()
+    assert (run.status, run.trigger) == ("planning", "admin")
+    assert "under way" in me.get(url("runs", day)).content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("others", [0, 6])
+def test_statements_do_not_grow(django_assert_max_num_queries, others):
+    row, anna, me = booking("07:00"), driver("Anna"), dispatcher()
+    for hour in range(9, 9 + others):
+        give(me, booking(f"{hour:02}:00"), anna)
+    give(me, row, anna)
+    # session, user, the middleware's memberships, the desk; then the page's own
+    for address, most in [
+        (url("booking", row.id), 9),
+        (url("candidates", row.id), 9),
+        (url("look", row.id) + f"?driver={anna.id}", 9),
+        (url("runs", later("00:00").date()), 5),
+    ]:
+        with django_assert_max_num_queries(most):
+            assert me.get(address).status_code == 200
+    # and of what writes: the use-case, the test's savepoints, and the panel again
+    for values, most in [
+        ({"action": "lock"}, 19),
+        ({"action": "unlock"}, 19),
+        ({"action": "en_route"}, 20),
+        ({"action": "back"}, 20),
+        ({"action": "cancel", "code": "unwell"}, 20),
+    ]:
+        data = seen(row) | values
+        with django_assert_max_num_queries(most):
+            assert me.post(url("change", row.id), data).status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("others", [0, 6])
+def test_statements_of_giving_do_not_grow(django_assert_max_num_queries, others):
+    row, anna, me = booking("07:00"), driver("Anna"), dispatcher()
+    for hour in range(9, 9 + others):
+        give(me, booking(f"{hour:02}:00"), anna)
+    data = seen(row) | {"driver": anna.id}
+    with django_assert_max_num_queries(24):
+        assert me.post(url("assign", row.id), data).status_code == 200
+    with django_assert_max_num_queries(20):
+        assert me.post(url("sick", anna.id)).status_code == 200

@@ -1,0 +1,241 @@
+"""The board in a real browser: what a dispatcher does with mouse and keys."""
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from bookings.models import Event
+from dispatch.models import Assignment, DispatchRun
+from tests.dispatch.board.test_board_actions import booking, driver, later
+from tests.support import builders as make
+from tests.support.browsing import PASSWORD, log_in
+
+
+def dispatcher(name):
+    user = make.member(username=name)
+    user.set_password(PASSWORD)
+    user.save()
+    return user
+
+
+def board_of(browser, server, user):
+    path = f"/admin/board/geneva/{later('00:00').date()}/"
+    page = log_in(browser, server, user, path)
+    page.wait_for_selector("#runs [data-act=plan]")
+    return page
+
+
+def trip(page, row):
+    return page.locator(f".trip[data-booking='{row.id}']")
+
+
+def holder(row):
+    return Assignment.objects.open().select_related("driver").get(booking=row).driver.name
+
+
+def drag(page, item, row):
+    start, end = item.bounding_box(), row.bounding_box()
+    page.mouse.move(start["x"] + start["width"] / 2, start["y"] + start["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(end["x"] + end["width"] / 2, end["y"] + end["height"] / 2, steps=6)
+    page.mouse.up()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_dispatchers_morning(browser, live_server):
+    anna, ben = driver("Anna"), driver("Ben")
+    first, second = booking("09:00"), booking("14:00", needs=["oxygen"])
+    page = board_of(browser, live_server, dispatcher("nadia"))
+
+    # Drag a booking that waits to a driver: the consequences, then it is saved.
+    waiting = page.locator(f".waiting[data-booking='{first.id}']")
+    drag(page, waiting, page.locator(f".row[data-driver='{anna.id}']"))
+    page.wait_for_selector("#action .verdict.good")
+    assert not Assignment.objects.exists()
+    page.press("#action button.main", "Enter")
+    trip(page, first).wait_for()
+    assert holder(first) == "Anna"
+
+    # By keys: the other driver breaks a rule, which needs a reason.
+    page.locator(f".waiting[data-booking='{second.id}']").focus()
+    page.keyboard.press("a")
+    page.select_option("#action select[name=driver]", str(ben.id))
+    page.click("#action .other button")
+    page.wait_for_selector("#action [data-code=lacks_skill]")
+    page.fill("#action input[name=override]", "Has a bottle of her own")
+    page.keyboard.press("Enter")
+    trip(page, second).wait_for()
+    assert Event.objects.get(booking=second).reason == "Has a bottle of her own"
+
+    # Two clicks: open it, click on the driver.
+    trip(page, first).click()
+    page.wait_for_selector(".trip-panel [data-act=assign]")
+    page.click(f".row[data-driver='{ben.id}'] .driver")
+    page.click("#action button.main")
+    page.wait_for_selector(f".row[data-driver='{ben.id}'] .trip[data-booking='{first.id}']")
+    assert holder(first) == "Ben"
+
+    # Lock it, plan: a preview first; what is locked stays.
+    page.click(".trip-panel [value=lock]")
+    page.wait_for_selector(".trip-panel [value=unlock]")
+    third = booking("11:00")
+    page.keyboard.press("p")
+    page.wait_for_selector(".run-panel[data-status=preview] .placed")
+    assert not Assignment.objects.filter(booking=third).exists()
+    page.click(".run-panel button.main")
+    page.wait_for_selector(".run-panel[data-status=completed]")
+    assert holder(third)
+    assert holder(first) == "Ben"
+
+    # And take the run back.
+    page.click(".run-panel summary")
+    page.click(".run-panel button.danger")
+    page.locator(f".waiting[data-booking='{third.id}']").wait_for()
+    assert not Assignment.objects.open().filter(booking=third).exists()
+    assert DispatchRun.objects.filter(reverts__isnull=False).count() == 1
+    assert page.errors == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_dispatchers_at_once(browser, live_server):
+    row, anna = booking("09:00"), driver("Anna")
+    make.assignment(row, anna)
+    nadia, omar = (board_of(browser, live_server, dispatcher(n)) for n in ("nadia", "omar"))
+    for page in (nadia, omar):
+        trip(page, row).click()
+        page.wait_for_selector(".trip-panel [value=release]")
+    nadia.click(".trip-panel [value=release]")
+    nadia.wait_for_selector(f".waiting[data-booking='{row.id}']")
+    omar.click(".trip-panel [value=lock]")
+    omar.wait_for_selector(".notice.alarm")
+    told = omar.inner_text(".notice.alarm")
+    assert "Nothing was changed. nadia was quicker" in told
+    assert "Taken from Anna" in told
+    assert Event.objects.count() == 1
+    omar.wait_for_selector(f".waiting[data-booking='{row.id}']")  # the board follows by itself
+
+
+@pytest.mark.django_db(transaction=True)
+def test_another_companys_address_is_refused(browser, live_server):
+    lausanne = make.company("lausanne")
+    theirs = make.booking(lausanne)
+    booking("09:00")
+    page = board_of(browser, live_server, dispatcher("nadia"))
+    for path in ("/admin/board/lausanne/2026-06-17/", f"/admin/board/geneva/booking/{theirs.id}/"):
+        assert page.goto(live_server.url + path).status == 404
+    assert get_user_model().objects.count() == 1
+
+
+# What tells that an element has the focus: something about it looks different without.
+LOOK = """() => {
+  const it = document.activeElement, look = () => {
+    const style = getComputedStyle(it), label = it.closest("label, .material-symbols-outlined");
+    return [style.outlineStyle, style.outlineWidth, style.boxShadow, style.borderColor,
+      style.backgroundColor, style.opacity, label && getComputedStyle(label).outlineStyle].join();
+  };
+  if (it === document.body || it.walked && it !== window.last) return null;
+  it.walked = true;
+  window.last = it;
+  // The button inside a date has the focus, and the browser's own ring.
+  const inside = !it.matches(":focus");
+  const focused = look();
+  let without = "none"; // a date has three stops, and loses count when it loses the focus
+  if (!it.matches("[type=date], [type=time]")) {
+    it.blur();
+    without = look();
+    it.focus({preventScroll: true});
+  }
+  const name = it.getAttribute("aria-label") || it.title || it.placeholder || it.innerText
+    || it.labels?.[0]?.innerText || it.textContent;
+  const seen = inside || (focused !== without && !focused.startsWith(without));
+  const [trip, waiting] = [it.matches(".trip"), it.matches(".waiting")];
+  return {name: name.trim(), seen, trip, waiting};
+}"""
+
+
+def walk(page, steps):
+    """Press Tab so often, and return what had the focus each time."""
+    found = []
+    for _step in range(steps):
+        page.keyboard.press("Tab")
+        found.append(page.evaluate(LOOK))
+        if found[-1] is None:
+            break
+    return found
+
+
+def tab_to(page, selector, at_most=40):
+    for _step in range(at_most):
+        page.keyboard.press("Tab")
+        if page.evaluate("s => document.activeElement.matches(s)", selector):
+            return
+    raise AssertionError(f"Tab does not reach {selector}.")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_control_of_the_board_is_reached_by_tab_and_shows_it(browser, live_server):
+    anna = driver("Anna")
+    booking("10:00")
+    for clock in ("09:00", "12:00"):
+        make.assignment(booking(clock), anna)
+    page = board_of(browser, live_server, dispatcher("nadia"))
+    stops = walk(page, 80)
+    assert stops[-1] is None  # all the way round: nothing keeps the focus
+    stops = stops[:-1]
+    assert [stop for stop in stops if not stop["name"]] == []
+    assert [stop for stop in stops if not stop["seen"]] == []
+    names = " ".join(stop["name"] for stop in stops)
+    for control in (
+        "Previous day", "Next day", "Plan", "Longer hours", "Map", "Manifests", "Keys", "Search",
+        "Driver", "Status", "Wheelchair",
+    ):  # fmt: skip
+        assert control in names
+    assert [stop["trip"] for stop in stops].count(True) == 1  # the arrows lead to the others
+    assert [stop["waiting"] for stop in stops].count(True) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_days_work_is_done_without_a_mouse(browser, live_server):
+    anna = driver("Anna")
+    early, late = booking("09:00"), booking("12:00")
+    for row in (early, late):
+        make.assignment(row, anna)
+    open_one = booking("10:30")
+    page = board_of(browser, live_server, dispatcher("nadia"))
+
+    # To the trips, to the second one, its details, lock it, and back.
+    tab_to(page, ".trip", 60)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".trip-panel [value=lock]")
+    tab_to(page, "[value=lock]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".trip-panel [value=unlock]")
+    assert Assignment.objects.get(booking=late).locked
+    tab_to(page, "[data-act=assign]")  # the focus stayed in the panel
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#panel", state="hidden")
+    assert page.evaluate("document.activeElement.dataset.booking") == str(late.id)
+
+    # From the queue to a driver: who could, what would follow, saved.
+    page.keyboard.press("q")
+    assert page.evaluate("document.activeElement.dataset.booking") == str(open_one.id)
+    page.keyboard.press("a")
+    page.wait_for_selector("#action .place")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#action .verdict.good")
+    page.keyboard.press("Enter")
+    trip(page, open_one).wait_for()
+    assert holder(open_one) == "Anna"
+
+    # Plan, look at the preview, apply.
+    another = booking("15:00")
+    page.keyboard.press("p")
+    page.wait_for_selector(".run-panel[data-status=preview] .placed")
+    tab_to(page, ".run-panel button.main")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".run-panel[data-status=completed]")
+    assert holder(another) == "Anna"
+    assert page.evaluate("document.activeElement.id") == "panel"
+    page.keyboard.press("Escape")
+    assert page.evaluate("!!document.activeElement.closest('#runs')")
+    assert page.errors == []

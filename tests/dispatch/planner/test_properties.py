@@ -1,0 +1,301 @@
+"""Random days: what holds for every plan and every explanation.
+
+The judge is the checker; the truth of an explanation is tried out with `tests.support.insertions`.
+"""
+
+import dataclasses
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dispatch.planner.check.plan import check
+from dispatch.planner.explain.alternatives import alternatives, candidates
+from dispatch.planner.explain.reasons import find, insertable, reasons
+from dispatch.planner.explain.sentences import SENTENCES, Block, Change, Why
+from dispatch.planner.explain.slack import FITS
+from dispatch.planner.explain.suggestions import applied
+from dispatch.planner.measures import measure
+from dispatch.planner.search.arrays import NEVER
+from dispatch.planner.solve import solve
+from tests.support.insertions import empty_drive_s, insertions, without
+from tests.support.problems import problems
+
+relaxed = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+
+
+@st.composite
+def days(draw, **options):
+    """Draw (problem, sound plan); the plan was made without some of the trips."""
+    problem = draw(problems(**options))
+    known = draw(st.sets(st.sampled_from([t.id for t in problem.trips]))) if problem.trips else ()
+    fewer = tuple(trip for trip in problem.trips if trip.id in known)
+    plan = solve(dataclasses.replace(problem, trips=fewer), engine="greedy")
+    left = {trip.id for trip in problem.trips if trip.id not in known}
+    unserved = tuple(sorted({*plan.unserved, *left}))
+    return problem, dataclasses.replace(plan, unserved=unserved)
+
+
+def trip_of(problem, trip_id):
+    return next(trip for trip in problem.trips if trip.id == trip_id)
+
+
+@relaxed
+@given(problems())
+def test_the_checker_finds_nothing_in_greedy_plans(problem):
+    assert check(problem, solve(problem, engine="greedy")) == ()
+
+
+@relaxed
+@given(problems(), st.integers(0, 3), st.integers(1, 2))
+def test_the_search_is_sound_and_no_worse_than_its_start(problem, seed, threads):
+    start = solve(problem, engine="search", iterations=0)
+    plan = solve(problem, engine="search", iterations=60, seed=seed, threads=threads)
+    assert check(problem, start) == check(problem, plan) == ()
+    assert measure(problem, plan).objective <= measure(problem, start).objective
+    again = solve(problem, engine="search", iterations=60, seed=seed, threads=threads)
+    assert plan == again
+
+
+@relaxed
+@given(problems())
+def test_the_search_leaves_nothing_out_that_pays(problem):
+    plan = solve(problem, engine="search", iterations=300, threads=1)
+    for insertion in insertable(problem, plan):
+        trip = trip_of(problem, insertion.trip_id)
+        moved_s = problem.costs.move_s if trip.standing else 0
+        assert insertion.price_s >= trip.unserved_cost + moved_s
+
+
+@settings(relaxed, max_examples=20)
+@given(problems())
+def test_the_checker_finds_nothing_in_the_second_engines_plans(problem):
+    pytest.importorskip("vroom")
+    assert check(problem, solve(problem, engine="vroom:1")) == ()
+
+
+@relaxed
+@given(days())
+def test_reasons_are_true(day):
+    problem, plan = day
+    assert check(problem, plan) == ()
+    told = reasons(problem, plan)
+    assert tuple(reason.trip_id for reason in told) == plan.unserved
+    for reason in told:
+        trip = trip_of(problem, reason.trip_id)
+        fits = list(insertions(problem, plan, trip.id))
+        assert reason.code == expected_code(problem, plan, trip, fits)
+        assert SENTENCES[reason.code] % reason.detail
+
+
+def expected_code(problem, plan, trip, fits):
+    """Derive the code again, without labels or arrays."""
+    if trip.arrive_by_s is not None and (
+        trip.earliest_s + trip.boarding_s + trip.ride_s > trip.arrive_by_s
+    ):
+        return Why.APPOINTMENT_IMPOSSIBLE
+    able = [
+        driver
+        for driver in problem.drivers
+        if driver.seats >= trip.seats and driver.wheelchair_places >= trip.wheelchairs
+    ]
+    if not able:
+        return Why.NO_VEHICLE
+    able = [driver for driver in able if trip.needs <= driver.skills]
+    if not able:
+        return Why.NO_SKILL
+    able = [driver for driver in able if driver.id not in trip.forbidden]
+    if not able:
+        return Why.FORBIDDEN
+    on_duty = [driver for driver in able if covers(problem, driver, trip)]
+    if not on_duty:
+        return Why.OFF_SHIFT
+    planned = [row.driver_id for row in plan.trips]
+    if all(planned.count(driver.id) >= driver.capacity for driver in on_duty):
+        return Why.CAP_REACHED
+    if not fits:
+        return Why.ALL_BUSY
+    before = measure(problem, plan).objective
+    gain = min(measure(problem, altered).objective for _, altered in fits) - before
+    return Why.COULD_BE_INSERTED if gain < 0 else Why.COSTS_MORE
+
+
+def covers(problem, driver, trip):
+    """Return whether some duty of the driver could take the trip if it were empty."""
+    alone = dataclasses.replace(
+        problem,
+        trips=(trip,),
+        drivers=(dataclasses.replace(driver, capacity=1),),
+        duties=tuple(
+            dataclasses.replace(duty, commitments=(), break_=None)
+            for duty in problem.duties
+            if duty.driver_id == driver.id
+        ),
+    )
+    plan = solve(dataclasses.replace(alone, trips=()), engine="greedy")
+    return any(insertions(alone, dataclasses.replace(plan, unserved=(trip.id,)), trip.id))
+
+
+@settings(relaxed, max_examples=150)
+@given(days(most_drivers=2, most_trips=5, breaks=True))
+def test_a_trip_fits_into_a_duty_where_trying_it_out_says_so(day):
+    """Breaks everywhere: all that is difficult about fitting in."""
+    problem, plan = day
+    for finding in find(problem, plan, plan.unserved):
+        trip, prices = finding.trip, finding.prices()
+        for k, duty in enumerate(problem.duties):
+            fits = [altered for _, altered in insertions(problem, plan, trip.id, {duty.id})]
+            assert (prices[k] < NEVER) == bool(fits)
+            if fits:
+                detour_s = min(empty_drive_s(problem, altered) for altered in fits)
+                detour_s -= empty_drive_s(problem, plan)
+                assert finding.seen.found[k, FITS, 0] == detour_s
+
+
+@relaxed
+@given(days())
+def test_suggestions_hold_when_applied_and_cannot_be_smaller(day):
+    problem, plan = day
+    for reason in reasons(problem, plan):
+        suggestion = reason.suggestion
+        if suggestion is None:
+            assert reason.code == Why.APPOINTMENT_IMPOSSIBLE
+            continue
+        assert SENTENCES[suggestion.code] % suggestion.detail
+        fits = reason.code in (Why.COULD_BE_INSERTED, Why.COSTS_MORE)
+        assert fits == (suggestion.code == Change.INSERT)
+        altered_problem, altered = applied(problem, plan, suggestion)
+        assert check(altered_problem, altered) == ()
+        (row,) = [row for row in altered.trips if row.trip_id == reason.trip_id]
+        assert row.driver_id == suggestion.driver_id
+        assert row.pickup_s == suggestion.pickup_s
+        assert set(altered.unserved) == {*plan.unserved, suggestion.instead_of} - {
+            reason.trip_id,
+            None,
+        }
+        if suggestion.change_min:
+            assert_no_smaller(problem, plan, suggestion)
+
+
+def assert_no_smaller(problem, plan, suggestion):
+    """A minute less of the same change helps in none of the driver's duties."""
+    less = dataclasses.replace(suggestion, change_min=suggestion.change_min - 1)
+    trip = trip_of(problem, suggestion.trip_id)
+    seconds = less.change_min * 60
+    if less.code == Change.LATER:
+        trip = dataclasses.replace(trip, latest_s=trip.latest_s + seconds)
+    elif less.code == Change.EARLIER:
+        trip = dataclasses.replace(trip, earliest_s=trip.earliest_s - seconds)
+    elif less.code == Change.ARRIVE_LATE:
+        trip = dataclasses.replace(
+            trip,
+            arrive_by_s=trip.arrive_by_s + seconds,
+            latest_s=max(trip.latest_s, less.pickup_s),
+        )
+    early = seconds if less.code == Change.START_EARLIER else 0
+    late = seconds if less.code == Change.END_LATER else 0
+    duties = tuple(
+        dataclasses.replace(duty, start_s=duty.start_s - early, end_s=duty.end_s + late)
+        if duty.id == less.duty_id
+        else duty
+        for duty in problem.duties
+    )
+    trips = tuple(trip if other.id == trip.id else other for other in problem.trips)
+    altered = dataclasses.replace(problem, trips=trips, duties=duties)
+    assert not any(insertions(altered, plan, trip.id, {less.duty_id}))
+
+
+@relaxed
+@given(days())
+def test_blockers_add_up(day):
+    problem, plan = day
+    for reason in reasons(problem, plan):
+        trip = trip_of(problem, reason.trip_id)
+        last_s = trip.last_start_s
+        ids = [blocker.driver_id for blocker in reason.blockers]
+        assert len(ids) == len(set(ids)) <= 3
+        for blocker in reason.blockers:
+            detail = blocker.detail
+            assert SENTENCES[blocker.code] % detail
+            duties = {d.id for d in problem.duties if d.driver_id == blocker.driver_id}
+            assert not any(insertions(problem, plan, trip.id, duties))
+            there_s = detail.get("away_min", 0) * 60
+            on_s = detail.get("next_min", 0) * 60
+            if blocker.code == Block.BUSY_UNTIL:
+                assert detail["until_s"] + there_s > last_s
+            elif blocker.code == Block.DUE_AT:
+                assert trip.earliest_s + trip.service_s + on_s > detail["next_s"]
+            elif blocker.code in (Block.BUSY, Block.BACK_BY, Block.STARTS_AND_DUE):
+                ready_s = detail.get("until_s", detail.get("from_s")) + there_s
+                late = ready_s > last_s
+                ready_s = max(ready_s, trip.earliest_s)
+                assert late or ready_s + trip.service_s + on_s > detail["next_s"]
+
+
+@relaxed
+@given(days())
+def test_prices_are_what_the_objective_says(day):
+    problem, plan = day
+    before = measure(problem, plan).objective
+    for insertion in insertable(problem, plan):
+        trip = trip_of(problem, insertion.trip_id)
+        unserved_s = trip.unserved_cost + (problem.costs.move_s if trip.standing else 0)
+        after = min(
+            measure(problem, altered).objective for _, altered in insertions(problem, plan, trip.id)
+        )
+        assert after - before == insertion.price_s - unserved_s
+
+
+@relaxed
+@given(days())
+def test_alternatives_are_the_cheapest_insertions_of_the_others(day):
+    problem, plan = day
+    costs = alternatives(problem, plan)
+    assert [cost.trip_id for cost in costs] == [row.trip_id for row in plan.trips]
+    all_s = empty_drive_s(problem, plan)
+    for cost in costs:
+        others = without(plan, cost.trip_id)
+        assert cost.detour_s == all_s - empty_drive_s(problem, others)
+        cheapest = {}
+        for duty, altered in insertions(problem, _tidy(problem, others), cost.trip_id):
+            if duty.driver_id != cost.driver_id:
+                detour_s = empty_drive_s(problem, altered) - empty_drive_s(problem, others)
+                known = cheapest.get(duty.driver_id, detour_s)
+                cheapest[duty.driver_id] = min(known, detour_s)
+        assert [other.detour_s for other in cost.others] == sorted(cheapest.values())[:3]
+        for other in cost.others:
+            assert cheapest[other.driver_id] == other.detour_s
+
+
+@relaxed
+@given(days())
+def test_candidates_are_priced_and_timed_as_they_would_be_planned(day):
+    problem, plan = day
+    for trip in problem.trips:
+        rest = plan
+        if trip.id not in plan.unserved:
+            rest = _tidy(problem, without(plan, trip.id))
+        fits = list(insertions(problem, rest, trip.id))
+        found = candidates(problem, plan, trip)
+        assert [row.price_s for row in found] == sorted(row.price_s for row in found)
+        assert len(found) == min(3, len({duty.driver_id for duty, _ in fits}))
+        before = measure(problem, rest).objective
+        unserved_s = trip.unserved_cost + (problem.costs.move_s if trip.standing else 0)
+        for row in found:
+            assert trip.earliest_s <= row.pickup_s <= trip.last_start_s
+            after = min(
+                measure(problem, altered).objective
+                for duty, altered in fits
+                if duty.driver_id == row.driver_id
+            )
+            assert row.price_s - unserved_s == after - before
+
+
+def _tidy(problem, plan):
+    """Take the breaks from duties that have nothing to do any more."""
+    used = {row.duty_id for row in plan.trips} | {d.id for d in problem.duties if d.commitments}
+    return dataclasses.replace(
+        plan, breaks=tuple(rest for rest in plan.breaks if rest.duty_id in used)
+    )

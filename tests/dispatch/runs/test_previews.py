@@ -1,0 +1,251 @@
+"""A preview that is kept: applied while the world is the same, else refused; once at most."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from bookings.models import Actor, Booking, Door, Event
+from dispatch.models import Assignment, DispatchRun, StoredPlan
+from dispatch.runs.apply import StalePlan
+from dispatch.runs.claim import CLAIM, DayBusy, this_process
+from dispatch.runs.previews import (
+    KEPT,
+    NoPreview,
+    apply_preview,
+    clear_previews,
+    discard_preview,
+    plan_preview,
+)
+from dispatch.runs.report import read_report
+from dispatch.trips import progress
+from dispatch.trips.assign import hand_over
+from dispatch.trips.cancel import cancel
+from drivers.models import Company, Driver, Shift
+from tests.dispatch.runs.test_concurrency import together
+from tests.support import builders as make
+from tests.support.builders import at
+
+pytestmark = pytest.mark.django_db
+ACTOR = Actor(Door.COMMAND, name="test")
+OTHER = Actor(Door.ADMIN, name="ben")
+
+
+def preview(now=make.NOW):
+    report = plan_preview(Company.objects.get(), make.DAY, now=now, actor=ACTOR, time_limit_s=0)
+    return DispatchRun.objects.select_related("company").get(id=report.run)
+
+
+def applied(run, *, now=make.NOW + timedelta(minutes=5)):
+    return apply_preview(run, now=now, actor=OTHER)
+
+
+def small_day():
+    driver = make.driver(name="Anna")
+    make.shift(driver, break_min=30)
+    return driver, make.booking(clock="09:00"), make.booking(clock="11:00")
+
+
+def standing():
+    return set(
+        Assignment.objects.open().values_list("booking_id", "driver_id", "planned_pickup_at")
+    )
+
+
+def test_a_preview_is_kept_and_holds_nothing():
+    small_day()
+    run = preview()
+    assert (run.status, run.metrics["assigned"]) == ("preview", 2)
+    assert not Assignment.objects.exists()
+    assert not Event.objects.exists()
+    assert [trip[2] for trip in run.stored_plan.trips] == [9 * 3600, 11 * 3600]
+
+
+def test_applying_writes_what_was_shown():
+    driver, *_bookings = small_day()
+    run = preview()
+    shown = {(b, d, at("00:00") + timedelta(seconds=s)) for b, d, s, _e in run.stored_plan.trips}
+    breaks = run.stored_plan.breaks
+    report = applied(run)
+    assert (report.status, report.run, report.changes["placed"]) == ("completed", run.id, 2)
+    assert standing() == shown
+    assert breaks == {str(driver.shifts.get().id): Shift.objects.get().break_at.isoformat()}
+    run.refresh_from_db()
+    assert (run.status, run.actor, run.trigger) == ("completed", "ben", "admin")
+    assert set(Event.objects.values_list("actor", flat=True)) == {"ben"}
+    assert not StoredPlan.objects.exists()
+
+
+def test_the_report_can_be_read_again():
+    small_day()
+    make.booking(clock="09:00")
+    report = plan_preview(
+        Company.objects.get(), make.DAY, now=make.NOW, actor=ACTOR, time_limit_s=0
+    )
+    run = DispatchRun.objects.select_related("company").get()
+    assert read_report(run) == report
+    done = applied(run)
+    run.refresh_from_db()
+    assert read_report(run) == done
+
+
+def test_a_preview_is_applied_once():
+    small_day()
+    run = preview()
+    applied(run)
+    with pytest.raises(NoPreview, match="is completed"):
+        applied(run)
+    with pytest.raises(NoPreview):
+        discard_preview(run)
+
+
+def test_a_discarded_preview_is_gone_and_twice_is_fine():
+    small_day()
+    run = preview()
+    discard_preview(run)
+    discard_preview(run)
+    assert (DispatchRun.objects.get().status, StoredPlan.objects.count()) == ("discarded", 0)
+    with pytest.raises(NoPreview, match="is discarded"):
+        applied(run)
+
+
+def test_previews_that_nobody_decided_on_are_cleared():
+    small_day()
+    old, new = preview(), preview(now=make.NOW + timedelta(days=1))
+    assert clear_previews(now=old.finished_at + KEPT) == 1
+    assert [DispatchRun.objects.get(id=run.id).status for run in (old, new)] == [
+        "discarded",
+        "preview",
+    ]
+    assert StoredPlan.objects.get().run_id == new.id
+
+
+def test_while_the_day_is_busy_the_preview_waits():
+    small_day()
+    run = preview()
+    busy = make.run(status="running", claim_ends_at=make.NOW + CLAIM, process=this_process())
+    with pytest.raises(DayBusy):
+        applied(run)
+    assert DispatchRun.objects.get(id=run.id).status == "preview"
+    DispatchRun.objects.filter(id=busy.id).update(status="completed")
+    assert applied(run).changes["placed"] == 2
+
+
+def moved_by_hand(driver, first, second):
+    other = make.driver()
+    hand_over(first.company, first.id, other.id, override="so", now=make.NOW, actor=OTHER)
+
+
+def ill(driver, first, second):
+    driver.absences.create(start_at=at("08:00"), end_at=at("10:00"))
+
+
+def unavailable(driver, first, second):
+    Driver.objects.update(is_available=False)
+
+
+def hired(driver, first, second):
+    make.shift(make.driver())
+
+
+def new_rules(driver, first, second):
+    Company.objects.update(boarding_min=17)
+
+
+@pytest.mark.parametrize("change", [moved_by_hand, ill, unavailable, hired, new_rules])
+def test_what_somebody_decided_meanwhile_makes_it_stale(change):
+    change_args = small_day()
+    run = preview()
+    change(*change_args)
+    before = standing()
+    with pytest.raises(StalePlan):
+        applied(DispatchRun.objects.select_related("company").get(id=run.id))
+    assert standing() == before
+    run.refresh_from_db()
+    assert run.status == "failed"
+
+
+def test_a_trip_that_stands_and_was_changed_makes_it_stale():
+    _driver, first, _second = small_day()
+    applied(preview())
+    run = preview()
+    Booking.objects.filter(id=first.id).update(passengers=2)
+    with pytest.raises(StalePlan, match=f"Trip {first.reference} was changed"):
+        applied(run)
+
+
+def test_what_only_frees_a_driver_is_left_out():
+    _driver, first, second = small_day()
+    run = preview()
+    cancel(first.company, first.id, actor=OTHER, now=make.NOW)
+    make.booking(clock="14:00")
+    report = applied(run)
+    assert report.notices == (
+        "1 bookings changed since the preview and were left out.",
+        "1 bookings arrived since the preview; plan again to place them.",
+    )
+    assert {booking for booking, _driver, _at in standing()} == {second.id}
+
+
+def test_a_trip_whose_particulars_changed_is_left_out():
+    _driver, first, second = small_day()
+    run = preview()
+    Booking.objects.filter(id=first.id).update(passengers=2)
+    assert applied(run).changes["placed"] == 1
+    assert {booking for booking, _driver, _at in standing()} == {second.id}
+
+
+def test_a_trip_that_began_meanwhile_stays_where_the_preview_keeps_it():
+    _driver, first, _second = small_day()
+    applied(preview())
+    make.booking(clock="14:00")
+    run = preview(now=at("06:00"))
+    progress.report_progress(first.company, first.id, "en_route", actor=OTHER, now=at("08:40"))
+    report = applied(run, now=at("08:45"))
+    assert (report.changes["placed"], report.changes["left"]) == (1, 1)
+
+
+def test_too_late_is_stale():
+    small_day()
+    run = preview()
+    with pytest.raises(StalePlan, match="too late"):
+        applied(run, now=at("10:00"))
+    assert not Assignment.objects.exists()
+
+
+@pytest.mark.parametrize("bookings", [2, 20])
+def test_what_it_costs_whatever_the_size_of_the_day(bookings):
+    for number in range(bookings):
+        if number % 5 == 0:
+            driver = make.driver()
+            make.shift(driver, break_min=30)
+        make.booking(clock=f"{7 + number % 5 * 2:02}:00")
+    control = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")
+
+    def cost(call):
+        with CaptureQueriesContext(connection) as seen:
+            call()
+        return len([q for q in seen if not q["sql"].startswith(control)])
+
+    assert cost(preview) == 6 + 2  # of the test: the company, the run
+    run = DispatchRun.objects.select_related("company").get()
+    # as a dispatch of a day where nothing stands (13, see test_run), without the insert of the
+    # run, with its claim, the reading and the deletion of the plan
+    assert cost(lambda: applied(run)) == 13 - 1 + 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_apply_it_at_once_one_does():
+    small_day()
+    run = preview()
+
+    def attempt():
+        try:
+            return applied(DispatchRun.objects.select_related("company").get(id=run.id))
+        except (NoPreview, DayBusy) as error:
+            return error
+
+    results = together(*[attempt] * 4)
+    assert len([r for r in results if not isinstance(r, Exception)]) == 1, results
+    assert Assignment.objects.count() == 2

@@ -1,0 +1,196 @@
+import csv
+import io
+import json
+import tempfile
+from pathlib import Path
+
+from django.core.management import CommandError, call_command
+from django.test import TestCase
+
+from bookings.models import Status
+from dispatch.manifest import read_manifest
+from dispatch.models import Assignment
+from tests.support import builders
+from tests.support.builders import DAY, at
+
+
+class ManifestTests(TestCase):
+    @classmethod
+    def setUpTestData(cls):
+        cls.company = builders.company()
+        cls.alice = builders.driver(cls.company, "Alice", phone="+41 70 1")
+        cls.shift = builders.shift(cls.alice, "06:00", "15:00", break_min=30)
+
+    def rows(self):
+        file = io.StringIO()
+        read_manifest(self.company, DAY).write_csv(file)
+        return list(csv.DictReader(io.StringIO(file.getvalue())))
+
+    def test_stops_are_in_order_with_local_times_and_places(self):
+        late = builders.booking(self.company, "10:00", reference="LATE")
+        early = builders.booking(
+            self.company,
+            "08:00",
+            reference="EARLY",
+            client=builders.client(self.company, "Nadia Favre", phone="022 1"),
+            passengers=2,
+            wheelchairs=1,
+            needs=["oxygen"],
+            notes="third floor",
+        )
+        builders.assignment(late, self.alice)
+        builders.assignment(early, self.alice, minutes=25)
+        self.shift.break_at = at("09:00")
+        self.shift.save()
+
+        [driver] = read_manifest(self.company, DAY).drivers
+
+        self.assertEqual(
+            [(stop.kind, stop.reference, stop.at.isoformat()) for stop in driver.stops],
+            [
+                ("pickup", "EARLY", "2026-06-17T08:00:00+02:00"),
+                ("dropoff", "EARLY", "2026-06-17T08:25:00+02:00"),
+                ("break", "", "2026-06-17T09:00:00+02:00"),
+                ("pickup", "LATE", "2026-06-17T10:00:00+02:00"),
+                ("dropoff", "LATE", "2026-06-17T10:20:00+02:00"),
+            ],
+        )
+        pickup, dropoff, pause = driver.stops[:3]
+        self.assertEqual((pickup.client, pickup.phone), ("Nadia Favre", "022 1"))
+        self.assertEqual((pickup.passengers, pickup.wheelchairs), (2, 1))
+        self.assertEqual((pickup.needs, pickup.notes), (("oxygen",), "third floor"))
+        self.assertEqual((pickup.lat, pickup.lon), builders.HOME)
+        self.assertEqual((dropoff.lat, dropoff.lon), builders.HOSPITAL)
+        self.assertEqual(pause.until, at("09:30"))
+        self.assertEqual(driver.vehicle, self.alice.vehicle.plate)
+        self.assertEqual(driver.shifts, [(at("06:00"), at("15:00"))])
+
+    def test_only_assignments_that_are_or_were_driven_are_shown(self):
+        for number, status in enumerate(Assignment.Status):
+            booking = builders.booking(self.company, f"{7 + number:02d}:00", reference=status)
+            builders.assignment(booking, self.alice, status=status)
+
+        shown = {row["reference"] for row in self.rows()}
+
+        self.assertEqual(shown, {"planned", "en_route", "in_progress", "completed", "no_show"})
+
+    def test_booking_canceled_with_its_assignment_still_open_is_not_shown(self):
+        booking = builders.booking(self.company)
+        builders.assignment(booking, self.alice)
+        booking.status = Status.CANCELED
+        booking.save()
+
+        manifest = read_manifest(self.company, DAY)
+
+        self.assertEqual([driver.stops for driver in manifest.drivers], [[]])
+        self.assertEqual(manifest.unassigned, ())
+
+    def test_other_days_and_companies_are_not_shown(self):
+        lausanne = builders.company("lausanne")
+        marc = builders.driver(lausanne)
+        builders.shift(marc)
+        builders.assignment(builders.booking(lausanne), marc)
+        for clock in ("23:59", "48:00"):
+            day = DAY.replace(day=DAY.day - 1)
+            builders.assignment(builders.booking(self.company, clock, day=day), self.alice)
+
+        self.assertEqual(self.rows(), [])
+
+    def test_first_and_last_minute_of_the_day_belong_to_it(self):
+        for clock in ("00:00", "23:59"):
+            builders.assignment(builders.booking(self.company, clock), self.alice)
+
+        self.assertEqual(len(self.rows()), 4)
+
+    def test_unassigned_bookings_come_with_the_last_runs_reason(self):
+        booking = builders.booking(self.company, reference="LEFT")
+        builders.booking(self.company, status=Status.CANCELED)
+        builders.run(self.company, unassigned=[{"booking": booking.id, "detail": "older"}])
+        builders.run(self.company, unassigned=[{"booking": booking.id, "detail": "No van."}])
+
+        [row] = read_manifest(self.company, DAY).unassigned
+
+        self.assertEqual((row.reference, row.reason), ("LEFT", "No van."))
+
+    def test_driver_without_vehicle_or_shift_is_shown_with_the_trips(self):
+        marc = builders.driver(self.company, "Marc", vehicle=None)
+        builders.assignment(builders.booking(self.company), marc)
+
+        drivers = read_manifest(self.company, DAY).drivers
+
+        self.assertEqual([driver.name for driver in drivers], ["Marc", "Alice"])
+        self.assertEqual((drivers[0].vehicle, drivers[0].shifts), ("", []))
+
+    def test_cells_run_no_formula_and_negative_positions_stay_numbers(self):
+        booking = builders.booking(
+            self.company,
+            reference="=1+1",
+            pickup_address="@SUM(A1)",
+            notes="-2+3",
+            pickup_lon=-85.31,
+            client=builders.client(self.company, "+cmd|' /C calc'!A0"),
+        )
+        builders.assignment(booking, self.alice)
+
+        pickup = self.rows()[0]
+
+        self.assertEqual(pickup["reference"], "'=1+1")
+        self.assertEqual(pickup["address"], "'@SUM(A1)")
+        self.assertEqual(pickup["notes"], "'-2+3")
+        self.assertTrue(pickup["client"].startswith("'+"))
+        self.assertEqual(float(pickup["lon"]), -85.31)
+
+    def test_statements_are_three_at_any_size(self):
+        for count in (2, 40):
+            for _ in range(count):
+                driver = builders.driver(self.company)
+                builders.shift(driver)
+                booking = builders.booking(self.company, client=builders.client(self.company))
+                builders.assignment(booking, driver)
+            # shifts with drivers and vehicles; reasons; bookings with assignments and clients
+            with self.subTest(count=count), self.assertNumQueries(3):
+                read_manifest(self.company, DAY).as_dict()
+
+
+class ExportPlanTests(TestCase):
+    @classmethod
+    def setUpTestData(cls):
+        company = builders.company()
+        driver = builders.driver(company, "Irène")
+        builders.assignment(builders.booking(company, reference="R-1"), driver)
+        builders.booking(company, reference="LEFT")
+
+    def export(self, *options):
+        self.errors, printed = io.StringIO(), io.StringIO()
+        call_command(
+            "export_plan",
+            *options,
+            company="geneva",
+            day=DAY,
+            stdout=printed,
+            stderr=self.errors,
+        )
+        return printed.getvalue()
+
+    def test_csv_has_a_row_for_every_stop(self):
+        rows = list(csv.DictReader(io.StringIO(self.export())))
+
+        self.assertEqual([row["kind"] for row in rows], ["pickup", "dropoff"])
+        self.assertIn("1 booking has no driver", self.errors.getvalue())
+
+    def test_json_has_the_unassigned_too(self):
+        plan = json.loads(self.export("--format", "json"))
+
+        self.assertEqual(plan["drivers"][0]["stops"][0]["reference"], "R-1")
+        self.assertEqual(plan["unassigned"][0]["reference"], "LEFT")
+
+    def test_file_opens_in_excel_with_its_accents(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "plan.csv"
+            self.assertEqual(self.export("--output", str(file)), "")
+            self.assertTrue(file.read_bytes().startswith(b"\xef\xbb\xbf"))
+            self.assertIn("Irène", file.read_text("utf-8-sig"))
+
+    def test_file_that_cannot_be_written_is_told_in_a_sentence(self):
+        with self.assertRaisesMessage(CommandError, "No such file or directory"):
+            self.export("--output", "/nowhere/plan.csv")

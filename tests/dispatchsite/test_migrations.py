@@ -1,0 +1,260 @@
+"""Migrations go down and up again, and leave the indexes and guards they promise."""
+
+from io import StringIO
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+from django.db import IntegrityError, connection, transaction
+
+from bookings.models import Event
+from tests.support import builders as make
+
+APPS = ["drivers", "bookings", "dispatch"]
+FIRST = {
+    "drivers": "0001_fleet",
+    "bookings": "0001_bookings_and_events",
+    "dispatch": "0001_runs_and_assignments",
+}
+# name: (table, columns, partial)
+PERFORMANCE_INDEXES = {
+    "idx_assignment_booking_created": ("dispatch_assignment", ["booking_id", "created_at"], False),
+    "idx_assignment_run_status": ("dispatch_assignment", ["run_id", "status"], False),
+    "idx_assignment_company_pickup": (
+        "dispatch_assignment",
+        ["company_id", "planned_pickup_at", "id"],
+        False,
+    ),
+    "idx_assignment_company_status": (
+        "dispatch_assignment",
+        ["company_id", "status", "planned_pickup_at", "id"],
+        False,
+    ),
+    "idx_assignment_driver_pickup": (
+        "dispatch_assignment",
+        ["driver_id", "planned_pickup_at"],
+        False,
+    ),
+    "idx_assignment_superseded_by": ("dispatch_assignment", ["superseded_by_id"], True),
+    "idx_run_company_day": ("dispatch_dispatchrun", ["company_id", "day", "id"], False),
+    "idx_booking_status_scheduled_company": (
+        "bookings_booking",
+        ["status", "scheduled_time", "company_id"],
+        False,
+    ),
+    "idx_booking_company_scheduled": ("bookings_booking", ["company_id", "scheduled_time"], False),
+    "idx_booking_company_priority": (
+        "bookings_booking",
+        ["company_id", "priority", "scheduled_time"],
+        False,
+    ),
+    "idx_event_company": ("bookings_event", ["company_id", "id"], False),
+    "idx_event_booking": ("bookings_event", ["booking_id", "id"], False),
+    "idx_driver_company_available": ("drivers_driver", ["company_id"], True),
+    "idx_driver_company_name": ("drivers_driver", ["company_id", "name"], False),
+    "idx_shift_driver_end": ("drivers_shift", ["driver_id", "end_at"], False),
+    "idx_absence_driver_end": ("drivers_absence", ["driver_id", "end_at"], False),
+}
+OF_ONE_ENGINE = {
+    "sqlite": {
+        "idx_assignment_open_driver": (
+            "dispatch_assignment",
+            ["driver_id", "planned_pickup_at"],
+            True,
+        )
+    },
+    "postgresql": {"idx_shift_start": ("drivers_shift", ["start_at"], False)},
+}
+PERFORMANCE_INDEXES |= OF_ONE_ENGINE[connection.vendor]
+OF_THE_GUIDE = {
+    "idx_assignment_booking_created",
+    "idx_booking_status_scheduled_company",
+    "idx_driver_company_available",
+    "idx_booking_company_scheduled",
+    "idx_assignment_run_status",
+}
+GUARDS_SQLITE = {
+    "shift_no_overlap_insert",
+    "shift_no_overlap_update",
+    "assignment_no_double_booking_insert",
+    "assignment_no_double_booking_update",
+    "event_append_only_update",
+    "event_append_only_delete",
+}
+GUARDS_POSTGRESQL = {"shift_no_overlap", "assignment_no_double_booking", "event_append_only"}
+
+
+def migrate(*arguments):
+    call_command("migrate", *arguments, verbosity=0)
+
+
+def rows(sql):
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchall()
+
+
+def definitions():
+    """Return {name: SQL} of the indexes in the database."""
+    if connection.vendor == "sqlite":
+        return dict(rows("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql <> ''"))
+    return dict(rows("SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"))
+
+
+def guards():
+    if connection.vendor == "sqlite":
+        return {name for (name,) in rows("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
+    return {name for (name,) in rows("SELECT conname FROM pg_constraint WHERE contype = 'x'")} | {
+        name for (name,) in rows("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")
+    }
+
+
+def tables():
+    return set(connection.introspection.table_names())
+
+
+def our_tables():
+    return {model._meta.db_table for app in APPS for model in apps.get_app_config(app).get_models()}
+
+
+@pytest.fixture
+def whole_again():
+    """Bring every migration back, whatever the test did."""
+    yield
+    migrate()
+
+
+def assert_guarded():
+    expected = GUARDS_SQLITE if connection.vendor == "sqlite" else GUARDS_POSTGRESQL
+    assert expected <= guards()
+    driver = make.driver()
+    make.assignment(make.booking(clock="09:00"), driver)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make.assignment(make.booking(clock="09:10"), driver)
+    booking = make.booking()
+    Event.objects.create(
+        company=booking.company, booking=booking, kind="booking.created", at=make.NOW
+    )
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Event.objects.update(reason="rewritten")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("whole_again")
+def test_every_migration_goes_down_and_up_again():
+    before = definitions()
+    for app in reversed(APPS):
+        migrate(app, "zero")
+    assert not our_tables() & tables()
+    assert not guards() & (GUARDS_SQLITE | GUARDS_POSTGRESQL)
+    migrate()
+    assert our_tables() <= tables()
+    assert definitions().keys() == before.keys()
+    assert_guarded()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("whole_again")
+def test_the_performance_indexes_go_down_and_up_with_the_data_in_place():
+    make.assignment(make.booking(), make.driver())
+    booking = make.booking()
+    with_them = definitions()
+    assert with_them.keys() >= PERFORMANCE_INDEXES.keys()
+    others = [
+        indexes.keys() for name, indexes in OF_ONE_ENGINE.items() if name != connection.vendor
+    ]
+    assert not with_them.keys() & others[0]
+    for app in reversed(APPS):
+        migrate(app, FIRST[app])
+    without = definitions()
+    assert not without.keys() & PERFORMANCE_INDEXES.keys()
+    assert with_them.keys() - without.keys() >= PERFORMANCE_INDEXES.keys()
+    migrate()
+    assert definitions() == with_them
+    booking.refresh_from_db()
+    assert booking.status == "accepted"
+    assert_guarded()
+
+
+@pytest.mark.django_db
+def test_the_indexes_of_the_guide_are_in_the_database():
+    assert definitions().keys() >= OF_THE_GUIDE
+    assert PERFORMANCE_INDEXES.keys() >= OF_THE_GUIDE
+    descending = definitions()["idx_assignment_booking_created"]
+    assert descending.replace('"', "").rstrip(")").endswith("created_at DESC")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", sorted(PERFORMANCE_INDEXES))
+def test_an_index_has_its_columns_and_is_partial_where_it_says_so(name):
+    table, columns, partial = PERFORMANCE_INDEXES[name]
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, table)
+    assert found[name]["columns"] == columns
+    assert (" WHERE " in definitions()[name]) is partial
+
+
+@pytest.mark.django_db
+def test_the_index_behind_sqlites_guard_is_only_there():
+    assert ("idx_assignment_open_driver" in definitions()) is (connection.vendor == "sqlite")
+
+
+@pytest.mark.django_db
+def test_no_index_only_repeats_another_one():
+    # An index that begins like another, of the same rows, is never needed beside it; Django's
+    # own indexes of foreign keys included. (PostgreSQL's primary keys are among them.)
+    redundant = []
+    for table in our_tables():
+        with connection.cursor() as cursor:
+            found = connection.introspection.get_constraints(cursor, table)
+        indexes = {
+            name: (index["columns"], predicate(name))
+            for name, index in found.items()
+            if index["index"] or index["unique"] or index["primary_key"]
+        }
+        for name, (columns, condition) in indexes.items():
+            if found[name]["unique"] or found[name]["primary_key"] or not columns:
+                continue
+            redundant += [
+                (name, other)
+                for other, (longer, its_condition) in indexes.items()
+                if other != name
+                and its_condition == condition
+                and longer[: len(columns)] == columns
+                and (len(longer) > len(columns) or found[other]["unique"] or other < name)
+            ]
+    assert redundant == []
+
+
+def predicate(name):
+    return definitions().get(name, "").partition(" WHERE ")[2]
+
+
+@pytest.mark.postgres_only
+@pytest.mark.django_db
+def test_postgresql_itself_finds_no_redundant_index():
+    # Compares what get_constraints does not show: operator classes and collations. The last
+    # line finds the twins that Django makes for LIKE.
+    found = rows("""
+        select i.indexrelid::regclass::text, j.indexrelid::regclass::text
+        from pg_index i
+        join pg_index j on i.indrelid = j.indrelid and i.indexrelid <> j.indexrelid
+        join pg_class ci on ci.oid = i.indexrelid
+        join pg_class cj on cj.oid = j.indexrelid and cj.relam = ci.relam
+        where not i.indisunique and i.indisvalid and j.indisvalid and i.indexprs is null
+        and i.indpred::text is not distinct from j.indpred::text
+        and (j.indkey::text || ' ') like (i.indkey::text || ' %')
+        and (j.indclass::text || ' ') like (i.indclass::text || ' %')
+        and (j.indcollation::text || ' ') like (i.indcollation::text || ' %')
+        and (i.indkey::text <> j.indkey::text or i.indexrelid > j.indexrelid)
+        union select indexname, 'a LIKE twin' from pg_indexes where indexname like '%\\_like'
+    """)
+    ours = [(name, other) for name, other in found if name.split("_")[0] in [*APPS, "idx"]]
+    assert ours == []
+
+
+@pytest.mark.django_db
+def test_no_migration_is_missing():
+    out = StringIO()
+    call_command("makemigrations", "--check", "--dry-run", stdout=out, verbosity=1)
+    assert "No changes detected" in out.getvalue()

@@ -1,0 +1,226 @@
+"""`Idempotency-Key`: done once, answered as often as asked."""
+
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from bookings.models import Booking
+from dispatch.api import runs
+from dispatch.models import Assignment, DispatchRun
+from dispatch.runs import background, run
+from drivers.models import Role, StoredAnswer
+from drivers.rest.stored_answers import CLAIM, KEPT, clear_answers
+from tests.dispatch.runs.test_concurrency import together
+from tests.support import builders as make
+from tests.support.callers import API, booking_values, caller
+
+pytestmark = pytest.mark.django_db
+
+
+def post(client, path="bookings/", body=None, key="k1"):
+    body = booking_values("") if body is None else body
+    return client.post(f"{API}{path}", body, headers={"Idempotency-Key": key})
+
+
+def problem(response):
+    return response.status_code, response.json()["type"].rsplit(":")[-1]
+
+
+def test_the_same_request_is_done_once_and_answered_twice():
+    portal = caller(Role.CLIENT_API)
+    first, again = post(portal), post(portal)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json() == first.json()
+    assert (again["Location"], again["ETag"]) == (first["Location"], first["ETag"])
+    assert ("Idempotent-Replayed" in first, again["Idempotent-Replayed"]) == (False, "true")
+    assert Booking.objects.count() == 1
+    post(portal, key="k2")
+    assert Booking.objects.count() == 2
+
+
+def test_another_request_with_the_key_is_refused():
+    portal = caller(Role.CLIENT_API)
+    post(portal)
+    assert problem(post(portal, body=booking_values("", passengers=2))) == (422, "key_reused")
+    bulk = {"bookings": [booking_values("")]}
+    assert problem(post(portal, "bookings/bulk/", bulk)) == (422, "key_reused")
+    assert Booking.objects.count() == 1
+
+
+def test_a_key_belongs_to_its_caller():
+    assert post(caller(Role.CLIENT_API)).status_code == 201
+    other = post(caller(Role.CLIENT_API))
+    assert (other.status_code, "Idempotent-Replayed" in other) == (201, False)
+    lausanne = make.company("lausanne")
+    assert "Idempotent-Replayed" not in post(caller(Role.CLIENT_API, lausanne))
+
+
+def test_a_bulk_and_a_dispatch_are_done_once():
+    dispatcher = caller()
+    rows = {"bookings": [booking_values("") for _ in range(3)]}
+    assert post(dispatcher, "bookings/bulk/", rows).json()["created"] == 3
+    assert post(dispatcher, "bookings/bulk/", rows).json()["created"] == 3
+    assert Booking.objects.count() == 3
+    day = {"day": "2099-06-17", "time_limit_s": 0}
+    first, again = (post(dispatcher, "dispatch-runs/", day, key="d") for _ in range(2))
+    assert first.json() == again.json()
+    assert DispatchRun.objects.count() == 1
+
+
+def test_a_refused_request_frees_its_key():
+    portal = caller(Role.CLIENT_API)
+    assert post(portal, body=booking_values("", passengers=0)).status_code == 400
+    assert not StoredAnswer.objects.exists()
+    assert post(portal).status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "é", "a\x00b", "tab\t"])
+def test_a_key_that_is_no_key_is_refused(key):
+    refused = post(caller(Role.CLIENT_API), key=key)
+    assert refused.status_code == 400
+    assert refused.json()["errors"][0]["field"] == "Idempotency-Key"
+
+
+def test_a_request_that_died_can_be_sent_again_when_its_claim_is_over():
+    portal = caller(Role.CLIENT_API)
+    first = post(portal)
+    StoredAnswer.objects.update(status=None, begun_at=timezone.now() - CLAIM / 2)
+    assert problem(post(portal)) == (409, "key_in_use")
+    StoredAnswer.objects.update(begun_at=timezone.now() - CLAIM)
+    assert post(portal).json()["id"] != first.json()["id"]
+
+
+def test_answers_are_kept_for_a_day():
+    portal, now = caller(Role.CLIENT_API), timezone.now()
+    post(portal)
+    assert clear_answers(now=now) == 0
+    StoredAnswer.objects.update(begun_at=now - KEPT)
+    assert "Idempotent-Replayed" not in post(portal)
+    assert clear_answers(now=now + KEPT + timedelta(minutes=1)) == 1
+
+
+def test_what_a_key_costs():
+    portal = caller(Role.CLIENT_API)
+
+    def cost(**options):
+        with CaptureQueriesContext(connection) as seen:
+            post(portal, **options)
+        control = ("SAVEPOINT", "RELEASE", "ROLLBACK")
+        return len([q for q in seen if not q["sql"].startswith(control)])
+
+    rows = {"bookings": [booking_values("") for _ in range(40)]}
+    # token, key, booking, event, booking as it is, answer
+    assert cost() == 6
+    assert cost() == 3  # token, key, answer
+    assert cost(path="bookings/bulk/", body=rows, key="bulk") == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_with_one_key_at_once_one_creates():
+    portal = caller(Role.CLIENT_API)
+    results = together(*[partial(post, portal)] * 4)
+    assert Booking.objects.count() == 1
+    assert {r.status_code for r in results} <= {201, 409}
+    assert len({r.json()["id"] for r in results if r.status_code == 201}) == 1
+
+
+def test_what_is_known_is_not_sent_again():
+    dispatcher, driver = caller(), make.driver()
+    booking = make.booking(client=make.client())
+    for path in (f"bookings/{booking.id}/", f"drivers/{driver.id}/"):
+        first = dispatcher.get(API + path)
+        known = dispatcher.get(API + path, headers={"If-None-Match": f'"x", W/{first["ETag"]}'})
+        assert (known.status_code, known.content) == (304, b"")
+        assert known["ETag"] == first["ETag"]
+        other = dispatcher.get(API + path, headers={"If-None-Match": '"x"'})
+        assert other.json() == first.json()
+    Booking.objects.update(version=9)
+    path = f"{API}bookings/{booking.id}/"
+    assert dispatcher.get(path, headers={"If-None-Match": first["ETag"]}).status_code == 200
+    with_client = dispatcher.get(f"{path}?expand=client", headers={"If-None-Match": "*"})
+    assert with_client.status_code == 200
+
+
+PLANNED = {"day": f"{make.DAY}", "time_limit_s": 0}
+KINDS = [{}, {"preview": True}]
+
+
+def day_to_plan():
+    make.shift(make.driver())
+    make.booking(status="accepted")
+
+
+def plan(client, **options):
+    return post(client, "dispatch-runs/", PLANNED | options, key="plan")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_dies_after_the_plan_was_written_has_answered(monkeypatch, kind):
+    dispatcher = caller()
+    day_to_plan()
+
+    def die(self, report, path, *, written=runs.RunViewSet.written):
+        if not transaction.get_connection().in_atomic_block:
+            raise SystemExit
+        return written(self, report, path)
+
+    with monkeypatch.context() as dying:
+        dying.setattr(runs.RunViewSet, "written", die)
+        with pytest.raises(SystemExit):
+            plan(dispatcher, **kind)
+    again = plan(dispatcher, **kind)
+    assert (again.status_code, again["Idempotent-Replayed"]) == (201, "true")
+    only = DispatchRun.objects.get()
+    assert again.json()["run"] == only.id
+    assert again["Location"].endswith(f"/dispatch-runs/{only.id}/")
+    assert only.status == ("preview" if kind else "completed")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.django_db(transaction=True)
+def test_who_lost_the_key_while_planning_writes_nothing(monkeypatch, kind):
+    dispatcher = caller()
+    day_to_plan()
+
+    def solve_slowly(problem, *, solve=run.solve, **options):
+        StoredAnswer.objects.update(begun_at=timezone.now() + CLAIM)
+        return solve(problem, **options)
+
+    monkeypatch.setattr(run, "solve", solve_slowly)
+    assert problem(plan(dispatcher, **kind)) == (409, "key_in_use")
+    assert DispatchRun.objects.get().status == "failed"
+    assert not Assignment.objects.exists()
+    assert StoredAnswer.objects.get().status is None  # the other one's
+
+
+@pytest.mark.parametrize("kind", [*KINDS, {"background": True}], ids=str)
+@pytest.mark.django_db(transaction=True)
+def test_of_many_dispatches_with_one_key_at_once_one_plans(monkeypatch, kind):
+    monkeypatch.setattr(background, "_launch", lambda run: None)
+    dispatcher = caller()
+    day_to_plan()
+    results = together(*[partial(plan, dispatcher, **kind)] * 4)
+    assert DispatchRun.objects.count() == 1
+    assert {r.status_code for r in results} <= {201, 202, 409}
+    assert {problem(r)[1] for r in results if r.status_code == 409} <= {"key_in_use"}
+    assert len({r["Location"] for r in results if r.status_code != 409}) == 1
+    assert plan(dispatcher, **kind)["Idempotent-Replayed"] == "true"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_dispatch_that_found_no_worker_frees_its_key(monkeypatch):
+    dispatcher = caller()
+
+    def refuse(run, language):
+        raise OSError("no memory")
+
+    monkeypatch.setattr(background, "_start_process", refuse)
+    assert problem(plan(dispatcher, background=True)) == (503, "no_worker")
+    monkeypatch.setattr(background, "_start_process", lambda run, language: None)
+    assert plan(dispatcher, background=True).status_code == 202
+    assert [r.status for r in DispatchRun.objects.order_by("id")] == ["failed", "running"]
