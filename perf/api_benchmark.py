@@ -19,6 +19,7 @@ from bookings.api.serializers import BOOKING_COLUMNS
 from bookings.models import Actor, Booking, Door
 from dispatch.api.trips import TripViewSet
 from dispatch.models import Assignment
+from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from drivers.companies.tokens import issue_token
 from drivers.models import Company, Driver, Membership, Role
@@ -115,7 +116,7 @@ def seed(now) -> tuple[Company, str]:
         company = Company.objects.get(slug=SLUG)
         owner = _member(company)
     day = Booking.objects.filter(company=company).latest("scheduled_time").scheduled_time
-    run_dispatch(company, company.local(day).date(), now=now, actor=ACTOR, time_limit_s=0)
+    run_dispatch(company, company.local(day).date(), now=now, actor=ACTOR, options=FIRST_PLAN)
     return company, issue_token(owner, name="portal", role=Role.CLIENT_API, now=now)[1]
 
 

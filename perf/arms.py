@@ -20,7 +20,7 @@ from dispatch.models import Assignment, DispatchRun
 from dispatch.planner.check.plan import check
 from dispatch.planner.problem import Plan
 from dispatch.planner.solve import solve
-from dispatch.runs.apply import apply_plan, changed_breaks
+from dispatch.runs.apply import applying, changed_breaks, complete
 from dispatch.runs.explain_plan import explain_plan
 from drivers.db.constraints import AppendOnly
 from drivers.fleet.breaks import plan_breaks
@@ -39,7 +39,7 @@ TABLES = (Event, Assignment, Booking, Shift, DispatchRun)
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """`writes` is "loop" (a save and a commit each), "bulk" (`apply_plan`) or "copy"."""
+    """`writes` is "loop" (a save and a commit each), "bulk" (`applying`) or "copy"."""
 
     name: str
     indexes: bool
@@ -204,21 +204,10 @@ def _write_in_a_loop(day, case, run):
 
 
 def _write_in_bulk(day, case, run):
-    apply_plan(
-        day,
-        case.plan,
-        run,
-        now=NOW,
-        actor=ACTOR,
-        explanations=case.explanations,
-        finish=lambda applied: {
-            "finished_at": NOW,
-            "metrics": {
-                "assigned": len(applied.plan.trips),
-                "changes": applied.difference.counts(),
-            },
-        },
-    )
+    explanations = case.explanations
+    with applying(day, case.plan, run, now=NOW, actor=ACTOR, explanations=explanations) as applied:
+        metrics = {"assigned": len(applied.plan.trips), "changes": applied.difference.counts()}
+        complete(run, applied, finished_at=NOW, metrics=metrics)
 
 
 def _write_by_copy(day, case, run):

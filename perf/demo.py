@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bookings.models import Actor, Booking, Client, Door
+from dispatch.runs.options import RunOptions
 from dispatch.runs.report import Report
 from dispatch.runs.run import run_dispatch
 from drivers.models import Company, Driver, Membership, Role, Shift
@@ -59,7 +60,13 @@ def run_demo(*, now, time_limit_s=None):
         day = company.local(now).date() + timedelta(days=1)
         _seed(company, day, now)
         password = _dispatcher(company)
-    report = run_dispatch(company, day, now=now, actor=SEEDER, time_limit_s=time_limit_s, seed=SEED)
+    report = run_dispatch(
+        company,
+        day,
+        now=now,
+        actor=SEEDER,
+        options=RunOptions(time_limit_s=time_limit_s, seed=SEED),
+    )
     return Demo(report, day, password)
 
 

@@ -16,6 +16,7 @@ from bookings.intake import take_in
 from bookings.models import Booking
 from dispatch.manifest import read_manifest
 from dispatch.models import Assignment, DispatchRun
+from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.revert import revert_run
 from dispatch.runs.run import run_dispatch
 from dispatch.trips import progress
@@ -29,18 +30,17 @@ IMPORTED = 500
 
 
 def _preview(visit):
-    run_dispatch(visit.company, visit.day, now=visit.now, actor=ACTOR, preview=True, time_limit_s=0)
-
-
-def _rehearse(visit):
-    run_dispatch(
-        visit.company, visit.day, now=visit.now, actor=ACTOR, rehearse=True, time_limit_s=0
-    )
+    _run(visit, preview=True)
 
 
 def _dispatch(visit):
-    report = run_dispatch(visit.company, visit.day, now=visit.now, actor=ACTOR, time_limit_s=0)
-    visit.run = report.run
+    visit.run = _run(visit).run
+
+
+def _run(visit, **kind):
+    return run_dispatch(
+        visit.company, visit.day, now=visit.now, actor=ACTOR, options=FIRST_PLAN, **kind
+    )
 
 
 def _revert(visit):
@@ -146,7 +146,7 @@ def _with_trip(name, use_case):
 
 DOORS = [
     Way("preview", _preview),
-    Way("dispatch, rehearsed", _rehearse),
+    Way("dispatch, rehearsed", _dispatch, taken_back=True),
     Way("dispatch", _dispatch),
     Way("export of the plan", lambda visit: read_manifest(visit.company, visit.day)),
     Way("import", _import, taken_back=True, find=_known),

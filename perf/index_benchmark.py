@@ -12,6 +12,7 @@ from time import perf_counter
 
 from django.db import connection, transaction
 
+from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from drivers.models import Absence, Company, Driver
 from perf import doors
@@ -139,7 +140,7 @@ def fill(bookings, seed):
         for start_at in (NOW - timedelta(days=7 * number) for number in range(1, 51))
     )
     other = Company.objects.get(slug="other")
-    run_dispatch(other, DAY, now=NOW, actor=ACTOR, time_limit_s=0)
+    run_dispatch(other, DAY, now=NOW, actor=ACTOR, options=FIRST_PLAN)
     settle()
     return Visit(Company.objects.get(slug="visited"), DAY, NOW)
 

@@ -175,7 +175,7 @@ def reading_in_loops():
 
 
 def write_plan(day, plan, run, *, now, actor, explanations):
-    """Write what `apply_plan` writes; every save commits.
+    """Write what `applying` writes; every save commits.
 
     A row that changes is read, changed and saved as a whole: about 5 statements for each
     assignment.

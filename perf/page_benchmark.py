@@ -18,6 +18,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from bookings.models import Booking
+from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from drivers.models import Company
 from perf.arms import DAY, NOW
@@ -142,7 +143,7 @@ def measure_board(size, *, drivers, seed, times, progress) -> list[Page]:
             actor=ACTOR,
         )
     company = Company.objects.get(slug=slug)
-    run_dispatch(company, DAY, now=NOW, actor=ACTOR, time_limit_s=0)
+    run_dispatch(company, DAY, now=NOW, actor=ACTOR, options=FIRST_PLAN)
     settle()
     visit = Visit(company, DAY, NOW)
     path = reverse("admin:board:day", args=[slug, DAY])

@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils.translation import gettext as _
 
 from bookings.models import Actor, Door
+from dispatch.runs.options import RunOptions
 from dispatch.runs.run import run_dispatch
 from drivers.models import Company
 from perf.profile import Profile, profile_block
@@ -30,16 +31,16 @@ def profile_dispatch(
     """
     actor = Actor(Door.COMMAND, name="profile_dispatch")
 
-    def dispatch(rehearse):
-        return run_dispatch(
-            company, day, now=now, actor=actor, rehearse=rehearse, time_limit_s=time_limit_s
-        )
+    def dispatch(keep):
+        with kept(keep):
+            options = RunOptions(time_limit_s=time_limit_s)
+            return run_dispatch(company, day, now=now, actor=actor, options=options)
 
     return profile_block(
         _("Dispatch of %(company)s on %(day)s") % {"company": company.slug, "day": day},
-        lambda: dispatch(not apply),
+        lambda: dispatch(apply),
         now=now,
-        warm_up=lambda: dispatch(True),
+        warm_up=lambda: dispatch(False),
         describe=_described,
         **options,
     )
@@ -76,7 +77,7 @@ def profile_url(
     """
 
     def request(keep):
-        with _kept(keep):
+        with kept(keep):
             client = Client(SERVER_NAME=_host(), raise_request_exception=True)
             if user is not None:
                 client.force_login(user)
@@ -115,7 +116,8 @@ def _host():
 
 
 @contextmanager
-def _kept(keep):
+def kept(keep):
+    """Take back what is written inside, unless it is to be kept."""
     if keep:
         yield
         return

@@ -9,6 +9,7 @@ from django.test import Client
 
 from bookings.models import Actor, Booking, Delivery, Door, Event, ImportFile, Webhook
 from dispatch.models import Assignment, DispatchRun
+from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.previews import plan_preview
 from dispatch.runs.run import run_dispatch
 from drivers.companies.tokens import issue_token
@@ -132,13 +133,13 @@ def make_world(size, *, history=None) -> World:
         Delivery(webhook=hook, event=event, due_at=NOW, created_at=NOW)
         for event in Event.objects.filter(company=company).order_by("id")[:drivers]
     )
-    report = run_dispatch(company, DAY, now=NOW, actor=ACTOR, time_limit_s=0)
+    report = run_dispatch(company, DAY, now=NOW, actor=ACTOR, options=FIRST_PLAN)
     Booking.objects.filter(id__in=later[:-2]).update(status="accepted")
     Booking.objects.filter(id=later[-1]).update(will_call=True)
     Assignment.objects.filter(pk=_planned(company)[0].pk).update(locked=True)
     started = _planned(company)[1]
     _let_start(started)
-    preview = plan_preview(company, DAY, now=NOW, actor=ACTOR, time_limit_s=0)
+    preview = plan_preview(company, DAY, now=NOW, actor=ACTOR, options=FIRST_PLAN)
     return World(
         company,
         user,

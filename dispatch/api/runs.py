@@ -13,6 +13,7 @@ from dispatch.day.reasons import retold
 from dispatch.models import DispatchRun
 from dispatch.runs.background import NoWorker, start_dispatch
 from dispatch.runs.claim import end_if_dead
+from dispatch.runs.options import RunOptions
 from dispatch.runs.previews import apply_preview, discard_preview, plan_preview
 from dispatch.runs.revert import revert_run
 from dispatch.runs.run import run_dispatch
@@ -143,7 +144,11 @@ class RunViewSet(Reads, CompanyViewSet):
         day, preview = values.pop("day"), values.pop("preview")
         asked = values.pop("background")
         preferred = "respond-async" in request.headers.get("Prefer", "")
-        about = {"now": timezone.now(), "actor": actor_of(request), **values}
+        about = {
+            "now": timezone.now(),
+            "actor": actor_of(request),
+            "options": RunOptions(**values),
+        }
         if asked or preferred:
             with transaction.atomic():
                 run = start_dispatch(self.company, day, preview=preview, **about)

@@ -4,6 +4,8 @@ Lock what becomes scarcer (drivers, then bookings, each in order of id), read ag
 write, count. Whoever else changes an assignment locks its driver and its booking first.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -36,17 +38,34 @@ class StalePlan(Exception):
 class Applied:
     """What was written.
 
-    `changed` are bookings without a driver that changed meanwhile and were left out; `arrived`
-    is the number of new ones.
+    `changed` are bookings without a driver that changed since the day was loaded and were left
+    out; `arrived` is the number of new ones. `breaks_before` are the planned breaks that the
+    plan changed, as they were: {shift id: start or None}.
     """
 
     difference: Difference
     plan: Plan
     changed: frozenset[int]
     arrived: int
+    breaks_before: dict[int, datetime | None]
+
+    def notices(self) -> tuple[str, ...]:
+        notices = []
+        if self.changed:
+            notices.append(
+                _("%(count)d bookings changed while the plan was made and were left out.")
+                % {"count": len(self.changed)}
+            )
+        if self.arrived:
+            notices.append(
+                _("%(count)d bookings arrived while the plan was made; plan again to place them.")
+                % {"count": self.arrived}
+            )
+        return tuple(notices)
 
 
-def apply_plan(
+@contextmanager
+def applying(
     day: Day,
     plan: Plan,
     run: DispatchRun,
@@ -54,34 +73,39 @@ def apply_plan(
     now: datetime,
     actor: Actor,
     explanations: dict[int, dict],
-    finish,
-    rehearse: bool = False,
-) -> Applied:
-    """Write the plan, its events and the completed run: at most 10 statements, or none.
+) -> Iterator[Applied]:
+    """Write the plan and its events, and commit them when the block ends: at most 9 statements.
 
-    `finish(applied)` returns the fields that complete the run; it is called once everything
-    else is written. A rehearsal writes it all and rolls it back. Raises StalePlan where the
-    plan does not fit the world any more.
+    The block completes the run (`complete`). Raises StalePlan where the plan does not fit the
+    world any more; then, and where the block raises, nothing is written.
     """
     try:
         with transaction.atomic(durable=True):
             changed, arrived = _compare(day, plan)
             day, plan = _without(changed, day, plan)
-            applied = Applied(difference(day, plan), plan, changed, arrived)
-            _write(day, applied, run, now, actor, explanations)
-            written = DispatchRun.objects.filter(
-                id=run.id, status=DispatchRun.Status.RUNNING
-            ).update(status=DispatchRun.Status.COMPLETED, **finish(applied))
-            if written != 1:
-                raise StalePlan(_("The run was given up for dead meanwhile; nothing was written."))
-            transaction.set_rollback(rehearse)
+            before, after = changed_breaks(day, plan)
+            applied = Applied(difference(day, plan), plan, changed, arrived, before)
+            _write(day, applied, run, now, actor, explanations, after)
+            yield applied
     except IntegrityError as error:
         if not any(guard in str(error) for guard in GUARDS):
             raise
         raise StalePlan(
             _("Somebody else booked one of the drivers meanwhile; nothing was written.")
         ) from error
-    return applied
+
+
+def complete(run: DispatchRun, applied: Applied, **fields: object) -> None:
+    """Mark the run as completed, with its report: 1 statement. Raises StalePlan.
+
+    A run that another has given up for dead is not completed any more.
+    """
+    breaks = {str(shift): at and at.isoformat() for shift, at in applied.breaks_before.items()}
+    completed = DispatchRun.objects.filter(id=run.id, status=DispatchRun.Status.RUNNING).update(
+        status=DispatchRun.Status.COMPLETED, previous_breaks=breaks, **fields
+    )
+    if completed != 1:
+        raise StalePlan(_("The run was given up for dead meanwhile; nothing was written."))
 
 
 def _compare(day, plan):
@@ -153,7 +177,7 @@ def _without(changed, day, plan):
     return replace(day, bookings=bookings), replace(plan, trips=trips, unserved=unserved)
 
 
-def _write(day, applied, run, now, actor, explanations):
+def _write(day, applied, run, now, actor, explanations, breaks):
     """Supersede, create, set the bookings' status and the breaks, log: at most 5 statements."""
     diff = applied.difference
     replaced = [row for row, _trip in (*diff.moved, *diff.retimed)]
@@ -201,7 +225,7 @@ def _write(day, applied, run, now, actor, explanations):
         )
         if count != len(turned):
             raise StalePlan(_("Bookings were changed meanwhile; plan again."))
-    plan_breaks(changed_breaks(day, applied.plan)[1])
+    plan_breaks(breaks)
     told = [
         *_promises(day, diff, zip(trips, created, pickups, dropoffs, strict=True)),
         *_releases(diff),

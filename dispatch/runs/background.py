@@ -9,15 +9,19 @@ its claim, or as soon as somebody of the same machine looks (`claim.end_if_dead`
 import subprocess
 import sys
 import threading
+from datetime import date, datetime
 
 from django.conf import settings as django_settings
 from django.db import transaction
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from bookings.models import Actor
 from dispatch.models import DispatchRun
 from dispatch.runs.claim import claim, this_process
+from dispatch.runs.options import THOROUGH, RunOptions
 from dispatch.runs.previews import start_preview
+from drivers.models import Company
 
 NOBODY = ""  # the process of a run that waits for its worker
 TASK = "dispatch.tasks.work_run"  # by its name: Celery is optional, and the task imports the work
@@ -27,12 +31,21 @@ class NoWorker(Exception):
     """Nobody could be found to do the work; the run has failed."""
 
 
-def start_dispatch(company, day, *, now, actor, preview=False, **settings) -> DispatchRun:
+def start_dispatch(
+    company: Company,
+    day: date,
+    *,
+    now: datetime,
+    actor: Actor,
+    options: RunOptions = THOROUGH,
+    preview: bool = False,
+) -> DispatchRun:
     """Claim the day (a preview claims nothing) and let a worker plan it: 2 queries.
 
-    `settings` are those of `run_dispatch`. Raises DayBusy or NoWorker.
+    Raises DayBusy or NoWorker.
     """
     start = start_preview if preview else claim
+    settings = options.as_dict()
     run = start(company, day, now=now, actor=actor, settings=settings, process=NOBODY)
     run.progress = {"phase": "queued"}
     DispatchRun.objects.filter(id=run.id).update(progress=run.progress)
@@ -46,7 +59,7 @@ def _launch(run):
         if django_settings.CELERY_BROKER_URL:
             from celery import current_app  # optional
 
-            current_app.send_task(TASK, [run.id, get_language()])
+            current_app.signature(TASK, (run.id, get_language())).delay()
         else:
             _start_process(run, get_language())
     except Exception as error:  # whatever failed, the run must not stay queued; raised as NoWorker

@@ -125,7 +125,7 @@ def _is_dead(process):
 
 
 @contextmanager
-def failing(run, clock):
+def failing(run, meter):
     """Mark the run as failed, with the reason, when the block does not end by itself."""
     error = _("The run was interrupted.")
     try:
@@ -138,6 +138,6 @@ def failing(run, clock):
         if error is not None:
             DispatchRun.objects.filter(id=run.id, status__in=DispatchRun.UNDER_WAY).update(
                 status=DispatchRun.Status.FAILED,
-                finished_at=run.started_at + clock.elapsed(),
+                finished_at=run.started_at + meter.elapsed(),
                 error=error,
             )

@@ -7,7 +7,8 @@ does what the checker refuses by now. What only frees a driver, or waits for one
 
 import hashlib
 import json
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -19,9 +20,12 @@ from dispatch.planner.check.plan import check
 from dispatch.planner.problem import Plan
 from dispatch.runs.apply import StalePlan
 from dispatch.runs.claim import claim_fields, failing, hold, run_fields
-from dispatch.runs.report import Report
+from dispatch.runs.meter import Meter
+from dispatch.runs.options import THOROUGH, RunOptions
+from dispatch.runs.report import Report, stored_report
 from dispatch.runs.restore_plan import Was, plan_of_assignments
-from dispatch.runs.run import Clock, carry_out, counted_statements, kept_of, look, solving
+from dispatch.runs.run import carry_out, plan_day, preview_report
+from drivers.models import Company
 
 KEPT = timedelta(days=7)
 # What a plan depends on in the company.
@@ -57,16 +61,32 @@ class NoPreview(Exception):
     """The run is no preview that could be applied or discarded."""
 
 
-def plan_preview(company, day, *, now, actor, done=None, **settings) -> Report:
+def plan_preview(
+    company: Company,
+    day: date,
+    *,
+    now: datetime,
+    actor: Actor,
+    options: RunOptions = THOROUGH,
+    done: Callable[[Report], object] | None = None,
+) -> Report:
     """Plan the day, keep the plan as a preview, and return its report: 6 queries.
 
-    `settings` and `done` are those of `run_dispatch`. Raises PlanRefused.
+    `done` is that of `run_dispatch`. Raises PlanRefused.
     """
-    run = start_preview(company, day, now=now, actor=actor, settings=settings)
-    return keep_preview(run, done=done)
+    run = start_preview(company, day, now=now, actor=actor, settings=options.as_dict())
+    return keep_preview(run, Meter(), done=done)
 
 
-def start_preview(company, day, *, now, actor, settings, process=None) -> DispatchRun:
+def start_preview(
+    company: Company,
+    day: date,
+    *,
+    now: datetime,
+    actor: Actor,
+    settings: dict,
+    process: str | None = None,
+) -> DispatchRun:
     """Insert the run of a preview that is still to be planned: 1 query."""
     return DispatchRun.objects.create(
         status=DispatchRun.Status.PLANNING,
@@ -74,24 +94,23 @@ def start_preview(company, day, *, now, actor, settings, process=None) -> Dispat
     )
 
 
-def keep_preview(run: DispatchRun, *, tell=None, done=None) -> Report:
+def keep_preview(
+    run: DispatchRun, meter: Meter, *, done: Callable[[Report], object] | None = None
+) -> Report:
     """Plan a started preview and keep the plan: 5 queries."""
-    with counted_statements() as count:
-        clock = Clock(tell)
-        with failing(run, clock):
-            plan_of = solving(run.settings)
-            day, plan, report = look(
-                run.company, run.day, plan_of, clock, count, now=run.started_at, run_id=run.id
+    with meter, failing(run, meter):
+        planning = RunOptions(**run.settings).plan
+        planned = plan_day(run.company, run.day, planning, meter, now=run.started_at)
+        report = preview_report(planned, meter, run)
+        with transaction.atomic():
+            DispatchRun.objects.filter(id=run.id, status=DispatchRun.Status.PLANNING).update(
+                status=DispatchRun.Status.PREVIEW,
+                finished_at=run.started_at + meter.elapsed(),
+                **stored_report(report, planned.plan),
             )
-            with transaction.atomic():
-                DispatchRun.objects.filter(id=run.id, status=DispatchRun.Status.PLANNING).update(
-                    status=DispatchRun.Status.PREVIEW,
-                    finished_at=run.started_at + clock.elapsed(),
-                    **kept_of(report, plan),
-                )
-                StoredPlan.objects.create(run=run, **stored(day, plan))
-                if done:
-                    done(report)
+            StoredPlan.objects.create(run=run, **stored(planned.day, planned.plan))
+            if done:
+                done(report)
     return report
 
 
@@ -115,15 +134,8 @@ def apply_preview(run: DispatchRun, *, now: datetime, actor: Actor) -> Report:
 
     plan = hold(run.company, run.day, now, take)
     run.started_at = now
-    return carry_out(
-        run.company,
-        run.day,
-        lambda day: plan_again(day, plan, run),
-        now=now,
-        actor=actor,
-        settings=run.settings,
-        run=run,
-    )
+    with Meter() as meter:
+        return carry_out(run, lambda day: plan_again(day, plan, run), meter, now=now, actor=actor)
 
 
 def discard_preview(run: DispatchRun) -> None:

@@ -116,6 +116,23 @@ class Report:
         return "\n".join(lines)
 
 
+def stored_report(report: Report, plan: Plan) -> dict:
+    """Return the fields of a run in which its report is kept, for `read_report`."""
+    return {
+        "metrics": report.metrics
+        | {
+            "bookings": report.bookings,
+            "assigned": report.assigned,
+            "changes": report.changes,
+            "statements": report.statements,
+            "search": plan.search,
+        },
+        "unassigned": [row.as_dict() for row in report.unassigned],
+        "timings": report.timings,
+        "outcome": {"drivers": report.drivers(), "notices": list(report.notices)},
+    }
+
+
 def read_report(run: DispatchRun) -> Report:
     """Return the report of a run, or of a preview, as it was kept. No query beside its company."""
     counts = ("bookings", "assigned", "changes", "statements")

@@ -15,6 +15,8 @@ from dispatch.day.load import Day
 from dispatch.models import Assignment, DispatchRun
 from dispatch.planner.check.plan import check
 from dispatch.planner.problem import Plan
+from dispatch.runs.claim import claim
+from dispatch.runs.meter import Meter
 from dispatch.runs.report import Report
 from dispatch.runs.restore_plan import Was, plan_of_assignments
 from dispatch.runs.run import carry_out
@@ -34,16 +36,19 @@ def revert_run(run: DispatchRun, *, now: datetime, actor: Actor) -> Report:
             _("Run #%(run)s is %(status)s; only a completed run can be taken back.")
             % {"run": run.id, "status": run.get_status_display()}
         )
-    return carry_out(
-        run.company,
-        run.day,
-        lambda day: plan_before(day, run),
-        now=now,
-        actor=actor,
-        settings={"reverts": run.id},
-        reverts=run,
-        freeze=False,
-    )
+    settings = {"reverts": run.id}
+    with Meter() as meter:
+        reverting = claim(
+            run.company, run.day, now=now, actor=actor, settings=settings, reverts=run
+        )
+        return carry_out(
+            reverting,
+            lambda day: plan_before(day, run),
+            meter,
+            now=now,
+            actor=actor,
+            freeze=False,
+        )
 
 
 def plan_before(day: Day, run: DispatchRun) -> tuple[Plan, tuple[str, ...]]:

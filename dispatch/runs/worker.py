@@ -5,9 +5,11 @@ from datetime import datetime
 from bookings.models import Actor
 from dispatch.models import DispatchRun
 from dispatch.runs.claim import claim_fields
+from dispatch.runs.meter import Meter
+from dispatch.runs.options import RunOptions
 from dispatch.runs.previews import keep_preview
 from dispatch.runs.report import Report
-from dispatch.runs.run import carry_out, solving
+from dispatch.runs.run import carry_out
 
 
 def take_over(run_id: int, *, now: datetime) -> DispatchRun | None:
@@ -34,18 +36,13 @@ def take_over(run_id: int, *, now: datetime) -> DispatchRun | None:
 def work(run: DispatchRun) -> Report:
     """Plan a run that was taken over. Raises PlanRefused or StalePlan: then it has failed."""
 
-    def tell(progress):
+    def report_progress(progress):
         DispatchRun.objects.filter(id=run.id, status=run.status).update(progress=progress)
 
+    meter = Meter(report_progress)
     if run.status == DispatchRun.Status.PLANNING:
-        return keep_preview(run, tell=tell)
-    return carry_out(
-        run.company,
-        run.day,
-        solving(run.settings),
-        now=run.started_at,
-        actor=Actor(run.trigger, name=run.actor, user_id=run.user_id),
-        settings=run.settings,
-        run=run,
-        tell=tell,
-    )
+        return keep_preview(run, meter)
+    planning = RunOptions(**run.settings).plan
+    actor = Actor(run.trigger, name=run.actor, user_id=run.user_id)
+    with meter:
+        return carry_out(run, planning, meter, now=run.started_at, actor=actor)

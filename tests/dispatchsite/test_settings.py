@@ -250,7 +250,9 @@ def test_a_slow_statement_is_logged_with_the_line_that_issued_it(took, caplog):
     took(101)
     ((level, message),) = messages(caplog, echo=False, slow_ms=100)
     assert level == "WARNING"
-    assert re.search(r"slow: 101\.0 ms at tests/test_settings\.py:\d+ messages: SELECT", message)
+    assert re.search(
+        r"slow: 101\.0 ms at tests/dispatchsite/test_settings\.py:\d+ messages: SELECT", message
+    )
     assert "somebody" not in message  # parameters name clients
 
 

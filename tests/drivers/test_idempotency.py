@@ -11,7 +11,8 @@ from django.utils import timezone
 from bookings.models import Booking
 from dispatch.api import runs
 from dispatch.models import Assignment, DispatchRun
-from dispatch.runs import background, run
+from dispatch.runs import background
+from dispatch.runs import options as planning
 from drivers.models import Role, StoredAnswer
 from drivers.rest.stored_answers import CLAIM, KEPT, clear_answers
 from tests.dispatch.runs.test_concurrency import together
@@ -187,11 +188,11 @@ def test_who_lost_the_key_while_planning_writes_nothing(monkeypatch, kind):
     dispatcher = caller()
     day_to_plan()
 
-    def solve_slowly(problem, *, solve=run.solve, **options):
+    def solve_slowly(problem, *, solve=planning.solve, **options):
         StoredAnswer.objects.update(begun_at=timezone.now() + CLAIM)
         return solve(problem, **options)
 
-    monkeypatch.setattr(run, "solve", solve_slowly)
+    monkeypatch.setattr(planning, "solve", solve_slowly)
     assert problem(plan(dispatcher, **kind)) == (409, "key_in_use")
     assert DispatchRun.objects.get().status == "failed"
     assert not Assignment.objects.exists()

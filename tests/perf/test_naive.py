@@ -10,7 +10,7 @@ from dispatch.day import load
 from dispatch.day.load import load_problem
 from dispatch.models import Assignment, DispatchRun
 from dispatch.planner.solve import solve
-from dispatch.runs.apply import apply_plan
+from dispatch.runs.apply import applying, complete
 from drivers.models import Absence, Shift
 from perf import naive
 from perf.scratch import scratch_database
@@ -114,15 +114,8 @@ def test_both_write_the_same_rows():
         naive.write_plan(day, plan, run, now=make.NOW, actor=ACTOR, explanations=EXPLAINED)
 
     def tuned(day, plan, run):
-        apply_plan(
-            day,
-            plan,
-            run,
-            now=make.NOW,
-            actor=ACTOR,
-            explanations=EXPLAINED,
-            finish=lambda applied: {},
-        )
+        with applying(day, plan, run, now=make.NOW, actor=ACTOR, explanations=EXPLAINED) as applied:
+            complete(run, applied)
 
     with scratch_database() as first:
         company = a_day_with_something_of_everything()

@@ -160,7 +160,7 @@ def silk_tables(silk):
 
 TRACE = f"""  File "/usr/lib/python3/silk/sql.py", line 95, in execute_sql
     tb = 1
-  File "{real_settings.BASE_DIR}/bookings/admin.py", line 31, in client_name
+  File "{real_settings.BASE_DIR}/bookings/admin/bookings.py", line 31, in client_name
     return booking.client.name
   File "{real_settings.BASE_DIR}/dispatchsite/wsgi.py", line 5, in application
 """

@@ -10,6 +10,7 @@ from dispatch.management.arguments import add_day
 from dispatch.planner.solve import TooManyTrips
 from dispatch.runs.apply import StalePlan
 from dispatch.runs.claim import DayBusy
+from dispatch.runs.options import RunOptions
 from dispatch.runs.run import PlanRefused, run_dispatch
 from drivers.management.arguments import add_company, company_of
 
@@ -70,10 +71,8 @@ class Command(BaseCommand):
                 day,
                 now=timezone.now(),
                 actor=Actor(Door.COMMAND, name="dispatch_day"),
+                options=RunOptions(engine=engine, time_limit_s=time_limit, seed=seed),
                 preview=preview,
-                engine=engine,
-                time_limit_s=time_limit,
-                seed=seed,
             )
         except (DayBusy, PlanRefused, StalePlan, TooManyTrips) as error:
             raise CommandError(str(error)) from error

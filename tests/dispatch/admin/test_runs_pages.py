@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from bookings.models import Actor, Booking, Door
 from dispatch.models import Assignment, DispatchRun
+from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from drivers.models import Role
 from tests.support import builders as make
@@ -21,7 +22,7 @@ def dispatched(company, bookings=2, drivers=1):
     for number in range(bookings):
         make.booking(company, f"{8 + number}:00", reference=f"T-{number}")
     make.booking(company, "23:00", reference="LATE")
-    report = run_dispatch(company, make.DAY, now=make.NOW, actor=ACTOR, time_limit_s=0)
+    report = run_dispatch(company, make.DAY, now=make.NOW, actor=ACTOR, options=FIRST_PLAN)
     return DispatchRun.objects.get(pk=report.run)
 
 

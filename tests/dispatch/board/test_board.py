@@ -13,6 +13,7 @@ from dispatch.board.day import opening_day, read_board
 from dispatch.board.forecast import Risk
 from dispatch.board.layout import lay_out
 from dispatch.board.map import map_of
+from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from dispatch.trips.cancel import cancel
 from dispatch.trips.progress import report_progress
@@ -68,7 +69,7 @@ def test_kilometres_are_those_of_the_run_that_made_the_plan(db):
     seed_scenario("many", day=DAY, bookings=40, drivers=5, history=0, seed=1, now=NOW, actor=ACTOR,
                   events=True)  # fmt: skip
     company = Company.objects.get(slug="many")
-    report = run_dispatch(company, DAY, now=NOW, actor=ACTOR, time_limit_s=0)
+    report = run_dispatch(company, DAY, now=NOW, actor=ACTOR, options=FIRST_PLAN)
     seen = board(company)
     assert seen.figures.assigned == report.assigned
     assert seen.figures.unassigned == len(report.unassigned) > 0
@@ -384,7 +385,7 @@ def test_the_statements_are_as_many_at_any_size(client, db):
         seed_scenario(f"c{size}", day=DAY, bookings=size, drivers=size // 5, history=0, seed=1,
                       now=NOW, actor=ACTOR, events=True)  # fmt: skip
         company = Company.objects.get(slug=f"c{size}")
-        run_dispatch(company, DAY, now=NOW, actor=ACTOR, time_limit_s=0)
+        run_dispatch(company, DAY, now=NOW, actor=ACTOR, options=FIRST_PLAN)
         client.force_login(make.member(company))
         with CaptureQueriesContext(connection) as statements:
             response = client.get(page(company))

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from bookings.models import Booking, Event
 from dispatch.models import Assignment, DispatchRun
+from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.previews import plan_preview
 from dispatch.trips import progress
 from drivers.models import Absence, Company, Role
@@ -280,7 +281,7 @@ def test_candidates_have_a_price_and_where_nobody_can_the_reason():
 
 def preview_of(day):
     company = Company.objects.get(slug="geneva")
-    report = plan_preview(company, day, now=timezone.now(), actor=ACTOR, time_limit_s=0)
+    report = plan_preview(company, day, now=timezone.now(), actor=ACTOR, options=FIRST_PLAN)
     return DispatchRun.objects.get(id=report.run)
 
 

@@ -1,5 +1,6 @@
 """Writing a plan: all of it or nothing, and only over the world it was made for."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,8 +10,10 @@ from django.db import connection
 
 from bookings.models import Actor, Booking, Door, DriverPreference, Event
 from dispatch.models import Assignment, DispatchRun
+from dispatch.runs import options as planning
 from dispatch.runs import run as running
 from dispatch.runs.apply import StalePlan
+from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from drivers.models import Absence, Driver, Shift
 from tests.support import builders as make
@@ -21,10 +24,9 @@ YESTERDAY = make.DAY - timedelta(days=1)
 ELSEWHERE = (46.25, 6.20)
 
 
-def dispatch(*, now=make.NOW, **options):
+def dispatch(*, now=make.NOW, options=FIRST_PLAN):
     company = make.Company.objects.get(slug="geneva")
-    options.setdefault("time_limit_s", 0)
-    return run_dispatch(company, make.DAY, now=now, actor=ACTOR, **options)
+    return run_dispatch(company, make.DAY, now=now, actor=ACTOR, options=options)
 
 
 def snapshot():
@@ -58,14 +60,14 @@ def a_day_that_changes():
 
 def meanwhile(monkeypatch, change):
     """Let `change` happen after the plan was made and before it is written."""
-    solve = running.solve
+    solve = planning.solve
 
     def slow_solve(problem, **options):
         plan = solve(problem, **options)
         change()
         return plan
 
-    monkeypatch.setattr(running, "solve", slow_solve)
+    monkeypatch.setattr(planning, "solve", slow_solve)
 
 
 def refused(monkeypatch, change, match):
@@ -108,13 +110,14 @@ class FailAt:
 
 def failing_at(monkeypatch, k):
     wrapper = FailAt(k)
-    apply_plan = running.apply_plan
+    applying = running.applying
 
+    @contextmanager
     def apply(*args, **kwargs):
-        with connection.execute_wrapper(wrapper):
-            return apply_plan(*args, **kwargs)
+        with connection.execute_wrapper(wrapper), applying(*args, **kwargs) as applied:
+            yield applied
 
-    monkeypatch.setattr(running, "apply_plan", apply)
+    monkeypatch.setattr(running, "applying", apply)
     return wrapper
 
 
@@ -238,7 +241,7 @@ def test_the_user_who_asked_is_in_the_events():
     make.booking()
     company = make.Company.objects.get()
     actor = Actor(Door.ADMIN, name=user.username, user_id=user.id)
-    run_dispatch(company, make.DAY, now=make.NOW, actor=actor, time_limit_s=0)
+    run_dispatch(company, make.DAY, now=make.NOW, actor=actor, options=FIRST_PLAN)
     assert Event.objects.get().user == user
     assert DispatchRun.objects.get().user == user
 
@@ -611,14 +614,14 @@ def test_a_double_booking_that_the_comparison_misses_is_refused_by_the_database(
     make.shift(driver)
     make.booking()
     make.assignment(make.booking(clock="11:00"), driver, locked=True)
-    solve = running.solve
+    solve = planning.solve
 
     def onto_the_other(problem, **options):
         plan = solve(problem, **options)
         trip = plan.trips[0]
         return replace(plan, trips=(replace(trip, pickup_s=11 * 3600, dropoff_s=11 * 3600 + 600),))
 
-    monkeypatch.setattr(running, "solve", onto_the_other)
+    monkeypatch.setattr(planning, "solve", onto_the_other)
     monkeypatch.setattr(running, "check", lambda problem, plan: ())
     before = snapshot()
     with pytest.raises(StalePlan, match="Somebody else"):

@@ -18,6 +18,7 @@ from dispatch.models import Assignment, DispatchRun, StoredPlan
 from dispatch.runs import background
 from dispatch.runs.background import NoWorker, start_dispatch
 from dispatch.runs.claim import DayBusy, end_if_dead
+from dispatch.runs.options import FIRST_PLAN, RunOptions
 from dispatch.runs.worker import take_over, work
 from dispatchsite import env
 from drivers.models import Company
@@ -32,7 +33,7 @@ PATIENCE_S = 60
 def queued(*, day=make.DAY, now=make.NOW, **options):
     """Return a run whose worker never starts."""
     run = start_dispatch(
-        Company.objects.get(), day, now=now, actor=ACTOR, time_limit_s=0, **options
+        Company.objects.get(), day, now=now, actor=ACTOR, options=FIRST_PLAN, **options
     )
     return DispatchRun.objects.select_related("company").get(id=run.id)
 
@@ -132,7 +133,7 @@ def until(condition):
 def test_a_process_of_its_own_does_the_work():
     small_day(FAR)
     company = Company.objects.get()
-    run = start_dispatch(company, FAR, now=timezone.now(), actor=ACTOR, time_limit_s=0)
+    run = start_dispatch(company, FAR, now=timezone.now(), actor=ACTOR, options=FIRST_PLAN)
     until(lambda: DispatchRun.objects.filter(id=run.id).exclude(status="running").exists())
     run.refresh_from_db()
     assert (run.status, run.error) == ("completed", "")
@@ -147,14 +148,16 @@ def test_a_killed_worker_blocks_nobody():
     for _number in range(30):
         make.booking(clock="09:00", day=FAR)
     company = Company.objects.get()
-    run = start_dispatch(company, FAR, now=timezone.now(), actor=ACTOR, time_limit_s=50)
+    run = start_dispatch(
+        company, FAR, now=timezone.now(), actor=ACTOR, options=RunOptions(time_limit_s=50)
+    )
     until(lambda: DispatchRun.objects.get(id=run.id).progress.get("phase") == "plan")
     run.refresh_from_db()
     os.kill(int(run.process.split(":")[1]), signal.SIGKILL)
     until(lambda: end_if_dead(run, now=timezone.now()))
     run.refresh_from_db()
     assert (run.status, Assignment.objects.count()) == ("failed", 0)
-    start_dispatch(company, FAR, now=timezone.now(), actor=ACTOR, preview=True, time_limit_s=0)
+    start_dispatch(company, FAR, now=timezone.now(), actor=ACTOR, preview=True, options=FIRST_PLAN)
     until(lambda: DispatchRun.objects.filter(status="preview").exists())
 
 
@@ -163,6 +166,7 @@ def celery(settings):
     """Let Celery do the work at once, in this process."""
     settings.CELERY_BROKER_URL = "memory://"
     app = importlib.import_module("dispatchsite.celery").app
+    importlib.import_module("dispatch.tasks")  # as a worker does
     app.conf.update(task_always_eager=True, task_eager_propagates=True)
     yield app
     app.conf.update(task_always_eager=False)
@@ -173,7 +177,7 @@ def celery(settings):
 def test_with_a_broker_celery_does_the_work():
     small_day(FAR)
     company = Company.objects.get()
-    run = start_dispatch(company, FAR, now=timezone.now(), actor=ACTOR, time_limit_s=0)
+    run = start_dispatch(company, FAR, now=timezone.now(), actor=ACTOR, options=FIRST_PLAN)
     run.refresh_from_db()
     assert (run.status, Assignment.objects.get().run) == ("completed", run)
     tasks = importlib.import_module("dispatch.tasks")

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
@@ -13,9 +14,11 @@ from django.db import IntegrityError, connection, connections, transaction
 from bookings.models import Actor, Booking, Door, Event
 from bookings.save import StaleBookingError, save_booking
 from dispatch.models import Assignment, DispatchRun
+from dispatch.runs import options as planning
 from dispatch.runs import run as running
 from dispatch.runs.apply import StalePlan
 from dispatch.runs.claim import DayBusy
+from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from drivers.models import Driver, Shift
 from tests.support import builders as make
@@ -28,7 +31,7 @@ PATIENCE_S = 30  # a test that waits longer has failed
 
 
 def dispatch(company, day=make.DAY):
-    return run_dispatch(company, day, now=make.NOW, actor=ACTOR, time_limit_s=0)
+    return run_dispatch(company, day, now=make.NOW, actor=ACTOR, options=FIRST_PLAN)
 
 
 def attempt(call):
@@ -56,14 +59,14 @@ def together(*calls):
 
 def meeting_while_planning(monkeypatch, parties):
     """Make runs wait for each other between load and apply."""
-    barrier, solve = threading.Barrier(parties), running.solve
+    barrier, solve = threading.Barrier(parties), planning.solve
 
     def solve_and_wait(problem, **options):
         plan = solve(problem, **options)
         barrier.wait(PATIENCE_S)
         return plan
 
-    monkeypatch.setattr(running, "solve", solve_and_wait)
+    monkeypatch.setattr(planning, "solve", solve_and_wait)
 
 
 def fleet(company, drivers, start="06:00", end="18:00"):
@@ -131,17 +134,17 @@ def test_while_one_run_plans_another_of_the_day_is_refused(monkeypatch):
     company = make.company()
     fleet(company, 1)
     make.booking(company)
-    planning, go_on, solve = threading.Event(), threading.Event(), running.solve
+    begun, go_on, solve = threading.Event(), threading.Event(), planning.solve
 
     def slow(problem, **options):
-        planning.set()
+        begun.set()
         assert go_on.wait(PATIENCE_S)
         return solve(problem, **options)
 
-    monkeypatch.setattr(running, "solve", slow)
+    monkeypatch.setattr(planning, "solve", slow)
 
     def second():
-        assert planning.wait(PATIENCE_S)
+        assert begun.wait(PATIENCE_S)
         try:
             return attempt(partial(dispatch, company))
         finally:
@@ -204,19 +207,20 @@ def while_applying(monkeypatch, before, after):
     `after` follows `before` in that transaction, when apply waits or is about to.
     """
     planned, held, wanted = threading.Event(), threading.Event(), threading.Event()
-    apply_plan = running.apply_plan
+    applying = running.applying
 
     def announcing(execute, sql, params, many, context):
         wanted.set()
         return execute(sql, params, many, context)
 
+    @contextmanager
     def apply(*args, **kwargs):
         planned.set()
         assert held.wait(PATIENCE_S)
-        with connection.execute_wrapper(announcing):
-            return apply_plan(*args, **kwargs)
+        with connection.execute_wrapper(announcing), applying(*args, **kwargs) as applied:
+            yield applied
 
-    monkeypatch.setattr(running, "apply_plan", apply)
+    monkeypatch.setattr(running, "applying", apply)
 
     def other():
         assert planned.wait(PATIENCE_S)

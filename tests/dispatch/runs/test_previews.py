@@ -10,6 +10,7 @@ from bookings.models import Actor, Booking, Door, Event
 from dispatch.models import Assignment, DispatchRun, StoredPlan
 from dispatch.runs.apply import StalePlan
 from dispatch.runs.claim import CLAIM, DayBusy, this_process
+from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.previews import (
     KEPT,
     NoPreview,
@@ -33,7 +34,7 @@ OTHER = Actor(Door.ADMIN, name="ben")
 
 
 def preview(now=make.NOW):
-    report = plan_preview(Company.objects.get(), make.DAY, now=now, actor=ACTOR, time_limit_s=0)
+    report = plan_preview(Company.objects.get(), make.DAY, now=now, actor=ACTOR, options=FIRST_PLAN)
     return DispatchRun.objects.select_related("company").get(id=report.run)
 
 
@@ -81,7 +82,7 @@ def test_the_report_can_be_read_again():
     small_day()
     make.booking(clock="09:00")
     report = plan_preview(
-        Company.objects.get(), make.DAY, now=make.NOW, actor=ACTOR, time_limit_s=0
+        Company.objects.get(), make.DAY, now=make.NOW, actor=ACTOR, options=FIRST_PLAN
     )
     run = DispatchRun.objects.select_related("company").get()
     assert read_report(run) == report

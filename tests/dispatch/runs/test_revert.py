@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from bookings.models import Actor, Booking, Door, DriverPreference, Event
 from dispatch.models import Assignment, DispatchRun
 from dispatch.planner.travel import GreatCircle
+from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.revert import NotRevertible, revert_run
 from dispatch.runs.run import run_dispatch
 from drivers.models import Driver, Shift
@@ -22,7 +23,7 @@ ACTOR = Actor(Door.COMMAND, name="test")
 
 def dispatch(*, now=make.NOW):
     company = make.Company.objects.get()
-    return run_dispatch(company, make.DAY, now=now, actor=ACTOR, time_limit_s=0)
+    return run_dispatch(company, make.DAY, now=now, actor=ACTOR, options=FIRST_PLAN)
 
 
 def revert(report, *, now=make.NOW):

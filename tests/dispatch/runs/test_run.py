@@ -13,9 +13,10 @@ from django.test.utils import CaptureQueriesContext
 
 from bookings.models import Actor, Booking, Client, Door, DriverPreference, Event
 from dispatch.models import Assignment, DispatchRun
-from dispatch.runs import run as running
+from dispatch.runs import options as planning
 from dispatch.runs.apply import StalePlan
 from dispatch.runs.claim import CLAIM, DayBusy, this_process
+from dispatch.runs.options import FIRST_PLAN, RunOptions
 from dispatch.runs.revert import revert_run
 from dispatch.runs.run import PlanRefused, run_dispatch
 from drivers.models import Shift
@@ -25,10 +26,10 @@ from tests.support.builders import at
 ACTOR = Actor(Door.COMMAND, name="test")
 
 
-def dispatch(company=None, *, now=make.NOW, **options):
+def dispatch(company=None, *, now=make.NOW, preview=False, **options):
     company = company or make.Company.objects.get()
-    options.setdefault("time_limit_s", 0)
-    return run_dispatch(company, make.DAY, now=now, actor=ACTOR, **options)
+    options = RunOptions(**{"time_limit_s": 0} | options)
+    return run_dispatch(company, make.DAY, now=now, actor=ACTOR, options=options, preview=preview)
 
 
 @pytest.mark.django_db
@@ -100,18 +101,6 @@ def test_a_run_taken_back_leaves_what_stood_before():
     revert_run(first_run, now=make.NOW, actor=ACTOR)
     assert not Assignment.objects.open().exists()
     assert set(Booking.objects.values_list("status", flat=True)) == {"accepted"}
-
-
-@pytest.mark.django_db
-def test_a_rehearsal_does_all_the_work_and_takes_it_back():
-    make.shift(make.driver(), break_min=30)
-    make.booking()
-    report = dispatch(rehearse=True)
-    assert (report.assigned, report.status) == (1, "completed")
-    assert report.timings["apply_s"] > 0
-    for model in (Assignment, DispatchRun, Event):
-        assert not model.objects.exists()
-    assert Booking.objects.get().status == "accepted"
 
 
 # What it costs
@@ -258,8 +247,8 @@ def test_the_claim_covers_the_time_for_planning(monkeypatch):
         claims.append(DispatchRun.objects.get().claim_ends_at)
         return solve(problem, time_limit_s=0)
 
-    solve = running.solve
-    monkeypatch.setattr(running, "solve", look)
+    solve = planning.solve
+    monkeypatch.setattr(planning, "solve", look)
     make.company()
     dispatch(time_limit_s=3600)
     assert claims == [make.NOW + CLAIM + timedelta(hours=1)]
@@ -269,14 +258,14 @@ def test_the_claim_covers_the_time_for_planning(monkeypatch):
 def test_a_run_that_was_given_up_for_dead_cannot_write(monkeypatch):
     make.shift(make.driver(), break_min=30)
     make.booking()
-    solve = running.solve
+    solve = planning.solve
 
     def too_long(problem, **options):
         plan = solve(problem, **options)
         DispatchRun.objects.update(status="failed", error="given up")
         return plan
 
-    monkeypatch.setattr(running, "solve", too_long)
+    monkeypatch.setattr(planning, "solve", too_long)
     with pytest.raises(StalePlan, match="given up for dead"):
         dispatch()
     assert not Assignment.objects.exists()
@@ -289,15 +278,15 @@ def test_a_run_that_was_given_up_for_dead_cannot_write(monkeypatch):
 def test_a_run_that_comes_back_after_its_successor_changes_nothing(monkeypatch):
     make.shift(make.driver())
     make.booking()
-    solve = running.solve
+    solve = planning.solve
 
     def overtaken(problem, **options):
         plan = solve(problem, **options)
-        monkeypatch.setattr(running, "solve", solve)
+        monkeypatch.setattr(planning, "solve", solve)
         dispatch(now=make.NOW + CLAIM)
         return plan
 
-    monkeypatch.setattr(running, "solve", overtaken)
+    monkeypatch.setattr(planning, "solve", overtaken)
     with pytest.raises(StalePlan):
         dispatch()
     first, second = DispatchRun.objects.order_by("id")
@@ -318,7 +307,7 @@ def test_a_failed_run_says_why_and_lets_the_next_one_in(monkeypatch, error):
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(running, "solve", fail)
+        patch.setattr(planning, "solve", fail)
         with pytest.raises(type(error)):
             dispatch()
     run = DispatchRun.objects.get()
@@ -333,7 +322,7 @@ def test_a_failed_run_says_why_and_lets_the_next_one_in(monkeypatch, error):
 def test_a_plan_that_breaks_a_rule_is_not_written(monkeypatch):
     make.shift(make.driver())
     make.booking()
-    solve = running.solve
+    solve = planning.solve
 
     def an_hour_late(problem, **options):
         plan = solve(problem, **options)
@@ -343,7 +332,7 @@ def test_a_plan_that_breaks_a_rule_is_not_written(monkeypatch):
         ]
         return replace(plan, trips=tuple(late))
 
-    monkeypatch.setattr(running, "solve", an_hour_late)
+    monkeypatch.setattr(planning, "solve", an_hour_late)
     with pytest.raises(PlanRefused, match="breaks 1 rules, first: Trip B-"):
         dispatch()
     with pytest.raises(PlanRefused):
@@ -439,7 +428,7 @@ def test_the_days_of_the_clock_changes_are_dispatched_by_their_clock(day):
         make.booking(clock=clock, day=day)
     company = make.Company.objects.get()
     now = at("12:00", day - timedelta(days=1))
-    report = run_dispatch(company, day, now=now, actor=ACTOR, time_limit_s=0)
+    report = run_dispatch(company, day, now=now, actor=ACTOR, options=FIRST_PLAN)
     assert report.assigned == 3
     rows = Assignment.objects.order_by("planned_pickup_at").select_related("booking")
     for row, clock in zip(rows, ("00:30", "04:00", "09:00"), strict=True):
@@ -454,8 +443,10 @@ def test_a_night_shift_serves_both_its_days_with_one_break():
     for clock, day in (("23:30", make.DAY), ("00:20", tomorrow), ("03:00", tomorrow)):
         make.booking(clock=clock, day=day)
     company = make.Company.objects.get()
-    assert run_dispatch(company, make.DAY, now=make.NOW, actor=ACTOR, time_limit_s=0).assigned == 1
-    report = run_dispatch(company, tomorrow, now=make.NOW, actor=ACTOR, time_limit_s=0)
+    assert (
+        run_dispatch(company, make.DAY, now=make.NOW, actor=ACTOR, options=FIRST_PLAN).assigned == 1
+    )
+    report = run_dispatch(company, tomorrow, now=make.NOW, actor=ACTOR, options=FIRST_PLAN)
     assert report.assigned == 2
     rows = list(Assignment.objects.open().order_by("planned_pickup_at"))
     assert len(rows) == 3

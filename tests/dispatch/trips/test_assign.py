@@ -10,6 +10,7 @@ from bookings.models import Actor, Booking, Door, DriverPreference, Event, Statu
 from bookings.save import StaleBookingError, StatusRefusedError
 from dispatch.day.load import load_problem
 from dispatch.models import Assignment
+from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from dispatch.trips.assign import (
     DoubleBooked,
@@ -96,7 +97,7 @@ def test_the_drivers_other_trips_make_room_inside_their_windows():
     assert rows[first.id].planned_pickup_at >= make.at("08:50")
     assert rows[second.id].planned_pickup_at <= make.at("09:45")
     report = run_dispatch(
-        first.company, make.DAY, now=make.NOW, actor=ACTOR, preview=True, time_limit_s=0
+        first.company, make.DAY, now=make.NOW, actor=ACTOR, preview=True, options=FIRST_PLAN
     )
     assert report.assigned == 2
 
@@ -294,6 +295,6 @@ def test_a_driver_given_two_trips_at_once_gets_a_plan_that_holds():
     assert True in outcomes
     assert Assignment.objects.open().count() == outcomes.count(True)
     preview = run_dispatch(
-        bookings[0].company, make.DAY, now=make.NOW, actor=ACTOR, preview=True, time_limit_s=0
+        bookings[0].company, make.DAY, now=make.NOW, actor=ACTOR, preview=True, options=FIRST_PLAN
     )
     assert preview.changes["kept"] == outcomes.count(True)  # the checker accepts them

@@ -10,6 +10,7 @@ from django.utils import timezone
 from bookings.models import Actor, Booking, Door, Event, Status
 from bookings.save import StaleBookingError, StatusRefusedError
 from dispatch.board.day import read_board
+from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from dispatch.trips import progress
 from dispatch.trips.assign import hand_over, places
@@ -37,7 +38,7 @@ def waiting(geneva):
 
 def test_nothing_plans_it_and_the_board_says_why(geneva, waiting):
     make.shift(make.driver(geneva))
-    report = run_dispatch(geneva, make.DAY, now=make.NOW, actor=ACTOR, time_limit_s=0)
+    report = run_dispatch(geneva, make.DAY, now=make.NOW, actor=ACTOR, options=FIRST_PLAN)
     waiting.refresh_from_db()
     assert waiting.status == Status.PENDING
     assert [(one.booking, one.reason) for one in report.unassigned] == [(waiting.id, "will_call")]
@@ -80,7 +81,7 @@ def test_ready_gives_it_a_time_and_opens_it(geneva, waiting, django_assert_max_n
 def test_ready_then_a_run_plans_it(geneva, waiting):
     make.shift(make.driver(geneva))
     progress.ready(geneva, waiting.id, actor=ACTOR, now=make.at("12:10"))
-    run_dispatch(geneva, make.DAY, now=make.at("12:11"), actor=ACTOR, time_limit_s=0)
+    run_dispatch(geneva, make.DAY, now=make.at("12:11"), actor=ACTOR, options=FIRST_PLAN)
     waiting.refresh_from_db()
     assert waiting.status == Status.ASSIGNED
 
