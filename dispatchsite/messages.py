@@ -6,6 +6,7 @@ the machine. `stale()` says what is left to do; a test fails until nothing is.
 """
 
 import io
+import struct
 import sys
 from gettext import GNUTranslations
 from importlib.util import find_spec
@@ -14,7 +15,7 @@ from pathlib import Path
 import django
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
-from babel.messages.mofile import write_mo
+from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
 from django.conf import settings
 from django.utils.translation.template import templatize
@@ -135,13 +136,32 @@ def stale() -> list[str]:
             written = read_po(file, locale=language)
         if _ours(written) != _ours(catalog):
             lines.append(f"{po.relative_to(ROOT)} is not of today")
-        if po.with_suffix(".mo").read_bytes() != compiled(written):
+        if _meaning(_compiled(po.with_suffix(".mo"))) != _meaning(written):
             lines.append(f"{po.with_suffix('.mo').relative_to(ROOT)} is not of today")
     return lines
 
 
 def _ours(catalog):
     return {(message.context, message.id) for message in catalog if _is_ours(message)}
+
+
+def _compiled(mo):
+    """Return the catalog in a compiled file, an empty one if it is none."""
+    try:
+        with mo.open("rb") as file:
+            return read_mo(file)
+    except (OSError, struct.error):
+        return Catalog()
+
+
+def _meaning(catalog):
+    """Return what Django gets out of a catalog, in whatever order and by whichever tool."""
+    texts = {
+        (message.context, _forms(message.id)): _forms(message.string)
+        for message in catalog
+        if message.id and not message.fuzzy and any(_forms(message.string))
+    }
+    return texts, catalog.num_plurals, catalog.plural_expr
 
 
 def _is_ours(message):
@@ -151,6 +171,10 @@ def _is_ours(message):
 
 def _whole(message):
     return all(message.string) if isinstance(message.string, tuple) else bool(message.string)
+
+
+def _forms(text):
+    return (text,) if isinstance(text, str) else tuple(text)
 
 
 def main():

@@ -1,6 +1,7 @@
 """What people read is there in French."""
 
 import pytest
+from babel.messages.pofile import read_po
 from django.conf import settings
 from django.utils import translation
 
@@ -30,6 +31,28 @@ def test_a_new_text_and_one_without_its_values_are_found(tmp_path, monkeypatch):
     assert "'Today' is not translated" in lines
     assert "%(slug)s created" in lines
     assert "django.mo is not of today" in lines
+
+
+def test_a_compiled_file_counts_by_what_it_says(tmp_path, monkeypatch):
+    current = messages.texts()
+    [(language, po)] = messages.catalogs()
+    copy = tmp_path / language / "LC_MESSAGES" / "django.po"
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(po.read_bytes())
+    with po.open("rb") as file:
+        catalog = read_po(file, locale=language)
+    monkeypatch.setattr(messages, "LOCALE", tmp_path)
+    monkeypatch.setattr(messages, "ROOT", tmp_path)
+    monkeypatch.setattr(messages, "texts", lambda: current)
+
+    catalog.header_comment, catalog.project = "# Another tool", "Another"
+    copy.with_suffix(".mo").write_bytes(messages.compiled(catalog))
+    assert copy.with_suffix(".mo").read_bytes() != po.with_suffix(".mo").read_bytes()
+    assert stale() == []
+
+    catalog["Today"].string = "Demain"
+    copy.with_suffix(".mo").write_bytes(messages.compiled(catalog))
+    assert [line.split("/")[-1] for line in stale()] == ["django.mo is not of today"]
 
 
 @pytest.mark.parametrize("language", [code for code, _name in settings.LANGUAGES])
