@@ -1,13 +1,21 @@
-# Everything a new machine needs is Python 3.11 or newer. `make demo` and `make test` set up
+# Everything a new machine needs is one of these Pythons. `make demo` and `make test` set up
 # the rest. DB=postgres runs demo and serve on an embedded PostgreSQL instead of SQLite.
 
+PYTHONS := 3.11 3.12 3.13
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 POSTGRES := $(PY) -m dispatchsite.postgres
+# From the lock and nothing else: its versions, its files, and no building of packages.
+INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check \
+	--require-hashes --only-binary :all: -r
+LOCK = $(VENV)/bin/uv pip compile --quiet --no-config --universal --generate-hashes $(UPGRADE) \
+	--python-version $(firstword $(PYTHONS)) --only-binary :all: \
+	--custom-compile-command "make upgrade"
 ON := $(if $(filter postgres,$(DB)),$(POSTGRES),)
 
-.PHONY: demo serve test test-sqlite test-postgres lint check fuzz bench bench-full messages clean
+.PHONY: demo serve test test-sqlite test-postgres lint check fuzz bench bench-full messages \
+	lock upgrade clean
 
 demo: $(VENV)/run.stamp .env $(if $(filter postgres,$(DB)),$(VENV)/dev.stamp)
 	@$(PY) manage.py collectstatic --noinput --verbosity 0
@@ -67,15 +75,30 @@ messages: $(VENV)/dev.stamp
 .env: | $(VENV)/run.stamp
 	@$(PY) -c 'import secrets; print("SECRET_KEY=" + secrets.token_urlsafe(50) + "\nHTTPS=0")' > .env
 
+# What runs on several machines is picked first; the others get the same versions of it.
+lock: $(VENV)/dev.stamp
+	$(LOCK) requirements-scale.in --output-file requirements-scale.txt
+	$(LOCK) requirements.in --constraints requirements-scale.txt --output-file requirements.txt
+	$(LOCK) requirements-dev.in --constraints requirements-scale.txt \
+		--output-file requirements-dev.txt
+
+# `make lock` keeps what still fits the ranges; this takes the newest of each, and tests it.
+upgrade:
+	$(MAKE) lock UPGRADE=--upgrade
+	$(MAKE) test
+
 $(VENV)/run.stamp: requirements.txt
-	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(PYTHON) -c 'import sys; here = "%d.%d" % sys.version_info[:2]; here in sys.argv[2:] or \
+		sys.exit("Dispatchsite runs on Python %s, and %s is %s: say make PYTHON=python%s" \
+		% (", ".join(sys.argv[2:]), sys.argv[1], here, sys.argv[-1]))' $(PYTHON) $(PYTHONS)
+	$(PYTHON) -m venv --clear $(VENV)
+	$(INSTALL) requirements.txt
 	$(PY) -m dispatch.planner.warm
 	@mkdir -p var
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(INSTALL) requirements-dev.txt
 	tests/support/browser.sh $(PY)
 	@touch $@
 
