@@ -3,11 +3,15 @@
 Reads the texts out of code and templates, and out of the theme, which comes without
 translations; merges them into each language's django.po, and compiles it. It needs no gettext on
 the machine. `stale()` says what is left to do; a test fails until nothing is.
+
+Who does not speak the language writes WAITING as a comment above the entry in django.po: the text
+stays English until a translator has seen it, is listed each time, and `--release` fails.
 """
 
 import io
 import struct
 import sys
+from copy import deepcopy
 from gettext import GNUTranslations
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +29,8 @@ LOCALE = ROOT / "dispatchsite" / "locale"
 ROOMS = ("dispatchsite", "drivers", "bookings", "dispatch", "perf")
 THEME = Path(find_spec("unfold").origin).parent
 THEME_PARTS = ("*", "mixins/*", "templates/**/*", "contrib/filters/**/*", "contrib/forms/**/*")
+# Without a translation yet, and known to be: a translator's comment in django.po.
+WAITING = "needs translation"
 # Texts of Django of which its translations do not fit every name that they are given.
 OF_DJANGO = (
     "Add %s",
@@ -108,13 +114,45 @@ def merged(language, po, current) -> Catalog:
         catalog = read_po(file, locale=language)
     catalog.update(current, no_fuzzy_matching=True, update_creation_date=False)
     catalog.obsolete.clear()
+    for message in catalog:
+        if _whole(message) and WAITING in message.user_comments:
+            message.user_comments.remove(WAITING)
     return catalog
 
 
 def compiled(catalog) -> bytes:
+    """Return the compiled catalog; texts that wait for a translator are not in it."""
+    if any(map(_waits, catalog)):
+        catalog = deepcopy(catalog)
+        for message in filter(_waits, list(catalog)):
+            catalog.delete(message.id, message.context)
     out = io.BytesIO()
     write_mo(out, catalog)
     return out.getvalue()
+
+
+def waiting() -> list[str]:
+    """Return a line for each text that waits for a translator."""
+    return [f"{language}: {message.id!r} {WAITING}" for language, message in _waiting()]
+
+
+def waiting_texts() -> set[str]:
+    """Return the texts that some language shows in English, singular and plural apart."""
+    texts = set()
+    for _language, message in _waiting():
+        texts.update([message.id] if isinstance(message.id, str) else message.id)
+    return texts
+
+
+def _waiting():
+    for language, po in catalogs():
+        with po.open("rb") as file:
+            catalog = read_po(file, locale=language)
+        yield from ((language, message) for message in catalog if _waits(message))
+
+
+def _waits(message):
+    return bool(message.id) and WAITING in message.user_comments and not _whole(message)
 
 
 def stale() -> list[str]:
@@ -125,7 +163,7 @@ def stale() -> list[str]:
         lines += [
             f"{language}: {message.id!r} is not translated ({message.locations[0][0]})"
             for message in catalog
-            if _is_ours(message) and (message.fuzzy or not _whole(message))
+            if _is_ours(message) and (message.fuzzy or not _whole(message)) and not _waits(message)
         ]
         lines += [
             f"{language}: {message.id!r}: {error}"
@@ -187,9 +225,11 @@ def main():
         with po.open("wb") as file:
             write_po(file, catalog, sort_output=True, width=96)
         po.with_suffix(".mo").write_bytes(compiled(catalog))
-    lines = stale()
-    print("\n".join(lines) or "Every text is translated.")
-    return bool(lines)
+    lines, left = stale(), waiting()
+    print("\n".join(lines + left) or "Every text is translated.")
+    if left:
+        print(f"Waiting for a translator: {len(left)}.")
+    return bool(lines or (left and "--release" in sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from bookings.models import Actor, Booking, Door
 from dispatch.board.day import read_board
 from dispatch.models import DispatchRun
 from dispatch.runs.run import run_dispatch
+from dispatchsite.messages import waiting_texts
 from drivers.models import Role
 from tests.drivers.admin.test_admin_matrix import GUARDED, PAGES, address, body, login, world
 from tests.support import builders as make
@@ -25,6 +26,12 @@ FRENCH, ENGLISH = {"Accept-Language": "fr-CH, fr;q=0.9"}, {"Accept-Language": "e
 WORDS = re.compile(
     r"(?<!Can )\b(the|of|and|with|this|from|are|was|your?|not|add|select|by)\b", re.IGNORECASE
 )
+# Texts that wait for a translator are English on purpose; their values may be anything.
+VALUE = re.compile(r"%(?:\(\w+\))?[-+#0-9.]*[a-z]")  # such as %(count)d
+WAITING = [
+    re.compile(".*?".join(re.escape(part) for part in VALUE.split(" ".join(text.split()))))
+    for text in waiting_texts()
+]
 ACTOR = Actor(Door.ADMIN, name="tester")
 COMMA = re.compile(r"\d,\d")
 VALUES = {
@@ -72,6 +79,16 @@ class Page(HTMLParser):
             self.texts.append(" ".join(data.split()))
 
 
+def english_in(texts):
+    """Return the texts with an English word, but for those that wait for a translator."""
+    for text in texts:
+        left = text
+        for waiting in WAITING:
+            left = waiting.sub("", left)
+        if WORDS.search(left):
+            yield text
+
+
 def is_page(response):
     return response.status_code == 200 and response["Content-Type"].startswith("text/html")
 
@@ -98,8 +115,7 @@ def test_every_page_is_french_and_its_attributes_are_for_machines(client, geneva
         page = Page(body(response))
         assert page.language in ("fr", None), where
         assert page.wrong == [], where
-        english = [text for text in page.texts if WORDS.search(text)]
-        assert english == [], where
+        assert list(english_in(page.texts)) == [], where
         pages += 1
     assert pages > 60
 
