@@ -14,8 +14,8 @@ LOCK = $(VENV)/bin/uv pip compile --quiet --no-config --universal --generate-has
 	--custom-compile-command "make upgrade"
 ON := $(if $(filter postgres,$(DB)),$(POSTGRES),)
 
-.PHONY: demo serve test test-sqlite test-postgres lint check fuzz bench bench-full messages \
-	lock upgrade clean
+.PHONY: demo serve test test-fast test-sqlite test-postgres lint check fuzz bench bench-full \
+	messages lock upgrade clean
 
 demo: $(VENV)/run.stamp .env $(if $(filter postgres,$(DB)),$(VENV)/dev.stamp)
 	@$(PY) manage.py collectstatic --noinput --verbosity 0
@@ -26,7 +26,15 @@ serve: $(VENV)/run.stamp .env
 	@$(PY) manage.py collectstatic --noinput --verbosity 0
 	$(ON) $(VENV)/bin/gunicorn dispatchsite.wsgi --bind 127.0.0.1:8000 --workers 2
 
-test: test-sqlite test-postgres
+# Both halves, whatever the first says; what failed is said at the end.
+test: $(VENV)/dev.stamp
+	@failed=; for half in test-sqlite test-postgres; do \
+		$(MAKE) --no-print-directory $$half || failed="$$failed $$half"; \
+	done; [ -z "$$failed" ] || { echo "Failed:$$failed"; exit 1; }
+
+# Between two edits: what is quick and needs neither a browser nor processes.
+test-fast: $(VENV)/dev.stamp
+	$(PY) -m pytest -n 2 -m "not slow and not browser and not process"
 
 test-sqlite: $(VENV)/dev.stamp
 	$(PY) -m pytest -n 2

@@ -21,8 +21,16 @@ def browser():
         yield found
 
 
+# A test that asks for one of these is of the kind, wherever it stands.
+MARK_OF = {"browser": "browser", "live_server": "process"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(config, items):
-    """Leave out, rather than skip, the tests of the other database."""
+    """Mark by fixture; leave out, rather than skip, the tests of the other database."""
+    for item in items:
+        for fixture in MARK_OF.keys() & set(item.fixturenames):
+            item.add_marker(MARK_OF[fixture])
     other = {"sqlite": "postgres_only", "postgresql": "sqlite_only"}[connection.vendor]
     gone = [item for item in items if item.get_closest_marker(other)]
     if gone:

@@ -73,6 +73,7 @@ def test_state_is_not_changed_by_patch():
     assert (booking.status, booking.version) == ("accepted", 1)
 
 
+@pytest.mark.slow
 def test_a_booking_runs_through_its_states():
     dispatcher, anna = caller(), duty("Anna")
     booking = make.booking(scheduled_time=tomorrow("09:00"), status="pending")

@@ -77,6 +77,7 @@ def test_no_body_is_too_bad(body):
                 in_shape(getattr(client, method)(path, body, content_type="application/json"))
 
 
+@pytest.mark.slow
 def test_no_value_is_too_bad():
     clients = None
     for path, method in list(addresses()):
@@ -90,6 +91,7 @@ def test_no_value_is_too_bad():
 
 
 @pytest.mark.parametrize("field", sorted(booking_values()) + ["client", "appointment_at", "needs"])
+@pytest.mark.slow
 def test_each_field_of_a_booking_is_read_strictly(field):
     portal = caller(Role.CLIENT_API)
     for number, value in enumerate(VALUES):
@@ -117,6 +119,7 @@ def test_each_field_of_a_booking_is_read_strictly(field):
         "null",
     ],
 )
+@pytest.mark.slow
 def test_no_query_parameter_is_too_bad(value):
     clients = None
     names = [

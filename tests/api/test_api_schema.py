@@ -25,6 +25,7 @@ def schema():
     return SchemaGenerator().get_schema(request=None, public=True)
 
 
+@pytest.mark.slow
 def test_the_schema_is_committed(schema):
     """What both say counts, not how the installed YAML writes it."""
     current = OpenApiYamlRenderer().render(schema, renderer_context={})
@@ -34,6 +35,7 @@ def test_the_schema_is_committed(schema):
     )
 
 
+@pytest.mark.slow
 def test_the_schema_is_valid_openapi_3_1(schema):
     assert schema["openapi"] == "3.1.0"
     validate_schema(yaml.safe_load(COMMITTED.read_text()))
@@ -72,6 +74,7 @@ def test_bodies_and_answers_have_valid_examples(schema):
 
 
 @pytest.mark.django_db
+@pytest.mark.slow
 def test_the_schema_is_served_as_it_is_committed(client):
     served = client.get(f"{API}schema/").content
     assert yaml.safe_load(served) == yaml.safe_load(COMMITTED.read_text())

@@ -404,6 +404,7 @@ with connection.execute_wrapper(killing):
         ('UPDATE "bookings_delivery"', 2),  # answered
     ],
 )
+@pytest.mark.process
 def test_a_killed_worker_loses_nothing(receiver, statement, occurrence):
     hook = make.webhook(url=receiver.url)
     events = {make.event(hook.company).id for _ in range(5)}

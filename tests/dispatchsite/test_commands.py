@@ -188,6 +188,7 @@ def test_revert_dispatch_refuses_unknown_and_failed_runs():
         (["dispatch_day", "--company", "nowhere", "--date", "2099-06-17"], 1),
     ],
 )
+@pytest.mark.process
 def test_the_shell_sees_that_a_command_failed(arguments, code, tmp_path):
     environment = os.environ | {"DATABASE_URL": f"sqlite:///{tmp_path}/empty.sqlite3"}
     environment["DJANGO_SETTINGS_MODULE"] = "tests.settings"

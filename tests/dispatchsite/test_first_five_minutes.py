@@ -23,6 +23,7 @@ def blocks():
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.process
 def test_every_block_runs_as_written(tmp_path):
     company = make.company("demo")
     make.member(company, Role.OWNER, username="dispatcher")

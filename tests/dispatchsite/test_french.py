@@ -106,6 +106,7 @@ def addresses(own):
         yield address(path, own, own.user)
 
 
+@pytest.mark.slow
 def test_every_page_is_french_and_its_attributes_are_for_machines(client, geneva):
     pages = 0
     for where in addresses(geneva):
@@ -125,6 +126,7 @@ def cells(response):
     return [list(sheet.values) for sheet in sheets]
 
 
+@pytest.mark.slow
 def test_files_and_json_are_the_same_in_both_languages(client, geneva):
     seen = set()
     for where in addresses(geneva):

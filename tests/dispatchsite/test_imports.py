@@ -5,9 +5,12 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import pytest
+
 from tests import PROJECT
 
 
+@pytest.mark.process
 def test_the_import_contracts_are_kept():
     linter = Path(sysconfig.get_path("scripts")) / "lint-imports"
     done = subprocess.run(
@@ -21,6 +24,7 @@ def test_the_import_contracts_are_kept():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.process
 def test_the_planner_does_not_load_django():
     modules = ["solve", "explain.alternatives", "explain.reasons", "check.plan", "measures"]
     script = "import sys, " + ", ".join(f"dispatch.planner.{name}" for name in modules)

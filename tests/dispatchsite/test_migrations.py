@@ -141,6 +141,7 @@ def assert_guarded():
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("whole_again")
+@pytest.mark.slow
 def test_every_migration_goes_down_and_up_again():
     before = definitions()
     for app in reversed(APPS):
@@ -155,6 +156,7 @@ def test_every_migration_goes_down_and_up_again():
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("whole_again")
+@pytest.mark.slow
 def test_the_performance_indexes_go_down_and_up_with_the_data_in_place():
     make.assignment(make.booking(), make.driver())
     booking = make.booking()

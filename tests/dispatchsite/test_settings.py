@@ -167,12 +167,14 @@ def start(**variables):
         ("ENV_FILE", "/nowhere/.env"),
     ],
 )
+@pytest.mark.process
 def test_nonsense_stops_the_start_with_the_variables_name(name, value):
     done = start(**{name: value})
     assert done.returncode != 0
     assert f"Environment variable {name}" in done.stderr
 
 
+@pytest.mark.process
 def test_debug_is_off_unless_it_is_switched_on():
     assert start(DEBUG="").stdout == "False\n"
     assert start(DEBUG="1").stdout == "True\n"

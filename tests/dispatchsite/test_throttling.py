@@ -40,6 +40,7 @@ def _asks(folder):
     return sum(throttle(cache, "100/minute").allow_request(REQUEST, None) for _ in range(50))
 
 
+@pytest.mark.process
 def test_workers_count_together(tmp_path):
     with multiprocessing.get_context("fork").Pool(4) as pool:
         allowed = pool.map(_asks, [str(tmp_path)] * 4)

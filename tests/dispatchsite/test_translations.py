@@ -9,10 +9,12 @@ from dispatchsite import messages
 from dispatchsite.messages import stale
 
 
+@pytest.mark.slow
 def test_every_text_is_translated_and_compiled():
     assert stale() == []
 
 
+@pytest.mark.slow
 def test_a_new_text_and_one_without_its_values_are_found(tmp_path, monkeypatch):
     current = messages.texts()
     [(language, po)] = messages.catalogs()
@@ -33,6 +35,7 @@ def test_a_new_text_and_one_without_its_values_are_found(tmp_path, monkeypatch):
     assert "django.mo is not of today" in lines
 
 
+@pytest.mark.slow
 def test_a_compiled_file_counts_by_what_it_says(tmp_path, monkeypatch):
     current = messages.texts()
     [(language, po)] = messages.catalogs()

@@ -10,6 +10,7 @@ from perf import api_benchmark
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.slow
 def test_the_arms_say_the_same_and_the_bulk_creates():
     company, key = api_benchmark.seed(timezone.now())
     naive = json.loads(api_benchmark.read_naively(company))

@@ -41,6 +41,7 @@ def result(outcome):
     return json.loads((outcome[0] / "benchmark.json").read_text())
 
 
+@pytest.mark.slow
 def test_every_raw_value_is_kept(result):
     assert result["version"] == VERSION
     assert set(result["sizes"]) == {"4", "12"}
@@ -54,6 +55,7 @@ def test_every_raw_value_is_kept(result):
         assert min(values["total_s"]) > 0
 
 
+@pytest.mark.slow
 def test_only_naive_statements_grow_with_the_bookings(result):
     def statements(size, name):
         recorded = result["sizes"][size]["arms"][name]["recorded"]
@@ -69,6 +71,7 @@ def test_only_naive_statements_grow_with_the_bookings(result):
     assert statements("12", "naive")["apply"] >= statements("4", "naive")["apply"] + more * 3
 
 
+@pytest.mark.slow
 def test_naive_commits_every_row_and_tuned_once(result):
     arms = result["sizes"]["12"]["arms"]
     assigned = result["sizes"]["12"]["assigned"]
@@ -78,6 +81,7 @@ def test_naive_commits_every_row_and_tuned_once(result):
     assert arms["naive"]["peak_bytes"] > 0
 
 
+@pytest.mark.slow
 def test_each_optimisation_alone_changes_its_own_phase(result):
     arms = result["sizes"]["12"]["arms"]
     statements = {
@@ -90,11 +94,13 @@ def test_each_optimisation_alone_changes_its_own_phase(result):
     assert statements["bulk"] == [statements["naive"][0], statements["tuned"][1]]
 
 
+@pytest.mark.slow
 def test_too_few_rounds_show_no_difference(result):
     judged = result["sizes"]["12"]["ratios"]["tuned"]["total_s"]
     assert (judged["verdict"], judged["why"]) == ("no difference shown", "fewer than 6 pairs")
 
 
+@pytest.mark.slow
 def test_the_files_are_written_and_the_report_comes_from_the_json(outcome, result):
     folder, text = outcome
     written = {path.name for path in folder.iterdir()}
@@ -111,6 +117,7 @@ def test_the_files_are_written_and_the_report_comes_from_the_json(outcome, resul
 
 
 @pytest.mark.django_db
+@pytest.mark.slow
 def test_a_large_size_runs_the_loops_in_fewer_rounds_and_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr("perf.dispatch_benchmark.ALONE_UP_TO", 3)
     run("--bookings", "4", "--iterations", "7", "--history", "30", "--output", str(tmp_path))
@@ -121,6 +128,7 @@ def test_a_large_size_runs_the_loops_in_fewer_rounds_and_says_so(monkeypatch, tm
     assert "only 6 of naive at 4 |" in report
 
 
+@pytest.mark.slow
 def test_the_files_name_no_machine_and_no_path(outcome):
     for name in ("benchmark.json", "PERFORMANCE_REPORT.md"):
         text = (outcome[0] / name).read_text()
@@ -129,12 +137,14 @@ def test_the_files_name_no_machine_and_no_path(outcome):
 
 
 @pytest.mark.django_db
+@pytest.mark.slow
 def test_the_users_database_is_not_touched(outcome):
     assert not Assignment.objects.exists()
     assert MARK not in str(connection.settings_dict["NAME"])
 
 
 @pytest.mark.django_db
+@pytest.mark.slow
 def test_two_other_arms_can_be_compared(tmp_path):
     run("--bookings", "3", "--iterations", "1", "--history", "5", "--compare", "copy", "tuned",
         "--output", str(tmp_path))  # fmt: skip
@@ -143,6 +153,7 @@ def test_two_other_arms_can_be_compared(tmp_path):
     assert result["growth"] == {}
 
 
+@pytest.mark.slow
 def test_an_older_result_is_compared_by_statements_and_ratios(result):
     old = copy.deepcopy(result)
     assert [row["verdict"] for row in against(result, old)] == ["no difference shown"] * 2
@@ -156,6 +167,7 @@ def test_an_older_result_is_compared_by_statements_and_ratios(result):
         against(result, old | {"compare": ["copy", "tuned"]})
 
 
+@pytest.mark.slow
 def test_a_goal_counts_only_with_its_whole_interval(result):
     size = copy.deepcopy(result["sizes"]["12"])
     ratio = size["ratios"]["tuned"]["total_s"]
@@ -215,6 +227,7 @@ def test_the_bar_knows_how_many_steps_there_are():
 
 
 @pytest.mark.django_db
+@pytest.mark.slow
 def test_the_control_can_be_measured():
     out = StringIO()
     call_command("measure_control", "--trials", "1", "--pairs", "2", "--bookings", "4", stdout=out)

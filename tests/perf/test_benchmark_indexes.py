@@ -37,6 +37,7 @@ def outcome(django_db_setup, django_db_blocker, tmp_path_factory):
     return json.loads((folder / "indexes.json").read_text()), folder, out.getvalue()
 
 
+@pytest.mark.slow
 def test_every_declared_index_is_judged(outcome):
     result, _folder, _text = outcome
     judged = {entry["name"]: entry for entry in result["indexes"]}
@@ -150,6 +151,7 @@ def test_an_index_is_judged_by_what_was_measured(fields, called):
 
 
 @pytest.mark.django_db
+@pytest.mark.slow
 def test_a_replay_changes_nothing_and_sees_no_dropped_index():
     with scratch_database() as scratch:
         booking = make.booking()

@@ -39,6 +39,7 @@ def worlds(db):
 
 
 @pytest.mark.django_db
+@pytest.mark.slow
 def test_every_door_is_within_its_budget_at_two_sizes():
     worlds = [make_world(size) for size in ("small", "large")]
     budgets = read_budgets()
@@ -49,6 +50,7 @@ def test_every_door_is_within_its_budget_at_two_sizes():
 
 
 @pytest.mark.django_db
+@pytest.mark.slow
 def test_no_door_reads_bookings_assignments_or_events_from_end_to_end():
     world = make_world("large", history=6_000)
     with connection.cursor() as cursor:
@@ -148,6 +150,7 @@ def test_updating_keeps_reasons_and_the_other_databases_numbers(worlds, tmp_path
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.slow
 def test_the_command_measures_on_a_database_of_its_own(capsys):
     make.company()
     call_command("check_budgets")

@@ -105,6 +105,8 @@ def test_figures_of_a_run():
 
 
 @pytest.mark.django_db
+@pytest.mark.slow
+@pytest.mark.process
 def test_a_server_of_our_own_is_loaded_and_removed(tmp_path):
     call_command(
         "load_test", "--self", "--bookings", "20", "--history", "40", "--dispatch-every", "1",
@@ -141,6 +143,7 @@ def is_running(pid):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.process
 def test_a_killed_load_test_leaves_neither_server_nor_database(number):
     url = database_url(connection.settings_dict)
     process = subprocess.Popen(

@@ -109,6 +109,7 @@ def written(company, write):
 
 
 @pytest.mark.django_db
+@pytest.mark.slow
 def test_both_write_the_same_rows():
     def naively(day, plan, run):
         naive.write_plan(day, plan, run, now=make.NOW, actor=ACTOR, explanations=EXPLAINED)
@@ -129,6 +130,7 @@ def test_both_write_the_same_rows():
 
 
 @pytest.mark.django_db
+@pytest.mark.slow
 def test_without_performance_indexes_the_constraints_stay():
     def names():
         with connection.cursor() as cursor:

@@ -19,6 +19,7 @@ def call(*arguments):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.slow
 def test_every_list_and_a_board_are_timed(tmp_path, monkeypatch):
     monkeypatch.setattr(page_benchmark, "WARM_UP", 0)
     file = tmp_path / "pages.json"

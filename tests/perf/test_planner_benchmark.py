@@ -3,6 +3,7 @@ import tempfile
 from io import StringIO
 from pathlib import Path
 
+import pytest
 from django.core.management import CommandError, call_command
 from django.test import SimpleTestCase, TestCase
 
@@ -11,6 +12,7 @@ from perf.planner_benchmark import run
 
 
 class RecordedPlannerTests(TestCase):
+    @pytest.mark.slow
     def test_the_history_gets_each_engines_means_by_size(self):
         call_command(
             *("benchmark_planner", "--bookings", "30", "--seeds", "4", "5", "--record"),

@@ -63,6 +63,7 @@ def eventually(condition):
 
 
 @pytest.mark.django_db
+@pytest.mark.slow
 def test_inside_everything_happens_elsewhere():
     make.company("mine")
     with scratch.scratch_database() as made:
@@ -76,6 +77,7 @@ def test_inside_everything_happens_elsewhere():
 
 
 @pytest.mark.django_db
+@pytest.mark.slow
 def test_the_users_open_transaction_goes_on():
     user = connections["default"]
     make.company("mine")
@@ -88,6 +90,7 @@ def test_the_users_open_transaction_goes_on():
 
 
 @pytest.mark.django_db
+@pytest.mark.slow
 def test_a_clone_holds_the_same_and_is_another():
     with scratch.scratch_database() as first:
         make.company("both")
@@ -103,6 +106,7 @@ def test_a_clone_holds_the_same_and_is_another():
 
 
 @pytest.mark.django_db
+@pytest.mark.slow
 def test_an_exception_leaves_nothing():
     with pytest.raises(ZeroDivisionError), scratch.scratch_database():
         raise ZeroDivisionError
@@ -111,6 +115,7 @@ def test_an_exception_leaves_nothing():
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.process
 def test_a_signal_leaves_nothing(number):
     process = started("time.sleep(60)")
     process.send_signal(number)
@@ -119,6 +124,7 @@ def test_a_signal_leaves_nothing(number):
 
 
 @pytest.mark.django_db
+@pytest.mark.process
 def test_the_next_start_removes_what_a_killed_process_and_its_guardian_left():
     process = started("print(made._guardian.pid, flush=True); time.sleep(60)")
     os.kill(int(process.stdout.readline()), signal.SIGKILL)
@@ -132,6 +138,7 @@ def test_the_next_start_removes_what_a_killed_process_and_its_guardian_left():
 
 
 @pytest.mark.django_db
+@pytest.mark.process
 def test_what_a_living_process_works_on_stays():
     process = started("time.sleep(60)")
     try:

@@ -132,6 +132,7 @@ class CreateCompanyTests(TestCase):
         self.assertEqual((company.name, company.depot_lon), ("basel", 7.59))
         self.assertEqual(company.pickup_late_min, 15)
 
+    @pytest.mark.slow
     def test_nonsense_is_refused_with_its_field(self):
         good = {"slug": "basel", "timezone": "Europe/Zurich", "depot": "47.55,7.59"}
         for wrong, message in (
@@ -175,6 +176,7 @@ class SeedScenarioTests(TestCase):
         # a booking of the day has one event, a past one three
         self.assertEqual(Event.objects.count(), 30 + 3 * 70)
 
+    @pytest.mark.slow
     def test_rows_are_what_the_models_would_accept(self):
         company = self.seed()
 

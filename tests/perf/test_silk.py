@@ -73,12 +73,14 @@ def test_silk_is_off_in_tests_and_leaves_nothing():
 
 
 @pytest.mark.django_db
+@pytest.mark.process
 def test_silk_records_in_its_own_database_no_data_and_hides_no_error(tmp_path):
     with scratch_database() as scratch:
         done = profiled(SCRIPT, database_url(scratch.settings), tmp_path / "silk.sqlite3")
     assert done.stdout.split() == ["IntegrityError", "done"], done.stderr
 
 
+@pytest.mark.process
 def test_silk_without_its_tables_is_told_of(tmp_path):
     done = profiled(
         "import django; django.setup()\n"

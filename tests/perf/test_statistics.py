@@ -161,6 +161,7 @@ def called_different(rng, pairs=20):
     return judge(paired_ratio(a, b), paired_ratio(b, control)).verdict is not Verdict.NOT_SHOWN
 
 
+@pytest.mark.slow
 def test_two_identical_arms_are_hardly_ever_called_different():
     rng = np.random.default_rng(7)
     # At most 5 % are allowed; of 200 trials, 10.

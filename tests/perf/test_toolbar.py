@@ -86,6 +86,7 @@ def start(tmp_path, script, **env):
 
 
 @pytest.mark.parametrize(("debug", "installed"), [("0", "False"), ("1", "True")])
+@pytest.mark.process
 def test_the_toolbar_is_there_in_debug_only(tmp_path, debug, installed):
     script = (
         "import django; django.setup(); from django.apps import apps; from django.urls import "
@@ -94,6 +95,7 @@ def test_the_toolbar_is_there_in_debug_only(tmp_path, debug, installed):
     assert start(tmp_path, script, DEBUG=debug).stdout.strip() == installed
 
 
+@pytest.mark.process
 def test_its_buttons_send_a_select_again_and_nothing_else(tmp_path):
     done = start(tmp_path, SCRIPT, DEBUG="1")
     assert done.stdout.strip() == "done", done.stderr

@@ -4,6 +4,7 @@ import zipfile
 from io import BytesIO
 from zoneinfo import ZoneInfo
 
+import pytest
 from django.test import SimpleTestCase, TestCase
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -370,6 +371,7 @@ class FuzzTests(SimpleTestCase):
 
     @settings(max_examples=300, deadline=None)
     @given(st.data())
+    @pytest.mark.slow
     def test_any_cells_become_valid_rows_or_errors(self, data):
         cell = st.one_of(
             st.text(max_size=30),

@@ -144,6 +144,7 @@ def test_entities_are_not_expanded():
     assert "no Excel workbook" in refusal(rewritten(workbook(), "xl/worksheets/sheet1.xml", sheet))
 
 
+@pytest.mark.slow
 def test_a_row_number_out_of_this_world_does_not_keep_the_import_busy():
     namespace = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     sheet = (

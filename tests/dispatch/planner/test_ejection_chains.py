@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from django.test import SimpleTestCase
 
 from dispatch.planner.check.plan import check
@@ -83,6 +84,7 @@ class ChainTests(SimpleTestCase):
         self.assertEqual(route_of, [-1, 1, 2, 0])
         self.assertEqual(change, 300 + 600 - 20_000)
 
+    @pytest.mark.slow
     def test_a_chain_does_not_come_back_to_a_route_it_has_changed(self):
         # Trip 2 could only go back to driver 1, whose place trip 1 has taken.
         trips = (eight_o_clock(1, 1, of=1), eight_o_clock(2, 1, of=1))

@@ -1,6 +1,7 @@
 import random
 
 import numpy as np
+import pytest
 from django.test import SimpleTestCase
 
 from dispatch.planner.problem import Costs, Standing
@@ -74,6 +75,7 @@ class LabelTests(SimpleTestCase):
         put(day, routes, 0, 1, 1)
         self.assertFalse(label(day, routes, 0))
 
+    @pytest.mark.slow
     def test_the_quick_test_agrees_with_building_the_route(self):
         """Every insertion on random half-full days: by labels, by NumPy, and by scheduling."""
         problem = as_problem(geneva_day(60, drivers=4, seed=9))

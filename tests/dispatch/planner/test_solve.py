@@ -2,6 +2,7 @@ import dataclasses
 import subprocess
 import sys
 
+import pytest
 from django.test import SimpleTestCase
 from hypothesis import HealthCheck, given, settings
 
@@ -262,6 +263,7 @@ class SearchTests(SimpleTestCase):
             default_budget_s(550), (default_budget_s(100) + default_budget_s(1_000)) / 2
         )
 
+    @pytest.mark.process
     def test_greedy_works_where_numba_cannot_be_imported(self):
         program = (
             "import sys; sys.modules['numba'] = None\n"

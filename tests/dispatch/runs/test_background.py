@@ -130,6 +130,7 @@ def until(condition):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("_workers_on_the_test_database")
+@pytest.mark.process
 def test_a_process_of_its_own_does_the_work():
     small_day(FAR)
     company = Company.objects.get()
@@ -143,6 +144,7 @@ def test_a_process_of_its_own_does_the_work():
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("_workers_on_the_test_database")
+@pytest.mark.process
 def test_a_killed_worker_blocks_nobody():
     small_day(FAR)
     for _number in range(30):

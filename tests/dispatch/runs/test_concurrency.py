@@ -276,6 +276,7 @@ def test_a_shift_that_changes_while_apply_waits_for_its_driver_makes_the_plan_st
     assert not Assignment.objects.exists()
 
 
+@pytest.mark.slow
 def test_runs_and_people_hammering_the_same_days_leave_them_sound():
     company = make.company()
     drivers = fleet(company, 3) + fleet(company, 2, "18:00", "30:00")

@@ -50,6 +50,7 @@ with connection.execute_wrapper(killing):
         'UPDATE "dispatch_dispatchrun"',
     ],
 )
+@pytest.mark.process
 def test_a_killed_dispatch_leaves_nothing_and_blocks_nobody(statement):
     shift = make.shift(make.driver(), day=FAR, break_min=30)
     make.booking(clock="09:00", day=FAR)

@@ -223,6 +223,7 @@ GUARDED = [
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("who", WHO)
+@pytest.mark.slow
 def test_every_role_opens_what_it_may_and_nothing_of_others(client, who):
     """One test per role: the rows are made once, every page is opened."""
     own, other = world(make.company("geneva")), world(make.company("elsewhere"))
