@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from django.core.management import CommandError
@@ -11,8 +10,7 @@ from django.db import OperationalError, connection
 
 from dispatchsite import command_line
 from perf.load.server import database_url
-
-PROJECT = Path(__file__).resolve().parent.parent
+from tests import PROJECT
 
 
 def empty_database(folder):
