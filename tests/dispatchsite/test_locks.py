@@ -6,6 +6,7 @@ import tomllib
 from importlib.metadata import PackageNotFoundError, version
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -99,5 +100,7 @@ def test_the_pythons_are_the_same_everywhere():
     allowed = SpecifierSet(project["project"]["requires-python"])
     minors = [f"3.{minor}" for minor in range(30) if allowed.contains(f"3.{minor}.0")]
     assert PYTHONS[1].split() == minors
+    hosted = yaml.safe_load((PROJECT / ".github" / "workflows" / "ci.yml").read_text())
+    assert hosted["jobs"]["run"]["strategy"]["matrix"]["python"] == minors
     assert project["tool"]["ruff"]["target-version"] == minors[0].replace("3.", "py3")
     assert "{}.{}".format(*sys.version_info) in minors
