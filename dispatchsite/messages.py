@@ -8,6 +8,7 @@ Who does not speak the language writes WAITING as a comment above the entry in d
 stays English until a translator has seen it, is listed each time, and `--release` fails.
 """
 
+import ast
 import io
 import struct
 import sys
@@ -92,15 +93,41 @@ def _of_django():
 
 def _extract(file, found, root):
     source = file.read_text(encoding="utf-8")
-    if file.suffix != ".py":
-        if "{%" not in source:
-            return
+    name = file.relative_to(root).as_posix()
+    if file.suffix == ".py":
+        rows = _calls(source)
+    elif "{%" in source:
         source = templatize(source, origin=str(file))
         source = "\n".join(map(str.lstrip, source.splitlines()))  # indentation means nothing
-    name = file.relative_to(root).as_posix()
-    rows = extract("python", io.BytesIO(source.encode()), KEYWORDS, options={"encoding": "utf-8"})
-    for _line, message, comments, context in rows:
-        found.add(message, None, [(name, None)], context=context, auto_comments=comments)
+        source = io.BytesIO(source.encode())
+        extracted = extract("python", source, KEYWORDS, options={"encoding": "utf-8"})
+        rows = [(message, context) for _line, message, _comments, context in extracted]
+    else:
+        return
+    for message, context in rows:
+        found.add(message, None, [(name, None)], context=context)
+
+
+def _calls(source):
+    """Yield (message, context) of each marked text, by syntax: f-strings' tokens change."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "id", getattr(node.func, "attr", None))
+        if name not in KEYWORDS:
+            continue
+        context, texts = None, []
+        for place in KEYWORDS[name] or (1,):
+            number = place[0] if isinstance(place, tuple) else place
+            given = node.args[number - 1] if len(node.args) >= number else None
+            if not (isinstance(given, ast.Constant) and isinstance(given.value, str)):
+                break
+            if isinstance(place, tuple):
+                context = given.value
+            else:
+                texts.append(given.value)
+        else:
+            yield (texts[0] if len(texts) == 1 else tuple(texts)), context
 
 
 def catalogs():
