@@ -11,7 +11,7 @@ from django.db.models import FilteredRelation, Q
 
 from bookings.cells import safe_cells
 from bookings.models import Booking, Status
-from dispatch.day.reasons import retold
+from dispatch.day.reasons import translated
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, DispatchRun
 from drivers.models import Company, Shift
 
@@ -228,7 +228,7 @@ def _reasons(company, day):
         .values_list("unassigned", flat=True)
         .first()
     )
-    return {row["booking"]: retold(row)["detail"] for row in rows or ()}
+    return {row["booking"]: translated(row)["detail"] for row in rows or ()}
 
 
 def _driver_manifest(drivers, driver):

@@ -20,9 +20,9 @@ from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.revert import revert_run
 from dispatch.runs.run import run_dispatch
 from dispatch.trips import progress
-from dispatch.trips.assign import hand_over, places
+from dispatch.trips.assign import assign, candidates
 from dispatch.trips.cancel import cancel
-from dispatch.trips.driver_sick import driver_sick
+from dispatch.trips.driver_sick import report_sick
 from perf.page_doors import admin_doors, api_doors, driver_doors
 from perf.visit import ACTOR, Way
 
@@ -91,10 +91,10 @@ def _trip(visit):
     return made.order_by("id").values_list("booking_id", flat=True).first()
 
 
-def _hand_over(company, booking_id, **options):
+def _assign(company, booking_id, **options):
     """Give it to its own driver a little later, whatever the rules say."""
     standing = Assignment.objects.open().get(booking_id=booking_id)
-    hand_over(
+    assign(
         company,
         booking_id,
         standing.driver_id,
@@ -112,7 +112,7 @@ def _driver(visit):
 
 def _sick(visit, driver_id):
     if driver_id:
-        driver_sick(visit.company, driver_id, actor=ACTOR, now=visit.now)
+        report_sick(visit.company, driver_id, actor=ACTOR, now=visit.now)
 
 
 def _board(page):
@@ -128,7 +128,7 @@ def _news(visit):
 
 def _places(visit, booking_id):
     if booking_id:
-        places(visit.company, booking_id, now=visit.now)
+        candidates(visit.company, booking_id, now=visit.now)
 
 
 def _events(visit, booking_id):
@@ -155,7 +155,7 @@ DOORS = [
     _with_trip("confirm a trip", progress.confirm),
     _with_trip("lock a trip", progress.lock),
     _with_trip("release a trip", progress.release),
-    _with_trip("give a trip to a driver", _hand_over),
+    _with_trip("give a trip to a driver", _assign),
     Way("who could take a trip", _places, find=_trip),
     Way("a driver is sick", _sick, taken_back=True, find=_driver),
     _board("day"),

@@ -1,4 +1,4 @@
-"""What is done to trips from the pages of bookings; here, because it frees their drivers too."""
+"""Change trips from the pages of bookings; in this app because their drivers are freed too."""
 
 import re
 
@@ -48,13 +48,13 @@ class ReadyForm(forms.Form):
 
 
 class CancelForm(forms.Form):
-    """Why; which trips are canceled comes as "trip": "id-version", once each."""
+    """The reason; the trips to cancel are posted as "trip": "id-version", once each."""
 
     code = forms.ChoiceField(
         label=_("Reason"),
         choices=[("", ""), *((str(code), code.label) for code in cancel_reasons.BEFOREHAND)],
         widget=UnfoldAdminSelectWidget,
-        error_messages={"required": _("Say why: choose a reason.")},
+        error_messages={"required": _("Choose a reason.")},
     )
     note = forms.CharField(
         label=_("Note"), max_length=150, required=False, widget=UnfoldAdminTextInputWidget
@@ -78,28 +78,31 @@ class BookingAdmin(bookings.BookingAdmin):
 
     def get_list_display(self, request):
         columns = super().get_list_display(request)
-        return [*columns, "deeds"] if self.has_change_permission(request) else columns
+        return [*columns, "row_actions"] if self.has_change_permission(request) else columns
 
     @admin.display(description=_("cancellation reason"))
     def shown_reason(self, booking):
         return cancel_reasons.read(booking.cancel_reason) or None
 
     @admin.display(description=_("actions"))
-    def deeds(self, booking):
+    def row_actions(self, booking):
         return format_html_join(
             " ",
             '<a href="{}" title="{}" aria-label="{}: {}"><span aria-hidden="true"'
             ' class="material-symbols-outlined md-18">{}</span></a>',
-            ((deed.url, deed.name, deed.name, booking, deed.icon) for deed in deeds_of(booking)),
+            (
+                (action.url, action.name, action.name, booking, action.icon)
+                for action in row_actions_for(booking)
+            ),
         )
 
     def render_change_form(self, request, context, *args, obj=None, **kwargs):
         if obj and self._has_role(request, self.writing_roles, obj):
-            context["deeds"] = deeds_of(obj)
+            context["row_actions"] = row_actions_for(obj)
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def ready(self, request, booking):
-        """Ask when the client of a will-call is ready, and open the trip for dispatch."""
+        """Ask when the client of a will-call is ready; open the trip for dispatch."""
         booking = self.own_booking(request, booking)
         form = ReadyForm(request.POST or None, initial={"version": booking.version})
         back = redirect("admin:bookings_booking_change", booking.pk)
@@ -116,9 +119,9 @@ class BookingAdmin(bookings.BookingAdmin):
                 self.message_user(request, str(refusal), messages.ERROR)
             else:
                 at = booking.company.local(trip.booking.scheduled_time)
-                told = _("%(trip)s is ready at %(at)s, and open for dispatch.")
+                text = _("%(trip)s is ready at %(at)s and open for dispatch.")
                 self.message_user(
-                    request, told % {"trip": booking, "at": f"{at:%H:%M}"}, messages.SUCCESS
+                    request, text % {"trip": booking, "at": f"{at:%H:%M}"}, messages.SUCCESS
                 )
             return back
         return admin_page(
@@ -136,14 +139,14 @@ class BookingAdmin(bookings.BookingAdmin):
         if not ids:
             return None
         if len(ids) > CANCELED_AT_ONCE:
-            told = _("Cancel at most %(most)d bookings at once.") % {"most": CANCELED_AT_ONCE}
-            self.message_user(request, told, messages.ERROR)
+            text = _("You can cancel at most %(most)d bookings at once.")
+            self.message_user(request, text % {"most": CANCELED_AT_ONCE}, messages.ERROR)
             return None
         ids = ",".join(map(str, ids))
         return redirect("admin:bookings_booking_cancel", ids)
 
     def cancel(self, request, ids):
-        """Show the trips and their other directions; cancel those that are chosen, or none."""
+        """Show the bookings and their return trips; cancel the chosen ones, all or none."""
         rows = self._wanted(request, ids)
         company = rows[0].company
         seen = _seen(request.POST.getlist("trip"))
@@ -163,10 +166,10 @@ class BookingAdmin(bookings.BookingAdmin):
                 except REFUSALS as refusal:
                     form.add_error(None, str(refusal))
                 else:
-                    told = ngettext(
+                    text = ngettext(
                         "%(count)d booking canceled.", "%(count)d bookings canceled.", len(canceled)
                     )
-                    self.message_user(request, told % {"count": len(canceled)}, messages.SUCCESS)
+                    self.message_user(request, text % {"count": len(canceled)}, messages.SUCCESS)
                     if len(rows) > 2:
                         return redirect("admin:bookings_booking_changelist")
                     return redirect("admin:bookings_booking_change", rows[0].pk)
@@ -201,29 +204,29 @@ class BookingAdmin(bookings.BookingAdmin):
         return rows
 
 
-class Deed:
-    """Something that can be done to a booking, and the page where it is done."""
+class RowAction:
+    """An action on a booking, with the page where it is confirmed."""
 
     def __init__(self, name, icon, url, *, danger=False):
         self.name, self.icon, self.url, self.danger = name, icon, url, danger
 
 
-def deeds_of(booking):
-    """Return what may be done to a booking as it is. No statement."""
+def row_actions_for(booking):
+    """Return the actions that the booking's status allows: no statement."""
     found = []
     if booking.will_call and booking.status == Status.PENDING:
         url = reverse("admin:bookings_booking_ready", args=[booking.pk])
-        found.append(Deed(_("Ready now"), "phone_callback", url))
+        found.append(RowAction(_("Ready now"), "phone_callback", url))
     url = reverse("admin:bookings_booking_duplicate", args=[booking.pk])
-    found.append(Deed(_("Book on other days…"), "event_repeat", url))
+    found.append(RowAction(_("Book on other days…"), "event_repeat", url))
     if Status.CANCELED in TRANSITIONS[Status(booking.status)]:
         url = reverse("admin:bookings_booking_cancel", args=[booking.pk])
-        found.append(Deed(_("Cancel…"), "event_busy", url, danger=True))
+        found.append(RowAction(_("Cancel…"), "event_busy", url, danger=True))
     return found
 
 
 def _other_directions(bookings):
-    """Return the ways there and back of the bookings that are not among them: 1 statement."""
+    """Return the outward and return trips of the bookings, without themselves: 1 statement."""
     ids = {booking.pk for booking in bookings}
     there = {booking.return_of_id for booking in bookings} - {None}
     rows = Booking.objects.filter(Q(return_of__in=ids) | Q(pk__in=there)).exclude(pk__in=ids)
@@ -231,6 +234,6 @@ def _other_directions(bookings):
 
 
 def _seen(texts):
-    """Return {booking: version} of texts such as "12-3"."""
+    """Parse texts such as "12-3" into {booking: version}; skip invalid ones."""
     found = [SEEN.fullmatch(text) for text in texts]
     return {int(match[1]): int(match[2]) for match in found if match}

@@ -13,7 +13,7 @@ from bookings.sheets import csv_response, xlsx_response
 from dispatch.admin.bookings import BookingAdmin
 from dispatch.admin.fleet import AbsenceAdmin, DriverAdmin, ShiftAdmin, VehicleAdmin
 from dispatch.admin.run_page import CHANGES, METRICS, TIMINGS, changes_of, labelled
-from dispatch.day.reasons import retold
+from dispatch.day.reasons import translated
 from dispatch.manifest import CSV_COLUMNS, read_manifest
 from dispatch.models import Assignment, DispatchRun
 from dispatch.runs.apply import StalePlan
@@ -129,7 +129,7 @@ class DispatchRunAdmin(ReadOnlyAdmin):
             changes=labelled(run.metrics.get("changes", {}), CHANGES),
             timings=labelled(run.timings, TIMINGS),
             settings_used=list(run.settings.items()),
-            unassigned=[retold(row) for row in run.unassigned],
+            unassigned=[translated(row) for row in run.unassigned],
             by=self.by(run),
             drivers=drivers,
             released=released,

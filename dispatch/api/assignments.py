@@ -10,7 +10,7 @@ from dispatch.api.request_serializers import AssignSerializer, ReasonSerializer
 from dispatch.models import Assignment
 from dispatch.trips import progress
 from dispatch.trips.assign import (
-    hand_over,
+    assign,
 )
 from drivers.rest.access import PLANNERS
 from drivers.rest.fields import read_body
@@ -93,7 +93,7 @@ class AssignmentViewSet(Reads, CompanyViewSet):
     def reassign(self, request, *args, **kwargs):
         """Give the trip to another driver, or another time; answers with the new assignment."""
         values = dict(read_body(AssignSerializer, request))
-        return self.done(hand_over, values.pop("driver"), **values)
+        return self.done(assign, values.pop("driver"), **values)
 
     def done(self, use_case, *args, **options):
         """Do it to the trip while this is its open assignment."""

@@ -9,7 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from bookings.api.roles import actor_of
-from dispatch.day.reasons import retold
+from dispatch.day.reasons import translated
 from dispatch.models import DispatchRun
 from dispatch.runs.background import NoWorker, start_dispatch
 from dispatch.runs.claim import end_if_dead
@@ -36,7 +36,7 @@ class UnassignedField(serializers.DictField):
     """Why a booking has no driver, in the language of the request."""
 
     def to_representation(self, row):
-        return super().to_representation(retold(row))
+        return super().to_representation(translated(row))
 
 
 class RunSerializer(Resource):

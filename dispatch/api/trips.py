@@ -27,8 +27,8 @@ from dispatch.api.request_serializers import (
 from dispatch.day.load import DONE
 from dispatch.trips import progress
 from dispatch.trips.assign import (
-    hand_over,
-    places,
+    assign,
+    candidates,
 )
 from dispatch.trips.cancel import cancel
 from drivers.rest.access import CLIENTS, PLANNERS, STAFF
@@ -124,7 +124,7 @@ class TripViewSet(BookingViewSet):
     def assign(self, request, *args, **kwargs):
         """Give the trip to a driver, if the rules allow it or are overridden with a reason."""
         values = dict(read_body(AssignSerializer, request))
-        return self.done(hand_over, "assignment_id", values.pop("driver"), **values)
+        return self.done(assign, "assignment_id", values.pop("driver"), **values)
 
     @trip_action(ReasonSerializer)
     def release(self, request, *args, **kwargs):
@@ -141,7 +141,7 @@ class TripViewSet(BookingViewSet):
         """The best drivers who could take the trip, with the time and the price of each."""
         text = request.query_params.get("top", "3")
         top = parse_whole(text, "top", 1, 20)
-        found = places(self.company, int(self.kwargs["pk"]), now=timezone.now(), top=top)
+        found = candidates(self.company, int(self.kwargs["pk"]), now=timezone.now(), top=top)
         return Response({"results": PlaceSerializer(found, many=True).data})
 
     def done(self, use_case, compared, *args, **options):

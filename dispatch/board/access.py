@@ -1,9 +1,9 @@
-"""Whose board a request may see, and whether it may change anything on it."""
+"""Resolve the company whose board a request may see, and whether the user may change it."""
 
 from dataclasses import dataclass
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, HttpRequest
 from django.utils.translation import gettext as _
 
 from drivers.companies.current import act_for, memberships_of
@@ -12,27 +12,27 @@ from drivers.models import Company
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """A company as its user has it before them; `others` are all companies they may see."""
+class CompanyContext:
+    """The company of a request; `companies` are all that the user may switch to."""
 
     company: Company
     may_write: bool
     companies: tuple[Company, ...]
 
 
-def desk_of(request, slug=None) -> Desk:
-    """Return the desk of the company, or of the one the user works for: 0 to 2 queries.
+def company_context(request: HttpRequest, slug: str | None = None) -> CompanyContext:
+    """Return the context of this company, or of the user's current one: 0 to 2 queries.
 
-    The times of the request are shown in its zone. Another company's desk does not exist
-    (Http404); who is in no office has none (PermissionDenied).
+    Times in the response are shown in its timezone. Raises Http404 for another company, and
+    PermissionDenied for a user without an office role.
     """
     if not request.companies:
-        raise PermissionDenied(_("You are a dispatcher of no company."))
+        raise PermissionDenied(_("You do not have access to the board of any company."))
     found = [row for row in request.companies if slug in (None, row.slug)]
-    if not found and request.user.is_superuser:  # who is offered some of all companies only
+    if not found and request.user.is_superuser:  # the menu offers superusers some companies only
         found = list(Company.objects.filter(slug=slug))
     if not found:
-        raise Http404(_("There is no such company."))
+        raise Http404(_("Company not found."))
     company = found[0]
     act_for(request, company.pk)
     may_write = request.user.is_superuser or any(
@@ -40,4 +40,12 @@ def desk_of(request, slug=None) -> Desk:
         for row in memberships_of(request)
     )
     names = sorted({*request.companies, company}, key=lambda row: (row.name, row.pk))
-    return Desk(company, may_write, tuple(names))
+    return CompanyContext(company, may_write, tuple(names))
+
+
+def writable_context(request: HttpRequest, slug: str) -> CompanyContext:
+    """Return the context of this company. Raises PermissionDenied if the user may only read."""
+    current = company_context(request, slug)
+    if not current.may_write:
+        raise PermissionDenied(_("You can view this company's trips but not change them."))
+    return current

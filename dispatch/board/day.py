@@ -26,8 +26,8 @@ from dispatch.board.queries import (
     read_trips,
 )
 from dispatch.day.load import pickup_window
-from dispatch.day.reasons import LEFT_OUT, SUGGESTED, retold
-from dispatch.planner.travel import GreatCircle
+from dispatch.day.reasons import EXCLUDED, SUGGESTIONS, translated
+from dispatch.day.travel_times import travel_times
 from drivers.models import Company
 
 UNDER_WAY = {Status.EN_ROUTE, Status.IN_PROGRESS}
@@ -36,10 +36,10 @@ LOOK_AHEAD = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
-class Trip:
+class AssignedTrip:
     """A trip with a driver. `empty_m` and `empty` lead to its pickup, `ride_m` to its dropoff.
 
-    `other_day`: it is wanted on the day before or after, and drawn because its driver is busy.
+    `other_day` if it is wanted on the day before or after; it is drawn because its driver is busy.
     """
 
     row: TripRow
@@ -57,15 +57,18 @@ class DriverDay:
     row: DriverRow
     shifts: tuple[ShiftRow, ...]
     absences: tuple[AbsenceRow, ...]
-    trips: tuple[Trip, ...]
+    trips: tuple[AssignedTrip, ...]
     back_m: int
     on_duty: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A booking without a driver. `since` is the run that gave the reason, None for one that
-    holds by itself; `outdated`: the plan has changed after that run."""
+    """A booking without a driver, with the reason.
+
+    `since` is the run that gave the reason, None if the booking itself does; `outdated` if the plan
+    has changed since that run.
+    """
 
     row: TripRow
     reason: str
@@ -76,7 +79,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts of the day's bookings, canceled ones left out, and kilometres of its trips."""
+    """Counts of the day's bookings without the canceled ones, and kilometres of its trips."""
 
     booked: int
     assigned: int
@@ -95,7 +98,7 @@ class Figures:
 class Board:
     """One company-day. `event` is the company's latest event when the day was read.
 
-    [from_at, until_at) is the stretch worth drawing: whole hours around shifts and trips.
+    [from_at, until_at) is the period to draw: whole hours around shifts and trips.
     """
 
     company: Company
@@ -113,7 +116,7 @@ class Board:
 
 
 def opening_day(company: Company, now: datetime) -> date:
-    """Return today, or where nothing is booked today the next day that has bookings: 1 query."""
+    """Return today, or the next day with bookings if today has none: 1 query."""
     today = company.local(now).date()
     start_at = company.day_bounds(today)[0]
     first = (
@@ -128,7 +131,7 @@ def opening_day(company: Company, now: datetime) -> date:
 
 
 class Fleet(NamedTuple):
-    """Who works when on a day; the horizon reaches as far as the day's shifts."""
+    """The shifts, absences and drivers of a day; the horizon covers the day's shifts."""
 
     shifts: list
     absences: list
@@ -136,13 +139,13 @@ class Fleet(NamedTuple):
     horizon: tuple[datetime, datetime]
 
     def tag(self):
-        """Return a text that is another when any of it changed, but for where drivers are."""
+        """Return a text that changes with any of it, except the drivers' positions."""
         fixed = [row[:-3] for row in self.drivers]
         return f"{crc32(repr((self.shifts, self.absences, fixed)).encode()):08x}"
 
 
 def read_fleet(company: Company, day: date) -> Fleet:
-    """Read the drivers and what touches their day: 3 queries."""
+    """Read the drivers, and the shifts and absences that touch the day: 3 queries."""
     start_at, end_at = company.day_bounds(day)
     shifts = read_shifts(company, start_at, end_at)
     horizon = (
@@ -180,15 +183,17 @@ def read_board(company: Company, day: date, *, now: datetime) -> Board:
         day=(start_at, end_at),
         now=now,
     )
-    told = {said["booking"]: said for said in last_run.unassigned} if last_run else {}
+    reasons = {row["booking"]: row for row in last_run.unassigned} if last_run else {}
     changed_at = max((row.assigned_at for row in rows if row.assigned_at), default=None)
     return Board(
         company=company,
         day=day,
         now=now,
-        **_stretch(company, start_at, end_at, days, waiting),
+        **_period(start_at, end_at, days, waiting),
         drivers=days,
-        waiting=tuple(_waiting(company, row, last_run, told, changed_at, now) for row in waiting),
+        waiting=tuple(
+            _waiting(company, row, last_run, reasons, changed_at, now) for row in waiting
+        ),
         figures=_figures(days, waiting),
         running=running,
         last_run=last_run,
@@ -198,6 +203,7 @@ def read_board(company: Company, day: date, *, now: datetime) -> Board:
 
 
 def by_driver(rows):
+    """Return {driver: rows}, each in the order given."""
     found = {}
     for row in rows:
         found.setdefault(row.driver_id, []).append(row)
@@ -205,18 +211,18 @@ def by_driver(rows):
 
 
 def _driver_days(company, drivers, shifts, absences, driven, *, day, now):
-    """Return the rows of the drivers who work, are away or have trips."""
+    """Return the rows of the drivers who have a shift or trips."""
     shown = [row for row in drivers if row.id in shifts or row.id in driven]
     legs, metres, ways = _legs(company, shown, shifts, driven, now)
     days = []
     for driver in shown:
-        his_shifts = tuple(shifts.get(driver.id, ()))
-        his_absences = tuple(absences.get(driver.id, ()))
-        his_trips = driven.get(driver.id, [])
+        own_shifts = tuple(shifts.get(driver.id, ()))
+        own_absences = tuple(absences.get(driver.id, ()))
+        own_trips = driven.get(driver.id, [])
         expected = forecast(
             company,
-            his_trips,
-            shifts=his_shifts,
+            own_trips,
+            shifts=own_shifts,
             legs=legs,
             from_position=(driver.last_position_at, ways[driver.id][0])
             if driver.id in ways
@@ -224,7 +230,7 @@ def _driver_days(company, drivers, shifts, absences, driven, *, day, now):
             now=now,
         )
         trips = tuple(
-            Trip(
+            AssignedTrip(
                 row=row,
                 expected=expected[row.id],
                 empty=legs[row.id].empty,
@@ -232,16 +238,16 @@ def _driver_days(company, drivers, shifts, absences, driven, *, day, now):
                 ride_m=metres[row.id][1],
                 other_day=not day[0] <= row.scheduled_time < day[1],
             )
-            for row in his_trips
+            for row in own_trips
         )
         days.append(
             DriverDay(
                 row=driver,
-                shifts=his_shifts,
-                absences=his_absences,
+                shifts=own_shifts,
+                absences=own_absences,
                 trips=trips,
                 back_m=metres.get(("back", driver.id), 0),
-                on_duty=any(not _is_absent(shift, his_absences) for shift in his_shifts),
+                on_duty=any(not _is_absent(shift, own_absences) for shift in own_shifts),
             )
         )
     return tuple(days)
@@ -252,9 +258,9 @@ def _is_absent(shift, absences):
 
 
 def _legs(company, drivers, shifts, driven, now):
-    """Return the driving times by booking, metres by booking, and ways from last positions.
+    """Return the driving times by booking, metres by booking, and legs from last positions.
 
-    Everything is asked of the travel model at once. Each shift begins and ends at home.
+    All legs are computed in one call. Each shift begins and ends at home.
     """
     ends, keys = [], []
 
@@ -292,8 +298,7 @@ def _legs(company, drivers, shifts, driven, now):
         if ahead and is_fresh(driver.last_position_at, now) and ahead.status != Status.IN_PROGRESS:
             seen = (driver.last_lat, driver.last_lon)
             add(("seen", driver.id), seen, (ahead.pickup_lat, ahead.pickup_lon))
-    travel = GreatCircle(company.speed_kmh, company.circuity)
-    seconds, metres = travel.legs([a for a, _b in ends], [b for _a, b in ends])
+    seconds, metres = travel_times(company).legs([a for a, _b in ends], [b for _a, b in ends])
     durations, lengths, ways, back = {}, {}, {}, {}
     for key, second, metre in zip(keys, seconds.tolist(), metres.tolist(), strict=True):
         kind, number = key
@@ -309,8 +314,8 @@ def _legs(company, drivers, shifts, driven, now):
     return legs, lengths | back, ways
 
 
-def _waiting(company, row, run, told, changed_at, now):
-    """Return why a booking waits: what holds by itself, else what the last run said of it."""
+def _waiting(company, row, run, reasons, changed_at, now):
+    """Return why a booking waits: its own status or window, else the reason from the last run."""
     latest_at = pickup_window(company, row.scheduled_time, row.return_of_id)[1]
     code = None
     if row.status == Status.PENDING:
@@ -318,19 +323,19 @@ def _waiting(company, row, run, told, changed_at, now):
     elif latest_at < now:
         code = "window_passed"
     if code:
-        detail = _(LEFT_OUT[code]) % {"latest_s": f"{company.local(latest_at):%H:%M}"}
-        return Waiting(row, detail, _(SUGGESTED[code]))
+        detail = _(EXCLUDED[code]) % {"latest_s": f"{company.local(latest_at):%H:%M}"}
+        return Waiting(row, detail, _(SUGGESTIONS[code]))
     if run is None:
         return Waiting(row, _("The day has not been planned yet."), "")
-    said = told.get(row.id)
-    if said is None or row.updated_at > run.started_at:
-        return Waiting(row, _("It was booked or changed after the last run."), "")
-    said = retold(said)
+    reason = reasons.get(row.id)
+    if reason is None or row.updated_at > run.started_at:
+        return Waiting(row, _("Booked or changed after the last run."), "")
+    reason = translated(reason)
     outdated = changed_at is not None and run.finished_at is not None
     return Waiting(
         row,
-        said["detail"],
-        said["suggestion"] or "",
+        reason["detail"],
+        reason["suggestion"] or "",
         since=run,
         outdated=outdated and changed_at > run.finished_at,
     )
@@ -356,10 +361,11 @@ def _figures(days, waiting):
     )
 
 
-def _stretch(company, start_at, end_at, days, waiting):
-    """Return the whole hours around everything that is drawn: at least 10 of them.
+def _period(start_at, end_at, days, waiting):
+    """Return the whole hours around everything that is drawn, at least 10.
 
-    What began the day before is cut at midnight; a shift that begins today is shown to its end.
+    Shifts and trips from the day before are cut at midnight; a shift that begins today is shown to
+    its end.
     """
     hour = timedelta(hours=1)
     begins = [row.scheduled_time for row in waiting]

@@ -1,4 +1,4 @@
-"""Everything the panel tells of one trip: facts, driver, history, and what may be done with it."""
+"""Read what the panel shows of one trip: facts, driver, history, and the reasons to choose from."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,12 +12,12 @@ from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment
 from dispatch.trips.locking import no_such_trip
 from drivers.models import Driver
 
-EVENTS = 8  # the newest that the panel tells
+EVENTS = 8  # the panel shows the newest
 
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """A trip. `others` are the next best drivers when it was planned, with extra minutes."""
+    """A trip. `others` are the runners-up when it was planned: (driver, extra minutes)."""
 
     booking: Booking
     assignment: Assignment | None

@@ -1,6 +1,6 @@
-"""When each trip of a driver will really begin and end, from what has happened until now.
+"""Forecast when each trip of a driver will begin and end, from what has happened so far.
 
-Pure: rows in, moments out. A trip is late once its pickup is expected after its window, or its
+No query and no clock. A trip is late once its pickup is expected after its window, or its
 arrival after the appointment; it is behind once the pickup is expected later than planned.
 """
 
@@ -30,7 +30,7 @@ class Legs(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """`late` is by how much the trip misses its window or appointment, `behind` its plan."""
+    """The expected times: `late` against the window or appointment, `behind` against the plan."""
 
     pickup_at: datetime
     dropoff_at: datetime
@@ -40,21 +40,22 @@ class Expected(NamedTuple):
 
 
 def is_fresh(seen_at, now):
+    """Return whether a position report still says where the driver is."""
     return seen_at is not None and timedelta(0) <= now - seen_at <= POSITION_FRESH
 
 
 def free_place(trip):
-    """Return where a trip leaves its driver: at the pickup where nobody came."""
+    """Return where the driver is after a trip: at the dropoff, or at the pickup of a no-show."""
     if trip.assignment_status == Assignment.Status.NO_SHOW:
         return trip.pickup_lat, trip.pickup_lon
     return trip.dropoff_lat, trip.dropoff_lon
 
 
 def forecast(company, trips, *, shifts, legs, from_position, now):
-    """Return what is expected of a driver's trips, by booking id.
+    """Return the expected times of a driver's trips, by booking id.
 
-    `trips` are in order of their planned pickup, `legs` theirs by booking id. `from_position`
-    is (when the driver was last seen, the driving time from there to the next trip) or None.
+    `trips` are in order of their planned pickup; `legs` are by booking id. `from_position` is
+    (time of the last position, driving time from there to the next trip) or None.
     """
     status = Assignment.Status
     boarding = timedelta(minutes=company.boarding_min)
@@ -92,13 +93,13 @@ def forecast(company, trips, *, shifts, legs, from_position, now):
 
 
 def _arrival(trip, previous, free_at, empty, shifts, breaks, from_position, now):
-    """Return when the driver can be at a pickup that is still to come."""
+    """Return when the driver can be at the pickup of a trip that has not begun."""
     if trip.arrived_at:
         return trip.arrived_at
     if from_position and (free_at is None or free_at <= from_position[0]):
         leave_at, empty = now, from_position[1]
     elif trip.assignment_status == Assignment.Status.EN_ROUTE:
-        return now  # on the way since an unknown time
+        return now  # nobody knows since when
     else:
         starts = [shift.start_at for shift in shifts if shift.start_at <= trip.planned_pickup_at]
         leave_at = max([now, *([free_at] if free_at else starts[-1:])])

@@ -1,4 +1,4 @@
-"""What the board's actions are told. Clock times are the company's."""
+"""Validate the requests of the board's actions. Clock times are local to the company."""
 
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from bookings import cancel_reasons
 
 
 class MomentField(forms.Field):
-    """An ISO 8601 moment with its offset."""
+    """An ISO 8601 date and time with its offset."""
 
     def to_python(self, value):
         if not value:
@@ -21,11 +21,13 @@ class MomentField(forms.Field):
         except ValueError:
             moment = None
         if moment is None or timezone.is_naive(moment):
-            raise forms.ValidationError(_("Write a moment such as 2026-06-17T09:00:00+02:00."))
+            raise forms.ValidationError(
+                _("Enter a date and time with an offset, such as 2026-06-17T09:00:00+02:00.")
+            )
         return moment
 
 
-class ConsequencesForm(forms.Form):
+class PreviewForm(forms.Form):
     driver = forms.IntegerField(min_value=1, max_value=2**63 - 1)
     clock = forms.TimeField(required=False)
 
@@ -64,11 +66,11 @@ class SickForm(forms.Form):
 
 
 def on_day(company, moment, clock):
-    """Return the moment of a clock time on the local day of another moment."""
+    """Return a clock time on the local day of a moment, as a moment."""
     return datetime.combine(company.local(moment).date(), clock, company.zone)
 
 
 def last_time(company, now, clock):
-    """Return the last moment at which it was this time, or will be in a few minutes."""
+    """Return the last moment with this clock time; it may be up to 5 minutes ahead."""
     at = on_day(company, now, clock)
     return at if at <= now + timedelta(minutes=5) else at - timedelta(days=1)

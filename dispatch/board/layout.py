@@ -1,6 +1,6 @@
-"""The board as the page draws it: positions in percent of the timeline, texts, classes.
+"""Lay out the board for the page: positions in percent of the timeline, texts, classes.
 
-Dictionaries, because templates look up their keys fastest.
+The values are dictionaries, whose keys templates look up fastest.
 """
 
 from datetime import UTC, timedelta
@@ -14,8 +14,8 @@ from dispatch.board.day import Board
 from dispatch.board.forecast import Risk
 from drivers.models import Absence
 
-# A sign for every status but the usual one, so that colour is never alone in saying it
-# (names of Material Symbols, which come with the theme).
+# A sign for every status but the usual one, so that colour is never the only difference (names of
+# Material Symbols, which come with the theme).
 SIGNS = {
     Status.PENDING: "help",
     Status.ACCEPTED: "inbox",
@@ -29,7 +29,7 @@ RISKS = {
     Risk.LATE: gettext_lazy("late by %(minutes)d min"),
     Risk.BEHIND: gettext_lazy("%(minutes)d min behind the plan"),
 }
-# Shorter than this a trip could not be seen or hit, in percent of the timeline.
+# A shorter bar could not be seen or clicked; in percent of the timeline.
 NARROWEST = 0.9
 
 
@@ -65,7 +65,7 @@ def lay_out(board: Board) -> dict:
 
 
 class Scale:
-    """Moments to percent of the drawn stretch, and to local clock times."""
+    """Converts moments to percent of the drawn period, and to local clock times."""
 
     def __init__(self, board):
         self.company, self.day = board.company, board.day
@@ -80,13 +80,13 @@ class Scale:
         return round(100 * length.total_seconds() / self.total_s, 3)
 
     def at(self, moment):
-        """Return the position, or None outside the stretch."""
+        """Return the position. Returns None outside the period."""
         if not self.from_at <= moment < self.until_at:
             return None
         return self.percent(moment - self.from_at)
 
     def span(self, start_at, end_at, narrowest=0):
-        """Return {"left", "width"} of what is inside the stretch, or None."""
+        """Return {"left", "width"} of the part inside the period. Returns None if there is none."""
         start, end = max(start_at, self.from_at), min(end_at, self.until_at)
         if start >= end and not (narrowest and self.from_at <= start < self.until_at):
             return None
@@ -94,7 +94,7 @@ class Scale:
         return {"left": self.percent(start - self.from_at), "width": width}
 
     def clock(self, moment):
-        """Return a local clock time; a time of another date says which."""
+        """Return a local clock time, with the date if that is not the day's."""
         local = self.company.local(moment)
         if local.date() == self.day:
             return f"{local:%H:%M}"
@@ -104,7 +104,7 @@ class Scale:
         return f"{value:.1f}".replace(".", self.decimal)
 
     def hours(self):
-        """Return the hours' lines: all 23 or 25 of such days; a repeated hour tells its offset."""
+        """Return the hour lines, 23 or 25 on some days; a repeated hour shows its offset."""
         hour, moment, found, seen = timedelta(hours=1), self.from_at, [], set()
         while moment < self.until_at:
             local = self.company.local(moment)
@@ -160,7 +160,7 @@ def _row(scale, day):
 
 
 def _spans(scale, periods):
-    """Return the drawn parts of (start, end, what it is), each with its times."""
+    """Return the drawn parts of (start, end, text), each with its times."""
     return [
         span | {"text": text, "title": f"{text} {scale.clock(start_at)}–{scale.clock(end_at)}"}
         for start_at, end_at, text in periods
@@ -228,7 +228,7 @@ def _waiting(scale, waiting):
 
 
 def _booking(scale, row):
-    """Return what a bar and an item of the queue both say of a booking."""
+    """Return what a bar and an item of the queue both show of a booking."""
     who = row.client_name or row.reference or f"#{row.id}"
     pickup = row.pickup_address or f"{row.pickup_lat:.4f}, {row.pickup_lon:.4f}"
     dropoff = row.dropoff_address or f"{row.dropoff_lat:.4f}, {row.dropoff_lon:.4f}"

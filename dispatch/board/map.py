@@ -1,11 +1,11 @@
-"""The same day on a map: what the browser draws, as plain values for JSON."""
+"""Lay out the day on a map, as plain values for JSON."""
 
 from collections import Counter
 
 from dispatch.board.day import Board
 from dispatch.board.layout import Scale
 
-# So many names can be read on one map.
+# How many names stay readable on one map.
 PLACES, TOWNS = 14, 24
 
 
@@ -51,7 +51,7 @@ def _trip(scale, row, at):
 
 
 def _labels(trips):
-    """Return names to write on the map: the places that come up most, and their towns.
+    """Return the names to write on the map: the most frequent places, and their towns.
 
     An address reads "place, street, postcode town", or a part of that.
     """

@@ -1,4 +1,4 @@
-"""What a preview would change, driver by driver: read from the plan that is kept."""
+"""Read what a preview would change, driver by driver, from its stored plan."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from drivers.models import Driver
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One trip in a driver's list; `kind` is placed, moved, retimed, gone or released.
+    """One trip in a driver's list; `kind` is placed, moved, retimed, removed or released.
 
     `other` is the driver it comes from or goes to, `before_at` the pickup that was planned.
     """
@@ -26,16 +26,18 @@ class Change:
 
 @dataclass(slots=True)
 class DriverChanges:
+    """The changes of one driver, and the number of trips that stay as they are."""
+
     driver_id: int
     name: str
-    kept: int = 0
+    unchanged: int = 0
     changes: list[Change] = field(default_factory=list)
 
 
 def read_changes(run: DispatchRun) -> list[DriverChanges]:
-    """Return the drivers to whom something happens, by name: 3 queries.
+    """Return the drivers whose trips change, by name: 3 queries.
 
-    Moments are local to the company; each driver's changes are in order of time.
+    Moments are local to the company; the changes of a driver are in order of time.
     """
     company, plan = run.company, run.stored_plan
     start_at = company.day_bounds(run.day)[0]
@@ -49,8 +51,8 @@ def read_changes(run: DispatchRun) -> list[DriverChanges]:
             continue
         planned.add(booking_id)
         pickup_at = company.local(start_at + timedelta(seconds=pickup_s))
-        _tell(found, names, company, row, driver_id, pickup_at)
-    unassigned = {told["booking"] for told in run.unassigned}
+        _add(found, names, company, row, driver_id, pickup_at)
+    unassigned = {excluded["booking"] for excluded in run.unassigned}
     for row in rows.values():
         if row.id in planned or not row.standing():
             continue
@@ -58,27 +60,27 @@ def read_changes(run: DispatchRun) -> list[DriverChanges]:
             at = company.local(row.planned_pickup_at)
             found[row.driver_id].changes.append(_change("released", row, at))
         else:
-            found[row.driver_id].kept += 1
+            found[row.driver_id].unchanged += 1
     changed = [of_driver for of_driver in found.values() if of_driver.changes]
     for of_driver in changed:
         of_driver.changes.sort(key=lambda change: change.pickup_at)
     return sorted(changed, key=lambda of_driver: (of_driver.name, of_driver.driver_id))
 
 
-def _tell(found, names, company, row, driver_id, pickup_at):
+def _add(found, names, company, row, driver_id, pickup_at):
     if not row.standing():
         found[driver_id].changes.append(_change("placed", row, pickup_at))
         return
     before_at = company.local(row.planned_pickup_at)
     if row.driver_id != driver_id:
-        told = _change("moved", row, pickup_at, names[row.driver_id], before_at)
-        found[driver_id].changes.append(told)
-        gone = _change("gone", row, before_at, names[driver_id])
-        found[row.driver_id].changes.append(gone)
-    elif f"{before_at:%H:%M}" != f"{pickup_at:%H:%M}":  # nobody cares about seconds
+        moved = _change("moved", row, pickup_at, names[row.driver_id], before_at)
+        found[driver_id].changes.append(moved)
+        removed = _change("removed", row, before_at, names[driver_id])
+        found[row.driver_id].changes.append(removed)
+    elif f"{before_at:%H:%M}" != f"{pickup_at:%H:%M}":  # dispatchers see minutes
         found[driver_id].changes.append(_change("retimed", row, pickup_at, "", before_at))
     else:
-        found[driver_id].kept += 1
+        found[driver_id].unchanged += 1
 
 
 def _change(kind, row, pickup_at, other="", before_at=None):

@@ -1,4 +1,4 @@
-"""The SELECTs of the board: one each, values only."""
+"""Read the rows of the board: one SELECT for each function, values only."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -44,7 +44,7 @@ class AbsenceRow(NamedTuple):
 
 
 class TripRow(NamedTuple):
-    """A booking beside its assignment, if it has one that is open or was driven."""
+    """A booking joined to its open or driven assignment, if it has one."""
 
     id: int
     reference: str
@@ -175,7 +175,7 @@ def read_trips(company, day, horizon):
 
 
 def read_runs(company, day):
-    """Return the run under way and the last completed one, either None: 1 query."""
+    """Return (the run under way, the last completed run), each None if there is none: 1 query."""
     status = DispatchRun.Status
     rows = (
         DispatchRun.objects.filter(
@@ -193,7 +193,7 @@ def read_runs(company, day):
 def last_event(company):
     """Return the number of the company's latest event, 0 before the first: 1 query.
 
-    Read it before the rest: whoever then polls for later events misses none.
+    Read it before the rest, so that polling for later events misses none.
     """
     rows = Event.objects.filter(company=company).order_by("-id")
     return rows.values_list("id", flat=True).first() or 0

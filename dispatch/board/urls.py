@@ -1,4 +1,4 @@
-"""Everything under /admin/board/, behind the admin's login."""
+"""Route everything under /admin/board/, behind the admin's login."""
 
 from django.contrib import admin
 from django.urls import include, path, register_converter
@@ -26,9 +26,9 @@ register_converter(DayConverter, "day")
 TRIPS = [
     ("", trip_views.detail, "booking"),
     ("candidates/", trip_views.candidates, "candidates"),
-    ("look/", trip_views.look, "look"),
-    ("assign/", trip_views.assign, "assign"),
-    ("swap/", trip_views.exchange, "swap"),
+    ("look/", trip_views.preview, "look"),
+    ("assign/", trip_views.assign_trip, "assign"),
+    ("swap/", trip_views.swap_trips, "swap"),
     ("change/", trip_views.change, "change"),
 ]
 RUNS = [

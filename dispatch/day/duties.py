@@ -1,19 +1,24 @@
-"""A driver's day as the planner sees it: the duties that are left, and what is fixed in them.
+"""Turn a driver's shifts into the duties that are left today, with their commitments.
 
-A shift minus the absences in it leaves one or more unbroken stretches: the duties. What is
-past is cut off: a duty starts now, where the driver is, with the break that is still to come.
-What the database keeps free for an open trip, up to its planned dropoff, is never planned
-over, however early the driver may be done with it.
+A shift minus the absences in it leaves one or more unbroken pieces: the duties. What is past is
+cut off: a duty starts now, where the driver is, with the break that is still due. The time that
+the database keeps for an open trip, up to its planned dropoff, is never planned over, even if the
+driver may be done earlier.
 """
 
 import math
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
+from dispatch.day.queries import BookingRow, DriverRow
 from dispatch.models import Assignment
 from dispatch.planner.problem import Break, Commitment, Driver, Duty
+from dispatch.planner.travel import TravelTimes
+from drivers.models import Company
 
-# A position report older than this says nothing about where a driver is.
+# An older position report does not say where a driver is now.
 POSITION_FRESH = timedelta(minutes=30)
 
 STARTED = {
@@ -23,110 +28,302 @@ STARTED = {
     Assignment.Status.NO_SHOW,
 }
 
+Period = tuple[datetime, datetime]
 
-def driver_day(company, rows, trips, *, ride_s, travel, day, now, frozen_until, first_id):
+
+@dataclass(frozen=True, slots=True)
+class DayFrame:
+    """What all drivers of one company-day share; `ride_s` is the driving time of each booking.
+
+    Planned breaks that begin before `frozen_until` stay where they are.
+    """
+
+    company: Company
+    start_at: datetime
+    end_at: datetime
+    now: datetime
+    frozen_until: datetime
+    travel: TravelTimes
+    ride_s: Mapping[int, int]
+
+    def seconds(self, moment: datetime, rounded: Callable[[float], int] = math.floor) -> int:
+        return rounded((moment - self.start_at).total_seconds())
+
+    @property
+    def service(self) -> timedelta:
+        """Return how long boarding and alighting take together."""
+        return timedelta(minutes=self.company.boarding_min + self.company.alighting_min)
+
+
+class Shift(NamedTuple):
+    """A driver's shift; the break fields are None if it has no break, or none planned yet."""
+
+    start_at: datetime
+    id: int
+    end_at: datetime
+    break_min: int
+    break_from_at: datetime | None
+    break_until_at: datetime | None
+    break_at: datetime | None
+
+
+def driver_day(
+    frame: DayFrame, rows: Sequence[DriverRow], trips: Sequence[BookingRow], *, first_id: int
+) -> tuple[Driver, list[tuple[Duty, int]]]:
     """Return the driver and a list of (duty, shift id), numbered from `first_id`.
 
-    `rows` are the driver's `DriverRow`s; `trips` the `BookingRow`s that stay with the driver:
-    driven, under way, frozen, locked, or of a day beside this one.
+    `rows` are those of one driver; `trips` are the ones that stay with the driver: driven, under
+    way, frozen, locked, or wanted on a day beside this one.
     """
-    first = rows[0]
-
-    def seconds(moment, rounded=math.floor):
-        return rounded((moment - day[0]).total_seconds())
-
-    today = sum(day[0] <= trip.scheduled_time < day[1] for trip in trips)
-    cap = company.max_bookings_per_driver if first.cap is None else first.cap
-    driver = Driver(
-        id=first.id,
-        name=first.name,
-        seats=first.seats or 0,
-        wheelchair_places=first.wheelchair_places or 0,
-        capacity=max(0, cap - today),
-        skills=frozenset([*first.skills, *(first.equipment or [])]),
-        load=today,
-        emergency=first.kind == "emergency",
-    )
-    shifts = {row.shift_id: row for row in rows if row.shift_id}
-    absences = sorted(
-        {(row.absence_start_at, row.absence_end_at) for row in rows if row.absence_id}
-    )
-    service = timedelta(minutes=company.boarding_min + company.alighting_min)
-    started, commitments = [], []
-    for trip in trips:
-        ride = timedelta(seconds=ride_s[trip.id])
-        if trip.assignment_status in STARTED:
-            started.append((_free_at(trip, ride, service, company, now), trip))
-        else:
-            pickup_at = max(trip.planned_pickup_at, now)
-            free_at = max(pickup_at + service + ride, trip.planned_dropoff_at)
-            commitments.append(
-                Commitment(
-                    trip_id=trip.id,
-                    reference=trip.label,
-                    pickup_s=seconds(pickup_at),
-                    free_s=seconds(free_at, math.ceil),
-                    pickup=trip.pickup,
-                    dropoff=trip.dropoff,
-                )
-            )
-    commitments.sort(key=lambda commitment: (commitment.pickup_s, commitment.trip_id))
-
-    home = (
-        (company.depot_lat, company.depot_lon)
-        if first.home_lat is None
-        else (first.home_lat, first.home_lon)
-    )
-    duties = []
-    for shift in sorted(shifts.values(), key=lambda row: (row.shift_start_at, row.shift_id)):
-        pieces = _without(shift.shift_start_at, shift.shift_end_at, absences)
-        breaks = _breaks_left(shift, pieces, seconds, now=now, frozen_until=frozen_until)
-        for start_at, end_at in pieces:
-            if end_at <= now:
+    started = [(_free_at(frame, trip), trip) for trip in trips if trip.assignment_status in STARTED]
+    commitments = _commitments(frame, trips)
+    absences = _absences(rows)
+    duties: list[tuple[Duty, int]] = []
+    for shift in _shifts(rows):
+        pieces = _without((shift.start_at, shift.end_at), absences)
+        breaks = _breaks_left(frame, shift, pieces)
+        for piece in pieces:
+            if piece[1] <= frame.now:
                 continue
-            duty = Duty(
-                id=first_id + len(duties),
-                driver_id=first.id,
-                start_s=seconds(start_at),
-                end_s=seconds(end_at),
-                start=home,
-                end=home,
-            )
-            duty = _continued(duty, first, shift, (start_at, end_at), started, now, seconds)
+            duty = _whole_duty(frame, rows[0], piece, first_id + len(duties))
+            duty = _continued(frame, duty, rows[0], shift, piece, started)
             duty = _after(duty, [c for earlier, _ in duties for c in earlier.commitments])
-            inside = next(filter(None, (_clipped(rest, duty) for rest in breaks)), None)
-            if inside:
-                duty, breaks = replace(duty, break_=inside), ()
-            if duty.start_s > seconds(start_at):
-                commitments = _delayed(commitments, seconds(start_at), duty, travel)
-            inside = [c for c in commitments if c.pickup_s < duty.end_s and c.free_s > duty.start_s]
-            commitments = [c for c in commitments if c not in inside]
-            duties.append((replace(duty, commitments=tuple(inside)), shift.shift_id))
-    return driver, duties
+            duty, breaks = _with_break(duty, breaks)
+            if duty.start_s > frame.seconds(piece[0]):
+                from_s = frame.seconds(piece[0])
+                commitments = _delayed(commitments, from_s, duty, frame.travel)
+            duty, commitments = _with_commitments(duty, commitments)
+            duties.append((duty, shift.id))
+    return _driver(frame, rows[0], trips), duties
 
 
-def _free_at(trip, ride, service, company, now):
+def _driver(frame: DayFrame, row: DriverRow, trips: Iterable[BookingRow]) -> Driver:
+    """Return the planner's driver; the trips of this day count towards the driver's cap."""
+    load = sum(frame.start_at <= trip.scheduled_time < frame.end_at for trip in trips)
+    cap = frame.company.max_bookings_per_driver if row.cap is None else row.cap
+    return Driver(
+        id=row.id,
+        name=row.name,
+        seats=row.seats or 0,
+        wheelchair_places=row.wheelchair_places or 0,
+        capacity=max(0, cap - load),
+        skills=frozenset([*row.skills, *(row.equipment or [])]),
+        load=load,
+        emergency=row.kind == "emergency",
+    )
+
+
+def _shifts(rows: Iterable[DriverRow]) -> list[Shift]:
+    """Return the driver's shifts, each once, in order of (start, id)."""
+    found = {
+        row.shift_id: Shift(
+            row.shift_start_at,
+            row.shift_id,
+            row.shift_end_at,
+            row.break_min or 0,
+            row.break_from_at,
+            row.break_until_at,
+            row.break_at,
+        )
+        for row in rows
+        if row.shift_id and row.shift_start_at and row.shift_end_at
+    }
+    return sorted(found.values(), key=lambda shift: (shift.start_at, shift.id))
+
+
+def _absences(rows: Iterable[DriverRow]) -> list[Period]:
+    """Return the driver's absences, each once, in order."""
+    return sorted(
+        {
+            (row.absence_start_at, row.absence_end_at)
+            for row in rows
+            if row.absence_start_at and row.absence_end_at
+        }
+    )
+
+
+def _commitments(frame: DayFrame, trips: Iterable[BookingRow]) -> list[Commitment]:
+    """Return the trips that have not begun as commitments, in order of (pickup, id)."""
+    commitments = []
+    for trip in trips:
+        if trip.assignment_status in STARTED:
+            continue
+        planned_pickup_at, planned_dropoff_at = trip.planned()
+        pickup_at = max(planned_pickup_at, frame.now)
+        free_at = max(pickup_at + frame.service + _ride(frame, trip), planned_dropoff_at)
+        commitments.append(
+            Commitment(
+                trip_id=trip.id,
+                reference=trip.label,
+                pickup_s=frame.seconds(pickup_at),
+                free_s=frame.seconds(free_at, math.ceil),
+                pickup=trip.pickup,
+                dropoff=trip.dropoff,
+            )
+        )
+    return sorted(commitments, key=lambda commitment: (commitment.pickup_s, commitment.trip_id))
+
+
+def _ride(frame: DayFrame, trip: BookingRow) -> timedelta:
+    return timedelta(seconds=frame.ride_s[trip.id])
+
+
+def _free_at(frame: DayFrame, trip: BookingRow) -> datetime:
     """Return when the driver of a started trip is, or was, free."""
+    planned_pickup_at, planned_dropoff_at = trip.planned()
     if trip.assignment_status == Assignment.Status.COMPLETED:
-        return min(trip.actual_dropoff_at or trip.planned_dropoff_at, now)
+        return min(trip.actual_dropoff_at or planned_dropoff_at, frame.now)
     if trip.assignment_status == Assignment.Status.NO_SHOW:
-        return min(trip.actual_pickup_at or trip.planned_pickup_at, now)
+        return min(trip.actual_pickup_at or planned_pickup_at, frame.now)
+    service_and_ride = frame.service + _ride(frame, trip)
     if trip.assignment_status == Assignment.Status.IN_PROGRESS and trip.actual_pickup_at:
         free_at = max(
-            trip.actual_pickup_at + service + ride,
-            now + timedelta(minutes=company.alighting_min),
+            trip.actual_pickup_at + service_and_ride,
+            frame.now + timedelta(minutes=frame.company.alighting_min),
         )
     else:
-        free_at = max(trip.planned_pickup_at, now) + service + ride
-    return max(free_at, trip.planned_dropoff_at)
+        free_at = max(planned_pickup_at, frame.now) + service_and_ride
+    return max(free_at, planned_dropoff_at)
 
 
-def _delayed(commitments, from_s, duty, travel):
-    """Put off the commitments that a driver who is busy until the duty's start is late for.
+def _without(period: Period, absences: Iterable[Period]) -> list[Period]:
+    """Return the pieces of the period outside the absences (sorted), in order."""
+    start_at, end_at = period
+    pieces = []
+    for absence_start, absence_end in absences:
+        if absence_end <= start_at or absence_start >= end_at:
+            continue
+        if absence_start > start_at:
+            pieces.append((start_at, absence_start))
+        start_at = absence_end
+    if start_at < end_at:
+        pieces.append((start_at, end_at))
+    return pieces
 
-    In order of pickup, until the first one in time. The rows of the database stay.
+
+def _whole_duty(frame: DayFrame, driver: DriverRow, piece: Period, duty_id: int) -> Duty:
+    """Return the duty of a whole piece of a shift, from the driver's home and back.
+
+    A driver without a home starts and ends at the depot.
     """
-    ready_s, place, delayed = duty.start_s, duty.start, []
+    home = (frame.company.depot_lat, frame.company.depot_lon)
+    if driver.home_lat is not None and driver.home_lon is not None:
+        home = (driver.home_lat, driver.home_lon)
+    return Duty(
+        id=duty_id,
+        driver_id=driver.id,
+        start_s=frame.seconds(piece[0]),
+        end_s=frame.seconds(piece[1]),
+        start=home,
+        end=home,
+    )
+
+
+def _continued(
+    frame: DayFrame,
+    duty: Duty,
+    driver: DriverRow,
+    shift: Shift,
+    piece: Period,
+    started: Iterable[tuple[datetime, BookingRow]],
+) -> Duty:
+    """Return what is left of a duty, from where and when its driver is free.
+
+    The piece of the shift may have begun; so may trips that run into it.
+    """
+    start_at, end_at = piece
+    now = frame.now
+    done = [
+        (free_at, trip)
+        for free_at, trip in started
+        if start_at <= free_at and trip.planned()[0] < end_at
+    ]
+    if start_at >= now and not done:
+        return duty
+    free_at, place, last_free_at = max(start_at, now), duty.start, start_at
+    if done:
+        last_free_at, last = max(done, key=lambda pair: (pair[0], pair[1].id))
+        free_at = max(free_at, last_free_at)
+        # After a no-show the driver still stands at the pickup.
+        no_show = last.assignment_status == Assignment.Status.NO_SHOW
+        place = last.pickup if no_show else last.dropoff
+    seen_at, lat, lon = driver.last_position_at, driver.last_lat, driver.last_lon
+    if (
+        seen_at
+        and last_free_at <= seen_at <= now
+        and now - seen_at <= POSITION_FRESH
+        and lat is not None
+        and lon is not None
+    ):
+        place = (lat, lon)
+    if shift.break_min and shift.break_at and shift.break_at <= now:
+        free_at = max(free_at, shift.break_at + timedelta(minutes=shift.break_min))
+    start_s = frame.seconds(free_at, math.ceil)
+    return replace(duty, start_s=start_s, start=place, end_s=max(duty.end_s, start_s))
+
+
+def _after(duty: Duty, commitments: Iterable[Commitment]) -> Duty:
+    """Return the duty without the time that commitments of the driver's earlier ones take."""
+    last = max(commitments, key=lambda c: (c.free_s, c.trip_id), default=None)
+    if last is None or last.free_s <= duty.start_s:
+        return duty
+    return replace(
+        duty, start_s=last.free_s, start=last.dropoff, end_s=max(duty.end_s, last.free_s)
+    )
+
+
+def _breaks_left(frame: DayFrame, shift: Shift, pieces: Sequence[Period]) -> tuple[Break, ...]:
+    """Return the windows in which the shift's break may still be taken, in order of choice.
+
+    An absence as long as the break, inside its window, counts as the break. A planned break that
+    has begun is taken; one that begins before `frozen_until` stays where it is, unless its driver
+    is late for it.
+    """
+    if not shift.break_min or shift.break_from_at is None or shift.break_until_at is None:
+        return ()
+    length = timedelta(minutes=shift.break_min)
+    window = shift.break_from_at, shift.break_until_at
+    gaps = zip(pieces, pieces[1:], strict=False)
+    if any(
+        min(later[0], window[1]) - max(earlier[1], window[0]) >= length for earlier, later in gaps
+    ):
+        return ()
+    windows = [(max(window[0], frame.now), window[1])]
+    if shift.break_at is not None and shift.break_at <= frame.now:
+        return ()
+    if shift.break_at is not None and shift.break_at < frame.frozen_until:
+        windows.insert(0, (shift.break_at, shift.break_at + length))
+    return tuple(
+        Break(shift.break_min * 60, frame.seconds(start, math.ceil), frame.seconds(end))
+        for start, end in windows
+        if frame.seconds(end) - frame.seconds(start, math.ceil) >= shift.break_min * 60
+    )
+
+
+def _with_break(duty: Duty, breaks: tuple[Break, ...]) -> tuple[Duty, tuple[Break, ...]]:
+    """Return the duty with the first break that has room in it, and the breaks left over."""
+    inside = next(filter(None, (_clipped(break_, duty) for break_ in breaks)), None)
+    return (replace(duty, break_=inside), ()) if inside else (duty, breaks)
+
+
+def _clipped(break_: Break, duty: Duty) -> Break | None:
+    """Return the break inside the duty. Returns None if it has no room."""
+    earliest = max(break_.earliest_s, duty.start_s)
+    latest = min(break_.latest_s, duty.end_s)
+    if latest - earliest < break_.length_s:
+        return None
+    return replace(break_, earliest_s=earliest, latest_s=latest)
+
+
+def _delayed(
+    commitments: list[Commitment], from_s: int, duty: Duty, travel: TravelTimes
+) -> list[Commitment]:
+    """Return the commitments, later if the driver is busy until the duty's start.
+
+    In order of pickup, up to the first one on time. The rows of the database stay.
+    """
+    ready_s, place = duty.start_s, duty.start
+    delayed: list[Commitment] = []
     for i, commitment in enumerate(commitments):
         if commitment.pickup_s < from_s:
             delayed.append(commitment)
@@ -140,90 +337,8 @@ def _delayed(commitments, from_s, duty, travel):
     return delayed
 
 
-def _without(start_at, end_at, absences):
-    """Return the stretches of [start, end) outside the absences (sorted), in order."""
-    pieces = []
-    for absence_start, absence_end in absences:
-        if absence_end <= start_at or absence_start >= end_at:
-            continue
-        if absence_start > start_at:
-            pieces.append((start_at, absence_start))
-        start_at = absence_end
-    if start_at < end_at:
-        pieces.append((start_at, end_at))
-    return pieces
-
-
-def _continued(duty, driver, shift, piece, started, now, seconds):
-    """Return what is left of a duty, from where and when its driver is free.
-
-    The piece [start, end) of the shift may have begun; so may trips that run into it.
-    """
-    start_at, end_at = piece
-    done = [
-        (free_at, trip) for free_at, trip in started if start_at <= free_at
-        and trip.planned_pickup_at < end_at
-    ]  # fmt: skip
-    if start_at >= now and not done:
-        return duty
-    free_at, place, last_free_at = max(start_at, now), duty.start, start_at
-    if done:
-        last_free_at, last = max(done, key=lambda pair: (pair[0], pair[1].id))
-        free_at = max(free_at, last_free_at)
-        # Nobody came: the driver still stands at the pickup.
-        no_show = last.assignment_status == Assignment.Status.NO_SHOW
-        place = last.pickup if no_show else last.dropoff
-    seen_at = driver.last_position_at
-    if seen_at and last_free_at <= seen_at <= now and now - seen_at <= POSITION_FRESH:
-        place = (driver.last_lat, driver.last_lon)
-    if shift.break_min and shift.break_at and shift.break_at <= now:
-        free_at = max(free_at, shift.break_at + timedelta(minutes=shift.break_min))
-    start_s = seconds(free_at, math.ceil)
-    return replace(duty, start_s=start_s, start=place, end_s=max(duty.end_s, start_s))
-
-
-def _after(duty, commitments):
-    """Return the duty without the time that commitments of the driver's earlier ones take."""
-    last = max(commitments, key=lambda c: (c.free_s, c.trip_id), default=None)
-    if last is None or last.free_s <= duty.start_s:
-        return duty
-    return replace(
-        duty, start_s=last.free_s, start=last.dropoff, end_s=max(duty.end_s, last.free_s)
-    )
-
-
-def _breaks_left(shift, pieces, seconds, *, now, frozen_until):
-    """Return the break that is still to be taken in the shift, as a choice of windows.
-
-    The first that has room counts. An absence as long as the break, inside its window, counts
-    as the break. A planned break that has begun is taken; one that begins before
-    `frozen_until` stays where it is, unless its driver is late for it.
-    """
-    if not shift.break_min:
-        return ()
-    length = timedelta(minutes=shift.break_min)
-    window = shift.break_from_at, shift.break_until_at
-    gaps = zip(pieces, pieces[1:], strict=False)
-    if any(
-        min(later[0], window[1]) - max(earlier[1], window[0]) >= length for earlier, later in gaps
-    ):
-        return ()
-    windows = [(max(window[0], now), window[1])]
-    if shift.break_at is not None and shift.break_at <= now:
-        return ()
-    if shift.break_at is not None and shift.break_at < frozen_until:
-        windows.insert(0, (shift.break_at, shift.break_at + length))
-    return tuple(
-        Break(shift.break_min * 60, seconds(start, math.ceil), seconds(end))
-        for start, end in windows
-        if seconds(end) - seconds(start, math.ceil) >= shift.break_min * 60
-    )
-
-
-def _clipped(break_, duty):
-    """Return the break inside the duty, or None where it has no room."""
-    earliest = max(break_.earliest_s, duty.start_s)
-    latest = min(break_.latest_s, duty.end_s)
-    if latest - earliest < break_.length_s:
-        return None
-    return replace(break_, earliest_s=earliest, latest_s=latest)
+def _with_commitments(duty: Duty, commitments: list[Commitment]) -> tuple[Duty, list[Commitment]]:
+    """Return the duty with the commitments inside it, and the commitments left over."""
+    inside = [c for c in commitments if c.pickup_s < duty.end_s and c.free_s > duty.start_s]
+    left_over = [c for c in commitments if c not in inside]
+    return replace(duty, commitments=tuple(inside)), left_over

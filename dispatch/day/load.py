@@ -1,15 +1,19 @@
-"""Read a company's day and turn it into a planning problem: three SELECTs, whatever its size.
+"""Load a company's day and turn it into a planning problem: three SELECTs, whatever its size.
 
-The rows (see `rows`) are kept as they were read. `apply` reads them again under locks and
-compares, so that a plan is never written over a world it was not made for.
+The day keeps the rows (see `queries`) as they were read. `runs.apply` reads them again under locks
+and compares, so that a plan is only written to the day it was made for.
 """
 
 import math
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
 
 from bookings.models import Booking, DriverPreference, Status
-from dispatch.day.duties import driver_day
+from dispatch.day.duties import DayFrame, driver_day
 from dispatch.day.queries import (
     DONE,
     UNDER_WAY,
@@ -19,30 +23,32 @@ from dispatch.day.queries import (
     read_preferences,
     read_trips,
 )
-from dispatch.planner.problem import Costs, Problem, Standing, Trip
-from dispatch.planner.travel import GreatCircle, TravelTimes
+from dispatch.day.travel_times import travel_times
+from dispatch.planner.problem import Costs, Duty, Problem, Standing, Trip
+from dispatch.planner.problem import Driver as PlannerDriver
+from dispatch.planner.travel import TravelTimes
 from drivers.models import Company
 
-UNSERVED_COST = {
+UNSERVED_COST: dict[int, int] = {
     Booking.Priority.NORMAL: 10_000,
     Booking.Priority.HIGH: 15_000,
     Booking.Priority.URGENT: 20_000,
 }
-# What moving a trip that already stands with a driver must save, in seconds of empty driving.
+# How many seconds of empty driving it must save to move a trip to another driver.
 MOVE_COST_S = 600
 PLANNABLE = {Status.ACCEPTED, Status.ASSIGNED}
-# An assignment left open by such a booking is released, wherever it stands.
+# A run releases an assignment that is still open although its booking has such a status.
 OVER = {Status.COMPLETED, Status.CANCELED, Status.NO_SHOW}
 
 
 @dataclass(frozen=True)
 class Day:
-    """Everything that was read, and the problem made of it.
+    """A company-day as it was read, and the planning problem made from it.
 
-    `kept` are the bookings whose assignment stays exactly where it is, with why: under way,
-    frozen or locked. `left_out` are open bookings that no plan can take, with a reason code.
-    `shift_of` leads from a duty of the problem to the shift it is a part of. `seen` spares
-    `read_trips` to decode again what did not change.
+    `kept` are the bookings whose assignment no plan may move, with the reason: under way, frozen
+    or locked. `left_out` are the open bookings that no plan can serve, with the code of the reason.
+    `shift_of` maps a duty of the problem to its shift, `ride_m` a booking to the metres from
+    pickup to dropoff. `seen` is the cache of `read_bookings`.
     """
 
     company: Company
@@ -54,7 +60,7 @@ class Day:
     drivers: dict[int, list[DriverRow]]
     bookings: dict[int, BookingRow]
     neighbours: dict[int, BookingRow]
-    seen: dict[tuple, BookingRow]
+    seen: dict[tuple[Any, ...], BookingRow]
     preferences: frozenset[tuple[int, int, str]]
     problem: Problem
     kept: dict[int, str]
@@ -69,77 +75,36 @@ class Day:
         return self.start_at + timedelta(seconds=seconds)
 
 
-def load_problem(
-    company: Company, day: date, *, now: datetime, freeze: bool = True, travel: TravelTimes = None
-) -> Day:
+def load_problem(company: Company, day: date, *, now: datetime, freeze: bool = True) -> Day:
     """Read the day and return it with its planning problem: 3 queries.
 
-    Without `freeze` only trips under way and locked ones stay where they are: for undoing.
-    `travel` replaces the company's great-circle travel times.
+    Without `freeze`, only trips under way and locked ones stay where they are: to assign by hand,
+    and to take a run back.
     """
     start_at, end_at = company.day_bounds(day)
     drivers = read_drivers(company, start_at, end_at)
     horizon = _horizon(drivers, start_at, end_at)
-    seen = {}
+    seen: dict[tuple[Any, ...], BookingRow] = {}
     bookings, neighbours = read_trips(company, day, horizon, seen=seen)
     preferences = read_preferences(company, day)
-    travel = travel or GreatCircle(company.speed_kmh, company.circuity)
 
-    rows = list(bookings.values()) + list(neighbours.values())
-    rides, metres = travel.legs([row.pickup for row in rows], [row.dropoff for row in rows])
-    ride_s = dict(zip((row.id for row in rows), rides.tolist(), strict=True))
+    travel = travel_times(company)
+    rows = [*bookings.values(), *neighbours.values()]
+    ride_s, ride_m = _rides(travel, rows)
     frozen_until = now + timedelta(minutes=company.freeze_min) if freeze else now
-
+    frame = DayFrame(company, start_at, end_at, now, frozen_until, travel, ride_s)
     kept = _kept(bookings, neighbours, frozen_until)
-    left_out, trips = {}, []
-    preferred, forbidden = by_client(preferences)
-    for row in bookings.values():
-        if row.id in kept or row.status not in PLANNABLE:
-            if row.status == Status.PENDING:
-                left_out[row.id] = "will_call" if row.will_call else "not_accepted"
-            continue
-        if pickup_window(company, row.scheduled_time, row.return_of_id)[1] < now:
-            left_out[row.id] = "window_passed"
-            continue
-        trips.append(
-            make_trip(
-                company,
-                row,
-                start_at=start_at,
-                now=now,
-                ride_s=ride_s[row.id],
-                preferred=preferred.get(row.client_id, frozenset()),
-                forbidden=forbidden.get(row.client_id, frozenset()),
-                stands=row.driver_id in drivers,
-            )
-        )
-    trips.sort(key=lambda trip: trip.id)
-
-    trips_of_driver = {}
-    for row in rows:
-        if row.driver_id in drivers and (row.id in kept or row.assignment_status in DONE):
-            trips_of_driver.setdefault(row.driver_id, []).append(row)
-    planner_drivers, duties, shift_of = [], [], {}
-    for driver_id, driver_rows in drivers.items():
-        driver, his_duties = driver_day(
-            company,
-            driver_rows,
-            trips_of_driver.get(driver_id, []),
-            ride_s=ride_s,
-            travel=travel,
-            day=(start_at, end_at),
-            now=now,
-            frozen_until=frozen_until,
-            first_id=len(duties),
-        )
-        planner_drivers.append(driver)
-        for duty, shift_id in his_duties:
-            duties.append(duty)
-            shift_of[duty.id] = shift_id
+    left_out = _left_out(frame, bookings, kept)
+    planner_drivers, duties, shift_of = _duties(frame, drivers, rows, kept)
     problem = Problem(
-        trips=tuple(trips),
-        drivers=tuple(planner_drivers),
-        duties=tuple(duties),
+        trips=_trips(
+            frame,
+            [row for row in bookings.values() if row.id not in kept and row.id not in left_out],
+            preferences,
+            drivers,
+        ),
+        drivers=planner_drivers,
+        duties=duties,
         travel=travel,
         costs=Costs(
             emergency_s=company.emergency_cost_min * 60,
@@ -163,15 +128,140 @@ def load_problem(
         kept=kept,
         left_out=left_out,
         shift_of=shift_of,
-        ride_m=dict(zip((row.id for row in rows), metres.tolist(), strict=True)),
+        ride_m=ride_m,
     )
 
 
-def make_trip(company, row, *, start_at, now, ride_s, preferred, forbidden, stands) -> Trip:
-    """Return the planner's trip of a booking; `stands` keeps it to its driver by preference.
+def _horizon(
+    drivers: Mapping[int, list[DriverRow]], start_at: datetime, end_at: datetime
+) -> tuple[datetime, datetime]:
+    """Return the period of all shifts that touch the day, and of the day itself."""
+    rows = [row for driver_rows in drivers.values() for row in driver_rows]
+    return (
+        min([start_at, *(row.shift_start_at for row in rows if row.shift_start_at)]),
+        max([end_at, *(row.shift_end_at for row in rows if row.shift_end_at)]),
+    )
 
-    Its window starts now at the earliest: it must not be over.
+
+def _rides(
+    travel: TravelTimes, rows: Sequence[BookingRow]
+) -> tuple[dict[int, int], dict[int, int]]:
+    """Return the seconds and the metres from pickup to dropoff, each by booking."""
+    seconds, metres = travel.legs(
+        np.array([row.pickup for row in rows], dtype=float),
+        np.array([row.dropoff for row in rows], dtype=float),
+    )
+    ids = [row.id for row in rows]
+    return (
+        dict(zip(ids, seconds.tolist(), strict=True)),
+        dict(zip(ids, metres.tolist(), strict=True)),
+    )
+
+
+def _kept(
+    bookings: Mapping[int, BookingRow],
+    neighbours: Mapping[int, BookingRow],
+    frozen_until: datetime,
+) -> dict[int, str]:
+    """Return the trips that no plan may move, by booking, with the reason."""
+    kept = {row.id: "other day" for row in neighbours.values()}
+    for row in bookings.values():
+        standing = row.standing()
+        if standing is None or row.status in OVER:
+            continue
+        if row.assignment_status in UNDER_WAY or row.status in UNDER_WAY:
+            kept[row.id] = "under way"
+        elif row.locked:
+            kept[row.id] = "locked"
+        elif standing[2] < frozen_until:
+            kept[row.id] = "frozen"
+    return kept
+
+
+def _left_out(
+    frame: DayFrame, bookings: Mapping[int, BookingRow], kept: Container[int]
+) -> dict[int, str]:
+    """Return the open bookings that no plan can serve, with the code of the reason."""
+    left_out = {}
+    for row in bookings.values():
+        if row.status == Status.PENDING:
+            left_out[row.id] = "will_call" if row.will_call else "not_accepted"
+        elif row.id not in kept and row.status in PLANNABLE:
+            latest_at = pickup_window(frame.company, row.scheduled_time, row.return_of_id)[1]
+            if latest_at < frame.now:
+                left_out[row.id] = "window_passed"
+    return left_out
+
+
+def _trips(
+    frame: DayFrame,
+    rows: Iterable[BookingRow],
+    preferences: Iterable[tuple[int, int, str]],
+    drivers: Container[int | None],
+) -> tuple[Trip, ...]:
+    """Return the planner's trips of the plannable rows, in order of id."""
+    preferred, forbidden = by_client(preferences)
+    trips = [
+        make_trip(
+            frame.company,
+            row,
+            start_at=frame.start_at,
+            now=frame.now,
+            ride_s=frame.ride_s[row.id],
+            preferred=preferred.get(row.client_id, frozenset()),
+            forbidden=forbidden.get(row.client_id, frozenset()),
+            stands=row.driver_id in drivers,
+        )
+        for row in rows
+        if row.status in PLANNABLE
+    ]
+    return tuple(sorted(trips, key=lambda trip: trip.id))
+
+
+def _duties(
+    frame: DayFrame,
+    drivers: Mapping[int, list[DriverRow]],
+    rows: Iterable[BookingRow],
+    kept: Container[int],
+) -> tuple[tuple[PlannerDriver, ...], tuple[Duty, ...], dict[int, int]]:
+    """Return the planner's drivers, their duties, and {duty id: shift id}.
+
+    Trips that stay with a driver, and trips already driven, are part of the driver's duties.
     """
+    trips_of: dict[int, list[BookingRow]] = {}
+    for row in rows:
+        if row.driver_id in drivers and (row.id in kept or row.assignment_status in DONE):
+            trips_of.setdefault(row.driver_id, []).append(row)
+    planner_drivers: list[PlannerDriver] = []
+    duties: list[Duty] = []
+    shift_of: dict[int, int] = {}
+    for driver_id, driver_rows in drivers.items():
+        driver, duties_of_driver = driver_day(
+            frame, driver_rows, trips_of.get(driver_id, []), first_id=len(duties)
+        )
+        planner_drivers.append(driver)
+        for duty, shift_id in duties_of_driver:
+            duties.append(duty)
+            shift_of[duty.id] = shift_id
+    return tuple(planner_drivers), tuple(duties), shift_of
+
+
+def make_trip(
+    company: Company,
+    row: BookingRow,
+    *,
+    start_at: datetime,
+    now: datetime,
+    ride_s: int,
+    preferred: frozenset[int],
+    forbidden: frozenset[int],
+    stands: bool,
+) -> Trip:
+    """Return the planner's trip of a booking; with `stands` it prefers its present driver.
+
+    The window, which must not be over, starts now at the earliest.
+    """
+    standing = row.standing() if stands else None
     earliest_at, latest_at = pickup_window(company, row.scheduled_time, row.return_of_id)
     seconds = _clock(start_at)
     return Trip(
@@ -192,14 +282,14 @@ def make_trip(company, row, *, start_at, now, ride_s, preferred, forbidden, stan
         needs=frozenset(row.needs),
         preferred=preferred,
         forbidden=forbidden,
-        standing=Standing(row.driver_id, seconds(row.planned_pickup_at))
-        if stands and row.standing()
-        else None,
+        standing=standing and Standing(standing[1], seconds(standing[2])),
     )
 
 
-def pickup_window(company, wanted_at, is_return):
-    """Return the earliest and the latest pickup. A client who goes home is never early."""
+def pickup_window(
+    company: Company, wanted_at: datetime, is_return: object
+) -> tuple[datetime, datetime]:
+    """Return the earliest and the latest pickup. A client is never picked up early to go home."""
     if is_return:
         return wanted_at, wanted_at + timedelta(minutes=company.return_late_min)
     return (
@@ -208,37 +298,16 @@ def pickup_window(company, wanted_at, is_return):
     )
 
 
-def _clock(start_at):
+def _clock(start_at: datetime) -> Callable[[datetime], int]:
     return lambda moment: math.floor((moment - start_at).total_seconds())
 
 
-def _horizon(drivers, start_at, end_at):
-    """Return the period of all shifts that touch the day, and of the day itself."""
-    shifts = [row for rows in drivers.values() for row in rows if row.shift_id]
-    return (
-        min([start_at, *(row.shift_start_at for row in shifts)]),
-        max([end_at, *(row.shift_end_at for row in shifts)]),
-    )
-
-
-def _kept(bookings, neighbours, frozen_until):
-    """Return why the trips that no plan may touch stay where they are, by booking."""
-    kept = {row.id: "other day" for row in neighbours.values()}
-    for row in bookings.values():
-        if row.standing() is None or row.status in OVER:
-            continue
-        if row.assignment_status in UNDER_WAY or row.status in UNDER_WAY:
-            kept[row.id] = "under way"
-        elif row.locked:
-            kept[row.id] = "locked"
-        elif row.planned_pickup_at < frozen_until:
-            kept[row.id] = "frozen"
-    return kept
-
-
-def by_client(preferences):
+def by_client(
+    preferences: Iterable[tuple[int, int, str]],
+) -> tuple[dict[int | None, frozenset[int]], dict[int | None, frozenset[int]]]:
     """Return the preferred and the forbidden drivers, each {client: drivers}."""
-    preferred, forbidden = {}, {}
+    preferred: dict[int, set[int]] = {}
+    forbidden: dict[int, set[int]] = {}
     for client_id, driver_id, kind in preferences:
         chosen = preferred if kind == DriverPreference.Kind.PREFERRED else forbidden
         chosen.setdefault(client_id, set()).add(driver_id)

@@ -1,39 +1,40 @@
-"""The rows a plan is made of, and the SELECTs that read them: one query each.
+"""Read the rows that a plan is made from: one SELECT for each function.
 
-`load` makes a planning problem of them; `apply` reads them again under locks and compares.
+`load` turns them into a planning problem; `apply` reads them again under locks and compares.
 """
 
 import json
-from datetime import datetime
+from collections.abc import Callable
+from datetime import date, datetime
 from functools import cache
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db.models import FilteredRelation, Q, TextField
+from django.db.models import FilteredRelation, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.db.models.sql.constants import MULTI
 
 from bookings.models import Booking, DriverPreference
 from dispatch.models import Assignment
-from drivers.models import SHIFT_AT_MOST, Driver
+from drivers.models import SHIFT_AT_MOST, Company, Driver
 
 UNDER_WAY = {Assignment.Status.EN_ROUTE, Assignment.Status.IN_PROGRESS}
 DONE = {Assignment.Status.COMPLETED, Assignment.Status.NO_SHOW}
 
 
 class DriverRow(NamedTuple):
-    """A driver beside one of the shifts and one of the absences that touch the day."""
+    """A driver joined to one of the shifts and one of the absences that touch the day."""
 
     id: int
     name: str
     kind: str
     cap: int | None
-    skills: list
+    skills: list[str]
     home_lat: float | None
     home_lon: float | None
     seats: int | None
     wheelchair_places: int | None
-    equipment: list | None
+    equipment: list[str] | None
     shift_id: int | None
     shift_start_at: datetime | None
     shift_end_at: datetime | None
@@ -48,13 +49,13 @@ class DriverRow(NamedTuple):
     last_lon: float | None
     last_position_at: datetime | None
 
-    def facts(self):
-        """Return what a plan depends on: all but where the driver was last seen."""
+    def facts(self) -> tuple[Any, ...]:
+        """Return what a plan depends on: everything but the driver's last position."""
         return self[:-3]
 
 
 class BookingRow(NamedTuple):
-    """A booking beside its assignment, if it has one that is open or was driven."""
+    """A booking joined to its open or driven assignment, if it has one."""
 
     id: int
     reference: str
@@ -70,7 +71,7 @@ class BookingRow(NamedTuple):
     will_call: bool
     passengers: int
     wheelchairs: int
-    needs: list
+    needs: list[str]
     priority: int
     return_of_id: int | None
     version: int
@@ -84,43 +85,60 @@ class BookingRow(NamedTuple):
     locked: bool | None
 
     @property
-    def label(self):
-        """Return what people call the trip."""
+    def label(self) -> str:
+        """Return the reference, or the number if the booking has none."""
         return self.reference or f"#{self.id}"
 
     @property
-    def pickup(self):
+    def pickup(self) -> tuple[float, float]:
         return self.pickup_lat, self.pickup_lon
 
     @property
-    def dropoff(self):
+    def dropoff(self) -> tuple[float, float]:
         return self.dropoff_lat, self.dropoff_lon
 
-    def standing(self):
-        """Return what a plan depends on in the assignment, or None without an open one."""
-        if self.assignment_id is None or self.assignment_status in DONE:
+    def standing(self) -> tuple[int, int, datetime, datetime] | None:
+        """Return (assignment id, driver id, planned pickup, planned dropoff) of an open assignment.
+
+        A plan depends on these. Returns None if the booking has no open assignment.
+        """
+        if (
+            self.assignment_id is None
+            or self.assignment_status in DONE
+            or self.driver_id is None
+            or self.planned_pickup_at is None
+            or self.planned_dropoff_at is None
+        ):
             return None
         return self.assignment_id, self.driver_id, self.planned_pickup_at, self.planned_dropoff_at
 
-    def route(self):
-        """Return what a plan depends on in a trip that it must leave where it is."""
+    def planned(self) -> tuple[datetime, datetime]:
+        """Return the planned pickup and dropoff. Raises ValueError without an assignment."""
+        if self.planned_pickup_at is None or self.planned_dropoff_at is None:
+            raise ValueError(f"Booking {self.id} has no assignment.")
+        return self.planned_pickup_at, self.planned_dropoff_at
+
+    def route(self) -> tuple[Any, ...]:
+        """Return what a plan depends on in a trip that it must not move."""
         return self.standing(), self.pickup, self.dropoff
 
 
-def lock_drivers(company):
-    """Lock the available drivers, in order of id, until the transaction ends: 1 query.
+def lock_available_drivers(company: Company) -> None:
+    """Lock all available drivers, in order of id, until the transaction ends: 1 query.
 
-    A statement of its own: what is joined to a locked row is as old as the statement, even
-    where the row itself was waited for.
+    The rows are read afterwards, by another statement: rows joined to a locked row are as old as
+    the statement, even if it waited for the lock.
     """
     drivers = Driver.objects.available().filter(company=company).order_by("id")
     list(drivers.select_for_update(no_key=True).values_list("id"))
 
 
-def read_drivers(company, start_at, end_at):
-    """Return rows of the available drivers by driver id, with what touches the period: 1 query.
+def read_drivers(
+    company: Company, start_at: datetime, end_at: datetime
+) -> dict[int, list[DriverRow]]:
+    """Return the available drivers' rows by driver id: 1 query.
 
-    In order of driver, shift and absence.
+    They have the shifts and absences that touch the period, in order of driver, shift and absence.
     """
     queryset = (
         Driver.objects.available()
@@ -167,31 +185,36 @@ def read_drivers(company, start_at, end_at):
         "last_lon",
         "last_position_at",
     )
-    drivers = {}
+    drivers: dict[int, list[DriverRow]] = {}
     for row in map(DriverRow._make, rows):
         drivers.setdefault(row.id, []).append(row)
     return drivers
 
 
-def current_assignment():
-    """Return the relation from a booking to its assignment that is open or was driven."""
+def current_assignment() -> FilteredRelation:
+    """Return the relation from a booking to its open or driven assignment."""
     return FilteredRelation(
         "assignments",
         condition=Q(assignments__is_open=True) | Q(assignments__status__in=sorted(DONE)),
     )
 
 
-def read_bookings(queryset, *, lock=False, seen=None):
+def read_bookings(
+    queryset: QuerySet[Booking],
+    *,
+    lock: bool = False,
+    seen: dict[tuple[Any, ...], BookingRow] | None = None,
+) -> dict[int, BookingRow]:
     """Return rows of the bookings with their assignments by booking id: 1 query.
 
-    `seen` keeps each row under what the database sent for it. What it sends again is the same
-    row: on SQLite, to make moments of texts takes longer than to read them.
+    `seen` caches each row under the raw values from the database, so that an unchanged row is
+    decoded once: on SQLite, parsing datetimes takes longer than reading them.
     """
     seen = {} if seen is None else seen
     queryset = queryset.alias(current=current_assignment()).order_by("id")
     if lock:
         queryset = queryset.select_for_update(of=("self",), no_key=True)
-    queryset = queryset.values_list(
+    rows = queryset.values_list(
         "id",
         "reference",
         "status",
@@ -220,21 +243,23 @@ def read_bookings(queryset, *, lock=False, seen=None):
         "current__locked",
     )
     at = BookingRow._fields.index("needs")
-    decoded = cache(json.loads)  # they are few and the same; the field decodes each anew
-    compiler = queryset.query.get_compiler(queryset.db)
+    decoded: Callable[[str], list[str]] = cache(json.loads)  # few distinct values
+    compiler = rows.query.get_compiler(rows.db)
     sent = list(chain.from_iterable(compiler.execute_sql(MULTI)))
     new = [line for line in sent if line not in seen]
     values = compiler.results_iter([new], tuple_expected=True)
     for line, row in zip(new, values, strict=True):
-        seen[line] = BookingRow(*row[:at], decoded(row[at]), *row[at + 1 :])
+        seen[line] = BookingRow._make((*row[:at], decoded(row[at]), *row[at + 1 :]))
     return {row.id: row for row in map(seen.__getitem__, sent)}
 
 
-def day_and_around(company, day, horizon):
-    """Return the ids of the day's bookings and of those around it, as a subquery.
+def day_and_around(
+    company: Company, day: date, horizon: tuple[datetime, datetime]
+) -> QuerySet[Booking, dict[str, Any]]:
+    """Return the ids of the day's bookings and of its neighbours, as a subquery.
 
-    Around it are the bookings of other days whose open trips lie in the horizon: shifts that
-    cross midnight make two days share a driver.
+    Neighbours are bookings of other days whose open trips lie in the horizon: shifts that cross
+    midnight make two days share a driver.
     """
     around = Assignment.objects.open().filter(
         company=company,
@@ -242,17 +267,25 @@ def day_and_around(company, day, horizon):
         planned_pickup_at__lt=horizon[1],
         planned_dropoff_at__gt=horizon[0],
     )
-    # Two index scans beside each other; with OR, PostgreSQL would scan the company's bookings.
+    # A UNION is two index scans; with OR, PostgreSQL would scan all bookings of the company.
     return (
         Booking.objects.on(company, day).values("id").union(around.values("booking_id"), all=True)
     )
 
 
-def read_trips(company, day, horizon, *, lock=False, seen=None):
-    """Return the day's bookings, canceled ones included, and those around it: 1 query."""
+def read_trips(
+    company: Company,
+    day: date,
+    horizon: tuple[datetime, datetime],
+    *,
+    lock: bool = False,
+    seen: dict[tuple[Any, ...], BookingRow] | None = None,
+) -> tuple[dict[int, BookingRow], dict[int, BookingRow]]:
+    """Return the day's bookings, also the canceled ones, and their neighbours: 1 query."""
     start_at, end_at = company.day_bounds(day)
     either = day_and_around(company, day, horizon)
-    bookings, neighbours = {}, {}
+    bookings: dict[int, BookingRow] = {}
+    neighbours: dict[int, BookingRow] = {}
     rows = read_bookings(Booking.objects.filter(id__in=either), lock=lock, seen=seen)
     for row in rows.values():
         found = bookings if start_at <= row.scheduled_time < end_at else neighbours
@@ -260,8 +293,8 @@ def read_trips(company, day, horizon, *, lock=False, seen=None):
     return bookings, neighbours
 
 
-def read_preferences(company, day):
-    """Return the (client, driver, kind) of the day's clients: 1 query."""
+def read_preferences(company: Company, day: date) -> frozenset[tuple[int, int, str]]:
+    """Return the driver preferences of the day's clients, as (client, driver, kind): 1 query."""
     start_at, end_at = company.day_bounds(day)
     return frozenset(
         DriverPreference.objects.filter(

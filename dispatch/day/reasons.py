@@ -1,37 +1,45 @@
-"""Tell why a booking has no driver, and what would help, in the reader's language.
+"""Describe why a booking has no driver, and what would help, in the reader's language.
 
 The planner explains itself in codes, with parameters in seconds of the day; here they become
 sentences with the company's clock times.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from dispatch.day.load import Day, pickup_window
+from dispatch.day.queries import BookingRow
 from dispatch.planner.explain.reasons import Reason
 from dispatch.planner.explain.sentences import SENTENCES
 
-LEFT_OUT = {
+# Why a booking is excluded from planning, and what would help; codes of `Day.left_out`.
+EXCLUDED = {
     "not_accepted": gettext_noop("The booking has not been accepted yet."),
-    "will_call": gettext_noop("Its time is not known: the client calls when they are ready."),
-    "window_passed": gettext_noop("Its pickup window ended at %(latest_s)s."),
+    "will_call": gettext_noop(
+        "The pickup time is not known yet: the client will call when they are ready."
+    ),
+    "window_passed": gettext_noop("The pickup window ended at %(latest_s)s."),
 }
-SUGGESTED = {
-    "not_accepted": gettext_noop("Accept or cancel it, then plan again."),
-    "will_call": gettext_noop("Say “ready now” when they call."),
-    "window_passed": gettext_noop("Agree on a new time with the client, or cancel it."),
+SUGGESTIONS = {
+    "not_accepted": gettext_noop("Accept or cancel the booking, then plan again."),
+    "will_call": gettext_noop("Choose “Ready now” when the client calls."),
+    "window_passed": gettext_noop("Agree a new time with the client, or cancel the booking."),
 }
-# The sentence of every code that is kept.
-ALL = SENTENCES | LEFT_OUT | {f"then_{code}": text for code, text in SUGGESTED.items()}
+# The sentence of every code that is stored.
+STORED = SENTENCES | EXCLUDED | {f"then_{code}": text for code, text in SUGGESTIONS.items()}
+
+Values = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Unassigned:
-    """A booking without a driver: why, who comes closest, and what would help.
+    """A booking without a driver: the reason, the drivers who come closest, and what would help.
 
-    `said` has the same as [code, values], from which `retold` makes the sentences again.
+    `said` is the same as codes with values, for `translated`; it is stored under this name.
     """
 
     booking: int
@@ -40,9 +48,9 @@ class Unassigned:
     detail: str
     blockers: tuple[str, ...] = ()
     suggestion: str | None = None
-    said: dict = field(default_factory=dict)
+    said: Values = field(default_factory=dict)
 
-    def as_dict(self):
+    def as_dict(self) -> Values:
         return {
             "booking": self.booking,
             "reference": self.reference,
@@ -54,86 +62,90 @@ class Unassigned:
         }
 
 
-def retold(row: dict) -> dict:
-    """Return a kept row of an unassigned booking with its sentences in the reader's language.
+def translated(row: Values) -> Values:
+    """Return a stored row of an unassigned booking with its sentences in the reader's language.
 
-    Rows from before there were codes keep the language they were written in.
+    Old rows without codes keep the language they were written in.
     """
-    said = row.get("said")
-    return row | _sentences(said) if said else row
+    codes = row.get("said")
+    return row | _sentences(codes) if codes else row
 
 
-def _sentences(said):
+def _sentences(codes: Values) -> Values:
     return {
-        "detail": _tell(*said["detail"]),
-        "blockers": [_tell(*told) for told in said["blockers"]],
-        "suggestion": _tell(*said["suggestion"]) if said["suggestion"] else None,
+        "detail": _sentence(*codes["detail"]),
+        "blockers": [_sentence(*blocker) for blocker in codes["blockers"]],
+        "suggestion": _sentence(*codes["suggestion"]) if codes["suggestion"] else None,
     }
 
 
-def _tell(code, values):
-    return _(ALL[code]) % values
+def _sentence(code: str, values: Values) -> str:
+    return _(STORED[code]) % values
 
 
-def sentence(day: Day, code: str, detail: dict, sentences=SENTENCES) -> str:
-    """Return the sentence of a code: `_s` parameters become clock times of the company."""
+def sentence(
+    day: Day, code: str, detail: Mapping[str, Any], sentences: Mapping[str, str] = SENTENCES
+) -> str:
+    """Return the sentence of a code; parameters in `_s` become the company's clock times."""
     return _(sentences[code]) % _values(day, detail)
 
 
-def _values(day, detail):
-    return {name: _shown(day, name, value) for name, value in detail.items()}
+def _values(day: Day, detail: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _value(day, name, value) for name, value in detail.items()}
 
 
 def clock(day: Day, seconds: int) -> str:
-    """Return a local clock time; a time of another date says so."""
+    """Return a local clock time, with the date if that is not the day's."""
     local = day.company.local(day.moment(seconds))
     if local.date() == day.day:
         return f"{local:%H:%M}"
     return f"{local:%H:%M} ({local:%d.%m.})"
 
 
-def _shown(day, name, value):
-    if name.endswith("_s"):
+def _value(day: Day, name: str, value: object) -> str:
+    if name.endswith("_s") and isinstance(value, int):
         return clock(day, value)
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(sorted(value))
     return str(value)
 
 
-def told_reason(day: Day, reason: Reason) -> Unassigned:
-    """Return a planner's reason in sentences."""
-
-    def said(part):
-        return part and [str(part.code), _values(day, part.detail)]
-
+def describe_reason(day: Day, reason: Reason) -> Unassigned:
+    """Return the planner's reason in sentences."""
+    blockers = [_code(day, blocker.code, blocker.detail) for blocker in reason.blockers]
+    suggestion = reason.suggestion
     return _unassigned(
         day.bookings[reason.trip_id],
         reason.code,
         {
-            "detail": said(reason),
-            "blockers": [said(blocker) for blocker in reason.blockers],
-            "suggestion": said(reason.suggestion),
+            "detail": _code(day, reason.code, reason.detail),
+            "blockers": blockers,
+            "suggestion": suggestion and _code(day, suggestion.code, suggestion.detail),
         },
     )
 
 
-def told_left_out(day: Day, booking_id: int, code: str) -> Unassigned:
-    """Return in sentences why a booking never reached the planner."""
+def describe_excluded(day: Day, booking_id: int, code: str) -> Unassigned:
+    """Return in sentences why a booking was excluded from planning."""
     row = day.bookings[booking_id]
     latest_at = pickup_window(day.company, row.scheduled_time, row.return_of_id)[1]
     values = {"latest_s": clock(day, day.seconds(latest_at))}
-    said = {"detail": [code, values], "blockers": [], "suggestion": [f"then_{code}", {}]}
-    return _unassigned(row, code, said)
+    codes = {"detail": [code, values], "blockers": [], "suggestion": [f"then_{code}", {}]}
+    return _unassigned(row, code, codes)
 
 
-def _unassigned(row, code, said):
-    told = _sentences(said)
+def _code(day: Day, code: str, detail: Mapping[str, Any]) -> list[object]:
+    return [str(code), _values(day, detail)]
+
+
+def _unassigned(row: BookingRow, code: str, codes: Values) -> Unassigned:
+    sentences = _sentences(codes)
     return Unassigned(
         booking=row.id,
         reference=row.label,
         reason=str(code),
-        detail=told["detail"],
-        blockers=tuple(told["blockers"]),
-        suggestion=told["suggestion"],
-        said=said,
+        detail=sentences["detail"],
+        blockers=tuple(sentences["blockers"]),
+        suggestion=sentences["suggestion"],
+        said=codes,
     )

@@ -114,7 +114,7 @@ def _compare(day, plan):
     A booking that was closed meanwhile is left out: that only frees its driver. What changes
     a driver's time in any other way makes the plan stale.
     """
-    queries.lock_drivers(day.company)
+    queries.lock_available_drivers(day.company)
     drivers = queries.read_drivers(day.company, day.start_at, day.end_at)
     if _facts(drivers) != _facts(day.drivers):
         raise StalePlan(_("Drivers, shifts or absences changed meanwhile; plan again."))

@@ -6,7 +6,7 @@ from datetime import date
 from django.utils.translation import gettext as _
 
 from dispatch.day.load import Day
-from dispatch.day.reasons import Unassigned, retold, told_left_out, told_reason
+from dispatch.day.reasons import Unassigned, describe_excluded, describe_reason, translated
 from dispatch.models import DispatchRun
 from dispatch.planner.explain.reasons import Reason
 from dispatch.planner.measures import measure
@@ -144,7 +144,7 @@ def read_report(run: DispatchRun) -> Report:
         status=run.status,
         unassigned=tuple(
             Unassigned(**row | {"blockers": tuple(row["blockers"])})
-            for row in map(retold, run.unassigned)
+            for row in map(translated, run.unassigned)
         ),
         metrics={
             name: value for name, value in run.metrics.items() if name not in (*counts, "search")
@@ -172,9 +172,11 @@ def build_report(
     changed: frozenset[int] = frozenset(),
 ) -> Report:
     """Put a report together from the finished plan; `changed` bookings are not in it."""
-    unassigned = [told_reason(day, reason) for reason in reasons if reason.trip_id not in changed]
+    unassigned = [
+        describe_reason(day, reason) for reason in reasons if reason.trip_id not in changed
+    ]
     unassigned += [
-        told_left_out(day, i, code) for i, code in day.left_out.items() if i not in changed
+        describe_excluded(day, i, code) for i, code in day.left_out.items() if i not in changed
     ]
     measures = measure(day.problem, plan)
     today = [row for row in diff.left if row.id in day.bookings]

@@ -1,46 +1,60 @@
-"""Give trips to drivers by hand, and say beforehand what would follow.
+"""Assign trips to drivers by hand, and preview what an assignment would mean.
 
-A broken rule refuses, unless the caller overrides it with a reason: then the trip is written
-as shown, and locked, so that no run undoes it. What the database forbids, two trips of one
-driver at the same time, no reason makes possible. Where a trip goes: `placing.py`.
+A broken rule refuses the assignment, unless the caller overrides it with a reason: then the trip
+is written as previewed, and locked, so that no run undoes it. No reason overrides the database's
+own rule: one driver never has two trips at the same time. Where a trip goes: `insertion.py`.
 """
 
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from bookings.models import Booking, Status
+from bookings.models import Actor, Booking, Status
 from bookings.save import StatusRefusedError
-from dispatch.day.load import load_problem
+from dispatch.day.load import Day, load_problem
 from dispatch.day.queries import BookingRow
 from dispatch.day.reasons import Unassigned
 from dispatch.models import Assignment
-from dispatch.trips.insertion import Place, places_for, propose, why_nowhere
-from dispatch.trips.locking import NoSuchDriver, Trip, driver_of, lock_drivers, no_such_trip, stale
+from dispatch.trips.insertion import (
+    Candidate,
+    Proposal,
+    candidates_for,
+    explain_no_candidate,
+    propose,
+)
+from dispatch.trips.locking import (
+    LockedTrip,
+    driver_of,
+    lock_drivers,
+    no_such_driver,
+    no_such_trip,
+    stale,
+)
 from dispatch.trips.violations import Fault
 from dispatch.trips.write_assignment import write_proposals
-from drivers.models import Driver
+from drivers.models import Company, Driver
 
-GIVEABLE = (Status.ACCEPTED, Status.ASSIGNED, Status.EN_ROUTE)
+ASSIGNABLE = (Status.ACCEPTED, Status.ASSIGNED, Status.EN_ROUTE)
 
 
 class RuleBroken(Exception):
     """The trip cannot go to this driver without breaking a rule; `faults` say which."""
 
-    def __init__(self, faults):
+    def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
         super().__init__(" ".join(fault.text for fault in self.faults))
 
 
 class DoubleBooked(Exception):
-    """The driver has another trip at this very time: no override can change that."""
+    """The driver has another trip at the same time: no override can change that."""
 
 
 class NotSwappable(Exception):
-    """The two trips have no two drivers to be exchanged, or are of different days."""
+    """The two trips do not have two different drivers, or are on different days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +67,12 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Consequences:
-    """What giving a trip to a driver would mean; nothing is written.
+class AssignmentPreview:
+    """What assigning a trip to a driver would mean; nothing is written.
 
-    `faults` are the broken rules, none where it fits; `impossible` where no reason helps.
-    `assignment_id` (0 for none) is what was seen, to be sent back with the order.
+    `faults` are the broken rules, empty if the trip fits; `impossible` if no reason can override
+    them. `assignment_id` (0 for none) is what the preview was made from: send it back with the
+    assignment.
     """
 
     row: BookingRow
@@ -69,55 +84,55 @@ class Consequences:
     moved: tuple[Moved, ...]
 
     @property
-    def fits(self):
+    def fits(self) -> bool:
         return not self.faults
 
     @property
-    def shifted_min(self):
-        """Return by how many minutes the pickup is after the wanted time, or before it."""
+    def shifted_min(self) -> int:
+        """Return how many minutes the pickup is after the wanted time; negative if before."""
         return round((self.pickup_at - self.row.scheduled_time).total_seconds() / 60)
 
     @property
-    def assignment_id(self):
+    def assignment_id(self) -> int:
         return standing_id(self.row)
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """Who could take a trip, best first; where nobody can, why, who comes closest, what helps."""
+    """The drivers who could take a trip, best first; if there is none, the reason."""
 
     row: BookingRow
-    places: tuple[Place, ...]
+    candidates: tuple[Candidate, ...]
     why: Unassigned | None
 
 
-def hand_over(
-    company,
-    booking_id,
-    driver_id,
+def assign(
+    company: Company,
+    booking_id: int,
+    driver_id: int,
     *,
-    actor,
-    now,
-    pickup_at=None,
-    override="",
-    version=None,
-    assignment_id=None,
-) -> Trip:
-    """Assign an accepted trip, or move an assigned one, to a driver: at most 15 statements.
+    actor: Actor,
+    now: datetime,
+    pickup_at: datetime | None = None,
+    override: str = "",
+    version: int | None = None,
+    assignment_id: int | None = None,
+) -> LockedTrip:
+    """Assign an accepted trip to a driver, or move an assigned one: at most 15 statements.
 
-    Without `pickup_at` as close to the wanted time as the driver's day allows. `override` is
-    the reason for breaking rules. A trip that stands with the driver at that time stays.
-    Raises NoSuchTrip, NoSuchDriver, StaleBookingError, StatusRefusedError, RuleBroken or
+    Without `pickup_at` the pickup is as close to the wanted time as the driver's day allows.
+    `override` is the reason for breaking rules. A trip that already has this driver and time
+    stays. Raises NoSuchTrip, NoSuchDriver, StaleBookingError, StatusRefusedError, RuleBroken or
     DoubleBooked.
     """
-    with _one_trip_at_a_time():
+    with _refuse_double_booking():
         seen = driver_of(company, booking_id)
-        drivers = lock_drivers(company, {driver_id, seen} - {None})
+        drivers = lock_drivers(company, {driver_id, seen or driver_id})
         if driver_id not in drivers:
-            raise NoSuchDriver(_("There is no such driver."))
+            raise no_such_driver()
         day, row = _load(company, booking_id, now)
         _compare(row, seen, version, assignment_id)
-        _giveable(row)
+        _require_assignable(row)
         if driver_id == seen and pickup_at in (None, row.planned_pickup_at):
             return _read(company, booking_id)
         proposal = propose(day, row, drivers[driver_id], pickup_at=pickup_at)
@@ -128,14 +143,21 @@ def hand_over(
 
 
 def swap(
-    company, booking_id, other_id, *, actor, now, override="", seen=None
+    company: Company,
+    booking_id: int,
+    other_id: int,
+    *,
+    actor: Actor,
+    now: datetime,
+    override: str = "",
+    seen: tuple[int | None, int | None] | None = None,
 ) -> tuple[BookingRow, BookingRow]:
-    """Exchange the drivers of two trips of a day, both or neither: at most 15 statements.
+    """Swap the drivers of two trips on a day, both or neither: at most 15 statements.
 
     `seen` has the assignment ids of the two as the caller saw them. Raises NotSwappable, and
-    what `hand_over` raises.
+    what `assign` raises.
     """
-    with _one_trip_at_a_time():
+    with _refuse_double_booking():
         ids = (booking_id, other_id)
         holders = dict(
             Assignment.objects.open()
@@ -144,16 +166,12 @@ def swap(
         )
         drivers = lock_drivers(company, set(holders.values()))
         day, row = _load(company, booking_id, now)
-        other = day.bookings.get(other_id)
-        if other is None:
-            raise NotSwappable(_("Only two trips of the same day can be exchanged."))
-        rows = (row, other)
+        rows = (row, _on_same_day(day, other_id))
         for trip, assignment_id in zip(rows, seen or (None, None), strict=True):
             _compare(trip, holders.get(trip.id), None, assignment_id)
-            _giveable(trip)
-        if len(drivers) < 2:
-            raise NotSwappable(_("Only trips of two different drivers can be exchanged."))
-        proposals = _exchanged(day, rows, drivers, holders)
+            _require_assignable(trip)
+        _require_two_drivers(drivers)
+        proposals = _swapped(day, rows, drivers, holders)
         faults = [fault for proposal in proposals for fault in proposal.faults]
         if faults and not override:
             raise RuleBroken(faults)
@@ -161,72 +179,85 @@ def swap(
         return rows
 
 
-def consequences(company, booking_id, driver_id, *, now, pickup_at=None) -> Consequences:
-    """Say what giving the trip to the driver would mean: 5 statements, nothing written.
+def preview_assignment(
+    company: Company,
+    booking_id: int,
+    driver_id: int,
+    *,
+    now: datetime,
+    pickup_at: datetime | None = None,
+) -> AssignmentPreview:
+    """Preview assigning the trip to the driver: 5 statements, nothing written.
 
     Raises NoSuchTrip, NoSuchDriver or StatusRefusedError.
     """
     driver = _driver(company, driver_id)
     day, row = _load(company, booking_id, now)
-    _giveable(row)
-    return _told(day, row, driver, propose(day, row, driver, pickup_at=pickup_at))
+    _require_assignable(row)
+    return _preview(day, row, driver, propose(day, row, driver, pickup_at=pickup_at))
 
 
-def swap_consequences(company, booking_id, other_id, *, now) -> tuple[Consequences, Consequences]:
-    """Say what exchanging the drivers of two trips would mean: 5 statements."""
+def preview_swap(
+    company: Company, booking_id: int, other_id: int, *, now: datetime
+) -> tuple[AssignmentPreview, ...]:
+    """Preview swapping the drivers of two trips, one preview for each: 5 statements.
+
+    Raises NoSuchTrip, NotSwappable or StatusRefusedError.
+    """
     day, row = _load(company, booking_id, now)
-    other = day.bookings.get(other_id)
-    if other is None:
-        raise NotSwappable(_("Only two trips of the same day can be exchanged."))
-    rows = (row, other)
+    rows = (row, _on_same_day(day, other_id))
     for trip in rows:
-        _giveable(trip)
+        _require_assignable(trip)
     holders = {trip.id: trip.driver_id for trip in rows if trip.standing()}
     drivers = Driver.objects.filter(company=company).in_bulk(set(holders.values()))
-    if len(drivers) < 2:
-        raise NotSwappable(_("Only trips of two different drivers can be exchanged."))
-    proposals = _exchanged(day, rows, drivers, holders)
+    _require_two_drivers(drivers)
+    proposals = _swapped(day, rows, drivers, holders)
     return tuple(
-        _told(day, trip, drivers[proposal.driver_id], proposal)
+        _preview(day, trip, drivers[proposal.driver_id], proposal)
         for trip, proposal in zip(rows, proposals, strict=True)
     )
 
 
-def advise(company, booking_id, *, now, top=3) -> Advice:
-    """Say who could take the trip now, best first, or why nobody can: 4 statements.
+def advise(company: Company, booking_id: int, *, now: datetime, top: int = 3) -> Advice:
+    """Find the drivers who could take the trip now, or the reason if there is none: 4 statements.
 
-    Raises NoSuchTrip, or StatusRefusedError for a trip that is over or on board.
+    Raises NoSuchTrip, or StatusRefusedError if the trip is over or on board.
     """
     day, row = _load(company, booking_id, now)
-    _placeable(row)
-    found = places_for(day, row, top=top)
-    return Advice(row, found, None if found else why_nowhere(day, row))
+    _require_plannable(row)
+    found = candidates_for(day, row, top=top)
+    return Advice(row, found, None if found else explain_no_candidate(day, row))
 
 
-def places(company, booking_id, *, now, top=3) -> tuple[Place, ...]:
+def candidates(
+    company: Company, booking_id: int, *, now: datetime, top: int = 3
+) -> tuple[Candidate, ...]:
     """Return the drivers who could take the trip now, best first: 4 statements.
 
-    Raises NoSuchTrip, or StatusRefusedError for a trip that is over or on board.
+    Raises NoSuchTrip, or StatusRefusedError if the trip is over or on board.
     """
-    return advise(company, booking_id, now=now, top=top).places
+    return advise(company, booking_id, now=now, top=top).candidates
 
 
-def quote(company, booking, *, now, top=3) -> tuple[Place, ...]:
-    """Return who could drive a booking that is not stored: 3 statements, nothing written."""
+def quote(
+    company: Company, booking: Booking, *, now: datetime, top: int = 3
+) -> tuple[Candidate, ...]:
+    """Return the drivers who could take a booking that is not stored: 3 statements."""
     day = load_problem(company, _day_of(company, booking.scheduled_time), now=now, freeze=False)
     values = {name: getattr(booking, name, None) for name in BookingRow._fields}
     highest = max((trip.id for trip in day.problem.trips), default=0)
-    return places_for(day, BookingRow(**values | {"id": highest + 1, "version": 1}), top=top)
+    row = BookingRow._make((values | {"id": highest + 1, "version": 1}).values())
+    return candidates_for(day, row, top=top)
 
 
-def standing_id(row):
+def standing_id(row: BookingRow) -> int:
     """Return the id of the row's open assignment, 0 for none."""
-    return row.assignment_id if row.standing() else 0
+    return (row.assignment_id or 0) if row.standing() else 0
 
 
 @contextmanager
-def _one_trip_at_a_time():
-    """Open the transaction; two trips of a driver at one time are DoubleBooked."""
+def _refuse_double_booking() -> Iterator[None]:
+    """Open the transaction; raise DoubleBooked for two trips of a driver at the same time."""
     try:
         with transaction.atomic():
             yield
@@ -234,23 +265,43 @@ def _one_trip_at_a_time():
         raise DoubleBooked(_("The driver has another trip at this time.")) from error
 
 
-def _exchanged(day, rows, drivers, holders):
-    """Return the proposals of two trips that change places."""
-    gone = frozenset(trip.id for trip in rows)
+def _on_same_day(day: Day, booking_id: int) -> BookingRow:
+    row = day.bookings.get(booking_id)
+    if row is None:
+        raise NotSwappable(_("Only trips on the same day can be swapped."))
+    return row
+
+
+def _require_two_drivers(drivers: Collection[int]) -> None:
+    if len(drivers) < 2:
+        raise NotSwappable(_("Only trips with different drivers can be swapped."))
+
+
+def _swapped(
+    day: Day,
+    rows: tuple[BookingRow, BookingRow],
+    drivers: Mapping[int, Driver],
+    holders: Mapping[int, int | None],
+) -> list[Proposal]:
+    """Return the proposals of two trips, each with the driver of the other."""
+    removed = frozenset(trip.id for trip in rows)
+    first, second = rows
     return [
-        propose(day, trip, drivers[holders[other.id]], gone=gone)
-        for trip, other in (rows, rows[::-1])
+        propose(day, trip, drivers[holder], removed=removed)
+        for trip, other in ((first, second), (second, first))
+        if (holder := holders[other.id]) is not None
     ]
 
 
-def _told(day, row, driver, proposal):
+def _preview(day: Day, row: BookingRow, driver: Driver, proposal: Proposal) -> AssignmentPreview:
     moved = tuple(
         Moved(day.bookings[trip.trip_id].label, before_at, day.moment(trip.pickup_s))
         for trip in proposal.trips
         if trip.trip_id != row.id
-        and (before_at := day.bookings[trip.trip_id].planned_pickup_at) != day.moment(trip.pickup_s)
+        and (before_at := day.bookings[trip.trip_id].planned_pickup_at)
+        and before_at != day.moment(trip.pickup_s)
     )
-    return Consequences(
+    return AssignmentPreview(
         row=row,
         driver=driver,
         pickup_at=day.moment(proposal.trip.pickup_s),
@@ -261,36 +312,38 @@ def _told(day, row, driver, proposal):
     )
 
 
-def _driver(company, driver_id):
+def _driver(company: Company, driver_id: int) -> Driver:
     driver = Driver.objects.filter(company=company, id=driver_id).first()
     if driver is None:
-        raise NoSuchDriver(_("There is no such driver."))
+        raise no_such_driver()
     return driver
 
 
-def _giveable(row):
-    if row.status not in GIVEABLE:
+def _require_assignable(row: BookingRow) -> None:
+    if row.status not in ASSIGNABLE:
         raise StatusRefusedError(
-            _("Trip %(trip)s is %(status)s; only an accepted trip is given to a driver.")
+            _("Trip %(trip)s is %(status)s; only an accepted trip can be assigned to a driver.")
             % {"trip": row.label, "status": Status(row.status).label}
         )
 
 
-def _placeable(row):
+def _require_plannable(row: BookingRow) -> None:
     if row.will_call:
         raise StatusRefusedError(
-            _("Trip %(trip)s has no time yet: the client calls when they are ready.")
+            _("Trip %(trip)s has no pickup time yet: the client will call when they are ready.")
             % {"trip": row.label}
         )
-    if row.status not in (Status.PENDING, *GIVEABLE):
+    if row.status not in (Status.PENDING, *ASSIGNABLE):
         raise StatusRefusedError(
             _("Trip %(trip)s is %(status)s.")
             % {"trip": row.label, "status": Status(row.status).label}
         )
 
 
-def _compare(row, holder, version, assignment_id):
-    """Refuse where the row is not with the driver who was locked, or not as the caller saw it."""
+def _compare(
+    row: BookingRow, holder: int | None, version: int | None, assignment_id: int | None
+) -> None:
+    """Raise StaleBookingError unless the locked driver has the trip, as the caller saw it."""
     if (
         (row.driver_id if row.standing() else None) != holder
         or version not in (None, row.version)
@@ -299,8 +352,8 @@ def _compare(row, holder, version, assignment_id):
         raise stale(row.label)
 
 
-def _load(company, booking_id, now):
-    """Return the booking's day and its row in it: 4 statements."""
+def _load(company: Company, booking_id: int, now: datetime) -> tuple[Day, BookingRow]:
+    """Return the booking's day and its row on it: 4 statements."""
     wanted_at = (
         Booking.objects.filter(company=company, id=booking_id)
         .values_list("scheduled_time", flat=True)
@@ -314,10 +367,10 @@ def _load(company, booking_id, now):
     return day, day.bookings[booking_id]
 
 
-def _day_of(company, moment):
+def _day_of(company: Company, moment: datetime) -> date:
     return company.local(moment).date()
 
 
-def _read(company, booking_id):
+def _read(company: Company, booking_id: int) -> LockedTrip:
     booking = Booking.objects.get(company=company, id=booking_id)
-    return Trip(booking, Assignment.objects.open().get(booking=booking))
+    return LockedTrip(booking, Assignment.objects.open().get(booking=booking))

@@ -1,22 +1,22 @@
-"""A driver falls sick: one action frees the rest of the day."""
+"""Report a driver sick: one action frees the rest of the day."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Max
-from django.utils.translation import gettext
+from django.utils.translation import gettext as _
 
 from bookings.models import Actor
 from dispatch.models import Assignment
-from dispatch.trips.locking import NoSuchDriver
+from dispatch.trips.locking import no_such_driver
 from dispatch.trips.release import release_trips
 from drivers.models import Absence, Company, Driver, Shift
 
 
 @dataclass(frozen=True, slots=True)
 class SickDriver:
-    """What was done: bookings `released`, and those `under_way` that a person has to settle."""
+    """The bookings `released`, and those `under_way` that a dispatcher has to settle."""
 
     driver: Driver
     absence: Absence
@@ -24,13 +24,13 @@ class SickDriver:
     under_way: tuple[int, ...]
 
 
-def driver_sick(
+def report_sick(
     company: Company, driver_id: int, *, actor: Actor, now: datetime, note: str = ""
 ) -> SickDriver:
-    """Note the driver as sick from now to the end of the day, and release what has not begun.
+    """Record the driver as sick until the end of the day, and release trips that have not begun.
 
-    The day ends with the company's day, or with a shift that is under way later. At most 13
-    statements; asked again, it releases what came since. Raises NoSuchDriver.
+    The day ends with the company's day, or with a later shift that is under way. At most 13
+    statements. A second report releases the trips assigned since. Raises NoSuchDriver.
     """
     with transaction.atomic():
         driver = (
@@ -39,7 +39,7 @@ def driver_sick(
             .first()
         )
         if driver is None:
-            raise NoSuchDriver(gettext("There is no such driver."))
+            raise no_such_driver()
         start_at, end_at = company.day_bounds(company.local(now).date())
         shift_end_at = Shift.objects.filter(
             driver=driver, start_at__lt=end_at, end_at__gt=now
@@ -56,18 +56,18 @@ def driver_sick(
             [assignment_id for assignment_id, _booking, status in trips if status == planned],
             actor=actor,
             now=now,
-            reason=note or gettext("%(driver)s is sick.") % {"driver": driver.name},
+            reason=note or _("%(driver)s is sick.") % {"driver": driver.name},
         )
         return SickDriver(
             driver=driver,
-            absence=_absent(driver, now, end_at, note),
+            absence=_absence(driver, now, end_at, note),
             released=released,
             under_way=tuple(booking for _id, booking, status in trips if status != planned),
         )
 
 
-def _absent(driver, now, end_at, note):
-    """Return the absence that covers the rest of the day, a new one if there is none."""
+def _absence(driver: Driver, now: datetime, end_at: datetime, note: str) -> Absence:
+    """Return the absence that covers the rest of the day; create it if there is none."""
     sick = Absence.objects.filter(driver=driver, reason=Absence.Reason.SICK)
     known = sick.filter(start_at__lte=now, end_at__gte=end_at).order_by("id").first()
     return known or Absence.objects.create(

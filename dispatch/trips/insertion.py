@@ -1,19 +1,19 @@
-"""Where a trip could go in the day as it stands, and what is wrong with where it is put.
+"""Insert one trip into the day as it stands, and find the rules that it would break there.
 
 No query. The day is loaded without freezing (`load_problem(..., freeze=False)`): only trips
-under way and locked ones are fixed. First a trip is put between the driver's other trips as
-they stand; where that fails, their times may move within their windows; their order and their
-driver never change. The planner finds the times, its checker has the last word. Where no time
-keeps every rule, the trip is put where it breaks the fewest: late rather than at the same time
-as another.
+under way and locked ones are fixed. First the trip is inserted between the driver's other trips
+as they stand; if that fails, their times may move within their windows; their order and their
+driver never change. The planner finds the times, and its checker decides. If no time keeps every
+rule, the trip goes where it breaks the fewest: late rather than at the same time as another.
 """
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dispatch.day.load import Day, by_client, make_trip, pickup_window
 from dispatch.day.queries import BookingRow
-from dispatch.day.reasons import Unassigned, told_left_out, told_reason
+from dispatch.day.reasons import Unassigned, describe_excluded, describe_reason
 from dispatch.planner.check.plan import check
 from dispatch.planner.explain.alternatives import candidates
 from dispatch.planner.explain.reasons import reasons
@@ -25,20 +25,25 @@ from dispatch.planner.problem import (
     PlannedBreak,
     PlannedTrip,
     Problem,
+    Trip,
 )
+from dispatch.planner.problem import Driver as PlannerDriver
 from dispatch.planner.solve import solve
-from dispatch.trips.violations import Fault, off_duty, told, unavailable
+from dispatch.trips.violations import Fault, describe, off_duty, unavailable
 from drivers.models import Driver
 
 ALWAYS_SERVED = 10**8
-# How late a trip that is put somewhere against the rules may be, and in what steps it is tried.
+# How late a trip that breaks the rules may be inserted, and the steps in which that is tried.
 LATE_S, LATE_AT_MOST_S = 15 * 60, 3600
 NO_DUTY = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Who could take a trip and when; `price_s` and `detour_s` as in `planner.alternatives`."""
+class Candidate:
+    """A driver who could take a trip, and when.
+
+    `price_s` and `detour_s` are those of `planner.explain.alternatives`.
+    """
 
     driver_id: int
     driver: str
@@ -48,20 +53,20 @@ class Place:
     price_s: int
 
     @property
-    def detour_min(self):
+    def detour_min(self) -> int:
         return round(self.detour_s / 60)
 
     @property
-    def price_min(self):
+    def price_min(self) -> int:
         return round(self.price_s / 60)
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A trip with a driver: `trips` are to be written, with `breaks` as {shift id: start}.
+    """A trip with a driver: the `trips` to write, and the `breaks` as {shift id: start}.
 
-    `trips` has the driver's other trips too, where they may have to move. `faults` are the
-    rules it breaks; `impossible` says that no reason can make up for them.
+    `trips` includes the driver's other trips if they may have to move. `faults` are the rules
+    it breaks; `impossible` if no reason can override them.
     """
 
     driver_id: int
@@ -72,42 +77,42 @@ class Proposal:
     impossible: bool = False
 
 
-def places_for(day: Day, row: BookingRow, *, top=3) -> tuple[Place, ...]:
-    """Return the best places for one trip in the day as it stands."""
+def candidates_for(day: Day, row: BookingRow, *, top: int = 3) -> tuple[Candidate, ...]:
+    """Return the best candidates for one trip in the day as it stands."""
     if _is_over(day, row):
         return ()
     trip = _trip(day, row)
     names = {driver.id: driver.name for driver in day.problem.drivers}
     return tuple(
-        Place(
-            driver_id=place.driver_id,
-            driver=names[place.driver_id],
-            pickup_at=day.moment(place.pickup_s),
-            dropoff_at=day.moment(place.pickup_s + trip.boarding_s + trip.ride_s),
-            detour_s=place.detour_s,
-            price_s=place.price_s,
+        Candidate(
+            driver_id=found.driver_id,
+            driver=names[found.driver_id],
+            pickup_at=day.moment(found.pickup_s),
+            dropoff_at=day.moment(found.pickup_s + trip.boarding_s + trip.ride_s),
+            detour_s=found.detour_s,
+            price_s=found.price_s,
         )
-        for place in candidates(_all_pinned(day, row), Plan((), (), ()), trip, top)
+        for found in candidates(_all_pinned(day, row), Plan((), (), ()), trip, top)
     )
 
 
-def why_nowhere(day: Day, row: BookingRow) -> Unassigned:
-    """Say why nobody can take the trip in the day as it stands, and what would help."""
+def explain_no_candidate(day: Day, row: BookingRow) -> Unassigned:
+    """Explain why no driver can take the trip in the day as it stands, and what would help."""
     if _is_over(day, row):
-        return told_left_out(day, row.id, "window_passed")
+        return describe_excluded(day, row.id, "window_passed")
     problem = replace(_all_pinned(day, row), trips=(_trip(day, row),))
     (reason,) = reasons(problem, Plan((), (), (row.id,)))
-    return told_reason(day, reason)
+    return describe_reason(day, reason)
 
 
-def _is_over(day, row):
+def _is_over(day: Day, row: BookingRow) -> bool:
     return pickup_window(day.company, row.scheduled_time, row.return_of_id)[1] < day.now
 
 
-def _all_pinned(day, row):
-    """Return the problem of all drivers with their standing trips as commitments, without this.
+def _all_pinned(day: Day, row: BookingRow) -> Problem:
+    """Return the day's problem without this trip, all other standing trips as commitments.
 
-    Standing trips that no longer fit together hold their drivers all the same.
+    Standing trips that no longer fit together still occupy their drivers.
     """
     problem = _without(day.problem, {row.id})
     return replace(
@@ -124,30 +129,32 @@ def propose(
     driver: Driver,
     *,
     pickup_at: datetime | None = None,
-    gone: frozenset[int] = frozenset(),
+    removed: frozenset[int] = frozenset(),
 ) -> Proposal:
-    """Put the trip with the driver: at `pickup_at`, or as near to the wanted time as possible.
+    """Insert the trip into the driver's day: at `pickup_at`, or close to the wanted time.
 
-    The bookings `gone` are taken out of the day first.
+    The bookings `removed` are taken out of the day first.
     """
-    gone |= {row.id}
+    removed |= {row.id}
     trip = _trip(day, row)
     pickup_s = None if pickup_at is None else day.seconds(pickup_at)
     if driver.id not in {known.id for known in day.problem.drivers}:
         wanted_s = max(trip.wanted_s, day.seconds(day.now)) if pickup_s is None else pickup_s
-        placed = _put(trip, NO_DUTY, driver.id, wanted_s)
+        placed = _planned(trip, NO_DUTY, driver.id, wanted_s)
         found = Proposal(driver.id, placed, (placed,), {}, (unavailable(driver),))
     else:
-        whole = _without(day.problem, gone)
+        whole = _without(day.problem, removed)
         found = _within_rules(day, whole, trip, driver, pickup_s) or _against_rules(
             day, whole, trip, driver, pickup_s
         )
-    impossible = not driver.is_active or _taken(day, found.trip, gone)
+    impossible = not driver.is_active or _double_booked(day, found.trip, removed)
     return replace(found, impossible=bool(found.faults) and impossible)
 
 
-def _within_rules(day, whole, trip, driver, pickup_s):
-    """Return a proposal that the checker accepts, or None."""
+def _within_rules(
+    day: Day, whole: Problem, trip: Trip, driver: Driver, pickup_s: int | None
+) -> Proposal | None:
+    """Return a proposal that the checker accepts. Returns None if there is none."""
     if pickup_s is not None:
         if not trip.earliest_s <= pickup_s <= trip.latest_s:
             return None
@@ -156,21 +163,23 @@ def _within_rules(day, whole, trip, driver, pickup_s):
     for problem in (alone, together) if together.trips != alone.trips else (alone,):
         plan = solve(problem, engine="greedy", threads=1)
         if not plan.unserved and not check(problem, plan):
-            return _found(day, plan, trip.id)
+            return _proposal(day, plan, trip.id)
     return None
 
 
-def _against_rules(day, whole, trip, driver, pickup_s):
+def _against_rules(
+    day: Day, whole: Problem, trip: Trip, driver: Driver, pickup_s: int | None
+) -> Proposal:
     alone, _together = _of_driver(whole, driver.id, trip)
-    problem, plan = _least_wrong(day, alone, trip, pickup_s)
-    faults = told(day, problem, plan, check(problem, plan))
+    problem, plan = _fewest_faults(day, alone, trip, pickup_s)
+    faults = describe(day, problem, plan, check(problem, plan))
     if not alone.duties:
         faults = (off_duty(driver), *faults)
-    return replace(_found(day, plan, trip.id), faults=faults)
+    return replace(_proposal(day, plan, trip.id), faults=faults)
 
 
-def _trip(day, row):
-    """Return the planner's trip; where its window is over, that window."""
+def _trip(day: Day, row: BookingRow) -> Trip:
+    """Return the planner's trip, with its whole window even if that is over."""
     preferred, forbidden = by_client(day.preferences)
     window = pickup_window(day.company, row.scheduled_time, row.return_of_id)
     earliest_s, latest_s = map(day.seconds, window)
@@ -192,8 +201,8 @@ def _trip(day, row):
     )
 
 
-def _without(problem, trip_ids):
-    """Return the problem without these trips, also where they are commitments."""
+def _without(problem: Problem, trip_ids: Collection[int]) -> Problem:
+    """Return the problem without these trips and commitments."""
     return replace(
         problem,
         trips=tuple(trip for trip in problem.trips if trip.id not in trip_ids),
@@ -207,8 +216,8 @@ def _without(problem, trip_ids):
     )
 
 
-def _of_driver(whole, driver_id, trip):
-    """Return two problems of one driver and one more trip: the others pinned, and movable."""
+def _of_driver(whole: Problem, driver_id: int, trip: Trip) -> tuple[Problem, Problem]:
+    """Return two problems of one driver and one more trip: the other trips fixed, and movable."""
     own = tuple(duty for duty in whole.duties if duty.driver_id == driver_id)
     standing = tuple(
         replace(other, unserved_cost=ALWAYS_SERVED)
@@ -233,16 +242,16 @@ def _of_driver(whole, driver_id, trip):
     return alone, together
 
 
-def _stands_in(trip, duty, problem):
-    """Say whether the trip stands in this duty of its driver; each in one at most."""
+def _stands_in(trip: Trip, duty: Duty, problem: Problem) -> bool:
+    """Return whether the trip stands in this duty of its driver; it stands in at most one."""
     if trip.standing is None or trip.standing.driver_id != duty.driver_id:
         return False
-    his = [d for d in problem.duties if d.driver_id == duty.driver_id]
-    inside = [d.id for d in his if d.start_s <= trip.standing.pickup_s < d.end_s]
+    duties = [d for d in problem.duties if d.driver_id == duty.driver_id]
+    inside = [d.id for d in duties if d.start_s <= trip.standing.pickup_s < d.end_s]
     return inside[:1] == [duty.id]
 
 
-def _pinned(duty, problem):
+def _pinned(duty: Duty, problem: Problem) -> Duty:
     """Return the duty with its standing trips as commitments."""
     standing = [
         Commitment(
@@ -254,24 +263,26 @@ def _pinned(duty, problem):
             dropoff=trip.dropoff,
         )
         for trip in problem.trips
-        if _stands_in(trip, duty, problem)
+        if trip.standing and _stands_in(trip, duty, problem)
     ]
     ordered = sorted([*duty.commitments, *standing], key=lambda c: (c.pickup_s, c.trip_id))
     return replace(duty, commitments=tuple(ordered))
 
 
-def _loaded(driver, trips):
-    """Return the driver with the standing trips counted."""
+def _loaded(driver: PlannerDriver, trips: Iterable[Trip]) -> PlannerDriver:
+    """Return the driver with the standing trips counted in the load."""
     count = sum(
         trip.standing is not None and trip.standing.driver_id == driver.id for trip in trips
     )
     return replace(driver, capacity=max(0, driver.capacity - count), load=driver.load + count)
 
 
-def _least_wrong(day, alone, trip, pickup_s):
-    """Return the problem, with a duty at hand, and a plan that puts the trip somewhere.
+def _fewest_faults(
+    day: Day, alone: Problem, trip: Trip, pickup_s: int | None
+) -> tuple[Problem, Plan]:
+    """Return the problem, with at least one duty, and a plan with the trip in it.
 
-    Everything but the driver's time is left aside, then the end of the window, by steps, and
+    Ignores first every rule but the driver's time, then the end of the window, step by step, and
     last the driving between trips. `pickup_s` is the time that was asked for, or None.
     """
     (driver,) = alone.drivers
@@ -305,12 +316,12 @@ def _least_wrong(day, alone, trip, pickup_s):
     nearest = min(
         alone.duties, key=lambda d: (max(d.start_s - pickup_s, pickup_s - d.end_s, 0), d.id)
     )
-    placed = _put(trip, nearest.id, driver.id, pickup_s)
+    placed = _planned(trip, nearest.id, driver.id, pickup_s)
     return alone, Plan((placed,), _standing_breaks(day, alone), ())
 
 
-def _first_gap(duties, trip, from_s):
-    """Return the first moment from which the car is not taken for as long as the trip lasts."""
+def _first_gap(duties: Iterable[Duty], trip: Trip, from_s: int) -> int:
+    """Return the first moment from which the vehicle is free for as long as the trip lasts."""
     taken = sorted((c.pickup_s, c.free_s) for duty in duties for c in duty.commitments)
     for start_s, end_s in taken:
         if start_s < from_s + trip.service_s and from_s < end_s:
@@ -318,12 +329,12 @@ def _first_gap(duties, trip, from_s):
     return from_s
 
 
-def _put(trip, duty_id, driver_id, pickup_s):
+def _planned(trip: Trip, duty_id: int, driver_id: int, pickup_s: int) -> PlannedTrip:
     dropoff_s = pickup_s + trip.boarding_s + trip.ride_s
     return PlannedTrip(trip.id, duty_id, driver_id, pickup_s, dropoff_s)
 
 
-def _found(day, plan, booking_id):
+def _proposal(day: Day, plan: Plan, booking_id: int) -> Proposal:
     (trip,) = (row for row in plan.trips if row.trip_id == booking_id)
     breaks = {
         day.shift_of[rest.duty_id]: day.moment(rest.start_s)
@@ -333,7 +344,7 @@ def _found(day, plan, booking_id):
     return Proposal(trip.driver_id, trip, plan.trips, breaks)
 
 
-def _standing_breaks(day, problem):
+def _standing_breaks(day: Day, problem: Problem) -> tuple[PlannedBreak, ...]:
     starts = {r.shift_id: r.break_at for rows in day.drivers.values() for r in rows if r.shift_id}
     found = []
     for duty in problem.duties:
@@ -344,8 +355,8 @@ def _standing_breaks(day, problem):
     return tuple(found)
 
 
-def _taken(day, trip, gone):
-    """Say whether the database holds the driver for another trip at this very time."""
+def _double_booked(day: Day, trip: PlannedTrip, removed: Collection[int]) -> bool:
+    """Return whether the driver has another trip in the database at the same time."""
     start_at, end_at = day.moment(trip.pickup_s), day.moment(trip.dropoff_s)
     return any(
         row.driver_id == trip.driver_id
@@ -353,5 +364,5 @@ def _taken(day, trip, gone):
         and row.planned_pickup_at < end_at
         and start_at < row.planned_dropoff_at
         for row in (day.bookings | day.neighbours).values()
-        if row.id not in gone
+        if row.id not in removed
     )

@@ -1,8 +1,9 @@
-"""One trip under lock: the driver, then the booking, each in order of id, then all read again.
+"""Lock one trip: the driver, then the booking, each in order of id, then read all again.
 
-A trip is a booking and its open assignment, if it has one. Whoever changes one starts here.
+A trip is a booking and its open assignment, if it has one. Every change of one starts here.
 """
 
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from django.utils.translation import gettext as _
 from bookings.models import Booking
 from bookings.save import StaleBookingError
 from dispatch.models import Assignment
-from drivers.models import Driver
+from drivers.models import Company, Driver
 
 
 class NoSuchTrip(Exception):
@@ -24,8 +25,8 @@ class NoSuchDriver(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Trip:
-    """A booking and its open assignment as they are after a use-case; `changed` if it wrote."""
+class LockedTrip:
+    """A booking and its open assignment, as a use-case read or left them; `changed` if it wrote."""
 
     booking: Booking
     assignment: Assignment | None
@@ -33,11 +34,13 @@ class Trip:
 
 
 @contextmanager
-def locked_trip(company, booking_id, *, driver_id=None):
+def locked_trip(
+    company: Company, booking_id: int, *, driver_id: int | None = None
+) -> Iterator[LockedTrip]:
     """Yield the trip, locked until the end of the transaction: at most 4 statements.
 
-    With `driver_id` a trip that is not this driver's does not exist. Raises NoSuchTrip, and
-    StaleBookingError where the trip changes hands at this very moment.
+    With `driver_id`, only trips of this driver exist. Raises NoSuchTrip, and StaleBookingError
+    if the trip changes drivers at the same moment.
     """
     with transaction.atomic():
         seen = driver_of(company, booking_id)
@@ -53,20 +56,20 @@ def locked_trip(company, booking_id, *, driver_id=None):
         if (assignment and assignment.driver_id) != seen:
             raise stale(booking)
         if driver_id is not None:
-            mine = assignment or (
+            latest = assignment or (
                 Assignment.objects.filter(booking=booking, status__in=_DRIVEN)
                 .order_by("-id")
                 .first()
             )
-            if mine is None or mine.driver_id != driver_id:
+            if latest is None or latest.driver_id != driver_id:
                 raise no_such_trip()
-        yield Trip(booking, assignment)
+        yield LockedTrip(booking, assignment)
 
 
 _DRIVEN = [Assignment.Status.COMPLETED, Assignment.Status.NO_SHOW]
 
 
-def driver_of(company, booking_id):
+def driver_of(company: Company, booking_id: int) -> int | None:
     """Return the id of the driver who has the trip, or None: 1 statement."""
     return (
         Assignment.objects.open()
@@ -77,20 +80,27 @@ def driver_of(company, booking_id):
     )
 
 
-def lock_drivers(company, driver_ids):
-    """Lock the company's drivers in order of id; return {id: Driver}: 1 statement."""
+def lock_drivers(company: Company, driver_ids: Collection[int]) -> dict[int, Driver]:
+    """Lock these drivers of the company in order of id; return {id: Driver}: 1 statement.
+
+    A run locks all available drivers instead: `day.queries.lock_available_drivers`.
+    """
     if not driver_ids:
         return {}
     rows = Driver.objects.select_for_update(no_key=True).filter(company=company)
     return {row.id: row for row in rows.filter(id__any_of=sorted(driver_ids)).order_by("id")}
 
 
-def no_such_trip():
-    return NoSuchTrip(_("There is no such trip."))
+def no_such_trip() -> NoSuchTrip:
+    return NoSuchTrip(_("Trip not found."))
 
 
-def stale(booking):
+def no_such_driver() -> NoSuchDriver:
+    return NoSuchDriver(_("Driver not found."))
+
+
+def stale(booking: object) -> StaleBookingError:
+    """Return the refusal that names a booking, or its label."""
     return StaleBookingError(
-        _("Trip %(trip)s was changed by somebody else meanwhile. Read it again.")
-        % {"trip": booking}
+        _("Trip %(trip)s was changed by someone else. Reload it and try again.") % {"trip": booking}
     )

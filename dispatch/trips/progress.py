@@ -5,7 +5,7 @@ booking) and `assignment_id` are what the caller saw: where they are given and n
 nothing is written. What is already as wanted is left as it is, whatever the caller saw: to ask
 twice is fine.
 
-Giving a trip to a driver by hand: `hand_over.py`.
+Giving a trip to a driver by hand: `assign.py`.
 """
 
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from bookings.events import booking_changed
 from bookings.models import TRANSITIONS, Actor, Booking, Event, Status
 from bookings.save import StatusRefusedError
 from dispatch.models import Assignment
-from dispatch.trips.locking import Trip, locked_trip, stale
+from dispatch.trips.locking import LockedTrip, locked_trip, stale
 from drivers.models import Company
 
 # How far a driver's clock may be ahead, and how late a report may reach us.
@@ -57,7 +57,7 @@ def accept(
     now: datetime,
     reason: str = "",
     version: int | None = None,
-) -> Trip:
+) -> LockedTrip:
     """Take a pending booking on: 5 statements. Accepted ones stay accepted.
 
     Raises NoSuchTrip, StaleBookingError or StatusRefusedError.
@@ -82,7 +82,7 @@ def ready(
     minutes: int = 0,
     reason: str = "",
     version: int | None = None,
-) -> Trip:
+) -> LockedTrip:
     """Accept a will-call whose client is ready now, or in some minutes: 5 statements.
 
     What has a time and is accepted already keeps it. Raises NoSuchTrip, StaleBookingError,
@@ -110,23 +110,23 @@ def ready(
 
 def confirm(
     company, booking_id, *, actor, now, reason="", assignment_id=None, driver_id=None
-) -> Trip:
+) -> LockedTrip:
     """Note that the driver, or the client, knows of the trip. See `_flag`."""
     flags = {"confirmed": True}
     return _flag(company, booking_id, flags, actor, now, reason, assignment_id, driver_id)
 
 
-def lock(company, booking_id, *, actor, now, reason="", assignment_id=None) -> Trip:
+def lock(company, booking_id, *, actor, now, reason="", assignment_id=None) -> LockedTrip:
     """Keep the trip with its driver and at its time: no run moves it. See `_flag`."""
     return _flag(company, booking_id, {"locked": True}, actor, now, reason, assignment_id)
 
 
-def unlock(company, booking_id, *, actor, now, reason="", assignment_id=None) -> Trip:
+def unlock(company, booking_id, *, actor, now, reason="", assignment_id=None) -> LockedTrip:
     """Let runs move the trip again. See `_flag`."""
     return _flag(company, booking_id, {"locked": False}, actor, now, reason, assignment_id)
 
 
-def release(company, booking_id, *, actor, now, reason="", assignment_id=None) -> Trip:
+def release(company, booking_id, *, actor, now, reason="", assignment_id=None) -> LockedTrip:
     """Take a trip that has not begun from its driver: at most 7 statements.
 
     Raises NoSuchTrip, StaleBookingError, NotAssigned or StatusRefusedError.
@@ -159,7 +159,7 @@ def report_progress(
     reason: str = "",
     driver_id: int | None = None,
     assignment_id: int | None = None,
-) -> Trip:
+) -> LockedTrip:
     """Move an assigned trip on: en route, on board, completed, no-show, or back to assigned.
 
     `at` is when it really happened, now by default; a driver without reception reports late.
@@ -198,7 +198,7 @@ def arrive(
     reason: str = "",
     driver_id: int | None = None,
     assignment_id: int | None = None,
-) -> Trip:
+) -> LockedTrip:
     """Note that the driver, en route, stands at the pickup since `at`: at most 6 statements.
 
     The status stays. Raises what `report_progress` raises.
@@ -316,4 +316,4 @@ def _after(trip, booking, assignment, now):
         Assignment.Status.EN_ROUTE,
         Assignment.Status.IN_PROGRESS,
     )
-    return Trip(trip.booking, trip.assignment if is_open else None, changed=True)
+    return LockedTrip(trip.booking, trip.assignment if is_open else None, changed=True)

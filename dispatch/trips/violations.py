@@ -1,20 +1,25 @@
-"""What the checker finds wrong with one more trip of a driver, told to people.
+"""Describe to people the rules that a trip would break with a driver.
 
-The checker says which rule is broken; the numbers in the sentences are read from the problem
-that it judged. Codes are those of `planner.sentences` where there is one for it.
+The checker says which rule is broken; the numbers in the sentences come from the problem that it
+checked. Codes are those of `planner.explain.sentences` where one exists.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from dispatch.day.load import Day
 from dispatch.day.reasons import sentence
-from dispatch.planner.check.plan import Rule
+from dispatch.planner.check.plan import Rule, Violation
 from dispatch.planner.explain.blockers import minutes
 from dispatch.planner.explain.sentences import SENTENCES, Block
+from dispatch.planner.problem import Plan, Problem
+from drivers.models import Driver
 
-OWN = {
+# The sentences that the planner's explanations lack.
+MORE_SENTENCES = {
     "not_available": gettext_noop("%(driver)s is not available."),
     "late": gettext_noop(
         "%(late_min)s min late: the pickup at %(pickup_s)s is after the window, which ends at "
@@ -30,9 +35,12 @@ OWN = {
     "overlap": gettext_noop(
         "%(driver)s is on trip %(trip)s from %(from_s)s to %(until_s)s, at the same time."
     ),
-    "breaks": gettext_noop("%(driver)s would have no proper break."),
+    "breaks": gettext_noop("%(driver)s would not get the required break."),
 }
 BREAKS = {rule for rule in Rule if rule.startswith("break_")}
+
+# (code of the fault, code of its sentence, the sentence's parameters)
+Description = tuple[str, str, dict[str, object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,39 +51,43 @@ class Fault:
     text: str
 
 
-def unavailable(driver) -> Fault:
+def unavailable(driver: Driver) -> Fault:
     code = "not_available"
-    return Fault(code, _(OWN[code]) % {"driver": driver.name})
+    return Fault(code, _(MORE_SENTENCES[code]) % {"driver": driver.name})
 
 
-def off_duty(driver) -> Fault:
+def off_duty(driver: Driver) -> Fault:
     return Fault(str(Block.NO_DUTY), _(SENTENCES[Block.NO_DUTY]) % {"driver": driver.name})
 
 
-def told(day, problem, plan, violations) -> tuple[Fault, ...]:
-    """Return what is wrong, each once, in the checker's order.
+def describe(
+    day: Day, problem: Problem, plan: Plan, violations: Iterable[Violation]
+) -> tuple[Fault, ...]:
+    """Return the faults behind the violations, each once, in the checker's order.
 
-    `problem` has one trip and one driver, and `plan` puts the one with the other.
+    `problem` has one trip and one driver, and `plan` assigns the trip to the driver.
     """
-    teller = _Teller(problem, plan)
-    found = {}
+    describer = _Describer(problem, plan)
+    found: dict[tuple[str, str], Fault] = {}
     for violation in violations:
-        for code, key, detail in teller.tell(violation):
-            text = sentence(day, key, {"driver": teller.driver.name, **detail}, SENTENCES | OWN)
+        for code, key, detail in describer.describe(violation):
+            values = {"driver": describer.driver.name, **detail}
+            text = sentence(day, key, values, SENTENCES | MORE_SENTENCES)
             found.setdefault((str(code), text), Fault(str(code), text))
     return tuple(found.values())
 
 
-class _Teller:
-    def __init__(self, problem, plan):
+class _Describer:
+    """Turns the violations of one trip with one driver into codes and numbers."""
+
+    def __init__(self, problem: Problem, plan: Plan) -> None:
         (self.driver,), (self.trip,), (self.row,) = problem.drivers, problem.trips, plan.trips
         self.travel = problem.travel
         self.duty = next(duty for duty in problem.duties if duty.id == self.row.duty_id)
         self.others = [c for duty in problem.duties for c in duty.commitments]
         self.free_s = self.row.dropoff_s + self.trip.alighting_s
 
-    def tell(self, violation):
-        """Yield (code, sentence, its numbers) of a violation."""
+    def describe(self, violation: Violation) -> Iterator[Description]:
         rule, driver, trip = violation.code, self.driver, self.trip
         if rule == Rule.SEATS:
             yield Block.NO_SEATS, Block.NO_SEATS, {"seats": driver.seats}
@@ -92,9 +104,7 @@ class _Teller:
         elif rule == Rule.PICKUP_WINDOW:
             yield self._window()
         elif rule == Rule.APPOINTMENT:
-            late_min = minutes(self.row.dropoff_s - trip.arrive_by_s)
-            times = {"dropoff_s": self.row.dropoff_s, "arrive_by_s": trip.arrive_by_s}
-            yield "appointment", "appointment", times | {"late_min": late_min}
+            yield self._appointment()
         elif rule == Rule.OVERLAP:
             yield from self._overlaps()
         elif rule == Rule.DRIVE:
@@ -106,7 +116,7 @@ class _Teller:
         else:  # the plan was put together wrongly: that is no rule to be overridden
             raise ValueError(violation.detail)
 
-    def _window(self):
+    def _window(self) -> Description:
         pickup_s, trip = self.row.pickup_s, self.trip
         if pickup_s > trip.latest_s:
             late_min = minutes(pickup_s - trip.latest_s)
@@ -116,13 +126,20 @@ class _Teller:
         numbers = {"early_min": early_min, "pickup_s": pickup_s, "earliest_s": trip.earliest_s}
         return "pickup_window", "early", numbers
 
-    def _overlaps(self):
+    def _appointment(self) -> Description:
+        dropoff_s = self.row.dropoff_s
+        arrive_by_s = self.trip.arrive_by_s or 0  # the checker found the trip late for it
+        late_min = minutes(dropoff_s - arrive_by_s)
+        times = {"dropoff_s": dropoff_s, "arrive_by_s": arrive_by_s}
+        return "appointment", "appointment", times | {"late_min": late_min}
+
+    def _overlaps(self) -> Iterator[Description]:
         for other in self.others:
             if other.pickup_s < self.free_s and self.row.pickup_s < other.free_s:
                 times = {"from_s": other.pickup_s, "until_s": other.free_s}
-                yield "overlap", "overlap", times | {"trip": other.reference}
+                yield "overlap", "overlap", {**times, "trip": other.reference}
 
-    def _drive(self, violation):
+    def _drive(self, violation: Violation) -> Description:
         if violation.trip_id == self.trip.id:
             before = max(
                 (c for c in self.duty.commitments if c.pickup_s <= self.row.pickup_s),
@@ -130,13 +147,13 @@ class _Teller:
             )
             away = self.travel.leg(before.dropoff, self.trip.pickup)[0]
             numbers = {"until_s": before.free_s, "away_min": minutes(away)}
-            return Block.BUSY_UNTIL, Block.BUSY_UNTIL, numbers | {"trip": before.reference}
+            return Block.BUSY_UNTIL, Block.BUSY_UNTIL, {**numbers, "trip": before.reference}
         after = next(c for c in self.duty.commitments if c.trip_id == violation.trip_id)
         on = self.travel.leg(self.trip.dropoff, after.pickup)[0]
         numbers = {"next_s": after.pickup_s, "next_min": minutes(on)}
-        return Block.DUE_AT, Block.DUE_AT, numbers | {"next_trip": after.reference}
+        return Block.DUE_AT, Block.DUE_AT, {**numbers, "next_trip": after.reference}
 
-    def _off_duty(self):
+    def _off_duty(self) -> Description:
         duty, trip = self.duty, self.trip
         numbers = {
             "from_s": duty.start_s,

@@ -100,7 +100,7 @@ def test_a_booking_changed_after_the_run_has_no_reason_of_it(company):
     left = make.booking(company, "09:00")
     make.run(company, unassigned=[{"booking": left.id, "detail": "All busy.", "suggestion": None}])
     Booking.objects.update(updated_at=NOW + timedelta(minutes=1))
-    assert board(company).waiting[0].reason == "It was booked or changed after the last run."
+    assert board(company).waiting[0].reason == "Booked or changed after the last run."
 
 
 def test_what_holds_by_itself_comes_before_what_a_run_said(company):
@@ -109,7 +109,7 @@ def test_what_holds_by_itself_comes_before_what_a_run_said(company):
     make.run(company, unassigned=[{"booking": missed.id, "detail": "All busy.", "suggestion": ""}])
     reasons = [waiting.reason for waiting in board(company, at("08:00")).waiting]
     assert reasons == [
-        "Its pickup window ended at 06:15.",
+        "The pickup window ended at 06:15.",
         "The booking has not been accepted yet.",
     ]
 

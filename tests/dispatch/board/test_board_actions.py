@@ -113,13 +113,13 @@ def test_another_companys_rows_do_not_exist():
 
 
 @pytest.mark.django_db
-def test_consequences_are_shown_and_then_saved_as_shown():
+def test_preview_is_shown_and_then_saved_as_shown():
     row, anna, me = booking(), driver("Anna"), dispatcher()
     page = me.get(url("look", row.id), {"driver": anna.id})
     assert "Fits." in page.content.decode()
     assert not Assignment.objects.exists()
     done = give(me, row, anna, pickup_at=later("09:00").isoformat())
-    assert toast(done) == f"{row.reference} goes to Anna at 09:00."
+    assert toast(done) == f"{row.reference} assigned to Anna at 09:00."
     assert Assignment.objects.get().driver == anna
 
 
@@ -353,7 +353,7 @@ def test_statements_do_not_grow(django_assert_max_num_queries, others):
     for hour in range(9, 9 + others):
         give(me, booking(f"{hour:02}:00"), anna)
     give(me, row, anna)
-    # session, user, the middleware's memberships, the desk; then the page's own
+    # session, user, the middleware's memberships, the current; then the page's own
     for address, most in [
         (url("booking", row.id), 9),
         (url("candidates", row.id), 9),

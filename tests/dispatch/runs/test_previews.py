@@ -21,7 +21,7 @@ from dispatch.runs.previews import (
 )
 from dispatch.runs.report import read_report
 from dispatch.trips import progress
-from dispatch.trips.assign import hand_over
+from dispatch.trips.assign import assign
 from dispatch.trips.cancel import cancel
 from drivers.models import Company, Driver, Shift
 from tests.dispatch.runs.test_concurrency import together
@@ -135,7 +135,7 @@ def test_while_the_day_is_busy_the_preview_waits():
 
 def moved_by_hand(driver, first, second):
     other = make.driver()
-    hand_over(first.company, first.id, other.id, override="so", now=make.NOW, actor=OTHER)
+    assign(first.company, first.id, other.id, override="so", now=make.NOW, actor=OTHER)
 
 
 def ill(driver, first, second):

@@ -15,8 +15,8 @@ from dispatch.runs.run import run_dispatch
 from dispatch.trips.assign import (
     DoubleBooked,
     RuleBroken,
-    hand_over,
-    places,
+    assign,
+    candidates,
     quote,
 )
 from dispatch.trips.locking import NoSuchDriver, NoSuchTrip
@@ -33,7 +33,7 @@ def on_duty(name=None, start="06:00", end="18:00", **fields):
 
 def give(booking, driver, **options):
     options = {"actor": ACTOR, "now": make.NOW} | options
-    return hand_over(booking.company, booking.id, driver.id, **options)
+    return assign(booking.company, booking.id, driver.id, **options)
 
 
 @pytest.mark.django_db
@@ -187,9 +187,9 @@ def test_other_companies_trips_and_drivers_do_not_exist():
     with pytest.raises(NoSuchDriver):
         give(booking, make.driver(lausanne))
     with pytest.raises(NoSuchTrip):
-        hand_over(lausanne, booking.id, make.driver(lausanne).id, actor=ACTOR, now=make.NOW)
+        assign(lausanne, booking.id, make.driver(lausanne).id, actor=ACTOR, now=make.NOW)
     with pytest.raises(NoSuchDriver):
-        hand_over(lausanne, booking.id, anna.id, actor=ACTOR, now=make.NOW)
+        assign(lausanne, booking.id, anna.id, actor=ACTOR, now=make.NOW)
 
 
 @pytest.mark.django_db
@@ -217,7 +217,7 @@ def test_places_lists_who_could_take_it_and_taking_it_works():
     busy = on_duty("Busy")
     give(make.booking(clock="09:00"), busy, pickup_at=make.at("09:00"))
     booking = make.booking(clock="09:00")
-    found = places(booking.company, booking.id, now=make.NOW)
+    found = candidates(booking.company, booking.id, now=make.NOW)
     assert [place.driver_id for place in found] == [anna.id]
     trip = give(booking, anna, pickup_at=found[0].pickup_at)
     assert trip.assignment.planned_dropoff_at == found[0].dropoff_at

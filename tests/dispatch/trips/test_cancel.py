@@ -59,7 +59,7 @@ def test_one_direction_leaves_the_other(client, both):
 def test_a_reason_and_a_trip_are_asked_for(client, both):
     there = both[0]
     page = client.post(url(there), {"code": "", "trip": [f"{there.pk}-1"]})
-    assert "Say why: choose a reason." in page.text
+    assert "Choose a reason." in page.text
     assert "Choose at least one trip." in client.post(url(there), WHY).text
     assert statuses() == ["accepted", "assigned"]
 

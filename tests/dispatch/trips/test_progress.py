@@ -226,11 +226,11 @@ def test_of_two_at_once_one_wins_and_the_other_is_told():
         finally:
             connection.close()
 
-    def set_out(company, booking_id, *, version, **options):
+    def set_off(company, booking_id, *, version, **options):
         return progress.report_progress(company, booking_id, Status.EN_ROUTE, **options)
 
     with ThreadPoolExecutor(2) as pool:
-        outcomes = list(pool.map(attempt, [cancel, set_out]))
+        outcomes = list(pool.map(attempt, [cancel, set_off]))
     # Cancelled last is possible too: en route may still be cancelled, but not unseen.
     assert True in outcomes
     events = list(Event.objects.order_by("id").values_list("new__status", flat=True))

@@ -13,7 +13,7 @@ from dispatch.board.day import read_board
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from dispatch.trips import progress
-from dispatch.trips.assign import hand_over, places
+from dispatch.trips.assign import assign, candidates
 from dispatch.trips.locking import NoSuchTrip
 from drivers.models import Role
 from tests.support import builders as make
@@ -44,7 +44,9 @@ def test_nothing_plans_it_and_the_board_says_why(geneva, waiting):
     assert [(one.booking, one.reason) for one in report.unassigned] == [(waiting.id, "will_call")]
     (item,) = read_board(geneva, make.DAY, now=make.NOW).waiting
     assert item.row.will_call
-    assert item.reason == "Its time is not known: the client calls when they are ready."
+    assert item.reason == (
+        "The pickup time is not known yet: the client will call when they are ready."
+    )
 
 
 def test_it_is_neither_accepted_nor_given_to_a_driver(geneva, waiting):
@@ -52,9 +54,9 @@ def test_it_is_neither_accepted_nor_given_to_a_driver(geneva, waiting):
     with pytest.raises(StatusRefusedError, match="will-call"):
         progress.accept(geneva, waiting.id, actor=ACTOR, now=make.NOW)
     with pytest.raises(StatusRefusedError):
-        hand_over(geneva, waiting.id, driver.id, actor=ACTOR, now=make.NOW)
-    with pytest.raises(StatusRefusedError, match="no time yet"):
-        places(geneva, waiting.id, now=make.NOW)
+        assign(geneva, waiting.id, driver.id, actor=ACTOR, now=make.NOW)
+    with pytest.raises(StatusRefusedError, match="no pickup time yet"):
+        candidates(geneva, waiting.id, now=make.NOW)
     with pytest.raises(IntegrityError), transaction.atomic():
         Booking.objects.filter(id=waiting.id).update(status=Status.ACCEPTED)
 

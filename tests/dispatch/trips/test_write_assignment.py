@@ -13,12 +13,12 @@ from dispatch.trips import progress
 from dispatch.trips.assign import (
     NotSwappable,
     RuleBroken,
-    consequences,
-    hand_over,
+    assign,
+    preview_assignment,
+    preview_swap,
     swap,
-    swap_consequences,
 )
-from dispatch.trips.driver_sick import driver_sick
+from dispatch.trips.driver_sick import report_sick
 from dispatch.trips.locking import NoSuchDriver, NoSuchTrip
 from drivers.models import Absence
 from tests.support import builders as make
@@ -33,12 +33,12 @@ def on_duty(name=None, start="06:00", end="18:00", *, car=None, **fields):
 
 
 def look(booking, driver, **options):
-    return consequences(booking.company, booking.id, driver.id, **{"now": make.NOW} | options)
+    return preview_assignment(booking.company, booking.id, driver.id, **{"now": make.NOW} | options)
 
 
 def give(booking, driver, **options):
     options = {"actor": ACTOR, "now": make.NOW} | options
-    return hand_over(booking.company, booking.id, driver.id, **options)
+    return assign(booking.company, booking.id, driver.id, **options)
 
 
 def codes(seen):
@@ -184,7 +184,7 @@ def test_nobody_looks_into_another_company():
     lausanne = make.company("lausanne")
     booking = make.booking()
     with pytest.raises(NoSuchTrip):
-        consequences(lausanne, booking.id, make.driver(lausanne).id, now=make.NOW)
+        preview_assignment(lausanne, booking.id, make.driver(lausanne).id, now=make.NOW)
     with pytest.raises(NoSuchDriver):
         look(booking, make.driver(lausanne))
 
@@ -204,7 +204,7 @@ def holders():
 @pytest.mark.django_db
 def test_two_trips_change_their_drivers_together():
     first, second, anna, ben = two_trips()
-    seen = swap_consequences(first.company, first.id, second.id, now=make.NOW)
+    seen = preview_swap(first.company, first.id, second.id, now=make.NOW)
     assert [(s.driver.name, s.fits) for s in seen] == [("Ben", True), ("Anna", True)]
     swap(first.company, first.id, second.id, actor=ACTOR, now=make.NOW)
     assert holders() == {first.id: ben.id, second.id: anna.id}
@@ -292,7 +292,7 @@ def test_a_sick_driver_loses_what_has_not_begun_and_is_absent_until_the_day_ends
     tomorrow = make.booking(day=make.DAY + timedelta(days=1), clock="09:00")
     make.assignment(tomorrow, anna)
     now = make.at("08:05")
-    done = driver_sick(anna.company, anna.id, actor=ACTOR, now=now)
+    done = report_sick(anna.company, anna.id, actor=ACTOR, now=now)
     assert done.released == (locked.id, late.id)
     assert done.under_way == (driven.id,)
     absence = Absence.objects.get()
@@ -306,10 +306,10 @@ def test_a_sick_driver_loses_what_has_not_begun_and_is_absent_until_the_day_ends
 def test_sick_twice_is_one_absence():
     anna = on_duty("Anna")
     for _time in range(2):
-        driver_sick(anna.company, anna.id, actor=ACTOR, now=make.at("08:00"))
+        report_sick(anna.company, anna.id, actor=ACTOR, now=make.at("08:00"))
     assert Absence.objects.count() == 1
     with pytest.raises(NoSuchDriver):
-        driver_sick(make.company("lausanne"), anna.id, actor=ACTOR, now=make.at("08:00"))
+        report_sick(make.company("lausanne"), anna.id, actor=ACTOR, now=make.at("08:00"))
 
 
 @pytest.mark.django_db
@@ -319,7 +319,7 @@ def test_a_sick_driver_takes_a_constant_number_of_statements(django_assert_max_n
     for hour in range(9, 9 + count):
         make.assignment(make.booking(clock=f"{hour:02}:00"), anna)
     with django_assert_max_num_queries(15):  # with the 4 of the test's savepoints
-        driver_sick(anna.company, anna.id, actor=ACTOR, now=make.at("08:00"))
+        report_sick(anna.company, anna.id, actor=ACTOR, now=make.at("08:00"))
 
 
 @pytest.mark.django_db
