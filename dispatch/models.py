@@ -140,7 +140,7 @@ OPEN = Q(is_open=True)
 
 
 class AssignmentQuerySet(OneStatementInserts):
-    def open(self):
+    def open(self) -> "AssignmentQuerySet":
         return self.filter(OPEN)
 
 

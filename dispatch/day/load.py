@@ -230,7 +230,11 @@ def _duties(
     """
     trips_of: dict[int, list[BookingRow]] = {}
     for row in rows:
-        if row.driver_id in drivers and (row.id in kept or row.assignment_status in DONE):
+        if (
+            row.driver_id is not None
+            and row.driver_id in drivers
+            and (row.id in kept or row.assignment_status in DONE)
+        ):
             trips_of.setdefault(row.driver_id, []).append(row)
     planner_drivers: list[PlannerDriver] = []
     duties: list[Duty] = []

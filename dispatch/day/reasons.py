@@ -84,7 +84,7 @@ def _sentence(code: str, values: Values) -> str:
 
 
 def sentence(
-    day: Day, code: str, detail: Mapping[str, Any], sentences: Mapping[str, str] = SENTENCES
+    day: Day, code: str, detail: Mapping[str, Any], sentences: Mapping[Any, str] = SENTENCES
 ) -> str:
     """Return the sentence of a code; parameters in `_s` become the company's clock times."""
     return _(sentences[code]) % _values(day, detail)

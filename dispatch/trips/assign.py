@@ -313,7 +313,7 @@ def _preview(day: Day, row: BookingRow, driver: Driver, proposal: Proposal) -> A
 
 
 def _driver(company: Company, driver_id: int) -> Driver:
-    driver = Driver.objects.filter(company=company, id=driver_id).first()
+    driver: Driver | None = Driver.objects.filter(company=company, id=driver_id).first()
     if driver is None:
         raise no_such_driver()
     return driver

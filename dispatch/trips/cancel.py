@@ -1,5 +1,6 @@
-"""Cancel a booking, or several at once, such as both directions of a trip: all or none."""
+"""Cancel a booking, or several in one transaction, such as a trip and its return: all or none."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -22,7 +23,7 @@ def cancel(
     reason: str = "",
     version: int | None = None,
 ) -> bool:
-    """Cancel one booking; return whether it was not canceled yet. See `cancel_trips`."""
+    """Cancel one booking; return False if it was canceled already. See `cancel_trips`."""
     seen = {booking_id: version}
     return bool(cancel_trips(company, seen, reason=reason, actor=actor, now=now))
 
@@ -32,9 +33,9 @@ def cancel_trips(
 ) -> list[Booking]:
     """Cancel bookings that are not on board yet, and free their drivers: at most 7 statements.
 
-    `seen` are {booking: the version the caller saw, None for any}. What is canceled already stays
-    as it is; returned are those that were not. Raises NoSuchTrip, StaleBookingError or
-    StatusRefusedError: then none is canceled.
+    `seen` is {booking: the version the caller saw, None for any}. Returns the bookings that were
+    not canceled already. Raises NoSuchTrip, StaleBookingError or StatusRefusedError: then none is
+    canceled.
     """
     ids = sorted(seen)
     with transaction.atomic():
@@ -59,7 +60,14 @@ def cancel_trips(
     return to_cancel
 
 
-def _write(bookings, trips, *, reason, actor, now):
+def _write(
+    bookings: Sequence[Booking],
+    trips: Mapping[int, Assignment],
+    *,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+) -> None:
     new = {"status": Status.CANCELED, "cancel_reason": reason}
     freed = sorted(trips[booking.id].id for booking in bookings if booking.id in trips)
     if freed:

@@ -1,18 +1,20 @@
-"""What a change of the fleet does to the trips that stand: known before it is kept.
+"""Check what a change of the fleet does to the assigned trips, before it is committed.
 
-The change is made; the planned trips of its drivers are held against the world before and
-after it; where it breaks any, it is taken back, unless the caller agreed to release exactly
-these. Looked at is what a trip itself needs: an available driver on duty, places, equipment.
-Driving between trips and breaks are the planner's.
+The change is made; the planned trips of its drivers are checked before and after it; if it breaks
+any, it is rolled back, unless the caller agreed to release exactly these. The check covers what a
+trip itself needs: an available driver on duty, seats, wheelchair places, equipment. Driving between
+trips and breaks are left to the planner.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -24,7 +26,7 @@ from drivers.models import Absence, Driver, Shift
 
 @dataclass(frozen=True, slots=True)
 class BrokenTrip:
-    """A trip that its driver could no longer drive; `pickup_at` is local to the company."""
+    """A trip that its driver could not drive any more; `pickup_at` is local to the company."""
 
     assignment_id: int
     booking_id: int
@@ -36,14 +38,14 @@ class BrokenTrip:
 
 
 class TripsBroken(Exception):
-    """The change would break `trips`, which nobody agreed to release; nothing was written."""
+    """The change would break `trips` without the caller's agreement; nothing was written."""
 
-    def __init__(self, trips):
+    def __init__(self, trips: Iterable[BrokenTrip]) -> None:
         self.trips = tuple(trips)
         super().__init__(
             ngettext(
-                "This would break %(count)d trip that is assigned already.",
-                "This would break %(count)d trips that are assigned already.",
+                "This change would break %(count)d assigned trip.",
+                "This change would break %(count)d assigned trips.",
                 len(self.trips),
             )
             % {"count": len(self.trips)}
@@ -58,14 +60,14 @@ def change_of_fleet(
     now: datetime,
     agreed: Collection[int] = (),
     reason: str = "",
-):
-    """Make in the block a change that concerns these drivers; yield a list.
+) -> Iterator[list[BrokenTrip]]:
+    """Guard a change to these drivers, made inside the block; yield a list.
 
-    After the block the list holds the BrokenTrips that were released. `agreed` are the ids of
-    the assignments that may be. At most 15 statements beside the change. Raises TripsBroken,
-    or StaleBookingError where a trip begins at this very moment.
+    After the block the list holds the BrokenTrips that were released. `agreed` are the ids of the
+    assignments that may be released. At most 15 statements besides the change. Raises TripsBroken,
+    or StaleBookingError if a trip begins at the same moment.
     """
-    released = []
+    released: list[BrokenTrip] = []
     with transaction.atomic():
         ids = sorted(set(driver_ids))
         rows = Driver.objects.filter(id__any_of=ids).order_by("id")
@@ -92,8 +94,8 @@ def change_of_fleet(
         released += broken
 
 
-def _planned(driver_ids, now):
-    """Return the trips of the drivers that are still to begin, in order of time: 1 query."""
+def _planned(driver_ids: Sequence[int], now: datetime) -> list[Assignment]:
+    """Return the drivers' trips that have not begun, in order of time: 1 query."""
     return list(
         Assignment.objects.open()
         .filter(
@@ -106,8 +108,8 @@ def _planned(driver_ids, now):
     )
 
 
-def _unfit(trips):
-    """Yield (trip, driver, why) of those that their driver cannot drive as it is: 3 queries."""
+def _unfit(trips: Sequence[Assignment]) -> Iterator[tuple[Assignment, Driver, str]]:
+    """Yield (trip, driver, reason) of the trips that their driver cannot drive: 3 queries."""
     if not trips:
         return
     ids = sorted({trip.driver_id for trip in trips})
@@ -125,15 +127,19 @@ def _unfit(trips):
             yield trip, driver, why
 
 
-def _periods(rows):
-    found = defaultdict(list)
+Periods = Iterable[tuple[datetime, datetime]]
+
+
+def _periods(rows: QuerySet[Any]) -> Mapping[int, list[tuple[datetime, datetime]]]:
+    """Return the (start, end) of shifts or absences by driver: 1 query."""
+    found: defaultdict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
     for driver_id, start_at, end_at in rows.values_list("driver_id", "start_at", "end_at"):
         found[driver_id].append((start_at, end_at))
     return found
 
 
-def _why_not(trip, driver, shifts, absences):
-    """Return a sentence, or None where the driver can drive the trip."""
+def _why_not(trip: Assignment, driver: Driver, shifts: Periods, absences: Periods) -> str | None:
+    """Return why the driver cannot drive the trip. Returns None if the driver can."""
     booking, vehicle = trip.booking, driver.vehicle
     start_at = trip.planned_pickup_at
     end_at = trip.planned_dropoff_at + timedelta(minutes=driver.company.alighting_min)
@@ -147,23 +153,23 @@ def _why_not(trip, driver, shifts, absences):
     if vehicle is None:
         return _("the driver has no vehicle")
     if booking.wheelchairs > places:
-        return _("%(wanted)d wheelchairs, the vehicle has %(have)d places for them") % {
+        return _("%(wanted)d wheelchairs, but the vehicle has %(have)d wheelchair places") % {
             "wanted": booking.wheelchairs,
             "have": places,
         }
     if seated > seats:
-        return _("%(wanted)d seated passengers, the vehicle has %(have)d seats") % {
+        return _("%(wanted)d seated passengers, but the vehicle has %(have)d seats") % {
             "wanted": seated,
             "have": seats,
         }
     if missing:
-        return _("nobody there has %(needs)s") % {"needs": ", ".join(sorted(missing))}
+        return _("driver and vehicle lack %(needs)s") % {"needs": ", ".join(sorted(missing))}
     if any(
         absence_start < end_at and absence_end > start_at for absence_start, absence_end in absences
     ):
-        return _("the driver is absent then")
+        return _("the driver is absent at that time")
     if not any(
         shift_start <= start_at and shift_end >= end_at for shift_start, shift_end in shifts
     ):
-        return _("the driver has no shift then")
+        return _("the driver has no shift at that time")
     return None

@@ -348,7 +348,7 @@ def _standing_breaks(day: Day, problem: Problem) -> tuple[PlannedBreak, ...]:
     starts = {r.shift_id: r.break_at for rows in day.drivers.values() for r in rows if r.shift_id}
     found = []
     for duty in problem.duties:
-        start_at = starts.get(day.shift_of.get(duty.id))
+        start_at = starts.get(day.shift_of.get(duty.id, NO_DUTY))
         if duty.break_ and start_at:
             start_s = day.seconds(start_at)
             found.append(PlannedBreak(duty.id, start_s, start_s + duty.break_.length_s))
@@ -360,9 +360,9 @@ def _double_booked(day: Day, trip: PlannedTrip, removed: Collection[int]) -> boo
     start_at, end_at = day.moment(trip.pickup_s), day.moment(trip.dropoff_s)
     return any(
         row.driver_id == trip.driver_id
-        and row.standing()
-        and row.planned_pickup_at < end_at
-        and start_at < row.planned_dropoff_at
+        and (standing := row.standing())
+        and standing[2] < end_at
+        and start_at < standing[3]
         for row in (day.bookings | day.neighbours).values()
         if row.id not in removed
     )

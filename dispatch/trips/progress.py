@@ -1,14 +1,16 @@
-"""What people and drivers do to one trip: each use-case one call and one transaction.
+"""Change the progress of one trip: each use-case is one call and one transaction.
 
-The statuses of a booking and of its open assignment change together. `version` (of the
-booking) and `assignment_id` are what the caller saw: where they are given and no longer true,
-nothing is written. What is already as wanted is left as it is, whatever the caller saw: to ask
-twice is fine.
+The statuses of a booking and of its open assignment change together. `version` (of the booking)
+and `assignment_id` are what the caller saw: if they are given and no longer match, nothing is
+written. A trip that already is as requested stays as it is, whatever the caller saw, so that a
+request may be repeated.
 
-Giving a trip to a driver by hand: `assign.py`.
+To assign a trip to a driver by hand: `assign.py`.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import F
 from django.utils.translation import gettext as _
@@ -21,13 +23,13 @@ from dispatch.models import Assignment
 from dispatch.trips.locking import LockedTrip, locked_trip, stale
 from drivers.models import Company
 
-# How far a driver's clock may be ahead, and how late a report may reach us.
+# How far a driver's clock may be ahead, and how long after the event a report is accepted.
 CLOCK_AHEAD = timedelta(minutes=5)
 REPORTED_WITHIN = timedelta(hours=48)
 
-READY_WITHIN_MIN = 600  # how far ahead a client says that they will be ready
+READY_WITHIN_MIN = 600  # how far ahead a client may announce that they will be ready
 
-# What a driver or a dispatcher reports of a trip, and what becomes of its assignment.
+# The status of the assignment for each status that is reported of a booking.
 ASSIGNMENT_STATUS = {
     Status.ASSIGNED: Assignment.Status.PLANNED,
     Status.EN_ROUTE: Assignment.Status.EN_ROUTE,
@@ -38,7 +40,7 @@ ASSIGNMENT_STATUS = {
 
 
 class NotAssigned(Exception):
-    """The booking has no driver, so there is nothing to confirm, lock or drive."""
+    """The booking has no driver, so it cannot be confirmed, locked or driven."""
 
 
 class ImplausibleTime(Exception):
@@ -46,7 +48,7 @@ class ImplausibleTime(Exception):
 
 
 class AppointmentMissed(Exception):
-    """The client is ready only after the booking's appointment."""
+    """The client would be ready only after the booking's appointment."""
 
 
 def accept(
@@ -58,7 +60,7 @@ def accept(
     reason: str = "",
     version: int | None = None,
 ) -> LockedTrip:
-    """Take a pending booking on: 5 statements. Accepted ones stay accepted.
+    """Accept a pending booking: 5 statements. An accepted one stays accepted.
 
     Raises NoSuchTrip, StaleBookingError or StatusRefusedError.
     """
@@ -85,8 +87,8 @@ def ready(
 ) -> LockedTrip:
     """Accept a will-call whose client is ready now, or in some minutes: 5 statements.
 
-    What has a time and is accepted already keeps it. Raises NoSuchTrip, StaleBookingError,
-    StatusRefusedError, or AppointmentMissed.
+    An accepted booking with a time keeps it. Raises NoSuchTrip, StaleBookingError,
+    StatusRefusedError or AppointmentMissed.
     """
     with locked_trip(company, booking_id) as trip:
         booking = trip.booking
@@ -95,13 +97,13 @@ def ready(
         _compare(trip, version)
         if not booking.will_call:
             raise StatusRefusedError(
-                _("Trip %(trip)s is no will-call: it has a time.") % {"trip": booking}
+                _("Trip %(trip)s is not a will-call: it has a pickup time.") % {"trip": booking}
             )
-        _turn(trip, Status.ACCEPTED)
+        _require_transition(trip, Status.ACCEPTED)
         wanted_at = now.replace(second=0, microsecond=0) + timedelta(minutes=minutes)
         if booking.appointment_at and booking.appointment_at <= wanted_at:
             raise AppointmentMissed(
-                _("Trip %(trip)s has an appointment at %(at)s: change or remove it first.")
+                _("Trip %(trip)s has an appointment at %(at)s; change or remove it first.")
                 % {"trip": booking, "at": f"{company.local(booking.appointment_at):%H:%M}"}
             )
         fields = {"status": Status.ACCEPTED, "will_call": False, "scheduled_time": wanted_at}
@@ -109,25 +111,56 @@ def ready(
 
 
 def confirm(
-    company, booking_id, *, actor, now, reason="", assignment_id=None, driver_id=None
+    company: Company,
+    booking_id: int,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    assignment_id: int | None = None,
+    driver_id: int | None = None,
 ) -> LockedTrip:
-    """Note that the driver, or the client, knows of the trip. See `_flag`."""
+    """Record that the driver, or the client, has confirmed the trip. See `_flag`."""
     flags = {"confirmed": True}
     return _flag(company, booking_id, flags, actor, now, reason, assignment_id, driver_id)
 
 
-def lock(company, booking_id, *, actor, now, reason="", assignment_id=None) -> LockedTrip:
-    """Keep the trip with its driver and at its time: no run moves it. See `_flag`."""
+def lock(
+    company: Company,
+    booking_id: int,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    assignment_id: int | None = None,
+) -> LockedTrip:
+    """Lock the trip to its driver and its time, so that no run moves it. See `_flag`."""
     return _flag(company, booking_id, {"locked": True}, actor, now, reason, assignment_id)
 
 
-def unlock(company, booking_id, *, actor, now, reason="", assignment_id=None) -> LockedTrip:
-    """Let runs move the trip again. See `_flag`."""
+def unlock(
+    company: Company,
+    booking_id: int,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    assignment_id: int | None = None,
+) -> LockedTrip:
+    """Unlock the trip, so that runs may move it again. See `_flag`."""
     return _flag(company, booking_id, {"locked": False}, actor, now, reason, assignment_id)
 
 
-def release(company, booking_id, *, actor, now, reason="", assignment_id=None) -> LockedTrip:
-    """Take a trip that has not begun from its driver: at most 7 statements.
+def release(
+    company: Company,
+    booking_id: int,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    assignment_id: int | None = None,
+) -> LockedTrip:
+    """Release a trip that has not begun from its driver: at most 7 statements.
 
     Raises NoSuchTrip, StaleBookingError, NotAssigned or StatusRefusedError.
     """
@@ -135,8 +168,8 @@ def release(company, booking_id, *, actor, now, reason="", assignment_id=None) -
         if trip.booking.status == Status.ACCEPTED and trip.assignment is None:
             return trip
         _compare(trip, assignment_id=assignment_id)
-        _with_driver(trip)
-        _turn(trip, Status.ACCEPTED)
+        _assignment(trip)
+        _require_transition(trip, Status.ACCEPTED)
         return _write(
             trip,
             booking={"status": Status.ACCEPTED},
@@ -160,11 +193,11 @@ def report_progress(
     driver_id: int | None = None,
     assignment_id: int | None = None,
 ) -> LockedTrip:
-    """Move an assigned trip on: en route, on board, completed, no-show, or back to assigned.
+    """Report an assigned trip en route, on board, completed, no-show, or back to assigned.
 
-    `at` is when it really happened, now by default; a driver without reception reports late.
-    With `driver_id` only the trips of this driver exist. At most 7 statements. Raises
-    NoSuchTrip, StaleBookingError, NotAssigned, StatusRefusedError or ImplausibleTime.
+    `at` is when it happened, now by default; a driver without reception reports late. With
+    `driver_id`, only trips of this driver exist. At most 7 statements. Raises NoSuchTrip,
+    StaleBookingError, NotAssigned, StatusRefusedError or ImplausibleTime.
     """
     at = at or now
     with locked_trip(company, booking_id, driver_id=driver_id) as trip:
@@ -173,16 +206,16 @@ def report_progress(
         _compare(trip, assignment_id=assignment_id)
         if status not in ASSIGNMENT_STATUS:
             raise refusal(trip.booking, status)
-        _turn(trip, status)
-        _with_driver(trip)
-        fields = {"status": ASSIGNMENT_STATUS[status]}
+        _require_transition(trip, status)
+        open_assignment = _assignment(trip)
+        fields: dict[str, Any] = {"status": ASSIGNMENT_STATUS[status]}
         if status == Status.ASSIGNED:
             fields["arrived_at"] = None
         elif status == Status.IN_PROGRESS:
             fields["actual_pickup_at"] = at
         elif status in (Status.COMPLETED, Status.NO_SHOW):
             fields["actual_dropoff_at"] = at
-        _plausible(trip, at, now)
+        _require_plausible(open_assignment, at, now)
         return _write(
             trip, booking={"status": status}, assignment=fields, actor=actor, now=now, reason=reason
         )
@@ -199,7 +232,7 @@ def arrive(
     driver_id: int | None = None,
     assignment_id: int | None = None,
 ) -> LockedTrip:
-    """Note that the driver, en route, stands at the pickup since `at`: at most 6 statements.
+    """Record when the driver, en route, arrived at the pickup: at most 6 statements.
 
     The status stays. Raises what `report_progress` raises.
     """
@@ -208,18 +241,20 @@ def arrive(
         if trip.assignment and trip.assignment.arrived_at:
             return trip
         _compare(trip, assignment_id=assignment_id)
-        _with_driver(trip)
+        open_assignment = _assignment(trip)
         if trip.booking.status != Status.EN_ROUTE:
             raise StatusRefusedError(
-                _("Trip %(trip)s is %(status)s; only a driver en route arrives.")
+                _("Trip %(trip)s is %(status)s; only a driver en route can arrive.")
                 % {"trip": trip.booking, "status": trip.booking.get_status_display()}
             )
-        _plausible(trip, at, now)
+        _require_plausible(open_assignment, at, now)
         return _write(trip, assignment={"arrived_at": at}, actor=actor, now=now, reason=reason)
 
 
-def _compare(trip, version=None, assignment_id=None):
-    """Refuse when the caller saw something else. 0 is the id of no assignment."""
+def _compare(
+    trip: LockedTrip, version: int | None = None, assignment_id: int | None = None
+) -> None:
+    """Raise StaleBookingError if the caller saw another state. 0 is the id of no assignment."""
     if version is not None and trip.booking.version != version:
         raise stale(trip.booking)
     standing = trip.assignment.id if trip.assignment else 0
@@ -227,9 +262,10 @@ def _compare(trip, version=None, assignment_id=None):
         raise stale(trip.booking)
 
 
-def refusal(booking, status):
+def refusal(booking: Booking, status: Status) -> StatusRefusedError:
+    """Return the refusal of a change of status that the booking does not allow."""
     return StatusRefusedError(
-        _("Trip %(trip)s cannot go from “%(old)s” to “%(new)s”.")
+        _("Trip %(trip)s cannot change from “%(old)s” to “%(new)s”.")
         % {
             "trip": booking,
             "old": booking.get_status_display(),
@@ -238,45 +274,66 @@ def refusal(booking, status):
     )
 
 
-def _turn(trip, status):
+def _require_transition(trip: LockedTrip, status: Status) -> None:
     if status not in TRANSITIONS[Status(trip.booking.status)]:
         raise refusal(trip.booking, status)
 
 
-def _with_driver(trip):
+def _assignment(trip: LockedTrip) -> Assignment:
+    """Return the trip's open assignment. Raises NotAssigned."""
     if trip.assignment is None:
         raise NotAssigned(_("Trip %(trip)s has no driver.") % {"trip": trip.booking})
+    return trip.assignment
 
 
-def _plausible(trip, at, now):
+def _require_plausible(assignment: Assignment, at: datetime, now: datetime) -> None:
     if at > now + CLOCK_AHEAD:
-        raise ImplausibleTime(_("The time lies in the future."))
+        raise ImplausibleTime(_("The time is in the future."))
     if at < now - REPORTED_WITHIN:
         raise ImplausibleTime(_("The time is more than 48 hours ago."))
-    pickup_at = trip.assignment.actual_pickup_at
+    pickup_at = assignment.actual_pickup_at
     if pickup_at and at < pickup_at:
         raise ImplausibleTime(_("The dropoff cannot be before the pickup."))
 
 
-def _flag(company, booking_id, fields, actor, now, reason, assignment_id, driver_id=None):
+def _flag(
+    company: Company,
+    booking_id: int,
+    fields: Mapping[str, Any],
+    actor: Actor,
+    now: datetime,
+    reason: str,
+    assignment_id: int | None,
+    driver_id: int | None = None,
+) -> LockedTrip:
     """Set flags of the open assignment: at most 6 statements.
 
     Raises NoSuchTrip, StaleBookingError or NotAssigned.
     """
     with locked_trip(company, booking_id, driver_id=driver_id) as trip:
         _compare(trip, assignment_id=assignment_id)
-        _with_driver(trip)
-        if all(getattr(trip.assignment, name) == value for name, value in fields.items()):
+        assignment = _assignment(trip)
+        if all(getattr(assignment, name) == value for name, value in fields.items()):
             return trip
         return _write(trip, assignment=fields, actor=actor, now=now, reason=reason)
 
 
-def _write(trip, *, booking=None, assignment=None, kind=None, actor, now, reason):
+def _write(
+    trip: LockedTrip,
+    *,
+    booking: Mapping[str, Any] | None = None,
+    assignment: Mapping[str, Any] | None = None,
+    kind: Event.Kind | None = None,
+    actor: Actor,
+    now: datetime,
+    reason: str,
+) -> LockedTrip:
     """Write the changed fields and their event: at most 3 statements."""
-    changes = {}
+    changes: dict[str, tuple[Any, Any]] = {}
     if assignment:
-        changes |= {name: (getattr(trip.assignment, name), new) for name, new in assignment.items()}
-        Assignment.objects.filter(id=trip.assignment.id).update(**assignment, updated_at=now)
+        stored = _assignment(trip)
+        changes |= {name: (getattr(stored, name), new) for name, new in assignment.items()}
+        Assignment.objects.filter(id=stored.id).update(**assignment, updated_at=now)
     if booking:
         changes |= {name: (getattr(trip.booking, name), new) for name, new in booking.items()}
         Booking.objects.filter(id=trip.booking.id).update(
@@ -293,17 +350,20 @@ def _write(trip, *, booking=None, assignment=None, kind=None, actor, now, reason
     event.assignment_id = trip.assignment and trip.assignment.id
     event.kind = kind or (Event.Kind.BOOKING_STATUS if booking else Event.Kind.ASSIGNMENT_CHANGED)
     if event.kind == Event.Kind.RELEASED:
+        released = _assignment(trip)
         event.old |= {
-            "driver": trip.assignment.driver_id,
-            "pickup": trip.assignment.planned_pickup_at.isoformat(),
-            "dropoff": trip.assignment.planned_dropoff_at.isoformat(),
+            "driver": released.driver_id,
+            "pickup": released.planned_pickup_at.isoformat(),
+            "dropoff": released.planned_dropoff_at.isoformat(),
         }
     Event.objects.bulk_create([event])
     return _after(trip, booking or {}, assignment or {}, now)
 
 
-def _after(trip, booking, assignment, now):
-    """Return the trip as it now is, without reading it again."""
+def _after(
+    trip: LockedTrip, booking: Mapping[str, Any], assignment: Mapping[str, Any], now: datetime
+) -> LockedTrip:
+    """Return the trip as it is after the write, without reading it again."""
     if booking:
         for name, value in {**booking, "version": trip.booking.version + 1}.items():
             setattr(trip.booking, name, value)

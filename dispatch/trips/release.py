@@ -1,4 +1,4 @@
-"""Take many trips from their drivers at once, in the caller's transaction or one of its own."""
+"""Release trips in bulk, in the caller's transaction or in a new one."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,32 +15,32 @@ from drivers.models import Driver
 def release_trips(
     assignment_ids: Iterable[int], *, actor: Actor, now: datetime, reason: str = ""
 ) -> tuple[int, ...]:
-    """Release planned trips, locked ones too; return the bookings' ids: 7 statements or 1.
+    """Release planned trips, also locked ones; return the ids of their bookings: 7 statements.
 
-    Raises StaleBookingError where one of them has begun, ended or changed hands meanwhile:
-    then none is released.
+    No statement without trips. Raises StaleBookingError if one of them has begun, ended or changed
+    drivers since: then none is released.
     """
     wanted = sorted(set(assignment_ids))
     if not wanted:
         return ()
     with transaction.atomic():
-        of_them = Assignment.objects.filter(id__any_of=wanted)
-        drivers = Driver.objects.filter(id__in=of_them.values("driver_id")).order_by("id")
+        assignments = Assignment.objects.filter(id__any_of=wanted)
+        drivers = Driver.objects.filter(id__in=assignments.values("driver_id")).order_by("id")
         list(drivers.select_for_update(no_key=True).values_list("id"))
         bookings = (
-            Booking.objects.filter(id__in=of_them.values("booking_id"))
+            Booking.objects.filter(id__in=assignments.values("booking_id"))
             .order_by("id")
             .select_for_update(no_key=True)
             .in_bulk()
         )
-        trips = list(of_them.filter(status=Assignment.Status.PLANNED).order_by("id"))
+        trips = list(assignments.filter(status=Assignment.Status.PLANNED).order_by("id"))
         for trip in trips:
             if bookings[trip.booking_id].status != Status.ASSIGNED:
                 raise stale(bookings[trip.booking_id])
         if len(trips) != len(wanted):
             standing = {trip.booking_id for trip in trips}
             raise stale(next((b for i, b in bookings.items() if i not in standing), wanted[0]))
-        of_them.update(status=Assignment.Status.SUPERSEDED, updated_at=now)
+        assignments.update(status=Assignment.Status.SUPERSEDED, updated_at=now)
         Booking.objects.filter(id__any_of=sorted(bookings)).update(
             status=Status.ACCEPTED, version=F("version") + 1, updated_at=now
         )
@@ -48,7 +48,7 @@ def release_trips(
     return tuple(trip.booking_id for trip in trips)
 
 
-def _event(trip, actor, now, reason):
+def _event(trip: Assignment, actor: Actor, now: datetime, reason: str) -> Event:
     return Event(
         company_id=trip.company_id,
         booking_id=trip.booking_id,

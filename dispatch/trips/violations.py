@@ -90,12 +90,13 @@ class _Describer:
     def describe(self, violation: Violation) -> Iterator[Description]:
         rule, driver, trip = violation.code, self.driver, self.trip
         if rule == Rule.SEATS:
-            yield Block.NO_SEATS, Block.NO_SEATS, {"seats": driver.seats}
+            seats: dict[str, object] = {"seats": driver.seats}
+            yield Block.NO_SEATS, Block.NO_SEATS, seats
         elif rule == Rule.WHEELCHAIRS:
-            places = {"wheelchair_places": driver.wheelchair_places}
+            places: dict[str, object] = {"wheelchair_places": driver.wheelchair_places}
             yield Block.NO_WHEELCHAIR_PLACE, Block.NO_WHEELCHAIR_PLACE, places
         elif rule == Rule.NEEDS:
-            needs = {"needs": ", ".join(sorted(trip.needs - driver.skills))}
+            needs: dict[str, object] = {"needs": ", ".join(sorted(trip.needs - driver.skills))}
             yield Block.NO_SKILL, Block.NO_SKILL, needs
         elif rule == Rule.FORBIDDEN:
             yield Block.FORBIDDEN, Block.FORBIDDEN, {}
@@ -120,18 +121,18 @@ class _Describer:
         pickup_s, trip = self.row.pickup_s, self.trip
         if pickup_s > trip.latest_s:
             late_min = minutes(pickup_s - trip.latest_s)
-            numbers = {"late_min": late_min, "pickup_s": pickup_s, "latest_s": trip.latest_s}
-            return "pickup_window", "late", numbers
+            times = {"pickup_s": pickup_s, "latest_s": trip.latest_s}
+            return "pickup_window", "late", {"late_min": late_min, **times}
         early_min = minutes(trip.earliest_s - pickup_s)
-        numbers = {"early_min": early_min, "pickup_s": pickup_s, "earliest_s": trip.earliest_s}
-        return "pickup_window", "early", numbers
+        times = {"pickup_s": pickup_s, "earliest_s": trip.earliest_s}
+        return "pickup_window", "early", {"early_min": early_min, **times}
 
     def _appointment(self) -> Description:
         dropoff_s = self.row.dropoff_s
         arrive_by_s = self.trip.arrive_by_s or 0  # the checker found the trip late for it
         late_min = minutes(dropoff_s - arrive_by_s)
         times = {"dropoff_s": dropoff_s, "arrive_by_s": arrive_by_s}
-        return "appointment", "appointment", times | {"late_min": late_min}
+        return "appointment", "appointment", {**times, "late_min": late_min}
 
     def _overlaps(self) -> Iterator[Description]:
         for other in self.others:
@@ -155,7 +156,7 @@ class _Describer:
 
     def _off_duty(self) -> Description:
         duty, trip = self.duty, self.trip
-        numbers = {
+        numbers: dict[str, object] = {
             "from_s": duty.start_s,
             "until_s": duty.end_s,
             "away_min": minutes(self.travel.leg(duty.start, trip.pickup)[0]),

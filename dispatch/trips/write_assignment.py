@@ -1,19 +1,28 @@
-"""Write trips that a person placed, as one change: what stood before stays as history."""
+"""Write trips that a person assigned, in one change; the old assignments stay as history."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 from django.db.models import F
 
-from bookings.models import Booking, Event, Status
+from bookings.models import Actor, Booking, Event, Status
+from dispatch.day.load import Day
+from dispatch.day.queries import BookingRow
 from dispatch.models import Assignment
+from dispatch.trips.insertion import Proposal
 from dispatch.trips.locking import stale
 from drivers.fleet.breaks import plan_breaks
 
 
-def write_proposals(day, proposals, *, actor, now, reason=""):
-    """Write the proposals, one for each booking of theirs: at most 6 statements.
+def write_proposals(
+    day: Day, proposals: Sequence[Proposal], *, actor: Actor, now: datetime, reason: str = ""
+) -> None:
+    """Write the proposals, each of another booking: at most 6 statements.
 
-    The drivers are locked. Other trips of theirs are written where they have to move. A trip
-    that breaks a rule is locked, so that no run takes it away again, and its event tells the
-    rules and the reason. Raises StaleBookingError where the world is not as the day has it.
+    The caller has locked the drivers. Their other trips are written if they have to move. A trip
+    that breaks a rule is locked, so that no run takes it away, and its event has the rules and the
+    reason. Raises StaleBookingError if the database no longer agrees with the day.
     """
     given = {proposal.trip.trip_id: proposal for proposal in proposals}
     planned = [
@@ -57,7 +66,8 @@ def write_proposals(day, proposals, *, actor, now, reason=""):
     )
 
 
-def _lock(day, before):
+def _lock(day: Day, before: Mapping[int, BookingRow]) -> None:
+    """Lock the bookings. Raises StaleBookingError if one has another version."""
     stored = dict(
         Booking.objects.select_for_update(no_key=True)
         .filter(company=day.company, id__any_of=sorted(before))
@@ -69,7 +79,8 @@ def _lock(day, before):
             raise stale(was.label)
 
 
-def _supersede(before, now):
+def _supersede(before: Mapping[int, BookingRow], now: datetime) -> None:
+    """Supersede the open assignments. Raises StaleBookingError if one is no longer open."""
     ended = [was.assignment_id for was in before.values() if was.standing()]
     if not ended:
         return
@@ -82,9 +93,18 @@ def _supersede(before, now):
         raise stale(next(iter(before.values())).label)
 
 
-def _event(day, was, made, given, actor, now, reason):
+def _event(
+    day: Day,
+    was: BookingRow,
+    made: Assignment,
+    given: Mapping[int, Proposal],
+    actor: Actor,
+    now: datetime,
+    reason: str,
+) -> Event:
+    standing = was.standing()
     new = _facts(made.driver_id, made.planned_pickup_at, made.planned_dropoff_at)
-    old = _facts(*was.standing()[1:]) if was.standing() else {}
+    old = _facts(*standing[1:]) if standing else {}
     proposal = given.get(made.booking_id)
     if proposal and was.status != Status.ASSIGNED:
         old, new = old | {"status": was.status}, new | {"status": Status.ASSIGNED}
@@ -95,7 +115,7 @@ def _event(day, was, made, given, actor, now, reason):
         company=day.company,
         booking_id=made.booking_id,
         assignment_id=made.id,
-        kind=Event.Kind.MOVED if was.standing() else Event.Kind.ASSIGNED,
+        kind=Event.Kind.MOVED if standing else Event.Kind.ASSIGNED,
         at=now,
         user_id=actor.user_id,
         actor=actor.name,
@@ -106,7 +126,7 @@ def _event(day, was, made, given, actor, now, reason):
     )
 
 
-def _facts(driver_id, pickup_at, dropoff_at):
+def _facts(driver_id: int, pickup_at: datetime, dropoff_at: datetime) -> dict[str, Any]:
     return {
         "driver": driver_id,
         "pickup": pickup_at.isoformat(),

@@ -72,15 +72,17 @@ def test_fewer_places_break_the_trips_that_need_them():
     party = trip(driver, "10:00", passengers=4).booking
     lowered = update(driver.vehicle, wheelchair_places=0, seats=3)
     assert broken_by(lowered, driver) == [
-        (chair.id, "1 wheelchairs, the vehicle has 0 places for them"),
-        (party.id, "4 seated passengers, the vehicle has 3 seats"),
+        (chair.id, "1 wheelchairs, but the vehicle has 0 wheelchair places"),
+        (party.id, "4 seated passengers, but the vehicle has 3 seats"),
     ]
 
 
 def test_equipment_taken_out_breaks_the_trips_that_need_it():
     driver = on_duty(skills=["oxygen"])
     booking = trip(driver, needs=["oxygen"]).booking
-    assert broken_by(update(driver, skills=[]), driver) == [(booking.id, "nobody there has oxygen")]
+    assert broken_by(update(driver, skills=[]), driver) == [
+        (booking.id, "driver and vehicle lack oxygen")
+    ]
 
 
 def test_an_absence_breaks_the_trips_inside_it():
@@ -91,7 +93,7 @@ def test_an_absence_breaks_the_trips_inside_it():
     def absent():
         Absence.objects.create(driver=driver, start_at=make.at("09:10"), end_at=make.at("12:00"))
 
-    assert broken_by(absent, driver) == [(inside.id, "the driver is absent then")]
+    assert broken_by(absent, driver) == [(inside.id, "the driver is absent at that time")]
     assert not Absence.objects.exists()
 
 
@@ -100,7 +102,7 @@ def test_a_shift_must_hold_the_trip_until_the_client_is_out():
     shift = driver.shifts.get()
     booking = trip(driver, "09:00").booking  # until 09:20, and 2 minutes to alight
     assert broken_by(update(shift, end_at=make.at("09:21")), driver) == [
-        (booking.id, "the driver has no shift then")
+        (booking.id, "the driver has no shift at that time")
     ]
     with changing(driver):
         update(shift, end_at=make.at("09:22"))()
@@ -140,7 +142,7 @@ def test_who_agreed_to_less_is_asked_again():
     with pytest.raises(TripsBroken) as caught, changing(driver, agreed=[seen.id]):
         update(driver, is_available=False)()
     assert {row.assignment_id for row in caught.value.trips} == {seen.id, new.id}
-    assert str(caught.value) == "This would break 2 trips that are assigned already."
+    assert str(caught.value) == "This change would break 2 assigned trips."
 
 
 def test_all_or_none_is_released():

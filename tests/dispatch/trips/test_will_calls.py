@@ -91,7 +91,7 @@ def test_ready_then_a_run_plans_it(geneva, waiting):
 def test_ready_is_refused_where_it_makes_no_sense(geneva, waiting):
     now = make.at("12:10")
     pending = make.booking(geneva, status=Status.PENDING)
-    with pytest.raises(StatusRefusedError, match="no will-call"):
+    with pytest.raises(StatusRefusedError, match="not a will-call"):
         progress.ready(geneva, pending.id, actor=ACTOR, now=now)
     with pytest.raises(StaleBookingError):
         progress.ready(geneva, waiting.id, actor=ACTOR, now=now, version=7)
