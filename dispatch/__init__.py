@@ -1,0 +1,1 @@
+"""Dispatch: who drives what, when, and why."""

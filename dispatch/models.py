@@ -1,4 +1,4 @@
-"""Who drives what: runs of the planner, and the assignments they and people made.
+"""Store who drives what: the runs of the planner, and the assignments that runs and people made.
 
 Times are stored in UTC; `day` is a day in the company's timezone.
 """
@@ -19,9 +19,9 @@ from drivers.models import Company, Driver
 class DispatchRun(models.Model):
     """One attempt to plan a company's day.
 
-    While it is `running` it holds the day: a conditional unique constraint keeps others out.
-    Its claim ends at `claim_ends_at`, or when its process is found dead. A preview holds
-    nothing: it is `planning`, then a `preview` until it is applied (then it runs) or discarded.
+    While it is `running` it holds the day: a conditional unique constraint excludes other runs.
+    Its claim ends at `claim_ends_at`, or when its process is found dead. A preview does not hold
+    the day: it is `planning`, then a `preview` until it is applied (then it runs) or discarded.
     """
 
     class Status(models.TextChoices):
@@ -68,7 +68,7 @@ class DispatchRun(models.Model):
     timings = models.JSONField(_("timings"), default=dict, blank=True)
     # {"phase": ..., "bookings": ...} of a run in the background.
     progress = models.JSONField(_("progress"), default=dict, blank=True)
-    # What its report said beyond the fields above: drivers and notices.
+    # The rest of its report: drivers and notices.
     outcome = models.JSONField(_("outcome"), default=dict, blank=True)
     previous_breaks = models.JSONField(default=dict, editable=False)
     error = models.TextField(_("error"), blank=True)
@@ -77,7 +77,8 @@ class DispatchRun(models.Model):
         verbose_name = _("dispatch run")
         verbose_name_plural = _("dispatch runs")
         indexes = [
-            # The runs of a day, newest last.
+            # The runs of a day: board.queries.read_runs, board.run_views.toolbar,
+            # manifest.read_manifest.
             Index(fields=["company", "day", "id"], name="idx_run_company_day"),
         ]
         constraints = [
@@ -110,10 +111,10 @@ class DispatchRun(models.Model):
 
 
 class StoredPlan(models.Model):
-    """The plan of a preview, and what it was made from; gone once it is applied or discarded.
+    """The plan of a preview, and what it was made from; deleted when it is applied or discarded.
 
     `trips` are [booking, driver, pickup, dropoff], in seconds of the day, `breaks` are {shift:
-    start}, and `seal` is described in `previews`.
+    start}, and `seal` is described in `runs.previews`.
     """
 
     run = models.OneToOneField(
@@ -145,12 +146,12 @@ class AssignmentQuerySet(OneStatementInserts):
 
 
 class Assignment(models.Model):
-    """A driver drives a booking. Rows are superseded, never deleted: they are the history.
+    """A driver assigned to a booking. Rows are superseded, never deleted: they are the history.
 
-    `planned_pickup_at` is the start of boarding, `planned_dropoff_at` the arrival at the
-    dropoff; `arrived_at` is when the driver stood at the pickup. `sequence` grows along a
-    driver's day: it is the planned pickup in seconds since the day's start, so that a trip put
-    in between renumbers no other row. `superseded_by` is the run that ended the assignment.
+    `planned_pickup_at` is the start of boarding, `planned_dropoff_at` the arrival at the dropoff;
+    `arrived_at` is when the driver arrived at the pickup. `sequence` is the planned pickup in
+    seconds since the day's start, so that a trip inserted between others renumbers no row.
+    `superseded_by` is the run that ended the assignment.
     """
 
     class Status(models.TextChoices):
@@ -162,8 +163,8 @@ class Assignment(models.Model):
         NO_SHOW = "no_show", _("no-show")
         SUPERSEDED = "superseded", _("superseded")
 
-    # The database need not look both up for each row: the company is the booking's, and who
-    # writes for a run ends by completing that very row, or writes nothing.
+    # No foreign key checks on both, to save a look-up for each row: the company is the booking's,
+    # and whoever writes for a run completes that row in the same transaction, or writes nothing.
     company = models.ForeignKey(
         Company,
         models.PROTECT,
@@ -225,26 +226,30 @@ class Assignment(models.Model):
         verbose_name = _("assignment")
         verbose_name_plural = _("assignments")
         indexes = [
+            # The assignments of a booking: day.queries.read_bookings, trips.locking.locked_trip.
             Index(fields=["booking", "-created_at"], name="idx_assignment_booking_created"),
+            # What a run assigned: admin.run_page.changes_of, runs.revert.revert_run.
             Index(fields=["run", "status"], name="idx_assignment_run_status"),
-            # rows.read_trips: the trips around a day; and a company's list, newest first.
+            # The trips around a day: day.queries.day_and_around. A company's list, newest first:
+            # admin.runs.AssignmentAdmin, api.assignments.AssignmentViewSet.
             Index(
                 fields=["company", "planned_pickup_at", "id"], name="idx_assignment_company_pickup"
             ),
-            # A company's list of one status.
+            # A company's list filtered by status: admin.runs.AssignmentAdmin.
             Index(
                 fields=["company", "status", "planned_pickup_at", "id"],
                 name="idx_assignment_company_status",
             ),
-            # A driver's trips.
+            # The trips of a driver: trips.driver_sick.report_sick, api.me.MeViewSet.day,
+            # trips.fleet_changes.change_of_fleet.
             Index(fields=["driver", "planned_pickup_at"], name="idx_assignment_driver_pickup"),
-            # The guard against double booking, which is a trigger on SQLite.
+            # The trigger against double booking on SQLite: drivers.db.constraints.NoOverlap.
             SqliteIndex(
                 fields=["driver", "planned_pickup_at"],
                 condition=OPEN,
                 name="idx_assignment_open_driver",
             ),
-            # revert_run: what a run ended.
+            # What a run superseded: runs.revert.revert_run, admin.run_page.changes_of.
             Index(
                 fields=["superseded_by"],
                 condition=Q(superseded_by__isnull=False),

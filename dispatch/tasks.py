@@ -1,4 +1,4 @@
-"""What Celery's workers do; only imported where there is a broker (see `background`)."""
+"""The task of Celery's workers; imported only if there is a broker (see `runs.background`)."""
 
 from celery import shared_task
 from django.utils import timezone, translation
@@ -8,7 +8,7 @@ from dispatch.runs.worker import take_over, work
 
 @shared_task(ignore_result=True, acks_late=True)
 def work_run(run_id: int, language: str) -> None:
-    """Plan a queued run. Delivered twice, it is done once; what it says is in the run."""
+    """Plan a queued run, once even if the task is delivered twice; the report is in the run."""
     run = take_over(run_id, now=timezone.now())
     if run is not None:
         with translation.override(language):

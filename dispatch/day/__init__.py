@@ -1,0 +1,1 @@
+"""One company-day: read its rows, make the planning problem, describe reasons."""

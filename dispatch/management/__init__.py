@@ -1,0 +1,1 @@
+"""The commands of dispatch, and their shared arguments."""

@@ -1,0 +1,1 @@
+"""The commands of dispatch, one per module."""
