@@ -1,4 +1,4 @@
-"""Trips, assignments, runs and a driver's own day in the API: each use-case one call."""
+"""The API of trips, assignments, runs, quotes, and the driver's own day."""
 
 from dispatch.api.assignments import AssignmentViewSet
 from dispatch.api.errors import register_errors

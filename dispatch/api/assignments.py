@@ -1,4 +1,4 @@
-"""Assignments in the API, the superseded ones too."""
+"""Assignments in the API, including superseded ones."""
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -9,9 +9,7 @@ from bookings.api.roles import READERS, actor_of
 from dispatch.api.request_serializers import AssignSerializer, ReasonSerializer
 from dispatch.models import Assignment
 from dispatch.trips import progress
-from dispatch.trips.assign import (
-    assign,
-)
+from dispatch.trips.assign import assign
 from drivers.rest.access import PLANNERS
 from drivers.rest.fields import read_body
 from drivers.rest.filters import PeriodFilterSet, TruthFilter, id_filter
@@ -48,7 +46,7 @@ class AssignmentSerializer(Resource):
 
 
 class AssignmentFilter(PeriodFilterSet):
-    """`from` and `until` are about the planned pickup."""
+    """`from` and `until` filter by the planned pickup."""
 
     moment = "planned_pickup_at"
     booking = id_filter("booking")
@@ -62,7 +60,7 @@ class AssignmentFilter(PeriodFilterSet):
 
 
 class AssignmentViewSet(Reads, CompanyViewSet):
-    """Assignments, the superseded ones too: they are the history."""
+    """Assignments, including superseded ones, which are the history."""
 
     queryset = Assignment.objects.all()
     serializer_class = AssignmentSerializer
@@ -73,30 +71,30 @@ class AssignmentViewSet(Reads, CompanyViewSet):
     @extend_schema(request=ReasonSerializer)
     @action(detail=True, methods=["post"])
     def confirm(self, request, *args, **kwargs):
-        """Note that the driver, or the client, knows of the trip."""
+        """Record that the driver, or the client, has confirmed the trip."""
         return self.done(progress.confirm, **read_body(ReasonSerializer, request))
 
     @extend_schema(request=ReasonSerializer)
     @action(detail=True, methods=["post"])
     def lock(self, request, *args, **kwargs):
-        """Keep the trip with its driver and at its time: no run moves it."""
+        """Lock the trip to its driver and time, so that no run moves it."""
         return self.done(progress.lock, **read_body(ReasonSerializer, request))
 
     @extend_schema(request=ReasonSerializer)
     @action(detail=True, methods=["post"])
     def unlock(self, request, *args, **kwargs):
-        """Let runs move the trip again."""
+        """Unlock the trip, so that runs may move it again."""
         return self.done(progress.unlock, **read_body(ReasonSerializer, request))
 
     @extend_schema(request=AssignSerializer)
     @action(detail=True, methods=["post"])
     def reassign(self, request, *args, **kwargs):
-        """Give the trip to another driver, or another time; answers with the new assignment."""
+        """Assign the trip to another driver or time; returns the new assignment."""
         values = dict(read_body(AssignSerializer, request))
         return self.done(assign, values.pop("driver"), **values)
 
     def done(self, use_case, *args, **options):
-        """Do it to the trip while this is its open assignment."""
+        """Call the use-case, provided this is still the trip's open assignment."""
         assignment = self.get_object()
         trip = use_case(
             self.company,

@@ -1,4 +1,4 @@
-"""What becomes of the exceptions of the use-cases."""
+"""Map the exceptions of the use-cases to HTTP errors."""
 
 from dispatch.planner.solve import TooManyTrips
 from dispatch.runs.apply import StalePlan

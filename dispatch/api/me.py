@@ -106,34 +106,34 @@ class PositionsSerializer(serializers.Serializer):
 
 
 class MeViewSet(viewsets.ViewSet):
-    """The driver who asks."""
+    """The driver whose token makes the request."""
 
     roles = {"read": DRIVERS, "write": DRIVERS}
 
     def mine(self):
-        """Return the driver's rows: one, or none where the user is no driver of the company."""
+        """Return the queryset of the driver: empty if the user is not a driver of the company."""
         company = caller_of(self.request).company
         return Driver.objects.filter(company=company, user=self.request.user, is_active=True)
 
     def driver_id(self):
         found = self.mine().values_list("id", flat=True).first()
         if found is None:
-            raise NotFound(_("You are no driver of this company."))
+            raise NotFound(_("You are not a driver of this company."))
         return found
 
     @extend_schema(responses=MeSerializer)
     def list(self, request):
-        """Who I am."""
+        """Show the driver of this token."""
         row = self.mine().values("id", "name", "is_available", "vehicle__plate").first()
         if row is None:
-            raise NotFound(_("You are no driver of this company."))
+            raise NotFound(_("You are not a driver of this company."))
         row["vehicle"] = row.pop("vehicle__plate")
         return Response(row)
 
     @extend_schema(request=AvailabilitySerializer, responses=MeSerializer)
     @action(detail=False, methods=["post"])
     def availability(self, request):
-        """Say whether I can be planned."""
+        """Set whether the driver is available for planning."""
         self.mine().update(**read_body(AvailabilitySerializer, request))
         return self.list(request)
 
@@ -145,7 +145,7 @@ class MeViewSet(viewsets.ViewSet):
     )
     @action(detail=False, methods=["get"])
     def day(self, request):
-        """My trips of a day, in order."""
+        """List the driver's trips of a day, in order of pickup."""
         company = caller_of(request).company
         text = request.query_params.get("day")
         day = parse_day(text) if text is not None else company.local(timezone.now()).date()
@@ -172,12 +172,12 @@ class MeViewSet(viewsets.ViewSet):
     @extend_schema(request=PositionsSerializer, responses={204: None})
     @action(detail=False, methods=["post"])
     def positions(self, request):
-        """Report where I was; the newest counts. One statement beside the token's."""
+        """Report positions; the newest counts. One statement besides the token's."""
         if not isinstance(request.data, dict):
             raise ValidationError({"positions": [_("Send an object with a list of positions.")]})
         newest = max(read_body(PositionsSerializer, request)["positions"], key=lambda p: p["at"])
         if newest["at"] > timezone.now() + progress.CLOCK_AHEAD:
-            raise ValidationError({"positions": [_("The time lies in the future.")]})
+            raise ValidationError({"positions": [_("The time is in the future.")]})
         older = Q(last_position_at=None) | Q(last_position_at__lt=newest["at"])
         self.mine().filter(older).update(
             last_lat=newest["lat"], last_lon=newest["lon"], last_position_at=newest["at"]
@@ -186,7 +186,7 @@ class MeViewSet(viewsets.ViewSet):
 
 
 class MyTripViewSet(viewsets.ViewSet):
-    """What the driver reports of a trip, addressed by its booking."""
+    """The driver's reports about a trip, addressed by its booking."""
 
     roles = {"write": DRIVERS}
     lookup_value_regex = "[0-9]{1,18}"
@@ -196,24 +196,24 @@ class MyTripViewSet(viewsets.ViewSet):
     @extend_schema(request=ProgressSerializer, responses=MyTripSerializer)
     @action(detail=True, methods=["post"])
     def progress(self, request, pk):
-        """Report how far one of my trips is, with the real time."""
+        """Report the progress of one of the driver's trips, with the actual time."""
         values = dict(read_body(ProgressSerializer, request))
         return self.done(progress.report_progress, pk, Status(values.pop("status")), **values)
 
     @extend_schema(request=HappenedSerializer, responses=MyTripSerializer)
     @action(detail=True, methods=["post"])
     def arrive(self, request, pk):
-        """Say that I stand at the pickup, or since when."""
+        """Report the arrival at the pickup, now or at a given time."""
         return self.done(progress.arrive, pk, **read_body(HappenedSerializer, request))
 
     @extend_schema(request=None, responses=MyTripSerializer)
     @action(detail=True, methods=["post"])
     def confirm(self, request, pk):
-        """Say that I know of the trip."""
+        """Confirm the trip."""
         return self.done(progress.confirm, pk)
 
     def done(self, use_case, booking_id, *args, **values):
-        """Do it to the driver's own trip, and answer with the trip."""
+        """Call the use-case on the driver's own trip, and return the trip."""
         use_case(
             caller_of(self.request).company,
             int(booking_id),

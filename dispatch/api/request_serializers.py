@@ -1,4 +1,4 @@
-"""What several use-cases take."""
+"""Request bodies shared by several endpoints."""
 
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
@@ -16,7 +16,7 @@ class ReadySerializer(ReasonSerializer):
         min_value=0,
         max_value=READY_WITHIN_MIN,
         default=0,
-        help_text=gettext_lazy("In how many minutes; now by default."),
+        help_text=gettext_lazy("Minutes from now; 0 by default."),
     )
 
 
@@ -27,7 +27,7 @@ class AssignSerializer(serializers.Serializer):
         max_length=200,
         allow_blank=True,
         default="",
-        help_text=gettext_lazy("Why a rule may be broken; lands in the log."),
+        help_text=gettext_lazy("Reason for breaking a rule; recorded in the log."),
     )
 
 

@@ -1,4 +1,4 @@
-"""Dispatch runs in the API: plan a day, look first, take it back."""
+"""Dispatch runs in the API: plan a day, preview it, revert a run."""
 
 from django.db import transaction
 from django.utils import timezone
@@ -87,20 +87,20 @@ class RunRequestSerializer(serializers.Serializer):
     )
     background = TruthField(
         default=False,
-        help_text=gettext_lazy("Answer at once, plan then: `Location` tells how far it is."),
+        help_text=gettext_lazy("Return at once and plan in the background; poll `Location`."),
     )
     time_limit_s = WholeField(
         min_value=0,
         max_value=LONGEST_SEARCH_S,
         allow_null=True,
         default=None,
-        help_text=gettext_lazy("Seconds to search; by default what the size of the day asks for."),
+        help_text=gettext_lazy("Seconds to search; the default depends on the size of the day."),
     )
     seed = WholeField(min_value=0, max_value=2**31 - 1, default=0)
 
 
 class ReportSerializer(serializers.Serializer):
-    """What a run did, or would do."""
+    """What a run changed, or a preview would change."""
 
     run = serializers.IntegerField(allow_null=True)
     company = serializers.CharField()
@@ -124,7 +124,7 @@ class RunFilter(Filters):
 
 
 class RunViewSet(Reads, CompanyViewSet):
-    """Dispatch runs: plan a day, look first, take it back."""
+    """Dispatch runs: plan a day, preview it, revert a run."""
 
     queryset = DispatchRun.objects.all()
     serializer_class = RunSerializer
@@ -175,14 +175,14 @@ class RunViewSet(Reads, CompanyViewSet):
     @extend_schema(request=None, responses=ReportSerializer)
     @action(detail=True, methods=["post"])
     def apply(self, request, *args, **kwargs):
-        """Write the plan of a preview, if nobody has decided otherwise since."""
+        """Apply the plan of a preview, unless the day has changed since."""
         report = apply_preview(self.run(), now=timezone.now(), actor=actor_of(request))
         return Response(report.as_dict())
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def discard(self, request, *args, **kwargs):
-        """Give a preview up. Twice is fine."""
+        """Discard a preview. Repeating the request is harmless."""
         run = self.run()
         discard_preview(run)
         return self.tagged(run)
@@ -190,7 +190,7 @@ class RunViewSet(Reads, CompanyViewSet):
     @extend_schema(request=None, responses={201: ReportSerializer})
     @action(detail=True, methods=["post"])
     def revert(self, request, *args, **kwargs):
-        """Restore what stood before the run, as far as the rules allow."""
+        """Restore the assignments from before the run, as far as the rules allow."""
         report = revert_run(self.run(), now=timezone.now(), actor=actor_of(request))
         return self.written(report, request.path.rsplit("/", 3)[0] + "/")
 

@@ -1,4 +1,4 @@
-"""Trips, assignments and dispatch runs in the API: each use-case one call.
+"""Trips in the API: each use-case is one call.
 
 A trip is addressed as its booking; `If-Match` with the booking's ETag covers its assignment
 too, and is compared again under the locks.
@@ -16,7 +16,7 @@ from bookings.api.roles import READERS, actor_of
 from bookings.api.serializers import BookingSerializer
 from bookings.models import Status
 from bookings.save import StaleBookingError
-from dispatch.api.quotes import PlaceSerializer, PlacesSerializer
+from dispatch.api.quotes import CandidateSerializer, CandidatesSerializer
 from dispatch.api.request_serializers import (
     AssignSerializer,
     HappenedSerializer,
@@ -26,10 +26,7 @@ from dispatch.api.request_serializers import (
 )
 from dispatch.day.load import DONE
 from dispatch.trips import progress
-from dispatch.trips.assign import (
-    assign,
-    candidates,
-)
+from dispatch.trips.assign import assign, candidates
 from dispatch.trips.cancel import cancel
 from drivers.rest.access import CLIENTS, PLANNERS, STAFF
 from drivers.rest.errors import PreconditionFailed
@@ -59,7 +56,7 @@ class TripSerializer(BookingSerializer):
 
 
 def trip_action(serializer_class=None, **options):
-    """Mark a POST on one booking that answers with the booking."""
+    """Mark a POST on one booking that returns the booking."""
 
     def decorate(view):
         routed = action(detail=True, methods=["post"], **options)(view)
@@ -89,63 +86,65 @@ class TripViewSet(BookingViewSet):
 
     @trip_action(ReasonSerializer)
     def accept(self, request, *args, **kwargs):
-        """Take a pending booking on."""
+        """Accept a pending booking."""
         return self.done(progress.accept, "version", **read_body(ReasonSerializer, request))
 
     @trip_action(ReadySerializer)
     def ready(self, request, *args, **kwargs):
-        """Give a will-call its time, now or in some minutes, and take it on. Twice is fine."""
+        """Accept a will-call that is ready now or in some minutes. May be repeated."""
         return self.done(progress.ready, "version", **read_body(ReadySerializer, request))
 
     @trip_action(ReasonSerializer)
     def cancel(self, request, *args, **kwargs):
-        """Cancel the booking and free its driver. Twice is fine."""
+        """Cancel the booking and free its driver. May be repeated."""
         return self.done(cancel, "version", **read_body(ReasonSerializer, request))
 
     @trip_action(ReasonSerializer, url_path="no-show")
     def no_show(self, request, *args, **kwargs):
-        """Note that the client did not come."""
+        """Report a no-show."""
         values = read_body(ReasonSerializer, request)
         return self.done(progress.report_progress, "assignment_id", Status.NO_SHOW, **values)
 
     @trip_action(ProgressSerializer)
     def progress(self, request, *args, **kwargs):
-        """Report how far the trip is, with the real time."""
+        """Report the progress of the trip, with the actual time."""
         values = dict(read_body(ProgressSerializer, request))
         status = Status(values.pop("status"))
         return self.done(progress.report_progress, "assignment_id", status, **values)
 
     @trip_action(HappenedSerializer)
     def arrive(self, request, *args, **kwargs):
-        """Note that the driver, en route, stands at the pickup. Twice is fine."""
+        """Report the arrival of a driver en route at the pickup. May be repeated."""
         return self.done(progress.arrive, "assignment_id", **read_body(HappenedSerializer, request))
 
     @trip_action(AssignSerializer)
     def assign(self, request, *args, **kwargs):
-        """Give the trip to a driver, if the rules allow it or are overridden with a reason."""
+        """Assign the trip to a driver; breaking a rule requires `override`."""
         values = dict(read_body(AssignSerializer, request))
         return self.done(assign, "assignment_id", values.pop("driver"), **values)
 
     @trip_action(ReasonSerializer)
     def release(self, request, *args, **kwargs):
-        """Take the trip from its driver; it waits for another."""
+        """Release the trip from its driver; it becomes unassigned."""
         return self.done(progress.release, "assignment_id", **read_body(ReasonSerializer, request))
 
     @extend_schema(
-        parameters=[OpenApiParameter("top", whole(1, 20, 3), description="How many.")],
-        responses=PlacesSerializer,
+        parameters=[
+            OpenApiParameter("top", whole(1, 20, 3), description="How many drivers to list.")
+        ],
+        responses=CandidatesSerializer,
         filters=False,
     )
     @action(detail=True, methods=["get"], pagination_class=None)
     def candidates(self, request, *args, **kwargs):
-        """The best drivers who could take the trip, with the time and the price of each."""
+        """List the best drivers who could take the trip, with time and price."""
         text = request.query_params.get("top", "3")
         top = parse_whole(text, "top", 1, 20)
         found = candidates(self.company, int(self.kwargs["pk"]), now=timezone.now(), top=top)
-        return Response({"results": PlaceSerializer(found, many=True).data})
+        return Response({"results": CandidateSerializer(found, many=True).data})
 
     def done(self, use_case, compared, *args, **options):
-        """Do it to this booking, if it is as `If-Match` says, and answer with the booking."""
+        """Call the use-case on this booking, if `If-Match` agrees; return the booking."""
         if "If-Match" in self.request.headers:
             row = self.matched()
             seen = {"version": row["version"], "assignment_id": row["current__id"] or 0}
@@ -167,7 +166,7 @@ class TripViewSet(BookingViewSet):
 
     @classmethod
     def with_relations(cls, queryset):
-        """Join the assignment that is open or was driven: there is one at most."""
+        """Join the open or driven assignment; there is at most one."""
         condition = Q(assignments__is_open=True) | Q(assignments__status__in=sorted(DONE))
         return queryset.alias(current=FilteredRelation("assignments", condition=condition))
 

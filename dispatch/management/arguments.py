@@ -1,4 +1,4 @@
-"""The day as an argument of commands."""
+"""Arguments that several commands share."""
 
 from argparse import ArgumentTypeError
 
@@ -20,4 +20,4 @@ def _day(value):
     try:
         return day_of(value)
     except ValueError as error:
-        raise ArgumentTypeError(f"{value!r} is not a date; write YYYY-MM-DD: {error}") from None
+        raise ArgumentTypeError(f"{value!r} is not a date; use YYYY-MM-DD: {error}") from None

@@ -9,8 +9,8 @@ from drivers.rest.stored_answers import clear_answers
 
 class Command(BaseCommand):
     help = (
-        "Delete what is kept for a while only: answers to idempotency keys (a day), the log of "
-        "webhook deliveries (30 days), previews that nobody applied (7 days). For a daily timer."
+        "Delete expired records: answers to idempotency keys (1 day), webhook deliveries (30 days) "
+        "and previews that were not applied (7 days). Run it daily."
     )
 
     def handle(self, **options):

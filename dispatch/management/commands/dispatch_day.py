@@ -18,14 +18,14 @@ from drivers.management.arguments import add_company, company_of
 def _engine(value):
     if not re.fullmatch("search|greedy|vroom:[0-5]", value):
         raise ArgumentTypeError(
-            f"{value!r} is no engine; use search, greedy or vroom:0 to vroom:5."
+            f"{value!r} is not an engine; use search, greedy or vroom:0 to vroom:5."
         )
     return value
 
 
 def _seed(value):
     if not value.isdecimal():
-        raise ArgumentTypeError(f"{value!r} is not a whole number from 0 up.")
+        raise ArgumentTypeError(f"{value!r} is not a whole number of at least 0.")
     return int(value)
 
 

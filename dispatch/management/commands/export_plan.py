@@ -11,7 +11,7 @@ from drivers.management.arguments import add_company, company_of
 
 
 class Command(BaseCommand):
-    help = "Write a day as driver manifests: every stop in order, with planned times and places."
+    help = "Export a day as driver manifests: every stop in order, with planned times and places."
 
     def add_arguments(self, parser):
         add_company(parser)
@@ -20,9 +20,11 @@ class Command(BaseCommand):
             "--format",
             choices=["csv", "json"],
             default="csv",
-            help="csv has a row for every stop; json the unassigned bookings too. Default: csv.",
+            help="csv has a row for each stop; json also has unassigned bookings. Default: csv.",
         )
-        parser.add_argument("--output", metavar="FILE", help="Default: standard output.")
+        parser.add_argument(
+            "--output", metavar="FILE", help="File to write; default: standard output."
+        )
 
     def handle(self, *, company, day, output, **options):
         manifest = read_manifest(company_of(company), day)

@@ -12,7 +12,7 @@ from dispatch.runs.run import PlanRefused
 
 
 class Command(BaseCommand):
-    help = "Take a dispatch run back: restore the assignments that stood before it."
+    help = "Revert a dispatch run: restore the assignments from before it."
 
     def add_arguments(self, parser):
         parser.add_argument("run", type=int, metavar="RUN", help="Number of the run.")
@@ -21,7 +21,7 @@ class Command(BaseCommand):
     def handle(self, *, run, **options):
         found = DispatchRun.objects.select_related("company").filter(id=run).first()
         if found is None:
-            raise CommandError(f"There is no run #{run}.")
+            raise CommandError(f"Run #{run} not found.")
         try:
             report = revert_run(
                 found,

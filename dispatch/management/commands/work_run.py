@@ -9,7 +9,7 @@ from dispatch.runs.worker import take_over, work
 
 
 class Command(BaseCommand):
-    help = "Plan a queued dispatch run; the server starts this by itself."
+    help = "Plan a queued dispatch run; the server starts this command itself."
 
     def add_arguments(self, parser):
         parser.add_argument("run", type=int, metavar="RUN", help="Number of the run.")
@@ -17,7 +17,7 @@ class Command(BaseCommand):
             "--language",
             default=settings.LANGUAGE_CODE,
             choices=[code for code, _name in settings.LANGUAGES],
-            help="Of what it keeps in words: that of the asker; default: %(default)s.",
+            help="Language of the sentences that the run stores; default: %(default)s.",
         )
 
     def handle(self, *, run, language, **options):
