@@ -1,6 +1,6 @@
-"""The day as its drivers drive it: every stop in order, with planned times and places.
+"""Read a day as driver manifests: every stop in order, with planned times and places.
 
-Times are the company's local ones with their offset; positions are degrees, WGS 84.
+Times are local to the company, with their offset; positions are in degrees, WGS 84.
 """
 
 import csv
@@ -15,18 +15,18 @@ from dispatch.day.reasons import translated
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, DispatchRun
 from drivers.models import Company, Shift
 
-# The assignments that are driven, or were.
+# The assignments that are planned, under way or driven.
 SHOWN = [*OPEN_ASSIGNMENT_STATUSES, Assignment.Status.COMPLETED, Assignment.Status.NO_SHOW]
 PICKUP, DROPOFF, BREAK = "pickup", "dropoff", "break"
-# At the same moment somebody gets out before somebody else gets in.
+# Passengers get out before others get in at the same moment.
 ORDER = {DROPOFF: 0, BREAK: 1, PICKUP: 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Where a driver is when, and for whom; `until` is the end of a break.
+    """A pickup, a dropoff or a break of a driver; `until` is the end of a break.
 
-    `actual_at` is when it happened, where that is known.
+    `actual_at` is when it happened, None if that is not known.
     """
 
     kind: str
@@ -64,7 +64,7 @@ class DriverManifest:
 
 @dataclass(frozen=True, slots=True)
 class Unassigned:
-    """A booking without a driver; `reason` is what the day's last run said."""
+    """A booking without a driver; `reason` is the one given by the day's last run."""
 
     booking: int
     reference: str
@@ -77,7 +77,7 @@ class Unassigned:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Drivers are in order of their first stop, those without one last."""
+    """The manifests of a day, in order of their first stop; drivers without stops come last."""
 
     company: Company
     day: date
@@ -149,9 +149,9 @@ def _plain(values):
 
 
 def read_manifest(company: Company, day: date) -> Manifest:
-    """Read the plan that stands for the day: three queries.
+    """Read the current plan of the day: three queries.
 
-    The day's trips are those wanted on it; a break belongs to the day it begins on.
+    A trip belongs to the day of its wanted time, a break to the day on which it begins.
     """
     drivers = {}
     day_start, day_end = company.day_bounds(day)
@@ -211,7 +211,7 @@ def read_manifest(company: Company, day: date) -> Manifest:
 
 
 def _bookings(company, day):
-    """Return the day's bookings with the assignment that is or was driven, as `shown`."""
+    """Return the day's bookings, with the open or driven assignment as `shown`."""
     return (
         Booking.objects.on(company, day)
         .annotate(shown=FilteredRelation("assignments", condition=Q(assignments__status__in=SHOWN)))
@@ -221,7 +221,7 @@ def _bookings(company, day):
 
 
 def _reasons(company, day):
-    """Return why the last run left bookings out, by booking id."""
+    """Return why bookings were unassigned in the last run, by booking id."""
     rows = (
         DispatchRun.objects.filter(company=company, day=day, status=DispatchRun.Status.COMPLETED)
         .order_by("-id")
@@ -249,7 +249,7 @@ def _driver_manifest(drivers, driver):
 
 def _stops(company, booking, assignment):
     client = booking.client
-    told = {
+    shared = {
         "booking": booking.id,
         "reference": booking.reference,
         "client": client.name if client else "",
@@ -273,7 +273,7 @@ def _stops(company, booking, assignment):
             address=booking.pickup_address,
             lat=booking.pickup_lat,
             lon=booking.pickup_lon,
-            **told,
+            **shared,
         ),
         Stop(
             DROPOFF,
@@ -282,6 +282,6 @@ def _stops(company, booking, assignment):
             address=booking.dropoff_address,
             lat=booking.dropoff_lat,
             lon=booking.dropoff_lon,
-            **told,
+            **shared,
         ),
     ]

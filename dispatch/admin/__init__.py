@@ -1,4 +1,4 @@
-"""Pages of runs and assignments, and of what depends on them; Django imports this package alone."""
+"""The admin pages of runs and assignments, and the pages that guard assigned trips."""
 
 from dispatch.admin import runs
 

@@ -1,7 +1,7 @@
-"""The fleet's pages, which know what a change does to the trips that stand.
+"""Warn on the fleet's pages before a change breaks assigned trips.
 
-They warn with the list before anything is saved. To agree saves the change and releases
-exactly these trips; to decline keeps everything as it was.
+They list the trips before anything is saved. Agreeing saves the change and releases exactly these
+trips; declining changes nothing.
 """
 
 from contextlib import contextmanager
@@ -25,10 +25,10 @@ AGREED = "release"  # the form's field with the ids of the assignments that may 
 
 
 class WarnsOfBrokenTrips:
-    """For the admin of a model whose rows decide what drivers can do."""
+    """Mixin for the admin of a model whose rows decide which trips a driver can drive."""
 
     def drivers_of(self, rows):
-        """Return the condition on the drivers whom a change of these rows concerns."""
+        """Return the condition for the drivers that a change of these rows affects."""
         return Q(pk__in=[row.driver_id for row in rows])
 
     def save_model(self, request, obj, form, change):
@@ -65,15 +65,15 @@ class WarnsOfBrokenTrips:
         ) as released:
             yield
         if released:
-            told = ngettext(
+            text = ngettext(
                 "%(count)d trip was released: it needs a driver again.",
                 "%(count)d trips were released: they need a driver again.",
                 len(released),
             )
-            self.message_user(request, told % {"count": len(released)}, messages.WARNING)
+            self.message_user(request, text % {"count": len(released)}, messages.WARNING)
 
     def _asking(self, request, view, *args, **kwargs):
-        """Answer as the view does; where the change would break trips, ask instead."""
+        """Return the view's response; ask for agreement if the change would break trips."""
         try:
             return view(request, *args, **kwargs)
         except TripsBroken as broken:

@@ -1,4 +1,4 @@
-"""What one run did, for its page: who got which trip from whom, and who got none."""
+"""Read what one run changed, for its page: the trips that each driver got or lost."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ METRICS = {
     "bookings": _("bookings"),
     "assigned": _("assigned"),
     "passenger_km": _("kilometres with passengers"),
-    "deadhead_km": _("kilometres without"),
+    "deadhead_km": _("kilometres without passengers"),
     "drivers_used": _("drivers used"),
     "drivers_on_duty": _("drivers on duty"),
     "emergency_drivers": _("emergency drivers"),
@@ -24,29 +24,29 @@ CHANGES = {
     "placed": _("placed"),
     "moved": _("moved to another driver"),
     "retimed": _("new times"),
-    "kept": _("kept"),
+    "kept": _("unchanged"),
     "released": _("released"),
-    "left": _("untouchable"),
+    "left": _("fixed"),
 }
 TIMINGS = {
     "load_s": _("load"),
     "plan_s": _("plan"),
     "check_s": _("check and reasons"),
     "apply_s": _("apply"),
-    "total_s": _("in all"),
+    "total_s": _("total"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A trip that the run gave to a driver, or took from one. Times are local."""
+    """A trip that the run assigned or released. Times are local to the company."""
 
     booking_id: int
     booking: str
     pickup_at: datetime
     dropoff_at: datetime
     what: str
-    since: str  # what became of the assignment since
+    since: str  # the status of the assignment now
     locked: bool
 
 
@@ -93,5 +93,5 @@ def _change(run, row: Assignment, what):
 
 
 def labelled(values, labels):
-    """Return [(label, value)] of the values that there are."""
+    """Return [(label, value)] of the values that exist."""
     return [(label, values[name]) for name, label in labels.items() if name in values]

@@ -1,3 +1,5 @@
+"""The admin pages of dispatch runs and assignments."""
+
 from django.contrib import admin, messages
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect
@@ -29,8 +31,8 @@ from drivers.times import day_of
 REFUSALS = (DayBusy, NotRevertible, PlanRefused, StalePlan)
 SHEETS = {"csv": csv_response, "xlsx": xlsx_response}
 
-# The fleet's pages and the bookings' are registered here, where the trips are known that a
-# change breaks.
+# The pages of the fleet and of bookings are registered here, because they check the assigned trips
+# that a change would break.
 admin.site.register(Booking, BookingAdmin)
 admin.site.register(Driver, DriverAdmin)
 admin.site.register(Vehicle, VehicleAdmin)
@@ -112,7 +114,7 @@ class DispatchRunAdmin(ReadOnlyAdmin):
         ]
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
-        """Show the run; nothing of it is edited. 2 statements beside those of any page."""
+        """Show the run read-only: 2 statements besides those of any page."""
         run = self.get_object(request, object_id)
         if run is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
@@ -138,14 +140,14 @@ class DispatchRunAdmin(ReadOnlyAdmin):
         )
 
     def revert(self, request, run):
-        """Ask, and then take the run back."""
+        """Ask for confirmation (GET); revert the run (POST)."""
         run = get_object_or_404(self._own(request, self.writing_roles), pk=run)
         if request.method != "POST":
             return admin_page(
                 self,
                 request,
                 "dispatch/revert.html",
-                title=_("Take run #%(run)s back?") % {"run": run.pk},
+                title=_("Revert run #%(run)s?") % {"run": run.pk},
                 run=run,
             )
         try:
@@ -157,7 +159,7 @@ class DispatchRunAdmin(ReadOnlyAdmin):
             self.message_user(request, notice, messages.WARNING)
         self.message_user(
             request,
-            _("Run #%(run)s was taken back by run #%(new)s.") % {"run": run.pk, "new": report.run},
+            _("Run #%(run)s was reverted by run #%(new)s.") % {"run": run.pk, "new": report.run},
             messages.SUCCESS,
         )
         return redirect("admin:dispatch_dispatchrun_change", report.run)
@@ -196,11 +198,11 @@ class AssignmentAdmin(ListsOneCompany, ReadOnlyAdmin):
         ] + super().get_urls()
 
     def manifest(self, request, company, day, kind):
-        """Answer with the stops of a company-day, as CSV or Excel: 3 statements of its own."""
+        """Return the stops of a company-day as CSV or Excel: 3 statements besides the login's."""
         company = get_object_or_404(companies_of(request.user, self.reading_roles), slug=company)
         try:
             day = day_of(day)
         except ValueError as error:
-            raise Http404(_("Write the day as 2026-06-17.")) from error
+            raise Http404(_("Enter the day as YYYY-MM-DD, such as 2026-06-17.")) from error
         manifest = read_manifest(company, day)
         return SHEETS[kind](CSV_COLUMNS, manifest.rows(), f"{company.slug}-{day}.{kind}")

@@ -26,8 +26,8 @@ SIGNS = {
     Status.NO_SHOW: "person_off",
 }
 RISKS = {
-    Risk.LATE: gettext_lazy("late by %(minutes)d min"),
-    Risk.BEHIND: gettext_lazy("%(minutes)d min behind the plan"),
+    Risk.LATE: gettext_lazy("%(minutes)d min late"),
+    Risk.BEHIND: gettext_lazy("%(minutes)d min behind schedule"),
 }
 # A shorter bar could not be seen or clicked; in percent of the timeline.
 NARROWEST = 0.9

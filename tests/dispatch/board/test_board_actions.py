@@ -298,7 +298,7 @@ def test_a_preview_is_shown_by_driver_applied_and_taken_back():
     assert toast(done).startswith("Done: 1 placed, 0 moved")
     assert Assignment.objects.open().get().driver == anna
     toolbar = me.get(url("runs", later("00:00").date())).content.decode()
-    assert f"Look at run {run.id}, and take it back" in toolbar
+    assert f"Open run {run.id} to revert it" in toolbar
     assert "Preview" not in toolbar  # one from before would be stale
     assert me.post(url("apply", run.id)).status_code == 409
     assert me.post(url("revert", run.id)).status_code == 200
