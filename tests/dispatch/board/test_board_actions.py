@@ -276,7 +276,7 @@ def test_candidates_have_a_price_and_where_nobody_can_the_reason():
     driver("Anna")
     page = me.get(url("candidates", row.id)).content.decode()
     assert "Anna" in page
-    assert "min empty, price" in page
+    assert "min empty driving, price" in page
 
 
 def preview_of(day):
@@ -343,7 +343,7 @@ def test_planning_starts_in_the_background_and_is_polled():
     run = DispatchRun.objects.get()
     assert 'hx-trigger="load delay:700ms"' in answer.content.decode()
     assert (run.status, run.trigger) == ("planning", "admin")
-    assert "under way" in me.get(url("runs", day)).content.decode()
+    assert "in progress" in me.get(url("runs", day)).content.decode()
 
 
 @pytest.mark.django_db
