@@ -191,6 +191,6 @@ class ExportPlanTests(TestCase):
             self.assertTrue(file.read_bytes().startswith(b"\xef\xbb\xbf"))
             self.assertIn("Irène", file.read_text("utf-8-sig"))
 
-    def test_file_that_cannot_be_written_is_told_in_a_sentence(self):
+    def test_a_file_that_cannot_be_written_is_one_sentence(self):
         with self.assertRaisesMessage(CommandError, "No such file or directory"):
             self.export("--output", "/nowhere/plan.csv")

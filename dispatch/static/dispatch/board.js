@@ -1,5 +1,5 @@
-// The day board: filters, keys, details, and news from the server. See page.html for what other
-// scripts may rely on.
+// The day board: filters, keys, details, and news from the server. page.html lists what other
+// scripts may use.
 
 const board = document.querySelector(".board");
 const area = document.getElementById("board");
@@ -239,7 +239,7 @@ panel.querySelector(".close").addEventListener("click", closePanel);
 const SCROLLED = [".timeline", ".queue"];
 let before = null;
 
-function tellApart(element) {
+function bookingOf(element) {
   const item = element?.closest?.(ITEMS);
   return item && area.contains(item) ? item.dataset.booking : null;
 }
@@ -247,7 +247,7 @@ function tellApart(element) {
 document.body.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.target !== area) return;
   before = {
-    focus: tellApart(document.activeElement),
+    focus: bookingOf(document.activeElement),
     scroll: SCROLLED.map((selector) => {
       const element = area.querySelector(selector);
       return element && [element.scrollLeft, element.scrollTop];
@@ -278,7 +278,7 @@ let latest = Number(board.dataset.event);
 let read = Date.now();
 let quiet = null;
 
-function tell(text, trouble = false) {
+function announce(text, trouble = false) {
   live.textContent = text;
   live.classList.toggle("trouble", trouble);
   live.classList.remove("gone");
@@ -294,18 +294,18 @@ async function poll() {
     const response = await fetch(`${board.dataset.newsUrl}?${seen}`, { redirect: "manual" });
     if (response.type === "opaqueredirect" || response.status === 403) location.reload();
     if (response.status !== 200 && response.status !== 204) throw new Error(response.status);
-    if (live.classList.contains("trouble")) tell(words.updatedPlain);
+    if (live.classList.contains("trouble")) announce(words.updatedPlain);
     if (response.status === 200) {
       const news = await response.json();
       latest = news.event;
-      if (news.by.length) tell(words.updated.replace("%s", news.by.join(", ")));
+      if (news.by.length) announce(words.updated.replace("%s", news.by.join(", ")));
       refresh();
     } else if (Date.now() - read > STALE_MS) {
       read = Date.now();
       refresh();
     }
   } catch {
-    tell(words.offline, true);
+    announce(words.offline, true);
   }
 }
 

@@ -1,6 +1,6 @@
-// What dispatchers do on the board: drag, keys, dialogs, toasts. The server decides; see page.html
+// The actions of the board: drag, keys, dialogs, toasts. The server decides; see page.html
 // for the board's own parts. A trip goes to a driver by dragging it to the driver's row, by `a`,
-// or by opening it and clicking on the driver's name: each shows the consequences first.
+// or by opening it and clicking on the driver's name: each shows a preview first.
 
 const board = document.querySelector(".board");
 const area = document.getElementById("board");
@@ -38,7 +38,7 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
     event.detail.shouldSwap = !/^text\/plain/.test(xhr.getResponseHeader("Content-Type"));
     event.detail.isError = false;
   }
-  // Who drags keeps the whole board in view: what went well needs no panel.
+  // After dragging, keep the whole board in view: success needs no panel.
   const fromDialog = dialog.contains(requestConfig.elt) && !requestConfig.path.includes("/plan/");
   if (target === panelBody && panel.hidden && fromDialog && xhr.status === 200) {
     event.detail.shouldSwap = false;
@@ -48,7 +48,7 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
 document.body.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target === panelBody) {
     panel.hidden = false;
-    // Who acts by keys goes on in the panel, also when the button that had the focus is gone.
+    // Keep the keyboard focus in the panel, even if the focused button was removed.
     if (toPanel || document.activeElement === document.body) panel.focus({ preventScroll: true });
     toPanel = false;
   }
@@ -60,18 +60,18 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
 
 document.body.addEventListener("htmx:responseError", (event) => {
   const { status } = event.detail.xhr;
-  if (event.detail.xhr.getResponseHeader("HX-Trigger")) return; // it has told itself
+  if (event.detail.xhr.getResponseHeader("HX-Trigger")) return; // the server sent its own toast
   toast(status === 403 ? words.forbidden : status === 404 ? words.missing : words.failed, "alarm");
 });
 document.body.addEventListener("htmx:sendError", () => toast(words.failed, "alarm"));
 
-// A form that is new, and not yet taken over by htmx, must not leave the page.
+// A new form that htmx has not processed yet must not leave the page.
 board.addEventListener("submit", (event) => {
   if (event.target.matches("[hx-post], [hx-get]")) event.preventDefault();
 });
 document.body.addEventListener("board:done", () => dialog.close());
 dialog.addEventListener("close", () => dialogBody.replaceChildren());
-// Escape closes the dialog alone, and leaves the panel behind it.
+// Escape closes the dialog only, not the panel behind it.
 document.addEventListener("keydown", (e) => dialog.open && e.key === "Escape" && e.stopPropagation(), true);
 dialog.addEventListener("click", (event) => {
   if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
@@ -244,7 +244,7 @@ if (mayWrite) {
   document.addEventListener("pointerup", (event) => {
     if (!drag || event.pointerId !== drag.id) return;
     if (drag.ghost) {
-      // The click that follows is no wish to see the details.
+      // The click that follows a drag must not open the details.
       addEventListener("click", stop, { capture: true, once: true });
       setTimeout(() => removeEventListener("click", stop, { capture: true }));
       drop();

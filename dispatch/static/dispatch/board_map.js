@@ -1,4 +1,4 @@
-// The map of the board: trips by driver, who waits, where the drivers were last seen. Without
+// The map of the board: trips by driver, waiting bookings, last positions of drivers. Without
 // tiles it still shows places, scale and north.
 
 /* global L */
@@ -60,7 +60,7 @@ export function makeMap(board, section, words) {
     return { id: String(driver.id), lines, group: L.featureGroup([...lines, ...points]) };
   }
 
-  // The most important names first; one that would cover another waits for a closer look.
+  // The most important names first; one that would cover another appears after zooming in.
   function writeNames() {
     names.clearLayers();
     const taken = [];

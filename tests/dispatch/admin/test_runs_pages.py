@@ -1,4 +1,4 @@
-"""The pages of runs: what one did and why, and how to take it back."""
+"""The pages of runs: what one did and why, and how to revert it."""
 
 import io
 
@@ -31,13 +31,13 @@ def page(run, name="change"):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_page_tells_plan_reasons_settings_and_differences(client):
+def test_the_page_shows_plan_reasons_settings_and_differences(client):
     company = make.company()
     run = dispatched(company)
     client.force_login(make.member(company))
     text = client.get(page(run)).content.decode()
-    for told in ("T-0", "T-1", "LATE", "Driver 00", "placed", "engine", "kilometres without"):
-        assert told in text
+    for shown in ("T-0", "T-1", "LATE", "Driver 00", "placed", "engine", "kilometres without"):
+        assert shown in text
     listed = client.get(reverse("admin:dispatch_dispatchrun_changelist")).content.decode()
     assert "2 of 3" in listed
 
@@ -55,7 +55,7 @@ def test_the_page_sends_a_constant_number_of_statements(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_run_is_taken_back_after_asking(client):
+def test_a_run_is_reverted_after_confirmation(client):
     company = make.company()
     run = dispatched(company)
     client.force_login(make.member(company))
@@ -69,12 +69,12 @@ def test_a_run_is_taken_back_after_asking(client):
     assert newest.reverts == run
     text = client.get(page(newest)).content.decode()
     assert "T-0" in text
-    told = client.post(page(make.run(company, status="failed"), "revert"), follow=True)
-    assert "only a completed run" in told.content.decode()
+    page_after = client.post(page(make.run(company, status="failed"), "revert"), follow=True)
+    assert "only a completed run" in page_after.content.decode()
 
 
 @pytest.mark.django_db
-def test_only_who_may_plan_takes_back_and_only_at_home(client):
+def test_only_planners_of_the_company_revert_a_run(client):
     company, other = make.company(), make.company("other")
     run, theirs = make.run(company), make.run(other)
     client.force_login(make.member(company, Role.VIEWER))

@@ -1,4 +1,4 @@
-"""The day board tells the truth, to those who may hear it, in a fixed number of statements."""
+"""The day board: what it shows, to whom, and in how many statements."""
 
 from datetime import date, timedelta
 
@@ -76,10 +76,10 @@ def test_kilometres_are_those_of_the_run_that_made_the_plan(db):
     assert seen.figures.passenger_km == report.metrics["passenger_km"]
     assert seen.figures.empty_km == report.metrics["deadhead_km"]
     assert (seen.figures.late, seen.figures.behind) == (0, 0)
-    told = {row.booking: row for row in report.unassigned}
+    reasons = {row.booking: row for row in report.unassigned}
     for waiting in seen.waiting:
-        assert waiting.reason == told[waiting.row.id].detail
-        assert waiting.suggestion == (told[waiting.row.id].suggestion or "")
+        assert waiting.reason == reasons[waiting.row.id].detail
+        assert waiting.suggestion == (reasons[waiting.row.id].suggestion or "")
         assert not waiting.outdated
 
 
@@ -96,14 +96,14 @@ def test_the_plan_of_a_run_that_was_changed_since_is_called_so(company, driver):
     assert board(company).waiting[0].outdated
 
 
-def test_a_booking_changed_after_the_run_has_no_reason_of_it(company):
+def test_a_booking_changed_after_the_run_has_no_reason_from_it(company):
     left = make.booking(company, "09:00")
     make.run(company, unassigned=[{"booking": left.id, "detail": "All busy.", "suggestion": None}])
     Booking.objects.update(updated_at=NOW + timedelta(minutes=1))
     assert board(company).waiting[0].reason == "Booked or changed after the last run."
 
 
-def test_what_holds_by_itself_comes_before_what_a_run_said(company):
+def test_the_bookings_own_state_comes_before_the_reason_of_a_run(company):
     make.booking(company, "09:00", status="pending")
     missed = make.booking(company, "06:00")
     make.run(company, unassigned=[{"booking": missed.id, "detail": "All busy.", "suggestion": ""}])
@@ -205,7 +205,7 @@ def test_a_shift_over_midnight_is_drawn_on_both_days(company):
     assert row["count"] == 1
 
 
-def test_who_is_away_all_day_is_not_on_duty(company, driver):
+def test_a_driver_away_all_day_is_not_on_duty(company, driver):
     Absence.objects.create(
         driver=driver, start_at=at("00:00"), end_at=at("24:00"), reason=Absence.Reason.SICK
     )
@@ -235,8 +235,8 @@ def test_manifests_are_printed_with_names_places_and_local_times(client, company
     make.booking(company, "10:00", reference="LEFT-1")
     client.force_login(make.member(company, Role.VIEWER))
     text = client.get(page(company, "manifests")).content.decode()
-    for told in ("Ana", "Zoé &lt;Favre&gt;", "+41 22 1", ">08:55<", "Ring twice", "1 wheelchair"):
-        assert told in text
+    for shown in ("Ana", "Zoé &lt;Favre&gt;", "+41 22 1", ">08:55<", "Ring twice", "1 wheelchair"):
+        assert shown in text
     assert f"{trip.pickup_lat:.5f}" in text or trip.pickup_address in text
     assert "LEFT-1" in text
 
@@ -288,7 +288,7 @@ def test_strangers_are_asked_to_log_in(client, company):
 
 
 @pytest.mark.parametrize(("role", "may"), [(Role.DISPATCHER, "1"), (Role.VIEWER, "")])
-def test_a_viewer_is_told_that_nothing_can_be_changed(client, company, role, may):
+def test_a_viewer_sees_that_nothing_can_be_changed(client, company, role, may):
     client.force_login(make.member(company, role))
     assert f'data-may-write="{may}"' in client.get(page(company)).content.decode()
 
@@ -302,7 +302,7 @@ def test_the_board_opens_at_the_users_own_company(client, company, monkeypatch):
     assert response.url == page(company)
 
 
-def test_polling_tells_what_happened_and_who_did_it(client, company, driver):
+def test_polling_returns_the_last_event_and_who_caused_it(client, company, driver):
     booking = make.booking(company, "08:00")
     colleague, me = make.member(company, username="berthe"), make.member(company)
     client.force_login(me)
@@ -318,12 +318,12 @@ def test_polling_tells_what_happened_and_who_did_it(client, company, driver):
             door="admin",
             user=user,
         )
-    told = client.get(news, {"after": seen}).json()
-    assert told["by"] == ["berthe"]
-    assert client.get(news, {"after": told["event"]}).status_code == 204
+    found = client.get(news, {"after": seen}).json()
+    assert found["by"] == ["berthe"]
+    assert client.get(news, {"after": found["event"]}).status_code == 204
     assert client.get(news, {"after": "x"}).status_code == 400
     with CaptureQueriesContext(connection) as statements:
-        client.get(news, {"after": told["event"]})
+        client.get(news, {"after": found["event"]})
     assert len(statements) <= 5  # session, user, company, events
 
 
@@ -394,7 +394,7 @@ def test_the_statements_are_as_many_at_any_size(client, db):
     assert counts[0] == counts[1] <= 12
 
 
-def test_who_works_in_an_office_starts_at_the_board(client, company, admin_user):
+def test_office_users_start_at_the_board(client, company, admin_user):
     client.force_login(make.member(company, Role.VIEWER))
     assert client.get(reverse("admin:index")).url == reverse("admin:board:open")
     client.force_login(make.member(company, Role.DRIVER))

@@ -59,17 +59,17 @@ def toast(response):
     return json.loads(response["HX-Trigger"])["board:toast"]["text"]
 
 
-def give(client, row, to, **values):
+def assign_to(client, row, to, **values):
     return client.post(url("assign", row.id), seen(row) | {"driver": to.id} | values)
 
 
 @pytest.mark.django_db
-def test_the_panel_tells_the_trip_and_offers_what_its_status_allows():
+def test_the_panel_shows_the_trip_and_offers_what_its_status_allows():
     row, anna = booking(client=make.client(name="Mme Blanc")), driver("Anna")
     page = dispatcher().get(url("booking", row.id))
     assert b"Mme Blanc" in page.content
     assert b'value="lock"' not in page.content
-    give(dispatcher(), row, anna)
+    assign_to(dispatcher(), row, anna)
     page = dispatcher().get(url("booking", row.id)).content.decode()
     for action in ("en_route", "lock", "confirm", "release", "cancel"):
         assert f'value="{action}"' in page
@@ -85,7 +85,7 @@ def test_a_viewer_sees_no_buttons_and_is_refused():
     assert b"<button" not in viewer.get(url("candidates", row.id)).content
     assert viewer.get(url("look", row.id), {"driver": anna.id}).status_code == 403
     assert change(viewer, row, "cancel", code="called_off").status_code == 403
-    assert give(viewer, row, anna).status_code == 403
+    assert assign_to(viewer, row, anna).status_code == 403
     assert viewer.post(url("sick", anna.id)).status_code == 403
     assert viewer.post(url("plan", later("00:00").date())).status_code == 403
     assert not Event.objects.exists()
@@ -100,7 +100,7 @@ def test_another_companys_rows_do_not_exist():
     assert me.get(url("booking", row.id)).status_code == 404
     assert me.get(url("candidates", row.id)).status_code == 404
     assert change(me, row, "cancel", code="called_off").status_code == 404
-    assert give(me, mine, anna).status_code == 404
+    assert assign_to(me, mine, anna).status_code == 404
     assert me.get(url("look", mine.id), {"driver": anna.id}).status_code == 404
     assert me.post(url("sick", anna.id)).status_code == 404
     for name in ("run", "apply", "discard", "revert"):
@@ -118,7 +118,7 @@ def test_preview_is_shown_and_then_saved_as_shown():
     page = me.get(url("look", row.id), {"driver": anna.id})
     assert "Fits." in page.content.decode()
     assert not Assignment.objects.exists()
-    done = give(me, row, anna, pickup_at=later("09:00").isoformat())
+    done = assign_to(me, row, anna, pickup_at=later("09:00").isoformat())
     assert toast(done) == f"{row.reference} assigned to Anna at 09:00."
     assert Assignment.objects.get().driver == anna
 
@@ -136,11 +136,11 @@ def test_a_rule_is_broken_only_with_a_reason_which_is_logged():
     page = me.get(url("look", row.id), {"driver": anna.id}).content.decode()
     assert 'data-code="lacks_skill"' in page
     assert 'name="override" required' in page
-    refused = give(me, row, anna)
+    refused = assign_to(me, row, anna)
     assert refused.status_code == 409
     assert refused["HX-Retarget"] == "#dialog-body"
     assert not Assignment.objects.exists()
-    assert give(me, row, anna, override="She has a bottle with her.").status_code == 200
+    assert assign_to(me, row, anna, override="She has a bottle with her.").status_code == 200
     event = Event.objects.get()
     assert (event.reason, event.new["overrides"]) == ("She has a bottle with her.", ["lacks_skill"])
     assert (event.door, event.user.username) == ("admin", event.actor)
@@ -149,23 +149,23 @@ def test_a_rule_is_broken_only_with_a_reason_which_is_logged():
 @pytest.mark.django_db
 def test_double_booking_stays_impossible_whatever_the_reason():
     first, row, anna, me = booking(), booking("09:05"), driver("Anna"), dispatcher()
-    give(me, first, anna)
+    assign_to(me, first, anna)
     at = later("09:05").isoformat()
     page = me.get(url("look", row.id), {"driver": anna.id, "clock": "09:05"}).content.decode()
     assert "Impossible:" in page
     assert 'name="override"' not in page
-    refused = give(me, row, anna, pickup_at=at, override="They can wait.")
+    refused = assign_to(me, row, anna, pickup_at=at, override="They can wait.")
     assert refused.status_code == 409
     assert "The driver has another trip at this time." in refused.content.decode()
     assert Assignment.objects.count() == 1
 
 
 @pytest.mark.django_db
-def test_of_two_dispatchers_the_second_is_told_what_the_first_did():
+def test_of_two_dispatchers_the_second_sees_what_the_first_did():
     row, anna, ben = booking(), driver("Anna"), driver("Ben")
     nadia, omar = dispatcher(), dispatcher()
     before = seen(row)
-    give(nadia, row, anna)
+    assign_to(nadia, row, anna)
     answer = omar.post(url("assign", row.id), before | {"driver": ben.id})
     text = answer.content.decode()
     assert answer.status_code == 409
@@ -198,7 +198,7 @@ def test_every_status_by_one_click_with_real_times():
 
 
 @pytest.mark.django_db
-def test_who_does_not_ride_needs_a_reason():
+def test_a_cancellation_or_no_show_needs_a_reason():
     row, anna, me = booking(), driver("Anna"), dispatcher()
     make.assignment(row, anna, status=Assignment.Status.EN_ROUTE)
     assert change(me, row, "no_show").status_code == 400
@@ -211,7 +211,7 @@ def test_who_does_not_ride_needs_a_reason():
 
 
 @pytest.mark.django_db
-def test_what_was_changed_meanwhile_is_not_overwritten():
+def test_a_trip_changed_in_between_is_not_overwritten():
     row, anna, me = booking(), driver("Anna"), dispatcher()
     make.assignment(row, anna)
     before = seen(row)
@@ -239,8 +239,8 @@ def test_nonsense_is_refused_by_name(values):
 def test_two_trips_are_swapped_after_a_look():
     first, second, anna, ben = booking(), booking(), driver("Anna"), driver("Ben")
     me = dispatcher()
-    give(me, first, anna)
-    give(me, second, ben)
+    assign_to(me, first, anna)
+    assign_to(me, second, ben)
     page = me.get(url("swap", first.id), {"other": second.id})
     assert page.content.decode().count("Fits.") == 2
     values = {
@@ -269,7 +269,7 @@ def test_a_sick_driver_is_one_action_and_the_plan_is_offered():
 
 
 @pytest.mark.django_db
-def test_candidates_have_a_price_and_where_nobody_can_the_reason():
+def test_candidates_have_a_price_or_a_reason_why_there_are_none():
     row, me = booking(), dispatcher()
     page = me.get(url("candidates", row.id)).content.decode()
     assert "suggestion" in page or "notice" in page
@@ -286,7 +286,7 @@ def preview_of(day):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_preview_is_shown_by_driver_applied_and_taken_back():
+def test_a_preview_is_shown_by_driver_applied_and_reverted():
     row, anna, me = booking(), driver("Anna"), dispatcher()
     preview_of(later("00:00").date())
     run = preview_of(later("00:00").date())
@@ -315,7 +315,7 @@ def test_a_preview_over_a_changed_day_is_refused_and_a_locked_trip_stays():
     ben = driver("Ben")
     day = later("00:00").date()
     run = preview_of(day)
-    give(me, row, ben)
+    assign_to(me, row, ben)
     refused = me.post(url("apply", run.id))
     assert refused.status_code == 409
     assert "plan again" in refused.content.decode()
@@ -351,8 +351,8 @@ def test_planning_starts_in_the_background_and_is_polled():
 def test_statements_do_not_grow(django_assert_max_num_queries, others):
     row, anna, me = booking("07:00"), driver("Anna"), dispatcher()
     for hour in range(9, 9 + others):
-        give(me, booking(f"{hour:02}:00"), anna)
-    give(me, row, anna)
+        assign_to(me, booking(f"{hour:02}:00"), anna)
+    assign_to(me, row, anna)
     # session, user, the middleware's memberships, the current; then the page's own
     for address, most in [
         (url("booking", row.id), 9),
@@ -380,7 +380,7 @@ def test_statements_do_not_grow(django_assert_max_num_queries, others):
 def test_statements_of_giving_do_not_grow(django_assert_max_num_queries, others):
     row, anna, me = booking("07:00"), driver("Anna"), dispatcher()
     for hour in range(9, 9 + others):
-        give(me, booking(f"{hour:02}:00"), anna)
+        assign_to(me, booking(f"{hour:02}:00"), anna)
     data = seen(row) | {"driver": anna.id}
     with django_assert_max_num_queries(24):
         assert me.post(url("assign", row.id), data).status_code == 200

@@ -46,7 +46,7 @@ def test_a_dispatchers_morning(browser, live_server):
     first, second = booking("09:00"), booking("14:00", needs=["oxygen"])
     page = board_of(browser, live_server, dispatcher("nadia"))
 
-    # Drag a booking that waits to a driver: the consequences, then it is saved.
+    # Drag a booking that waits to a driver: the preview, then save.
     waiting = page.locator(f".waiting[data-booking='{first.id}']")
     drag(page, waiting, page.locator(f".row[data-driver='{anna.id}']"))
     page.wait_for_selector("#action .verdict.good")
@@ -107,9 +107,9 @@ def test_two_dispatchers_at_once(browser, live_server):
     nadia.wait_for_selector(f".waiting[data-booking='{row.id}']")
     omar.click(".trip-panel [value=lock]")
     omar.wait_for_selector(".notice.alarm")
-    told = omar.inner_text(".notice.alarm")
-    assert "Nothing was changed. nadia changed it" in told
-    assert "Taken from Anna" in told
+    alarm = omar.inner_text(".notice.alarm")
+    assert "Nothing was changed. nadia changed it" in alarm
+    assert "Taken from Anna" in alarm
     assert Event.objects.count() == 1
     omar.wait_for_selector(f".waiting[data-booking='{row.id}']")  # the board follows by itself
 
@@ -125,7 +125,7 @@ def test_another_companys_address_is_refused(browser, live_server):
     assert get_user_model().objects.count() == 1
 
 
-# What tells that an element has the focus: something about it looks different without.
+# Whether an element shows that it has the focus: it looks different without.
 LOOK = """() => {
   const it = document.activeElement, look = () => {
     const style = getComputedStyle(it), label = it.closest("label, .material-symbols-outlined");

@@ -348,7 +348,7 @@ def test_a_trip_completed_before_its_planned_end_holds_nobody(driver):
     assert (duty.start_s, duty.start) == (clock("08:00"), HOSPITAL)
 
 
-def test_when_nobody_came_the_driver_is_at_the_pickup(driver):
+def test_after_a_no_show_the_driver_is_at_the_pickup(driver):
     make.shift(driver)
     make.assignment(make.booking(clock="07:55"), driver, status="no_show")
     (duty,) = duties(now=at("08:00"))

@@ -133,7 +133,7 @@ def test_fractions_of_a_second_do_not_break_a_window():
     assert trip.earliest_s <= trip.latest_s
 
 
-def test_a_pending_booking_is_left_out_because_nobody_accepted_it():
+def test_a_pending_booking_is_excluded_as_not_accepted():
     pending = make.booking(status="pending")
     make.booking(status="canceled")
     assert load().left_out == {pending.id: "not_accepted"}

@@ -1,4 +1,4 @@
-"""Trips given to drivers by hand."""
+"""Assign trips to drivers by hand."""
 
 from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
@@ -31,28 +31,28 @@ def on_duty(name=None, start="06:00", end="18:00", **fields):
     return driver
 
 
-def give(booking, driver, **options):
+def assign_to(booking, driver, **options):
     options = {"actor": ACTOR, "now": make.NOW} | options
     return assign(booking.company, booking.id, driver.id, **options)
 
 
 @pytest.mark.django_db
-def test_a_trip_is_given_to_a_driver_at_the_wanted_time():
+def test_a_trip_is_assigned_at_the_wanted_time():
     booking, anna = make.booking(clock="09:00"), on_duty("Anna")
-    trip = give(booking, anna)
+    trip = assign_to(booking, anna)
     assert (trip.booking.status, trip.assignment.driver) == ("assigned", anna)
     # 3 minutes of boarding; 7.2 km at 30 km/h are about 14 minutes
     assert trip.assignment.planned_pickup_at == make.at("09:00")
     event = Event.objects.get()
     assert (event.kind, event.old) == ("assignment.created", {"status": "accepted"})
-    assert not give(booking, anna).changed
+    assert not assign_to(booking, anna).changed
 
 
 @pytest.mark.django_db
 def test_a_trip_moves_to_another_driver_and_the_old_row_stays_as_history():
     booking, anna, ben = make.booking(), on_duty("Anna"), on_duty("Ben")
-    first = give(booking, anna).assignment
-    second = give(booking, ben, assignment_id=first.id).assignment
+    first = assign_to(booking, anna).assignment
+    second = assign_to(booking, ben, assignment_id=first.id).assignment
     assert second.driver == ben
     first.refresh_from_db()
     assert first.status == "superseded"
@@ -68,7 +68,7 @@ def test_a_trip_moves_to_another_driver_and_the_old_row_stays_as_history():
 def test_a_trip_under_way_may_change_its_car_and_begins_again():
     booking, ben = make.booking(), on_duty("Ben")
     make.assignment(booking, on_duty("Anna"), status=Assignment.Status.EN_ROUTE)
-    trip = give(booking, ben, now=make.at("08:50"))
+    trip = assign_to(booking, ben, now=make.at("08:50"))
     assert (trip.booking.status, trip.assignment.driver) == ("assigned", ben)
 
 
@@ -76,9 +76,9 @@ def test_a_trip_under_way_may_change_its_car_and_begins_again():
 def test_the_drivers_other_trips_keep_their_times_where_that_is_possible():
     anna = on_duty("Anna", break_min=30)
     first, second = make.booking(clock="09:00"), make.booking(clock="11:00")
-    give(first, anna)
+    assign_to(first, anna)
     before = Assignment.objects.open().get(booking=first).id
-    give(second, anna)
+    assign_to(second, anna)
     assert Assignment.objects.open().get(booking=first).id == before
     day = load_problem(first.company, make.DAY, now=make.NOW)
     assert len(day.problem.trips) == 2
@@ -89,9 +89,9 @@ def test_the_drivers_other_trips_keep_their_times_where_that_is_possible():
 def test_the_drivers_other_trips_make_room_inside_their_windows():
     anna = on_duty("Anna")
     first, second = make.booking(clock="09:00"), make.booking(clock="09:30")
-    give(first, anna)
+    assign_to(first, anna)
     # There by 09:17, out by 09:19, back by 09:34: four minutes late without moving the first.
-    give(second, anna)
+    assign_to(second, anna)
     rows = {row.booking_id: row for row in Assignment.objects.open()}
     assert set(rows) == {first.id, second.id}
     assert rows[first.id].planned_pickup_at >= make.at("08:50")
@@ -107,7 +107,7 @@ def test_a_broken_rule_refuses_with_a_sentence():
     anna = on_duty("Anna", "06:00", "08:00")
     booking = make.booking(clock="09:00")
     with pytest.raises(RuleBroken, match="Anna is on duty from"):
-        give(booking, anna)
+        assign_to(booking, anna)
     assert not Assignment.objects.exists()
     assert not Event.objects.exists()
 
@@ -117,7 +117,7 @@ def test_a_vehicle_too_small_refuses():
     anna = on_duty("Anna")
     booking = make.booking(passengers=6)
     with pytest.raises(RuleBroken) as caught:
-        give(booking, anna)
+        assign_to(booking, anna)
     assert caught.value.faults[0].code == "no_seats"
 
 
@@ -126,21 +126,21 @@ def test_a_forbidden_driver_refuses():
     anna, client = on_duty("Anna"), make.client()
     DriverPreference.objects.create(client=client, driver=anna, kind="forbidden")
     with pytest.raises(RuleBroken) as caught:
-        give(make.booking(client=client), anna)
+        assign_to(make.booking(client=client), anna)
     assert caught.value.faults[0].code == "not_for_this_client"
 
 
 @pytest.mark.django_db
 def test_a_time_outside_the_window_refuses():
     with pytest.raises(RuleBroken) as caught:
-        give(make.booking(clock="09:00"), on_duty(), pickup_at=make.at("10:00"))
+        assign_to(make.booking(clock="09:00"), on_duty(), pickup_at=make.at("10:00"))
     assert caught.value.faults[0].code == "pickup_window"
 
 
 @pytest.mark.django_db
-def test_an_override_breaks_the_rule_locks_the_trip_and_tells_why():
+def test_an_override_breaks_the_rule_locks_the_trip_and_logs_the_reason():
     anna = on_duty("Anna", "06:00", "08:00")
-    trip = give(make.booking(clock="09:00"), anna, override="She offered to stay longer.")
+    trip = assign_to(make.booking(clock="09:00"), anna, override="She offered to stay longer.")
     assert trip.assignment.locked
     event = Event.objects.get()
     assert event.reason == "She offered to stay longer."
@@ -150,19 +150,19 @@ def test_an_override_breaks_the_rule_locks_the_trip_and_tells_why():
 @pytest.mark.django_db
 def test_after_an_override_the_driver_still_takes_other_trips():
     anna = on_duty("Anna")
-    give(make.booking(clock="09:00"), anna)
+    assign_to(make.booking(clock="09:00"), anna)
     first = Assignment.objects.get()
     soon = first.planned_dropoff_at  # in no time back to where the first trip began
-    give(make.booking(clock="09:25"), anna, override="Same way.", pickup_at=soon)
-    assert give(make.booking(clock="14:00"), anna).changed
+    assign_to(make.booking(clock="09:25"), anna, override="Same way.", pickup_at=soon)
+    assert assign_to(make.booking(clock="14:00"), anna).changed
 
 
 @pytest.mark.django_db
 def test_two_trips_at_one_time_are_impossible_whatever_the_reason():
     anna = on_duty("Anna")
-    give(make.booking(clock="09:00"), anna, pickup_at=make.at("09:00"))
+    assign_to(make.booking(clock="09:00"), anna, pickup_at=make.at("09:00"))
     with pytest.raises(DoubleBooked):
-        give(
+        assign_to(
             make.booking(clock="09:05"), anna, pickup_at=make.at("09:05"), override="They can wait."
         )
     assert Assignment.objects.count() == 1
@@ -174,10 +174,10 @@ def test_a_driver_off_work_is_refused_and_one_who_left_cannot_be_overridden():
     gone = make.driver(is_active=False)
     booking = make.booking()
     with pytest.raises(RuleBroken, match="not available"):
-        give(booking, sick)
+        assign_to(booking, sick)
     with pytest.raises(RuleBroken):
-        give(booking, gone, override="please")
-    assert give(booking, sick, override="is back").changed
+        assign_to(booking, gone, override="please")
+    assert assign_to(booking, sick, override="is back").changed
 
 
 @pytest.mark.django_db
@@ -185,7 +185,7 @@ def test_other_companies_trips_and_drivers_do_not_exist():
     lausanne = make.company("lausanne")
     booking, anna = make.booking(), on_duty("Anna")
     with pytest.raises(NoSuchDriver):
-        give(booking, make.driver(lausanne))
+        assign_to(booking, make.driver(lausanne))
     with pytest.raises(NoSuchTrip):
         assign(lausanne, booking.id, make.driver(lausanne).id, actor=ACTOR, now=make.NOW)
     with pytest.raises(NoSuchDriver):
@@ -193,33 +193,33 @@ def test_other_companies_trips_and_drivers_do_not_exist():
 
 
 @pytest.mark.django_db
-def test_only_an_accepted_trip_is_given_away():
+def test_only_an_accepted_trip_can_be_assigned():
     anna = on_duty("Anna")
     for status in (Status.PENDING, Status.CANCELED, Status.COMPLETED, Status.IN_PROGRESS):
         with pytest.raises(StatusRefusedError):
-            give(make.booking(status=status), anna)
+            assign_to(make.booking(status=status), anna)
 
 
 @pytest.mark.django_db
 def test_what_somebody_else_moved_is_not_overwritten():
     booking, anna, ben = make.booking(), on_duty("Anna"), on_duty("Ben")
-    give(booking, anna)
+    assign_to(booking, anna)
     with pytest.raises(StaleBookingError):
-        give(booking, ben, assignment_id=0)
+        assign_to(booking, ben, assignment_id=0)
     with pytest.raises(StaleBookingError):
-        give(booking, ben, version=booking.version)
+        assign_to(booking, ben, version=booking.version)
 
 
 @pytest.mark.django_db
-def test_places_lists_who_could_take_it_and_taking_it_works():
+def test_candidates_can_be_assigned_as_listed():
     on_duty("Far", end="08:00")
     anna = on_duty("Anna")
     busy = on_duty("Busy")
-    give(make.booking(clock="09:00"), busy, pickup_at=make.at("09:00"))
+    assign_to(make.booking(clock="09:00"), busy, pickup_at=make.at("09:00"))
     booking = make.booking(clock="09:00")
     found = candidates(booking.company, booking.id, now=make.NOW)
     assert [place.driver_id for place in found] == [anna.id]
-    trip = give(booking, anna, pickup_at=found[0].pickup_at)
+    trip = assign_to(booking, anna, pickup_at=found[0].pickup_at)
     assert trip.assignment.planned_dropoff_at == found[0].dropoff_at
 
 
@@ -238,13 +238,13 @@ def test_a_quote_stores_nothing():
 def test_statements_do_not_grow_with_the_day(django_assert_max_num_queries, others):
     anna, ben = on_duty("Anna", break_min=30), on_duty("Ben")
     booking = make.booking(clock="07:00")
-    give(booking, ben)
+    assign_to(booking, ben)
     for hour in range(9, 9 + others):
-        give(make.booking(clock=f"{hour:02}:00"), anna)
+        assign_to(make.booking(clock=f"{hour:02}:00"), anna)
     # driver, lock, booking, the day's 4; lock, supersede, create, break, event; both rows
     # read: 14, and the 2 of the test's savepoint
     with django_assert_max_num_queries(16):
-        give(booking, anna)
+        assign_to(booking, anna)
 
 
 @pytest.mark.django_db
@@ -254,18 +254,18 @@ def test_without_its_event_nothing_changes():
         mock.patch.object(Event.objects, "bulk_create", side_effect=DatabaseError),
         pytest.raises(DatabaseError),
     ):
-        give(booking, on_duty())
+        assign_to(booking, on_duty())
     assert not Assignment.objects.exists()
     assert Booking.objects.get().status == "accepted"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_dispatchers_who_give_one_trip_away_one_wins():
+def test_of_two_dispatchers_who_assign_one_trip_one_wins():
     booking, drivers = make.booking(), [on_duty(), on_duty()]
 
     def attempt(driver):
         try:
-            return give(booking, driver, version=booking.version).changed
+            return assign_to(booking, driver, version=booking.version).changed
         except StaleBookingError:
             return "stale"
         finally:
@@ -278,13 +278,13 @@ def test_of_two_dispatchers_who_give_one_trip_away_one_wins():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_driver_given_two_trips_at_once_gets_a_plan_that_holds():
+def test_a_driver_assigned_two_trips_at_once_gets_a_plan_that_holds():
     anna = on_duty("Anna")
     bookings = [make.booking(clock="09:00"), make.booking(clock="09:10")]
 
     def attempt(booking):
         try:
-            return give(booking, anna).changed
+            return assign_to(booking, anna).changed
         except (RuleBroken, StaleBookingError) as refused:
             return type(refused).__name__
         finally:

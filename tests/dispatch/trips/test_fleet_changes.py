@@ -1,4 +1,4 @@
-"""What a change of the fleet does to trips that are assigned already."""
+"""What a change of the fleet does to assigned trips."""
 
 from datetime import timedelta
 
@@ -41,7 +41,7 @@ def update(row, **fields):
     return lambda: type(row).objects.filter(id=row.id).update(**fields)
 
 
-def test_a_change_that_breaks_nothing_is_kept():
+def test_a_change_that_breaks_nothing_is_saved():
     driver = on_duty()
     trip(driver)
     with changing(driver) as released:
@@ -118,7 +118,7 @@ def test_trips_that_have_begun_or_are_over_or_were_broken_before_do_not_count():
         driver.shifts.all().delete()
 
 
-def test_who_agrees_releases_exactly_these_trips():
+def test_agreeing_releases_exactly_these_trips():
     driver = on_duty()
     early, late = trip(driver, "08:00"), trip(driver, "09:00", wheelchairs=1)
     with changing(driver, agreed=[late.id], reason="lift broken") as released:
@@ -136,7 +136,7 @@ def test_who_agrees_releases_exactly_these_trips():
     assert Assignment.objects.get(id=early.id).status == "planned"
 
 
-def test_who_agreed_to_less_is_asked_again():
+def test_agreeing_to_fewer_trips_is_refused():
     driver = on_duty()
     seen, new = trip(driver, "08:00"), trip(driver, "09:00")
     with pytest.raises(TripsBroken) as caught, changing(driver, agreed=[seen.id]):

@@ -215,7 +215,7 @@ def test_without_its_event_nothing_changes():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_at_once_one_wins_and_the_other_is_told():
+def test_of_two_reports_at_once_one_wins_and_the_other_is_refused():
     booking = a_trip()
 
     def attempt(use_case):

@@ -36,7 +36,7 @@ def waiting(geneva):
     )
 
 
-def test_nothing_plans_it_and_the_board_says_why(geneva, waiting):
+def test_it_is_not_planned_and_the_board_shows_why(geneva, waiting):
     make.shift(make.driver(geneva))
     report = run_dispatch(geneva, make.DAY, now=make.NOW, actor=ACTOR, options=FIRST_PLAN)
     waiting.refresh_from_db()
@@ -49,7 +49,7 @@ def test_nothing_plans_it_and_the_board_says_why(geneva, waiting):
     )
 
 
-def test_it_is_neither_accepted_nor_given_to_a_driver(geneva, waiting):
+def test_it_is_neither_accepted_nor_assigned(geneva, waiting):
     driver = make.driver(geneva)
     with pytest.raises(StatusRefusedError, match="will-call"):
         progress.accept(geneva, waiting.id, actor=ACTOR, now=make.NOW)
@@ -121,7 +121,7 @@ def test_the_api_books_it_and_says_that_they_are_ready(geneva):
     assert (ready["status"], ready["will_call"]) == ("accepted", False)
 
 
-def test_a_dispatcher_says_ready_on_its_page(client, geneva, waiting):
+def test_a_dispatcher_marks_it_ready_on_its_page(client, geneva, waiting):
     client.force_login(make.member(geneva))
     url = reverse("admin:bookings_booking_ready", args=[waiting.pk])
     for page in ("admin:bookings_booking_changelist", "admin:bookings_booking_change"):

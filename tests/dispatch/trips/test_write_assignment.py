@@ -1,4 +1,4 @@
-"""What follows from giving a trip to a driver, told before it is done; swaps; sick drivers."""
+"""Preview an assignment, assign against the rules, swap drivers, report a driver sick."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -36,7 +36,7 @@ def look(booking, driver, **options):
     return preview_assignment(booking.company, booking.id, driver.id, **{"now": make.NOW} | options)
 
 
-def give(booking, driver, **options):
+def assign_to(booking, driver, **options):
     options = {"actor": ACTOR, "now": make.NOW} | options
     return assign(booking.company, booking.id, driver.id, **options)
 
@@ -46,7 +46,7 @@ def codes(seen):
 
 
 @pytest.mark.django_db
-def test_what_fits_is_told_and_nothing_is_written():
+def test_a_preview_of_what_fits_writes_nothing():
     booking, anna = make.booking(clock="09:00"), on_duty("Anna")
     seen = look(booking, anna)
     assert seen.fits
@@ -58,12 +58,12 @@ def test_what_fits_is_told_and_nothing_is_written():
 @pytest.mark.django_db
 def test_what_is_shown_is_what_is_written():
     anna = on_duty("Anna")
-    give(make.booking(clock="09:00"), anna)
+    assign_to(make.booking(clock="09:00"), anna)
     booking = make.booking(clock="09:25")
     seen = look(booking, anna)
     assert seen.moved  # the first makes room inside its window
     assert seen.fits
-    trip = give(booking, anna, pickup_at=seen.pickup_at, assignment_id=seen.assignment_id)
+    trip = assign_to(booking, anna, pickup_at=seen.pickup_at, assignment_id=seen.assignment_id)
     assert trip.assignment.planned_pickup_at == seen.pickup_at
     (moved,) = seen.moved
     rows = Assignment.objects.open().exclude(booking=booking)
@@ -71,9 +71,9 @@ def test_what_is_shown_is_what_is_written():
 
 
 @pytest.mark.django_db
-def test_a_driver_who_comes_too_late_is_told_in_minutes_and_may_be_overridden():
+def test_lateness_is_given_in_minutes_and_may_be_overridden():
     anna = on_duty("Anna")
-    give(make.booking(clock="09:00"), anna)
+    assign_to(make.booking(clock="09:00"), anna)
     Assignment.objects.update(locked=True)
     booking = make.booking(clock="09:05")
     seen = look(booking, anna)
@@ -84,15 +84,15 @@ def test_a_driver_who_comes_too_late_is_told_in_minutes_and_may_be_overridden():
     assert seen.faults[0].text.startswith("23 min late: the pickup at 09:42")
     assert not seen.impossible
     with pytest.raises(RuleBroken):
-        give(booking, anna, pickup_at=seen.pickup_at)
-    trip = give(booking, anna, pickup_at=seen.pickup_at, override="The client agrees.")
+        assign_to(booking, anna, pickup_at=seen.pickup_at)
+    trip = assign_to(booking, anna, pickup_at=seen.pickup_at, override="The client agrees.")
     assert trip.assignment.planned_pickup_at == seen.pickup_at
     event = Event.objects.order_by("-id").first()
     assert (event.reason, event.new["overrides"]) == ("The client agrees.", ["pickup_window"])
 
 
 @pytest.mark.django_db
-def test_every_broken_rule_is_told_at_once():
+def test_every_broken_rule_is_listed_at_once():
     client, small = make.client(), {"seats": 1, "wheelchair_places": 0}
     anna = on_duty("Anna", "06:00", "08:00", car=small)
     DriverPreference.objects.create(client=client, driver=anna, kind="forbidden")
@@ -107,7 +107,7 @@ def test_every_broken_rule_is_told_at_once():
 
 
 @pytest.mark.django_db
-def test_a_driver_without_a_shift_or_not_available_is_told_so():
+def test_a_driver_without_a_shift_or_not_available_is_a_broken_rule():
     booking = make.booking()
     assert codes(look(booking, make.driver())) == ["no_duty"]
     assert codes(look(booking, make.driver(is_available=False))) == ["not_available"]
@@ -119,7 +119,7 @@ def test_a_driver_without_a_shift_or_not_available_is_told_so():
 def test_two_trips_at_one_time_overlap_and_no_reason_helps():
     anna = on_duty("Anna")
     first = make.booking(clock="09:00")
-    give(first, anna)
+    assign_to(first, anna)
     Assignment.objects.update(locked=True)
     seen = look(make.booking(clock="09:05"), anna, pickup_at=make.at("09:05"))
     assert codes(seen) == ["overlap"]
@@ -128,7 +128,7 @@ def test_two_trips_at_one_time_overlap_and_no_reason_helps():
 
 
 @pytest.mark.django_db
-def test_where_no_gap_is_long_enough_the_trip_is_put_between_others():
+def test_a_trip_without_a_long_enough_gap_goes_between_others():
     anna = on_duty("Anna", "08:00", "10:30")
     for clock in ("09:00", "09:30"):
         row = make.booking(clock=clock)
@@ -163,7 +163,7 @@ def test_the_cap_and_the_appointment_are_rules_too():
 
 
 @pytest.mark.django_db
-def test_a_lost_break_is_told():
+def test_a_lost_break_is_a_broken_rule():
     anna = on_duty("Anna", "08:30", "09:45", break_min=30)
     assert "break" in codes(look(make.booking(clock="09:00"), anna))
 
@@ -173,14 +173,14 @@ def test_a_lost_break_is_told():
 def test_looking_takes_five_statements_whatever_the_day(django_assert_num_queries, others):
     anna = on_duty("Anna")
     for hour in range(9, 9 + others):
-        give(make.booking(clock=f"{hour:02}:00"), anna)
+        assign_to(make.booking(clock=f"{hour:02}:00"), anna)
     booking = make.booking(clock="07:00")
     with django_assert_num_queries(5):  # driver, booking, the day's 3
         look(booking, anna)
 
 
 @pytest.mark.django_db
-def test_nobody_looks_into_another_company():
+def test_another_companys_trips_do_not_exist():
     lausanne = make.company("lausanne")
     booking = make.booking()
     with pytest.raises(NoSuchTrip):
@@ -192,8 +192,8 @@ def test_nobody_looks_into_another_company():
 def two_trips():
     anna, ben = on_duty("Anna"), on_duty("Ben")
     first, second = make.booking(clock="09:00"), make.booking(clock="09:00")
-    give(first, anna)
-    give(second, ben)
+    assign_to(first, anna)
+    assign_to(second, ben)
     return first, second, anna, ben
 
 
@@ -229,7 +229,7 @@ def test_a_swap_against_the_rules_moves_neither_without_a_reason():
 def test_only_trips_of_two_drivers_of_one_day_are_swapped():
     first, second, anna, _ben = two_trips()
     third = make.booking(clock="14:00")
-    give(third, anna)
+    assign_to(third, anna)
     later = make.booking(day=make.DAY + timedelta(days=1))
     for other in (third, later, make.booking()):
         with pytest.raises(NotSwappable):
@@ -245,7 +245,7 @@ def test_only_trips_of_two_drivers_of_one_day_are_swapped():
 def test_a_swap_of_what_somebody_moved_is_refused():
     first, second, _anna, _ben = two_trips()
     seen = tuple(Assignment.objects.open().get(booking=b).id for b in (first, second))
-    give(second, on_duty("Carla"))
+    assign_to(second, on_duty("Carla"))
     with pytest.raises(StaleBookingError):
         swap(first.company, first.id, second.id, actor=ACTOR, now=make.NOW, seen=seen)
 
@@ -276,7 +276,7 @@ def test_of_two_swaps_at_once_one_wins_and_neither_waits_forever():
 def test_a_swap_takes_a_constant_number_of_statements(django_assert_max_num_queries, others):
     first, second, anna, _ben = two_trips()
     for hour in range(11, 11 + others):
-        give(make.booking(clock=f"{hour:02}:00"), anna)
+        assign_to(make.booking(clock=f"{hour:02}:00"), anna)
     # holders, lock, booking, the day's 3; lock, supersede, create, event; the test's savepoint
     with django_assert_max_num_queries(12):
         swap(first.company, first.id, second.id, actor=ACTOR, now=make.NOW)
