@@ -1,24 +1,35 @@
-"""The problem as arrays, in the shape the searches want.
+"""The problem as arrays, in the shape the search engines want.
 
-Units: seconds of the company's day, int32. Trips, drivers and duties are known by their
-index in the problem.
+Units: seconds since the start of the company's day, int32. Trips, drivers and duties are
+known by their index in the problem. An `_at` array holds rows or columns of `travel`.
 
 A *route* is a stretch of one duty between two fixed points: from its start to the first
 commitment, from one commitment to the next, from the last one to its end. A duty without
-commitments is one route. The searches fill routes; seats, caps, fixed costs and fairness
+commitments is one route. The engines fill routes; seats, caps, fixed costs and fairness
 belong to drivers, who may have several routes. The break of a duty goes to the one route
 where it fits with most room to spare, chosen beforehand.
 
-Travel is asked only from where something ends (dropoffs, starts) to where something begins
-(pickups, ends): rows and columns of `travel`. Equal places share a row or column: a day with
-a dozen hospitals has a matrix a quarter of the size.
+Travel times are needed only from where something ends (dropoffs, starts) to where something
+begins (pickups, ends): rows and columns of `travel`. Equal places share a row or column: a day
+with a dozen hospitals has a matrix a quarter of the size.
 """
 
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
+
+from dispatch.planner.problem import Break, Costs, Driver, Problem, Trip
+from dispatch.planner.travel import Place, TravelTimes
+
+Ints = npt.NDArray[np.int32]
+Longs = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Durations = npt.NDArray[np.uint16] | npt.NDArray[np.int32]
 
 NEVER = 1 << 30
 FORBIDDEN = -1
@@ -29,36 +40,36 @@ class Day(NamedTuple):
 
     # Trips: boarding starts in [earliest, last_start], both inclusive, and the driver can
     # leave the dropoff `service` later.
-    earliest: np.ndarray  # (n,)
-    last_start: np.ndarray  # (n,)
-    service: np.ndarray  # (n,)
-    unserved: np.ndarray  # (n,) price of leaving the trip out
-    pickup_at: np.ndarray  # (n,) column of travel
-    dropoff_at: np.ndarray  # (n,) row of travel
+    earliest: Ints  # (n,)
+    last_start: Ints  # (n,)
+    service: Ints  # (n,)
+    unserved: Ints  # (n,) price of leaving the trip out
+    pickup_at: Ints  # (n,) column of travel
+    dropoff_at: Ints  # (n,) row of travel
     # Routes
-    driver: np.ndarray  # (m,)
-    duty: np.ndarray  # (m,)
-    opens: np.ndarray  # (m,) leaves the start at the earliest
-    closes: np.ndarray  # (m,) reaches the end at the latest
-    start_at: np.ndarray  # (m,) row of travel
-    end_at: np.ndarray  # (m,) column of travel
-    break_length: np.ndarray  # (m,) 0 and a window without limits when there is none
-    break_from: np.ndarray  # (m,)
-    break_until: np.ndarray  # (m,)
-    empty_leg: np.ndarray  # (m,) driven even without trips: between commitments, else 0
+    driver: Ints  # (m,)
+    duty: Ints  # (m,)
+    opens: Ints  # (m,) leaves the start at the earliest
+    closes: Ints  # (m,) reaches the end at the latest
+    start_at: Ints  # (m,) row of travel
+    end_at: Ints  # (m,) column of travel
+    break_length: Ints  # (m,) 0 and a window without limits when there is none
+    break_from: Ints  # (m,)
+    break_until: Ints  # (m,)
+    empty_leg: Ints  # (m,) driven even without trips: between commitments, else 0
     # Trips x routes: FORBIDDEN, or what it costs beyond driving (preference missed, moved)
-    extra: np.ndarray  # (n, m)
+    extra: Ints  # (n, m)
     # Drivers
-    capacity: np.ndarray  # (p,)
-    load: np.ndarray  # (p,) trips that count already
-    driver_cost: np.ndarray  # (p,) price of the first trip
+    capacity: Ints  # (p,)
+    load: Ints  # (p,) trips that count already
+    driver_cost: Ints  # (p,) price of the first trip
     fairness: int
-    travel: np.ndarray  # seconds, rows x columns, uint16 (int32 when a drive is too long)
-    travel_to: np.ndarray  # the same, columns x rows: all ways to one pickup lie together
+    travel: Durations  # seconds, rows x columns, uint16 (int32 when a drive is too long)
+    travel_to: Durations  # the same, columns x rows: all ways to one pickup lie together
 
 
-def collapse(problem, threads=2):
-    """Return the `Day` of this problem."""
+def collapse(problem: Problem, threads: int = 2) -> Day:
+    """Return the `Day` of this problem, its travel times asked for on so many threads."""
     trips, drivers = problem.trips, problem.drivers
     index = {driver.id: d for d, driver in enumerate(drivers)}
     rows, columns = _Places(), _Places()
@@ -66,7 +77,7 @@ def collapse(problem, threads=2):
     pickup_at = int32([columns.index(trip.pickup) for trip in trips])
     routes = _routes(problem, index, rows, columns)
     driver, duty, opens, closes, start_at, end_at, length, earliest, latest, leg, shut = (
-        int32([route[field] for route in routes]) for field in range(11)
+        int32([route[field] for route in routes]) for field in range(len(_Route._fields))
     )
     travel = _matrix(problem.travel, rows.places, columns.places, threads)
     day = Day(
@@ -92,7 +103,7 @@ def collapse(problem, threads=2):
         driver_cost=int32([_driver_cost(d, problem.costs) for d in drivers]),
         fairness=problem.costs.fairness,
         travel=travel,
-        travel_to=np.ascontiguousarray(travel.T),
+        travel_to=travel.T.copy(),
     )
     extra = _extra_costs(problem, index)[:, driver]
     extra[:, shut == 1] = FORBIDDEN
@@ -100,8 +111,8 @@ def collapse(problem, threads=2):
     return day._replace(extra=np.ascontiguousarray(extra))
 
 
-def forbid_alone(day, extra):
-    """Forbid the routes that could not take a trip even if it were their only one."""
+def forbid_alone(day: Day, extra: Ints) -> None:
+    """Set `extra` (n, m) to FORBIDDEN where a trip does not fit into the empty route."""
     for r in range(len(day.driver)):
         to_pickup = day.travel[day.start_at[r], day.pickup_at].astype(np.int32)
         to_end = day.travel[day.dropoff_at, day.end_at[r]].astype(np.int32)
@@ -126,30 +137,58 @@ def forbid_alone(day, extra):
         extra[~fits, r] = FORBIDDEN
 
 
-def int32(values):
+def int32(values: Sequence[int]) -> Ints:
     return np.array(values, dtype=np.int32).reshape(len(values))
 
 
 class _Places:
     """Number places in order of appearance."""
 
-    def __init__(self):
-        self.places = []
-        self._index = {}
+    def __init__(self) -> None:
+        self.places: list[Place] = []
+        self._index: dict[Place, int] = {}
 
-    def index(self, place):
+    def index(self, place: Place) -> int:
         number = self._index.setdefault(place, len(self.places))
         if number == len(self.places):
             self.places.append(place)
         return number
 
 
-def _routes(problem, index, rows, columns):
-    """Return the routes of all duties, one tuple each, in the order of Day's fields.
+class _Route(NamedTuple):
+    """One route in the order of Day's fields.
 
-    The last member tells whether the route is shut: it takes no trips, because its
-    commitments leave no time or the break of the duty fits nowhere.
+    `shut` is 1 if the route takes no trips: its commitments leave no time, or the break of
+    the duty fits nowhere.
     """
+
+    driver: int
+    duty: int
+    opens: int
+    closes: int
+    start_at: int
+    end_at: int
+    break_length: int
+    break_from: int
+    break_until: int
+    empty_leg: int
+    shut: int
+
+
+class _Piece(NamedTuple):
+    """A duty between two fixed points; `leg` is the empty drive between its commitments."""
+
+    opens: int
+    closes: int
+    start: Place
+    end: Place
+    leg: int
+
+
+def _routes(
+    problem: Problem, index: Mapping[int, int], rows: _Places, columns: _Places
+) -> list[_Route]:
+    """Return the routes of all duties; number their starts in `rows`, their ends in `columns`."""
     routes = []
     for number, duty in enumerate(problem.duties):
         ends = [(duty.start_s, duty.start)]
@@ -159,24 +198,33 @@ def _routes(problem, index, rows, columns):
         ends += [(duty.end_s, duty.end)]
         pieces = []
         for (opens, start), (closes, end) in zip(ends[::2], ends[1::2], strict=True):
-            needed = bool(duty.commitments)
-            leg = problem.travel.leg(start, end)[0] if needed else 0
-            pieces.append((opens, closes, start, end, leg))
-        resting = _break_piece(pieces, duty.break_)
+            leg = problem.travel.leg(start, end)[0] if duty.commitments else 0
+            pieces.append(_Piece(opens, closes, start, end, leg))
+        due = duty.break_
+        resting = _break_piece(pieces, due)
         for p, (opens, closes, start, end, leg) in enumerate(pieces):
             rest = (0, -NEVER, NEVER)
-            if p == resting:
-                rest = (duty.break_.length_s, duty.break_.earliest_s, duty.break_.latest_s)
-            shut = opens + leg > closes or (duty.break_ is not None and resting is None)
+            if due is not None and p == resting:
+                rest = (due.length_s, due.earliest_s, due.latest_s)
+            shut = opens + leg > closes or (due is not None and resting is None)
             routes.append(
-                (index[duty.driver_id], number, opens, closes)
-                + (rows.index(start), columns.index(end), *rest, leg, int(shut))
+                _Route(
+                    index[duty.driver_id],
+                    number,
+                    opens,
+                    closes,
+                    rows.index(start),
+                    columns.index(end),
+                    *rest,
+                    leg,
+                    int(shut),
+                )
             )
     return routes
 
 
-def _break_piece(pieces, rest):
-    """Return which piece of a duty has most time left after the break; None without one."""
+def _break_piece(pieces: Sequence[_Piece], rest: Break | None) -> int | None:
+    """Return the index of the piece with most room beside the break; None if it fits nowhere."""
     best, best_room = None, -1
     if rest is None:
         return None
@@ -184,29 +232,29 @@ def _break_piece(pieces, rest):
         if max(opens, rest.earliest_s) + rest.length_s > rest.latest_s:
             continue
         ready = max(opens + leg, rest.earliest_s) + rest.length_s
-        # Room around the break, not only after it: a long morning is worth as much.
+        # Count the room on both sides of the break: a long morning is worth as much.
         room = closes - opens - leg - rest.length_s
         if ready <= closes and room > best_room:
             best, best_room = p, room
     return best
 
 
-def _unserved(trip, costs):
-    """A trip that stood with somebody and is left out has left that driver, too."""
+def _unserved(trip: Trip, costs: Costs) -> int:
+    """Return the price of leaving a trip out, the move away from its standing driver included."""
     return trip.unserved_cost + (costs.move_s if trip.standing else 0)
 
 
-def _driver_cost(driver, costs):
+def _driver_cost(driver: Driver, costs: Costs) -> int:
     if driver.used:
         return 0
     return costs.emergency_s if driver.emergency else costs.driver_s
 
 
-def _extra_costs(problem, index):
+def _extra_costs(problem: Problem, index: Mapping[int, int]) -> Ints:
     """Return trips x drivers: FORBIDDEN, or the price of a missed preference and a move."""
     trips, drivers, costs = problem.trips, problem.drivers, problem.costs
     extra = np.zeros((len(trips), len(drivers)), dtype=np.int32)
-    kinds = {}
+    kinds: dict[tuple[int, int, frozenset[str]], list[int]] = {}
     for i, trip in enumerate(trips):
         kinds.setdefault((trip.seats, trip.wheelchairs, trip.needs), []).append(i)
         favourites = [index[d] for d in trip.preferred if d in index]
@@ -233,19 +281,24 @@ def _extra_costs(problem, index):
     return extra
 
 
-def _matrix(travel, origins, destinations, threads):
-    """Return the seconds from each origin to each destination, asked for in blocks of rows."""
+def _matrix(
+    travel: TravelTimes, origins: Sequence[Place], destinations: Sequence[Place], threads: int
+) -> Durations:
+    """Return the seconds from each origin to each destination, asked for in blocks of rows.
+
+    uint16 if every drive fits into it, int32 otherwise.
+    """
     seconds = np.zeros((len(origins), len(destinations)), dtype=np.uint16)
     if not seconds.size:
         return seconds
-    origins, destinations = np.array(origins), np.array(destinations)
+    from_places, to_places = np.array(origins), np.array(destinations)
     rows = max(1, 500_000 // len(destinations))
     edges = [*range(0, len(origins), rows), len(origins)]
     longest = np.iinfo(np.uint16).max
 
-    def fill(block):
-        answer = travel.seconds(origins[block], destinations)
-        fits = answer.max() <= longest
+    def fill(block: slice) -> bool:
+        answer = travel.seconds(from_places[block], to_places)
+        fits = bool(answer.max() <= longest)
         if fits:
             seconds[block] = answer
         return fits
@@ -254,4 +307,4 @@ def _matrix(travel, origins, destinations, threads):
     with ThreadPoolExecutor(threads) as pool:
         if all(pool.map(fill, blocks)):
             return seconds
-    return np.asarray(travel.seconds(origins, destinations), dtype=np.int32)
+    return np.asarray(travel.seconds(from_places, to_places), dtype=np.int32)

@@ -1,56 +1,73 @@
-"""Compile functions with Numba, and keep the machine code between processes.
+"""Compile functions with Numba, and cache the machine code on disk.
 
 Numba notices a change only in the file of the compiled function, not in those it calls, so
-the cache lies in a directory named by a digest of all files that kernels may be made of. Where
-the package is not writable, the directory is the user's.
+the directory of the cache is named by a digest of all files that may hold kernels. If the
+package is not writable, the cache lies in a directory of the user.
 """
 
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar, overload
 
 import numba
-from numba import njit
+from numba.core import config
 from numba.extending import register_jitable
 
+# Any parameters: a decorator takes every function, and object would be too narrow for them.
+Function = TypeVar("Function", bound=Callable[..., Any])
+
 PLANNER = Path(__file__).parent.parent
-# The rooms with kernels: every file of theirs, so that no new one can be forgotten.
+# Every file of the folders that hold kernels, so that no new one can be forgotten.
 SOURCES = sorted(file for room in ("search", "explain") for file in (PLANNER / room).glob("*.py"))
 
 
-def kernel(function=None, **options):
+@overload
+def kernel(function: Function, /) -> Function: ...
+@overload
+def kernel(**options: object) -> Callable[[Function], Function]: ...
+def kernel(function: Callable[..., Any] | None = None, /, **options: object) -> Callable[..., Any]:
     """Compile a function: it runs without the interpreter lock, and is cached.
 
     Kernels allocate nothing. In return they count no references (`_nrt`): counting those of
-    forty arrays at every call made the search fifty times slower.
+    forty arrays at every call made the search fifty times slower. The options are those of
+    `numba.njit`. Numba reads the types of arguments at the call and ignores annotations.
     """
     if function is None:
-        return lambda wrapped: kernel(wrapped, **options)
-    standing = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = CACHE
+        return lambda wrapped: _compile(wrapped, options)
+    return _compile(function, options)
+
+
+def _compile(function: Function, options: dict[str, object]) -> Function:
+    # Any: Numba's own types for njit know neither `_nrt` nor that the signature is kept.
+    njit: Any = numba.njit
+    before = getattr(config, "CACHE_DIR")  # noqa: B009, set at run time and unknown to mypy
+    setattr(config, "CACHE_DIR", CACHE)  # noqa: B010, likewise
     try:
-        return njit(function, cache=bool(CACHE), nogil=True, _nrt=False, **options)
+        compiled: Function = njit(function, cache=bool(CACHE), nogil=True, _nrt=False, **options)
     finally:
-        numba.config.CACHE_DIR = standing
+        setattr(config, "CACHE_DIR", before)  # noqa: B010, likewise
+    return compiled
 
 
-def callable_from_kernels(*functions):
-    """Let kernels call these plain functions; they stay plain for everybody else."""
+def callable_from_kernels(*functions: Callable[..., Any]) -> None:
+    """Let kernels call these plain functions; they stay plain for every other caller."""
     for function in functions:
         register_jitable(forceinline=True, _nrt=False)(function)
 
 
-def _cache_directory():
-    """Return a writable directory, or the empty string: then nothing is cached."""
+def _cache_directory() -> str:
+    """Return a writable directory, or the empty string if there is none: nothing is cached."""
     digest = hashlib.sha256(numba.__version__.encode())
     for source in SOURCES:
         digest.update(source.read_bytes())
     name = f"planner-{digest.hexdigest()[:16]}"
     private = Path(tempfile.gettempdir()) / f"dispatch-{os.getuid()}"
     parents = [PLANNER / "__pycache__", Path.home() / ".cache" / "dispatch", private]
-    if numba.config.CACHE_DIR:
-        parents.insert(0, Path(numba.config.CACHE_DIR))
+    if chosen := getattr(config, "CACHE_DIR"):  # noqa: B009, unknown to mypy
+        parents.insert(0, Path(chosen))
     for parent in parents:
         try:
             (parent / name).mkdir(parents=True, exist_ok=True)

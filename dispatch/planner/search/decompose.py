@@ -1,27 +1,54 @@
-"""Nearness of trips, and the cutting of a large day into parts that fit together.
+"""Find the neighbours of each trip, and decompose a large day into parts.
 
-Units: seconds; the map is flat and its axes are scaled to seconds of driving.
+Units: seconds; the map is flat and its axes are scaled to seconds of driving. Sizes: n trips,
+m routes, p drivers.
 """
 
 import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
-from dispatch.planner.search.arrays import FORBIDDEN, Day
+from dispatch.planner.problem import Problem
+from dispatch.planner.search.arrays import FORBIDDEN, Day, Floats, Ints
 from dispatch.planner.search.compiled import kernel
+from dispatch.planner.search.moves import State
 
 NEAREST = 60
-HORIZON_S = 5400  # trips that begin further apart are not near
+HORIZON_S = 5400  # trips that begin further apart are no neighbours
 
 
-def flat_map(problem):
+class Part(NamedTuple):
+    """Routes and trips that are searched together. Parts share no driver and no trip."""
+
+    number: int  # `State.part_of` of its routes
+    routes: Ints
+    trips: Ints  # all of them, in routes or absent
+    absent: Ints
+
+
+class Neighbourhood(NamedTuple):
+    """What the search knows of the trips before it starts."""
+
+    near: Ints  # (n, NEAREST) the nearest trips, the trip itself first, filled up with -1
+    choices: Ints  # (n,) number of routes that could take the trip if they were empty
+
+
+def neighbourhood(day: Day, places: Floats, threads: int) -> Neighbourhood:
+    """Return the neighbourhood of all trips; `places` as `flat_map` returns them."""
+    choices = (day.extra != FORBIDDEN).sum(axis=1).astype(np.int32)
+    return Neighbourhood(nearest_of_all(day, places, threads), choices)
+
+
+def flat_map(problem: Problem) -> Floats:
     """Return pickups and dropoffs of all trips on a flat map, shape (n, 4), in seconds.
 
-    The scale is that of the rides: their seconds over their straight distance.
+    The scale is that of the rides: their seconds divided by their straight distance.
     """
-    places = np.array([(*t.pickup, *t.dropoff) for t in problem.trips]).reshape(-1, 4)
+    places: Floats = np.array([(*t.pickup, *t.dropoff) for t in problem.trips]).reshape(-1, 4)
     if not len(places):
         return places
     narrowing = np.cos(np.radians(places[:, 0].mean()))
@@ -32,13 +59,14 @@ def flat_map(problem):
 
 
 @kernel
-def nearest(day, places, by_time, first, stop, near, score):
-    """Find the trips nearest in time and place to those at [first, stop) of `by_time`.
+def nearest(
+    day: Day, places: Floats, by_time: Ints, first: int, stop: int, near: Ints, score: Floats
+) -> None:
+    """Fill the rows of `near` for the trips at [first, stop) of `by_time`.
 
-    Each fills its row of `near`, itself first; `score` has room for a row.
-
-    Near are trips that may follow each other with little driving and waiting, and trips that
-    may take each other's place. Filled up with -1.
+    Near are trips that can follow each other with little driving and waiting, and trips that
+    can take each other's place. Each row holds the trip itself, then the nearest trips, then
+    -1. `score` (NEAREST,) is scratch memory.
     """
     n = len(by_time)
     count = len(score)
@@ -79,16 +107,16 @@ def nearest(day, places, by_time, first, stop, near, score):
 
 
 @kernel(forceinline=True)
-def follow(day, i, j, drive):
-    """Return driving and waiting when j follows i, a large number when it cannot."""
+def follow(day: Day, i: int, j: int, drive: int) -> float:
+    """Return the seconds of driving and waiting if j follows i, 1e9 if it cannot."""
     if day.earliest[i] + day.service[i] + drive > day.last_start[j]:
         return 1e9
-    wait = day.earliest[j] - day.last_start[i] - day.service[i] - drive
+    wait: int = day.earliest[j] - day.last_start[i] - day.service[i] - drive
     return drive + max(wait, 0) * 1.0
 
 
-def nearest_of_all(day, places, threads):
-    """Return for each trip the NEAREST trips, shape (n, NEAREST), filled up with -1."""
+def nearest_of_all(day: Day, places: Floats, threads: int) -> Ints:
+    """Return `Neighbourhood.near`, computed on so many threads."""
     near = np.empty((len(day.earliest), NEAREST), dtype=np.int32)
     by_time = np.argsort(day.earliest, kind="stable").astype(np.int32)
     edges = np.linspace(0, len(by_time), threads * 4 + 1).astype(int).tolist()
@@ -102,24 +130,20 @@ def nearest_of_all(day, places, threads):
     return near
 
 
-def choices(day):
-    """Return for each trip how many routes could take it at all."""
-    return (day.extra != FORBIDDEN).sum(axis=1).astype(np.int32)
+def decompose(
+    day: Day, places: Floats, state: State, parts: int, rng: np.random.Generator
+) -> Sequence[Part]:
+    """Decompose the day into parts along a random direction of place and time.
 
-
-def split(day: Day, places, state, parts, rng):
-    """Cut drivers and absent trips into parts along a random direction of place and time.
-
-    Return [(routes, trips, absent trips)] and set `state.part_of`. All routes of a driver go
-    to one part; drivers without trips are dealt out at random, absent trips to the part
-    where they would be.
+    Sets `state.part_of`. All routes of a driver go to one part, a driver without trips to a
+    random one, an absent trip to the part whose trips lie around it.
     """
     points = np.column_stack(
         [places[:, 0] + places[:, 2], places[:, 1] + places[:, 3], day.earliest]
     ).astype(float)
     spread = points.std(axis=0)
     points = (points - points.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    # Shifts make time the widest axis of the drivers; place must have its say, too.
+    # Drivers differ most in time, because of their shifts; the weight lets place count, too.
     direction = rng.normal(size=3) * [1.0, 1.0, 0.6]
     along = points @ (direction / np.linalg.norm(direction))
 
@@ -139,10 +163,11 @@ def split(day: Day, places, state, parts, rng):
     part_of_trip[placed] = part_of_driver[driver_of]
     absent = state.route_of < 0
     return [
-        (
-            np.flatnonzero(state.part_of == p).astype(np.int32),
-            np.flatnonzero(part_of_trip == p).astype(np.int32),
-            np.flatnonzero((part_of_trip == p) & absent).astype(np.int32),
+        Part(
+            number=p,
+            routes=np.flatnonzero(state.part_of == p).astype(np.int32),
+            trips=np.flatnonzero(part_of_trip == p).astype(np.int32),
+            absent=np.flatnonzero((part_of_trip == p) & absent).astype(np.int32),
         )
         for p in range(parts)
     ]

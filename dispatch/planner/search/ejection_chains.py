@@ -1,11 +1,11 @@
-"""Serve one more trip by moving others along: ejection chains.
+"""Serve one more trip by an ejection chain: a sequence of trips that change routes.
 
-An absent trip takes the place of another one in a route, that one takes the place of a third
-in another route, and so on, until one of them fits in somewhere without pushing anybody out.
-Every route is changed once only, so the changes do not meet and each is tested alone: the
-chains are the paths of a graph, its nodes the trips, with an arc from i to j where i fits
-into the route of j once j has left. A search in breadth from all absent trips at once finds
-for each the shortest chain, however the trips between have to move.
+An absent trip takes the place of another trip in a route, that one takes the place of a third
+in another route, and so on, until one fits into a route without ejecting another. A chain
+changes every route at most once, so each change is tested alone: the chains are the paths of
+a graph whose nodes are the trips, with an arc from i to j where i fits into the route of j
+without j. A breadth-first search from all absent trips at once finds the shortest chain for
+each.
 
 Glover, Ejection chains, reference structures and alternating path methods for traveling
 salesman problems, Discrete Applied Mathematics 65 (1996), doi:10.1016/0166-218X(94)00037-E;
@@ -15,70 +15,78 @@ ejection to serve everybody: Nagata & Braysy, A powerful route minimization heur
 vehicle routing problem with time windows, Operations Research Letters 37 (2009),
 doi:10.1016/j.orl.2009.04.006.
 
-Nothing is random in here. Units: seconds of the objective (`problem.Costs`).
+Nothing here is random. Units: seconds of the objective (`problem.Costs`). Sizes: n trips,
+m routes.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from dispatch.planner.search.arrays import Day
+from dispatch.planner.search.arrays import Day, Flags, Ints
 from dispatch.planner.search.compiled import kernel
-from dispatch.planner.search.moves import cheapest, cheapest_at, entry_price, put
+from dispatch.planner.search.moves import State, cheapest, cheapest_at, entry_price, put
 from dispatch.planner.search.route_labels import Routes, label
 
-DEPTH = 12  # trips that give their place to another for one more to be served
-HORIZON_S = 3600  # a trip makes room for trips that begin at most so much earlier or later
+DEPTH = 12  # trips ejected for one more to be served, at most
+HORIZON_S = 3600  # a trip ejects only trips that begin at most so much earlier or later
 SWEEPS = 20
 
 
 class Tree(NamedTuple):
-    """What a sweep finds: for each trip (n,) the way to it from an absent one."""
+    """The chains a sweep finds: for each trip (n,) the path to it from an absent one."""
 
-    parent: np.ndarray  # the trip that takes its place; -1 for an absent trip or none
-    where: np.ndarray  # and after which position of the route without it
-    cost: np.ndarray  # change of the objective by the chain up to here
-    level: np.ndarray  # trips that had to leave up to here; -1 when none reaches this trip
-    root: np.ndarray  # the absent trip that is served
-    queue: np.ndarray  # trips in the order they were reached
-    end: np.ndarray  # for an absent trip: where its best chain ends, -1 when it has none
-    end_cost: np.ndarray  # and the change of the objective by all of it
-    end_route: np.ndarray  # for an end: the route that takes it in
-    end_where: np.ndarray  # and after which position
-    changed: np.ndarray  # (m,) routes changed by a chain of this sweep
+    parent: Ints  # the trip that takes its place; -1 for an absent trip and for one not reached
+    where: Ints  # position after which that one goes, in the route without this trip
+    cost: Ints  # change of the objective by the chain up to here
+    level: Ints  # trips ejected up to here; -1 when no chain reaches this trip
+    root: Ints  # the absent trip that is served
+    queue: Ints  # trips in the order the search reaches them
+    end: Ints  # for an absent trip: where its best chain ends, -1 when it has none
+    end_cost: Ints  # change of the objective by all of that chain
+    end_route: Ints  # for an end: the route that takes it
+    end_where: Ints  # position after which it goes there
+    changed: Flags  # (m,) routes changed by a chain of this sweep
 
 
 class Without(NamedTuple):
-    """For each trip its route without it, as if it were the route of that number."""
+    """For each trip its route without it: row i of `routes` is the route without trip i."""
 
     day: Day
     routes: Routes
-    sound: np.ndarray  # (n,) whether that route is in time
+    sound: Flags  # (n,) whether that route is in time
 
 
-def new_tree(n, m):
-    return Tree(
-        *(np.empty(n, dtype=np.int32) for _ in Tree._fields[:-1]), np.empty(m, dtype=np.bool_)
-    )
+def new_tree(n: int, m: int) -> Tree:
+    """Return memory for a tree over n trips and m routes."""
+    columns = {name: np.empty(n, dtype=np.int32) for name in Tree._fields if name != "changed"}
+    return Tree(**columns, changed=np.empty(m, dtype=np.bool_))
 
 
-def new_without(day, width):
-    """Return room for the routes of all trips."""
+def new_without(day: Day, width: int) -> Without:
+    """Return memory for the routes without each trip; `width` as in `Routes`."""
     n = len(day.earliest)
     routes = Routes(
         np.zeros(n, dtype=np.int32),
         np.zeros(n, dtype=np.int32),
         *(np.zeros((n, width), dtype=np.int32) for _ in Routes._fields[2:]),
     )
-    of_routes = ("opens", "closes", "start_at", "end_at", "empty_leg")
-    of_routes += ("break_length", "break_from", "break_until")
-    borders = {name: np.zeros(n, dtype=np.int32) for name in of_routes}
-    return Without(day._replace(**borders), routes, np.zeros(n, dtype=np.bool_))
+    columns = day._replace(
+        opens=np.zeros(n, dtype=np.int32),
+        closes=np.zeros(n, dtype=np.int32),
+        start_at=np.zeros(n, dtype=np.int32),
+        end_at=np.zeros(n, dtype=np.int32),
+        empty_leg=np.zeros(n, dtype=np.int32),
+        break_length=np.zeros(n, dtype=np.int32),
+        break_from=np.zeros(n, dtype=np.int32),
+        break_until=np.zeros(n, dtype=np.int32),
+    )
+    return Without(columns, routes, np.zeros(n, dtype=np.bool_))
 
 
 @kernel
-def leave_out(day, state, without):
-    """Label the route of every placed trip without that trip."""
+def leave_out(day: Day, state: State, without: Without) -> None:
+    """Fill `without`: copy and label the route of every placed trip without that trip."""
     routes = state.routes
     for i in range(len(day.earliest)):
         r = state.route_of[i]
@@ -94,17 +102,17 @@ def leave_out(day, state, without):
         without.day.break_from[i] = day.break_from[r]
         without.day.break_until[i] = day.break_until[r]
         k = 1
-        for position in range(1, routes.count[r] + 1):
+        for position in range(1, routes.size[r] + 1):
             if routes.trip[r, position] != i:
                 without.routes.trip[i, k] = routes.trip[r, position]
                 k += 1
-        without.routes.count[i] = k - 1
+        without.routes.size[i] = k - 1
         without.sound[i] = label(without.day, without.routes, i)
 
 
 @kernel(forceinline=True)
-def uses(state, tree, i, r):
-    """Tell whether the chain that reaches trip i changes route r."""
+def uses(state: State, tree: Tree, i: int, r: int) -> bool:
+    """Return whether the chain that reaches trip i changes route r."""
     while i >= 0:
         if state.route_of[i] == r:
             return True
@@ -113,8 +121,13 @@ def uses(state, tree, i, r):
 
 
 @kernel
-def find(day, state, without, by_time, tree, depth, horizon):
-    """Fill the tree: the chains from all absent trips, at most `depth` trips having to move."""
+def find_chains(
+    day: Day, state: State, without: Without, by_time: Ints, tree: Tree, depth: int, horizon: int
+) -> None:
+    """Fill the tree with chains from all absent trips that eject at most `depth` trips.
+
+    `by_time` (n,) lists the trips in order of `Day.earliest`; `horizon` is HORIZON_S.
+    """
     n = len(by_time)
     tree.level[:] = -1
     tree.end[:] = -1
@@ -137,7 +150,7 @@ def find(day, state, without, by_time, tree, depth, horizon):
             continue
         before = tree.cost[i]
 
-        # Does it fit in somewhere, without anybody leaving?
+        # End the chain: insert i into a route without ejecting a trip.
         best = int(tree.end_cost[root]) if tree.end[root] >= 0 else 0
         for r in range(len(day.driver)):
             driver = day.driver[r]
@@ -156,7 +169,7 @@ def find(day, state, without, by_time, tree, depth, horizon):
         if level == depth or tree.end[root] >= 0:
             continue
 
-        # Whose place could it take?
+        # Extend the chain: insert i into a route in the place of a trip j.
         first, stop = 0, n
         while first < stop:
             middle = (first + stop) // 2
@@ -194,10 +207,10 @@ def find(day, state, without, by_time, tree, depth, horizon):
 
 
 @kernel
-def move_along(day, state, without, by_price, tree):
-    """Carry out the chains of these absent trips that do not meet an earlier one.
+def carry_out(day: Day, state: State, without: Without, by_price: Ints, tree: Tree) -> int:
+    """Carry out the chains of these absent trips, in this order; return the change of objective.
 
-    Return the change of the objective.
+    Skips a chain that shares a route with an earlier one.
     """
     tree.changed[:] = False
     change = 0
@@ -222,9 +235,9 @@ def move_along(day, state, without, by_price, tree):
             tree.changed[goal] = True
             if left < 0:
                 break
-            # Its own route has lost it; the one before it in the chain takes its place.
-            count = without.routes.count[i]
-            state.routes.count[left] = count
+            # Its own route becomes the one without it; the trip before it in the chain goes there.
+            count = without.routes.size[i]
+            state.routes.size[left] = count
             for position in range(1, count + 1):
                 state.routes.trip[left, position] = without.routes.trip[i, position]
             state.trips_of[day.driver[left]] -= 1
@@ -232,30 +245,31 @@ def move_along(day, state, without, by_price, tree):
     return change
 
 
-class Bench(NamedTuple):
+class ChainWorkspace(NamedTuple):
     """The scratch memory of `serve_more`: kernels allocate nothing."""
 
-    by_time: np.ndarray  # (n,) trips in order of their beginning
+    by_time: Ints  # (n,) trips in order of `Day.earliest`
     without: Without
     tree: Tree
 
 
-def new_bench(day, width):
+def new_chain_workspace(day: Day, width: int) -> ChainWorkspace:
+    """Return the memory of `serve_more` for routes of this width."""
     n = len(day.earliest)
     by_time = np.argsort(day.earliest, kind="stable").astype(np.int32)
-    return Bench(by_time, new_without(day, width), new_tree(n, len(day.driver)))
+    return ChainWorkspace(by_time, new_without(day, width), new_tree(n, len(day.driver)))
 
 
-def serve_more(day, state, bench, sweeps=SWEEPS):
-    """Serve absent trips by chains, while any is found; return the change of the objective."""
-    by_time, without, tree = bench
+def serve_more(day: Day, state: State, work: ChainWorkspace, sweeps: int = SWEEPS) -> int:
+    """Serve absent trips by chains until none is found; return the change of the objective."""
+    by_time, without, tree = work
     change = 0
     for _ in range(sweeps):
         leave_out(day, state, without)
-        find(day, state, without, by_time, tree, DEPTH, HORIZON_S)
+        find_chains(day, state, without, by_time, tree, DEPTH, HORIZON_S)
         roots = np.flatnonzero(tree.end >= 0)
         by_price = roots[np.lexsort((roots, tree.end_cost[roots]))].astype(np.int32)
-        change += move_along(day, state, without, by_price, tree)
+        change += carry_out(day, state, without, by_price, tree)
         if not len(roots):
             break
     return int(change)

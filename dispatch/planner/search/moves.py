@@ -1,15 +1,13 @@
-"""The moves of the search: where a trip goes best, putting it in, taking it out, undoing.
+"""The moves of the search: find the cheapest insertion, insert, remove, save and restore.
 
-Compiled. Everything keeps the books of `State` right, so that the objective is known by its
-changes. Units: seconds of the objective (`problem.Costs`).
+Compiled kernels. Each keeps `State` consistent, so that the objective is known by its changes.
+Units: seconds of the objective (`problem.Costs`).
 """
 
 from typing import NamedTuple
 
-import numpy as np
-
 from dispatch.planner.search import route_labels
-from dispatch.planner.search.arrays import NEVER
+from dispatch.planner.search.arrays import NEVER, Day, Ints, Longs
 from dispatch.planner.search.compiled import callable_from_kernels, kernel
 from dispatch.planner.search.route_labels import Routes, fits, label
 
@@ -22,40 +20,40 @@ callable_from_kernels(
 
 
 class State(NamedTuple):
-    """The plan in work, and the best one met."""
+    """The plan in work, and the best one met: n trips, m routes, p drivers."""
 
     routes: Routes
-    route_of: np.ndarray  # (n,) route of each trip, -1 when absent
-    trips_of: np.ndarray  # (p,) trips of each driver in this plan
-    part_of: np.ndarray  # (m,) part that may change this route, -1 none
-    best_count: np.ndarray  # (m,)
-    best_trip: np.ndarray  # (m, width)
+    route_of: Ints  # (n,) route of each trip, -1 when absent
+    trips_of: Ints  # (p,) trips of each driver in this plan
+    part_of: Ints  # (m,) part that may change this route, -1 none
+    best_size: Ints  # (m,) trips of each route in the best plan
+    best_trip: Ints  # (m, width) trip at positions 1..size
 
 
 @kernel(forceinline=True)
-def entry_price(day, trips_of, driver):
-    """Return what one more trip of this driver costs: first use, and fairness."""
-    price = day.fairness * (2 * (day.load[driver] + trips_of[driver]) + 1)
+def entry_price(day: Day, trips_of: Ints, driver: int) -> int:
+    """Return the price of one more trip of this driver: first use, and fairness."""
+    price: int = day.fairness * (2 * (day.load[driver] + trips_of[driver]) + 1)
     if trips_of[driver] == 0:
         price += day.driver_cost[driver]
     return price
 
 
 @kernel(forceinline=True)
-def cheapest(day, routes, r, i):
-    """Return (detour and extra cost, position) of the best place in route r for trip i.
+def cheapest(day: Day, routes: Routes, r: int, i: int) -> tuple[int, int]:
+    """Return (price, position) of the cheapest insertion of trip i into route r.
 
-    (NEVER, -1) when it fits nowhere. What the driver costs is left out, so the answer holds
-    as long as the route does not change.
+    (NEVER, -1) if it fits nowhere. The price is the detour and the `extra` cost; the cost of
+    the driver is left out, so the answer holds until the route changes.
     """
     return cheapest_at(day, routes, r, i, day.extra[i, r])
 
 
 @kernel(forceinline=True)
-def cheapest_at(day, routes, r, i, extra):
+def cheapest_at(day: Day, routes: Routes, r: int, i: int, extra: int) -> tuple[int, int]:
     """Answer as `cheapest` does, with the extra cost given."""
     best, where = NEVER, -1
-    count = routes.count[r]
+    count = routes.size[r]
     if extra < 0 or count + 2 >= routes.trip.shape[1]:
         return best, where
     latest = day.last_start[i]
@@ -75,24 +73,24 @@ def cheapest_at(day, routes, r, i, extra):
 
 
 @kernel
-def put(day, state, r, k, i):
-    """Put trip i between positions k and k + 1 of route r."""
+def put(day: Day, state: State, r: int, k: int, i: int) -> None:
+    """Insert trip i between positions k and k + 1 of route r."""
     routes = state.routes
-    last = routes.count[r] + 1
+    last = routes.size[r] + 1
     for position in range(last, k + 1, -1):
         routes.trip[r, position] = routes.trip[r, position - 1]
     routes.trip[r, k + 1] = i
-    routes.count[r] = last
+    routes.size[r] = last
     state.route_of[i] = r
     state.trips_of[day.driver[r]] += 1
     label(day, routes, r)
 
 
 @kernel
-def insert_in_order(day, state, order, driver_of):
-    """Insert trips in this order, each where it is cheapest; the greedy rule of greedy.py.
+def insert_in_order(day: Day, state: State, order: Ints, driver_of: Ints) -> None:
+    """Insert trips in this order, each where it is cheapest: the rule of `greedy.insert`.
 
-    Where `driver_of` names a driver (not -1), only with that one.
+    `driver_of` (n,) is the index of the only driver who may take the trip, or -1 for any.
     """
     for i in order:
         best, at, where = int(day.unserved[i]), -1, -1
@@ -111,28 +109,33 @@ def insert_in_order(day, state, order, driver_of):
 
 
 @kernel(forceinline=True)
-def drop(day, state, r, driver, i):
-    """Make trip i absent in the books; return the change of the objective but for driving."""
+def remove(day: Day, state: State, r: int, driver: int, i: int) -> int:
+    """Make trip i of route r absent; return the change of the objective, driving left out.
+
+    The caller removes it from the positions of the route.
+    """
     state.route_of[i] = -1
     state.trips_of[driver] -= 1
-    return day.unserved[i] - day.extra[i, r] - entry_price(day, state.trips_of, driver)
+    change: int = day.unserved[i] - day.extra[i, r] - entry_price(day, state.trips_of, driver)
+    return change
 
 
 class Undo(NamedTuple):
-    """Routes as they were before this iteration, in order of being touched."""
+    """Copies of the routes changed in an iteration, in the order they were first changed."""
 
-    route: np.ndarray  # (slots,)
-    count: np.ndarray  # (slots,)
-    deadhead: np.ndarray  # (slots,)
-    version: np.ndarray  # (slots,)
-    rows: np.ndarray  # (slots, 8, width): the other arrays of Routes
+    route: Ints  # (slots,)
+    size: Ints  # (slots,)
+    deadhead: Longs  # (slots,)
+    version: Ints  # (slots,) `Workspace.version` of the route
+    rows: Ints  # (slots, 8, width): the other arrays of Routes
 
 
 @kernel
-def save(routes, r, version, undo, slot):
-    count = routes.count[r]
+def save(routes: Routes, r: int, version: int, undo: Undo, slot: int) -> None:
+    """Copy route r and its version into this slot."""
+    count = routes.size[r]
     undo.route[slot] = r
-    undo.count[slot] = count
+    undo.size[slot] = count
     undo.deadhead[slot] = routes.deadhead[r]
     undo.version[slot] = version
     for k in range(count + 2):
@@ -147,12 +150,13 @@ def save(routes, r, version, undo, slot):
 
 
 @kernel
-def restore(day, state, undo, slot):
+def restore(day: Day, state: State, undo: Undo, slot: int) -> None:
+    """Bring the route of this slot back, with the trips it had."""
     routes = state.routes
     r = undo.route[slot]
-    count = undo.count[slot]
-    state.trips_of[day.driver[r]] += count - routes.count[r]
-    routes.count[r] = count
+    count = undo.size[slot]
+    state.trips_of[day.driver[r]] += count - routes.size[r]
+    routes.size[r] = count
     routes.deadhead[r] = undo.deadhead[slot]
     for k in range(count + 2):
         i = undo.rows[slot, 0, k]

@@ -1,6 +1,6 @@
-"""Labels: what a route must know so that one more trip is tested in a moment.
+"""Labels of a route: the times that let an insertion be tested in constant time.
 
-Along a route, positions run from 0 (its start) over 1..count (its trips) to count + 1 (its
+Along a route, positions run from 0 (its start) over 1..size (its trips) to size + 1 (its
 end). The break is one more thing to do on the way, so every time is kept twice: with the
 break still *pending* and with the break *done*.
 
@@ -32,29 +32,29 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dispatch.planner.search.arrays import NEVER
+from dispatch.planner.search.arrays import NEVER, Day, Flags, Ints
 
 
 class Routes(NamedTuple):
-    """What every route of a `Day` holds now: m routes, one row each, and their labels."""
+    """The trips of every route of a `Day`, and their labels: m routes, one row each."""
 
-    count: np.ndarray  # (m,) trips in the route
-    deadhead: np.ndarray  # (m,) sum of its legs
-    trip: np.ndarray  # (m, width) trip at positions 1..count
-    from_at: np.ndarray  # (m, width) where position k is left: row of travel
-    to_at: np.ndarray  # (m, width) where position k is reached: column of travel
-    leg: np.ndarray  # (m, width) empty driving from position k to k + 1
-    leave_pending: np.ndarray  # (m, width)
-    leave_done: np.ndarray  # (m, width)
-    start_pending: np.ndarray  # (m, width)
-    start_done: np.ndarray  # (m, width)
+    size: Ints  # (m,) number of trips in the route
+    deadhead: Ints  # (m,) sum of its legs
+    trip: Ints  # (m, width) trip at positions 1..size
+    from_at: Ints  # (m, width) where position k is left: row of travel
+    to_at: Ints  # (m, width) where position k is reached: column of travel
+    leg: Ints  # (m, width) empty driving from position k to k + 1
+    leave_pending: Ints  # (m, width)
+    leave_done: Ints  # (m, width)
+    start_pending: Ints  # (m, width)
+    start_done: Ints  # (m, width)
 
 
 LONGEST_ROUTE = 254
 
 
-def empty_routes(day):
-    """Return routes without trips, labelled."""
+def empty_routes(day: Day) -> Routes:
+    """Return routes without trips, labelled; their width bounds the trips of a route."""
     longest = int(min(day.capacity.max(initial=0), len(day.earliest), LONGEST_ROUTE))
     size = (len(day.driver), longest + 2)
     routes = Routes(
@@ -68,33 +68,37 @@ def empty_routes(day):
     return routes
 
 
-def put(day, routes, r, k, i):
-    """Put trip i between positions k and k + 1 of route r, and label the route anew."""
-    last = routes.count[r] + 1
+def put(day: Day, routes: Routes, r: int, k: int, i: int) -> None:
+    """Insert trip i between positions k and k + 1 of route r, and label the route anew."""
+    last = routes.size[r] + 1
     for position in range(last, k + 1, -1):
         routes.trip[r, position] = routes.trip[r, position - 1]
     routes.trip[r, k + 1] = i
-    routes.count[r] = last
+    routes.size[r] = last
     label(day, routes, r)
 
 
-def ready_after_break(leave, drive, length, break_from, break_until):
-    """Return when a driver who leaves now, drives and rests is ready; NEVER if too late."""
+def ready_after_break(
+    leave: int, drive: int, length: int, break_from: int, break_until: int
+) -> int:
+    """Return when a driver who leaves at `leave`, drives and rests is ready; NEVER if too late."""
     if max(leave, break_from) + length > break_until:
         return NEVER
     return max(leave + drive, break_from) + length
 
 
-def leave_before_break(ready, drive, length, break_from, break_until):
-    """Return the latest time to leave so as to drive, rest, and be ready; -NEVER if none."""
+def leave_before_break(
+    ready: int, drive: int, length: int, break_from: int, break_until: int
+) -> int:
+    """Return the latest time to leave, drive, rest and be ready at `ready`; -NEVER if none."""
     if break_from + length > ready:
         return -NEVER
     return min(ready - length - drive, break_until - length)
 
 
-def label(day, routes, r):
+def label(day: Day, routes: Routes, r: int) -> bool:
     """Compute legs and labels of route r from its trips; return whether it is in time."""
-    count = routes.count[r]
+    count = routes.size[r]
     length, earliest, latest = day.break_length[r], day.break_from[r], day.break_until[r]
     last = count + 1
     routes.from_at[r, 0] = day.start_at[r]
@@ -147,14 +151,16 @@ def label(day, routes, r):
             done = -NEVER
         routes.start_pending[r, k] = pending
         routes.start_done[r, k] = done
-    return count == 0 or pending >= day.opens[r]
+    return bool(count == 0 or pending >= day.opens[r])
 
 
-def fits(day, routes, r, k, i, to_pickup, from_dropoff):
+def fits(
+    day: Day, routes: Routes, r: int, k: int, i: int, to_pickup: int, from_dropoff: int
+) -> bool:
     """Tell whether trip i fits between positions k and k + 1 of route r, in time.
 
-    `to_pickup` is the drive from k to its pickup, `from_dropoff` the one to k + 1. Seats,
-    caps and the like are not looked at here.
+    `to_pickup` is the drive from k to its pickup, `from_dropoff` the one to k + 1. Only times
+    are tested: seats, skills and caps are not.
     """
     length, earliest, latest = day.break_length[r], day.break_from[r], day.break_until[r]
     leave = routes.leave_pending[r, k]
@@ -171,17 +177,18 @@ def fits(day, routes, r, k, i, to_pickup, from_dropoff):
         return True
     rested = ready_after_break(leave, to_pickup, length, earliest, latest)
     start = max(min(routes.leave_done[r, k] + to_pickup, rested), day.earliest[i])
-    return start <= day.last_start[i] and start + day.service[i] + from_dropoff <= done_next
+    in_time = start <= day.last_start[i] and start + day.service[i] + from_dropoff <= done_next
+    return bool(in_time)
 
 
-def fits_everywhere(day, routes, i):
+def fits_everywhere(day: Day, routes: Routes, i: int) -> tuple[Flags, Ints]:
     """Return (fits, detour) of trip i at every position of every route, each (m, width).
 
-    The same test as `fits`, for all positions at once in NumPy; `fits` also respects
-    `extra`. The detour is the additional empty driving in seconds.
+    The same test as `fits`, for all positions at once in NumPy, and trips FORBIDDEN by
+    `Day.extra` fit nowhere. The detour is the additional empty driving in seconds.
     """
     width = routes.trip.shape[1]
-    if not width or not len(routes.count):
+    if not width or not len(routes.size):
         return np.zeros(routes.trip.shape, dtype=bool), np.zeros(routes.trip.shape, dtype=np.int32)
     to_pickup = day.travel_to[day.pickup_at[i]].astype(np.int32)[routes.from_at]
     from_dropoff = day.travel[day.dropoff_at[i]].astype(np.int32)[np.roll(routes.to_at, -1, axis=1)]
@@ -190,7 +197,7 @@ def fits_everywhere(day, routes, i):
     length = day.break_length[:, None]
     earliest, latest = day.break_from[:, None], day.break_until[:, None]
 
-    def ready_after(leave, drive):
+    def ready_after(leave: Ints, drive: Ints) -> Ints:
         return np.where(
             np.maximum(leave, earliest) + length > latest,
             NEVER,
@@ -207,7 +214,7 @@ def fits_everywhere(day, routes, i):
     in_time |= (start_rested <= day.last_start[i]) & (
         start_rested + day.service[i] + from_dropoff <= start_done
     )
-    in_time &= np.arange(width) <= routes.count[:, None]
+    in_time &= np.arange(width) <= routes.size[:, None]
     in_time &= (day.extra[i] >= 0)[:, None]
     in_time[:, -1] = False
     return in_time, to_pickup + from_dropoff - routes.leg

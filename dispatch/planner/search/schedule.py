@@ -1,30 +1,38 @@
-"""Times for finished routes: when each trip starts and when the driver rests.
+"""Give finished routes their times: the start of each trip and of the break.
 
-Every pickup as close to the wanted time as the route allows, the break standing still
-rather than in the middle of a drive. A route's times depend on that route alone: changing
-another moves nothing here.
+Every pickup is as close to the wanted time as the route allows, and the break is taken
+standing still rather than in the middle of a drive, if possible. The times of a route depend
+on that route alone.
 
-Units: seconds.
+Units: seconds since the start of the company's day.
 """
 
-from dispatch.planner.problem import Plan, PlannedBreak, PlannedTrip
+from collections.abc import Sequence
+
+from dispatch.planner.problem import Break, Plan, PlannedBreak, PlannedTrip, Problem, Trip
+from dispatch.planner.search.arrays import Day
+from dispatch.planner.search.route_labels import Routes
 
 
-def schedule(problem, day, routes, search):
-    """Return the Plan of these routes."""
-    trips, breaks = [], []
+def schedule(problem: Problem, day: Day, routes: Routes, search: dict[str, object]) -> Plan:
+    """Return the plan of these routes, `search` being what `Plan.search` holds.
+
+    Raises ValueError if a route cannot be kept.
+    """
+    trips: list[PlannedTrip] = []
+    breaks: list[PlannedBreak] = []
     served = set()
     for r in range(len(day.driver)):
-        count = int(routes.count[r])
+        count = int(routes.size[r])
         duty = problem.duties[day.duty[r]]
         stops = [problem.trips[i] for i in routes.trip[r, 1 : count + 1].tolist()]
         opens, closes = int(day.opens[r]), int(day.closes[r])
         legs = routes.leg[r, : count + 1].tolist()
         rest = duty.break_ if day.break_length[r] else None
         if not stops and (rest is None or not duty.commitments):
-            continue  # also between commitments that leave too little time for the drive
+            continue  # the drive between two commitments may not even fit
         starts, resting = times(stops, legs, opens, closes, rest)
-        if resting is not None:
+        if rest is not None and resting is not None:
             breaks.append(PlannedBreak(duty.id, resting, resting + rest.length_s))
         for trip, start in zip(stops, starts, strict=True):
             served.add(trip.id)
@@ -36,19 +44,22 @@ def schedule(problem, day, routes, search):
     return Plan(tuple(trips), tuple(breaks), unserved, search)
 
 
-def times(stops, legs, opens, closes, rest):
+def times(
+    stops: Sequence[Trip], legs: Sequence[int], opens: int, closes: int, rest: Break | None
+) -> tuple[list[int], int | None]:
     """Return (start of each trip, start of the break or None) of one route.
 
-    The break is tried on every leg; the one that keeps the pickups closest to what was
-    wanted wins, and of equal ones the first that does not interrupt a drive. Raises
-    ValueError when the route cannot be kept.
+    `legs[k]` is the empty drive to stop k, the last one the drive to the end. The break is
+    tried on every leg; the leg that keeps the pickups closest to the wanted times wins, and
+    of equal ones the first that does not interrupt a drive. Raises ValueError if the route
+    cannot be kept.
     """
     if rest is None:
         starts = _starts(stops, legs, opens, closes, None, None)
         if starts is None:
             raise ValueError("This route is not in time.")
         return starts, None
-    best = None
+    best: tuple[tuple[int, bool], list[int], int] | None = None
     for leg in range(len(legs)):
         starts = _starts(stops, legs, opens, closes, rest, leg)
         if starts is None:
@@ -66,13 +77,20 @@ def times(stops, legs, opens, closes, rest):
     return best[1], best[2]
 
 
-def _starts(stops, legs, opens, closes, rest, resting_leg):
+def _starts(
+    stops: Sequence[Trip],
+    legs: Sequence[int],
+    opens: int,
+    closes: int,
+    rest: Break | None,
+    resting_leg: int | None,
+) -> list[int] | None:
     """Return the start of every trip with the break on this leg, None if it does not fit."""
     latest = [0] * len(stops)
     due = closes
     for k in range(len(stops), -1, -1):
         leave = due - legs[k]
-        if k == resting_leg:
+        if rest is not None and k == resting_leg:
             if rest.earliest_s + rest.length_s > due:
                 return None
             leave = min(leave - rest.length_s, rest.latest_s - rest.length_s)
@@ -84,7 +102,7 @@ def _starts(stops, legs, opens, closes, rest, resting_leg):
     starts, left = [], opens
     for k, trip in enumerate(stops):
         ready = left + legs[k]
-        if k == resting_leg:
+        if rest is not None and k == resting_leg:
             ready = max(ready, rest.earliest_s) + rest.length_s
         earliest = max(ready, trip.earliest_s)
         if earliest > latest[k]:
@@ -95,8 +113,11 @@ def _starts(stops, legs, opens, closes, rest, resting_leg):
     return starts
 
 
-def _rest_on(left, due, drive, rest):
-    """Return (start of the break, whether it stands still) between leaving and being due."""
+def _rest_on(left: int, due: int, drive: int, rest: Break) -> tuple[int, bool]:
+    """Return (start of the break, whether it interrupts no drive) on a leg left at `left`.
+
+    The driver is due at the end of the leg at `due`.
+    """
     before = max(left, rest.earliest_s)
     if before + rest.length_s <= rest.latest_s and before + rest.length_s + drive <= due:
         return before, True

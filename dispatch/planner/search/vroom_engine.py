@@ -1,26 +1,29 @@
-"""The second engine: VROOM, through pyvroom, on collapsed jobs.
+"""The second engine: VROOM, through pyvroom, with each trip collapsed into one job.
 
 A trip is one job from its pickup to its dropoff (shipments with breaks lose a quarter of the
 trips: VROOM issues #1337 and #1345). VROOM knows no soft preference, no fairness and no cap
-over several routes of a driver; what it gives back is therefore taken as a proposal: every
-trip is put where VROOM wants it only as far as our own labels agree, and the rest is inserted
-greedily.
+over several routes of a driver. Its routes are therefore a proposal: a trip follows it only
+if `route_labels.fits` agrees, and the others are inserted greedily.
 
 Units: seconds, shifted so that none is negative: VROOM's times are unsigned.
 """
 
 import numpy as np
+import numpy.typing as npt
 import vroom
 
 from dispatch.planner.search import greedy
-from dispatch.planner.search.arrays import FORBIDDEN
-from dispatch.planner.search.route_labels import empty_routes, fits, put
+from dispatch.planner.search.arrays import FORBIDDEN, Day
+from dispatch.planner.search.route_labels import Routes, empty_routes, fits, put
 
 LEVELS = range(6)
 
 
-def build(day, level, threads=2):
-    """Return routes after VROOM's proposal at this exploration level (0 to 5)."""
+def build(day: Day, level: int, threads: int = 2) -> Routes:
+    """Return routes after VROOM's proposal at this exploration level (0 to 5).
+
+    Raises ValueError for any other level.
+    """
     if level not in LEVELS:
         raise ValueError(f"VROOM's levels are 0 to 5, not {level}.")
     n = len(day.earliest)
@@ -30,7 +33,7 @@ def build(day, level, threads=2):
     left = set(range(n))
     for r, trips in sorted(proposal.items()):
         for i in trips:
-            k = int(routes.count[r])
+            k = int(routes.size[r])
             if (
                 k + 2 >= routes.trip.shape[1]
                 or trips_of[day.driver[r]] >= day.capacity[day.driver[r]]
@@ -48,8 +51,8 @@ def build(day, level, threads=2):
     return routes
 
 
-def _propose(day, level, threads):
-    """Return {route: trips in order} as VROOM would have it."""
+def _propose(day: Day, level: int, threads: int) -> dict[int, list[int]]:
+    """Return VROOM's proposal: {route: trips in order}."""
     n, m = len(day.earliest), len(day.driver)
     zero = int(min(day.earliest.min(), day.opens.min()))
     problem = vroom.Input()
@@ -99,23 +102,24 @@ def _propose(day, level, threads):
     solution = problem.solve(exploration_level=level, nb_threads=threads)
     table = solution.routes
     table = table[table["type"] == "job"]
-    proposal = {}
+    proposal: dict[int, list[int]] = {}
     for r, i in zip(table["vehicle_id"].tolist(), table["id"].tolist(), strict=True):
         proposal.setdefault(int(r), []).append(int(i))
     return proposal
 
 
-def _square(day):
-    """Return the matrix VROOM wants: job i is row and column i, route r is n + r.
+def _square(day: Day) -> npt.NDArray[np.uint32]:
+    """Return the square matrix for VROOM, (n + m, n + m) seconds: job i at i, route r at n + r.
 
-    Left as a row, reached as a column: a job is left at its dropoff and reached at its pickup.
+    Rows are left and columns reached: a job is left at its dropoff, reached at its pickup.
     """
     rows = np.concatenate([day.dropoff_at, day.start_at])
     columns = np.concatenate([day.pickup_at, day.end_at])
-    return day.travel[np.ix_(rows, columns)].astype(np.uint32)
+    square: npt.NDArray[np.uint32] = day.travel[np.ix_(rows, columns)].astype(np.uint32)
+    return square
 
 
-def _skills(day):
+def _skills(day: Day) -> tuple[list[set[int]], list[set[int]]]:
     """Return (skills of each trip, skills of each route) that allow what `extra` allows.
 
     Trips that may go to the same routes share one skill.

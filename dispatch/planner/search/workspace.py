@@ -1,69 +1,90 @@
-"""The scratch memory of one search: compiled kernels allocate nothing themselves."""
+"""The scratch memory of one search thread: compiled kernels allocate nothing themselves.
+
+Sizes: n trips, m routes of the whole day. A thread works on one part after another with the
+same workspace.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from dispatch.planner.search.arrays import Day, Flags, Floats, Ints, Longs
 from dispatch.planner.search.moves import Undo
+from dispatch.planner.search.route_labels import Routes
+
+RandomState = npt.NDArray[np.uint64]  # (1,) state of `random_share`
 
 
 class Memo(NamedTuple):
-    """What `cheapest` answered, for pairs of a trip and a route: most routes stay as they are.
+    """The answers of `cheapest` for pairs of a trip and a route: most routes stay unchanged.
 
-    One row for each trip of the part, one column for each route.
+    One cell for each pair in the part, trip by trip; the route at `Workspace.version` v has
+    the answer still valid if the cell's version is v.
     """
 
-    version: np.ndarray  # of the route when it was asked; 0 when it was not
-    price: np.ndarray
-    where: np.ndarray
+    version: Ints  # version of the route when the answer was computed; 0 for none
+    price: Ints  # seconds of the objective, without the cost of the driver
+    where: Ints  # position after which the trip goes, -1 if it does not fit
 
 
-class Desk(NamedTuple):
-    """What one search writes on while it works: a kernel allocates nothing itself."""
+class Workspace(NamedTuple):
+    """Arrays a search thread writes on."""
 
     undo: Undo
-    touched: np.ndarray  # (m,) iteration that saved the route
-    taken_out: np.ndarray  # (n,) iteration that removed the trip
-    unsaved: np.ndarray  # (m,) whether the route differs from the best plan's
-    unsaved_list: np.ndarray  # (m,)
-    todo: np.ndarray  # (n + 1,) trips to insert
-    key: np.ndarray  # (n + 1,) and by what they are sorted
-    absent: np.ndarray  # (n + 1,) trips that fit nowhere
-    row_of: np.ndarray  # (n,) row of the trip in the memo
-    column_of: np.ndarray  # (m,) column of the route in the memo
-    version: np.ndarray  # (m,) number that no other content of the route has
+    saved_in: Longs  # (m,) iteration that last saved the route in `undo`
+    removed_in: Longs  # (n,) iteration that last removed the trip
+    differs: Flags  # (m,) whether the route differs from the one in the best plan
+    differing: Ints  # (m,) list of the routes that differ
+    todo: Ints  # (n + 1,) trips to insert in this iteration
+    key: Floats  # (n + 1,) sort keys of `todo`
+    absent: Ints  # (n + 1,) trips that are in no route
+    first_cell: Longs  # (n,) where the cells of the trip begin in the memo
+    column: Longs  # (m,) cell of the route among those of a trip
+    version: Ints  # (m,) number that no other content of the route has
+    last_version: Ints  # (1,) the last version given to a route
     memo: Memo
-    rng: np.ndarray  # (1,)
+    rng: RandomState
 
 
-def new_desk(day, routes):
+def new_workspace(day: Day, routes: Routes) -> Workspace:
+    """Return a workspace for the trips of `day` and for these routes, its memo empty."""
     m, width = routes.trip.shape
     n = len(day.earliest)
-    return Desk(
-        Undo(
-            np.empty(m, dtype=np.int32),
-            np.empty(m, dtype=np.int32),
-            np.empty(m, dtype=np.int64),
-            np.empty(m, dtype=np.int32),
-            np.empty((m, 8, width), dtype=np.int32),
+    return Workspace(
+        undo=Undo(
+            route=np.empty(m, dtype=np.int32),
+            size=np.empty(m, dtype=np.int32),
+            deadhead=np.empty(m, dtype=np.int64),
+            version=np.empty(m, dtype=np.int32),
+            rows=np.empty((m, 8, width), dtype=np.int32),
         ),
-        touched=np.empty(m, dtype=np.int64),
-        taken_out=np.empty(n, dtype=np.int64),
-        unsaved=np.empty(m, dtype=np.bool_),
-        unsaved_list=np.empty(m, dtype=np.int32),
+        saved_in=np.empty(m, dtype=np.int64),
+        removed_in=np.empty(n, dtype=np.int64),
+        differs=np.empty(m, dtype=np.bool_),
+        differing=np.empty(m, dtype=np.int32),
         todo=np.empty(n + 1, dtype=np.int32),
         key=np.empty(n + 1, dtype=np.float64),
         absent=np.empty(n + 1, dtype=np.int32),
-        row_of=np.empty(n, dtype=np.int32),
-        column_of=np.empty(m, dtype=np.int32),
+        first_cell=np.empty(n, dtype=np.int64),
+        column=np.empty(m, dtype=np.int64),
         version=np.empty(m, dtype=np.int32),
-        memo=Memo(*(np.empty(0, dtype=np.int32) for _ in Memo._fields)),
+        last_version=np.zeros(1, dtype=np.int32),
+        memo=_new_memo(0),
         rng=np.zeros(1, dtype=np.uint64),
     )
 
 
-def with_room(desk, cells):
-    """Return a desk whose memo has room for so many pairs of a trip and a route."""
-    if len(desk.memo.version) >= cells:
-        return desk
-    return desk._replace(memo=Memo(*(np.empty(cells, dtype=np.int32) for _ in Memo._fields)))
+def with_cells(work: Workspace, cells: int) -> Workspace:
+    """Return a workspace whose memo has at least this many cells."""
+    if len(work.memo.version) >= cells:
+        return work
+    return work._replace(memo=_new_memo(cells))
+
+
+def _new_memo(cells: int) -> Memo:
+    return Memo(
+        version=np.empty(cells, dtype=np.int32),
+        price=np.empty(cells, dtype=np.int32),
+        where=np.empty(cells, dtype=np.int32),
+    )

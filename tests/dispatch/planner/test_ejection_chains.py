@@ -5,7 +5,7 @@ from django.test import SimpleTestCase
 from dispatch.planner.check.plan import check
 from dispatch.planner.measures import measure
 from dispatch.planner.search.arrays import collapse
-from dispatch.planner.search.ejection_chains import new_bench, serve_more
+from dispatch.planner.search.ejection_chains import new_chain_workspace, serve_more
 from dispatch.planner.search.moves import State, put
 from dispatch.planner.search.parallel import first_plan
 from dispatch.planner.search.route_labels import empty_routes
@@ -30,7 +30,7 @@ def state_of(day, driven):
         route_of=np.full(len(day.earliest), -1, dtype=np.int32),
         trips_of=np.zeros(len(day.capacity), dtype=np.int32),
         part_of=np.zeros(len(day.driver), dtype=np.int32),
-        best_count=np.zeros(len(day.driver), dtype=np.int32),
+        best_size=np.zeros(len(day.driver), dtype=np.int32),
         best_trip=np.full(routes.trip.shape, -1, dtype=np.int32),
     )
     for r, i in enumerate(driven):
@@ -43,7 +43,7 @@ def served(problem, driven):
     """Return (change of the objective, route of each trip) after serving more."""
     day = collapse(problem)
     state = state_of(day, driven)
-    change = serve_more(day, state, new_bench(day, state.routes.trip.shape[1]))
+    change = serve_more(day, state, new_chain_workspace(day, state.routes.trip.shape[1]))
     plan = schedule(problem, day, state.routes, {})
     assert check(problem, plan) == ()
     return change, state.route_of.tolist()
@@ -110,7 +110,7 @@ class WholeDayTests(SimpleTestCase):
             day = collapse(problem)
             state = first_plan(day)
             before = schedule(problem, day, state.routes, {})
-            change = serve_more(day, state, new_bench(day, state.routes.trip.shape[1]))
+            change = serve_more(day, state, new_chain_workspace(day, state.routes.trip.shape[1]))
             after = schedule(problem, day, state.routes, {})
             self.assertEqual(check(problem, after), ())
             self.assertGreater(len(after.trips), len(before.trips))

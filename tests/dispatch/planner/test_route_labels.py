@@ -88,11 +88,11 @@ class LabelTests(SimpleTestCase):
                 everywhere, detour = fits_everywhere(day, routes, i)
                 possible = []
                 for r in range(4):
-                    for k in range(routes.count[r] + 1):
+                    for k in range(routes.size[r] + 1):
                         to_pickup = int(day.travel[routes.from_at[r, k], day.pickup_at[i]])
                         onward = int(day.travel[day.dropoff_at[i], routes.to_at[r, k + 1]])
                         quick = fits(day, routes, r, k, i, to_pickup, onward)
-                        row = routes.trip[r, 1 : routes.count[r] + 1].tolist()
+                        row = routes.trip[r, 1 : routes.size[r] + 1].tolist()
                         self.assertEqual(quick, self.can_be_built(problem, r, row, k, i))
                         if day.extra[i, r] != FORBIDDEN:
                             self.assertEqual(quick, everywhere[r, k])
