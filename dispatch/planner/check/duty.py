@@ -1,21 +1,24 @@
-"""What the stops of one duty, and of one driver, have to leave room for.
+"""The rules for the stops of one duty and of one driver: overlaps, deadheads and breaks.
 
-Part of the checker: see `check.py` for units, rounding and what a standing conflict is. A
-fault comes with whether it stands without the plan: whether only commitments are concerned.
+Part of the checker: see `check/plan.py` for units, rounding and standing conflicts. Where a
+function yields (violation, standing), `standing` says that commitments alone break the rule.
 """
 
 from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 from operator import attrgetter
 
-from dispatch.planner.problem import Duty
+from dispatch.planner.problem import Break, Duty, PlannedBreak, Problem
 from dispatch.planner.travel import Place
+
+Drive = Callable[[Place, Place], float]  # seconds from one place to another
 
 
 class Rule(StrEnum):
-    """What can be wrong with a plan."""
+    """The hard rules of a plan."""
 
     UNKNOWN_TRIP = "unknown_trip"
     TRIP_TWICE = "trip_twice"
@@ -47,7 +50,7 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One broken rule; `detail` is a sentence for whoever has to find the cause."""
+    """One broken rule; `detail` is an English sentence for the developer or the log."""
 
     code: Rule
     detail: str
@@ -58,7 +61,7 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A trip or commitment where it stands in its duty: the car is taken in [pickup_s, free_s)."""
+    """A trip or commitment in its duty: it occupies the driver in [pickup_s, free_s)."""
 
     pickup_s: int
     free_s: int
@@ -70,21 +73,25 @@ class Stop:
 
 
 def commitments(duty: Duty) -> list[Stop]:
+    """Return the commitments of a duty as stops."""
     return [
         Stop(c.pickup_s, c.free_s, c.pickup, c.dropoff, c.trip_id, duty.id, False)
         for c in duty.commitments
     ]
 
 
-def clashes(problem, stops):
-    """Yield (overlap of two stops of one driver, whether both are commitments)."""
-    by_driver = defaultdict(list)
+def clashes(
+    problem: Problem, stops: Mapping[int, Sequence[Stop]]
+) -> Iterator[tuple[Violation, bool]]:
+    """Yield (overlap of two stops of one driver, standing); `stops` are by duty."""
+    by_driver: defaultdict[int, list[Stop]] = defaultdict(list)
     for duty in problem.duties:
         by_driver[duty.driver_id] += stops[duty.id]
     for driver_id, route in by_driver.items():
-        last = last_planned = None
+        last: Stop | None = None
+        last_planned: Stop | None = None
         for stop in sorted(route, key=attrgetter("pickup_s", "free_s")):
-            # The stop that ends last may be a commitment that hides a planned one.
+            # Compare with the last planned stop, too: a long commitment may end after it.
             for before in (last, None if last_planned is last else last_planned):
                 if before is not None and before.free_s > stop.pickup_s:
                     detail = (
@@ -102,8 +109,10 @@ def clashes(problem, stops):
                 last_planned = stop
 
 
-def gaps(duty, route, drive_s, rounding_s):
-    """Yield (empty drive that does not fit, whether only commitments are concerned)."""
+def gaps(
+    duty: Duty, route: Sequence[Stop], drive_s: Drive, rounding_s: float
+) -> Iterator[tuple[Violation, bool]]:
+    """Yield (deadhead that does not fit, standing); `route` is in order of pickup."""
     if not route:
         return
     ends = (duty.id, duty.driver_id)
@@ -135,20 +144,26 @@ def gaps(duty, route, drive_s, rounding_s):
         yield _at(Rule.DUTY_END, detail, last.trip_id, *ends), not last.planned
 
 
-def _at(code, detail, trip_id, duty_id, driver_id):
+def _at(code: Rule, detail: str, trip_id: int, duty_id: int, driver_id: int) -> Violation:
     return Violation(code, detail, trip_id, driver_id, duty_id)
 
 
-def break_faults(duty, route, planned, drive_s, rounding_s):
-    """Yield (code, detail) of everything that is wrong with the breaks of one duty."""
+def break_faults(
+    duty: Duty,
+    route: Sequence[Stop],
+    planned: Sequence[PlannedBreak],
+    drive_s: Drive,
+    rounding_s: float,
+) -> Iterator[tuple[Rule, str]]:
+    """Yield (code, detail) of every rule the planned breaks of one duty violate."""
     due = duty.break_
     if due is None or not route:
         if planned:
             yield Rule.BREAK_NEEDLESS, f"Duty {duty.id} needs no break and is given one."
         return
     if not planned:
-        # A break that only just fits is left to the planner's rounding.
-        if any(stop.planned for stop in route) or break_fits(duty, route, drive_s, rounding_s):
+        # Among commitments alone, a break that only just fits may fail the planner's rounding.
+        if any(stop.planned for stop in route) or break_fits(duty, due, route, drive_s, rounding_s):
             yield Rule.BREAK_MISSING, f"Duty {duty.id} needs a break of {due.length_s} s, has none."
         return
     if len(planned) > 1:
@@ -173,7 +188,10 @@ def break_faults(duty, route, planned, drive_s, rounding_s):
         yield from _break_gap(duty, route, rest, drive_s, rounding_s)
 
 
-def _break_gap(duty, route, rest, drive_s, rounding_s):
+def _break_gap(
+    duty: Duty, route: Sequence[Stop], rest: PlannedBreak, drive_s: Drive, rounding_s: float
+) -> Iterator[tuple[Rule, str]]:
+    """Yield (code, detail) if the gap around a planned break is too short for it."""
     done = [stop for stop in route if stop.pickup_s < rest.end_s]
     busy = max(done, key=attrgetter("free_s"), default=None)
     if busy is not None and busy.free_s > rest.start_s:
@@ -200,9 +218,10 @@ def _break_gap(duty, route, rest, drive_s, rounding_s):
         )
 
 
-def break_fits(duty: Duty, route, drive_s, margin_s):
+def break_fits(
+    duty: Duty, due: Break, route: Sequence[Stop], drive_s: Drive, margin_s: float
+) -> bool:
     """Return whether some gap of the route holds the break with `margin_s` to spare."""
-    due = duty.break_
     leave_s, origin = duty.start_s, duty.start
     for stop in [*route, None]:
         ready_s, goal = (stop.pickup_s, stop.pickup) if stop else (duty.end_s, duty.end)

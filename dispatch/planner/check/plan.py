@@ -1,21 +1,23 @@
-"""Judge a plan without trusting whoever made it.
+"""Check a plan against the hard rules, independently of the engine that made it.
 
-Seconds since the start of the company's day. Nothing here is shared with the planner: every
+Units: seconds since the start of the company's day. No code is shared with the engines: every
 time is derived again from the places. Great-circle legs are computed here in floating point
-and may be `ROUNDING_S` shorter than driven, because the planner rounds to whole seconds; any
-other travel times are asked leg by leg and hold exactly.
+and may be `ROUNDING_S` shorter than planned, because the planner rounds to whole seconds;
+other travel times are read leg by leg and hold exactly.
 
-The commitments of a duty stand whatever the plan does. Where they contradict each other (a
-dispatcher's override, a delay) the plan is not to blame: `standing_conflicts` tells. A planned
-trip that contradicts a commitment is a violation.
+Commitments are fixed, whatever the plan does. If they contradict each other (a dispatcher's
+override, a delay), the plan breaks no rule: `standing_conflicts` reports them. A planned trip
+that contradicts a commitment is a violation.
 """
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from operator import attrgetter
 
 from dispatch.planner.check.duty import (
+    Drive,
     Rule,
     Stop,
     Violation,
@@ -25,8 +27,16 @@ from dispatch.planner.check.duty import (
     commitments,
     gaps,
 )
-from dispatch.planner.problem import Plan, Problem
-from dispatch.planner.travel import GreatCircle
+from dispatch.planner.problem import (
+    Driver,
+    Duty,
+    Plan,
+    PlannedBreak,
+    PlannedTrip,
+    Problem,
+    Trip,
+)
+from dispatch.planner.travel import GreatCircle, Place, TravelTimes
 
 __all__ = ["Rule", "Violation", "check", "standing_conflicts"]
 
@@ -35,12 +45,11 @@ ROUNDING_S = 1
 
 
 def check(problem: Problem, plan: Plan) -> tuple[Violation, ...]:
-    """Return every hard rule that the plan breaks; nothing when it is sound.
+    """Return every violation of a hard rule; an empty tuple for a sound plan.
 
-    Two stops of one duty follow each other by pickup time, and the drive between neighbours
-    has to fit. No two trips of one driver overlap, in whichever of his duties. A duty with
-    stops and a break due has the break, unless it holds commitments only and they leave no
-    room for it.
+    The stops of a duty are in order of pickup, and the deadhead between neighbours fits. No
+    two trips of one driver overlap, within a duty or across duties. A duty with stops and a
+    break due has the break, unless it holds commitments only and they leave no room for it.
     """
     found = list(_booked_once(problem, plan))
     drive_s, rounding_s = _clock(problem.travel)
@@ -69,7 +78,7 @@ def check(problem: Problem, plan: Plan) -> tuple[Violation, ...]:
         )
     found += _capacity(problem, plan, duties)
     found += (violation for violation, standing in clashes(problem, stops) if not standing)
-    breaks = defaultdict(list)
+    breaks: defaultdict[int, list[PlannedBreak]] = defaultdict(list)
     for rest in plan.breaks:
         breaks[rest.duty_id].append(rest)
     for duty_id in sorted(breaks.keys() - duties.keys()):
@@ -87,27 +96,28 @@ def check(problem: Problem, plan: Plan) -> tuple[Violation, ...]:
 
 
 def standing_conflicts(problem: Problem) -> tuple[Violation, ...]:
-    """Return what the commitments alone break: no plan can mend it, a person has to."""
+    """Return the violations among commitments alone: only a dispatcher can solve them."""
     drive_s, rounding_s = _clock(problem.travel)
     stops = {duty.id: commitments(duty) for duty in problem.duties}
     found = [violation for violation, _ in clashes(problem, stops)]
     for duty in problem.duties:
         route = sorted(stops[duty.id], key=attrgetter("pickup_s", "free_s"))
         found += (violation for violation, _ in gaps(duty, route, drive_s, rounding_s))
-        if duty.break_ and route and not break_fits(duty, route, drive_s, -rounding_s):
+        due = duty.break_
+        if due and route and not break_fits(duty, due, route, drive_s, -rounding_s):
             detail = f"The commitments of duty {duty.id} leave no room for its break."
             found.append(Violation(Rule.BREAK_MISSING, detail, None, duty.driver_id, duty.id))
     return tuple(found)
 
 
-def _clock(travel):
-    """Return (seconds of a leg, by how much they may differ from the planner's)."""
+def _clock(travel: TravelTimes) -> tuple[Drive, float]:
+    """Return (driving time of a leg, seconds by which the planner's may differ)."""
     if not isinstance(travel, GreatCircle):
         return lambda origin, destination: travel.leg(origin, destination)[0], 0
     factor = 2 * EARTH_RADIUS_M * travel.circuity / (travel.speed_kmh / 3.6)
     sin, cos, radians = math.sin, math.cos, math.radians
 
-    def drive_s(origin, destination):
+    def drive_s(origin: Place, destination: Place) -> float:
         if origin == destination:
             return 0.0
         lat1, lat2 = radians(origin[0]), radians(destination[0])
@@ -120,7 +130,8 @@ def _clock(travel):
     return drive_s, ROUNDING_S
 
 
-def _booked_once(problem, plan):
+def _booked_once(problem: Problem, plan: Plan) -> Iterator[Violation]:
+    """Yield trips that are not exactly once in the plan, and rows out of order."""
     known = {trip.id for trip in problem.trips}
     seen = Counter(row.trip_id for row in plan.trips)
     seen.update(plan.unserved)
@@ -137,8 +148,10 @@ def _booked_once(problem, plan):
         yield Violation(Rule.ORDER, "The plan's rows are not in order of (duty, pickup) and of id.")
 
 
-def _trip_rules(trip, row, driver, drive_s, rounding_s):
-    """Yield (code, detail) of everything that is wrong with this trip, wherever it stands."""
+def _trip_rules(
+    trip: Trip, row: PlannedTrip, driver: Driver, drive_s: Drive, rounding_s: float
+) -> Iterator[tuple[Rule, str]]:
+    """Yield (code, detail) of every rule this trip violates by itself, with this driver."""
     if row.dropoff_s - row.pickup_s != trip.boarding_s + trip.ride_s:
         yield (
             Rule.RIDE_TIME,
@@ -174,7 +187,8 @@ def _trip_rules(trip, row, driver, drive_s, rounding_s):
         yield Rule.FORBIDDEN, f"driver {driver.id} may not drive this client."
 
 
-def _capacity(problem, plan, duties):
+def _capacity(problem: Problem, plan: Plan, duties: Mapping[int, Duty]) -> Iterator[Violation]:
+    """Yield drivers who are given more trips than their capacity."""
     added = Counter(duties[row.duty_id].driver_id for row in plan.trips if row.duty_id in duties)
     for driver in problem.drivers:
         if added[driver.id] > driver.capacity:
