@@ -1,1 +1,1 @@
-"""Pure planning: values in, values out. No Django, no query, no settings."""
+"""Plan a day: values in, values out. No Django, no query, no settings."""

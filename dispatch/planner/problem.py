@@ -1,8 +1,8 @@
-"""What the planner is given and what it gives back.
+"""The input and the output of the planner: a `Problem` and a `Plan`.
 
 Units: seconds since the start of the company's day (negative before it, above 86,400 after
 it), metres, whole numbers. Places are (latitude, longitude) in degrees. Periods are
-half-open. Everything is frozen: a plan can be compared, stored and handed to another thread.
+half-open. Everything is frozen: a plan can be compared, stored and passed to another thread.
 
 A trip is one node: the driver boards the client at the pickup (`boarding_s`), rides straight
 to the dropoff (`ride_s`), and lets the client out (`alighting_s`). One trip at a time in a
@@ -17,7 +17,7 @@ from dispatch.planner.travel import Place, TravelTimes
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The plan that stands for a trip before this run: moving it has a price."""
+    """The driver and the pickup a trip has before this run: moving it has a price."""
 
     driver_id: int
     pickup_s: int
@@ -27,11 +27,12 @@ class Standing:
 class Trip:
     """A booking to be driven.
 
-    Boarding starts in [earliest_s, latest_s], both inclusive; the arrival at the dropoff is
-    at most `arrive_by_s`. `wanted_s` is the pickup time that was asked for: the schedule
-    keeps as close to it as the route allows. `seats` are ordinary seats, `wheelchairs`
+    The time window: boarding starts in [earliest_s, latest_s], both inclusive, and the
+    arrival at the dropoff is at most `arrive_by_s`. `wanted_s` is the requested pickup time:
+    the schedule keeps as close to it as the route allows. `seats` are ordinary seats, `wheelchairs`
     wheelchair places. `needs` must all be among the driver's skills. `unserved_cost` is the
-    price in seconds of leaving the trip out.
+    price in seconds of leaving the trip out. `preferred` and `forbidden` are ids of drivers.
+    Raises ValueError if the window or a duration is impossible.
     """
 
     id: int
@@ -53,7 +54,7 @@ class Trip:
     forbidden: frozenset[int] = frozenset()
     standing: Standing | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.earliest_s > self.latest_s:
             raise ValueError(
                 f"Trip {self.reference}: the pickup window ends ({self.latest_s} s) "
@@ -63,14 +64,15 @@ class Trip:
             raise ValueError(f"Trip {self.reference}: durations and places cannot be negative.")
 
     @property
-    def service_s(self):
+    def service_s(self) -> int:
+        """Return the seconds from the start of boarding until the driver can leave."""
         return self.boarding_s + self.ride_s + self.alighting_s
 
     @property
-    def last_start_s(self):
+    def last_start_s(self) -> int:
         """Return the latest start of boarding that keeps the window and the appointment.
 
-        Before `earliest_s` when the appointment cannot be kept by anyone.
+        It lies before `earliest_s` if no driver can keep the appointment.
         """
         if self.arrive_by_s is None:
             return self.latest_s
@@ -94,16 +96,16 @@ class Commitment:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """`length_s` seconds off, wholly inside [earliest_s, latest_s), at one stretch.
+    """A break of `length_s` seconds in one piece, inside [earliest_s, latest_s).
 
-    It may interrupt empty driving, never a trip.
+    It may interrupt a deadhead, never a trip. Raises ValueError if it does not fit inside.
     """
 
     length_s: int
     earliest_s: int
     latest_s: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.length_s <= 0 or self.earliest_s + self.length_s > self.latest_s:
             raise ValueError(
                 f"A break of {self.length_s} s does not fit "
@@ -113,13 +115,13 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """One unbroken stretch of work of one driver.
+    """One uninterrupted period of work of one driver.
 
     The driver leaves `start` at `start_s` at the earliest and is back at `end` by `end_s`.
     A split shift, or a shift with an absence in it, is several duties; those of one driver do
     not overlap, and no commitment of one reaches into another. `commitments` are in order of
-    pickup; they may contradict each other and outlast the duty. A break that was already taken
-    is None here. A duty without trips needs no break.
+    pickup; they may overlap and outlast the duty. `break_` is None if no break is due or it
+    was already taken. A duty without trips needs no break.
     """
 
     id: int
@@ -134,11 +136,11 @@ class Duty:
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """Who drives, in what.
+    """A driver with the vehicle of the day.
 
-    `capacity` is how many trips may still be added today, commitments not counted; `load` is
-    how many count already (commitments, completed trips). `used` drivers cost nothing more
-    to use.
+    `capacity` is the number of trips that may be added, commitments not counted; `load` is
+    the number of trips the driver has already (commitments, completed trips). A driver who
+    is `used` costs nothing more to use.
     """
 
     id: int
@@ -151,7 +153,7 @@ class Driver:
     emergency: bool = False
 
     @property
-    def used(self):
+    def used(self) -> bool:
         return self.load > 0
 
 
@@ -174,7 +176,10 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A company's day. Trips, drivers and duties are in order of their ids."""
+    """A company's day, trips, drivers and duties in order of their ids.
+
+    Raises ValueError if they are not, or if a duty belongs to an unknown driver.
+    """
 
     trips: tuple[Trip, ...]
     drivers: tuple[Driver, ...]
@@ -182,7 +187,7 @@ class Problem:
     travel: TravelTimes
     costs: Costs = Costs()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("trips", "drivers", "duties"):
             ids = [row.id for row in getattr(self, name)]
             if ids != sorted(set(ids)):
@@ -206,6 +211,8 @@ class PlannedTrip:
 
 @dataclass(frozen=True, slots=True)
 class PlannedBreak:
+    """The driver of the duty rests in [start_s, end_s)."""
+
     duty_id: int
     start_s: int
     end_s: int
@@ -213,14 +220,14 @@ class PlannedBreak:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Who drives what when.
+    """The routes of all duties, with times.
 
-    `trips` are in order of (duty, pickup); commitments are not repeated here. `unserved` are
-    ids of trips, in order. `search` tells how the plan was found: engine, iterations,
-    seconds, seed.
+    `trips` are in order of (duty, pickup); commitments are not among them. `unserved` are ids
+    of trips, in order. `search` says how the plan was found: engine, iterations, seconds,
+    seed, threads.
     """
 
     trips: tuple[PlannedTrip, ...]
     breaks: tuple[PlannedBreak, ...]
     unserved: tuple[int, ...]
-    search: dict = field(default_factory=dict, compare=False)
+    search: dict[str, object] = field(default_factory=dict, compare=False)

@@ -1,4 +1,4 @@
-"""Solve a problem: a plan out of one call, by one of three engines.
+"""Solve a problem with one of three engines.
 
 Units: seconds. The only clock is a monotonic timer that ends the search.
 """
@@ -7,33 +7,43 @@ import time
 
 import numpy as np
 
+from dispatch.planner.problem import Plan, Problem
 from dispatch.planner.search import greedy
-from dispatch.planner.search.arrays import collapse
+from dispatch.planner.search.arrays import Day, Ints, collapse
+from dispatch.planner.search.route_labels import Routes
 from dispatch.planner.search.schedule import schedule
 
-# Trips, and the seconds a search may take by default; between two sizes in proportion.
+# Trips, and the default seconds of a search; interpolated between two sizes.
 BUDGETS = ((0, 0.3), (20, 0.5), (100, 2.6), (1_000, 19.0), (10_000, 55.0))
-# Up to here the NumPy greedy is there before Numba's machine code is loaded.
+# Trips up to which the NumPy greedy is faster than loading Numba's machine code.
 INSTANT = 300
-# Above this VROOM would want several matrices of hundreds of megabytes.
+# Above this VROOM needs several matrices of hundreds of megabytes.
 VROOM_MOST_TRIPS = 4_000
 ENGINES = ("search", "greedy", "vroom:0 to vroom:5")
 
 
 class TooManyTrips(ValueError):
-    """The day is too large for the engine that was asked for."""
+    """The day is too large for the chosen engine."""
 
 
 def solve(
-    problem, *, engine="search", time_limit_s=None, iterations=None, seed=0, threads=2, warm=True
-):
+    problem: Problem,
+    *,
+    engine: str = "search",
+    time_limit_s: float | None = None,
+    iterations: int | None = None,
+    seed: int = 0,
+    threads: int = 2,
+    warm: bool = True,
+) -> Plan:
     """Return a feasible `Plan` of this problem.
 
     `engine` is "search" (ruin and recreate), "greedy" (cheapest insertion, needs no compiler)
-    or "vroom:LEVEL". A `time_limit_s` of 0 gives the first plan without searching; None
-    takes the budget of the size. With `iterations` (of each thread) instead, the clock has no
-    say, and the same problem, seed, iterations and threads give the same plan. `warm` starts
-    from the standing drivers of the trips.
+    or "vroom:LEVEL". A `time_limit_s` of 0 gives the first plan without searching; None takes
+    `default_budget_s`. With `iterations` (of each thread) instead, no clock is read, and the
+    same problem, seed, iterations and threads give the same plan. `warm` starts from the
+    standing drivers of the trips. Raises ValueError for options that make no sense, and
+    TooManyTrips.
     """
     began = time.monotonic()
     if threads < 1:
@@ -73,13 +83,22 @@ def solve(
     return plan
 
 
-def default_budget_s(trips):
-    """Return the seconds that searching this many trips may take."""
+def default_budget_s(trips: int) -> float:
+    """Return the default seconds of a search over this many trips."""
     sizes, budgets = zip(*BUDGETS, strict=True)
     return float(np.interp(trips, sizes, budgets))
 
 
-def _search(problem, day, standing, began, time_limit_s, iterations, seed, threads):
+def _search(
+    problem: Problem,
+    day: Day,
+    standing: Ints | None,
+    began: float,
+    time_limit_s: float | None,
+    iterations: int | None,
+    seed: int,
+    threads: int,
+) -> tuple[Routes, int]:
     """Return (routes, iterations done)."""
     nothing_to_search = time_limit_s == 0 or iterations == 0
     if nothing_to_search and len(problem.trips) <= INSTANT:
@@ -93,8 +112,8 @@ def _search(problem, day, standing, began, time_limit_s, iterations, seed, threa
     return parallel.search(problem, day, state, ends, iterations, seed, threads)
 
 
-def _standing(problem):
-    """Return for each trip the index of the driver it stands with, -1 for none."""
+def _standing(problem: Problem) -> Ints:
+    """Return (n,) the index of the driver each trip stands with, -1 for none."""
     index = {driver.id: d for d, driver in enumerate(problem.drivers)}
     return np.array(
         [index.get(trip.standing.driver_id, -1) if trip.standing else -1 for trip in problem.trips],

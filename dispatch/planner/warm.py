@@ -16,8 +16,8 @@ from dispatch.planner.solve import solve
 from dispatch.planner.travel import GreatCircle
 
 
-def warm():
-    """Compile what is not in the cache yet, and return the seconds that took."""
+def warm() -> float:
+    """Compile every kernel that is not in the cache; return the seconds that took."""
     began = time.monotonic()
     drop_stale()
     problem = _smallest_problem()
@@ -28,7 +28,7 @@ def warm():
     return time.monotonic() - began
 
 
-def drop_stale():
+def drop_stale() -> None:
     """Remove the machine code of other versions of this package."""
     if not compiled.CACHE:
         return
@@ -38,8 +38,8 @@ def drop_stale():
             shutil.rmtree(other, ignore_errors=True)
 
 
-def _smallest_problem():
-    """One driver, two trips, one of which stands: enough to reach every kernel."""
+def _smallest_problem() -> Problem:
+    """Return one driver and two trips, one of which stands: enough to reach every kernel."""
     home, town = (46.20, 6.14), (46.22, 6.10)
     travel = GreatCircle(30.0, 1.35)
     ride_s, _ = travel.leg(home, town)
