@@ -1,7 +1,7 @@
-"""What each planned trip costs, and who else could drive it.
+"""Find the detour of each planned trip, and the other drivers who could take it.
 
-Units and labels as in `tours.py`. The rest of the plan stays as it is: its trips keep their
-drivers and their order.
+Units and labels as in `tours.py`. The other trips of the plan keep their drivers and their
+order.
 """
 
 import dataclasses
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dispatch.planner.explain.reasons import find
+from dispatch.planner.explain.findings import find
 from dispatch.planner.explain.slack import FITS
 from dispatch.planner.explain.tours import (
+    Tours,
     capable,
     drives,
     free_before,
@@ -21,13 +22,13 @@ from dispatch.planner.explain.tours import (
     room,
 )
 from dispatch.planner.problem import Plan, Problem, Trip
-from dispatch.planner.search.arrays import NEVER, Day, collapse
+from dispatch.planner.search.arrays import NEVER, Day, Flags, Index, Longs, collapse
 from dispatch.planner.search.compiled import kernel
 
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """Somebody else, for `detour_s` more empty driving than without the trip."""
+    """Another driver, with `detour_s` more deadhead than without the trip."""
 
     driver_id: int
     duty_id: int
@@ -36,7 +37,7 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class TripCost:
-    """The empty driving that a planned trip causes, and who else could drive it, best first."""
+    """The deadhead a planned trip causes, and the other drivers for it, best first."""
 
     trip_id: int
     driver_id: int
@@ -46,9 +47,9 @@ class TripCost:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A place for one trip: before stop `position` of the duty, boarding at `pickup_s`.
+    """An insertion of one trip: before stop `position` of the duty, boarding at `pickup_s`.
 
-    `price_s` is what it adds to the objective, `detour_s` the empty driving among that.
+    `price_s` is what it adds to the objective, `detour_s` the deadhead in it.
     """
 
     driver_id: int
@@ -65,7 +66,7 @@ def alternatives(
     """Return the cost of every planned trip, in the order of the plan.
 
     The others are the `top` drivers with the smallest detour, of equal ones the first duty.
-    `day` spares collapsing the problem again.
+    `day` is the collapsed problem, if the caller has it.
     """
     if not plan.trips:
         return ()
@@ -102,8 +103,8 @@ def alternatives(
 def candidates(problem: Problem, plan: Plan, trip: Trip, top: int = 3) -> tuple[Candidate, ...]:
     """Return the cheapest drivers who can take one trip, best first, one row per driver.
 
-    A trip that is planned is taken out of the plan first, so its own driver is among them;
-    one that the problem does not know is added to it.
+    A planned trip is removed from the plan first, so its own driver is among them; a trip
+    the problem does not know is added to it.
     """
     others = [known for known in problem.trips if known.id != trip.id]
     trips = tuple(sorted([*others, trip], key=lambda known: known.id))
@@ -112,12 +113,13 @@ def candidates(problem: Problem, plan: Plan, trip: Trip, top: int = 3) -> tuple[
     plan = dataclasses.replace(plan, trips=rows)
     (finding,) = find(problem, plan, (trip.id,))
     prices = finding.prices()
-    found, chosen = [], set()
+    found: list[Candidate] = []
+    chosen = set()
     for k in np.argsort(prices, kind="stable").tolist():
         duty = problem.duties[k]
         if prices[k] < NEVER and len(found) < top and duty.driver_id not in chosen:
             chosen.add(duty.driver_id)
-            detour_s, stop, pickup_s = (int(value) for value in finding.seen.found[k, FITS])
+            detour_s, stop, pickup_s = (int(value) for value in finding.slack.found[k, FITS])
             position = stop - int(finding.tours.first[k])
             price_s = int(prices[k])
             found.append(Candidate(duty.driver_id, duty.id, position, pickup_s, detour_s, price_s))
@@ -125,8 +127,13 @@ def candidates(problem: Problem, plan: Plan, trip: Trip, top: int = 3) -> tuple[
 
 
 @kernel
-def compare(tours, day, able, stops, duty_of, cost, best):
-    """Fill cost (stops,) and best (stops, top, 2: detour, duty), NEVER where there is none."""
+def compare(
+    tours: Tours, day: Day, able: Flags, stops: Index, duty_of: Index, cost: Longs, best: Longs
+) -> None:
+    """Fill cost (stops,) and best (stops, top, 2: detour, duty), NEVER where there is none.
+
+    `able` (trips, drivers) says who may take a trip; `duty_of` is the duty of each stop.
+    """
     for n in range(len(stops)):
         s, own = stops[n], duty_of[n]
         onward = replaced_leg(tours, own, s + 1)
@@ -135,11 +142,11 @@ def compare(tours, day, able, stops, duty_of, cost, best):
             row = tours.dropoff_at[s - 1] if s > tours.first[own] else tours.start_at[own]
             last = s + 1 == tours.first[own + 1]
             column = tours.end_at[own] if last else tours.pickup_at[s + 1]
-            direct = np.int64(tours.travel[row, column])
+            direct = int(np.int64(tours.travel[row, column]))
         cost[n] = tours.leg[s] + onward - direct
         i = tours.trip[s]
-        earliest = np.int64(day.earliest[i])
-        last_start = np.int64(day.last_start[i])
+        earliest = int(np.int64(day.earliest[i]))
+        last_start = int(np.int64(day.last_start[i]))
         for k in range(len(tours.opens)):
             driver = tours.driver[k]
             if (
@@ -154,9 +161,11 @@ def compare(tours, day, able, stops, duty_of, cost, best):
 
 
 @kernel
-def cheapest(tours, day, i, k, earliest, last_start, below):
-    """Return the smallest detour below a bound at which trip i fits into duty k, or NEVER."""
-    service = np.int64(day.service[i])
+def cheapest(
+    tours: Tours, day: Day, i: int, k: int, earliest: int, last_start: int, below: int
+) -> int:
+    """Return the smallest detour, below a bound, at which trip i fits into duty k, or NEVER."""
+    service = int(np.int64(day.service[i]))
     smallest = NEVER
     for s in range(tours.first[k], tours.first[k + 1] + 1):
         free, need = free_before(tours, k, s), need_after(tours, k, s)
@@ -177,8 +186,8 @@ def cheapest(tours, day, i, k, earliest, last_start, below):
 
 
 @kernel
-def rank_in(best, detour, k, driver):
-    """Put a duty where it belongs in the list, at most one of each driver."""
+def rank_in(best: Longs, detour: int, k: int, driver: Longs) -> None:
+    """Insert duty k into the sorted list `best` (top, 2), at most one duty of each driver."""
     place = len(best) - 1
     for b in range(len(best)):
         if best[b, 0] < NEVER and driver[best[b, 1]] == driver[k]:

@@ -1,45 +1,53 @@
-"""What keeps the drivers who come closest from one trip.
+"""Find what keeps the drivers who come closest from taking one trip.
 
-Seconds since the start of the company's day. Closest first: drivers who may take the trip and
-are on duty for it, by the seconds missing in their tours (a cap alone misses none); then
-those off duty, by the seconds missing in their duties; then those who may not, by the seconds
-missing in their tours. Of a driver with several duties the closest duty counts.
+Units: seconds since the start of the company's day. Closest first: drivers who may take the
+trip and are on duty for it, by the seconds missing in their tours (none if only the cap is
+reached); then those off duty, by the seconds missing in their duties; then those who may not
+take it, by the seconds missing in their tours. Of a driver with several duties the closest
+duty counts.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from dispatch.planner.explain.findings import Finding
 from dispatch.planner.explain.sentences import Block
-from dispatch.planner.explain.tours import BEYOND
+from dispatch.planner.explain.tours import BEYOND, Tours
+from dispatch.planner.problem import Driver, Duty, Problem
 
 MOST_BLOCKERS = 3
+
+Detail = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
+    """One driver and what keeps that driver from the trip; `detail` fills the code's sentence."""
+
     driver_id: int
     code: Block
-    detail: dict
+    detail: Detail
 
 
-def minutes(seconds):
+def minutes(seconds: float) -> int:
     """Return whole minutes, rounded up."""
     return int(-(-seconds // 60))
 
 
-def blockers(finding, most=MOST_BLOCKERS) -> tuple[Blocker, ...]:
-    """Return what blocks the drivers who come closest, one row per driver."""
-    tours, problem, seen = finding.tours, finding.problem, finding.seen
+def blockers(finding: Finding, most: int = MOST_BLOCKERS) -> tuple[Blocker, ...]:
+    """Return what blocks the `most` drivers who come closest, one row per driver."""
+    tours, problem, slack = finding.tours, finding.problem, finding.slack
     allowed, covered = finding.allowed, finding.covered
-    missing = np.maximum(seen.missing, 0)
+    missing = np.maximum(slack.missing, 0)
     rank = np.where(allowed, np.where(covered, 0, 1), 2)
-    close = np.where(rank == 1, seen.uncovered, missing)
-    rows, told = [], set()
+    close = np.where(rank == 1, slack.uncovered, missing)
+    rows: list[Blocker] = []
+    listed = set()
     for k in np.lexsort((np.arange(len(rank)), close, rank)).tolist():
         d = int(tours.driver[k])
-        if d not in told and len(rows) < most:
-            told.add(d)
+        if d not in listed and len(rows) < most:
+            listed.add(d)
             code, detail = _block(finding, k, problem.drivers[d])
             rows.append(_row(problem.drivers[d], code, detail))
     on_duty = {duty.driver_id for duty in problem.duties}
@@ -50,12 +58,12 @@ def blockers(finding, most=MOST_BLOCKERS) -> tuple[Blocker, ...]:
     return tuple(rows)
 
 
-def _row(driver, code, detail):
+def _row(driver: Driver, code: Block, detail: Detail) -> Blocker:
     return Blocker(driver.id, code, {"driver": driver.name, **detail})
 
 
-def _unfit(finding, d, driver):
-    """Return (code, detail) of what will never change today, or None."""
+def _unfit(finding: Finding, d: int, driver: Driver) -> tuple[Block, Detail] | None:
+    """Return (code, detail) if the driver may not take the trip at all, else None."""
     trip = finding.trip
     if trip.seats > driver.seats:
         return Block.NO_SEATS, {"seats": driver.seats}
@@ -68,8 +76,8 @@ def _unfit(finding, d, driver):
     return None
 
 
-def _block(finding, k, driver):
-    """Return (code, detail) of what keeps the driver of duty k."""
+def _block(finding: Finding, k: int, driver: Driver) -> tuple[Block, Detail]:
+    """Return (code, detail) of what keeps the driver of duty k from the trip."""
     tours, duty = finding.tours, finding.problem.duties[k]
     d = int(tours.driver[k])
     unfit = _unfit(finding, d, driver)
@@ -90,19 +98,19 @@ def _block(finding, k, driver):
     return _busy(finding, k, duty)
 
 
-def _break_fits(tours, k):
-    """Return whether the break can be had before the first stop of duty k or after it."""
+def _break_fits(tours: Tours, k: int) -> bool:
+    """Return whether the break of duty k fits before its first stop or after it."""
     a, b = tours.first[k], tours.first[k + 1]
-    return a == b or tours.labels[a, 1] < BEYOND or tours.labels[a, 2] > -BEYOND
+    return bool(a == b or tours.labels[a, 1] < BEYOND or tours.labels[a, 2] > -BEYOND)
 
 
-def _busy(finding, k, duty):
-    """Return (code, detail) of the two stops between which least is missing.
+def _busy(finding: Finding, k: int, duty: Duty) -> tuple[Block, Detail]:
+    """Return (code, detail) of the two stops between which fewest seconds are missing.
 
-    The break is left aside at first: where the stops alone leave room, the break does not.
+    If the stops alone leave room, the break is what does not fit.
     """
     tours, trip, day, i = finding.tours, finding.trip, finding.day, finding.index
-    s, a, b = int(finding.seen.closest[k]), tours.first[k], tours.first[k + 1]
+    s, a, b = int(finding.slack.closest[k]), tours.first[k], tours.first[k + 1]
     row = tours.dropoff_at[s - 1] if s > a else tours.start_at[k]
     column = tours.pickup_at[s] if s < b else tours.end_at[k]
     there = tours.travel[row, day.pickup_at[i]].item()
@@ -111,13 +119,15 @@ def _busy(finding, k, duty):
     need = tours.labels[s, 2:].max().item() if s < b else duty.end_s
     low, high = free + there, need - on - trip.service_s
     late, early = low > trip.last_start_s, high < trip.earliest_s
-    if not late and not early and low <= high:
+    due = duty.break_
+    if due is not None and not late and not early and low <= high:
         return Block.BREAK, {
-            "length_min": minutes(duty.break_.length_s),
-            "from_s": duty.break_.earliest_s,
-            "to_s": duty.break_.latest_s,
+            "length_min": minutes(due.length_s),
+            "from_s": due.earliest_s,
+            "to_s": due.latest_s,
         }
-    before = after = {}
+    before: Detail = {}
+    after: Detail = {}
     if s > a and (late or not early):
         name, trip_id = _name(finding.problem, duty, tours.trip[s - 1])
         before = {"trip": name, "trip_id": trip_id, "until_s": free, "away_min": minutes(there)}
@@ -138,7 +148,7 @@ def _busy(finding, k, duty):
     return Block.BUSY, before | after
 
 
-def _name(problem, duty, stop):
+def _name(problem: Problem, duty: Duty, stop: int) -> tuple[str, int]:
     """Return (reference, id) of a stop as `Tours.trip` numbers them."""
     if stop < 0:
         commitment = duty.commitments[-1 - stop]

@@ -1,10 +1,10 @@
-"""Say why trips are unserved, who comes closest, and what would help.
+"""Explain unserved trips: the reason, the drivers who come closest, the smallest change.
 
-Seconds since the start of the company's day. Everything is computed from the finished plan,
-not from the search. The sentences and the order of the codes are in `sentences.py`.
+Units: seconds since the start of the company's day. Everything is computed from the finished
+plan, not from the search. The sentences and the order of the codes are in `sentences.py`.
 
-"Could be inserted" means: the trips of the plan stay with their drivers and in their order;
-their times may move within the windows, and a break to another gap.
+"Could be inserted" means: the trips of the plan keep their drivers and their order; their
+times may move within the time windows, and a break to another gap.
 """
 
 from dataclasses import dataclass
@@ -12,29 +12,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from dispatch.planner.explain.blockers import Blocker, blockers, minutes
+from dispatch.planner.explain.findings import Finding, find
 from dispatch.planner.explain.sentences import Why
-from dispatch.planner.explain.slack import FITS, Survey, survey
+from dispatch.planner.explain.slack import FITS
 from dispatch.planner.explain.suggestions import Suggestion, smallest_change
-from dispatch.planner.explain.tours import Tours, read_tours
-from dispatch.planner.problem import Driver, Plan, Problem, Trip
-from dispatch.planner.search.arrays import NEVER, Day, collapse
-from dispatch.planner.search.greedy import entry_prices
+from dispatch.planner.problem import Plan, Problem
+from dispatch.planner.search.arrays import NEVER, Day
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why one trip is unserved; `blockers` are the drivers who come closest."""
+    """Why one trip is unserved; `detail` holds the parameters of the code's sentence."""
 
     trip_id: int
     code: Why
-    detail: dict
+    detail: dict[str, object]
     blockers: tuple[Blocker, ...]
     suggestion: Suggestion | None
 
 
 @dataclass(frozen=True, slots=True)
 class Insertion:
-    """A place for a trip in a finished plan; `price_s` is what it adds to the objective."""
+    """An insertion into a finished plan; `price_s` is what it adds to the objective."""
 
     trip_id: int
     driver_id: int
@@ -43,112 +42,31 @@ class Insertion:
     price_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What is known of one trip that is not in the plan; drivers as in the problem."""
-
-    problem: Problem
-    day: Day
-    tours: Tours
-    trip: Trip
-    index: int
-    roomy: np.ndarray  # per driver: seats and wheelchair places suffice
-    skilled: np.ndarray  # per driver: the needs are met
-    welcome: np.ndarray  # per driver: not forbidden
-    capped: np.ndarray  # per driver: may have no more trips
-    seen: Survey  # of this trip only: the first axis is gone
-
-    @property
-    def allowed(self):
-        """Return per duty whether its driver may take the trip at all."""
-        return (self.roomy & self.skilled & self.welcome)[self.tours.driver]
-
-    @property
-    def covered(self):
-        """Return per duty whether it is long enough and near enough, were it empty."""
-        return self.seen.uncovered <= 0
-
-    def prices(self):
-        """Return per duty what the trip would add to the objective, NEVER where it cannot."""
-        measure = self.seen.found[:, FITS, 0]
-        costs, trip, drivers = self.problem.costs, self.trip, self.problem.drivers
-        entry = entry_prices(self.day, self.tours.planned)
-        if trip.preferred:
-            entry = entry + costs.missed_preference_s * np.array(
-                [driver.id not in trip.preferred for driver in drivers], np.int64
-            )
-        if trip.standing and costs.move_s:
-            entry = entry + costs.move_s * np.array(
-                [driver.id != trip.standing.driver_id for driver in drivers], np.int64
-            )
-        possible = (measure < NEVER) & self.allowed & ~self.capped[self.tours.driver]
-        return np.where(possible, measure + entry[self.tours.driver], NEVER)
-
-
 def reasons(problem: Problem, plan: Plan, day: Day | None = None) -> tuple[Reason, ...]:
-    """Return a reason for every unserved trip. `day` spares collapsing the problem again."""
+    """Return a reason for every unserved trip; `day` is the collapsed problem, if at hand."""
     return tuple(_reason(finding, plan) for finding in find(problem, plan, plan.unserved, day))
 
 
 def insertable(problem: Problem, plan: Plan, day: Day | None = None) -> tuple[Insertion, ...]:
-    """Return the cheapest place of every unserved trip that has one.
+    """Return the cheapest insertion of every unserved trip that has one.
 
-    Where the price is below the trip's price of being unserved, the search has missed it.
+    If it costs less than leaving the trip out, the search has missed it.
     """
     found = (_cheapest(finding) for finding in find(problem, plan, plan.unserved, day))
     return tuple(insertion for insertion in found if insertion)
 
 
-def find(problem: Problem, plan: Plan, trip_ids, day: Day | None = None) -> list[Finding]:
-    """Return the finding of each of these trips, none of which may be in the plan."""
-    if not trip_ids:
-        return []
-    day = day or collapse(problem)
-    tours = read_tours(problem, plan, day)
-    index = {trip.id: i for i, trip in enumerate(problem.trips)}
-    indices = [index[trip_id] for trip_id in trip_ids]
-    trips = [problem.trips[i] for i in indices]
-    seen = survey(tours, day, trips, indices)
-    drivers = problem.drivers
-    seats = np.array([driver.seats for driver in drivers], np.int64)
-    places = np.array([driver.wheelchair_places for driver in drivers], np.int64)
-    capped = tours.planned >= day.capacity
-    skilled = {
-        needs: _each(drivers, lambda driver, needs=needs: needs <= driver.skills)
-        for needs in {trip.needs for trip in trips}
-    }
-    return [
-        Finding(
-            problem=problem,
-            day=day,
-            tours=tours,
-            trip=trip,
-            index=i,
-            roomy=(seats >= trip.seats) & (places >= trip.wheelchairs),
-            skilled=skilled[trip.needs],
-            welcome=_each(drivers, lambda driver, trip=trip: driver.id not in trip.forbidden),
-            capped=capped,
-            seen=Survey(*(values[u] for values in seen)),
-        )
-        for u, (i, trip) in enumerate(zip(indices, trips, strict=True))
-    ]
-
-
-def _each(drivers: tuple[Driver, ...], claim):
-    return np.array([claim(driver) for driver in drivers], bool)
-
-
-def _cheapest(finding):
+def _cheapest(finding: Finding) -> Insertion | None:
     prices = finding.prices()
     if not len(prices) or prices.min() >= NEVER:
         return None
     k = int(prices.argmin())
     duty = finding.problem.duties[k]
-    pickup_s = int(finding.seen.found[k, FITS, 2])
+    pickup_s = int(finding.slack.found[k, FITS, 2])
     return Insertion(finding.trip.id, duty.driver_id, duty.id, pickup_s, int(prices[k]))
 
 
-def _reason(finding, plan):
+def _reason(finding: Finding, plan: Plan) -> Reason:
     code, detail = _why(finding)
     blocked = code not in (Why.APPOINTMENT_IMPOSSIBLE, Why.COSTS_MORE, Why.COULD_BE_INSERTED)
     return Reason(
@@ -160,7 +78,7 @@ def _reason(finding, plan):
     )
 
 
-def _why(finding):
+def _why(finding: Finding) -> tuple[Why, dict[str, object]]:
     """Return (code, detail) of the first reason that holds."""
     trip, problem = finding.trip, finding.problem
     if trip.last_start_s < trip.earliest_s:

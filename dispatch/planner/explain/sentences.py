@@ -1,26 +1,26 @@
-"""The codes an explanation is made of, and the sentence of each.
+"""The codes of explanations, and the sentence of each.
 
 A sentence takes its parameters from the `detail` beside its code (`sentence % detail`). A key
 ending in `_s` is a time of day in seconds since the start of the company's day, one ending in
-`_min` a duration in whole minutes: whoever shows the sentence writes them as local clock
-times and in its language. `driver` is a name, `trip` a booking reference.
+`_min` a duration in whole minutes: the caller formats them as local clock times and
+translates the sentence. `driver` is a name, `trip` a booking reference.
 
-"Until" is as early as the tour allows, "by" as late as it allows: with the times of the plan
-that stands there may seem to be more room or less, with these the sum comes out.
+"Until" is the earliest and "by" the latest time the tour allows. They may differ from the
+times of the plan, but the sum of a sentence comes out with them.
 
-Codes of bookings that never reach the planner are added by whoever keeps them back.
+Codes of bookings that never reach the planner are added by the caller that excludes them.
 """
 
 from enum import StrEnum
 
 
-def gettext_noop(message):
+def gettext_noop(message: str) -> str:
     """Mark a sentence for `makemessages` without needing Django."""
     return message
 
 
 class Why(StrEnum):
-    """Why a trip is unserved; tested in this order, the first that holds is given."""
+    """Why a trip is unserved: the first of these that holds."""
 
     APPOINTMENT_IMPOSSIBLE = "appointment_impossible"
     NO_VEHICLE = "no_vehicle"
@@ -34,7 +34,7 @@ class Why(StrEnum):
 
 
 class Block(StrEnum):
-    """What keeps one driver from one trip, from the most to the least lasting."""
+    """What keeps one driver from one trip, the most permanent first."""
 
     NO_SEATS = "no_seats"
     NO_WHEELCHAIR_PLACE = "no_wheelchair_place"
@@ -67,7 +67,7 @@ class Change(StrEnum):
     EXTRA_SKILLED = "extra_skilled"
 
 
-SENTENCES = {
+SENTENCES: dict[StrEnum, str] = {
     Why.APPOINTMENT_IMPOSSIBLE: gettext_noop(
         "Picked up at %(earliest_s)s at the earliest, the ride of %(ride_min)s min ends at "
         "%(arrival_s)s, after the appointment at %(arrive_by_s)s."

@@ -1,16 +1,18 @@
-"""Look at every gap of every tour for trips that are in none.
+"""Measure the slack of every gap of every tour for trips that are in none.
 
-Units and labels as in `tours.py`. For each trip and each duty the survey notes how many
-seconds are missing where it comes closest, and the best place for every kind of change that
-is measured in seconds. Seats, skills, caps and bans are not looked at here.
+Units and labels as in `tours.py`. For each trip and each duty: the seconds missing in the gap
+where it comes closest to fitting, and the best insertion for every kind of change that is
+measured in seconds. Only times are tested: seats, skills and caps are not.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from dispatch.planner.explain.tours import (
     BEYOND,
+    Tours,
     after_break,
     before_break,
     drives,
@@ -19,40 +21,41 @@ from dispatch.planner.explain.tours import (
     replaced_leg,
     room,
 )
-from dispatch.planner.search.arrays import NEVER
+from dispatch.planner.problem import Trip
+from dispatch.planner.search.arrays import NEVER, Day, Ints, Longs
 from dispatch.planner.search.compiled import kernel
 
-# Kinds of places, the third axis of `found`. The measure is additional empty driving for
+# Kinds of insertions, the third axis of `found`. The measure is the detour in seconds for
 # FITS, the price of the swap for INSTEAD, and otherwise the seconds of the change.
 FITS, LATER, EARLIER, ARRIVE_LATE, START_EARLIER, END_LATER, INSTEAD = range(7)
 KINDS = 7
-EVER = -NEVER // 4  # earlier than any duty starts, and can still be added to
+EVER = -NEVER // 4  # earlier than any duty starts, far enough from overflow to add to
 
 
 class Asked(NamedTuple):
-    """The trips in question; u of them, times as in `problem.Trip`."""
+    """The u trips to insert, times as in `problem.Trip`."""
 
-    earliest: np.ndarray  # (u,)
-    latest: np.ndarray  # (u,) the window alone
-    due: np.ndarray  # (u,) last start that keeps the appointment, NEVER without one
-    wanted: np.ndarray  # (u,)
-    service: np.ndarray  # (u,)
-    unserved: np.ndarray  # (u,)
-    pickup_at: np.ndarray  # (u,) column of travel
-    dropoff_at: np.ndarray  # (u,) row of travel
-
-
-class Survey(NamedTuple):
-    """u trips, K duties. Seconds; what is missing is at most 0 where nothing is missing."""
-
-    uncovered: np.ndarray  # (u, K) missing if the duty had no stops and no break
-    missing: np.ndarray  # (u, K) missing in the tour as it is, NEVER if nothing can be added
-    closest: np.ndarray  # (u, K) the stop before which that is
-    found: np.ndarray  # (u, K, KINDS, 3) measure or NEVER, stop, start of boarding
+    earliest: Longs  # (u,)
+    latest: Longs  # (u,) the window alone
+    due: Longs  # (u,) last start that keeps the appointment, NEVER without one
+    wanted: Longs  # (u,)
+    service: Longs  # (u,)
+    unserved: Longs  # (u,)
+    pickup_at: Ints  # (u,) column of travel
+    dropoff_at: Ints  # (u,) row of travel
 
 
-def survey(tours, day, trips, indices) -> Survey:
-    """Return the survey for these trips, given with their indices in the problem."""
+class Slack(NamedTuple):
+    """u trips, K duties. Seconds missing; at most 0 if none is missing."""
+
+    uncovered: Longs  # (u, K) missing if the duty had no stops and no break
+    missing: Longs  # (u, K) missing in the tour as it is, NEVER if it takes no trip
+    closest: Longs  # (u, K) the stop after the gap where least is missing
+    found: Longs  # (u, K, KINDS, 3) measure or NEVER, stop, start of boarding
+
+
+def measure_slack(tours: Tours, day: Day, trips: Sequence[Trip], indices: Sequence[int]) -> Slack:
+    """Return the slack for these trips; `indices` are theirs in the problem."""
     asked = Asked(
         earliest=_column(trip.earliest_s for trip in trips),
         latest=_column(trip.latest_s for trip in trips),
@@ -69,27 +72,27 @@ def survey(tours, day, trips, indices) -> Survey:
     shape = (len(trips), len(tours.opens))
     found = np.zeros((*shape, KINDS, 3), np.int64)
     found[..., 0] = NEVER
-    result = Survey(
+    result = Slack(
         np.zeros(shape, np.int64), np.full(shape, NEVER), np.zeros(shape, np.int64), found
     )
-    look(tours, asked, day.unserved, result)
+    measure_gaps(tours, asked, day.unserved, result)
     return result
 
 
-def _column(values):
+def _column(values: Iterable[int]) -> Longs:
     return np.array(list(values), np.int64)
 
 
 @kernel
-def look(tours, asked, unserved, result):
-    """Fill the survey."""
+def measure_gaps(tours: Tours, asked: Asked, unserved: Ints, result: Slack) -> None:
+    """Fill the slack; `unserved` (n,) as in `Day`."""
     for u in range(len(asked.earliest)):
         earliest, service = asked.earliest[u], asked.service[u]
         last = min(asked.latest[u], asked.due[u])
         pickup_at, dropoff_at = asked.pickup_at[u], asked.dropoff_at[u]
         for k in range(len(tours.opens)):
-            there = np.int64(tours.travel[tours.start_at[k], pickup_at])
-            on = np.int64(tours.travel[dropoff_at, tours.end_at[k]])
+            there = int(np.int64(tours.travel[tours.start_at[k], pickup_at]))
+            on = int(np.int64(tours.travel[dropoff_at, tours.end_at[k]]))
             can_start = max(earliest, tours.opens[k] + there)
             result.uncovered[u, k] = can_start - min(last, tours.closes[k] - on - service)
             result.closest[u, k] = tours.first[k]
@@ -110,7 +113,8 @@ def look(tours, asked, unserved, result):
 
 
 @kernel(inline="always")
-def note(result, u, k, kind, measure, s, start):
+def note(result: Slack, u: int, k: int, kind: int, measure: int, s: int, start: int) -> None:
+    """Note an insertion before stop s, boarding at `start`, if it is the best of its kind."""
     if measure < result.found[u, k, kind, 0]:
         result.found[u, k, kind, 0] = measure
         result.found[u, k, kind, 1] = s
@@ -118,8 +122,10 @@ def note(result, u, k, kind, measure, s, start):
 
 
 @kernel
-def note_gap(asked, u, k, s, low, high, detour, result):
-    """Note what boarding in [low, high] before stop s is good for."""
+def note_gap(
+    asked: Asked, u: int, k: int, s: int, low: int, high: int, detour: int, result: Slack
+) -> None:
+    """Note the insertions before stop s of duty k, where boarding can start in [low, high]."""
     earliest, latest, due = asked.earliest[u], asked.latest[u], asked.due[u]
     last = min(latest, due)
     missing = max(low, earliest) - min(high, last)
@@ -142,8 +148,17 @@ def note_gap(asked, u, k, s, low, high, detour, result):
 
 
 @kernel
-def start_earlier(tours, asked, u, k, there, on, need, result):
-    """Note by how much duty k has to start earlier to take the trip first."""
+def start_earlier(
+    tours: Tours,
+    asked: Asked,
+    u: int,
+    k: int,
+    there: int,
+    on: int,
+    need: tuple[int, int],
+    result: Slack,
+) -> None:
+    """Note by how many seconds duty k has to start earlier to take the trip first."""
     rest_from, rest_until, length = tours.rest[k]
     free = (EVER, NEVER) if length > 0 else (NEVER, EVER)
     s = tours.first[k]
@@ -167,8 +182,17 @@ def start_earlier(tours, asked, u, k, there, on, need, result):
 
 
 @kernel
-def end_later(tours, asked, u, k, there, on, free, result):
-    """Note by how much duty k has to end later to take the trip last."""
+def end_later(
+    tours: Tours,
+    asked: Asked,
+    u: int,
+    k: int,
+    there: int,
+    on: int,
+    free: tuple[int, int],
+    result: Slack,
+) -> None:
+    """Note by how many seconds duty k has to end later to take the trip last."""
     rest_from, rest_until, length = tours.rest[k]
     for way in range(3):
         if way == 0:
@@ -191,8 +215,10 @@ def end_later(tours, asked, u, k, there, on, free, result):
 
 
 @kernel
-def instead(tours, asked, u, k, s, unserved, result):
-    """Note what it costs to take the trip in the place of stop s."""
+def instead(
+    tours: Tours, asked: Asked, u: int, k: int, s: int, unserved: int, result: Slack
+) -> None:
+    """Note the price of taking the trip in the place of stop s, left out at `unserved`."""
     there, _ = drives(tours, k, s, asked.pickup_at[u], asked.dropoff_at[u])
     _, on = drives(tours, k, s + 1, asked.pickup_at[u], asked.dropoff_at[u])
     free, need = free_before(tours, k, s), need_after(tours, k, s + 1)

@@ -1,30 +1,44 @@
-"""The smallest change that would make one more trip fit into a finished plan.
+"""Suggest the smallest change that makes one more trip fit into a finished plan.
 
-Seconds since the start of the company's day; changes in whole minutes, rounded up. In order:
+Units: seconds since the start of the company's day; changes in whole minutes, rounded up.
+Tried in this order:
 
-1. put the trip where it fits, if it does; one trip more than a driver's cap;
-2. whatever costs fewest minutes, up to `FEW_MINUTES`: pickup later or earlier than the window,
-   arrival after the appointment, a driver who starts earlier or ends later. Of equally many
-   minutes the first of these, and the driver with the lowest id;
-3. another trip left out for it that is not dearer to leave out: the cheapest swap;
-4. one more vehicle, with what the trip needs;
+1. insert the trip where it fits; give a driver one trip more than the cap;
+2. the change of fewest minutes, up to `FEW_MINUTES`: a pickup later or earlier than the time
+   window, an arrival after the appointment, a driver who starts earlier or ends later. Of
+   equally many minutes the first of these, and the driver with the lowest id;
+3. leave out another trip that is not dearer to leave out: the cheapest swap;
+4. add a vehicle with what the trip needs;
 5. the changes of 2 that take longer.
 
-Every suggestion has been applied and checked; what the checker refuses is not suggested.
+Every suggestion has been applied and checked; a change that breaks a rule is not suggested.
 """
 
 import dataclasses
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from dispatch.planner.check.plan import check
 from dispatch.planner.explain import slack
 from dispatch.planner.explain.blockers import minutes
+from dispatch.planner.explain.findings import Finding
 from dispatch.planner.explain.sentences import Change
-from dispatch.planner.problem import Driver, Duty, Plan, PlannedBreak, PlannedTrip, Problem, Trip
-from dispatch.planner.search.arrays import NEVER
+from dispatch.planner.problem import (
+    Commitment,
+    Driver,
+    Duty,
+    Plan,
+    PlannedBreak,
+    PlannedTrip,
+    Problem,
+    Trip,
+)
+from dispatch.planner.search.arrays import NEVER, Flags, Longs
 from dispatch.planner.search.schedule import times
+from dispatch.planner.travel import TravelTimes
 
 FEW_MINUTES = 60
 ATTEMPTS = 3  # drivers tried per kind of change, before the next kind
@@ -40,7 +54,7 @@ BY_MINUTES = {
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A change, and where the trip goes then: before stop `position` of the duty.
+    """A change, and the insertion it allows: before stop `position` of the duty.
 
     Driver and duty are those of a new vehicle when the change is an extra one. Positions count
     the stops of the duty, commitments included, without the trip that `instead_of` names.
@@ -54,11 +68,11 @@ class Suggestion:
     pickup_s: int
     change_min: int
     instead_of: int | None
-    detail: dict
+    detail: dict[str, object]
 
 
-def smallest_change(finding, plan: Plan) -> Suggestion | None:
-    """Return the first suggestion that holds, or None."""
+def smallest_change(finding: Finding, plan: Plan) -> Suggestion | None:
+    """Return the first suggestion that keeps every rule, or None."""
     for suggestion in _candidates(finding):
         problem, standing = _narrowed(finding, plan, suggestion)
         altered = applied(problem, standing, suggestion)
@@ -68,7 +82,7 @@ def smallest_change(finding, plan: Plan) -> Suggestion | None:
 
 
 def applied(problem: Problem, plan: Plan, suggestion: Suggestion) -> tuple[Problem, Plan] | None:
-    """Return the problem and the plan with the change made, None where the times do not allow.
+    """Return the problem and the plan with the change made, or None if the times do not fit.
 
     Only the tour of the suggested duty gets new times.
     """
@@ -81,42 +95,40 @@ def applied(problem: Problem, plan: Plan, suggestion: Suggestion) -> tuple[Probl
     duty = next(duty for duty in problem.duties if duty.id == suggestion.duty_id)
     if code == Change.OVER_CAP:
         driver = next(d for d in problem.drivers if d.id == suggestion.driver_id)
-        problem = _with(problem, drivers=_raised(driver, plan))
+        raised = _raised(driver, plan)
+        drivers = tuple(raised if d.id == raised.id else d for d in problem.drivers)
+        problem = dataclasses.replace(problem, drivers=drivers)
     elif code == Change.LATER:
         trip = dataclasses.replace(trip, latest_s=trip.latest_s + change_s)
     elif code == Change.EARLIER:
         trip = dataclasses.replace(trip, earliest_s=trip.earliest_s - change_s)
     elif code == Change.ARRIVE_LATE:
         latest_s = max(trip.latest_s, suggestion.pickup_s)
-        trip = dataclasses.replace(trip, arrive_by_s=trip.arrive_by_s + change_s, latest_s=latest_s)
+        arrive_by_s = None if trip.arrive_by_s is None else trip.arrive_by_s + change_s
+        trip = dataclasses.replace(trip, arrive_by_s=arrive_by_s, latest_s=latest_s)
     elif code == Change.START_EARLIER:
         duty = dataclasses.replace(duty, start_s=duty.start_s - change_s)
     elif code == Change.END_LATER:
         duty = dataclasses.replace(duty, end_s=duty.end_s + change_s)
     if not _apart(problem, duty):
         return None
-    problem = _with(problem, trips=trip, duties=duty)
-    standing = _placed(problem, plan, trip, duty, suggestion)
-    return standing and (problem, standing)
-
-
-def _with(problem, **rows):
-    """Return the problem with these rows in the place of those with the same ids."""
-    return dataclasses.replace(
+    problem = dataclasses.replace(
         problem,
-        **{
-            name: tuple(row if old.id == row.id else old for old in getattr(problem, name))
-            for name, row in rows.items()
-        },
+        trips=tuple(trip if t.id == trip.id else t for t in problem.trips),
+        duties=tuple(duty if d.id == duty.id else d for d in problem.duties),
     )
+    changed = _inserted(problem, plan, trip, duty, suggestion)
+    return None if changed is None else (problem, changed)
 
 
-def _raised(driver, plan):
+def _raised(driver: Driver, plan: Plan) -> Driver:
+    """Return the driver with a cap one above the trips of the plan."""
     planned = sum(row.driver_id == driver.id for row in plan.trips)
     return dataclasses.replace(driver, capacity=max(driver.capacity, planned) + 1)
 
 
-def _extra(trip, suggestion):
+def _extra(trip: Trip, suggestion: Suggestion) -> tuple[Driver, Duty]:
+    """Return a new driver and duty for this trip alone."""
     driver = Driver(
         suggestion.driver_id, "", trip.seats, trip.wheelchairs, capacity=1, skills=trip.needs
     )
@@ -126,8 +138,8 @@ def _extra(trip, suggestion):
     )
 
 
-def _apart(problem, duty):
-    """Return whether the duty keeps clear of the driver's other ones."""
+def _apart(problem: Problem, duty: Duty) -> bool:
+    """Return whether the duty overlaps no other duty of its driver."""
     return not any(
         other.driver_id == duty.driver_id
         and other.id != duty.id
@@ -137,7 +149,16 @@ def _apart(problem, duty):
     )
 
 
-def _placed(problem, plan, trip, duty, suggestion):
+class TourStop(NamedTuple):
+    """A stop of a tour; a commitment is a trip that is `fixed` at its one time."""
+
+    trip: Trip
+    fixed: bool
+
+
+def _inserted(
+    problem: Problem, plan: Plan, trip: Trip, duty: Duty, suggestion: Suggestion
+) -> Plan | None:
     """Return the plan with the trip boarding at `pickup_s` in this duty, None if it cannot."""
     trips = {t.id: t for t in problem.trips}
     kept = [row for row in plan.trips if row.trip_id != suggestion.instead_of]
@@ -145,33 +166,37 @@ def _placed(problem, plan, trip, duty, suggestion):
     for row in kept:
         if row.duty_id == duty.id:
             stop = trips[row.trip_id]
-            stops.append((row.pickup_s, row.dropoff_s + stop.alighting_s, stop))
-    stops += [(c.pickup_s, c.free_s, _fixed(c)) for c in duty.commitments]
+            stops.append(
+                (row.pickup_s, row.dropoff_s + stop.alighting_s, TourStop(stop, fixed=False))
+            )
+    stops += [(c.pickup_s, c.free_s, TourStop(_fixed(c), fixed=True)) for c in duty.commitments]
     route = [stop[-1] for stop in sorted(stops, key=lambda stop: stop[:2])]
-    pinned = {"earliest_s": suggestion.pickup_s, "latest_s": suggestion.pickup_s}
-    route.insert(suggestion.position, dataclasses.replace(trip, **pinned))
+    pinned = dataclasses.replace(trip, earliest_s=suggestion.pickup_s, latest_s=suggestion.pickup_s)
+    route.insert(suggestion.position, TourStop(pinned, fixed=False))
     try:
         starts, rest_s = timetable(problem.travel, duty, route)
     except ValueError:
         return None
     rows = [row for row in kept if row.duty_id != duty.id]
-    for stop, pickup_s in zip(route, starts, strict=True):
-        if stop.id is not None:
+    for (stop, fixed), pickup_s in zip(route, starts, strict=True):
+        if not fixed:
             dropoff_s = pickup_s + stop.boarding_s + stop.ride_s
             rows.append(PlannedTrip(stop.id, duty.id, duty.driver_id, pickup_s, dropoff_s))
     rows.sort(key=lambda row: (row.duty_id, row.pickup_s, row.dropoff_s))
     breaks = [rest for rest in plan.breaks if rest.duty_id != duty.id]
-    if rest_s is not None:
+    if duty.break_ is not None and rest_s is not None:
         breaks.append(PlannedBreak(duty.id, rest_s, rest_s + duty.break_.length_s))
     breaks.sort(key=lambda rest: rest.duty_id)
-    unserved = {*plan.unserved, suggestion.instead_of} - {trip.id, None}
+    unserved = {*plan.unserved} - {trip.id}
+    if suggestion.instead_of is not None:
+        unserved.add(suggestion.instead_of)
     return Plan(tuple(rows), tuple(breaks), tuple(sorted(unserved)), plan.search)
 
 
-def _fixed(commitment):
-    """Return a commitment as a trip without an id that starts at its one time."""
+def _fixed(commitment: Commitment) -> Trip:
+    """Return a commitment as a trip that can start at its one time only."""
     return Trip(
-        id=None,
+        id=commitment.trip_id,
         reference=commitment.reference,
         pickup=commitment.pickup,
         dropoff=commitment.dropoff,
@@ -183,26 +208,29 @@ def _fixed(commitment):
     )
 
 
-def timetable(travel, duty: Duty, route) -> tuple[list[int], int | None]:
+def timetable(
+    travel: TravelTimes, duty: Duty, route: Sequence[TourStop]
+) -> tuple[list[int], int | None]:
     """Return (starts of boarding, start of the break) of a tour in this order.
 
-    Raises ValueError when it cannot be kept. What commitments alone do not keep is let pass.
+    Raises ValueError if the tour cannot be kept; a drive between two commitments may be late.
     """
-    origins = np.array([duty.start, *(stop.dropoff for stop in route)])
-    goals = np.array([*(stop.pickup for stop in route), duty.end])
+    trips = [stop.trip for stop in route]
+    origins = np.array([duty.start, *(trip.dropoff for trip in trips)])
+    goals = np.array([*(trip.pickup for trip in trips), duty.end])
     legs = travel.seconds(origins, goals).diagonal().tolist()
-    free_s = [duty.start_s, *(stop.earliest_s + stop.service_s for stop in route)]
-    ready_s = [*(stop.earliest_s for stop in route), duty.end_s]
-    fixed = [True, *(stop.id is None for stop in route), True]
+    free_s = [duty.start_s, *(trip.earliest_s + trip.service_s for trip in trips)]
+    ready_s = [*(trip.earliest_s for trip in trips), duty.end_s]
+    fixed = [True, *(stop.fixed for stop in route), True]
     for g, leg in enumerate(legs):
         if fixed[g] and fixed[g + 1]:
             legs[g] = min(leg, ready_s[g] - free_s[g])
-    return times(route, legs, duty.start_s, duty.end_s, duty.break_)
+    return times(trips, legs, duty.start_s, duty.end_s, duty.break_)
 
 
-def _candidates(finding):
+def _candidates(finding: Finding) -> Iterator[Suggestion]:
     """Yield suggestions in the order of the module's docstring, not yet verified."""
-    tours, found, problem = finding.tours, finding.seen.found, finding.problem
+    tours, found, problem = finding.tours, finding.slack.found, finding.problem
     capped = finding.capped[tours.driver]
     prices = finding.prices()
     for k in _least(prices, prices < NEVER):
@@ -228,17 +256,21 @@ def _candidates(finding):
             yield _suggestion(finding, code, k, kind, change_min)
 
 
-def _least(values, among):
+def _least(values: Longs, among: Flags) -> list[int]:
     """Return the indices of the smallest values among these, of equal ones the first."""
     indices = np.flatnonzero(among)
-    return indices[np.argsort(values[indices], kind="stable")[:ATTEMPTS]].tolist()
+    return [int(k) for k in indices[np.argsort(values[indices], kind="stable")[:ATTEMPTS]]]
 
 
-def _suggestion(finding, code, k, kind, change_min=0):
+def _suggestion(
+    finding: Finding, code: Change, k: int, kind: int, change_min: int = 0
+) -> Suggestion:
+    """Return the insertion into duty k that this kind of change allows."""
     tours, trip, problem = finding.tours, finding.trip, finding.problem
     duty, driver = problem.duties[k], problem.drivers[tours.driver[k]]
-    stop, pickup_s = (int(value) for value in finding.seen.found[k, kind, 1:])
-    instead_of, detail = None, {}
+    stop, pickup_s = (int(value) for value in finding.slack.found[k, kind, 1:])
+    instead_of: int | None = None
+    detail: dict[str, object] = {}
     if code == Change.INSTEAD_OF:
         other = problem.trips[tours.trip[stop]]
         instead_of, detail = other.id, {"trip": other.reference, "trip_id": other.id}
@@ -261,10 +293,11 @@ def _suggestion(finding, code, k, kind, change_min=0):
     )
 
 
-def _extra_vehicle(finding, problem):
+def _extra_vehicle(finding: Finding, problem: Problem) -> Suggestion:
+    """Return the suggestion of one more vehicle for the trip alone."""
     trip = finding.trip
     pickup_s = min(max(trip.wanted_s, trip.earliest_s), trip.last_start_s)
-    detail = {
+    detail: dict[str, object] = {
         "seats": trip.seats,
         "wheelchairs": trip.wheelchairs,
         "needs": ", ".join(sorted(trip.needs)),
@@ -284,11 +317,11 @@ def _extra_vehicle(finding, problem):
     )
 
 
-def _narrowed(finding, plan, suggestion):
-    """Return the problem and the plan of the suggested driver alone, and the trip.
+def _narrowed(finding: Finding, plan: Plan, suggestion: Suggestion) -> tuple[Problem, Plan]:
+    """Return problem and plan with the suggested driver and the trip alone.
 
-    No rule reaches from one driver to another, so what holds here holds for the whole day;
-    and checking one driver takes no time.
+    No rule spans two drivers, so a change that is sound here is sound for the whole day, and
+    one driver is checked fast.
     """
     problem, driver_id = finding.problem, suggestion.driver_id
     rows = tuple(row for row in plan.trips if row.driver_id == driver_id)

@@ -1,28 +1,39 @@
-"""The tours of a finished plan, and how much room each has left.
+"""The tours of a finished plan, and the earliest and latest times of their stops.
 
-Seconds since the start of the company's day. A tour is all that one duty does: its stops are
-planned trips and commitments alike, first[k] to first[k + 1] for duty k, in the order they are
-driven. (The searches know routes instead: the stretches between commitments.) Gap g of duty k
-lies before stop first[k] + g; the last gap lies before the end of the duty. The order stays,
-times may move within the windows, the break may move to any gap.
+Units: seconds since the start of the company's day. A tour is all the work of one duty: its
+stops are planned trips and commitments, first[k] to first[k + 1] for duty k, in the order they
+are driven. (The engines use routes instead: the stretches between commitments.) Gap g of duty
+k lies before stop first[k] + g; the last gap lies before the end of the duty. The order is
+fixed, times may move within the time windows, the break may move to any gap.
 
-Labels, per stop, as in `labels.py` but across commitments; NEVER where there is no such time:
+Labels per stop, as in `search/route_labels.py` but across commitments; NEVER where there is no
+such time:
   0  free, break due   when the driver can be free at the earliest, the break still to come
   1  free, break had   the same, the break had or none due
   2  need, break due   when boarding has to start at the latest, the break still to come
   3  need, break had   the same, the break had or none due
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from dispatch.planner.problem import Plan, Problem
+from dispatch.planner.problem import Plan, Problem, Trip
 from dispatch.planner.search import route_labels
-from dispatch.planner.search.arrays import NEVER, Day, collapse
+from dispatch.planner.search.arrays import (
+    NEVER,
+    Day,
+    Durations,
+    Flags,
+    Index,
+    Ints,
+    Longs,
+    collapse,
+)
 from dispatch.planner.search.compiled import kernel
 
-BEYOND = NEVER // 2  # what lies beyond is NEVER plus or minus some driving
+BEYOND = NEVER // 2  # a time beyond is NEVER plus or minus some driving
 
 after_break = kernel(route_labels.ready_after_break)
 before_break = kernel(route_labels.leave_before_break)
@@ -31,49 +42,49 @@ before_break = kernel(route_labels.leave_before_break)
 class Tours(NamedTuple):
     """The stops of all duties in arrays; S stops, K duties, p drivers."""
 
-    first: np.ndarray  # (K + 1,)
-    trip: np.ndarray  # (S,) index into problem.trips, or -1 - index of the duty's commitment
-    early: np.ndarray  # (S,)
-    late: np.ndarray  # (S,)
-    service: np.ndarray  # (S,)
-    pickup_at: np.ndarray  # (S,) column of travel
-    dropoff_at: np.ndarray  # (S,) row of travel
-    leg: np.ndarray  # (S,) empty drive to the stop
-    back: np.ndarray  # (K,) empty drive from the last stop to the end; 0 without stops
-    start_at: np.ndarray  # (K,) row of travel
-    end_at: np.ndarray  # (K,) column of travel
-    opens: np.ndarray  # (K,)
-    closes: np.ndarray  # (K,)
-    rest: np.ndarray  # (K, 3) break from, until, length; length 0 without one
-    driver: np.ndarray  # (K,)
-    planned: np.ndarray  # (p,) trips of the driver in this plan
-    labels: np.ndarray  # (S, 4)
-    travel: np.ndarray
+    first: Index  # (K + 1,)
+    trip: Longs  # (S,) index into problem.trips, or -1 - index into the duty's commitments
+    early: Longs  # (S,)
+    late: Longs  # (S,)
+    service: Longs  # (S,)
+    pickup_at: Longs  # (S,) column of travel
+    dropoff_at: Longs  # (S,) row of travel
+    leg: Longs  # (S,) empty drive to the stop
+    back: Longs  # (K,) empty drive from the last stop to the end; 0 without stops
+    start_at: Ints  # (K,) row of travel
+    end_at: Ints  # (K,) column of travel
+    opens: Longs  # (K,)
+    closes: Longs  # (K,)
+    rest: Longs  # (K, 3) break from, until, length; length 0 without one
+    driver: Longs  # (K,)
+    planned: Longs  # (p,) trips of the driver in this plan
+    labels: Longs  # (S, 4)
+    travel: Durations
 
 
 def read_tours(problem: Problem, plan: Plan, day: Day | None = None) -> Tours:
-    """Return the tours of a sound plan. `day` spares collapsing the problem again."""
+    """Return the tours of a sound plan; `day` is the collapsed problem, if at hand."""
     day = day or collapse(problem)
     trips = {trip.id: i for i, trip in enumerate(problem.trips)}
     number = {duty.id: k for k, duty in enumerate(problem.duties)}
     rows = []
     for row in plan.trips:
         i = trips[row.trip_id]
-        free_s = row.dropoff_s + problem.trips[i].alighting_s
-        rows.append((number[row.duty_id], row.pickup_s, free_s, i))
+        ends_s = row.dropoff_s + problem.trips[i].alighting_s
+        rows.append((number[row.duty_id], row.pickup_s, ends_s, i))
     rows += [
         (k, commitment.pickup_s, commitment.free_s, -1 - c)
         for k, duty in enumerate(problem.duties)
         for c, commitment in enumerate(duty.commitments)
     ]
     rows.sort()
-    duty, pickup_s, free_s, trip = np.array(rows, np.int64).reshape(-1, 4).T.copy()
-    first = np.searchsorted(duty, np.arange(len(problem.duties) + 1))
-    # The routes of a duty lie one behind the other; a commitment lies between two of them.
+    duty_of, pickup_s, free_s, trip = np.array(rows, np.int64).reshape(-1, 4).T.copy()
+    first = np.searchsorted(duty_of, np.arange(len(problem.duties) + 1))
+    # The routes of a duty follow each other, with a commitment between two of them.
     piece = np.searchsorted(day.duty, np.arange(len(problem.duties) + 1))
     opening, closing = piece[:-1], piece[1:] - 1
     fixed = trip < 0
-    before = opening[duty] + (-1 - trip)  # the route that ends with this commitment
+    before = opening[duty_of] + (-1 - trip)  # the route that ends with this commitment
     start_at, end_at = day.start_at[opening], day.end_at[closing]
     pickup_at = np.where(fixed, _pick(day.end_at, before), _pick(day.pickup_at, trip))
     dropoff_at = np.where(fixed, _pick(day.start_at, before + 1), _pick(day.dropoff_at, trip))
@@ -103,7 +114,7 @@ def read_tours(problem: Problem, plan: Plan, day: Day | None = None) -> Tours:
         closes=np.array([d.end_s for d in problem.duties], np.int64),
         rest=np.array(rest, np.int64).reshape(-1, 3),
         driver=driver,
-        planned=np.bincount(driver[duty[~fixed]], minlength=len(problem.drivers)),
+        planned=np.bincount(driver[duty_of[~fixed]], minlength=len(problem.drivers)),
         labels=np.empty((len(rows), 4), np.int64),
         travel=day.travel,
     )
@@ -111,19 +122,20 @@ def read_tours(problem: Problem, plan: Plan, day: Day | None = None) -> Tours:
     return tours
 
 
-def _pick(values, index):
-    """Return values[index]; whatever where the index means nothing."""
+def _pick(values: Ints, index: Longs) -> Longs:
+    """Return values[index], and an arbitrary value where the index is out of range."""
     if not len(values):
         return np.zeros(len(index), np.int64)
-    return values[np.clip(index, 0, len(values) - 1)].astype(np.int64)
+    picked: Longs = values[np.clip(index, 0, len(values) - 1)].astype(np.int64)
+    return picked
 
 
 @kernel
-def label_tours(tours):
+def label_tours(tours: Tours) -> None:
     """Compute the labels of every stop.
 
-    Commitments stand where they are: a drive between two of them, or to the start or end of
-    the duty, that does not fit is nobody's to mend and does not close the tour.
+    Commitments are fixed: a drive between two of them, or to the start or end of the duty,
+    that does not fit cannot be changed and does not close the tour.
     """
     for k in range(len(tours.opens)):
         a, b = tours.first[k], tours.first[k + 1]
@@ -145,7 +157,7 @@ def label_tours(tours):
                 rested = after_break(due, leg, length, rest_from, rest_until)
             floor_due, floor_had = -NEVER, -NEVER
             if stands and due < BEYOND:
-                floor_due, due = due, early - leg  # one of them may outlast the other
+                floor_due, due = due, early - leg  # one commitment may outlast the next
             if stands and had < BEYOND:
                 floor_had, had = had, early - leg
             start = max(due + leg, early)
@@ -177,8 +189,8 @@ def label_tours(tours):
 
 
 @kernel(inline="always")
-def free_before(tours, k, s):
-    """Return (free, break due; free, break had) of whoever comes before stop s of duty k."""
+def free_before(tours: Tours, k: int, s: int) -> tuple[int, int]:
+    """Return labels 0 and 1 of the stop before stop s of duty k, or of its start."""
     if s > tours.first[k]:
         return tours.labels[s - 1, 0], tours.labels[s - 1, 1]
     if tours.rest[k, 2]:
@@ -187,19 +199,29 @@ def free_before(tours, k, s):
 
 
 @kernel(inline="always")
-def need_after(tours, k, s):
-    """Return (need, break due; need, break had) of stop s of duty k, or of its end."""
+def need_after(tours: Tours, k: int, s: int) -> tuple[int, int]:
+    """Return labels 2 and 3 of stop s of duty k, or of its end."""
     if s < tours.first[k + 1]:
         return tours.labels[s, 2], tours.labels[s, 3]
     return -NEVER, tours.closes[k]
 
 
 @kernel(inline="always")
-def room(way, free, need, there, on, service, rest):
+def room(
+    way: int,
+    free: tuple[int, int],
+    need: tuple[int, int],
+    there: int,
+    on: int,
+    service: int,
+    rest: Longs,
+) -> tuple[int, int]:
     """Return the first and last start of boarding for a trip between two stops.
 
-    `there` and `on` are the empty drives before and after it. Four ways to do it: 0 with the
-    break had before or none due, 1 with the break on the way there, 2 on the way on, 3 later.
+    `free` and `need` as `free_before` and `need_after` return them, `rest` a row of `Tours`.
+
+    `there` and `on` are the deadheads before and after it. Four ways: 0 with the break had
+    before or none due, 1 with the break on the way there, 2 on the way on, 3 later.
     Nothing fits when the first exceeds the last.
     """
     rest_from, rest_until, length = rest
@@ -219,24 +241,27 @@ def room(way, free, need, there, on, service, rest):
 
 
 @kernel(inline="always")
-def drives(tours, k, s, pickup_at, dropoff_at):
-    """Return the empty drives to a trip from before stop s of duty k, and on to stop s."""
+def drives(tours: Tours, k: int, s: int, pickup_at: int, dropoff_at: int) -> tuple[int, int]:
+    """Return the deadheads to and from a trip inserted before stop s of duty k."""
+    # np.int64 because Numba adds an unsigned and a signed number as floats; int for mypy.
     row = tours.dropoff_at[s - 1] if s > tours.first[k] else tours.start_at[k]
     column = tours.pickup_at[s] if s < tours.first[k + 1] else tours.end_at[k]
-    return np.int64(tours.travel[row, pickup_at]), np.int64(tours.travel[dropoff_at, column])
+    there = int(np.int64(tours.travel[row, pickup_at]))
+    return there, int(np.int64(tours.travel[dropoff_at, column]))
 
 
 @kernel(inline="always")
-def replaced_leg(tours, k, s):
-    """Return the empty drive that a trip put before stop s of duty k makes needless."""
-    return tours.leg[s] if s < tours.first[k + 1] else tours.back[k]
+def replaced_leg(tours: Tours, k: int, s: int) -> int:
+    """Return the deadhead that a trip inserted before stop s of duty k replaces."""
+    leg: int = tours.leg[s] if s < tours.first[k + 1] else tours.back[k]
+    return leg
 
 
-def capable(problem, trips):
+def capable(problem: Problem, trips: Sequence[Trip]) -> Flags:
     """Return trips x drivers: seats, wheelchair places and skills suffice, and not forbidden."""
     able = np.ones((len(trips), len(problem.drivers)), bool)
     index = {driver.id: d for d, driver in enumerate(problem.drivers)}
-    kinds = {}
+    kinds: dict[tuple[int, int, frozenset[str]], list[int]] = {}
     for i, trip in enumerate(trips):
         kinds.setdefault((trip.seats, trip.wheelchairs, trip.needs), []).append(i)
         able[i, [index[d] for d in trip.forbidden if d in index]] = False

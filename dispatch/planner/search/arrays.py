@@ -29,6 +29,7 @@ Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Index = npt.NDArray[np.intp]
 Durations = npt.NDArray[np.uint16] | npt.NDArray[np.int32]
 
 NEVER = 1 << 30

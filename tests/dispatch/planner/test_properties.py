@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from dispatch.planner.check.plan import check
 from dispatch.planner.explain.alternatives import alternatives, candidates
-from dispatch.planner.explain.reasons import find, insertable, reasons
+from dispatch.planner.explain.findings import find
+from dispatch.planner.explain.reasons import insertable, reasons
 from dispatch.planner.explain.sentences import SENTENCES, Block, Change, Why
 from dispatch.planner.explain.slack import FITS
 from dispatch.planner.explain.suggestions import applied
@@ -156,7 +157,7 @@ def test_a_trip_fits_into_a_duty_where_trying_it_out_says_so(day):
             if fits:
                 detour_s = min(empty_drive_s(problem, altered) for altered in fits)
                 detour_s -= empty_drive_s(problem, plan)
-                assert finding.seen.found[k, FITS, 0] == detour_s
+                assert finding.slack.found[k, FITS, 0] == detour_s
 
 
 @relaxed

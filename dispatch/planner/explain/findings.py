@@ -1,0 +1,100 @@
+"""Collect what the explanations need to know of a trip that is not in the plan.
+
+Units: seconds since the start of the company's day. Sizes: p drivers and K duties, in the
+order of the problem.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dispatch.planner.explain.slack import FITS, Slack, measure_slack
+from dispatch.planner.explain.tours import Tours, read_tours
+from dispatch.planner.problem import Plan, Problem, Trip
+from dispatch.planner.search.arrays import NEVER, Day, Flags, Longs, collapse
+from dispatch.planner.search.greedy import entry_prices
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One trip that is not in the plan, its tests per driver, and its slack per duty."""
+
+    problem: Problem
+    day: Day
+    tours: Tours
+    trip: Trip
+    index: int
+    roomy: Flags  # (p,) seats and wheelchair places suffice
+    skilled: Flags  # (p,) the driver has every skill the trip needs
+    welcome: Flags  # (p,) not forbidden for this client
+    capped: Flags  # (p,) has as many trips as allowed
+    slack: Slack  # of this trip only: without the first axis
+
+    @property
+    def allowed(self) -> Flags:
+        """Return (K,) whether the driver may take the trip: seats, skills, not forbidden."""
+        allowed: Flags = (self.roomy & self.skilled & self.welcome)[self.tours.driver]
+        return allowed
+
+    @property
+    def covered(self) -> Flags:
+        """Return (K,) whether the trip would fit into the duty if it were empty."""
+        covered: Flags = self.slack.uncovered <= 0
+        return covered
+
+    def prices(self) -> Longs:
+        """Return (K,) what the trip would add to the objective, NEVER if it does not fit."""
+        measure = self.slack.found[:, FITS, 0]
+        costs, trip, drivers = self.problem.costs, self.trip, self.problem.drivers
+        entry = entry_prices(self.day, self.tours.planned)
+        if trip.preferred:
+            entry = entry + costs.missed_preference_s * np.array(
+                [driver.id not in trip.preferred for driver in drivers], np.int64
+            )
+        if trip.standing and costs.move_s:
+            entry = entry + costs.move_s * np.array(
+                [driver.id != trip.standing.driver_id for driver in drivers], np.int64
+            )
+        possible = (measure < NEVER) & self.allowed & ~self.capped[self.tours.driver]
+        return np.where(possible, measure + entry[self.tours.driver], NEVER)
+
+
+def find(
+    problem: Problem, plan: Plan, trip_ids: Sequence[int], day: Day | None = None
+) -> list[Finding]:
+    """Return the finding of each of these trips, none of which may be in the plan.
+
+    `day` is the collapsed problem, if the caller has it. Raises KeyError for unknown trips.
+    """
+    if not trip_ids:
+        return []
+    day = day or collapse(problem)
+    tours = read_tours(problem, plan, day)
+    index = {trip.id: i for i, trip in enumerate(problem.trips)}
+    indices = [index[trip_id] for trip_id in trip_ids]
+    trips = [problem.trips[i] for i in indices]
+    slack = measure_slack(tours, day, trips, indices)
+    drivers = problem.drivers
+    seats = np.array([driver.seats for driver in drivers], np.int64)
+    places = np.array([driver.wheelchair_places for driver in drivers], np.int64)
+    capped = tours.planned >= day.capacity
+    skilled = {
+        needs: np.array([needs <= driver.skills for driver in drivers], bool)
+        for needs in {trip.needs for trip in trips}
+    }
+    return [
+        Finding(
+            problem=problem,
+            day=day,
+            tours=tours,
+            trip=trip,
+            index=i,
+            roomy=(seats >= trip.seats) & (places >= trip.wheelchairs),
+            skilled=skilled[trip.needs],
+            welcome=np.array([driver.id not in trip.forbidden for driver in drivers], bool),
+            capped=capped,
+            slack=Slack(*(values[u] for values in slack)),
+        )
+        for u, (i, trip) in enumerate(zip(indices, trips, strict=True))
+    ]
