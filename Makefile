@@ -46,6 +46,7 @@ lint: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
+	$(PY) .ci/check_types.py  # mypy
 
 # The models have all their migrations, the databases take them, production settings are safe.
 check: $(VENV)/dev.stamp .env
