@@ -113,11 +113,11 @@ def test_the_run_keeps_what_the_report_says(day):
         (["--company", "geneva", "--date", "2099-06-17", "--time-limit", "x"], "invalid float"),
         (
             ["--company", "geneva", "--date", "2099-06-17", "--engine", "magic"],
-            "'magic' is no engine",
+            "'magic' is not an engine",
         ),
         (
             ["--company", "geneva", "--date", "2099-06-17", "--engine", "vroom:9"],
-            "'vroom:9' is no engine",
+            "'vroom:9' is not an engine",
         ),
         (["--company", "geneva", "--date", "2099-06-17", "--seed", "-1"], "not a whole number"),
         (
@@ -174,7 +174,7 @@ def test_revert_dispatch_prints_json(day):
 
 def test_revert_dispatch_refuses_unknown_and_failed_runs():
     failed = make.run(status="failed")
-    with pytest.raises(CommandError, match="There is no run #987654"):
+    with pytest.raises(CommandError, match="Run #987654 not found"):
         run("revert_dispatch", "987654")
     with pytest.raises(CommandError, match="is failed; only a completed run"):
         run("revert_dispatch", str(failed.id))
