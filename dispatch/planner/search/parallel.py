@@ -22,8 +22,9 @@ from dispatch.planner.search.arrays import Day, Ints
 from dispatch.planner.search.decompose import Part, decompose, flat_map, neighbourhood
 from dispatch.planner.search.ejection_chains import new_chain_workspace, serve_more
 from dispatch.planner.search.moves import State, insert_in_order
+from dispatch.planner.search.params import Annealing, SearchParams
 from dispatch.planner.search.route_labels import Routes, empty_routes, label
-from dispatch.planner.search.ruin_recreate import Annealing, SearchParams, improve
+from dispatch.planner.search.ruin_recreate import improve
 from dispatch.planner.search.workspace import Workspace, new_workspace, with_cells
 
 ROUNDS = 40

@@ -7,13 +7,12 @@ same workspace.
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from dispatch.planner.search.arrays import Day, Flags, Floats, Ints, Longs
+from dispatch.planner.search.compiled import kernel
+from dispatch.planner.search.draws import RandomState
 from dispatch.planner.search.moves import Undo
 from dispatch.planner.search.route_labels import Routes
-
-RandomState = npt.NDArray[np.uint64]  # (1,) state of `random_share`
 
 
 class Memo(NamedTuple):
@@ -88,3 +87,10 @@ def _new_memo(cells: int) -> Memo:
         price=np.empty(cells, dtype=np.int32),
         where=np.empty(cells, dtype=np.int32),
     )
+
+
+@kernel(forceinline=True)
+def renew_version(work: Workspace, r: int) -> None:
+    """Give route r, which has changed, a version that no other content of it has."""
+    work.last_version[0] += 1
+    work.version[r] = work.last_version[0]
