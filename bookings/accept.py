@@ -36,10 +36,10 @@ def accept_all(
 def why_not_accepted(booking: Booking) -> str:
     """Return the sentence that refuses it, or none."""
     if booking.status != Status.PENDING:
-        told = _("Booking %(booking)s is %(status)s: only a pending one is accepted.")
+        told = _("Booking %(booking)s is %(status)s: only a pending booking can be accepted.")
         return told % {"booking": booking, "status": booking.get_status_display()}
     if booking.will_call:
-        told = _("Booking %(booking)s is a will-call: say that they are ready instead.")
+        told = _("Booking %(booking)s is a will-call: mark the client as ready instead.")
         return told % {"booking": booking}
     return ""
 

@@ -11,7 +11,7 @@ class Reason(models.TextChoices):
     WRONG_PLACE = "wrong_place", _("wrong address or time")
     CALLED_OFF = "called_off", _("called off by the client")
     INSTITUTION = "institution", _("called off by the institution")
-    OUR_FAULT = "our_fault", _("no car or driver of ours")
+    OUR_FAULT = "our_fault", _("no vehicle or driver available")
     OTHER = "other", _("other")
 
 

@@ -59,7 +59,7 @@ def _check(company, days, now):
     if not days:
         raise ValidationError({"days": _("Choose at least one day.")})
     if len(days) > DAYS_AT_MOST:
-        told = _("These are %(count)d days: choose at most %(most)d.")
+        told = _("%(count)d days are too many: choose at most %(most)d.")
         raise ValidationError({"days": told % {"count": len(days), "most": DAYS_AT_MOST}})
     if days[0] < today or days[-1] > today + AHEAD:
         told = _("Choose days from %(today)s to %(last)s.")
@@ -106,7 +106,7 @@ def _booked_already(booking, times):
         .values_list("scheduled_time", flat=True)
         .distinct()
     )
-    told = _("%(day)s: this client has a trip at %(clock)s already.")
+    told = _("%(day)s: this client already has a trip at %(clock)s.")
     local = map(booking.company.local, taken)
     return [told % {"day": date_format(at.date()), "clock": f"{at:%H:%M}"} for at in local]
 

@@ -28,7 +28,7 @@ OF_ASSIGNMENT = {
     "actual_dropoff_at": gettext_lazy("actual dropoff"),
     "locked": gettext_lazy("locked"),
     "confirmed": gettext_lazy("confirmed"),
-    "overrides": gettext_lazy("rules that were broken"),
+    "overrides": gettext_lazy("broken rules"),
 }
 FLAGS = {
     ("locked", True): gettext_lazy("locked"),
@@ -117,11 +117,11 @@ def _what(event, drivers, company):
     if event.kind == kind.BOOKING_CREATED:
         return _("booked")
     if event.kind == kind.RELEASED:
-        return _("taken from %(driver)s") % {"driver": driver(old)}
+        return _("unassigned from %(driver)s") % {"driver": driver(old)}
     if event.kind in (kind.ASSIGNED, kind.MOVED):
         told = {"driver": driver(new), "clock": clock(new)}
         if "driver" not in old:
-            text = _("given to %(driver)s, %(clock)s")
+            text = _("assigned to %(driver)s, %(clock)s")
         elif old["driver"] == new.get("driver"):
             text = _("moved from %(before)s to %(clock)s")
             told["before"] = clock(old)
@@ -129,7 +129,9 @@ def _what(event, drivers, company):
             text = _("moved from %(before)s to %(driver)s, %(clock)s")
             told["before"] = driver(old)
         text = text % told
-        return f"{text} ({_('against the rules')})" if new.get("overrides") else text
+        # Not inside the f-string: texts are not found there.
+        against_rules = _("against the rules")
+        return f"{text} ({against_rules})" if new.get("overrides") else text
     if "status" in new:
         return f"{Status(old['status']).label} → {Status(new['status']).label}"
     flags = [str(FLAGS[name, value]) for name, value in new.items() if (name, value) in FLAGS]

@@ -21,7 +21,7 @@ class IntakeRefused(Exception):
 
     def __init__(self, outcomes):
         self.outcomes = outcomes
-        super().__init__(_("Nothing was created: some of the bookings cannot be taken."))
+        super().__init__(_("Nothing was created: some of the bookings are invalid."))
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ def _take_in(company, rows, actor, now, partial, errors):
         if reference in known:
             _meet(row, known[reference], outcome)
         elif reference and reference in first_with:
-            sentence = _("Row %(row)d has this reference too.") % {"row": first_with[reference]}
+            sentence = _("Row %(row)d has the same reference.") % {"row": first_with[reference]}
             outcome.errors = {"reference": [("twice", sentence)]}
         else:
             if reference:
@@ -114,11 +114,13 @@ def _check_relations(company, rows, outcomes, known):
             continue
         client, way = row.get("client"), row.get("return_of")
         if client and client not in clients:
-            outcome.errors = {"client": [("does_not_exist", _("There is no such client."))]}
+            outcome.errors = {"client": [("does_not_exist", _("Client not found."))]}
         elif way and way not in ways:
-            outcome.errors = {"return_of": [("does_not_exist", _("There is no such booking."))]}
+            outcome.errors = {"return_of": [("does_not_exist", _("Booking not found."))]}
         elif way and (way in taken or (ways[way] and row.get("reference", "") not in known)):
-            outcome.errors = {"return_of": [("twice", _("That way there has a way back."))]}
+            outcome.errors = {
+                "return_of": [("twice", _("The outbound trip already has a return trip."))]
+            }
         elif way:
             taken.add(way)
 
@@ -142,7 +144,7 @@ def _meet(row, booking, outcome):
     if not differing:
         outcome.booking_id = booking.id
         return
-    sentence = _("Booking %(id)d has this reference, but another %(fields)s.") % {
+    sentence = _("Booking %(id)d has this reference but a different %(fields)s.") % {
         "id": booking.id,
         "fields": ", ".join(differing),
     }

@@ -62,7 +62,7 @@ def long_text(value, *, at_most=NOTES_AT_MOST):
 
 def reference(value):
     if not value:
-        raise BadValueError(_("write the booking's own number, so that it can be found again"))
+        raise BadValueError(_("write the booking's own number, which identifies it"))
     if SHORTENED.fullmatch(value):
         raise BadValueError(_("Excel has shortened this number; format the column as text"))
     return text(value, at_most=Booking._meta.get_field("reference").max_length)
@@ -162,7 +162,7 @@ def moment(value, *, zone, order=None):
 def _printable(value, at_most):
     if match := UNPRINTABLE.search(value):
         raise BadValueError(
-            _("take out the unprintable character U+%(code)s") % {"code": f"{ord(match[0]):04X}"}
+            _("remove the unprintable character U+%(code)s") % {"code": f"{ord(match[0]):04X}"}
         )
     if at_most and len(value) > at_most:
         raise BadValueError(
@@ -218,7 +218,7 @@ def _local_to_utc(local):
     before, after = (moment.isoformat(timespec="minutes") for moment in (first, second))
     if first.utcoffset() > second.utcoffset():
         raise BadValueError(
-            _("this time comes twice when the clocks go back: write %(before)s or %(after)s")
+            _("this time occurs twice when the clocks go back: write %(before)s or %(after)s")
             % {"before": before, "after": after}
         )
     right = first.astimezone(UTC).astimezone(local.tzinfo).isoformat(timespec="minutes")

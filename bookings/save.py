@@ -47,7 +47,7 @@ def save_booking(booking, *, actor, now, reason=""):
 def _create(booking, *, actor, now, reason):
     if booking.status not in BEGINNINGS:
         raise StatusRefusedError(
-            _("A new booking is pending or accepted, not “%(status)s”.")
+            _("A new booking must be pending or accepted, not “%(status)s”.")
             % {"status": booking.get_status_display()}
         )
     booking.created_at = booking.updated_at = now
@@ -62,22 +62,22 @@ def _change(booking, *, actor, now, reason):
     stored = Booking.objects.select_for_update().filter(pk=booking.pk).first()
     if stored is None or stored.version != booking.version:
         raise StaleBookingError(
-            _("Booking %(booking)s was changed by somebody else meanwhile. Read it again.")
+            _("Someone else has changed booking %(booking)s. Read it again and retry.")
             % {"booking": booking}
         )
     if stored.company_id != booking.company_id:
-        raise ValidationError({"company": _("A booking stays with its company.")})
+        raise ValidationError({"company": _("A booking cannot be moved to another company.")})
     changes = differences(particulars(stored), particulars(booking))
     if not changes:
         return None
     if stored.status in SETTLED_STATUSES and not changes.keys() <= ALWAYS:
         raise SettledBookingError(
-            _("Booking %(booking)s is %(status)s: its particulars can no longer change.")
+            _("Booking %(booking)s is %(status)s: its details can no longer be changed.")
             % {"booking": stored, "status": stored.get_status_display()}
         )
     if "status" in changes and booking.status not in TRANSITIONS[Status(stored.status)]:
         raise StatusRefusedError(
-            _("Booking %(booking)s cannot go from “%(old)s” to “%(new)s”.")
+            _("Booking %(booking)s cannot change from “%(old)s” to “%(new)s”.")
             % {
                 "booking": stored,
                 "old": stored.get_status_display(),

@@ -1,4 +1,4 @@
-"""Read settings from the environment, and refuse nonsense with the variable's name."""
+"""Read settings from the environment; an invalid value is an error that names the variable."""
 
 import ipaddress
 import os
@@ -19,7 +19,7 @@ def refuse(name, problem):
 
 
 def load(folder):
-    """Read the file named by ENV_FILE, then .env in the folder; what is set already wins."""
+    """Read the file named by ENV_FILE, then .env in the folder; variables already set win."""
     chosen = os.environ.get("ENV_FILE")
     if chosen and not Path(chosen).is_file():
         raise refuse("ENV_FILE", f"there is no file {chosen!r}.")
@@ -75,14 +75,14 @@ def networks(name):
     try:
         return [ipaddress.ip_network(word) for word in words(name)]
     except ValueError as error:
-        raise refuse(name, f"{error}; write networks like 10.1.0.0/16.") from None
+        raise refuse(name, f"{error}; use networks such as 10.1.0.0/16.") from None
 
 
 def rate(name, default):
     """Return a number of requests for a period, as in 1200/minute."""
     value = text(name, default)
     if not re.fullmatch(r"[1-9]\d{0,8}/(second|minute|hour|day)", value):
-        raise refuse(name, f"{value!r} is no rate; write one like 1200/minute.")
+        raise refuse(name, f"{value!r} is not a rate; use one such as 1200/minute.")
     return value
 
 
@@ -100,14 +100,14 @@ def cache(name, default):
         return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
     if url == "locmem://":
         return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-    raise refuse(name, "is no cache URL; use file:///FOLDER, redis://HOST:6379/0 or locmem://.")
+    raise refuse(name, "is not a cache URL; use file:///FOLDER, redis://HOST:6379/0 or locmem://.")
 
 
 def broker(name):
-    """Return the URL of Celery's broker, or nothing."""
+    """Return the URL of Celery's broker, or "" if none is set."""
     url = text(name, "")
     if url and not re.match(r"(rediss?|amqps?|sqs|memory)://", url):
-        raise refuse(name, "is no broker URL; use redis://HOST:6379/1 or amqp://HOST.")
+        raise refuse(name, "is not a broker URL; use redis://HOST:6379/1 or amqp://HOST.")
     if url and find_spec("celery") is None:
         raise refuse(name, "needs the package celery (requirements-scale.txt).")
     return url

@@ -1,4 +1,4 @@
-"""Run a command with a PostgreSQL server of its own: `python -m dispatchsite.postgres COMMAND`.
+"""Run a command with its own PostgreSQL server: `python -m dispatchsite.postgres COMMAND`.
 
 The server comes with the development requirements, needs no rights and no service, keeps its
 files in var/postgres and stops when its last command ends. DATABASE_URL points to it, unless
@@ -16,7 +16,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "var" / "postgres"
 
 def main(command):
     if not command:
-        sys.exit("Say which command to run: python -m dispatchsite.postgres COMMAND ...")
+        sys.exit("Usage: python -m dispatchsite.postgres COMMAND ...")
     given = os.environ.get("TEST_POSTGRES_URL", "").strip()
     if given:
         return subprocess.call(command, env={**os.environ, "DATABASE_URL": given})

@@ -69,12 +69,12 @@ class BookingForm(forms.ModelForm):
 
     class Meta:
         help_texts = {
-            "reference": _("The client system's own number; unique in the company."),
-            "appointment_at": _("When they have to be there, if they have to."),
-            "return_of": _("The number of the way there, if this is the way back."),
-            "passengers": _("Everybody on board, those in wheelchairs too."),
-            "wheelchairs": _("How many of them travel in a wheelchair."),
-            "needs": _("What the vehicle or the driver must have, separated by commas."),
+            "reference": _("The client system's own number; unique within the company."),
+            "appointment_at": _("When the client must arrive, if there is an appointment."),
+            "return_of": _("The id of the outbound trip, if this is the return trip."),
+            "passengers": _("Everyone on board, including wheelchair users."),
+            "wheelchairs": _("How many of the passengers travel in a wheelchair."),
+            "needs": _("What the vehicle or the driver must provide, separated by commas."),
         }
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
@@ -95,11 +95,14 @@ class BookingForm(forms.ModelForm):
     def _told(self):
         latest = next(iter(history_of(self.instance.company, self.instance.pk, most=1)), None)
         if latest is None:
-            return _("This booking was changed meanwhile. Open it again to see it as it is.")
+            return _(
+                "Nothing was saved: someone else has changed this booking. Reload "
+                "it and make your change again."
+            )
         changes = "; ".join(f"{c.field}: {c.old} → {c.new}" for c in latest.changes)
         return _(
             "Nothing was saved: %(who)s changed this booking at %(at)s (%(changes)s). "
-            "Open it again to see it as it is, and repeat your change there."
+            "Reload it and make your change again."
         ) % {
             "who": latest.who or latest.door,
             "at": timezone.localtime(latest.at).strftime("%H:%M"),
@@ -129,8 +132,8 @@ class BookingAdmin(
     list_filter = [DayFilter, "status", WheelchairFilter, DriverFilter, "priority"]
     search_fields = ["reference"]
     search_help_text = _(
-        "Client, phone, reference or place on the days chosen; over all days client, phone or "
-        "the whole reference."
+        "Within the chosen days: client, phone, reference or place. Across all days: "
+        "client, phone or the full reference."
     )
     ordering = ["-scheduled_time", "-id"]
     sortable_by = ["shown_time"]
@@ -153,7 +156,7 @@ class BookingAdmin(
             _("From"),
             {
                 "fields": ["pickup_address", ("pickup_lat", "pickup_lon")],
-                "description": _("The place's name, and its degrees such as 46.1936 and 6.1487."),
+                "description": _("Address, and coordinates in degrees such as 46.1936 and 6.1487."),
             },
         ),
         (_("To"), {"fields": ["dropoff_address", ("dropoff_lat", "dropoff_lon")]}),
@@ -180,11 +183,11 @@ class BookingAdmin(
     def shown_reference(self, booking):
         return str(booking)
 
-    @admin.display(description=_("wanted pickup"), ordering="scheduled_time")
+    @admin.display(description=_("requested pickup"), ordering="scheduled_time")
     def shown_time(self, booking):
         if booking.will_call:
             day = timezone.localtime(booking.scheduled_time)
-            return _("%(day)s, when they call") % {"day": date_format(day, "SHORT_DATE_FORMAT")}
+            return _("%(day)s, will call") % {"day": date_format(day, "SHORT_DATE_FORMAT")}
         return booking.scheduled_time
 
     @admin.display(description=_("passengers"))

@@ -27,7 +27,7 @@ class SavedPlaces(RowsReadOnce):
     def clean(self):
         super().clean()
         if sum(map(self._usual, self.forms)) > 1:
-            raise ValidationError(_("Only one place is the usual one: choose which."))
+            raise ValidationError(_("Only one place can be the usual one: clear the others."))
 
     def save(self, commit=True):
         if commit and any(map(self._usual, self.forms)):
@@ -87,7 +87,7 @@ class ClientAdmin(ExportsList, CompanyScopedAdmin):
             {
                 "fields": ["address", ("lat", "lon")],
                 "description": gettext_lazy(
-                    "With its degrees, such as 46.1936 and 6.1487, it is offered for trips."
+                    "An address with coordinates, such as 46.1936 and 6.1487, is offered for trips."
                 ),
             },
         ),

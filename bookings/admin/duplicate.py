@@ -34,23 +34,23 @@ class DuplicateForm(forms.Form):
     days = forms.CharField(
         label=gettext_lazy("Days"),
         required=False,
-        help_text=gettext_lazy("Such as 2026-06-18, 2026-06-25."),
+        help_text=gettext_lazy("For example 2026-06-18, 2026-06-25."),
         widget=UnfoldAdminTextInputWidget(attrs={"autofocus": True}),
     )
     first = forms.DateField(
         label=gettext_lazy("and every day from"), required=False, widget=DayInput
     )
-    last = forms.DateField(label=gettext_lazy("to, inclusive"), required=False, widget=DayInput)
+    last = forms.DateField(label=gettext_lazy("until (inclusive)"), required=False, widget=DayInput)
     weekdays = forms.TypedMultipleChoiceField(
         label=gettext_lazy("only on"),
         choices=Weekday.choices,
         coerce=int,
         required=False,
-        help_text=gettext_lazy("None chosen: every day."),
+        help_text=gettext_lazy("Leave empty for every day."),
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
     way_back = forms.BooleanField(
-        label=gettext_lazy("Way back too"), required=False, widget=UnfoldBooleanWidget
+        label=gettext_lazy("Include the return trip"), required=False, widget=UnfoldBooleanWidget
     )
 
     def clean_days(self):
@@ -62,7 +62,7 @@ class DuplicateForm(forms.Form):
             except ValueError:
                 day = None
             if day is None:
-                told = _("“%(word)s” is no day: write days like 2026-06-18.")
+                told = _("“%(word)s” is not a date: write dates like 2026-06-18.")
                 raise forms.ValidationError(told % {"word": word[:40]})
             days.add(day)
         return days
@@ -71,9 +71,9 @@ class DuplicateForm(forms.Form):
         values = super().clean()
         first, last = values.get("first"), values.get("last")
         if (first is None) != (last is None) and not self.errors.keys() & {"first", "last"}:
-            self.add_error("last" if first else "first", _("Write both days, or neither."))
+            self.add_error("last" if first else "first", _("Enter both days or neither."))
         elif first and last and not 0 <= (last - first).days <= AHEAD.days:
-            self.add_error("last", _("Write a day after the first, within a year."))
+            self.add_error("last", _("Enter a day from the first day to one year after it."))
         elif first and last and "days" in values:
             every = (first + timedelta(days=n) for n in range((last - first).days + 1))
             weekdays = values.get("weekdays")
@@ -114,7 +114,7 @@ class DuplicatesBookings:
             self,
             request,
             "bookings/duplicate.html",
-            title=_("%(trip)s: book it on other days") % {"trip": booking},
+            title=_("Book %(trip)s on other days") % {"trip": booking},
             booking=booking,
             back=back,
             form=form,

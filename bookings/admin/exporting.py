@@ -45,7 +45,7 @@ class ExportsList:
         if rows[at_most : at_most + 1].exists():
             self.message_user(
                 request,
-                _("These are more than %(most)d rows: filter the list, by day for instance.")
+                _("The list has more than %(most)d rows: filter it, for example by day.")
                 % {"most": at_most},
                 messages.ERROR,
             )

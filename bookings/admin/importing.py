@@ -40,7 +40,7 @@ class UploadForm(forms.Form):
     date_order = forms.ChoiceField(
         label=_("Dates like 05/06/2026"),
         choices=[
-            ("", _("are refused, for they have two readings")),
+            ("", _("are rejected as ambiguous")),
             (DAY_FIRST, _("begin with the day")),
             (MONTH_FIRST, _("begin with the month")),
         ],
@@ -56,7 +56,7 @@ class UploadForm(forms.Form):
         file = self.cleaned_data["file"]
         if file.size > UPLOAD_AT_MOST:
             raise forms.ValidationError(
-                _("The file has %(size)s; split it into files of at most %(most)s.")
+                _("The file has %(size)s: split it into files of at most %(most)s.")
                 % {"size": filesizeformat(file.size), "most": filesizeformat(UPLOAD_AT_MOST)}
             )
         return file
@@ -183,7 +183,7 @@ ERROR_COLUMNS = {
     "line": _("Line"),
     "column": _("Column"),
     "value": _("Value"),
-    "message": _("What would be right"),
+    "message": _("How to correct it"),
 }
 SKIPPED_COLUMNS = {"line": _("Line"), "reference": _("Reference"), "reason": _("Why")}
 
@@ -210,8 +210,8 @@ def _sample(company, result):
     headers = [
         _("Line"),
         _("Reference"),
-        _("Becomes"),
-        _("Wanted pickup"),
+        _("Change"),
+        _("Requested pickup"),
         _("Client"),
         _("From"),
         _("To"),

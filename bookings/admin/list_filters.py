@@ -79,7 +79,7 @@ class DayFilter(admin.SimpleListFilter):
         try:
             period = period_of(self.bounds | {"day": self.value()}, timezone.get_current_timezone())
         except ValueError as error:
-            said = _("Days are written like 2026-06-17: %(error)s") % {"error": error}
+            said = _("Write days like 2026-06-17: %(error)s") % {"error": error}
             messages.error(request, said)
             return queryset.none()
         if period is None:

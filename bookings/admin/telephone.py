@@ -153,13 +153,13 @@ def _told(booked):
         reverse(f"admin:{NAME}"),
         there.company.slug,
         there.client_id,
-        _("Another trip for them"),
+        _("Book another trip for this client"),
     )
     at = f"{there.company.local(there.scheduled_time):%Y-%m-%d %H:%M}"
     if len(links) == 1:
         sentence = _("Booked for {client} on {at}: {there}. {another}.")
         return format_html(sentence, client=there.client, at=at, there=links[0], another=another)
-    sentence = _("Booked for {client} on {at}: {there}, and the way back: {back}. {another}.")
+    sentence = _("Booked for {client} on {at}: {there}, with the return trip {back}. {another}.")
     return format_html(
         sentence, client=there.client, at=at, there=links[0], back=links[1], another=another
     )

@@ -21,8 +21,8 @@ from bookings.telephone import Call
 from drivers.admin.weeks import DayInput
 from drivers.models import Driver
 
-CLOCK = gettext_lazy("Such as 08:30.")
-COORDINATES = gettext_lazy("Only for an address that is not known yet.")
+CLOCK = gettext_lazy("For example 08:30.")
+COORDINATES = gettext_lazy("Only needed for a new address.")
 
 
 class ReadField(forms.CharField):
@@ -74,7 +74,7 @@ class TelephoneForm(forms.Form):
         label=gettext_lazy("Travels in a wheelchair"), required=False, widget=UnfoldBooleanWidget
     )
     new_at_home = forms.BooleanField(
-        label=gettext_lazy("Lives where this trip begins"),
+        label=gettext_lazy("The pickup address is their home"),
         required=False,
         widget=UnfoldBooleanWidget,
     )
@@ -89,17 +89,17 @@ class TelephoneForm(forms.Form):
     appointment_at = _clock(
         gettext_lazy("Appointment at"),
         required=False,
-        help_text=gettext_lazy("When they have to be there, if they have to."),
+        help_text=gettext_lazy("When the client must arrive, if there is an appointment."),
     )
     return_at = _clock(
-        gettext_lazy("Way back at"),
+        gettext_lazy("Return pickup at"),
         required=False,
-        help_text=gettext_lazy("Pickup of the way back. Empty: no way back."),
+        help_text=gettext_lazy("Leave empty for no return trip."),
     )
     return_will_call = forms.BooleanField(
-        label=gettext_lazy("Way back: they will call"),
+        label=gettext_lazy("Return trip: will call"),
         required=False,
-        help_text=gettext_lazy("The time above, if any, is then the earliest."),
+        help_text=gettext_lazy("The return pickup time, if given, is then the earliest."),
         widget=UnfoldBooleanWidget,
     )
     passengers = _people(gettext_lazy("Passengers"), least=1)
@@ -115,7 +115,7 @@ class TelephoneForm(forms.Form):
         Driver.objects.none(),
         label=gettext_lazy("Preferred driver"),
         required=False,
-        help_text=gettext_lazy("Kept for the client's later trips too."),
+        help_text=gettext_lazy("Saved for the client's later trips too."),
         widget=UnfoldAdminSelectWidget,
     )
     notes = ReadField(
@@ -137,7 +137,8 @@ class TelephoneForm(forms.Form):
         today = timezone.localdate(timezone=self.company.zone)
         if day < today:
             raise forms.ValidationError(
-                _("This day is past: write %(today)s or later.") % {"today": today.isoformat()}
+                _("This day is in the past: enter %(today)s or later.")
+                % {"today": today.isoformat()}
             )
         return day
 
@@ -151,7 +152,7 @@ class TelephoneForm(forms.Form):
                 self._moment(values, name)
         self._order(values)
         if (values.get("wheelchairs") or 0) > (values.get("passengers") or 1):
-            most = _("At most as many as passengers: who travels in one counts as a passenger.")
+            most = _("Enter at most the number of passengers: each wheelchair user is a passenger.")
             self.add_error("wheelchairs", most)
         return values
 
@@ -189,11 +190,11 @@ class TelephoneForm(forms.Form):
             return
         name = values.get("new_name")
         if not name:
-            self.add_error("client", _("Choose a client, or write the name of a new one."))
+            self.add_error("client", _("Choose a client or enter the name of a new one."))
             return
         phone = values.get("new_phone") or ""
         if self.fields["client"].queryset.filter(name=name, phone=phone).exists():
-            known = _("There is a client of this name and phone: choose them above.")
+            known = _("A client with this name and phone already exists: choose them above.")
             self.add_error("new_name", known)
 
     def _place(self, values, end):
@@ -203,11 +204,11 @@ class TelephoneForm(forms.Form):
             return
         if (lat is None) != (lon is None):
             missing = f"{end}_lat" if lat is None else f"{end}_lon"
-            self.add_error(missing, _("Write both coordinates, or neither."))
+            self.add_error(missing, _("Enter both coordinates or neither."))
         elif lat is None:
             place = known_place(self.company, address)
             if place is None:
-                unknown = _("This address is not known yet: write its latitude and longitude.")
+                unknown = _("This address is not known: enter its latitude and longitude.")
                 self.add_error(f"{end}_address", unknown)
             else:
                 values |= {f"{end}_lat": place.lat, f"{end}_lon": place.lon}
@@ -231,12 +232,12 @@ class TelephoneForm(forms.Form):
             values.get(name) for name in ("pickup_at", "appointment_at", "return_at")
         )
         if pickup_at and self.company.local(pickup_at).date() != values["day"]:
-            self.add_error("pickup_at", _("This moment lies on another day than the one above."))
+            self.add_error("pickup_at", _("This time is not on the day entered above."))
         if pickup_at and appointment_at and appointment_at <= pickup_at:
-            self.add_error("appointment_at", _("Write a time after the pickup."))
+            self.add_error("appointment_at", _("Enter a time after the pickup."))
         latest = max(filter(None, (pickup_at, appointment_at)), default=None)
         if latest and return_at and return_at <= latest:
-            self.add_error("return_at", _("Write a time after the pickup and the appointment."))
+            self.add_error("return_at", _("Enter a time after the pickup and the appointment."))
 
 
 WHERE = ("address", "lat", "lon")

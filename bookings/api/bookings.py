@@ -44,7 +44,7 @@ register(StatusRefusedError, 409, "status")
 
 
 class BookingViewSet(CompanyViewSet):
-    """Bookings: created once by reference, changed with `If-Match`, never deleted."""
+    """Bookings: identified by reference, changed with `If-Match`, never deleted."""
 
     queryset = Booking.objects.all()
     serializer_class = BookingSerializer
@@ -111,7 +111,7 @@ class BookingViewSet(CompanyViewSet):
     @action(detail=False, methods=["post"], pagination_class=None)
     @idempotent
     def bulk(self, request, *args, **kwargs):
-        """Create up to 1,000 bookings at once, with a result for each."""
+        """Create up to 1,000 bookings; the response has a result for each."""
         rows, mode = bulk_body(request.data)
         values, errors = [], {}
         reader = self.get_serializer()
@@ -177,7 +177,7 @@ class BookingViewSet(CompanyViewSet):
         names = {name.strip() for name in asked.split(",")}
         if unknown := sorted(names - set(self.expandable)):
             known = ", ".join(self.expandable)
-            problem = _("There is no %(unknown)s; there are: %(known)s.")
+            problem = _("Unknown: %(unknown)s; known: %(known)s.")
             raise ValidationError(
                 {"expand": problem % {"unknown": ", ".join(unknown)[:200], "known": known}}
             )

@@ -30,7 +30,10 @@ class BulkSerializer(serializers.Serializer):
     mode = serializers.ChoiceField(
         choices=["all", "partial"],
         default="all",
-        help_text=gettext_lazy("One bad row refuses all, or only itself."),
+        help_text=gettext_lazy(
+            "`all`: one invalid booking rejects the whole request. "
+            "`partial`: only the invalid bookings are rejected."
+        ),
     )
     bookings = BookingSerializer(many=True)
 
@@ -53,10 +56,10 @@ def bulk_body(data):
     if not isinstance(data, dict) or not isinstance(data.get("bookings"), list):
         raise ValidationError({"bookings": [_("Send an object with a list of bookings.")]})
     if unknown := sorted(data.keys() - {"mode", "bookings"}):
-        raise ValidationError({name: [_("There is no such field.")] for name in unknown[:10]})
+        raise ValidationError({name: [_("Unknown field.")] for name in unknown[:10]})
     mode, rows = data.get("mode", "all"), data["bookings"]
     if mode not in ("all", "partial"):
-        raise ValidationError({"mode": [_("“all” or “partial”.")]})
+        raise ValidationError({"mode": [_("Must be “all” or “partial”.")]})
     if not 1 <= len(rows) <= MOST:
-        raise ValidationError({"bookings": [_("From 1 to %(most)d bookings.") % {"most": MOST}]})
+        raise ValidationError({"bookings": [_("Send 1 to %(most)d bookings.") % {"most": MOST}]})
     return rows, mode

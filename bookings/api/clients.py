@@ -1,4 +1,4 @@
-"""The people who are driven, in the API."""
+"""Clients in the API."""
 
 from bookings.api.roles import READERS, WRITERS
 from bookings.models import Client
@@ -29,7 +29,7 @@ class ClientFilter(Filters):
 
 
 class ClientViewSet(Reads, Creates, Changes, CompanyViewSet):
-    """The people who are driven."""
+    """Clients: the people who are transported."""
 
     queryset = Client.objects.all()
     serializer_class = ClientSerializer

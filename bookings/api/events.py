@@ -1,4 +1,4 @@
-"""The change feed."""
+"""The change feed of the API."""
 
 from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer
@@ -19,7 +19,7 @@ MOST_EVENTS = 1_000
 
 
 class EventSerializer(Resource):
-    """One line of the log: what changed, when, by whom, from what to what."""
+    """One entry of the event log: what changed, when, by whom, from what to what."""
 
     booking = serializers.IntegerField(source="booking_id", allow_null=True)
     assignment = serializers.IntegerField(source="assignment_id", allow_null=True)
@@ -46,12 +46,14 @@ class EventSerializer(Resource):
 
 @extend_schema_serializer(many=False)
 class FeedSerializer(serializers.Serializer):
-    last = serializers.IntegerField(help_text=gettext_lazy("Ask for what is after it next time."))
+    last = serializers.IntegerField(
+        help_text=gettext_lazy("Pass it as `after` in the next request.")
+    )
     results = EventSerializer(many=True)
 
 
 class EventViewSet(CompanyViewSet):
-    """What happened, in order, without gaps or repeats: ask again with the last id."""
+    """List events in order, without gaps or repeats; pass the last id to get the next ones."""
 
     queryset = Event.objects.all()
     serializer_class = EventSerializer
@@ -61,12 +63,16 @@ class EventViewSet(CompanyViewSet):
     @extend_schema(
         parameters=[
             OpenApiParameter(
-                "after", whole(0, 2**62, 0), description="The id of the last event you know."
+                "after",
+                whole(0, 2**62, 0),
+                description="The id of the last event you have received.",
             ),
             OpenApiParameter(
                 "booking", whole(0, 2**62), description="Only the events of this booking."
             ),
-            OpenApiParameter("limit", whole(1, MOST_EVENTS, 100), description="At most so many."),
+            OpenApiParameter(
+                "limit", whole(1, MOST_EVENTS, 100), description="The maximum number of events."
+            ),
             FIELDS,
         ],
         responses=FeedSerializer,

@@ -23,7 +23,7 @@ from drivers.rest.views import (
 
 
 class BookingSerializer(Resource):
-    """A trip that somebody wants. State is changed by its own addresses, not by PATCH."""
+    """A requested trip. Its status is changed by separate endpoints, not by PATCH."""
 
     client = WholeField(min_value=1, allow_null=True, required=False)
     return_of = WholeField(min_value=1, allow_null=True, required=False)
@@ -31,19 +31,21 @@ class BookingSerializer(Resource):
         max_length=64,
         allow_blank=True,
         required=False,
-        help_text=gettext_lazy("Your own id of it: sent twice, it is created once."),
+        help_text=gettext_lazy(
+            "Your own id for the booking; sending it twice creates one booking."
+        ),
     )
     pickup_lat, pickup_lon = latitude(), longitude()
     dropoff_lat, dropoff_lon = latitude(), longitude()
-    scheduled_time = MomentField(help_text=gettext_lazy("The wanted pickup."))
+    scheduled_time = MomentField(help_text=gettext_lazy("The requested pickup time."))
     appointment_at = MomentField(
-        allow_null=True, required=False, help_text=gettext_lazy("Arrive by then.")
+        allow_null=True, required=False, help_text=gettext_lazy("When the client must arrive.")
     )
     will_call = TruthField(
         required=False,
         help_text=gettext_lazy(
-            "The client will call when they are ready: `scheduled_time` is the earliest. Nothing "
-            "plans it before `ready/`."
+            "The client will call when ready; `scheduled_time` is the earliest pickup. "
+            "The booking is not planned until `ready/` is called."
         ),
     )
     passengers = WholeField(min_value=1, max_value=100, required=False)
@@ -63,11 +65,13 @@ class BookingSerializer(Resource):
             return values.get(name, getattr(self.instance, name, default))
 
         if now("wheelchairs", 0) > now("passengers", 1):
-            problem = _("The passengers include those in wheelchairs: at least as many.")
+            problem = _(
+                "Must be at least the number of wheelchairs: wheelchair users are passengers."
+            )
             raise serializers.ValidationError({"passengers": problem})
         wanted_at, arrive_by = now("scheduled_time"), now("appointment_at")
         if arrive_by and wanted_at and arrive_by <= wanted_at:
-            problem = _("The appointment is after the pickup.")
+            problem = _("The appointment must be after the pickup.")
             raise serializers.ValidationError({"appointment_at": problem})
         return values
 
@@ -78,8 +82,10 @@ BOOKING_COLUMNS = [
 ]
 BOOKING_FIELDS = list(zip(BookingSerializer.Meta.fields, BOOKING_COLUMNS, strict=True))
 CLIENT_COLUMNS = [f"client__{name}" for name in ("name", "phone", "wheelchair")]
-EXPAND = OpenApiParameter("expand", str, description="Related rows to show in full, by comma.")
-FIELDS = OpenApiParameter("fields", str, description="Only these fields, by comma.")
+EXPAND = OpenApiParameter(
+    "expand", str, description="Related resources to return in full, separated by commas."
+)
+FIELDS = OpenApiParameter("fields", str, description="The fields to return, separated by commas.")
 
 
 class BookingFilter(PeriodFilterSet):

@@ -1,4 +1,4 @@
-"""Webhooks in the API: where events are sent, and what became of each. For owners."""
+"""Webhooks and the log of their deliveries in the API, for owners."""
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
@@ -18,11 +18,13 @@ from drivers.rest.views import Changes, CompanyViewSet, Deletes, Reads, Resource
 
 
 class WebhookSerializer(Resource):
-    url = TextField(max_length=500, help_text=gettext_lazy("https://, in the public net."))
+    url = TextField(
+        max_length=500, help_text=gettext_lazy("An https:// URL on the public internet.")
+    )
     kinds = serializers.ListField(
         child=serializers.ChoiceField(choices=Event.Kind.choices),
         required=False,
-        help_text=gettext_lazy("The kinds of events to send; none for all."),
+        help_text=gettext_lazy("Kinds of events to send; empty for all."),
     )
     is_active = TruthField(required=False)
 
@@ -48,7 +50,7 @@ class WebhookSerializer(Resource):
 
 
 class WebhookSecretSerializer(WebhookSerializer):
-    """The webhook with its secret, which is shown this once."""
+    """The webhook with its secret, which is shown only once."""
 
     secret = serializers.CharField(read_only=True)
 
@@ -57,7 +59,7 @@ class WebhookSecretSerializer(WebhookSerializer):
 
 
 class WebhookViewSet(Reads, Changes, Deletes, CompanyViewSet):
-    """Addresses that are told of events as they happen, from the next one on."""
+    """URLs that receive events as they happen, starting with the next one."""
 
     queryset = Webhook.objects.all()
     serializer_class = WebhookSerializer
@@ -82,14 +84,14 @@ class WebhookViewSet(Reads, Changes, Deletes, CompanyViewSet):
     @extend_schema(request=None, responses=WebhookSecretSerializer)
     @action(detail=True, methods=["post"])
     def rotate(self, request, *args, **kwargs):
-        """Give it a new secret; for a day deliveries are signed with the old one too."""
+        """Replace the secret; for 24 hours deliveries are signed with the old one too."""
         webhook = self.get_object()
         secret = change_secret(webhook, now=timezone.now())
         return Response({**self.get_serializer(webhook).data, "secret": secret})
 
 
 class DeliverySerializer(Resource):
-    """One event on its way to one webhook; `message` is the header `webhook-id`."""
+    """The delivery of one event to one webhook; `message` is the header `webhook-id`."""
 
     webhook = serializers.IntegerField(source="webhook_id")
     event = serializers.IntegerField(source="event_id")
@@ -125,7 +127,7 @@ class DeliveryFilter(Filters):
 
 
 class DeliveryViewSet(Reads, CompanyViewSet):
-    """The log of deliveries, for 30 days."""
+    """List the webhook deliveries of the last 30 days."""
 
     company_path = "webhook__company"
     queryset = Delivery.objects.all()
@@ -137,7 +139,7 @@ class DeliveryViewSet(Reads, CompanyViewSet):
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def redeliver(self, request, *args, **kwargs):
-        """Send it once more, under the same `webhook-id`."""
+        """Send the delivery again with the same `webhook-id`."""
         delivery = self.get_object()
         redeliver(delivery, now=timezone.now())
         return self.tagged(delivery)

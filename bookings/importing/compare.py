@@ -104,12 +104,12 @@ def check_ways_there(rows, stored):
 def _wrong_way_there(row, in_file, stored):
     there, there_stored = in_file.get(row.return_of), stored.get(row.return_of)
     if not there and not there_stored:
-        return _("no valid row of the file and no booking has this reference")
+        return _("no booking and no valid row of the file has this reference")
     if there.return_of if there else there_stored.way_there_id:
-        return _("this booking is itself a way back")
+        return _("this booking is itself a return trip")
     this = stored.get(row.reference)
     if there_stored and there_stored.way_back_id not in (None, this and this.id):
-        return _("this booking has another way back already")
+        return _("this booking already has another return trip")
     return None
 
 
@@ -143,7 +143,7 @@ def _of_will_call(row, old):
     """
     wanted = row.values.get("will_call", False)
     if wanted and old.status in (Status.ACCEPTED, Status.ASSIGNED):
-        reason = _("is %(status)s: its time is known, and it calls no more")
+        reason = _("is %(status)s: its time is known, so it is no longer a will-call")
         return {}, reason % {"status": Status(old.status).label}
     if old.values.get("will_call") and not wanted and old.status == Status.PENDING:
         return {"status": (old.status, Status.ACCEPTED)}, ""
@@ -170,7 +170,7 @@ def compare(rows, stored, columns):
         if not differing:
             changes.unchanged += 1
         elif old.status in SETTLED_STATUSES:
-            reason = _("is %(status)s and can no longer change") % {
+            reason = _("is %(status)s and can no longer be changed") % {
                 "status": Status(old.status).label
             }
             changes.skipped.append(Skipped(row.line, row.reference, reason))

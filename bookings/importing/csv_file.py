@@ -28,8 +28,8 @@ SIGNATURES = (
     (b"%PDF", gettext_lazy("a PDF document")),
     (b"\x1f\x8b", gettext_lazy("a compressed file")),
     (b"SQLite format 3\0", gettext_lazy("a database")),
-    (b"\x89PNG", gettext_lazy("a picture")),
-    (b"\xff\xd8\xff", gettext_lazy("a picture")),
+    (b"\x89PNG", gettext_lazy("an image")),
+    (b"\xff\xd8\xff", gettext_lazy("an image")),
     (b"\x7fELF", gettext_lazy("a program")),
 )
 MARKS = (  # the longer ones first: UTF-32's begins with UTF-16's
@@ -225,7 +225,7 @@ def _columns(cells, required, optional):
     problems = []
     for name in dict.fromkeys(columns):
         if name and columns.count(name) > 1:
-            problems.append(_("Column “%(name)s” stands there twice.") % {"name": name[:60]})
+            problems.append(_("Column “%(name)s” occurs more than once.") % {"name": name[:60]})
         elif name and name not in known:
             problems.append(_unknown(name, known, columns))
     if missing := [name for name in required if name not in columns]:
@@ -242,7 +242,7 @@ def _unknown(name, known, present):
             "name": name[:60],
             "nearest": nearest[0],
         }
-    return _("Column “%(name)s” is unknown; possible too: %(names)s.") % {
+    return _("Column “%(name)s” is unknown; other columns: %(names)s.") % {
         "name": name[:60],
         "names": ", ".join(candidates) or "-",
     }

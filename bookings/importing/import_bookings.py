@@ -65,7 +65,10 @@ def import_bookings(
                 _write(company, changes, stored, table.columns, actor, now, filename)
     except IntegrityError as error:
         raise ImportConflictError(
-            _("Nothing was imported: somebody wrote the same bookings meanwhile. Import again.")
+            _(
+                "Nothing was imported: someone else wrote the same bookings during the "
+                "import. Import again."
+            )
         ) from error
     return ImportResult(
         filename=filename,
@@ -142,7 +145,10 @@ def _lock_unchanged(old):
     )
     if any(versions.get(booking.id) != booking.version for booking in old):
         raise ImportConflictError(
-            _("Nothing was imported: somebody changed the same bookings meanwhile. Import again.")
+            _(
+                "Nothing was imported: someone else changed the same bookings during the "
+                "import. Import again."
+            )
         )
 
 

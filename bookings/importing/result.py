@@ -82,20 +82,21 @@ class ImportResult:
             "bad": self.bad_rows,
         }
         if self.refused:
-            lines.append(_("Nothing imported: %(bad)s bad rows.") % counts)
+            lines.append(_("Nothing was imported: %(bad)s rows have errors.") % counts)
         elif self.dry_run:
             lines.append(
                 _(
                     "Would be created: %(created)s, updated: %(updated)s. Unchanged: "
-                    "%(unchanged)s, skipped: %(skipped)s, bad: %(bad)s. Nothing was written."
+                    "%(unchanged)s, skipped: %(skipped)s, invalid: %(bad)s. Nothing was "
+                    "written."
                 )
                 % counts
             )
         else:
             lines.append(
                 _(
-                    "Created: %(created)s, updated: %(updated)s, unchanged: %(unchanged)s, "
-                    "skipped: %(skipped)s, bad: %(bad)s."
+                    "Created: %(created)s, updated: %(updated)s, unchanged: "
+                    "%(unchanged)s, skipped: %(skipped)s, invalid: %(bad)s."
                 )
                 % counts
             )
@@ -111,10 +112,10 @@ class ImportResult:
             ) % {"count": self.replan}
         if self.far_away:
             yield ngettext(
-                "%(count)s row has a place far from the depot (line %(line)s): "
-                "are latitude and longitude exchanged?",
-                "%(count)s rows have a place far from the depot (the first: line %(line)s): "
-                "are latitude and longitude exchanged?",
+                "%(count)s row has a place far from the depot (line %(line)s): are "
+                "latitude and longitude swapped?",
+                "%(count)s rows have a place far from the depot (the first: line "
+                "%(line)s): are latitude and longitude swapped?",
                 len(self.far_away),
             ) % {"count": len(self.far_away), "line": self.far_away[0]}
 

@@ -145,10 +145,10 @@ def _optional(reader: Callable) -> Callable:
 def _cell_errors(row):
     if row.surplus:
         message = ngettext(
-            "the row has %(count)s value more than there are column names; "
-            "put values that contain the separator into quotation marks",
-            "the row has %(count)s values more than there are column names; "
-            "put values that contain the separator into quotation marks",
+            "the row has %(count)s value more than there are columns; "
+            "put values that contain the separator in quotation marks",
+            "the row has %(count)s values more than there are columns; "
+            "put values that contain the separator in quotation marks",
             len(row.surplus),
         )
         yield RowError(row.line, "-", row.surplus[0], message % {"count": len(row.surplus)})
@@ -162,17 +162,18 @@ def _contradictions(row, values):
 
     if values.get("wheelchairs", 0) > values.get("passengers", parsing.PEOPLE_AT_MOST):
         yield error(
-            "wheelchairs", _("wheelchair users count as passengers: there must be as many at least")
+            "wheelchairs",
+            _("wheelchair users are passengers: write at most the number of passengers"),
         )
     wanted, appointment = values.get("scheduled_time"), values.get("appointment_at")
     if wanted and appointment and not wanted < appointment <= wanted + APPOINTMENT_WITHIN:
-        yield error("appointment_at", _("write a time within a day after the pickup"))
+        yield error("appointment_at", _("write a time within 24 hours after the pickup"))
     if values.get("client_phone") and not values.get("client_name", "?"):
-        yield error("client_name", _("write the name that belongs to the telephone number"))
+        yield error("client_name", _("write the name that belongs to the phone number"))
     if values.get("client_phone") and "client_name" not in row.cells:
-        yield error("client_phone", _("add a column client_name"))
+        yield error("client_phone", _("add the column client_name"))
     if values.get("return_of") and values["return_of"] == values.get("reference"):
-        yield error("return_of", _("a trip is not its own way back"))
+        yield error("return_of", _("a trip cannot be its own return trip"))
 
 
 def _booking_row(line, values):
@@ -203,7 +204,7 @@ def _without_repetitions(rows):
                     row.line,
                     "reference",
                     row.reference,
-                    _("line %(line)s has this reference already") % {"line": first},
+                    _("line %(line)s already has this reference") % {"line": first},
                 )
             )
         elif back != row.line:
@@ -212,7 +213,7 @@ def _without_repetitions(rows):
                     row.line,
                     "return_of",
                     row.return_of,
-                    _("line %(line)s is the way back of this booking already") % {"line": back},
+                    _("line %(line)s is already the return trip of this booking") % {"line": back},
                 )
             )
         else:

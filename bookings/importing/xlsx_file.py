@@ -84,7 +84,7 @@ def _refuse_bombs(data):
 
 def _refusal():
     return FileRefusedError(
-        _("This is no Excel workbook that can be read, and no CSV file.")
+        _("This is neither a readable Excel workbook nor a CSV file.")
         + " "
         + _("Save it as “CSV UTF-8” and import that.")
     )

@@ -88,7 +88,7 @@ class Booking(models.Model):
     dropoff_address = models.CharField(_("dropoff address"), max_length=200, blank=True)
     dropoff_lat = models.FloatField(_("dropoff latitude"), **LATITUDE)
     dropoff_lon = models.FloatField(_("dropoff longitude"), **LONGITUDE)
-    scheduled_time = models.DateTimeField(_("wanted pickup"))
+    scheduled_time = models.DateTimeField(_("requested pickup"))
     appointment_at = models.DateTimeField(_("appointment"), null=True, blank=True)
     will_call = models.BooleanField(_("will call"), default=False, db_default=False)
     passengers = models.PositiveSmallIntegerField(

@@ -24,7 +24,7 @@ class Client(models.Model):
         _("notes"),
         blank=True,
         db_default="",
-        help_text=_("What whoever books or drives should know."),
+        help_text=_("What dispatchers and drivers should know."),
     )
 
     class Meta:
@@ -61,7 +61,7 @@ class SavedPlace(models.Model):
     lat = models.FloatField(_("latitude"), **LATITUDE)
     lon = models.FloatField(_("longitude"), **LONGITUDE)
     is_usual = models.BooleanField(
-        _("usual"), default=False, help_text=_("Where their trips begin unless said otherwise.")
+        _("usual"), default=False, help_text=_("The client's trips start here by default.")
     )
 
     class Meta:

@@ -49,7 +49,7 @@ class Event(models.Model):
         ASSIGNMENT_CHANGED = "assignment.changed", _("assignment changed")
         MOVED = "assignment.moved", _("moved to another driver or time")
         RELEASED = "assignment.released", _("released")
-        WEBHOOK_DISABLED = "webhook.disabled", _("webhook switched off")
+        WEBHOOK_DISABLED = "webhook.disabled", _("webhook disabled")
 
     company = models.ForeignKey(
         Company,
@@ -82,7 +82,7 @@ class Event(models.Model):
         verbose_name=_("user"),
     )
     actor = models.CharField(_("by"), max_length=100, blank=True)
-    door = models.CharField(_("door"), max_length=20, choices=Door)
+    door = models.CharField(_("channel"), max_length=20, choices=Door)
     old = models.JSONField(_("before"), default=dict, blank=True)
     new = models.JSONField(_("after"), default=dict, blank=True)
     reason = models.CharField(_("reason"), max_length=200, blank=True)

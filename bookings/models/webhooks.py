@@ -25,12 +25,12 @@ class Webhook(models.Model):
     url = models.CharField(_("address"), max_length=500)
     kinds = models.JSONField(_("kinds of events"), default=list, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
-    disabled_reason = models.CharField(_("why it is off"), max_length=200, blank=True)
+    disabled_reason = models.CharField(_("reason disabled"), max_length=200, blank=True)
     salt = models.CharField(max_length=32, editable=False)
     previous_salt = models.CharField(max_length=32, blank=True, editable=False)
     previous_until = models.DateTimeField(null=True, blank=True, editable=False)
     seen_event_id = models.BigIntegerField(default=0, editable=False)
-    rests_until = models.DateTimeField(_("rests until"), null=True, blank=True, editable=False)
+    rests_until = models.DateTimeField(_("paused until"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"))
 
     class Meta:

@@ -50,16 +50,16 @@ def checked_url(url: str):
         port = parts.port
         host = (parts.hostname or "").encode("idna").decode()
     except (ValueError, UnicodeError):
-        raise AddressRefused(_("This is no address.")) from None
+        raise AddressRefused(_("This is not a valid URL.")) from None
     if not (url.isascii() and url.isprintable()) or " " in url:
-        raise AddressRefused(_("Write the address in ASCII, without spaces."))
+        raise AddressRefused(_("Write the URL in ASCII without spaces."))
     allowed = ("https",) if settings.HTTPS else ("https", "http")
     if parts.scheme not in allowed or not host:
-        raise AddressRefused(_("An address begins with https:// and a name."))
+        raise AddressRefused(_("The URL must start with https:// and a host name."))
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise AddressRefused(_("An address has no user, password or fragment."))
+        raise AddressRefused(_("The URL must not contain a user, password or fragment."))
     if port == 0:
-        raise AddressRefused(_("Port 0 is no port."))
+        raise AddressRefused(_("Port 0 is not a valid port."))
     literal = _ip(host)
     if literal is not None:
         _check_ip(literal)
@@ -92,7 +92,7 @@ def post(url: str, body: bytes, headers: dict) -> Answer:
         for one in sockets:
             one.close()
     if code is not None and not 200 <= code < 300:
-        error = _("It answered %(code)d.") % {"code": code}
+        error = _("The server answered %(code)d.") % {"code": code}
     return Answer(code, round((time.perf_counter() - began) * 1000), error[:200])
 
 
@@ -147,4 +147,4 @@ def _check_ip(ip):
     if any(inner in network for network in settings.WEBHOOK_NETWORKS):
         return
     if not (ip.is_global and inner.is_global) or inner.is_multicast or inner.is_reserved:
-        raise AddressRefused(_("%(ip)s is no address of the public net.") % {"ip": ip})
+        raise AddressRefused(_("%(ip)s is not a public address.") % {"ip": ip})

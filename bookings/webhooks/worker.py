@@ -166,7 +166,7 @@ def _switched_off(webhook, error, now):
         actor=actor.name,
         door=actor.door,
         new={"webhook": webhook.id},
-        reason=_("Given up: %(error)s") % {"error": error[:180]},
+        reason=_("Disabled: %(error)s") % {"error": error[:180]},
     )
 
 

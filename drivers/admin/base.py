@@ -109,7 +109,7 @@ class RowsReadOnce(BaseInlineFormSet):
         found = (row for row in self.get_queryset() if str(row.pk) == str(value))
         if row := next(found, None):
             return row
-        raise ValidationError(_("This row is not there any more: open the page again."))
+        raise ValidationError(_("This row no longer exists. Reload the page."))
 
 
 class RowChoice(ModelChoiceField):

@@ -21,7 +21,9 @@ class CompanyForm(forms.ModelForm):
         choices=[(name, name) for name in sorted(available_timezones())],
         initial="Europe/Zurich",
         widget=UnfoldAdminSelectWidget,
-        help_text=_("A day of the company is a day here; changing it moves every day's borders."),
+        help_text=_(
+            "The company's days begin and end at midnight in this timezone; changing it moves them."
+        ),
     )
 
 
@@ -37,15 +39,15 @@ class CompanyAdmin(CompanyScopedAdmin):
     fieldsets = [
         (None, {"fields": ["name", "slug", "timezone", ("depot_lat", "depot_lon")]}),
         (
-            _("When clients are picked up"),
+            _("Pickup times"),
             {"fields": [("pickup_early_min", "pickup_late_min"), "return_late_min"]},
         ),
         (
-            _("How long a trip takes"),
+            _("Trip durations"),
             {"fields": [("boarding_min", "alighting_min"), ("speed_kmh", "circuity")]},
         ),
         (
-            _("What a plan prefers"),
+            _("Planning preferences"),
             {
                 "fields": [
                     ("max_bookings_per_driver", "freeze_min"),

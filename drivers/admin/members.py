@@ -23,8 +23,9 @@ from drivers.companies.tokens import LONGEST, TokenRefused, issue_token, revoke_
 from drivers.models import ApiToken, Membership, Role
 
 ROLES = _(
-    "Owner: everything, and who else. Dispatcher: bookings, fleet and plans. Viewer: looks. "
-    "Driver: own trips, over the API. Client system: bookings and clients, over the API."
+    "Owner: everything, including members. Dispatcher: bookings, fleet and plans. "
+    "Viewer: read only. Driver: own trips, through the API. Client system: bookings and "
+    "clients, through the API."
 )
 
 
@@ -64,7 +65,9 @@ class NewMemberForm(forms.ModelForm):
     username = forms.CharField(
         label=_("User name"),
         max_length=150,
-        help_text=_("Somebody who has no account yet gets one, with a password shown to you once."),
+        help_text=_(
+            "If there is no such account, it is created and its password is shown to you once."
+        ),
         widget=UnfoldAdminTextInputWidget,
     )
 
@@ -117,8 +120,8 @@ class MembershipAdmin(OwnersAdmin):
             return super().response_add(request, obj, post_url_continue)
         return self.show_once(
             request,
-            title=_("%(user)s is a member now") % {"user": obj.user},
-            told=_("The password of the new account, to be changed after the first login:"),
+            title=_("%(user)s is now a member") % {"user": obj.user},
+            told=_("Password of the new account; it should be changed after the first login:"),
             secret=request.password,
         )
 
@@ -128,11 +131,11 @@ class NewTokenForm(forms.ModelForm):
         label=_("Role"),
         choices=[("", _("the member's own")), *Role.choices],
         required=False,
-        help_text=_("At most what the member may do."),
+        help_text=_("Cannot exceed the member's own role."),
         widget=UnfoldAdminSelectWidget,
     )
     days = forms.IntegerField(
-        label=_("Days it lives"),
+        label=_("Valid for (days)"),
         min_value=1,
         max_value=LONGEST.days,
         initial=90,
@@ -143,7 +146,7 @@ class NewTokenForm(forms.ModelForm):
         model = ApiToken
         fields = ["membership", "name"]
         labels = {"membership": _("Member")}
-        help_texts = {"name": _("Who or what uses it: the event log calls it so.")}
+        help_texts = {"name": _("Who or what uses it; shown in the event log.")}
 
     def _post_clean(self):
         """Leave the row alone: `issue_token` makes and checks it."""
@@ -227,7 +230,7 @@ class ApiTokenAdmin(OwnersAdmin):
     def response_add(self, request, obj, post_url_continue=None):
         return self.show_once(
             request,
-            title=_("The token “%(name)s” is ready") % {"name": obj.name},
+            title=_("Token “%(name)s” created") % {"name": obj.name},
             told=_("Copy it now: it is not stored and cannot be shown again."),
             secret=request.key,
         )

@@ -48,7 +48,7 @@ class WeeksForm(forms.Form):
         Driver.objects.none(),
         label=_("Drivers"),
         required=False,
-        help_text=_("None chosen: all active drivers of the company."),
+        help_text=_("Leave empty for all active drivers of the company."),
         widget=UnfoldAdminSelectMultipleWidget(attrs={"size": 8}),
     )
     origin = forms.ChoiceField(
@@ -60,11 +60,11 @@ class WeeksForm(forms.Form):
     source = forms.DateField(
         label=_("The week to copy"),
         required=False,
-        help_text=_("Any day of it."),
+        help_text=_("Any day of that week."),
         widget=DayInput,
     )
     week = forms.DateField(
-        label=_("First week to fill"), help_text=_("Any day of it."), widget=DayInput
+        label=_("First week to fill"), help_text=_("Any day of that week."), widget=DayInput
     )
     weeks = forms.IntegerField(
         label=_("Number of weeks"),
@@ -87,7 +87,7 @@ class WeeksForm(forms.Form):
         if company and drivers and any(row.company_id != company.pk for row in drivers):
             self.add_error("drivers", _("Choose drivers of %(company)s.") % {"company": company})
         if values.get("origin") == COPY and not values.get("source"):
-            self.add_error("source", _("Say which week to copy."))
+            self.add_error("source", _("Choose the week to copy."))
         return values
 
     def fill(self, *, now, dry_run):

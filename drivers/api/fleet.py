@@ -67,7 +67,7 @@ class CompanySerializer(Resource):
 
 
 class OwnCompanyViewSet(Reads, Changes, CompanyViewSet):
-    """The caller's own company and the policy of its plans."""
+    """The caller's company and its planning policy."""
 
     company_path = "pk"
     queryset = Company.objects.all()
@@ -157,7 +157,7 @@ class ShiftSerializer(Resource):
 
 
 class DutyFilter(PeriodFilterSet):
-    """Periods that touch [`from`, `until`)."""
+    """Periods that overlap [`from`, `until`)."""
 
     driver = id_filter("driver")
 
@@ -196,7 +196,7 @@ class AbsenceViewSet(Reads, Creates, Changes, Deletes, CompanyViewSet):
 
 
 class TokenSerializer(Resource):
-    """A token without its key, which is shown once, when it is issued."""
+    """A token without its key, which is shown only when the token is issued."""
 
     member = serializers.IntegerField(source="membership_id", read_only=True)
 
@@ -224,14 +224,14 @@ class NewTokenSerializer(serializers.Serializer):
 
 
 class IssuedTokenSerializer(TokenSerializer):
-    key = serializers.CharField(help_text=_("Keep it: it cannot be read again."))
+    key = serializers.CharField(help_text=_("Store it: it cannot be retrieved again."))
 
     class Meta(TokenSerializer.Meta):
         fields = [*TokenSerializer.Meta.fields, "key"]
 
 
 class TokenViewSet(Reads, CompanyViewSet):
-    """The keys of the company's members and machines."""
+    """API tokens of the company's members and systems."""
 
     company_path = "membership__company"
     queryset = ApiToken.objects.all()
@@ -267,7 +267,7 @@ class TokenViewSet(Reads, CompanyViewSet):
             return request.auth.membership
         own = Membership.objects.filter(user=request.user, company=self.company).first()
         if own is None:
-            problem = _("Say for which member of %(company)s.")
+            problem = _("Name the member of %(company)s who gets the token.")
             raise serializers.ValidationError({"member": problem % {"company": self.company}})
         return own
 

@@ -39,7 +39,7 @@ def add_member(company: Company, username: str, role: Role, *, by) -> tuple[Memb
                 raise MembersRefused({"username": error.messages}) from error
             user.save()
         elif user.memberships.filter(company=company).exists():
-            raise MembersRefused({"username": _("%(user)s is a member already.") % {"user": user}})
+            raise MembersRefused({"username": _("%(user)s is already a member.") % {"user": user}})
         membership = Membership.objects.create(user=user, company=company, role=role)
         _open_door(user)
     return membership, password
@@ -71,7 +71,7 @@ def _lock(company, by):
     Company.objects.select_for_update(no_key=True).get(pk=company.pk)
     owners = Membership.objects.filter(company=company, role=Role.OWNER)
     if not (by.is_superuser or owners.filter(user=by).exists()):
-        raise MembersRefused(_("Only an owner of the company changes its members."))
+        raise MembersRefused(_("Only an owner of the company can change its members."))
 
 
 def _keep_an_owner(membership):
@@ -79,7 +79,7 @@ def _keep_an_owner(membership):
     was = Membership.objects.filter(pk=membership.pk).values_list("role", flat=True).first()
     if was == Role.OWNER and not others.exclude(pk=membership.pk).exists():
         raise MembersRefused(
-            {"role": _("The company needs an owner: make somebody else owner first.")}
+            {"role": _("The company needs an owner: make someone else an owner first.")}
         )
 
 

@@ -36,12 +36,13 @@ def issue_token(
     role = Role(role or membership.role)
     if role not in NARROWER[Role(membership.role)]:
         raise TokenRefused(
-            _("A member who is %(have)s cannot have a token as %(want)s.")
+            _("A member with the role %(have)s cannot have a token with the role %(want)s.")
             % {"have": Role(membership.role).label, "want": role.label}
         )
     if not timedelta(0) < lifetime <= LONGEST:
         raise TokenRefused(
-            _("A token lives at least a moment and at most %(days)d days.") % {"days": LONGEST.days}
+            _("A token must be valid for more than 0 and at most %(days)d days.")
+            % {"days": LONGEST.days}
         )
     key = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(

@@ -29,7 +29,7 @@ class NoOverlap(BaseConstraint):
     with which inserting 1,000 assignments took half as long again as with SP-GiST.
     """
 
-    default_violation_error_message = _("This overlaps another one of the same driver.")
+    default_violation_error_message = _("This period overlaps another one of the same driver.")
 
     def __init__(self, *, name, owner, start, end, only=None, **messages):
         self.owner, self.start, self.end, self.only = owner, start, end, only

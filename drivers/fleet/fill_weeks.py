@@ -49,7 +49,7 @@ class Filled:
             if self.dry_run
             else ngettext("%(count)d shift created", "%(count)d shifts created", len(self.created)),
             _("%(already)d already there"),
-            _("%(left_out)d left out"),
+            _("%(left_out)d skipped"),
         )
         return (
             ", ".join(sentences)
@@ -137,7 +137,7 @@ def copy_week(
 def _first_day(week, weeks):
     if not 1 <= weeks <= WEEKS_AT_MOST:
         raise WeeksRefused(
-            _("Fill between 1 and %(most)d weeks at once.") % {"most": WEEKS_AT_MOST}
+            _("The number of weeks must be from 1 to %(most)d.") % {"most": WEEKS_AT_MOST}
         )
     return monday_of(week)
 
@@ -240,7 +240,7 @@ def _why_not(row, periods, now):
     if any(start < row.end_at and end > row.start_at for start, end in periods):
         return _("it overlaps another shift")
     if row.break_min and not (row.start_at <= row.break_from_at < row.break_until_at <= row.end_at):
-        return _("its break does not lie inside it")
+        return _("its break is not within the shift")
     if row.break_min and row.break_until_at - row.break_from_at < timedelta(minutes=row.break_min):
-        return _("its break is longer than the time in which it must lie")
+        return _("its break is longer than its time window")
     return None

@@ -1,4 +1,4 @@
-"""The argument that names a company, and the error when there is none."""
+"""The command-line argument that names a company."""
 
 from django.core.management.base import CommandError
 
@@ -6,11 +6,16 @@ from drivers.models import Company
 
 
 def add_company(parser):
-    parser.add_argument("--company", required=True, metavar="SLUG", help="Short name.")
+    parser.add_argument(
+        "--company", required=True, metavar="SLUG", help="Short name of the company."
+    )
 
 
 def company_of(slug):
-    """Return the company of that short name, or say which ones there are: 1 or 2 queries."""
+    """Return the company with this short name: 1 query.
+
+    Raises CommandError with the known names if there is none: 1 more.
+    """
     company = Company.objects.filter(slug=slug).first()
     if company is None:
         known = Company.objects.order_by("slug", "id").values_list("slug", flat=True)[:10]

@@ -25,7 +25,7 @@ class Company(models.Model):
         default=10,
         validators=[MaxValueValidator(720)],
         help_text=_(
-            "Minutes, 0 to 720. An outbound client may be picked up this much before the wanted "
+            "Minutes, 0 to 720. An outbound client may be picked up this long before the requested "
             "time."
         ),
     )
@@ -34,7 +34,8 @@ class Company(models.Model):
         default=15,
         validators=[MaxValueValidator(720)],
         help_text=_(
-            "Minutes, 0 to 720. An outbound client may wait this long after the wanted time."
+            "Minutes, 0 to 720. An outbound client may be picked up this long after the requested "
+            "time."
         ),
     )
     return_late_min = models.PositiveSmallIntegerField(
@@ -42,14 +43,15 @@ class Company(models.Model):
         default=30,
         validators=[MaxValueValidator(720)],
         help_text=_(
-            "Minutes, 0 to 720. A client going home may wait this long; nobody goes home early."
+            "Minutes, 0 to 720. A client going home may wait this long and is never picked up "
+            "early."
         ),
     )
     boarding_min = models.PositiveSmallIntegerField(
         _("boarding (minutes)"),
         default=3,
         validators=[MaxValueValidator(120)],
-        help_text=_("Minutes, 0 to 120. From the arrival at the pickup until the car leaves."),
+        help_text=_("Minutes, 0 to 120. From the arrival at the pickup until the vehicle leaves."),
     )
     alighting_min = models.PositiveSmallIntegerField(
         _("alighting (minutes)"),
@@ -63,7 +65,7 @@ class Company(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(200)],
         help_text=_(
             "Kilometres an hour, 1 to 200. Average on the road, stops at lights included; "
-            "too high a number makes every trip late."
+            "too high a value makes every trip late."
         ),
     )
     circuity = models.FloatField(
@@ -71,22 +73,23 @@ class Company(models.Model):
         default=1.35,
         validators=[MinValueValidator(1), MaxValueValidator(5)],
         help_text=_(
-            "A factor, 1 to 5. Road distance over straight distance: 1.35 makes 10 km in the air "
-            "13.5 km on the road."
+            "A factor, 1 to 5. Road distance divided by straight-line distance: 1.35 turns 10 km "
+            "as the crow flies into 13.5 km by road."
         ),
     )
     max_bookings_per_driver = models.PositiveSmallIntegerField(
         _("bookings per driver and day"),
         default=14,
         validators=[MinValueValidator(1), MaxValueValidator(200)],
-        help_text=_("Trips, 1 to 200. A driver's own number goes before it."),
+        help_text=_("Trips, 1 to 200. A driver's own number takes precedence."),
     )
     freeze_min = models.PositiveSmallIntegerField(
         _("freeze (minutes)"),
         default=30,
         validators=[MaxValueValidator(1440)],
         help_text=_(
-            "Minutes, 0 to 1440. No run moves a trip whose pickup is nearer than this; people may."
+            "Minutes, 0 to 1440. A run does not move a trip whose pickup is closer than this; a "
+            "dispatcher can."
         ),
     )
     fairness = models.PositiveIntegerField(
@@ -94,7 +97,7 @@ class Company(models.Model):
         default=10,
         validators=[MaxValueValidator(3600)],
         help_text=_(
-            "Seconds of empty driving, 0 to 3600, that more even loads are worth; 0 ignores "
+            "Seconds of empty driving, 0 to 3600, that an even workload is worth; 0 ignores "
             "fairness."
         ),
     )
@@ -103,8 +106,7 @@ class Company(models.Model):
         default=60,
         validators=[MaxValueValidator(1440)],
         help_text=_(
-            "Minutes of empty driving, 0 to 1440, that leaving an emergency driver at home is "
-            "worth."
+            "Minutes of empty driving, 0 to 1440, that not using an emergency driver is worth."
         ),
     )
 

@@ -80,7 +80,7 @@ class Driver(models.Model):
         _("bookings per day"),
         null=True,
         blank=True,
-        help_text=_("Empty: the company's number."),
+        help_text=_("Leave empty to use the company's number."),
     )
     home_lat = models.FloatField(_("home latitude"), null=True, blank=True, **LATITUDE)
     home_lon = models.FloatField(_("home longitude"), null=True, blank=True, **LONGITUDE)

@@ -70,7 +70,7 @@ class ApiToken(models.Model):
     expires_at = models.DateTimeField(_("expires at"))
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
     last_used_at = models.DateTimeField(
-        _("last used at"), null=True, blank=True, help_text=_("To the hour.")
+        _("last used at"), null=True, blank=True, help_text=_("Accurate to the hour.")
     )
 
     class Meta:

@@ -66,9 +66,7 @@ class Shift(models.Model):
     def clean(self):
         window = self.break_from_at and self.break_until_at
         if window and self.break_until_at - self.break_from_at < timedelta(minutes=self.break_min):
-            raise ValidationError(
-                {"break_min": _("The break is longer than the time it must lie in.")}
-            )
+            raise ValidationError({"break_min": _("The break is longer than its time window.")})
 
 
 class Weekday(models.IntegerChoices):
@@ -99,16 +97,22 @@ class ShiftTemplate(models.Model):
     weekday = models.PositiveSmallIntegerField(_("weekday"), choices=Weekday)
     start = models.TimeField(_("start"))
     end = models.TimeField(
-        _("end"), help_text=_("Not after the start: the shift ends on the next day.")
+        _("end"), help_text=_("A time that is not after the start is on the next day.")
     )
     break_min = models.PositiveSmallIntegerField(
-        _("break (minutes)"), default=0, help_text=_("0: no break is planned.")
+        _("break (minutes)"), default=0, help_text=_("0 means no break.")
     )
     break_from = models.TimeField(
-        _("break not before"), null=True, blank=True, help_text=_("Empty: from the start.")
+        _("break not before"),
+        null=True,
+        blank=True,
+        help_text=_("Leave empty for the start of the shift."),
     )
     break_until = models.TimeField(
-        _("break ends by"), null=True, blank=True, help_text=_("Empty: by the end.")
+        _("break ends by"),
+        null=True,
+        blank=True,
+        help_text=_("Leave empty for the end of the shift."),
     )
 
     class Meta:
@@ -118,7 +122,9 @@ class ShiftTemplate(models.Model):
             models.UniqueConstraint(
                 fields=["driver", "weekday", "start"],
                 name="shift_template_once",
-                violation_error_message=_("The driver already begins a shift at this time."),
+                violation_error_message=_(
+                    "The driver already has a shift that starts at this time."
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(weekday__lte=6), name="shift_template_weekday_known"

@@ -47,5 +47,5 @@ def validate_tags(value):
         or len(set(value)) != len(value)
     ):
         raise ValidationError(
-            _("Write a list of different lower-case words, such as [“stretcher”, “oxygen”].")
+            _("Enter a list of distinct lower-case words, such as [“stretcher”, “oxygen”].")
         )

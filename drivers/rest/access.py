@@ -40,7 +40,7 @@ class TokenAuthentication(BaseAuthentication):
             return None
         token = find_token(key.strip(), now=timezone.now()) if key.isascii() else None
         if token is None:
-            raise AuthenticationFailed(_("This token is not valid, or no longer."))
+            raise AuthenticationFailed(_("The token is invalid, expired or revoked."))
         return token.membership.user, token
 
     def authenticate_header(self, request):
@@ -74,19 +74,19 @@ def _by_session(request):
         if company:
             return Caller(company, Role.OWNER, name)
         if slug:
-            raise NotFound(_("There is no such company."))
+            raise NotFound(_("Company not found."))
         raise _unclear()
     rows = Membership.objects.filter(user=request.user).select_related("company").order_by("id")
     memberships = [row for row in rows if slug in ("", row.company.slug)]
     if not memberships:
-        raise NotFound(_("There is no such company."))
+        raise NotFound(_("Company not found."))
     if len(memberships) > 1:
         raise _unclear()
     return Caller(memberships[0].company, Role(memberships[0].role), name)
 
 
 def _unclear():
-    return ValidationError({"X-Company": [_("Say with this header which company is meant.")]})
+    return ValidationError({"X-Company": [_("Set this header to the short name of a company.")]})
 
 
 class RolePermission(BasePermission):

@@ -19,18 +19,18 @@ from rest_framework.views import exception_handler, set_rollback
 CONTENT_TYPE = "application/problem+json"
 TITLES = {
     400: gettext_noop("The request is not valid"),
-    401: gettext_noop("Who are you?"),
-    403: gettext_noop("Not allowed in this role"),
+    401: gettext_noop("Authentication required"),
+    403: gettext_noop("Not allowed for this role"),
     404: gettext_noop("Not found"),
-    405: gettext_noop("Not possible here"),
-    406: gettext_noop("No such format"),
-    409: gettext_noop("In conflict with what is stored"),
-    412: gettext_noop("Changed meanwhile"),
-    413: gettext_noop("Too large"),
-    415: gettext_noop("Send JSON"),
+    405: gettext_noop("Method not allowed"),
+    406: gettext_noop("Format not available"),
+    409: gettext_noop("Conflict with the stored data"),
+    412: gettext_noop("Precondition failed"),
+    413: gettext_noop("Request body too large"),
+    415: gettext_noop("Unsupported media type"),
     422: gettext_noop("Cannot be processed"),
     429: gettext_noop("Too many requests"),
-    503: gettext_noop("Busy"),
+    503: gettext_noop("Service busy"),
 }
 
 
@@ -50,15 +50,17 @@ KINDS = {
     OperationalError: Kind(503, "busy"),
 }
 SILENT = {  # what the database says is for the log, not for the caller
-    IntegrityError: gettext_noop("This contradicts what is stored; read it and try again."),
-    DataError: gettext_noop("A value cannot be stored."),
+    IntegrityError: gettext_noop("This conflicts with the stored data. Read it again and retry."),
+    DataError: gettext_noop("A value is too long or out of range."),
     OperationalError: gettext_noop("The database is busy; try again in a moment."),
 }
 
 
 class PreconditionFailed(exceptions.APIException):
     status_code = status.HTTP_412_PRECONDITION_FAILED
-    default_detail = gettext_noop("Somebody else changed this meanwhile. Read it again.")
+    default_detail = gettext_noop(
+        "Someone else has changed this resource. Read it again and retry."
+    )
     default_code = "stale"
 
 
@@ -92,7 +94,7 @@ def problem_response(error, context):
         members = {"errors": rows[:100]}
         return _response(400, "invalid", detail % {"count": len(rows)}, members, headers)
     if isinstance(error, Http404):
-        return _response(404, "not_found", _("There is no such thing."), {}, headers)
+        return _response(404, "not_found", _("Resource not found."), {}, headers)
     codes = error.get_codes() if hasattr(error, "get_codes") else "denied"
     return _response(
         response.status_code, codes, str(_(str(getattr(error, "detail", error)))), {}, headers

@@ -17,7 +17,7 @@ EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo
 
 class TooLarge(APIException):
     status_code = 413
-    default_detail = _("The body is too large.")
+    default_detail = _("The request body is too large.")
     default_code = "too_large"
 
 
@@ -36,11 +36,13 @@ class StrictJSONParser(BaseParser):
             if "\\u" in text:
                 json.dumps(value, ensure_ascii=False).encode("utf-8")
         except RecursionError:
-            raise ParseError(_("This JSON is nested too deeply.")) from None
+            raise ParseError(_("The JSON is nested too deeply.")) from None
         except UnicodeError:
-            raise ParseError(_("This is not UTF-8, or half of a surrogate pair.")) from None
+            raise ParseError(
+                _("The body is not valid UTF-8 or contains half of a surrogate pair.")
+            ) from None
         except ValueError as error:
-            raise ParseError(_("This is not JSON: %(why)s") % {"why": error}) from None
+            raise ParseError(_("The body is not valid JSON: %(why)s") % {"why": error}) from None
         return value
 
 
@@ -85,8 +87,8 @@ class MomentField(serializers.DateTimeField):
     """A time with its offset from UTC, between the years 2000 and 2100."""
 
     default_error_messages = {
-        "offset": _("Give the offset, as in 2026-06-17T09:00:00+02:00."),
-        "bounds": _("This must lie between the years 2000 and 2100."),
+        "offset": _("Include the UTC offset, as in 2026-06-17T09:00:00+02:00."),
+        "bounds": _("The year must be from 2000 to 2099."),
     }
 
     def enforce_timezone(self, value):
@@ -107,7 +109,7 @@ class MomentField(serializers.DateTimeField):
 class DayField(serializers.DateField):
     """A date between the years 2000 and 2100."""
 
-    default_error_messages = {"bounds": _("This must lie between the years 2000 and 2100.")}
+    default_error_messages = {"bounds": _("The year must be from 2000 to 2099.")}
 
     def to_internal_value(self, value):
         day = super().to_internal_value(value)
@@ -155,7 +157,7 @@ def read_body(serializer_class, request):
 def parse_whole(text, name, least, most):
     """Return the whole number of a query parameter, or refuse it with its name."""
     if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
-        problem = _("A whole number from %(least)d to %(most)d.")
+        problem = _("Must be a whole number from %(least)d to %(most)d.")
         raise serializers.ValidationError({name: problem % {"least": least, "most": most}})
     return int(text)
 

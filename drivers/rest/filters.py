@@ -42,7 +42,7 @@ class TruthFormField(forms.Field):
         if value in (None, ""):
             return None
         if value not in ("true", "false"):
-            raise forms.ValidationError(_("“true” or “false”."), code="invalid")
+            raise forms.ValidationError(_("Must be “true” or “false”."), code="invalid")
         return value == "true"
 
 

@@ -82,7 +82,7 @@ def _keep(answer, response):
 
 def _checked(key):
     if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
-        raise ValidationError({HEADER: [_("From 1 to 255 printable ASCII characters.")]})
+        raise ValidationError({HEADER: [_("Must be 1 to 255 printable ASCII characters.")]})
     return key
 
 

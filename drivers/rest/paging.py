@@ -68,13 +68,13 @@ class KeysetPagination(BasePagination):
             {
                 "name": "cursor",
                 "in": "query",
-                "description": "Where the page begins; take it from `next`.",
+                "description": "Start of the page; take it from `next`.",
                 "schema": {"type": "string"},
             },
             {
                 "name": "limit",
                 "in": "query",
-                "description": "How many rows a page has.",
+                "description": "Number of rows per page.",
                 "schema": {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT},
             },
             {
@@ -108,7 +108,9 @@ def _ordering(text, orderings):
         return orderings[0]
     known = {*orderings, *(_turned(name) for name in orderings)}
     if text not in known:
-        raise ValidationError({"ordering": _("One of %(names)s.") % {"names": ", ".join(known)}})
+        raise ValidationError(
+            {"ordering": _("Must be one of: %(names)s.") % {"names": ", ".join(known)}}
+        )
     return text
 
 
@@ -141,7 +143,9 @@ def _after(model, names, cursor):
         if not 0 <= values[-1] < 2**63:
             raise ValueError("no id")
     except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, FieldError) as e:
-        raise ValidationError({"cursor": _("Take the cursor from `next`, unchanged.")}) from e
+        raise ValidationError(
+            {"cursor": _("Invalid cursor: use the value of `next` unchanged.")}
+        ) from e
     beyond = {name: "lt" if name.startswith("-") else "gt" for name in names}
     if len(names) == 1:
         return Q(**{f"id__{beyond[names[0]]}": values[0]})

@@ -1,4 +1,4 @@
-"""What the OpenAPI schema says of every endpoint: its errors, its precondition, its key."""
+"""Describe errors, preconditions and idempotency keys of every endpoint in OpenAPI."""
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
@@ -29,21 +29,22 @@ IF_MATCH = OpenApiParameter(
     "If-Match",
     str,
     OpenApiParameter.HEADER,
-    description="The ETag that was read; 412 when it is no longer the stored one.",
+    description="The ETag you read; the response is 412 if the resource has changed since.",
 )
 
 IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match",
     str,
     OpenApiParameter.HEADER,
-    description="The ETag that is known; 304 without a body when it is still the stored one.",
+    description="The ETag you have; the response is 304 without a body if nothing has changed.",
 )
 IDEMPOTENCY_KEY = OpenApiParameter(
     HEADER,
     str,
     OpenApiParameter.HEADER,
-    description="Any text of yours, new for each request: sent again, the request is done once "
-    "and answered as the first time, for a day. 422 with another body.",
+    description="A text of your choice, new for each request. For 24 hours a request repeated with "
+    "the same key is not executed again and gets the first response. The same key with another "
+    "body gives 422.",
 )
 
 
@@ -80,26 +81,26 @@ class Schema(AutoSchema):
         for status, meaning in self._errors():
             bodies.setdefault(str(status), {"content": content, "description": meaning})
         if self._has_tag():
-            bodies["304"] = {"description": "What is known is still so."}
+            bodies["304"] = {"description": "Not modified."}
         return bodies
 
     def _errors(self):
         yield 400, "The request is not valid."
-        yield 401, "No valid token."
-        yield 403, "Not allowed in this role."
+        yield 401, "Authentication required."
+        yield 403, "Not allowed for this role."
         yield 404, "Not found in this company."
-        yield 406, "No such format."
+        yield 406, "Format not available."
         yield 429, "Too many requests."
-        yield 503, "Busy; try again."
+        yield 503, "Service busy; try again."
         if self.method != "GET" or self.view.action == "candidates":
-            yield 409, "In conflict with what is stored."
+            yield 409, "Conflict with the stored data."
         if self.method != "GET":
-            yield 413, "The body is too large."
-            yield 415, "The body is not JSON."
+            yield 413, "The request body is too large."
+            yield 415, "The request body is not JSON."
         if self._is_idempotent():
             yield 422, "The idempotency key was used for another request."
         if self._is_matched():
-            yield 412, "Changed meanwhile."
+            yield 412, "The resource has changed since it was read."
 
 
 class TokenScheme(OpenApiAuthenticationExtension):

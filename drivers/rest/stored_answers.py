@@ -16,14 +16,14 @@ class KeyInUse(Exception):
     """Another request with this key is under way."""
 
     def __init__(self):
-        super().__init__(_("A request with this key is under way; ask again in a moment."))
+        super().__init__(_("A request with this key is still in progress. Try again in a moment."))
 
 
 class KeyReused(Exception):
     """The key was used for another request."""
 
     def __init__(self):
-        super().__init__(_("This key was used for another request; take a new one."))
+        super().__init__(_("This key was already used for a different request. Use a new key."))
 
 
 def begin(company, caller, key, fingerprint, *, now: datetime) -> tuple[StoredAnswer, bool]:

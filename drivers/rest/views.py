@@ -58,7 +58,7 @@ class CompanyViewSet(viewsets.GenericViewSet):
             known |= PAGING | set(filterset.base_filters if filterset else ())
             known |= {"search"} if getattr(self, "search_fields", None) else set()
         if unknown := sorted(request.query_params.keys() - known):
-            problem = _("There is no such parameter; there are: %(known)s.")
+            problem = _("Unknown parameter; known parameters: %(known)s.")
             raise ValidationError(
                 {name: problem % {"known": ", ".join(sorted(known))} for name in unknown[:10]}
             )
@@ -104,8 +104,8 @@ def refuse_empty_and_repeated(request):
     empty = [name for name in given.keys() - MAY_BE_EMPTY if given[name] == [""]]
     if repeated or empty:
         raise ValidationError(
-            {name: [_("Give this a value, or leave it out.")] for name in sorted(empty)}
-            | {name: [_("Give this once.")] for name in sorted(repeated)}
+            {name: [_("Give this parameter a value or omit it.")] for name in sorted(empty)}
+            | {name: [_("Give this parameter only once.")] for name in sorted(repeated)}
         )
 
 
@@ -115,7 +115,7 @@ def chosen(wanted, names):
     if unknown := sorted(fields - set(names)):
         raise ValidationError(
             {
-                "fields": _("There is no %(unknown)s; there are: %(names)s.")
+                "fields": _("Unknown: %(unknown)s; known: %(names)s.")
                 % {"unknown": ", ".join(unknown)[:200], "names": ", ".join(names)}
             }
         )

@@ -36,7 +36,7 @@ def test_a_booking_is_created_once_by_its_reference():
     other = portal.post(f"{API}bookings/", booking_values(passengers=2))
     assert other.status_code == 409
     assert other["Content-Type"] == "application/problem+json"
-    assert "another passengers" in other.json()["detail"]
+    assert "a different passengers" in other.json()["detail"]
     event = Event.objects.get()
     assert (event.door, event.user) == ("api", portal.user)
     assert event.actor.startswith("test …")
@@ -299,7 +299,7 @@ def test_the_fleet_is_kept():
     clash = dispatcher.post(f"{API}shifts/", shift)
     assert (clash.status_code, clash.json()["errors"][0]["detail"]) == (
         400,
-        "This overlaps another one of the same driver.",
+        "This period overlaps another one of the same driver.",
     )
     path = f"{API}drivers/{anna.json()['id']}/"
     tag = dispatcher.get(path)["ETag"]

@@ -106,8 +106,8 @@ def test_the_page_books_weekdays_of_a_period_and_days_beside(client, trip):
     assert "Booked on 5 days:" in page.text
     assert Booking.objects.count() == 6
     assert "already" in client.post(url, form).text
-    assert "is no day" in client.post(url, {"days": "18.6."}).text
-    assert "Write both days" in client.post(url, {"first": monday.isoformat()}).text
+    assert "is not a date" in client.post(url, {"days": "18.6."}).text
+    assert "Enter both days" in client.post(url, {"first": monday.isoformat()}).text
     assert Booking.objects.count() == 6
 
 

@@ -205,7 +205,7 @@ def test_a_name_is_resolved_once_and_every_address_is_checked(settings, monkeypa
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     monkeypatch.setattr(socket, "create_connection", lambda *args: pytest.fail("connected"))
     answer = post("https://rebinding.example.org/", b"{}", {})
-    assert (answer.code, answer.error) == (None, "10.0.0.1 is no address of the public net.")
+    assert (answer.code, answer.error) == (None, "10.0.0.1 is not a public address.")
     assert asked == ["rebinding.example.org"]
 
 
@@ -285,7 +285,7 @@ def test_what_is_given_up_switches_the_webhook_off_and_the_log_tells(receiver, a
     receiver.codes = [code]
     until_nothing_is_due()
     shown = owner.get(f"{API}webhooks/{hook.id}/").json()
-    assert (shown["is_active"], shown["disabled_reason"]) == (False, f"It answered {code}.")
+    assert (shown["is_active"], shown["disabled_reason"]) == (False, f"The server answered {code}.")
     event = owner.get(f"{API}events/?after={delivery.event_id}").json()["results"][-1]
     assert (event["kind"], event["new"]["webhook"]) == ("webhook.disabled", hook.id)
     make.event(company)
@@ -424,7 +424,7 @@ def test_a_killed_worker_loses_nothing(receiver, statement, occurrence):
 def test_the_command_stops_when_nothing_is_due(receiver):
     hook = make.webhook(url=receiver.url)
     make.event(hook.company)
-    assert call_command("deliver_webhooks", "--once") == "1 deliveries tried."
+    assert call_command("deliver_webhooks", "--once") == "1 deliveries attempted."
     assert Event.objects.count() == 1
 
 

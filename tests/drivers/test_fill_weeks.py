@@ -38,7 +38,7 @@ def test_every_week_gets_the_shifts_of_the_template():
     template(driver)
     template(driver, Weekday.FRIDAY, "22:00", "06:00")
     filled = fill(driver, MONDAY + timedelta(days=3), weeks=2)
-    assert filled.summary() == "4 shifts created, 0 already there, 0 left out."
+    assert filled.summary() == "4 shifts created, 0 already there, 0 skipped."
     assert periods(driver.company) == [
         ("22 06:00", "22 14:00"),
         ("26 22:00", "27 06:00"),
@@ -59,7 +59,7 @@ def test_a_dry_run_writes_nothing_and_says_the_same():
     driver = make.driver()
     template(driver)
     assert fill(driver, dry_run=True).summary() == (
-        "1 shift would be created, 0 already there, 0 left out."
+        "1 shift would be created, 0 already there, 0 skipped."
     )
     assert not Shift.objects.exists()
 
@@ -141,7 +141,7 @@ def test_a_week_is_not_copied_onto_itself():
     driver = make.driver()
     with pytest.raises(WeeksRefused, match="onto itself"):
         copy_week(driver.company, [driver.id], MONDAY, MONDAY, 1, now=make.NOW)
-    with pytest.raises(WeeksRefused, match="between 1 and 26"):
+    with pytest.raises(WeeksRefused, match="from 1 to 26"):
         fill(driver, weeks=27)
 
 

@@ -143,9 +143,9 @@ def test_the_first_key_comes_from_the_command_and_nothing_else_is_printed():
     ("options", "message"),
     [
         (["--user", "bob"], "no member “bob”. Known: ada."),
-        (["--user", "ada", "--role", "owner"], "--role: A member who is viewer"),
-        (["--user", "ada", "--days", "0"], "--days takes a number from 1 to 366"),
-        (["--user", "ada", "--name", ""], "--name takes 1 to 100 characters"),
+        (["--user", "ada", "--role", "owner"], "--role: A member with the role viewer"),
+        (["--user", "ada", "--days", "0"], "--days must be a number from 1 to 366"),
+        (["--user", "ada", "--name", ""], "--name must have 1 to 100 characters"),
     ],
 )
 def test_the_command_says_what_would_be_right(options, message):

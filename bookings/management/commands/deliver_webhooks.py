@@ -9,15 +9,13 @@ from bookings.webhooks.worker import deliver
 
 
 class Command(BaseCommand):
-    help = "Send new events to the companies' webhooks, until stopped."
+    help = "Send new events to the companies' webhooks until stopped."
 
     def add_arguments(self, parser):
-        parser.add_argument(
-            "--once", action="store_true", help="Stop when nothing is due any more."
-        )
+        parser.add_argument("--once", action="store_true", help="Stop when no delivery is due.")
         parser.add_argument(
             "--every", type=float, default=1.0, metavar="SECONDS",
-            help="Seconds between two looks when nothing is due; default 1.",
+            help="Seconds to wait when no delivery is due (default: 1).",
         )  # fmt: skip
 
     def handle(self, *, once, every, **options):
@@ -33,4 +31,4 @@ class Command(BaseCommand):
                 if once:
                     break
                 stopped.wait(every)
-        return _("%(count)d deliveries tried.") % {"count": tried}
+        return _("%(count)d deliveries attempted.") % {"count": tried}

@@ -20,33 +20,37 @@ SHOWN = 20
 
 class Command(BaseCommand):
     help = (
-        "Imports a company's bookings from a CSV file or an Excel workbook. Columns: "
-        f"{', '.join(REQUIRED)}; optional: {', '.join(OPTIONAL)}; of an export, not read: "
-        f"{', '.join(UNREAD)}. The reference is a booking's identity: importing a file twice "
-        "changes nothing, and a changed row updates its booking, whatever was written there by "
-        "hand meanwhile, unless it is under way or over."
+        "Import a company's bookings from a CSV file or an Excel workbook. Required columns: "
+        f"{', '.join(REQUIRED)}; optional: {', '.join(OPTIONAL)}; ignored, from an export: "
+        f"{', '.join(UNREAD)}. The reference identifies a booking: importing a file twice "
+        "changes nothing, and a changed row updates its booking, manual changes included, "
+        "unless the trip has started or ended."
     )
 
     def add_arguments(self, parser):
         parser.add_argument(
             "file", metavar="FILE", help="A CSV file or an Excel workbook; at most 64 MB."
         )
-        parser.add_argument("--company", required=True, metavar="SLUG", help="The company's slug.")
         parser.add_argument(
-            "--dry-run", action="store_true", help="Write nothing; say what would happen."
+            "--company", required=True, metavar="SLUG", help="Short name of the company."
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Write nothing; print what would be written."
         )
         parser.add_argument(
             "--skip-invalid",
             action="store_true",
-            help="Import the good rows; without it, one bad row stops the whole import.",
+            help="Import the valid rows; by default one invalid row stops the whole import.",
         )
         parser.add_argument(
             "--dates",
             choices=[DAY_FIRST, MONTH_FIRST],
-            help="Which number is first in dates like 05/06/2026; without it they are refused.",
+            help="Which number is first in dates like 05/06/2026; by default they are rejected.",
         )
         parser.add_argument(
-            "--errors", metavar="OUT.csv", help=f"Write all errors there; {SHOWN} are shown."
+            "--errors",
+            metavar="OUT.csv",
+            help=f"Write all errors to this file; only {SHOWN} are printed.",
         )
         parser.add_argument("--json", action="store_true", help="Print the result as JSON.")
 
@@ -84,13 +88,13 @@ class Command(BaseCommand):
             self._print(result)
         if result.refused:
             raise CommandError(
-                _("Nothing was imported. Correct the rows, or leave them out with --skip-invalid.")
+                _("Nothing was imported. Correct the rows or skip them with --skip-invalid.")
             )
 
     def _print(self, result):
         self.stdout.write(result.summary())
         for title, rows in (
-            (_("Bad rows:"), result.errors),
+            (_("Rows with errors:"), result.errors),
             (_("Skipped rows:"), result.skipped),
         ):
             if rows:
@@ -106,7 +110,7 @@ def _errors_file(name, imported):
         return nullcontext()
     path = Path(name)
     if path.exists() and path.samefile(imported):
-        raise CommandError(_("--errors names the file that is imported."))
+        raise CommandError(_("--errors must not name the imported file."))
     return path.open("w", newline="", encoding="utf-8-sig")
 
 

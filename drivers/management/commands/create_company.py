@@ -6,11 +6,11 @@ from drivers.models import Company
 
 
 class Command(BaseCommand):
-    help = "Creates a company; its policy gets the usual values, to be changed in the admin."
+    help = "Create a company with the default planning policy, which the admin can change."
 
     def add_arguments(self, parser):
         parser.add_argument("--slug", required=True, help="Short name: letters, digits, hyphens.")
-        parser.add_argument("--name", help="Full name (default: the slug).")
+        parser.add_argument("--name", help="Full name (default: the short name).")
         parser.add_argument(
             "--timezone", required=True, help="IANA timezone, such as Europe/Zurich."
         )
@@ -18,8 +18,8 @@ class Command(BaseCommand):
             "--depot",
             required=True,
             metavar="LAT,LON",
-            help="Where the cars stand, in degrees, such as 46.17,6.1235; "
-            "write --depot=-33.9,18.4 when it begins with a minus.",
+            help="Position of the depot in degrees, such as 46.17,6.1235; "
+            "write --depot=-33.9,18.4 if it begins with a minus.",
         )
 
     def handle(self, *, slug, name, timezone, depot, **options):

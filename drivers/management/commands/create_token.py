@@ -10,17 +10,21 @@ from drivers.models import Membership, Role
 
 
 class Command(BaseCommand):
-    help = "Issues a key of the API to a company's member and prints it, this once."
+    help = "Issue an API token to a member of a company and print it once."
 
     def add_arguments(self, parser):
         add_company(parser)
         parser.add_argument("--user", required=True, metavar="NAME", help="A member's user name.")
         parser.add_argument(
-            "--role", choices=Role.values, help="What the key may do (default: the member's role)."
+            "--role", choices=Role.values, help="Role of the token (default: the member's role)."
         )
-        parser.add_argument("--name", default="command", help="Who uses it (default: command).")
         parser.add_argument(
-            "--days", type=int, default=90, metavar="N", help="Days it lives (default: 90)."
+            "--name",
+            default="command",
+            help="Name of the token in the event log (default: command).",
+        )
+        parser.add_argument(
+            "--days", type=int, default=90, metavar="N", help="Days until it expires (default: 90)."
         )
 
     def handle(self, *, company, user, role, name, days, **options):
@@ -34,9 +38,9 @@ class Command(BaseCommand):
                 % {"company": company, "user": user, "known": ", ".join(known) or _("none yet")}
             )
         if not 1 <= len(name) <= 100:
-            raise CommandError(_("--name takes 1 to 100 characters."))
+            raise CommandError(_("--name must have 1 to 100 characters."))
         if not 1 <= days <= 366:
-            raise CommandError(_("--days takes a number from 1 to 366."))
+            raise CommandError(_("--days must be a number from 1 to 366."))
         try:
             _token, key = issue_token(
                 membership,

@@ -72,7 +72,7 @@ def test_the_usual_place_that_another_chose_meanwhile_gives_way(client, ana):
 
 def test_two_usual_places_are_refused_on_the_page_and_in_the_database(client, ana):
     page = client.post(url(ana), form(ana, [row("A", is_usual="on"), row("B", is_usual="on")]))
-    assert "Only one place is the usual one" in page.text
+    assert "Only one place can be the usual one" in page.text
     assert not ana.places.exists()
     place(ana, "A", is_usual=True)
     with pytest.raises(IntegrityError), transaction.atomic():

@@ -129,7 +129,7 @@ class FileTests(SimpleTestCase):
             (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Excel"),
             (b"%PDF-1.7\n", "PDF"),
             (b"\x1f\x8b\x08\x00", "compressed"),
-            (b"\x89PNG\r\n\x1a\n", "picture"),
+            (b"\x89PNG\r\n\x1a\n", "image"),
             (b"<!DOCTYPE html><html>", "HTML"),
             (b'\xef\xbb\xbf  {"bookings": []}', "JSON"),
             (b"[]", "JSON"),
@@ -171,8 +171,8 @@ class FileTests(SimpleTestCase):
         refusal = self.refusal(f"{HEADER},status\n{LINE},assigned\n")
         self.assertIn("“status” is unknown", refusal)
 
-    def test_column_that_stands_there_twice_is_refused(self):
-        self.assertIn("twice", self.refusal(f"{HEADER},pickup_lat\n{LINE},1\n"))
+    def test_repeated_column_is_refused(self):
+        self.assertIn("more than once", self.refusal(f"{HEADER},pickup_lat\n{LINE},1\n"))
 
     def test_unclosed_quotation_mark_is_refused_with_its_line(self):
         self.assertIn("Line 3", self.refusal(f'{GOOD}"R-2,2026\n'))
@@ -229,7 +229,7 @@ class CellTests(SimpleTestCase):
         self.assertEqual(one("wheelchairs", ""), (0, ""))
 
     def test_wheelchair_users_are_passengers(self):
-        self.assert_refused("wheelchairs", "2", say="count as passengers")
+        self.assert_refused("wheelchairs", "2", say="number of passengers")
 
     def test_references_identify(self):
         self.assert_refused("reference", "", " ", say="own number")
@@ -250,7 +250,7 @@ class CellTests(SimpleTestCase):
         self.assertEqual([(error.line, error.column) for error in errors], [(4, "return_of")])
 
     def test_trip_is_not_its_own_way_back(self):
-        self.assert_refused("return_of", "R-1", say="its own way back")
+        self.assert_refused("return_of", "R-1", say="its own return trip")
 
     def test_texts_are_printable_and_fit(self):
         for character in ("\x00", "\x07", "\x1b", "\x7f", "\x9b", "\ud800"):

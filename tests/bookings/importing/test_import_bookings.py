@@ -336,7 +336,7 @@ class ImportTests(TestCase):
         result = self.load(csv_of(pickup_lat="6.08", pickup_lon="46.234"), dry_run=True)
 
         self.assertEqual(result.far_away, (2,))
-        self.assertIn("exchanged", result.summary())
+        self.assertIn("swapped", result.summary())
 
     @pytest.mark.postgres_only  # on SQLite the inserts come in chunks
     def test_statements_do_not_grow_with_the_rows(self):
@@ -381,7 +381,7 @@ class ImportTests(TestCase):
         self.assertEqual(
             result.summary(),
             "bookings.csv: 1 row (utf-8, separated by “,”).\n"
-            "Created: 1, updated: 0, unchanged: 0, skipped: 0, bad: 0.",
+            "Created: 1, updated: 0, unchanged: 0, skipped: 0, invalid: 0.",
         )
 
 
@@ -428,7 +428,7 @@ class ImportCommandTests(TestCase):
     def test_errors_file_that_cannot_be_written_stops_the_import(self):
         with self.assertRaisesMessage(CommandError, "No such file"):
             self.run_command(csv_of(), "--errors", "/nowhere/errors.csv")
-        with self.assertRaisesMessage(CommandError, "the file that is imported"):
+        with self.assertRaisesMessage(CommandError, "must not name the imported file"):
             self.run_command(csv_of(), "--errors", str(self.folder / "bookings.csv"))
         self.assertFalse(Booking.objects.exists())
 

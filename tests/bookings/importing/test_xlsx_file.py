@@ -128,7 +128,7 @@ def test_other_archives_and_damaged_workbooks_are_refused():
         rewritten(good, "xl/workbook.xml", "<x"),
         rewritten(good, "xl/worksheets/sheet1.xml", "\0"),
     ):
-        assert "no Excel workbook" in refusal(data)
+        assert "neither a readable Excel workbook" in refusal(data)
 
 
 def test_an_archive_that_unpacks_to_too_much_is_refused_unread(monkeypatch):
@@ -141,7 +141,9 @@ def test_an_archive_that_unpacks_to_too_much_is_refused_unread(monkeypatch):
 def test_entities_are_not_expanded():
     lol = '<!DOCTYPE l [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>'
     sheet = f"{lol}<worksheet><sheetData><row><c><v>&b;</v></c></row></sheetData></worksheet>"
-    assert "no Excel workbook" in refusal(rewritten(workbook(), "xl/worksheets/sheet1.xml", sheet))
+    assert "neither a readable Excel workbook" in refusal(
+        rewritten(workbook(), "xl/worksheets/sheet1.xml", sheet)
+    )
 
 
 @pytest.mark.slow

@@ -97,7 +97,7 @@ def test_the_history_names_whom_the_log_knows_by_their_ids(client, db):
         **common,
     )
     newest, given, booked = history_of(company, booking.id)
-    assert (given.what, given.who) == ("Given to Anna Roth, 09:00", "run #7")
+    assert (given.what, given.who) == ("Assigned to Anna Roth, 09:00", "run #7")
     assert {c.field: c.new for c in booked.changes} == {
         "client": "Zoé Favre", "return of": "T-1", "priority": "urgent",
     }  # fmt: skip
@@ -105,5 +105,5 @@ def test_the_history_names_whom_the_log_knows_by_their_ids(client, db):
     assert newest.reason == "client not fit to travel: fever"
     assert newest.changes[1].new == newest.reason
     page = client.get(url(booking, "change")).content.decode()
-    assert "Given to Anna Roth, 09:00" in page
+    assert "Assigned to Anna Roth, 09:00" in page
     assert "Zoé Favre" in page

@@ -62,13 +62,13 @@ def test_a_file_with_errors_is_shown_before_its_good_rows_are_written(browser, l
         "input[type=file]",
         {"name": "day.csv", "mimeType": "text/csv", "buffer": "\n".join(rows).encode()},
     )
-    page.click("text=Look at it first")
-    page.wait_for_selector("text=2 rows are bad")
+    page.click("text=Preview")
+    page.wait_for_selector("text=2 rows have errors")
     said = page.inner_text("#content, main")
     assert "T25:00" in said
     assert "write degrees from -90 to 90" in said
     assert not Booking.objects.exists()
-    page.click("text=Import 1 good booking")
+    page.click("text=Import 1 valid booking")
     page.wait_for_url(lambda url: "/import/" not in url)
     assert list(Booking.objects.values_list("reference", flat=True)) == ["A-1"]
     assert page.errors == []
