@@ -1,4 +1,4 @@
-"""Take many pending bookings on at once; what cannot be is told, the rest is."""
+"""Take many pending bookings on at once; what cannot be is reported, the rest is."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -36,11 +36,11 @@ def accept_all(
 def why_not_accepted(booking: Booking) -> str:
     """Return the sentence that refuses it, or none."""
     if booking.status != Status.PENDING:
-        told = _("Booking %(booking)s is %(status)s: only a pending booking can be accepted.")
-        return told % {"booking": booking, "status": booking.get_status_display()}
+        message = _("Booking %(booking)s is %(status)s: only a pending booking can be accepted.")
+        return message % {"booking": booking, "status": booking.get_status_display()}
     if booking.will_call:
-        told = _("Booking %(booking)s is a will-call: mark the client as ready instead.")
-        return told % {"booking": booking}
+        message = _("Booking %(booking)s is a will-call: mark the client as ready instead.")
+        return message % {"booking": booking}
     return ""
 
 

@@ -42,7 +42,7 @@ def duplicate(
         times, faults = _times(booking, days)
         back_times = []
         if way_back is not None:
-            back_times, back_faults = _times(way_back, days, told_from=booking)
+            back_times, back_faults = _times(way_back, days, offset_from=booking)
             faults += back_faults
         if faults or (faults := _booked_already(booking, times)):
             raise ValidationError({"days": faults})
@@ -59,22 +59,22 @@ def _check(company, days, now):
     if not days:
         raise ValidationError({"days": _("Choose at least one day.")})
     if len(days) > DAYS_AT_MOST:
-        told = _("%(count)d days are too many: choose at most %(most)d.")
-        raise ValidationError({"days": told % {"count": len(days), "most": DAYS_AT_MOST}})
+        message = _("%(count)d days are too many: choose at most %(most)d.")
+        raise ValidationError({"days": message % {"count": len(days), "most": DAYS_AT_MOST}})
     if days[0] < today or days[-1] > today + AHEAD:
-        told = _("Choose days from %(today)s to %(last)s.")
+        message = _("Choose days from %(today)s to %(last)s.")
         shown = {"today": date_format(today), "last": date_format(today + AHEAD)}
-        raise ValidationError({"days": told % shown})
+        raise ValidationError({"days": message % shown})
 
 
-def _times(booking, days, *, told_from=None):
+def _times(booking, days, *, offset_from=None):
     """Return [(pickup, appointment)] on the days, and what is wrong with their clock times.
 
     A pickup or an appointment after midnight stays as many days after the first pickup.
     """
     company = booking.company
-    first = company.local((told_from or booking).scheduled_time).date()
-    found, faults = [], []
+    first = company.local((offset_from or booking).scheduled_time).date()
+    times, faults = [], []
     for day in days:
         moments = []
         for at in (booking.scheduled_time, booking.appointment_at):
@@ -89,8 +89,8 @@ def _times(booking, days, *, told_from=None):
                 moments.append(None)
                 shown = {"day": date_format(day), "clock": f"{local:%H:%M}", "error": error}
                 faults.append(_("%(day)s at %(clock)s: %(error)s.") % shown)
-        found.append(tuple(moments))
-    return found, faults
+        times.append(tuple(moments))
+    return times, faults
 
 
 def _booked_already(booking, times):
@@ -106,9 +106,9 @@ def _booked_already(booking, times):
         .values_list("scheduled_time", flat=True)
         .distinct()
     )
-    told = _("%(day)s: this client already has a trip at %(clock)s.")
+    message = _("%(day)s: this client already has a trip at %(clock)s.")
     local = map(booking.company.local, taken)
-    return [told % {"day": date_format(at.date()), "clock": f"{at:%H:%M}"} for at in local]
+    return [message % {"day": date_format(at.date()), "clock": f"{at:%H:%M}"} for at in local]
 
 
 def _insert(booking, times, now, *, return_of=()):

@@ -49,9 +49,9 @@ def differences(old, new):
 def booking_created(booking, *, actor, now, reason=""):
     """Return the event of a booking just inserted: its values, but the empty ones."""
     values = particulars(booking).items()
-    told = {name: value for name, value in values if value not in ("", None, [])}
+    filled = {name: value for name, value in values if value not in ("", None, [])}
     if not booking.will_call:
-        del told["will_call"]
+        del filled["will_call"]
     return _event(
         booking.company_id,
         booking.pk,
@@ -59,7 +59,7 @@ def booking_created(booking, *, actor, now, reason=""):
         actor=actor,
         now=now,
         reason=reason,
-        new=_plain(told),
+        new=_plain(filled),
     )
 
 

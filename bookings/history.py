@@ -1,4 +1,4 @@
-"""What happened to a trip, told from the event log: who did what, when, what changed."""
+"""Tell the history of a trip from the event log: who did what, when, what changed."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -119,17 +119,17 @@ def _what(event, drivers, company):
     if event.kind == kind.RELEASED:
         return _("unassigned from %(driver)s") % {"driver": driver(old)}
     if event.kind in (kind.ASSIGNED, kind.MOVED):
-        told = {"driver": driver(new), "clock": clock(new)}
+        values = {"driver": driver(new), "clock": clock(new)}
         if "driver" not in old:
             text = _("assigned to %(driver)s, %(clock)s")
         elif old["driver"] == new.get("driver"):
             text = _("moved from %(before)s to %(clock)s")
-            told["before"] = clock(old)
+            values["before"] = clock(old)
         else:
             text = _("moved from %(before)s to %(driver)s, %(clock)s")
-            told["before"] = driver(old)
-        text = text % told
-        # Not inside the f-string: texts are not found there.
+            values["before"] = driver(old)
+        text = text % values
+        # Not inside the f-string: the translations' extractor does not look there.
         against_rules = _("against the rules")
         return f"{text} ({against_rules})" if new.get("overrides") else text
     if "status" in new:

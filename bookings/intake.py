@@ -61,7 +61,7 @@ def take_in(company, rows, *, actor, now, partial=False, errors=None) -> list[Ou
 
 def _take_in(company, rows, actor, now, partial, errors):
     outcomes = [Outcome(errors=errors.get(i)) for i in range(len(rows))]
-    known = _known(company, rows)
+    known = _read_known(company, rows)
     _check_relations(company, rows, outcomes, known)
     first_with, new = {}, []
     for i, (row, outcome) in enumerate(zip(rows, outcomes, strict=True)):
@@ -69,7 +69,7 @@ def _take_in(company, rows, actor, now, partial, errors):
             continue
         reference = row.get("reference", "")
         if reference in known:
-            _meet(row, known[reference], outcome)
+            _compare(row, known[reference], outcome)
         elif reference and reference in first_with:
             sentence = _("Row %(row)d has the same reference.") % {"row": first_with[reference]}
             outcome.errors = {"reference": [("twice", sentence)]}
@@ -125,17 +125,19 @@ def _check_relations(company, rows, outcomes, known):
             taken.add(way)
 
 
-def _known(company, rows):
+def _read_known(company, rows):
     """Return the stored bookings by the references of the rows: at most 1 statement."""
     references = sorted({row["reference"] for row in rows if row.get("reference")})
     if not references:
         return {}
     # The empty ones are excluded as they are in `booking_reference_unique`, which serves this.
-    found = Booking.objects.filter(~Q(reference=""), company=company, reference__any_of=references)
-    return {booking.reference: booking for booking in found.order_by("id")}
+    bookings = Booking.objects.filter(
+        ~Q(reference=""), company=company, reference__any_of=references
+    )
+    return {booking.reference: booking for booking in bookings.order_by("id")}
 
 
-def _meet(row, booking, outcome):
+def _compare(row, booking, outcome):
     differing = sorted(
         name
         for name, value in row.items()

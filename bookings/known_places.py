@@ -37,8 +37,8 @@ def search_places(company, words: str) -> list[Place]:
     wanted = words.casefold().split()
     if not wanted:
         return []
-    found = (p for p in _known(company) if all(w in p.address.casefold() for w in wanted))
-    return _different(found)[:OFFERED]
+    matches = (p for p in _known(company) if all(w in p.address.casefold() for w in wanted))
+    return _different(matches)[:OFFERED]
 
 
 def known_place(company, address: str) -> Place | None:

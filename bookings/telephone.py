@@ -59,8 +59,8 @@ def _prefer(client, driver):
         client=client, driver=driver, defaults={"kind": preferred}
     )
     if kept.kind == forbidden:
-        said = _("%(client)s must not be driven by %(driver)s: choose another driver.")
-        raise ValidationError({"driver": said % {"client": client, "driver": driver}})
+        message = _("%(client)s must not be driven by %(driver)s: choose another driver.")
+        raise ValidationError({"driver": message % {"client": client, "driver": driver}})
 
 
 def way_back(there, at, *, will_call=False):

@@ -89,10 +89,10 @@ class BookingForm(forms.ModelForm):
         cleaned = super().clean()
         seen = cleaned.get("seen_version")
         if self.instance.pk and seen is not None and seen != self.instance.version:
-            raise forms.ValidationError(self._told(), code="stale")
+            raise forms.ValidationError(self._stale_message(), code="stale")
         return cleaned
 
-    def _told(self):
+    def _stale_message(self):
         latest = next(iter(history_of(self.instance.company, self.instance.pk, most=1)), None)
         if latest is None:
             return _(

@@ -95,7 +95,7 @@ class ClientAdmin(ExportsList, CompanyScopedAdmin):
     formfield_overrides = {
         models.TextField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
     }
-    change_form_before_template = "bookings/client_deeds.html"
+    change_form_before_template = "bookings/client_actions.html"
     change_form_after_template = "bookings/client_trips.html"
 
     def get_inlines(self, request, obj):

@@ -62,8 +62,8 @@ class DuplicateForm(forms.Form):
             except ValueError:
                 day = None
             if day is None:
-                told = _("“%(word)s” is not a date: write dates like 2026-06-18.")
-                raise forms.ValidationError(told % {"word": word[:40]})
+                message = _("“%(word)s” is not a date: write dates like 2026-06-18.")
+                raise forms.ValidationError(message % {"word": word[:40]})
             days.add(day)
         return days
 
@@ -108,7 +108,7 @@ class DuplicatesBookings:
             except ValidationError as refusal:
                 form.add_error("days", refusal.message_dict["days"])
             else:
-                self.message_user(request, _told(made), messages.SUCCESS)
+                self.message_user(request, _booked_message(made), messages.SUCCESS)
                 return redirect("admin:bookings_booking_change", booking.pk)
         return admin_page(
             self,
@@ -121,18 +121,18 @@ class DuplicatesBookings:
         )
 
 
-def _told(made):
-    told = ngettext("Booked on %(count)d day:", "Booked on %(count)d days:", len(made))
+def _booked_message(made):
+    message = ngettext("Booked on %(count)d day:", "Booked on %(count)d days:", len(made))
     links = format_html_join(
         ", ",
         '<a class="underline" href="{}">{}</a>',
         (
             (
-                reverse("admin:bookings_booking_change", args=[one.pk]),
-                timezone.localtime(one.scheduled_time).date().isoformat(),
+                reverse("admin:bookings_booking_change", args=[booking.pk]),
+                timezone.localtime(booking.scheduled_time).date().isoformat(),
             )
-            for one in made[:SHOWN]
+            for booking in made[:SHOWN]
         ),
     )
     more = " …" if len(made) > SHOWN else ""
-    return format_html("{} {}{}", told % {"count": len(made)}, links, more)
+    return format_html("{} {}{}", message % {"count": len(made)}, links, more)

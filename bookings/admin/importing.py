@@ -16,7 +16,7 @@ from bookings.actors import admin_actor
 from bookings.importing.csv_file import FileRefusedError
 from bookings.importing.import_bookings import ImportConflictError, import_bookings
 from bookings.importing.rows import OPTIONAL, REQUIRED, UNREAD
-from bookings.importing.uploads import UPLOAD_AT_MOST, files_of, keep
+from bookings.importing.uploads import UPLOAD_AT_MOST, files_of, store_upload
 from bookings.models import ImportFile
 from bookings.parsing import DAY_FIRST, MONTH_FIRST
 from bookings.sheets import csv_response
@@ -94,14 +94,14 @@ class ImportsBookings:
         )
         if form.is_valid():
             values = form.cleaned_data
-            kept = keep(
+            stored = store_upload(
                 values["company"],
                 request.user,
                 values["file"],
                 date_order=values["date_order"],
                 now=timezone.now(),
             )
-            return redirect("admin:bookings_booking_import", kept.pk)
+            return redirect("admin:bookings_booking_import", stored.pk)
         return admin_page(
             self,
             request,

@@ -79,8 +79,8 @@ class DayFilter(admin.SimpleListFilter):
         try:
             period = period_of(self.bounds | {"day": self.value()}, timezone.get_current_timezone())
         except ValueError as error:
-            said = _("Write days like 2026-06-17: %(error)s") % {"error": error}
-            messages.error(request, said)
+            message = _("Write days like 2026-06-17: %(error)s") % {"error": error}
+            messages.error(request, message)
             return queryset.none()
         if period is None:
             return queryset
@@ -128,16 +128,16 @@ def search(rows, words, *, company, params, zone):
         return rows
     text = words.strip()
     clients = Client.objects.filter(any_contains(text, ("name", "phone")), company=company)
-    found = list(clients.order_by("name", "id").values_list("id", flat=True)[:CLIENTS_FOUND])
+    client_ids = list(clients.order_by("name", "id").values_list("id", flat=True)[:CLIENTS_FOUND])
     # Their company is the clients'; SQLite would read it from end to end.
-    of_clients = Booking.objects.filter(client_id__any_of=found)
+    of_clients = Booking.objects.filter(client_id__any_of=client_ids)
     newest = list(of_clients.order_by("-id").values_list("id", flat=True)[:TRIPS_FOUND])
     named = Booking.objects.filter(company=company, reference__any_of=[text]).exclude(reference="")
     return rows.filter(id__any_of=[*newest, *named.values_list("id", flat=True)])
 
 
 def any_contains(word, fields):
-    found = Q()
+    condition = Q()
     for field in fields:
-        found |= Q(**{f"{field}__icontains": word})
-    return found
+        condition |= Q(**{f"{field}__icontains": word})
+    return condition

@@ -55,9 +55,9 @@ class BooksByTelephone:
             try:
                 booked = book(form.call(), actor=admin_actor(request), now=timezone.now())
             except ValidationError as refusal:
-                _tell(form, refusal)
+                _add_errors(form, refusal)
             else:
-                self.message_user(request, _told(booked), messages.SUCCESS)
+                self.message_user(request, _booked_message(booked), messages.SUCCESS)
                 return redirect(f"admin:{NAME}")
         if form.is_bound:
             client = form.cleaned_data.get("client")
@@ -69,14 +69,14 @@ class BooksByTelephone:
             form=form,
             company=company,
             focus=not form.is_bound,
-            **_facts(client),
+            **_client_context(client),
         )
 
     def telephone_clients(self, request):
         """Offer clients by a part of their name or phone: 1 statement more."""
         company, words = self._company(request), request.GET.get("q", "").strip()
-        found = Client.objects.filter(any_contains(words, ("name", "phone")), company=company)
-        clients = found.order_by("name", "id")[:OFFERED] if words else ()
+        matches = Client.objects.filter(any_contains(words, ("name", "phone")), company=company)
+        clients = matches.order_by("name", "id")[:OFFERED] if words else ()
         context = {"clients": clients, "words": words, "company": company}
         return render(request, "bookings/telephone_clients.html", context)
 
@@ -85,7 +85,7 @@ class BooksByTelephone:
         company = self._company(request)
         client = self._client(request, company)
         form = TelephoneForm(company=company, initial={"client": client, "new_at_home": True})
-        context = {"form": form, "company": company, "focus": True, **_facts(client)}
+        context = {"form": form, "company": company, "focus": True, **_client_context(client)}
         return render(request, "bookings/telephone_client.html", context)
 
     def telephone_places(self, request):
@@ -124,7 +124,7 @@ class BooksByTelephone:
         return get_object_or_404(of_company, pk=chosen if chosen.isdecimal() else 0)
 
 
-def _facts(client):
+def _client_context(client):
     if client is None:
         return {"chosen": None}
     preferred, forbidden = preferences_of(client)
@@ -132,13 +132,13 @@ def _facts(client):
     return {"chosen": client, "places": places, "preferred": preferred, "forbidden": forbidden}
 
 
-def _tell(form, refusal):
+def _add_errors(form, refusal):
     """Put what the use-case refused beside its field, or above the form."""
     for name, sentences in refusal.message_dict.items():
         form.add_error(name if name in form.fields else None, sentences)
 
 
-def _told(booked):
+def _booked_message(booked):
     there = booked[0]
     links = [
         format_html(

@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.response import Response
 
-from bookings.api.bulk import BulkResultSerializer, BulkSerializer, bulk_body, told
+from bookings.api.bulk import BulkResultSerializer, BulkSerializer, bulk_body, error_rows
 from bookings.api.roles import READERS, WRITERS, actor_of
 from bookings.api.serializers import (
     BOOKING_COLUMNS,
@@ -34,8 +34,8 @@ from drivers.rest.idempotency import idempotent
 from drivers.rest.rows import read_rows
 from drivers.rest.views import (
     CompanyViewSet,
-    chosen,
     compare_tag,
+    excluded_fields,
 )
 
 register(StaleBookingError, 409, "stale")
@@ -94,7 +94,7 @@ class BookingViewSet(CompanyViewSet):
         if booking is None:
             raise NotFound
         if "If-Match" in request.headers:
-            self.matched()
+            self.check_if_match()
         serializer = self.get_serializer(booking, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         for name, value in serializer.validated_data.items():
@@ -120,9 +120,9 @@ class BookingViewSet(CompanyViewSet):
                 values.append(dict(reader.run_validation(row)))
             except serializers.ValidationError as error:
                 errors[i] = {}
-                for found in flatten(error.get_full_details()):
-                    problem = (found["code"], found["detail"])
-                    errors[i].setdefault(found["field"], []).append(problem)
+                for detail in flatten(error.get_full_details()):
+                    problem = (detail["code"], detail["detail"])
+                    errors[i].setdefault(detail["field"], []).append(problem)
                 values.append({})
         outcomes = take_in(
             self.company,
@@ -142,7 +142,7 @@ class BookingViewSet(CompanyViewSet):
                     "outcome": outcome.name,
                     "id": outcome.booking_id,
                     "reference": reference if isinstance(reference, str) else None,
-                    "errors": told(outcome),
+                    "errors": error_rows(outcome),
                 }
             )
         return Response({**counts, "results": results})
@@ -154,7 +154,7 @@ class BookingViewSet(CompanyViewSet):
         (data,) = self.shown([self.represent(row, expand)])
         return Response(data, status=status, headers={**(headers or {}), "ETag": self.tag_of(row)})
 
-    def matched(self):
+    def check_if_match(self):
         """Compare `If-Match`, if there is one, and return the row it speaks of: 1 statement."""
         row = self.row(self.kwargs["pk"])
         compare_tag(self.request, lambda: self.tag_of(row))
@@ -206,7 +206,7 @@ class BookingViewSet(CompanyViewSet):
         wanted = self.request.query_params.get("fields")
         if not wanted or self.request.method != "GET":
             return rows
-        gone = chosen(wanted, self.shown_names())
+        gone = excluded_fields(wanted, self.shown_names())
         for row in rows:
             for name in gone:
                 del row[name]
@@ -230,7 +230,9 @@ class StaleReference(Exception):
 
     def __init__(self, outcome):
         self.outcome = outcome
-        super().__init__(told(outcome)[0]["detail"])
+        super().__init__(error_rows(outcome)[0]["detail"])
 
 
-register(StaleReference, 409, "reference_taken", members=lambda e: {"errors": told(e.outcome)})
+register(
+    StaleReference, 409, "reference_taken", members=lambda e: {"errors": error_rows(e.outcome)}
+)

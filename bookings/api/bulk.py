@@ -12,10 +12,14 @@ from drivers.rest.errors import register
 
 def refused_rows(error):
     """Return the `errors` of a refused intake, with the rows' positions in their fields."""
-    return {"errors": [row for i, o in enumerate(error.outcomes) for row in told(o, f"{i}.")][:100]}
+    return {
+        "errors": [row for i, o in enumerate(error.outcomes) for row in error_rows(o, f"{i}.")][
+            :100
+        ]
+    }
 
 
-def told(outcome, prefix=""):
+def error_rows(outcome, prefix=""):
     return [
         {"field": f"{prefix}{field}", "code": code, "detail": str(sentence)}
         for field, problems in (outcome.errors or {}).items()

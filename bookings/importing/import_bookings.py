@@ -100,7 +100,7 @@ def _write(company, changes, stored, columns, actor, now, filename):
     client_ids = _find_or_make_clients(company, {row.client for row in written if row.client})
     ids = {reference: booking.id for reference, booking in stored.items()}
 
-    def noted(row):
+    def origin(row):
         return {
             "actor": actor,
             "now": now,
@@ -116,7 +116,7 @@ def _write(company, changes, stored, columns, actor, now, filename):
         )
         ids |= {booking.reference: booking.id for booking in bookings}
         events += [
-            (row.line, booking_created(booking, **noted(row)))
+            (row.line, booking_created(booking, **origin(row)))
             for row, booking in zip(batch, bookings, strict=True)
         ]
 
@@ -125,12 +125,12 @@ def _write(company, changes, stored, columns, actor, now, filename):
             differing["client"] = (old.client_id, client_ids.get(row.client))
         if "return_of" in differing:
             differing["return_of"] = (old.way_there_id, ids.get(row.return_of))
-        events.append((row.line, booking_changed(company.pk, old.id, differing, **noted(row))))
+        events.append((row.line, booking_changed(company.pk, old.id, differing, **origin(row))))
     _update(changes.updated, columns, now)
     events.sort(key=lambda pair: pair[0])
-    told = [event for _line, event in events]
-    for first in range(0, len(told), BATCH):
-        Event.objects.bulk_create(told[first : first + BATCH])
+    ordered = [event for _line, event in events]
+    for first in range(0, len(ordered), BATCH):
+        Event.objects.bulk_create(ordered[first : first + BATCH])
 
 
 def _lock_unchanged(old):
@@ -157,7 +157,7 @@ def _find_or_make_clients(company, wanted):
     if not wanted:
         return {}
     names = sorted({name for name, _phone in wanted})
-    found = {
+    known = {
         (name, phone): pk
         for pk, name, phone in Client.objects.filter(
             company=company, name__any_of=names
@@ -166,11 +166,11 @@ def _find_or_make_clients(company, wanted):
     made = Client.objects.bulk_create(
         [
             Client(company=company, name=name, phone=phone)
-            for name, phone in sorted(wanted - found.keys())
+            for name, phone in sorted(wanted - known.keys())
         ],
         batch_size=BATCH,
     )
-    return found | {(client.name, client.phone): client.id for client in made}
+    return known | {(client.name, client.phone): client.id for client in made}
 
 
 def _booking(company, row, client_ids, ids, now):

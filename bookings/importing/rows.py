@@ -94,16 +94,16 @@ def read_rows(table, *, zone, order=None):
     readers = _readers(zone, order)
     rows, errors = [], []
     for row in table.rows:
-        found = list(_cell_errors(row))
+        row_errors = list(_cell_errors(row))
         values = {}
         for column, cell in row.cells.items():
             try:
                 values[column] = readers[column](cell)
             except BadValueError as error:
-                found.append(RowError(row.line, column, cell, str(error)))
-        found += _contradictions(row, values)
-        if found:
-            errors += found
+                row_errors.append(RowError(row.line, column, cell, str(error)))
+        row_errors += _contradictions(row, values)
+        if row_errors:
+            errors += row_errors
         else:
             rows.append(_booking_row(row.line, values))
     rows, twice = _without_repetitions(rows)

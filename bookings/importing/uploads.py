@@ -15,7 +15,9 @@ KEPT = timedelta(days=1)
 UPLOAD_AT_MOST = 10 * 1024 * 1024
 
 
-def keep(company: Company, user, upload, *, date_order: str = "", now: datetime) -> ImportFile:
+def store_upload(
+    company: Company, user, upload, *, date_order: str = "", now: datetime
+) -> ImportFile:
     """Store an uploaded file instead of the user's last one: 2 statements.
 
     Files that nobody came back for go too.

@@ -89,8 +89,8 @@ def post(url: str, body: bytes, headers: dict) -> Answer:
         error = f"{type(caught).__name__}: {caught}"
     finally:
         late.cancel()
-        for one in sockets:
-            one.close()
+        for each in sockets:
+            each.close()
     if code is not None and not 200 <= code < 300:
         error = _("The server answered %(code)d.") % {"code": code}
     return Answer(code, round((time.perf_counter() - began) * 1000), error[:200])
@@ -98,8 +98,8 @@ def post(url: str, body: bytes, headers: dict) -> Answer:
 
 def _connection(scheme, host, port, sockets, ends):
     """Return a connection to a checked address of the host; its socket is added to `sockets`."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    for *_rest, address in found:  # one private address among them refuses the name
+    resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for *_rest, address in resolved:  # one private address among them refuses the name
         _check_ip(_ip(address[0].partition("%")[0]))
     if scheme == "https":
         connection = http.client.HTTPSConnection(
@@ -112,7 +112,7 @@ def _connection(scheme, host, port, sockets, ends):
         left = ends - time.perf_counter()
         if left <= 0:
             raise TimeoutError("too late to connect")
-        made = socket.create_connection(found[0][4][:2], left, source)
+        made = socket.create_connection(resolved[0][4][:2], left, source)
         sockets.append(made.dup())  # TLS takes the first one over
         if time.perf_counter() >= ends:  # the timer found nothing to hang up
             made.close()
@@ -125,9 +125,9 @@ def _connection(scheme, host, port, sockets, ends):
 
 
 def _hang_up(sockets):
-    for one in sockets:
+    for each in sockets:
         with suppress(OSError):  # it has ended by itself
-            one.shutdown(socket.SHUT_RDWR)
+            each.shutdown(socket.SHUT_RDWR)
 
 
 def _ip(text):

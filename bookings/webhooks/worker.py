@@ -34,17 +34,17 @@ GONE = 410
 
 def deliver(*, now: datetime) -> int:
     """Queue and send one batch; return how many deliveries were tried. At most 12 queries."""
-    queue(now=now)
-    batch = claim(now=now)
+    queue_deliveries(now=now)
+    batch = claim_deliveries(now=now)
     if not batch:
         return 0
     with ThreadPoolExecutor(THREADS) as pool:
         answers = list(pool.map(_send, batch))
-    keep(list(zip(batch, answers, strict=True)), now=timezone.now())
+    record_answers(list(zip(batch, answers, strict=True)), now=timezone.now())
     return len(batch)
 
 
-def queue(*, now: datetime) -> int:
+def queue_deliveries(*, now: datetime) -> int:
     """Make deliveries of the events that no worker has seen; return how many: 1 query if there
     are none, else 5. Each webhook's events are taken in order and without gaps.
     """
@@ -74,7 +74,7 @@ def _unseen(webhooks):
     return Event.objects.alias(webhook=these).filter(id__gt=F("webhook__seen_event_id"))
 
 
-def claim(*, now: datetime) -> list[Delivery]:
+def claim_deliveries(*, now: datetime) -> list[Delivery]:
     """Take deliveries that are due, with their webhooks and events: 1 query, or 3."""
     if not Delivery.objects.due(now).exists():
         return []
@@ -118,7 +118,7 @@ def body_of(event) -> bytes:
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def keep(results, *, now: datetime) -> None:
+def record_answers(results, *, now: datetime) -> None:
     """Note the answers; what was refused is due again later, or given up: at most 5 queries.
 
     A webhook that refused rests until the first of its deliveries is due again; one that
@@ -143,8 +143,10 @@ def keep(results, *, now: datetime) -> None:
         update_rows(Delivery, names, sorted(rows))
         update_rows(Webhook, ["rests_until"], sorted(rests.items()))
         for error in sorted({error for _webhook, error in hopeless.values()}):
-            mine = [webhook.id for webhook, why in hopeless.values() if why == error]
-            Webhook.objects.filter(id__in=mine).update(is_active=False, disabled_reason=error)
+            disabled_ids = [webhook.id for webhook, why in hopeless.values() if why == error]
+            Webhook.objects.filter(id__in=disabled_ids).update(
+                is_active=False, disabled_reason=error
+            )
         Event.objects.bulk_create(
             [_switched_off(webhook, error, now) for webhook, error in hopeless.values()]
         )

@@ -146,7 +146,7 @@ class TripViewSet(BookingViewSet):
     def done(self, use_case, compared, *args, **options):
         """Call the use-case on this booking, if `If-Match` agrees; return the booking."""
         if "If-Match" in self.request.headers:
-            row = self.matched()
+            row = self.check_if_match()
             seen = {"version": row["version"], "assignment_id": row["current__id"] or 0}
             options[compared] = seen[compared]
         try:

@@ -106,8 +106,8 @@ class RowsReadOnce(BaseInlineFormSet):
     def _row(self, value):
         if value in EMPTY_VALUES:
             return None
-        found = (row for row in self.get_queryset() if str(row.pk) == str(value))
-        if row := next(found, None):
+        matches = (row for row in self.get_queryset() if str(row.pk) == str(value))
+        if row := next(matches, None):
             return row
         raise ValidationError(_("This row no longer exists. Reload the page."))
 

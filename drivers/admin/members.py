@@ -40,12 +40,12 @@ class OwnersAdmin(CompanyScopedAdmin):
         return actions
 
     def changeform_view(self, request, *args, **kwargs):
-        return self._telling(request, super().changeform_view, *args, **kwargs)
+        return self._with_refusals_shown(request, super().changeform_view, *args, **kwargs)
 
     def delete_view(self, request, *args, **kwargs):
-        return self._telling(request, super().delete_view, *args, **kwargs)
+        return self._with_refusals_shown(request, super().delete_view, *args, **kwargs)
 
-    def _telling(self, request, view, *args, **kwargs):
+    def _with_refusals_shown(self, request, view, *args, **kwargs):
         try:
             return view(request, *args, **kwargs)
         except MembersRefused as refusal:
@@ -54,10 +54,10 @@ class OwnersAdmin(CompanyScopedAdmin):
             self.message_user(request, str(refusal), messages.ERROR)
         return redirect(request.get_full_path())
 
-    def show_once(self, request, *, title, told, secret):
+    def show_once(self, request, *, title, message, secret):
         """Answer with a page that shows a secret, which is nowhere else."""
         return admin_page(
-            self, request, "drivers/shown_once.html", title=title, told=told, secret=secret
+            self, request, "drivers/shown_once.html", title=title, message=message, secret=secret
         )
 
 
@@ -121,7 +121,7 @@ class MembershipAdmin(OwnersAdmin):
         return self.show_once(
             request,
             title=_("%(user)s is now a member") % {"user": obj.user},
-            told=_("Password of the new account; it should be changed after the first login:"),
+            message=_("Password of the new account; it should be changed after the first login:"),
             secret=request.password,
         )
 
@@ -231,12 +231,12 @@ class ApiTokenAdmin(OwnersAdmin):
         return self.show_once(
             request,
             title=_("Token “%(name)s” created") % {"name": obj.name},
-            told=_("Copy it now: it is not stored and cannot be shown again."),
+            message=_("Copy it now: it is not stored and cannot be shown again."),
             secret=request.key,
         )
 
     @admin.action(description=_("Revoke the selected tokens"), permissions=["revoke"])
     def revoke(self, request, queryset):
         count = revoke_tokens(queryset, now=timezone.now())
-        told = ngettext("%(count)d token revoked.", "%(count)d tokens revoked.", count)
-        self.message_user(request, told % {"count": count}, messages.SUCCESS)
+        message = ngettext("%(count)d token revoked.", "%(count)d tokens revoked.", count)
+        self.message_user(request, message % {"count": count}, messages.SUCCESS)

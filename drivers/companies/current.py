@@ -75,8 +75,8 @@ def _companies_of(request):
     """Return the companies the user may choose, the one to work for first: 1 statement."""
     chosen = request.session.get(CHOSEN, 0)
     if request.user.is_superuser:
-        mine = Exists(Membership.objects.filter(company=OuterRef("pk"), user=request.user))
-        companies = Company.objects.annotate(is_chosen=Q(pk=chosen), is_mine=mine)
+        is_member = Exists(Membership.objects.filter(company=OuterRef("pk"), user=request.user))
+        companies = Company.objects.annotate(is_chosen=Q(pk=chosen), is_mine=is_member)
         return list(companies.order_by("-is_chosen", "-is_mine", "name", "id")[:MOST_COMPANIES])
     companies = [row.company for row in memberships_of(request) if row.role in STAFF_ROLES]
     return sorted(companies, key=lambda company: company.pk != chosen)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
-from drivers.models import NARROWER, ApiToken, Membership, Role
+from drivers.models import GRANTABLE_ROLES, ApiToken, Membership, Role
 
 PREFIX = "dsp_"
 LONGEST = timedelta(days=366)
@@ -34,7 +34,7 @@ def issue_token(
     Raises TokenRefused where the role is more than the member's, or the lifetime too long.
     """
     role = Role(role or membership.role)
-    if role not in NARROWER[Role(membership.role)]:
+    if role not in GRANTABLE_ROLES[Role(membership.role)]:
         raise TokenRefused(
             _("A member with the role %(have)s cannot have a token with the role %(want)s.")
             % {"have": Role(membership.role).label, "want": role.label}
@@ -69,7 +69,7 @@ def find_token(key: str, *, now: datetime) -> ApiToken | None:
     )
     if token is None or not token.membership.user.is_active:
         return None
-    if token.role not in NARROWER[Role(token.membership.role)]:
+    if token.role not in GRANTABLE_ROLES[Role(token.membership.role)]:
         return None
     if token.last_used_at is None or now - token.last_used_at >= USE_NOTED_EVERY:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)

@@ -6,7 +6,7 @@ Positions are degrees, WGS 84. Durations carry their unit.
 
 from drivers.models.company import Company
 from drivers.models.fleet import Driver, Vehicle
-from drivers.models.membership import NARROWER, ApiToken, Membership, Role, StoredAnswer
+from drivers.models.membership import GRANTABLE_ROLES, ApiToken, Membership, Role, StoredAnswer
 from drivers.models.shifts import Absence, Shift, ShiftTemplate, Weekday
 from drivers.models.values import (
     LATITUDE,
@@ -25,7 +25,7 @@ __all__ = [
     "LATITUDE",
     "LONGITUDE",
     "Membership",
-    "NARROWER",
+    "GRANTABLE_ROLES",
     "Role",
     "SHIFT_AT_MOST",
     "Shift",

@@ -43,7 +43,7 @@ class Membership(models.Model):
         return f"{self.get_role_display()} #{self.pk}"
 
 
-NARROWER = {
+GRANTABLE_ROLES = {
     Role.OWNER: {Role.OWNER, Role.DISPATCHER, Role.VIEWER, Role.CLIENT_API},
     Role.DISPATCHER: {Role.DISPATCHER, Role.VIEWER, Role.CLIENT_API},
     Role.VIEWER: {Role.VIEWER},

@@ -52,11 +52,11 @@ class Session(SessionAuthentication):
 
 
 def caller_of(request) -> Caller:
-    """Return who is asking, found once a request: a session costs 1 statement, a token none."""
-    found = getattr(request, "_caller", None)
-    if found is None:
-        found = request._caller = _by_token(request) or _by_session(request)
-    return found
+    """Return the caller of a request, looked up once: a session costs 1 statement, a token none."""
+    caller = getattr(request, "_caller", None)
+    if caller is None:
+        caller = request._caller = _by_token(request) or _by_session(request)
+    return caller
 
 
 def _by_token(request):
@@ -110,7 +110,7 @@ def roles_of(view, action):
     return roles.get("read" if reading else "write", frozenset())
 
 
-def ident_of(request) -> str:
+def caller_id(request) -> str:
     """Return what tells callers apart: the token, or the user; nothing of a stranger."""
     if request.auth is not None:
         return f"token{request.auth.pk}"

@@ -15,9 +15,9 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
-from drivers.rest.access import caller_of, ident_of
+from drivers.rest.access import caller_id, caller_of
 from drivers.rest.errors import register
-from drivers.rest.stored_answers import KeyInUse, KeyReused, begin, complete, give_up
+from drivers.rest.idempotency_keys import KeyInUse, KeyReused, claim_key, release_key, store_answer
 
 HEADER = "Idempotency-Key"
 KEPT_HEADERS = ("Location", "ETag", "Preference-Applied")
@@ -42,9 +42,9 @@ def idempotent(view=None, *, keeps=False, undone=()):
             if keeps:
                 kwargs["keep"] = lambda response: None
             return view(self, request, *args, **kwargs)
-        answer, is_new = begin(
+        answer, is_new = claim_key(
             caller_of(request).company,
-            ident_of(request),
+            caller_id(request),
             _checked(key),
             _fingerprint(request),
             now=timezone.now(),
@@ -61,7 +61,7 @@ def idempotent(view=None, *, keeps=False, undone=()):
                 keep(response)
             return response
         except BaseException as error:
-            give_up(answer, even_if_answered=isinstance(error, undone))
+            release_key(answer, even_if_answered=isinstance(error, undone))
             raise
 
     once.is_idempotent = True
@@ -70,7 +70,7 @@ def idempotent(view=None, *, keeps=False, undone=()):
 
 def _keep(answer, response):
     """Store the response. Raises KeyInUse where somebody else took the key over meanwhile."""
-    done = complete(
+    done = store_answer(
         answer,
         status=response.status_code,
         headers={name: response[name] for name in KEPT_HEADERS if name in response},

@@ -9,7 +9,7 @@ import math
 
 from rest_framework.throttling import SimpleRateThrottle
 
-from drivers.rest.access import ident_of
+from drivers.rest.access import caller_id
 
 
 class CallerThrottle(SimpleRateThrottle):
@@ -21,7 +21,7 @@ class CallerThrottle(SimpleRateThrottle):
     scope = "caller"
 
     def get_cache_key(self, request, view):
-        ident = ident_of(request) or self.get_ident(request)
+        ident = caller_id(request) or self.get_ident(request)
         return self.cache_format % {"scope": self.scope, "ident": ident}
 
     def allow_request(self, request, view):

@@ -69,7 +69,7 @@ class CompanyViewSet(viewsets.GenericViewSet):
         if request.method in ("GET", "HEAD") and response.status_code == 200:
             wanted = request.headers.get("If-None-Match", "")
             # The tag of a booking says nothing of related rows that are shown with it.
-            if is_known(response.get("ETag"), wanted) and not request.GET.get("expand"):
+            if etag_matches(response.get("ETag"), wanted) and not request.GET.get("expand"):
                 response.data, response.status_code = None, 304
         return response
 
@@ -87,14 +87,14 @@ class CompanyViewSet(viewsets.GenericViewSet):
         wanted = self.request.query_params.get("fields") if self.request else None
         if wanted and self.request.method == "GET":
             shown = getattr(serializer, "child", serializer).fields
-            for name in chosen(wanted, shown.keys()):
+            for name in excluded_fields(wanted, shown.keys()):
                 shown.pop(name)
         return serializer
 
     def tagged(self, instance, status=200, headers=None):
         """Return the response with the resource and its ETag."""
         data = self.get_serializer(instance).data
-        return Response(data, status=status, headers={**(headers or {}), "ETag": tag(data)})
+        return Response(data, status=status, headers={**(headers or {}), "ETag": etag_of(data)})
 
 
 def refuse_empty_and_repeated(request):
@@ -109,7 +109,7 @@ def refuse_empty_and_repeated(request):
         )
 
 
-def chosen(wanted, names):
+def excluded_fields(wanted, names):
     """Return the names that `?fields=` leaves out; refuse names that do not exist."""
     fields = {name.strip() for name in wanted.split(",")}
     if unknown := sorted(fields - set(names)):
@@ -122,13 +122,13 @@ def chosen(wanted, names):
     return [name for name in names if name not in fields]
 
 
-def tag(data):
+def etag_of(data):
     """Return the strong ETag of a representation."""
     text = json.dumps(data, sort_keys=True, cls=JSONEncoder)
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
 
 
-def is_known(current, wanted):
+def etag_matches(current, wanted):
     """Say whether `If-None-Match` names the ETag: by the weak comparison of RFC 9110."""
     names = [part.strip().removeprefix("W/") for part in wanted.split(",")]
     return current is not None and (current in names or names == ["*"])
@@ -162,20 +162,20 @@ class Creates:
         return self.tagged(instance, status=201, headers={"Location": location})
 
 
-def locked(view, request):
+def locked_row(view, request):
     """Return the row of the address, locked, when it is still what `If-Match` names."""
     rows = view.get_queryset().select_for_update(of=("self",), no_key=True)
     instance = rows.filter(pk=view.kwargs["pk"]).first()
     if instance is None:
         raise NotFound
-    compare_tag(request, lambda: tag(view.get_serializer(instance).data))
+    compare_tag(request, lambda: etag_of(view.get_serializer(instance).data))
     return instance
 
 
 class Changes:
     def partial_update(self, request, *args, **kwargs):
         with transaction.atomic():
-            instance = locked(self, request)
+            instance = locked_row(self, request)
             serializer = self.get_serializer(instance, data=request.data, partial=True)
             serializer.is_valid(raise_exception=True)
             for name, value in serializer.validated_data.items():
@@ -189,7 +189,7 @@ class Changes:
 class Deletes:
     def destroy(self, request, *args, **kwargs):
         with transaction.atomic():
-            instance = locked(self, request)
+            instance = locked_row(self, request)
             instance.delete()
         return Response(status=204)
 

@@ -318,7 +318,7 @@ def test_each_webhook_gets_what_it_asked_for_in_order(receiver, monkeypatch):
         for company in (geneva, bern, geneva)
     ]
     for _batch in range(4):
-        worker.queue(now=timezone.now())
+        worker.queue_deliveries(now=timezone.now())
     queued = {
         hook: list(
             Delivery.objects.filter(webhook=hook).order_by("id").values_list("event_id", flat=True)

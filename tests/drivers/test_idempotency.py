@@ -14,7 +14,7 @@ from dispatch.models import Assignment, DispatchRun
 from dispatch.runs import background
 from dispatch.runs import options as planning
 from drivers.models import Role, StoredAnswer
-from drivers.rest.stored_answers import CLAIM, KEPT, clear_answers
+from drivers.rest.idempotency_keys import CLAIM, KEPT, clear_idempotency_keys
 from tests.dispatch.runs.test_concurrency import together
 from tests.support import builders as make
 from tests.support.callers import API, booking_values, caller
@@ -98,10 +98,10 @@ def test_a_request_that_died_can_be_sent_again_when_its_claim_is_over():
 def test_answers_are_kept_for_a_day():
     portal, now = caller(Role.CLIENT_API), timezone.now()
     post(portal)
-    assert clear_answers(now=now) == 0
+    assert clear_idempotency_keys(now=now) == 0
     StoredAnswer.objects.update(begun_at=now - KEPT)
     assert "Idempotent-Replayed" not in post(portal)
-    assert clear_answers(now=now + KEPT + timedelta(minutes=1)) == 1
+    assert clear_idempotency_keys(now=now + KEPT + timedelta(minutes=1)) == 1
 
 
 def test_what_a_key_costs():

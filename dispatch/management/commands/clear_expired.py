@@ -4,7 +4,7 @@ from django.utils.translation import gettext as _
 
 from bookings.webhooks.worker import clear_deliveries
 from dispatch.runs.previews import clear_previews
-from drivers.rest.stored_answers import clear_answers
+from drivers.rest.idempotency_keys import clear_idempotency_keys
 
 
 class Command(BaseCommand):
@@ -18,7 +18,7 @@ class Command(BaseCommand):
         return _(
             "%(answers)d answers, %(deliveries)d deliveries and %(previews)d previews cleared."
         ) % {
-            "answers": clear_answers(now=now),
+            "answers": clear_idempotency_keys(now=now),
             "deliveries": clear_deliveries(now=now),
             "previews": clear_previews(now=now),
         }

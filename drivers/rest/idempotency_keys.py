@@ -26,50 +26,50 @@ class KeyReused(Exception):
         super().__init__(_("This key was already used for a different request. Use a new key."))
 
 
-def begin(company, caller, key, fingerprint, *, now: datetime) -> tuple[StoredAnswer, bool]:
+def claim_key(company, caller, key, fingerprint, *, now: datetime) -> tuple[StoredAnswer, bool]:
     """Return (the answer of this key, whether it is to be made now): 1 query, or 2 or 3 with
     a key seen before. Of many at once, one is to make it.
 
     Raises KeyInUse or KeyReused.
     """
-    mine = {"company": company, "caller": caller, "key": key}
+    identity = {"company": company, "caller": caller, "key": key}
     values = {"fingerprint": fingerprint, "begun_at": now}
     try:
         with transaction.atomic():
-            return StoredAnswer.objects.create(**mine, **values), True
+            return StoredAnswer.objects.create(**identity, **values), True
     except IntegrityError:
-        found = StoredAnswer.objects.filter(**mine).first()
-    if found is None:  # given up between the two
+        stored = StoredAnswer.objects.filter(**identity).first()
+    if stored is None:  # given up between the two
         raise KeyInUse
-    if _is_over(found, now):
-        again = StoredAnswer.objects.filter(pk=found.pk, begun_at=found.begun_at)
-        if not again.update(**values, status=None, headers={}, body=None):
+    if _is_over(stored, now):
+        expired = StoredAnswer.objects.filter(pk=stored.pk, begun_at=stored.begun_at)
+        if not expired.update(**values, status=None, headers={}, body=None):
             raise KeyInUse
-        found.begun_at = now
-        return found, True
-    if found.fingerprint != fingerprint:
+        stored.begun_at = now
+        return stored, True
+    if stored.fingerprint != fingerprint:
         raise KeyReused
-    if found.status is None:
+    if stored.status is None:
         raise KeyInUse
-    return found, False
+    return stored, False
 
 
 def _is_over(answer, now):
     return answer.begun_at <= now - (KEPT if answer.status else CLAIM)
 
 
-def complete(answer: StoredAnswer, *, status: int, headers: dict, body) -> bool:
+def store_answer(answer: StoredAnswer, *, status: int, headers: dict, body) -> bool:
     """Keep the answer; False where somebody else took the key over meanwhile: 1 query."""
-    mine = StoredAnswer.objects.filter(pk=answer.pk, begun_at=answer.begun_at, status=None)
-    return bool(mine.update(status=status, headers=headers, body=body))
+    claimed = StoredAnswer.objects.filter(pk=answer.pk, begun_at=answer.begun_at, status=None)
+    return bool(claimed.update(status=status, headers=headers, body=body))
 
 
-def give_up(answer: StoredAnswer, *, even_if_answered=False) -> None:
+def release_key(answer: StoredAnswer, *, even_if_answered=False) -> None:
     """Free the key: nothing was done under it. 1 query."""
-    mine = StoredAnswer.objects.filter(pk=answer.pk, begun_at=answer.begun_at)
-    (mine if even_if_answered else mine.filter(status=None)).delete()
+    claimed = StoredAnswer.objects.filter(pk=answer.pk, begun_at=answer.begun_at)
+    (claimed if even_if_answered else claimed.filter(status=None)).delete()
 
 
-def clear_answers(*, now: datetime) -> int:
+def clear_idempotency_keys(*, now: datetime) -> int:
     """Delete the answers that are no longer kept; return how many: 1 query."""
     return StoredAnswer.objects.filter(begun_at__lte=now - KEPT).delete()[0]
