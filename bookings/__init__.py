@@ -1,0 +1,1 @@
+"""Bookings and clients, their event log, imports and webhooks."""

@@ -1,4 +1,4 @@
-"""Take many pending bookings on at once; what cannot be is reported, the rest is."""
+"""Accept pending bookings in bulk and report those that cannot be accepted."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,9 +14,10 @@ from bookings.models import Actor, Booking, Event, Status
 def accept_all(
     booking_ids: Iterable[int], *, actor: Actor, now: datetime
 ) -> tuple[list[int], list[str]]:
-    """Accept what is pending; return the ids, and a sentence for each that was not: 5 statements.
+    """Accept pending bookings: 5 statements.
 
-    Accepted ones stay accepted, without a word.
+    Returns the ids of those accepted now, and a sentence for each that cannot be accepted.
+    Bookings that are already accepted are in neither.
     """
     accepted, refused = [], []
     with transaction.atomic():
@@ -34,7 +35,7 @@ def accept_all(
 
 
 def why_not_accepted(booking: Booking) -> str:
-    """Return the sentence that refuses it, or none."""
+    """Return why a booking cannot be accepted, or "" if it can."""
     if booking.status != Status.PENDING:
         message = _("Booking %(booking)s is %(status)s: only a pending booking can be accepted.")
         return message % {"booking": booking, "status": booking.get_status_display()}

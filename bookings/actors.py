@@ -1,4 +1,4 @@
-"""Who acts in the admin, as the event log calls them."""
+"""The actor of a change made in the admin, for the event log."""
 
 from bookings.models import Actor, Door
 

@@ -1,4 +1,4 @@
-"""Why a trip did not take place, in codes that can be counted."""
+"""Reasons why a trip did not take place, as codes that can be counted."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -27,12 +27,12 @@ BEFOREHAND = (
 
 
 def written(code: str, note: str = "") -> str:
-    """Return what is stored: the code, and the note after a colon."""
+    """Return the text to store: the code, and the note after a colon."""
     return f"{code}: {note}" if code and note else code or note
 
 
 def read(text: str) -> str:
-    """Return a stored reason for people: the code's label, and the note; other text as it is."""
+    """Return a stored reason for people: the code's label and the note, or other text unchanged."""
     code, colon, note = text.partition(": ")
     if code not in Reason.values:
         return text

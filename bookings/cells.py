@@ -1,12 +1,12 @@
-"""Write cells that a spreadsheet shows and does not run, and read them again."""
+"""Write cells that a spreadsheet does not run as formulas, and read them back."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def safe_cells(values):
-    """Return the values for `csv.writer`: a text that would be a formula begins with ' instead.
+    """Return the values for `csv.writer`; a text that would be a formula gets a leading '.
 
-    A text is what a person wrote; numbers stay numbers, negative ones too.
+    Only texts are changed: negative numbers stay numbers.
     (OWASP, "CSV Injection".)
     """
     return [
@@ -16,5 +16,5 @@ def safe_cells(values):
 
 
 def plain_cell(text):
-    """Return what `safe_cells` was given: what it put before a formula's sign goes."""
+    """Return the text that `safe_cells` was given, without the leading '."""
     return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_STARTS) else text

@@ -1,4 +1,4 @@
-"""Book the same trip on other days, at the same time of the company's clock."""
+"""Book the same trip on other days, at the same local time of the company."""
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
@@ -15,7 +15,7 @@ from drivers.db.bulk import insert_columns
 
 DAYS_AT_MOST = 100
 AHEAD = timedelta(days=366)
-# What a copy has of its own; the reference is the client system's, which does not know of it.
+# Fields that are not copied; the reference is the client system's, which does not know the copy.
 OWN = {
     "id", "reference", "scheduled_time", "appointment_at", "return_of", "status", "is_open",
     "cancel_reason", "created_at", "updated_at", "version",
@@ -30,11 +30,11 @@ def duplicate(
     now: datetime,
     way_back: Booking | None = None,
 ) -> list[Booking]:
-    """Book copies on the days, each with its way back where one is given; return the ways there.
+    """Book copies on the days, each with its return trip if one is given; return the outbound ones.
 
-    5 statements, 4 without way back; all or none. Copies are accepted, will-calls wait. Raises
-    ValidationError with "days": past, too many, booked already, or with a clock time that the
-    clocks skip or repeat on that day.
+    All or none: 5 statements, 4 without return trip. Copies are accepted, will-calls stay pending.
+    Raises ValidationError for "days" that are past, too many or already booked, or on which a
+    clock change skips or repeats the time.
     """
     days = sorted(set(days))
     with transaction.atomic():
@@ -68,9 +68,9 @@ def _check(company, days, now):
 
 
 def _times(booking, days, *, offset_from=None):
-    """Return [(pickup, appointment)] on the days, and what is wrong with their clock times.
+    """Return [(pickup, appointment)] on the days, and the errors of times that do not exist.
 
-    A pickup or an appointment after midnight stays as many days after the first pickup.
+    A pickup or an appointment after midnight keeps its distance in days from the first pickup.
     """
     company = booking.company
     first = company.local((offset_from or booking).scheduled_time).date()
@@ -94,7 +94,7 @@ def _times(booking, days, *, offset_from=None):
 
 
 def _booked_already(booking, times):
-    """Return what says on which days the client has a trip at just this time: 1 statement."""
+    """Return an error for each day on which the client has a trip at this time: 1 statement."""
     if booking.client_id is None:
         return []
     taken = (

@@ -1,7 +1,7 @@
-"""Tell the log what happened to bookings: rows to be written where the change is written.
+"""Build the rows of the event log for changes of bookings.
 
-The functions build `Event` rows and write nothing: one `Event.objects.bulk_create` in the
-transaction of the change writes them all.
+The functions write nothing: one `Event.objects.bulk_create` in the transaction of the change
+writes all rows.
 """
 
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from bookings.models import Event
 from drivers.times import moment
 
-# What a booking's events tell of it; the rest is bookkeeping or follows from these.
+# The fields of a booking in its events; the others are bookkeeping or follow from these.
 PARTICULARS = (
     "client",
     "reference",
@@ -35,7 +35,7 @@ RELATIONS = {"client", "return_of"}
 
 
 def particulars(booking):
-    """Return the values the log tells of, relations as ids. No query."""
+    """Return the logged values of a booking, relations as ids. No query."""
     return {
         name: getattr(booking, f"{name}_id" if name in RELATIONS else name) for name in PARTICULARS
     }
@@ -47,7 +47,7 @@ def differences(old, new):
 
 
 def booking_created(booking, *, actor, now, reason=""):
-    """Return the event of a booking just inserted: its values, but the empty ones."""
+    """Return the event of a new booking, with its values that are not empty."""
     values = particulars(booking).items()
     filled = {name: value for name, value in values if value not in ("", None, [])}
     if not booking.will_call:
@@ -81,7 +81,7 @@ def booking_changed(company_id, booking_id, changes, *, actor, now, reason=""):
 
 
 def event_facts(event):
-    """Return what the feed and the webhooks tell of an event. No query."""
+    """Return an event as the feed and the webhooks show it. No query."""
     return {
         "id": event.id,
         "kind": event.kind,

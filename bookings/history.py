@@ -15,10 +15,10 @@ from bookings import cancel_reasons
 from bookings.models import Booking, Client, Event, Status
 from drivers.models import Driver
 
-EVENTS = 100  # the newest that are shown
+EVENTS = 100  # shown at most, the newest
 NOTHING = "–"
 LABELS = {Status(value).value: label for value, label in Status.choices}
-# What an event tells of an assignment; all else is a field of the booking.
+# The logged fields of an assignment; all others are fields of the booking.
 OF_ASSIGNMENT = {
     "driver": gettext_lazy("driver"),
     "pickup": gettext_lazy("planned pickup"),
@@ -36,7 +36,7 @@ FLAGS = {
     ("confirmed", True): gettext_lazy("confirmed"),
     ("confirmed", False): gettext_lazy("no longer confirmed"),
 }
-# Whom and what the log knows by their ids, and what they are called.
+# Logged ids: the model they refer to, and the field with its name.
 NAMED = {
     "driver": (Driver, "name"),
     "client": (Client, "name"),
@@ -53,7 +53,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One event: `what` is a sentence, `reason` what the person gave, `door` the way it came."""
+    """One event: `what` is a sentence, `reason` was given by the user, `door` is the channel."""
 
     at: datetime
     who: str
@@ -88,7 +88,7 @@ def history_of(company, booking_id: int, *, most=EVENTS, changes=True) -> tuple[
 
 
 def _names(company, events, field):
-    """Return {id: name} of those that the events speak of: 1 statement, or none."""
+    """Return {id: name} of the rows that the events refer to: at most 1 statement."""
     model, column = NAMED[field]
     ids = {values[field] for e in events for values in (e.old, e.new) if values.get(field)}
     if not ids:
@@ -159,7 +159,7 @@ def _label(name):
         return str(OF_ASSIGNMENT[name])
     try:
         return str(Booking._meta.get_field(name).verbose_name)
-    except FieldDoesNotExist:  # of another time
+    except FieldDoesNotExist:  # a field that no longer exists
         return name.replace("_", " ")
 
 
@@ -174,7 +174,7 @@ def _shown(name, value, names):
 
 
 def shown(value):
-    """Return a value of the log as text: times in the current zone, statuses by their names."""
+    """Return a logged value as text: times in the current timezone, statuses by their labels."""
     if value in (None, "", []):
         return NOTHING
     if isinstance(value, bool):

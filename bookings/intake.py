@@ -1,7 +1,7 @@
-"""Take in bookings from other systems: many at once, each of them once.
+"""Create bookings sent by other systems, in bulk and each of them once.
 
 A booking with a reference is created once, however often it is sent. Sent again with other
-particulars it is refused: who wants to change it says so with its id.
+details it is refused: a change needs the booking's id.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ MOST = 1_000
 
 
 class IntakeRefused(Exception):
-    """One of the bookings cannot be taken, so none was; `outcomes` tells of each."""
+    """A booking is invalid, so none was created; `outcomes` has one per row."""
 
     def __init__(self, outcomes):
         self.outcomes = outcomes
@@ -26,7 +26,7 @@ class IntakeRefused(Exception):
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one row: a booking, new or known, or what is wrong with it, by field."""
+    """The outcome of one row: a new or known booking, or its errors by field."""
 
     booking_id: int | None = None
     created: bool = False
@@ -40,12 +40,12 @@ class Outcome:
 
 
 def take_in(company, rows, *, actor, now, partial=False, errors=None) -> list[Outcome]:
-    """Create the bookings that are new; return the outcome of each row, in order.
+    """Create the new bookings and return the outcome of each row, in order.
 
-    `rows` are {field: value}, valid by themselves, relations as ids under "client" and
-    "return_of". `errors` are {position: {field: [(code, sentence)]}} of rows already known to
-    be bad. Unless `partial`, one bad row refuses them all. At most 5 statements (on SQLite the
-    insert of bookings is chunked).
+    `rows` are {field: value}, each valid in itself, relations as ids under "client" and
+    "return_of". `errors` are {position: {field: [(code, sentence)]}} of rows already known to be
+    invalid. Unless `partial`, one invalid row refuses them all. At most 5 statements (on SQLite
+    the insert of bookings is chunked).
 
     Raises IntakeRefused.
     """
@@ -53,7 +53,7 @@ def take_in(company, rows, *, actor, now, partial=False, errors=None) -> list[Ou
         try:
             with transaction.atomic():
                 return _take_in(company, rows, actor, now, partial, dict(errors or {}))
-        except IntegrityError:  # the same reference from somebody else at this very moment
+        except IntegrityError:  # a concurrent request created the same reference
             if attempt == 2:
                 raise
     raise AssertionError  # pragma: no cover
@@ -87,7 +87,7 @@ def _take_in(company, rows, actor, now, partial, errors):
 
 
 def _check_relations(company, rows, outcomes, known):
-    """Refuse clients and ways there that the company does not have: at most 2 statements."""
+    """Refuse unknown clients and outbound trips of the company: at most 2 statements."""
     wanted = {row["client"] for row in rows if row.get("client")}
     clients = (
         set(
@@ -130,7 +130,7 @@ def _read_known(company, rows):
     references = sorted({row["reference"] for row in rows if row.get("reference")})
     if not references:
         return {}
-    # The empty ones are excluded as they are in `booking_reference_unique`, which serves this.
+    # Excludes empty references, as `booking_reference_unique` does, which serves this query.
     bookings = Booking.objects.filter(
         ~Q(reference=""), company=company, reference__any_of=references
     )

@@ -1,10 +1,10 @@
-"""The places a company knows: where its clients live, and where its last trips began and ended."""
+"""Known places of a company: homes and saved places of clients, ends of recent trips."""
 
 from dataclasses import dataclass
 
 from bookings.models import Booking, Client, SavedPlace
 
-RECENT_TRIPS = 1_000  # of a company that are looked through
+RECENT_TRIPS = 1_000  # of a company that are searched
 TRIPS_OF_CLIENT = 20
 OFFERED = 8
 
@@ -19,7 +19,7 @@ class Place:
 
 
 def places_of_client(client: Client) -> list[Place]:
-    """Return the usual place, home, the other saved ones, those of the last trips: 2 statements."""
+    """Return usual place, home, other saved places and ends of last trips: 2 statements."""
     trips = Booking.objects.filter(client=client).order_by("-id")
     usual, saved = _saved(client)
     known = [*usual, *_home(client), *saved, *_ends(trips[:TRIPS_OF_CLIENT])]
@@ -27,13 +27,13 @@ def places_of_client(client: Client) -> list[Place]:
 
 
 def usual_place(client: Client) -> Place | None:
-    """Return where the client's trips begin unless said otherwise: 1 statement."""
+    """Return the default pickup of the client, or None if there is none: 1 statement."""
     usual, _others = _saved(client)
     return next(iter([*usual, *_home(client)]), None)
 
 
 def search_places(company, words: str) -> list[Place]:
-    """Return known places whose address has every word, the latest first: 3 statements."""
+    """Return known places whose address contains every word, the latest first: 3 statements."""
     wanted = words.casefold().split()
     if not wanted:
         return []
@@ -42,13 +42,13 @@ def search_places(company, words: str) -> list[Place]:
 
 
 def known_place(company, address: str) -> Place | None:
-    """Return the place with just this address, but for upper and lower case: 3 statements."""
+    """Return the place with this address, ignoring case, or None: 3 statements."""
     same = (p for p in _known(company) if p.address.casefold() == address.casefold())
     return next(same, None)
 
 
 def _known(company):
-    # Compared in Python: SQLite knows no other letters' upper and lower case than ASCII's.
+    # Compared in Python: SQLite ignores case for ASCII letters only.
     trips = Booking.objects.filter(company=company).order_by("-scheduled_time", "-id")
     homes = Client.objects.filter(company=company, lat__isnull=False).exclude(address="")
     latest = homes.order_by("-id").values_list("address", "lat", "lon")[:RECENT_TRIPS]

@@ -1,7 +1,7 @@
-"""Read the cells of a booking file: a text becomes a value, or says what would be right.
+"""Parse the cells of a booking file into values, with errors that say what would be right.
 
-Every reader takes a stripped text and returns a value or raises BadValueError. Times are local to
-the company unless they carry an offset, and are returned in UTC. No database.
+Every function takes a stripped text and returns a value or raises BadValueError. Times are local
+to the company unless they have an offset, and are returned in UTC. No database.
 """
 
 import re
@@ -18,7 +18,7 @@ PEOPLE_AT_MOST = 100  # the largest vehicle there may be
 NOTES_AT_MOST = 5_000
 NEEDS_AT_MOST, NEED_LENGTH = 20, 40
 
-# Control characters, but tab and line feed, and halves of characters.
+# Control characters except tab and line feed, and lone surrogates.
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 COORDINATE = re.compile(r"[+-]?[0-9]{1,3}(?:[.,][0-9]{0,20})?(?:[eE][+-]?[0-9]{1,2})?")
 WHOLE = re.compile(r"([0-9]{1,9})(?:[.,]0{1,6})?")
@@ -47,11 +47,11 @@ TRUTHS |= dict.fromkeys(("", "no", "false", "0", "non"), False)
 
 
 class BadValueError(ValueError):
-    """A cell holds no value of its column; the message says what would be right."""
+    """A cell is not a valid value of its column; the message says what would be right."""
 
 
 def text(value, *, at_most):
-    """Return one line: line breaks and runs of blanks become one blank."""
+    """Return one line; line breaks and runs of spaces become one space."""
     return _printable(" ".join(value.split()), at_most)
 
 
@@ -101,7 +101,7 @@ def priority(value):
 
 
 def truth(value):
-    """Return whether the cell says yes; an empty one says no."""
+    """Return whether the cell is a yes; an empty cell means no."""
     try:
         return TRUTHS[value.lower()]
     except KeyError:
@@ -109,7 +109,7 @@ def truth(value):
 
 
 def needs(value):
-    """Return different lower-case words in the order they are written."""
+    """Return distinct lower-case words in their written order."""
     written = re.split(r"[\s|,;]+", _printable(value, None).lower())
     words = list(dict.fromkeys(word for word in written if word))
     if len(words) > NEEDS_AT_MOST or any(len(word) > NEED_LENGTH for word in words):
@@ -125,11 +125,11 @@ def needs(value):
 
 
 def moment(value, *, zone, order=None):
-    """Return the moment in UTC.
+    """Return the date and time in UTC.
 
-    13.06.2026 has the day first. Slashes are read as `order` says; without one, 13/06/2026
-    and 06/13/2026 say by themselves which number is the day, and 05/06/2026 is refused. So is
-    a local time that the clocks skip or repeat.
+    13.06.2026 has the day first. Dates with slashes are read as `order` says; without it,
+    13/06/2026 and 06/13/2026 are unambiguous, and 05/06/2026 is refused. A local time that a clock
+    change skips or repeats is refused too.
     """
     value = " ".join(value.split())
     if EXCEL_DATE.fullmatch(value):

@@ -1,6 +1,6 @@
 """Create or change one booking: the use-case behind the admin's form and the API.
 
-Many at once: `bookings.importing.import_bookings`, and `dispatch.runs.apply` for their status.
+In bulk: `bookings.importing.import_bookings`, and `dispatch.runs.apply` for the status.
 """
 
 from django.core.exceptions import ValidationError
@@ -11,29 +11,29 @@ from bookings.events import booking_changed, booking_created, differences, parti
 from bookings.models import SETTLED_STATUSES, TRANSITIONS, Booking, Event, Status
 
 BEGINNINGS = (Status.PENDING, Status.ACCEPTED)
-# What may still be said of a booking that is under way or over.
+# Fields that may still change when a booking has started or ended.
 ALWAYS = {"status", "notes", "cancel_reason"}
 
 
 class StaleBookingError(Exception):
-    """Somebody else changed the booking after it was read."""
+    """The booking was changed by someone else after it was read."""
 
 
 class SettledBookingError(Exception):
-    """The booking is under way or over."""
+    """The booking has started or ended."""
 
 
 class StatusRefusedError(Exception):
-    """The booking cannot get from its status to the wanted one."""
+    """The booking cannot change from its status to the new one."""
 
 
 def save_booking(booking, *, actor, now, reason=""):
-    """Insert a new booking, or write what changed in an old one; return its event.
+    """Insert a new booking or update the changed fields of an existing one; return its event.
 
-    An old booking carries the `version` its author saw, and gets the next one. Returns None
-    when nothing differs from what is stored. Validates the booking in full, under the lock.
-    The assignment of a booking is the caller's business: `dispatch` calls this in its own
-    transaction when a change of status touches one.
+    An existing booking has the `version` that its author saw and gets the next one. Returns None
+    if nothing changed. The booking is fully validated under its lock. The caller is responsible
+    for the assignment of the booking: `dispatch` calls this in its own transaction if a change of
+    status affects one.
 
     Raises StaleBookingError, SettledBookingError, StatusRefusedError, or ValidationError with
     the fields.

@@ -1,4 +1,4 @@
-"""Answer with a list as CSV or as an Excel workbook; no cell of it is ever run as a formula."""
+"""Return a list as a CSV file or an Excel workbook; no cell is run as a formula."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from openpyxl.cell import WriteOnlyCell
 
 from bookings.cells import safe_cells
 
-# A workbook is made whole before it is sent; text is streamed.
+# A workbook is built in memory before it is sent; CSV is streamed.
 CSV_ROWS_AT_MOST = 250_000
 XLSX_ROWS_AT_MOST = 50_000
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -19,7 +19,7 @@ UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
 
 
 class _Echo:
-    """A file for `csv.writer` that hands back what is written."""
+    """A file for `csv.writer` that returns what is written."""
 
     def write(self, value):
         return value
@@ -40,7 +40,7 @@ def csv_response(header, rows, filename):
 
 
 def xlsx_response(header, rows, filename):
-    """Answer with a workbook of one sheet; texts are texts, whatever they begin with."""
+    """Return a workbook of one sheet; texts stay texts, even if they begin with =."""
     book = Workbook(write_only=True)
     sheet = book.create_sheet()
     sheet.freeze_panes = "A2"

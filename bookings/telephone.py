@@ -1,4 +1,4 @@
-"""Book what somebody asks for on the telephone: a trip, perhaps the way back, a new client."""
+"""Book a trip by telephone, with an optional return trip, for a known or a new client."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,10 +14,10 @@ from drivers.models import Company, Driver
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What was asked for: rows not stored yet, but for a client known before.
+    """The requested trip: rows not stored yet, except a known client.
 
-    `return_at` is when the client wants to be picked up for the way back; None without one.
-    With `will_call` the client calls for it, at `return_at` at the earliest.
+    `return_at` is the requested pickup of the return trip, or None without one. With `will_call`
+    the client will call for the return trip, at `return_at` at the earliest.
     """
 
     booking: Booking
@@ -28,16 +28,15 @@ class Call:
 
 
 def book(call: Call, *, actor: Actor, now: datetime) -> list[Booking]:
-    """Create the accepted booking and the way back, with their events; return them.
+    """Create the accepted booking and its return trip, with their events; return them.
 
-    A way back that the client will call for stays pending until they are ready.
-
-    All or nothing, in a constant number of statements. The driver is kept as preferred for
-    the client's later trips too. Raises ValidationError with the fields.
+    All or nothing, in a constant number of statements. A will-call return trip stays pending until
+    the client is ready. The driver is saved as preferred for later trips too. Raises
+    ValidationError with the fields.
     """
     with transaction.atomic():
         if call.client.pk is None:
-            # Of two at once the second sees the client that the first has made.
+            # Of two concurrent calls the second finds the client that the first has created.
             Company.objects.select_for_update(no_key=True).get(pk=call.client.company_id)
             call.client.full_clean()
             call.client.save()
@@ -64,7 +63,7 @@ def _prefer(client, driver):
 
 
 def way_back(there, at, *, will_call=False):
-    """Return the booking home, not stored yet."""
+    """Return the booking of the return trip, not stored yet."""
     return Booking(
         company=there.company,
         client=there.client,

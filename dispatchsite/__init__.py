@@ -1,0 +1,1 @@
+"""The site: settings, URLs, API schema, navigation and translations."""

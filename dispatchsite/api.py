@@ -1,4 +1,4 @@
-"""The API's addresses: one router, the schema, and its documentation."""
+"""URLs of the API: one router, the schema and its documentation."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ SCHEMA = Path(__file__).with_name("openapi.yaml")
 
 @require_safe
 def schema(request):
-    """Return the committed description: anybody may ask, so it is not made anew."""
+    """Return the committed schema, which is public and therefore not generated per request."""
     return HttpResponse(SCHEMA.read_bytes(), content_type="application/vnd.oai.openapi")
 
 

@@ -1,4 +1,4 @@
-"""Put the examples of `api_examples.yaml` into the description of the API."""
+"""Add the examples of `api_examples.yaml` to the OpenAPI schema."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ FILE = Path(__file__).with_name("api_examples.yaml")
 
 
 def add_examples(result, **kwargs):
-    """Give each component that has one its example: a hook of drf-spectacular."""
+    """Add examples to the components of the schema; a hook of drf-spectacular."""
     written = yaml.safe_load(FILE.read_text(encoding="utf-8"))
     schemas = result["components"]["schemas"]
     for name, schema in schemas.items():

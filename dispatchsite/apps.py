@@ -16,5 +16,5 @@ class DispatchsiteConfig(AppConfig):
 
     def ready(self):
         if settings.CELERY_BROKER_URL:
-            import_module("dispatchsite.celery")  # who sends tasks knows the broker, too
+            import_module("dispatchsite.celery")  # processes that send tasks need the broker too
         connection_created.connect(log_statements, dispatch_uid="log_statements")

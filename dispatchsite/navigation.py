@@ -1,4 +1,4 @@
-"""What the admin's theme asks us for: the sidebar, the companies to choose from, the zone."""
+"""Callbacks of the admin's theme: sidebar, choice of companies, timezone."""
 
 from django.contrib import admin
 from django.templatetags.static import static
@@ -51,7 +51,7 @@ GROUPS = (
 
 
 def sidebar(request):
-    """Return the theme's navigation: the pages there are and this user may see. No statement."""
+    """Return the navigation: the pages that exist and the user may see. No statement."""
     admins = _admins()
     groups = [
         {"title": title, "separator": number > 0, "items": items}
@@ -96,14 +96,14 @@ def company_name(request):
 
 
 def companies(request):
-    """Return the companies the user may work for, unless there is no choice. No statement."""
-    found = sorted(getattr(request, "companies", []), key=lambda company: company.name)
-    if len(found) < 2:
+    """Return the companies to choose from, or none if there is only one. No statement."""
+    companies = sorted(getattr(request, "companies", []), key=lambda company: company.name)
+    if len(companies) < 2:
         return []
-    return [{"title": c.name, "link": reverse("choose_company", args=[c.slug])} for c in found]
+    return [{"title": c.name, "link": reverse("choose_company", args=[c.slug])} for c in companies]
 
 
 def zone(request):
-    """Return the zone of every time on the page, to be shown beside its title."""
+    """Return the timezone of all times on the page, shown beside its title."""
     now = timezone.localtime()
     return [f"{timezone.get_current_timezone_name()} · UTC{now:%z}", "info"]

@@ -1,4 +1,4 @@
-"""All settings, from the environment (see .env.example). Nonsense stops the start."""
+"""All settings, read from the environment (see .env.example); an invalid one stops the start."""
 
 from importlib.util import find_spec
 from operator import attrgetter
@@ -118,7 +118,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 if env.flag("BEHIND_PROXY"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-# The admin's theme. Its files come with the package; navigation and zone are our own.
+# The admin's theme, whose files come with its package.
 UNFOLD = {
     "SITE_TITLE": "Dispatchsite",
     "SITE_HEADER": "Dispatchsite",
@@ -164,7 +164,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_THROTTLE_CLASSES": ["drivers.rest.throttling.CallerThrottle"],
     "DEFAULT_THROTTLE_RATES": {"caller": env.rate("API_RATE", "1200/minute")},
-    "NUM_PROXIES": int(env.flag("BEHIND_PROXY")),  # whose word on an address counts
+    "NUM_PROXIES": int(env.flag("BEHIND_PROXY")),  # whose forwarded client address is trusted
     "DEFAULT_SCHEMA_CLASS": "drivers.rest.schema.Schema",
     "EXCEPTION_HANDLER": "drivers.rest.errors.problem_response",
     "DEFAULT_METADATA_CLASS": None,

@@ -1,4 +1,4 @@
-"""Echo statements and log the slow ones, with the line of ours that issued them.
+"""Echo statements and log slow ones, with the line of this project that issued them.
 
 Switched by `SQL_ECHO` and `SLOW_QUERY_MS` (0 is off). The time is that of `execute`; on SQLite
 a SELECT does part of its work while its rows are fetched, which `manage.py profile_dispatch`
@@ -50,6 +50,6 @@ class SqlLog:
 
 
 def install(connection, *, echo, slow_ms):
-    """Attach the log to a new connection, once."""
+    """Attach the log to a connection, at most once."""
     if (echo or slow_ms) and not any(isinstance(w, SqlLog) for w in connection.execute_wrappers):
         connection.execute_wrappers.append(SqlLog(echo=echo, slow_ms=slow_ms))

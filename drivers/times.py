@@ -1,4 +1,4 @@
-"""Read days, and write times for machines and in short for people."""
+"""Read days, and format times for machines and for people."""
 
 from datetime import UTC, date
 
@@ -6,13 +6,13 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-YEARS = range(2000, 2100)  # others are typing errors, and some have no borders in UTC
+YEARS = range(2000, 2100)  # others are typing errors, and some have no bounds in UTC
 
 
 def day_of(text: str) -> date:
-    """Return the day that is written like 2026-06-17.
+    """Return the day written as 2026-06-17.
 
-    Raises ValueError where it is none, or of none of the YEARS.
+    Raises ValueError if it is not a day, or not in YEARS.
     """
     day = date.fromisoformat(text)
     if day.year not in YEARS:
@@ -21,19 +21,19 @@ def day_of(text: str) -> date:
 
 
 def moment(value):
-    """Write a time as the API does: UTC, whole microseconds, `Z`."""
+    """Format a time as the API does: UTC, whole microseconds, `Z`; None stays None."""
     if value is None:
         return None
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def shown(value):
-    """Write a time in the current zone, which is named: a page's is that of its company."""
+    """Format a time in the current timezone, with the timezone's name."""
     local = timezone.localtime(value)
     return f"{date_format(local, 'SHORT_DATETIME_FORMAT')} {timezone.get_current_timezone_name()}"
 
 
 def shown_period(start, end):
-    """Write a period in the current zone, which is named after its end."""
+    """Format a period in the current timezone, with the timezone's name."""
     local = timezone.localtime(start)
     return f"{date_format(local, 'SHORT_DATETIME_FORMAT')} – {shown(end)}"

@@ -1,4 +1,4 @@
-"""Pages of bookings, clients, the log and webhooks; Django imports this package alone."""
+"""Admin pages of bookings, clients, the log and webhooks; Django imports only this package."""
 
 from bookings.admin import bookings
 

@@ -1,3 +1,5 @@
+"""Admin pages of bookings, events, webhooks and deliveries."""
+
 from django import forms
 from django.contrib import admin, messages
 from django.db import models
@@ -65,7 +67,7 @@ STATUS_LOOKS = {
 
 
 class BookingForm(forms.ModelForm):
-    """A booking, and which version of it the user saw: another's change is not overwritten."""
+    """A booking with the version the user saw, so that no other change is overwritten."""
 
     class Meta:
         help_texts = {
@@ -120,8 +122,8 @@ class BookingAdmin(
 ):
     """Bookings are never deleted: they are canceled, and stay in the log.
 
-    `dispatch.admin.bookings` registers it, for it knows their drivers, and the reasons
-    (`shown_reason`).
+    `dispatch.admin.bookings` registers it, because it knows the drivers of bookings and the
+    reasons why one is unassigned (`shown_reason`).
     """
 
     list_display = [
@@ -141,7 +143,7 @@ class BookingAdmin(
     form = BookingForm
     autocomplete_fields = ["client"]
     raw_id_fields = ["return_of"]
-    # What the use-cases change; the form shows it.
+    # Changed by use-cases only.
     readonly_fields = [
         "status", "will_call", "shown_reason", "version", "created_at", "updated_at",
     ]  # fmt: skip
@@ -232,13 +234,13 @@ class BookingAdmin(
 
     def save_model(self, request, obj, form, change):
         if not change:
-            obj.status = Status.ACCEPTED  # who writes it down here takes it on
+            obj.status = Status.ACCEPTED  # a booking entered by staff needs no acceptance
         else:
             obj.version = form.cleaned_data["seen_version"]
         save_booking(obj, actor=admin_actor(request), now=timezone.now())
 
     def own_booking(self, request, pk):
-        """Return a booking of a company where the user may write; another's is not there."""
+        """Return a booking of a company where the user may write; any other is 404."""
         booking = get_object_or_404(self.writable_bookings(request), pk=pk)
         act_for(request, booking.company_id)
         return booking
@@ -273,7 +275,7 @@ class EventAdmin(ReadOnlyAdmin):
 
 @admin.register(Webhook)
 class WebhookAdmin(ReadOnlyAdmin):
-    """Owners make and change them over the API, which shows the secret once."""
+    """Read-only: owners create and change webhooks over the API, which shows the secret once."""
 
     reading_roles = frozenset({Role.OWNER})
     list_display = ["url", "is_active", "disabled_reason", "rests_until", "company"]

@@ -1,4 +1,4 @@
-"""The clients' pages: where they live and go, whom they want to be driven by, their last trips."""
+"""Admin pages of clients: home, saved places, preferred drivers, last trips."""
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -17,12 +17,12 @@ LAST_TRIPS = 10
 
 class SavedPlaceForm(forms.ModelForm):
     def _get_validation_exclusions(self):
-        # Which of the rows is the usual one, the formset knows.
+        # The formset checks that only one place is the usual one.
         return super()._get_validation_exclusions() | {"is_usual"}
 
 
 class SavedPlaces(RowsReadOnce):
-    """The places of a client, at most one of them the usual one."""
+    """The saved places of a client, at most one of them the usual one."""
 
     def clean(self):
         super().clean()
@@ -31,7 +31,7 @@ class SavedPlaces(RowsReadOnce):
 
     def save(self, commit=True):
         if commit and any(map(self._usual, self.forms)):
-            # One at a time: the database allows one.
+            # Clear the others first: the database allows only one.
             SavedPlace.objects.filter(client=self.instance).update(is_usual=False)
             for form in filter(self._usual, self.forms):
                 form.has_changed = lambda: True
@@ -57,7 +57,7 @@ class DriverPreferenceInline(ScopedInline):
 
     def formfield_for_foreignkey(self, db_field, request, **kwargs):
         kwargs["form_class"] = RowChoice
-        if not hasattr(request, "drivers_offered"):  # the theme makes the form many times
+        if not hasattr(request, "drivers_offered"):  # the theme builds the form many times
             rows = Driver.objects.filter(company=request.company)
             request.drivers_offered = rows.order_by("name", "id")
         kwargs["queryset"] = request.drivers_offered

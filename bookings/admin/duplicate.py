@@ -1,4 +1,4 @@
-"""The admin's page that books a trip on other days too."""
+"""The admin page that books a trip on other days."""
 
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ SHOWN = 10
 
 
 class DuplicateForm(forms.Form):
-    """Which days, and whether the way back is booked too; `cleaned_data["days"]` are the dates."""
+    """The days, and whether to book the return trip; `cleaned_data["days"]` is a set of dates."""
 
     days = forms.CharField(
         label=gettext_lazy("Days"),
@@ -82,7 +82,7 @@ class DuplicateForm(forms.Form):
 
 
 class DuplicatesBookings:
-    """Adds the page to `BookingAdmin`, which finds the bookings that the user may write."""
+    """Add the page to `BookingAdmin`, which finds the bookings that the user may write."""
 
     def get_urls(self):
         view = self.admin_site.admin_view(self.duplicate)
@@ -90,7 +90,7 @@ class DuplicatesBookings:
         return [path(address, view, name="bookings_booking_duplicate"), *super().get_urls()]
 
     def duplicate(self, request, booking):
-        """Ask for the days, and book the copies: all or none."""
+        """Show the form; on POST book all copies or none."""
         booking = self.own_booking(request, booking)
         backs = self.writable_bookings(request).filter(return_of=booking)
         back = backs.exclude(status=Status.CANCELED).first()

@@ -1,4 +1,4 @@
-"""The admin's export of a list, filtered as it is shown."""
+"""Export of the admin's lists as CSV or Excel, filtered as shown."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -16,10 +16,10 @@ FORMATS = {"csv": (csv_response, CSV_ROWS_AT_MOST), "xlsx": (xlsx_response, XLSX
 
 
 class ExportsList:
-    """Adds the export to the admin of a model: every page of what the list shows.
+    """Add an export of the whole filtered list to the admin of a model.
 
     `export_columns` are {name of the column: path from the model}. Times are local to the row's
-    company, with their offset.
+    company, with their UTC offset.
     """
 
     export_columns = {}
@@ -33,7 +33,7 @@ class ExportsList:
         ] + super().get_urls()
 
     def export(self, request, kind):
-        """Answer with the filtered list: 2 statements beside those of the list."""
+        """Return the filtered list as a file: 2 statements more than the list."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         answer, at_most = FORMATS[kind]
@@ -66,7 +66,7 @@ class ExportsList:
 
 
 class ExportsBookings(ExportsList):
-    """What the export says of a booking, an import reads; but status and cancel_reason."""
+    """Export bookings in columns that an import reads, except status and cancel_reason."""
 
     export_columns = {
         "reference": "reference",

@@ -1,4 +1,4 @@
-"""The admin's pages for importing a file of bookings: upload, look, confirm."""
+"""Admin pages that import a file of bookings: upload, preview, confirm."""
 
 from django import forms
 from django.contrib import messages
@@ -63,7 +63,7 @@ class UploadForm(forms.Form):
 
 
 class ImportsBookings:
-    """Adds the pages to the admin of bookings. Nothing is written before it is confirmed."""
+    """Add the pages to the admin of bookings; nothing is written before the user confirms."""
 
     actions_list = ["upload"]
 
@@ -152,7 +152,7 @@ class ImportsBookings:
         )  # fmt: skip
 
     def import_errors(self, request, import_file):
-        """Answer with all errors as a CSV file."""
+        """Return all errors as a CSV file."""
         file = self._file(request, import_file)
         try:
             errors = self._import(request, file, dry_run=True, skip_invalid=True).errors
@@ -189,7 +189,7 @@ SKIPPED_COLUMNS = {"line": _("Line"), "reference": _("Reference"), "reason": _("
 
 
 def _table(rows, columns):
-    """Return what Unfold's table shows; an empty one is None."""
+    """Return the rows for Unfold's table component, or None if there are none."""
     rows = [[row.as_dict()[name] for name in columns] for row in rows]
     return {"headers": list(columns.values()), "rows": rows} if rows else None
 

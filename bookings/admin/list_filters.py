@@ -1,8 +1,8 @@
-"""The list of bookings in the admin, quick on a table of any size.
+"""Filters and search of the admin's list of bookings, fast on a table of any size.
 
-It shows the bookings of one company, the one the user works for, so that its order is that
-of an index. It searches a day in all its words, all days only by what an index finds: clients
-by name and phone, and the whole reference.
+The list shows the bookings of the current company, so that an index gives its order. Within a
+period of at most a month the search looks at all text columns, otherwise only at what an index
+finds: clients by name and phone, and the full reference.
 """
 
 from datetime import datetime, time, timedelta
@@ -23,7 +23,7 @@ LONGEST = timedelta(days=31)  # a period whose bookings may be searched word by 
 
 
 def period_of(params, zone):
-    """Return the wanted pickups' [start, end), or None for all days.
+    """Return the period of requested pickups, [start, end), or None for all days.
 
     `params` has "day": today, tomorrow or week, or dates "from" and "to" (inclusive).
     Raises ValueError.
@@ -44,7 +44,7 @@ def period_of(params, zone):
 
 
 class DayFilter(admin.SimpleListFilter):
-    """The wanted pickup's local day, or a range of days, `from` and `to` in the address."""
+    """The local day of the requested pickup, or a range of days, `from` and `to` in the URL."""
 
     title = gettext_lazy("day")
     parameter_name = "day"
@@ -63,7 +63,7 @@ class DayFilter(admin.SimpleListFilter):
         ]
 
     def choices(self, changelist):
-        """Offer the days; the range that was asked for, and what else is, go to its own form."""
+        """Yield the choices; the range and the other parameters go to the template's form."""
         own = {"from", "to", "day", "p"}
         self.others = [item for item in changelist.params.items() if item[0] not in own]
         ranged = any(self.bounds.values())
@@ -113,10 +113,10 @@ class DriverFilter(admin.SimpleListFilter):
 
 
 def search(rows, words, *, company, params, zone):
-    """Return the rows that contain every word, in a period of at most a month.
+    """Return the rows that contain every word, if the period is at most a month.
 
-    Else those of clients whose name or phone contains the text, and the one with just this
-    reference: 3 more statements.
+    Otherwise return those of clients whose name or phone contains the text, and the one with
+    exactly this reference: 3 more statements.
     """
     try:
         period = period_of(params, zone)
@@ -129,7 +129,7 @@ def search(rows, words, *, company, params, zone):
     text = words.strip()
     clients = Client.objects.filter(any_contains(text, ("name", "phone")), company=company)
     client_ids = list(clients.order_by("name", "id").values_list("id", flat=True)[:CLIENTS_FOUND])
-    # Their company is the clients'; SQLite would read it from end to end.
+    # Not filtered by company, which is the clients': SQLite would read the whole company.
     of_clients = Booking.objects.filter(client_id__any_of=client_ids)
     newest = list(of_clients.order_by("-id").values_list("id", flat=True)[:TRIPS_FOUND])
     named = Booking.objects.filter(company=company, reference__any_of=[text]).exclude(reference="")

@@ -1,4 +1,4 @@
-"""The admin's page for bookings by telephone, and the fragments it asks for while one types."""
+"""The admin page for bookings by telephone, and the fragments it loads while the user types."""
 
 from dataclasses import asdict
 
@@ -24,7 +24,7 @@ NAME = "bookings_booking_telephone"
 
 
 class BooksByTelephone:
-    """Adds the page to the admin of bookings: for owners and dispatchers of the company."""
+    """Add the page to the admin of bookings, for owners and dispatchers of the company."""
 
     def get_urls(self):
         views = {
@@ -43,7 +43,7 @@ class BooksByTelephone:
         ] + super().get_urls()
 
     def telephone(self, request):
-        """Show the form; on POST book, and show it again for the next call."""
+        """Show the form; on POST book the trip and show an empty form for the next call."""
         company = self._company(request)
         client = self._client(request, company)
         first = {"day": timezone.localdate(), "client": client, "new_at_home": True}
@@ -73,7 +73,7 @@ class BooksByTelephone:
         )
 
     def telephone_clients(self, request):
-        """Offer clients by a part of their name or phone: 1 statement more."""
+        """Suggest clients by a part of their name or phone: 1 statement more."""
         company, words = self._company(request), request.GET.get("q", "").strip()
         matches = Client.objects.filter(any_contains(words, ("name", "phone")), company=company)
         clients = matches.order_by("name", "id")[:OFFERED] if words else ()
@@ -89,16 +89,16 @@ class BooksByTelephone:
         return render(request, "bookings/telephone_client.html", context)
 
     def telephone_places(self, request):
-        """Offer known places for either end: 3 statements more."""
+        """Suggest known places for pickup or dropoff: 3 statements more."""
         company = self._company(request)
         words = request.GET.get("pickup_address") or request.GET.get("dropoff_address", "")
         context = {"places": search_places(company, words)}
         return render(request, "bookings/telephone_places.html", context)
 
     def _company(self, request):
-        """Return the company of the page that asks, else the one the user works for.
+        """Return the company named by the request, else the current one.
 
-        Another's is not there (404); who may not write there is refused.
+        Raises Http404 for a company where the user may not write, PermissionDenied without one.
         """
         if not self.has_add_permission(request):
             raise PermissionDenied
@@ -133,7 +133,7 @@ def _client_context(client):
 
 
 def _add_errors(form, refusal):
-    """Put what the use-case refused beside its field, or above the form."""
+    """Add the errors of the use-case to their fields, or to the form."""
     for name, sentences in refusal.message_dict.items():
         form.add_error(name if name in form.fields else None, sentences)
 

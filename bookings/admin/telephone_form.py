@@ -1,4 +1,4 @@
-"""The form of a telephone booking. Clock times are the company's."""
+"""The form of a telephone booking; times are local to the company."""
 
 from functools import partial
 
@@ -26,7 +26,7 @@ COORDINATES = gettext_lazy("Only needed for a new address.")
 
 
 class ReadField(forms.CharField):
-    """A text that a reader of `csv_values` turns into a value; None when left empty."""
+    """A text that a reader of `bookings.parsing` turns into a value; None if empty."""
 
     widget = UnfoldAdminTextInputWidget
 
@@ -65,7 +65,7 @@ def _clock(label, **options):
 
 
 class TelephoneForm(forms.Form):
-    """Say who, from where, to where and when; `call()` is what `telephone.book` takes."""
+    """The client, places and times of a trip; `call()` returns the argument of `telephone.book`."""
 
     client = forms.ModelChoiceField(Client.objects.none(), required=False, widget=forms.HiddenInput)
     new_name = _line(100, label=gettext_lazy("Name"), required=False)
@@ -157,7 +157,7 @@ class TelephoneForm(forms.Form):
         return values
 
     def call(self):
-        """Return what was asked for, of a form that is valid."""
+        """Return the Call of a valid form."""
         values = self.cleaned_data
         names = ("passengers", "wheelchairs", "priority", "appointment_at")
         ends = [f"{end}_{what}" for end in ("pickup", "dropoff") for what in WHERE]
@@ -198,7 +198,7 @@ class TelephoneForm(forms.Form):
             self.add_error("new_name", known)
 
     def _place(self, values, end):
-        """Give an address without coordinates those that are known."""
+        """Fill in known coordinates of an address without any."""
         address, lat, lon = (values.get(f"{end}_{what}") for what in WHERE)
         if not address or self.errors.keys() & {f"{end}_lat", f"{end}_lon"}:
             return
@@ -214,7 +214,7 @@ class TelephoneForm(forms.Form):
                 values |= {f"{end}_lat": place.lat, f"{end}_lon": place.lon}
 
     def _moment(self, values, name):
-        """Turn a clock time of the day, or a whole moment, into a moment."""
+        """Turn a time on the chosen day, or a full date and time, into a datetime."""
         if not values.get(name):
             values[name] = None
             return

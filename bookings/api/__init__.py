@@ -1,7 +1,7 @@
 """Clients, bookings and events in the API.
 
-Lists of bookings are read as plain values, not as models: a page of 100 is one statement and
-no object for each row. `dispatch.api` adds the assignments and what is done to trips.
+Lists of bookings are read as plain values, not as models: a page of 100 is one statement without
+an object per row. `dispatch.api` adds the assignments and the actions on trips.
 """
 
 from bookings.api.clients import ClientViewSet

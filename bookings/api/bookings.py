@@ -1,4 +1,4 @@
-"""Bookings in the API: created, changed, read; `dispatch.api.trips` adds what is done to them."""
+"""Create, change and read bookings in the API; `dispatch.api.trips` adds actions on trips."""
 
 from functools import cache
 
@@ -155,13 +155,13 @@ class BookingViewSet(CompanyViewSet):
         return Response(data, status=status, headers={**(headers or {}), "ETag": self.tag_of(row)})
 
     def check_if_match(self):
-        """Compare `If-Match`, if there is one, and return the row it speaks of: 1 statement."""
+        """Return the row after comparing it with `If-Match`, if given: 1 statement."""
         row = self.row(self.kwargs["pk"])
         compare_tag(self.request, lambda: self.tag_of(row))
         return row
 
     def rows(self, expand=()):
-        """Return the company's bookings as `.values()` of the columns."""
+        """Return the company's bookings as a `.values()` queryset."""
         return _values(type(self), frozenset(expand)).filter(company=self.company)
 
     def row(self, booking_id, expand=()):
@@ -192,7 +192,7 @@ class BookingViewSet(CompanyViewSet):
         return [*BOOKING_COLUMNS, *(CLIENT_COLUMNS if "client" in expand else ())]
 
     def represent(self, row, expand):
-        """Return what the API says of a row of `columns`."""
+        """Return the JSON object of a row of `columns`."""
         data = {name: row[column] for name, column in BOOKING_FIELDS}
         if "client" in expand and data["client"]:
             data["client"] = {
@@ -202,7 +202,7 @@ class BookingViewSet(CompanyViewSet):
         return data
 
     def shown(self, rows):
-        """Leave out what `?fields=` does not name."""
+        """Remove the fields that `?fields=` does not name."""
         wanted = self.request.query_params.get("fields")
         if not wanted or self.request.method != "GET":
             return rows
@@ -221,12 +221,12 @@ class BookingViewSet(CompanyViewSet):
 
 @cache
 def _values(view, expand):
-    """Return the bookings as `.values()`: to name 40 columns takes longer than to read a row."""
+    """Return the `.values()` queryset, cached: naming 40 columns takes longer than reading one."""
     return view.with_relations(Booking.objects.all()).values(*view.columns(expand))
 
 
 class StaleReference(Exception):
-    """The reference is taken by a booking with other particulars."""
+    """The reference belongs to a booking with other details."""
 
     def __init__(self, outcome):
         self.outcome = outcome

@@ -1,4 +1,4 @@
-"""Many bookings in one request: what is sent, and what is told of each row."""
+"""Bulk creation of bookings in the API: request, response and errors of rows."""
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -11,7 +11,7 @@ from drivers.rest.errors import register
 
 
 def refused_rows(error):
-    """Return the `errors` of a refused intake, with the rows' positions in their fields."""
+    """Return the `errors` of a refused intake; their fields begin with the row's position."""
     return {
         "errors": [row for i, o in enumerate(error.outcomes) for row in error_rows(o, f"{i}.")][
             :100

@@ -1,4 +1,4 @@
-"""Who may read and write bookings, and as whom the log tells of it."""
+"""Roles that may read and write bookings in the API, and the actor for the event log."""
 
 from bookings.models import Actor, Door
 from drivers.rest.access import CLIENTS, PLANNERS, STAFF, caller_of

@@ -1,4 +1,4 @@
-"""What the API shows of a booking and takes for one, and by what its lists are filtered."""
+"""Serializers, columns and filters of bookings in the API."""
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -89,7 +89,7 @@ FIELDS = OpenApiParameter("fields", str, description="The fields to return, sepa
 
 
 class BookingFilter(PeriodFilterSet):
-    """`from` and `until` are about the wanted pickup."""
+    """`from` and `until` restrict the requested pickup."""
 
     moment = "scheduled_time"
     client = id_filter("client")

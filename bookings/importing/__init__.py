@@ -1,0 +1,1 @@
+"""Import of bookings from CSV files and Excel workbooks: read, compare, write."""

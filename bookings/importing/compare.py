@@ -1,7 +1,7 @@
-"""Compare the rows of a file with the bookings that are there: what an import is to write.
+"""Compare the rows of a file with the stored bookings: the changes an import is to write.
 
-The reference is a booking's identity. Of a booking that is there already, only the columns of
-the file count. Reads, and writes nothing.
+The reference identifies a booking. Of a stored booking only the columns of the file are compared.
+Nothing is written.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from bookings.models import SETTLED_STATUSES, Booking, Status
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A booking that is there already; `way_back_id` is its return trip."""
+    """A stored booking; `way_there_id` is its outbound trip, `way_back_id` its return trip."""
 
     id: int
     version: int
@@ -32,7 +32,7 @@ class Stored:
 
 @dataclass(slots=True)
 class Changes:
-    """What an import is going to write."""
+    """The changes an import is to write."""
 
     created: list[BookingRow] = field(default_factory=list)
     updated: list[tuple[BookingRow, Stored, dict]] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Changes:
 
 
 def read_stored(company, rows, columns):
-    """Return {reference: Stored} of the references that the rows name. One statement."""
+    """Return {reference: Stored} of the references that the rows name: 1 statement."""
     names = plain_columns(columns)
     references = {row.reference for row in rows} | {row.return_of for row in rows}
     query = Booking.objects.filter(
@@ -70,7 +70,7 @@ def read_stored(company, rows, columns):
 
 
 def plain_columns(columns):
-    """Return the columns that are plain fields of a booking, but its identity."""
+    """Return the columns that are plain fields of a booking, without the reference."""
     return [
         name
         for name in columns
@@ -79,9 +79,10 @@ def plain_columns(columns):
 
 
 def check_ways_there(rows, stored):
-    """Return (rows, errors): whose way back is it, and may it be?
+    """Return (valid rows, errors) by their outbound trips.
 
-    A way there is in the file or in the database, is no way back itself, and has one way back.
+    An outbound trip is in the file or in the database, is not a return trip, and has one return
+    trip.
     """
     kept, errors = rows, []
     while True:
@@ -114,7 +115,7 @@ def _wrong_way_there(row, in_file, stored):
 
 
 def check_appointments(rows, stored, columns):
-    """Return (rows, errors): a pickup stays before an appointment that the file does not name."""
+    """Return (valid rows, errors): the pickup must be before an appointment not in the file."""
     if "appointment_at" in columns:
         return rows, []
     errors = [
@@ -136,10 +137,10 @@ def check_appointments(rows, stored, columns):
 
 
 def _of_will_call(row, old):
-    """Return (what becomes of the status, why the row is left out) by its column `will_call`.
+    """Return (change of the status, reason to skip the row) that follow from column `will_call`.
 
-    A will-call waits, and is accepted once the file knows its time. Whose time is known here
-    already is not made to wait again by a file that has not heard of it.
+    A will-call is pending and becomes accepted when the file has its time. A booking whose time is
+    already known does not become a will-call again.
     """
     wanted = row.values.get("will_call", False)
     if wanted and old.status in (Status.ACCEPTED, Status.ASSIGNED):

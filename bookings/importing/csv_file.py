@@ -1,7 +1,7 @@
-"""Turn the bytes of a CSV file into rows of named texts, whatever program wrote it.
+"""Read the bytes of a CSV file, from any program, as rows of named texts.
 
-Lines count from 1, as an editor shows them; a row with quoted line breaks has the number of
-its first line. No database, and no knowledge of what the columns mean.
+Lines count from 1, as in an editor; a row with quoted line breaks has the number of its first
+line. No database, and no knowledge of the columns' meaning.
 """
 
 import codecs
@@ -20,7 +20,7 @@ BYTES_AT_MOST = 64 * 1024 * 1024
 ROWS_AT_MOST = 250_000
 DELIMITERS = ",;\t|"
 SEP_LINE = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE)
-# Excel's way to keep a number's leading zeros: ="00123"
+# Excel keeps the leading zeros of a number this way: ="00123"
 KEPT_AS_TEXT = re.compile(r'="(.*)"', re.DOTALL)
 SIGNATURES = (
     (b"PK\x03\x04", gettext_lazy("an Excel workbook or a zip archive")),
@@ -42,12 +42,12 @@ MARKS = (  # the longer ones first: UTF-32's begins with UTF-16's
 
 
 class FileRefusedError(Exception):
-    """The file as a whole cannot be imported; the message is one sentence that says why."""
+    """The whole file cannot be imported; the message is one sentence that says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`cells` by column name; `surplus` are the values under no name."""
+    """A row: `cells` by column name, `surplus` values without a column."""
 
     line: int
     cells: dict[str, str]
@@ -63,12 +63,10 @@ class Table:
 
 
 def read_table(data, *, required, optional=(), unread=()):
-    """Return the rows that are not blank; columns may stand in any order.
+    """Return the rows that are not blank; columns may be in any order.
 
-    Those of `unread` may be there, and are left out.
-
-    Raises FileRefusedError when this is no CSV file, a required column is missing, or a column's
-    name is unknown.
+    Columns of `unread` are allowed and ignored. Raises FileRefusedError if this is not a CSV file,
+    a required column is missing, or the name of a column is unknown.
     """
     text, encoding = _decode(data)
     text, skipped_lines, delimiter = _separator(text, [*required, *optional, *unread])
@@ -117,7 +115,7 @@ def table_of(numbered_rows, encoding, delimiter, *, required, optional, unread):
 
 
 def _decode(data):
-    """Return the text and its encoding; lone surrogates stay in it, to be reported by row."""
+    """Return the text and its encoding; lone surrogates are kept, to be reported by row."""
     if len(data) > BYTES_AT_MOST:
         raise FileRefusedError(
             _("The file is larger than %(size)s MB: split it.") % {"size": BYTES_AT_MOST >> 20}
@@ -155,8 +153,8 @@ def _decode_unmarked(data):
     try:
         return data.decode("utf-8", "surrogatepass"), "utf-8"
     except UnicodeDecodeError as error:
-        # Bytes that are UTF-8 beside some that are not: Windows-1252 would read all of them,
-        # and write "GenÃ¨ve" into the addresses.
+        # Some bytes are UTF-8 and some are not: Windows-1252 would decode all of them and turn
+        # addresses into "GenÃ¨ve".
         readable = data.decode("utf-8", "surrogateescape")
         if any(ord(c) > 127 and not "\udc80" <= c <= "\udcff" for c in readable):
             raise _damaged(data, "utf-8", error) from None
@@ -186,7 +184,7 @@ def _save_as():
 def _separator(text, known):
     """Return (text without Excel's "sep=" line, lines taken off, delimiter).
 
-    The delimiter is the one that makes the most known column names of the first line.
+    The delimiter is the one that yields the most known column names in the first line.
     """
     if match := SEP_LINE.match(text):
         return text[match.end() :], 1, match[1]

@@ -1,8 +1,7 @@
-"""Import a file of bookings, CSV or Excel: what is new is created, what differs is updated, once.
+"""Import a CSV or Excel file of bookings: create new bookings and update changed ones.
 
-Read (`csv_reading`, `xlsx_reading`: bytes to rows of texts; `csv_rows`: texts to values),
-compare with what is there (`import_compare`), write. A dry run is the same path stopped before
-the writing.
+Read (`csv_file`, `xlsx_file`: bytes to rows of texts; `rows`: texts to values), compare with the
+stored bookings (`compare`), write. A dry run is the same path, stopped before the writing.
 """
 
 from django.db import IntegrityError, transaction
@@ -31,7 +30,7 @@ FAR_DEG = 10  # some 1,000 km: more than a day's drive
 
 
 class ImportConflictError(Exception):
-    """Somebody wrote the same bookings during the import; nothing was imported."""
+    """The same bookings were written during the import; nothing was imported."""
 
 
 def import_bookings(
@@ -39,15 +38,14 @@ def import_bookings(
 ):
     """Import the bytes of a CSV file or an Excel workbook; return the ImportResult.
 
-    Nothing is written when a row is bad, unless `skip_invalid` leaves the bad ones out.
-    `order` says which number of a date like 05/06/2026 is first: "day" or "month". New
-    bookings are accepted ones, but will-calls, which wait. Bookings that are under way or over
-    stay as they are.
+    Nothing is written if a row is invalid, unless `skip_invalid` skips invalid rows. `order` says
+    which number of a date like 05/06/2026 is first: "day" or "month". New bookings are accepted,
+    except will-calls, which are pending. Bookings that have started or ended are not changed.
 
-    At most nine statements for 5,000 rows, two when nothing changed; of bookings and clients,
-    SQLite inserts some 50 with each. Imports of one company wait for each other.
+    At most nine statements for 5,000 rows, two if nothing changed; on SQLite one insert takes some
+    50 bookings or clients. Imports of one company wait for each other.
 
-    Raises FileRefusedError when the file is no list of bookings, ImportConflictError.
+    Raises FileRefusedError if the file is not a list of bookings, or ImportConflictError.
     """
     read = read_workbook if data.startswith(ZIP) else read_table
     table = read(data, required=REQUIRED, optional=OPTIONAL, unread=UNREAD)
@@ -108,7 +106,7 @@ def _write(company, changes, stored, columns, actor, now, filename):
         }
 
     events = []
-    # Ways there before ways back, which need their ids.
+    # Outbound trips first: return trips need their ids.
     for ways_back in (False, True):
         batch = [row for row in changes.created if bool(row.return_of) == ways_back]
         bookings = Booking.objects.bulk_create(
@@ -134,7 +132,7 @@ def _write(company, changes, stored, columns, actor, now, filename):
 
 
 def _lock_unchanged(old):
-    """Lock the bookings in order of their ids, and refuse if one has changed since it was read."""
+    """Lock the bookings by id. Raises ImportConflictError if one has changed since it was read."""
     if not old:
         return
     versions = dict(
@@ -186,7 +184,7 @@ def _booking(company, row, client_ids, ids, now):
 
 
 def _update(updated, columns, now):
-    """Write every column of the file, for a row's changes are rarely the next one's."""
+    """Update all columns of the file, because rows differ in the columns that changed."""
     names = plain_columns(columns)
     relations = [
         attribute

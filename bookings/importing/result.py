@@ -1,4 +1,4 @@
-"""What an import did, or would do: one result for the command, the admin and the API."""
+"""The result of an import or of its dry run, for the command and the admin."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ DELIMITER_NAMES = {",": ",", ";": ";", "\t": "tab", "|": "|"}
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A row that differs from its booking, which can no longer change."""
+    """A row that differs from a booking that can no longer be changed."""
 
     line: int
     reference: str
@@ -27,11 +27,11 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """The numbers are bookings; of a dry run, those that would be.
+    """Counts of bookings, in a dry run of those that would be written.
 
-    `refused`: rows are bad, and nothing was written. `replan`: updated bookings that already
+    `refused`: rows are invalid and nothing was written. `replan`: updated bookings that already
     had a driver. `far_away`: lines with a place more than a day's drive from the depot.
-    `sample`: the first rows that are created or updated, with the names of what differs.
+    `sample`: the first rows created or updated, with the names of the changed fields.
     """
 
     filename: str
@@ -54,7 +54,7 @@ class ImportResult:
         return len({error.line for error in self.errors})
 
     def summary(self):
-        """Return the result as a few lines of text, without the single errors."""
+        """Return the result as a few lines of text, without the list of errors."""
         shape = (
             _("separated by “%(delimiter)s”")
             % {"delimiter": DELIMITER_NAMES.get(self.delimiter, self.delimiter)}

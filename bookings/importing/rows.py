@@ -1,7 +1,7 @@
-"""Make bookings' values of a file's rows, and tell of every row that cannot be one.
+"""Turn the rows of a file into values of bookings, and report invalid rows.
 
-Pure: what only the database knows (is this reference there already?) comes afterwards, in
-`bookings.importing.import_bookings`.
+Pure: checks against the database (is this reference known?) follow in
+`bookings.importing.compare`.
 """
 
 from collections.abc import Callable
@@ -38,7 +38,7 @@ OPTIONAL = (
     "notes",
     "return_of",
 )
-# Of an export: what became of a booking is no particular of it, and no file changes it.
+# Columns of an export that an import ignores: no file changes the state of a booking.
 UNREAD = ("status", "cancel_reason")
 APPOINTMENT_WITHIN = timedelta(hours=24)
 SHOWN = 60
@@ -46,7 +46,7 @@ SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """One thing wrong with a row; `message` says what would be right."""
+    """One error of a row; `message` says what would be right."""
 
     line: int
     column: str
@@ -69,8 +69,8 @@ class RowError:
 class BookingRow:
     """A valid row: `values` by the booking's field names, of the file's columns only.
 
-    `client` is (name, phone), or None where the booking stands for itself. `return_of` is the
-    reference of the way there, or "".
+    `client` is (name, phone), or None if the booking has no client. `return_of` is the reference of
+    the outbound trip, or "".
     """
 
     line: int
@@ -84,7 +84,7 @@ class BookingRow:
 
 
 def shown(value):
-    """Return a value from outside as one short line without unprintable characters."""
+    """Return a value of the file as one short line without unprintable characters."""
     line = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in value[: SHOWN + 1])
     return line if len(value) <= SHOWN else f"{line[:SHOWN]}…"
 
@@ -155,7 +155,7 @@ def _cell_errors(row):
 
 
 def _contradictions(row, values):
-    """Yield what is wrong between the values of a row, of those that could be read."""
+    """Yield the errors between values of a row, among those that could be read."""
 
     def error(column, message):
         return RowError(row.line, column, row.cells[column], message)
@@ -192,7 +192,7 @@ def _booking_row(line, values):
 
 
 def _without_repetitions(rows):
-    """Return (rows, errors): a reference, and a way there, may stand in one row only."""
+    """Return (rows, errors): a reference and an outbound trip may occur in one row only."""
     kept, errors = [], []
     line_of, line_back = {}, {}
     for row in rows:

@@ -1,6 +1,6 @@
-"""Files that wait to be imported: looked at first, then imported or thrown away.
+"""Uploaded files between their preview and their import.
 
-A file lies in the database, so that any server shows it; it belongs to who uploaded it.
+A file is stored in the database, so that every server can read it, and belongs to its uploader.
 """
 
 from datetime import datetime, timedelta
@@ -18,9 +18,9 @@ UPLOAD_AT_MOST = 10 * 1024 * 1024
 def store_upload(
     company: Company, user, upload, *, date_order: str = "", now: datetime
 ) -> ImportFile:
-    """Store an uploaded file instead of the user's last one: 2 statements.
+    """Store an uploaded file in place of the user's last one: 2 statements.
 
-    Files that nobody came back for go too.
+    Expired files are deleted too.
     """
     ImportFile.objects.filter(Q(user=user) | Q(uploaded_at__lt=now - KEPT)).delete()
     return ImportFile.objects.create(
@@ -34,7 +34,7 @@ def store_upload(
 
 
 def files_of(user):
-    """Return the files that the user uploaded for companies that are still theirs to write."""
+    """Return the user's files for companies in which the user may still write."""
     return ImportFile.objects.filter(
         user=user, company__in=companies_of(user, WRITING_ROLES)
     ).select_related("company")

@@ -1,7 +1,7 @@
-"""Turn the first sheet of an Excel workbook into the rows that a CSV file would have.
+"""Read the first sheet of an Excel workbook as the rows of a CSV file.
 
-Dates, numbers and formulas' last results become the texts that the CSV rules read. Whatever is
-no workbook, or unpacks to more than a list of bookings can be, is refused before it is read.
+Dates, numbers and results of formulas become the texts that the CSV rules read. A file that is
+not a workbook, or unpacks to more than a list of bookings can be, is refused before it is read.
 """
 
 import io
@@ -53,7 +53,7 @@ def read_workbook(data, *, required, optional=(), unread=()):
 
 
 def _lines(rows):
-    """Yield (number, cells) of the rows that hold anything."""
+    """Yield (number, cells) of the rows that are not empty."""
     for line, row in enumerate(rows, 1):
         if line > ROWS_OF_EXCEL:
             return
@@ -74,7 +74,7 @@ def _refuse_bombs(data):
     names = {part.filename for part in parts}
     if "[Content_Types].xml" not in names or not any(n.startswith("xl/") for n in names):
         raise _refusal()
-    # Python unpacks no more of a part than the archive says that it has.
+    # Python unpacks no more of a part than the size that the archive states.
     if len(parts) > PARTS_AT_MOST or sum(p.file_size for p in parts) > UNPACKED_AT_MOST:
         raise FileRefusedError(
             _("The workbook unpacks to more than %(size)s MB: split it, or save it as CSV.")

@@ -1,4 +1,4 @@
-"""What has to be driven, for whom, and everything that ever happened to it.
+"""Tables of bookings, clients, the event log, imported files and webhooks.
 
 Times are stored in UTC. Positions are degrees, WGS 84.
 """

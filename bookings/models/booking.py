@@ -1,4 +1,4 @@
-"""What has to be driven."""
+"""Bookings and their statuses."""
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
@@ -40,7 +40,7 @@ OPEN_STATUSES = [
     Status.EN_ROUTE,
     Status.IN_PROGRESS,
 ]
-# Under way or over: its particulars can no longer change.
+# Started or ended: the details can no longer be changed.
 SETTLED_STATUSES = [status for status in Status if status not in OPEN_STATUSES[:3]]
 
 OPEN = Q(is_open=True)
@@ -51,18 +51,18 @@ class BookingQuerySet(models.QuerySet):
         return self.filter(OPEN)
 
     def on(self, company, day):
-        """Restrict to the company's bookings wanted on its local day."""
+        """Restrict to the company's bookings with a requested pickup on its local day."""
         start_at, end_at = company.day_bounds(day)
         return self.filter(company=company, scheduled_time__gte=start_at, scheduled_time__lt=end_at)
 
 
 class Booking(models.Model):
-    """A trip that somebody wants; `scheduled_time` is the wanted pickup.
+    """A requested trip; `scheduled_time` is the requested pickup.
 
-    `passengers` counts everybody on board, `wheelchairs` those of them who travel in one.
-    `version` grows by one with every change: writers compare it before they write.
-    Of a `will_call` the time is not known until the client calls: `scheduled_time` is the
-    earliest, and the booking stays pending, so that nothing plans it.
+    `passengers` counts everyone on board, `wheelchairs` those who travel in a wheelchair.
+    `version` grows by one with every change: writers compare it before they write. The time of a
+    `will_call` is not known until the client calls: `scheduled_time` is the earliest, and the
+    booking stays pending, so that it is not planned.
     """
 
     class Priority(models.IntegerChoices):
@@ -123,12 +123,17 @@ class Booking(models.Model):
         verbose_name = _("booking")
         verbose_name_plural = _("bookings")
         indexes = [
+            # BookingAdmin's list of a status, and dispatch.runs.apply, which checks the status of
+            # the bookings it updates.
             Index(
                 fields=["status", "scheduled_time", "company"],
                 name="idx_booking_status_scheduled_company",
             ),
+            # BookingQuerySet.on, as in dispatch.day.queries.read_trips and read_preferences,
+            # dispatch.board.queries and dispatch.manifest.read_manifest; the lists of BookingAdmin
+            # and BookingViewSet, by time.
             Index(fields=["company", "scheduled_time"], name="idx_booking_company_scheduled"),
-            # The admin's and the API's lists of a priority.
+            # The lists of BookingAdmin and BookingViewSet filtered by priority.
             Index(
                 fields=["company", "priority", "scheduled_time"],
                 name="idx_booking_company_priority",

@@ -1,4 +1,4 @@
-"""Who is driven, and by whom they want to be."""
+"""Clients, their saved places and their preferred and forbidden drivers."""
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -9,7 +9,7 @@ from drivers.models import LATITUDE, LONGITUDE, Company, Driver
 
 
 class Client(models.Model):
-    """A person who is driven."""
+    """A person who is transported."""
 
     company = models.ForeignKey(
         Company, models.PROTECT, db_index=False, related_name="clients", verbose_name=_("company")
@@ -51,7 +51,7 @@ class Client(models.Model):
 
 
 class SavedPlace(models.Model):
-    """A place that a client goes to or comes from, beside their home; one is the usual one."""
+    """A place that a client travels to or from, besides home; at most one is the usual one."""
 
     client = models.ForeignKey(
         Client, models.CASCADE, db_index=False, related_name="places", verbose_name=_("client")
@@ -83,7 +83,7 @@ class SavedPlace(models.Model):
 
 
 class DriverPreference(models.Model):
-    """Whom a client prefers, and whom a client must not be driven by."""
+    """A driver whom a client prefers or must not be driven by."""
 
     class Kind(models.TextChoices):
         PREFERRED = "preferred", _("preferred")

@@ -1,4 +1,4 @@
-"""The log of what happened, and who made it happen."""
+"""The event log, its actors and channels."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from drivers.times import shown
 
 
 class Door(models.TextChoices):
-    """Through what a change came in."""
+    """The entry point (door) through which a change came in."""
 
     ADMIN = "admin", _("admin")
     API = "api", _("API")
@@ -25,7 +25,7 @@ class Door(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who makes a change: a user, or a named machine (token, import, run), through a door."""
+    """The author of a change: a user or a named system (token, import, run), and the door used."""
 
     door: Door
     name: str = ""
@@ -33,12 +33,12 @@ class Actor:
 
 
 class Event(models.Model):
-    """One line of the append-only log: what changed, when, by whom, from what to what.
+    """One entry of the append-only log: what changed, when, by whom, from what to what.
 
-    Written in the same transaction as the change. `assignment_id` and `run_id` are plain
-    numbers, for this app may not know the dispatch app above it. `old` and `new` hold only
-    the fields that changed, dates as ISO 8601 in UTC. Nor does the database check the other
-    keys: who writes an event holds the row that it is about, and the log may outlive it.
+    Written in the same transaction as the change. `assignment_id` and `run_id` are plain numbers,
+    because this app does not know the dispatch app above it. `old` and `new` hold only the fields
+    that changed, dates as ISO 8601 in UTC. The database does not check the foreign keys: the
+    writer of an event has locked its row, and the log may outlive it.
     """
 
     class Kind(models.TextChoices):
@@ -93,13 +93,15 @@ class Event(models.Model):
         verbose_name = _("event")
         verbose_name_plural = _("events")
         indexes = [
-            # The change feed of a company, and the history of a booking.
+            # EventViewSet.list and dispatch.board.queries.last_event: the feed of a company; the
+            # list of EventAdmin.
             Index(fields=["company", "id"], name="idx_event_company"),
+            # bookings.history.history_of and EventViewSet.list: the events of a booking.
             Index(fields=["booking", "id"], name="idx_event_booking"),
         ]
         constraints = [
             AppendOnly(name="event_append_only"),
-            # Whoever polls "events after 7" misses none.
+            # A reader who asks for "events after 7" misses none.
             NumberedInCommitOrder(name="event_in_commit_order", owner="company"),
         ]
 

@@ -1,4 +1,4 @@
-"""Files between their upload and their import."""
+"""Uploaded files of bookings."""
 
 from django.conf import settings
 from django.db import models
@@ -9,7 +9,7 @@ from drivers.models import Company
 
 
 class ImportFile(models.Model):
-    """A file of bookings that somebody looks at before it is imported; for a day at most."""
+    """A file of bookings between preview and import, kept for a day at most."""
 
     company = models.ForeignKey(
         Company,
@@ -30,7 +30,7 @@ class ImportFile(models.Model):
         verbose_name = _("imported file")
         verbose_name_plural = _("imported files")
         indexes = [
-            # import_files.keep: those of a user, and those too old.
+            # bookings.importing.uploads.store_upload: the expired files.
             Index(fields=["uploaded_at"], name="idx_import_file_uploaded"),
         ]
 

@@ -1,4 +1,4 @@
-"""Who wants to hear of events, and what became of each telling."""
+"""Webhooks and the deliveries of events to them."""
 
 from django.db import models
 from django.db.models import Q
@@ -13,10 +13,10 @@ DUE = Q(status="pending")
 
 
 class Webhook(models.Model):
-    """An address of a company's own systems; `kinds` of events it wants, none for all.
+    """A URL of a company's own system; `kinds` are the events it receives, empty for all.
 
     Events up to `seen_event_id` have become deliveries. The secret is derived from `salt` and
-    SECRET_KEY (see `signing`); the one before is valid until `previous_until`.
+    SECRET_KEY (see `signing`); the previous one is valid until `previous_until`.
     """
 
     company = models.ForeignKey(
@@ -37,7 +37,7 @@ class Webhook(models.Model):
         verbose_name = _("webhook")
         verbose_name_plural = _("webhooks")
         indexes = [
-            # The worker's look for new events, and the API's list.
+            # bookings.webhooks.worker.queue_deliveries, and the list of WebhookViewSet.
             Index(fields=["company", "id"], name="idx_webhook_company"),
         ]
 
@@ -52,9 +52,9 @@ class DeliveryQuerySet(OneStatementInserts):
 
 
 class Delivery(models.Model):
-    """One event on its way to one webhook. The body is made of the event when it is sent.
+    """The delivery of one event to one webhook; the body is built from the event when it is sent.
 
-    While a worker sends it, `due_at` is when others may try: a worker that dies loses nothing.
+    While a worker sends it, `due_at` is when others may try: if the worker dies, nothing is lost.
     """
 
     class Status(models.TextChoices):
@@ -87,9 +87,9 @@ class Delivery(models.Model):
         verbose_name = _("webhook delivery")
         verbose_name_plural = _("webhook deliveries")
         indexes = [
-            # DeliveryQuerySet.due
+            # DeliveryQuerySet.due, as in bookings.webhooks.worker.claim_deliveries.
             Index(fields=["due_at"], condition=DUE, name="idx_delivery_due"),
-            # clear_deliveries
+            # bookings.webhooks.worker.clear_deliveries: the expired deliveries.
             Index(fields=["created_at"], name="idx_delivery_created"),
         ]
         constraints = [

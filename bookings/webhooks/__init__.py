@@ -1,7 +1,7 @@
-"""The event log, sent to whoever asked for it: at least once, signed, tried again when refused.
+"""Deliver the event log to webhooks: at least once, signed, retried if refused.
 
-    worker.py    turns new events into deliveries, claims those that are due, keeps the results
-    sending.py   one POST to a stranger's server, and nowhere it must not go
+    worker.py    queues new events, claims due deliveries, records the answers
+    sending.py   one POST to a public address only
     signing.py   secrets and signatures, by standardwebhooks.com
 
 How a receiver verifies a delivery: docs/webhooks.md.

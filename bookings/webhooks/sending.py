@@ -1,8 +1,8 @@
-"""One POST to a stranger's server: to a public address, over TLS, without redirects.
+"""Send one POST to an external server: to a public address, over TLS, without redirects.
 
-The name is resolved once, every address it has is checked, and the connection goes to a checked
-one: nothing is looked up a second time. Answers are read up to `LARGEST_ANSWER`, and no attempt
-takes longer than `DEADLINE_S`, however slowly the other side drips.
+The name is resolved once, all its addresses are checked, and the connection uses a checked one.
+Responses are read up to `LARGEST_ANSWER`, and no attempt takes longer than `DEADLINE_S`, however
+slowly the server sends.
 """
 
 import http.client
@@ -24,12 +24,12 @@ NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class AddressRefused(Exception):
-    """Nothing is sent to this address."""
+    """The URL is not allowed for a webhook."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How an attempt ended: a status code, or an error."""
+    """The result of an attempt: a status code or an error."""
 
     code: int | None
     ms: int
@@ -41,7 +41,7 @@ class Answer:
 
 
 def checked_url(url: str):
-    """Return (parts, host, port) of an address that may be a webhook's. No look-up.
+    """Return (parts, host, port) of a URL allowed for a webhook, without resolving it.
 
     Raises AddressRefused.
     """
@@ -67,7 +67,7 @@ def checked_url(url: str):
 
 
 def post(url: str, body: bytes, headers: dict) -> Answer:
-    """Send it and return what came back; never raises for the other side's faults."""
+    """Send the body and return the answer; errors of the server are not raised."""
     began = time.perf_counter()
     code, error, sockets = None, "", []
     late = threading.Timer(DEADLINE_S, _hang_up, [sockets])
@@ -113,20 +113,20 @@ def _connection(scheme, host, port, sockets, ends):
         if left <= 0:
             raise TimeoutError("too late to connect")
         made = socket.create_connection(resolved[0][4][:2], left, source)
-        sockets.append(made.dup())  # TLS takes the first one over
-        if time.perf_counter() >= ends:  # the timer found nothing to hang up
+        sockets.append(made.dup())  # TLS takes over the first one
+        if time.perf_counter() >= ends:  # the timer had nothing to hang up
             made.close()
             raise TimeoutError("too late to send")
         return made
 
-    # http.client connects by this; the name stays what TLS verifies and `Host` says.
+    # http.client connects through this; TLS and the Host header still use the name.
     connection._create_connection = connect
     return connection
 
 
 def _hang_up(sockets):
     for each in sockets:
-        with suppress(OSError):  # it has ended by itself
+        with suppress(OSError):  # already closed
             each.shutdown(socket.SHUT_RDWR)
 
 
@@ -138,7 +138,7 @@ def _ip(text):
 
 
 def _check_ip(ip):
-    """Refuse what is not in the public net, unless WEBHOOK_NETWORKS has it."""
+    """Raise AddressRefused unless the address is public or in WEBHOOK_NETWORKS."""
     inner = ip
     if ip.version == 6:
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1]) or ip

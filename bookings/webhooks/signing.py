@@ -1,7 +1,7 @@
 """Secrets and signatures of webhooks, by the specification of standardwebhooks.com.
 
-A secret is shown once and stored nowhere: it is the HMAC of a random salt under SECRET_KEY.
-Who changes SECRET_KEY gives every webhook a new secret.
+A secret is shown once and not stored: it is the HMAC of a random salt under SECRET_KEY. A new
+SECRET_KEY therefore changes the secret of every webhook.
 """
 
 import base64
@@ -21,12 +21,12 @@ def new_salt() -> str:
 
 
 def secret_of(salt: str) -> str:
-    """Return the secret as receivers keep it: `whsec_` and 32 bytes in base 64."""
+    """Return the secret as receivers store it: `whsec_` and 32 bytes in base 64."""
     return "whsec_" + base64.b64encode(_key(salt)).decode()
 
 
 def signatures(webhook: Webhook, message_id: str, body: bytes, *, now: datetime) -> str:
-    """Return the header `webhook-signature`; two while a secret gives way to the next."""
+    """Return the header `webhook-signature`, with two signatures while a secret is replaced."""
     salts = [webhook.salt]
     if webhook.previous_salt and webhook.previous_until > now:
         salts.append(webhook.previous_salt)
@@ -36,7 +36,7 @@ def signatures(webhook: Webhook, message_id: str, body: bytes, *, now: datetime)
 
 
 def change_secret(webhook: Webhook, *, now: datetime) -> str:
-    """Give the webhook a new secret and return it; the old one signs too for a day: 1 query."""
+    """Replace the secret and return the new one; the old one signs too for 24 hours: 1 query."""
     webhook.previous_salt, webhook.previous_until = webhook.salt, now + OVERLAP
     webhook.salt = new_salt()
     webhook.save(update_fields=["salt", "previous_salt", "previous_until"])

@@ -1,7 +1,7 @@
-"""Deliver events: queue what is new, claim what is due, send it, keep what came of it.
+"""Deliver events to webhooks: queue new events, claim due deliveries, send, record answers.
 
-Every step commits by itself and any number of workers may do them at once. Killed between two
-steps, a worker has at worst sent what nobody noted: it is sent again when its claim is over.
+Every step commits by itself, and any number of workers may run at once. A worker killed between
+two steps has at worst sent a delivery without recording it: it is sent again after its claim.
 """
 
 import json
@@ -23,9 +23,9 @@ from drivers.db.bulk import update_rows
 QUEUED_AT_ONCE = 1_000
 SENT_AT_ONCE = 32
 THREADS = 8
-# Long enough for all that is sent at once, four of them one after the other.
+# Long enough for a whole batch: each thread sends four deliveries in turn; times two.
 CLAIM = timedelta(seconds=2 * DEADLINE_S * SENT_AT_ONCE / THREADS)
-# 10 s, 40 s, 3 min, 11 min, 43 min, 3 h, 11 h; then it is given up.
+# Waiting times: 10 s, 40 s, 3 min, 11 min, 43 min, 3 h, 11 h; then the webhook is disabled.
 MOST_ATTEMPTS = 8
 FIRST_WAIT_S, GROWTH, JITTER = 10, 4, 0.2
 KEPT = timedelta(days=30)
@@ -33,7 +33,7 @@ GONE = 410
 
 
 def deliver(*, now: datetime) -> int:
-    """Queue and send one batch; return how many deliveries were tried. At most 12 queries."""
+    """Queue and send one batch; return how many deliveries were attempted. At most 12 queries."""
     queue_deliveries(now=now)
     batch = claim_deliveries(now=now)
     if not batch:
@@ -45,8 +45,9 @@ def deliver(*, now: datetime) -> int:
 
 
 def queue_deliveries(*, now: datetime) -> int:
-    """Make deliveries of the events that no worker has seen; return how many: 1 query if there
-    are none, else 5. Each webhook's events are taken in order and without gaps.
+    """Create deliveries for new events and return how many: 1 query if there are none, else 5.
+
+    Each webhook's events are taken in order and without gaps.
     """
     if not _unseen(Q(company__webhooks__is_active=True)).exists():
         return 0
@@ -69,13 +70,13 @@ def queue_deliveries(*, now: datetime) -> int:
 
 
 def _unseen(webhooks):
-    """Return the events, each beside a `webhook` of these that has not seen it."""
+    """Return the events paired with each `webhook` of these that has not seen them."""
     these = FilteredRelation("company__webhooks", condition=webhooks)
     return Event.objects.alias(webhook=these).filter(id__gt=F("webhook__seen_event_id"))
 
 
 def claim_deliveries(*, now: datetime) -> list[Delivery]:
-    """Take deliveries that are due, with their webhooks and events: 1 query, or 3."""
+    """Claim due deliveries, with their webhooks and events: 1 query if there are none, else 3."""
     if not Delivery.objects.due(now).exists():
         return []
     with transaction.atomic():
@@ -94,7 +95,7 @@ def claim_deliveries(*, now: datetime) -> list[Delivery]:
 
 
 def _send(delivery):
-    """Send it, signed as of now. No query: this is another thread."""
+    """Sign and send a delivery. No query: this runs in another thread."""
     now, message_id = timezone.now(), message_id_of(delivery)
     body = body_of(delivery.event)
     headers = {
@@ -108,7 +109,7 @@ def _send(delivery):
 
 
 def message_id_of(delivery) -> str:
-    """Return what stays the same however often it is sent: receivers know repeats by it."""
+    """Return the id by which receivers recognise a repeated delivery."""
     return f"evt_{delivery.webhook_id}_{delivery.event_id}"
 
 
@@ -119,10 +120,10 @@ def body_of(event) -> bytes:
 
 
 def record_answers(results, *, now: datetime) -> None:
-    """Note the answers; what was refused is due again later, or given up: at most 5 queries.
+    """Record the answers; a refused delivery is due again later or has failed: at most 5 queries.
 
-    A webhook that refused rests until the first of its deliveries is due again; one that
-    refused for good is switched off, which the log tells.
+    A webhook that refused is paused until the first of its deliveries is due again; after the last
+    attempt it is disabled, with an event in the log.
     """
     rows, rests, hopeless = [], {}, {}
     for delivery, answer in results:
@@ -153,7 +154,7 @@ def record_answers(results, *, now: datetime) -> None:
 
 
 def waiting_time(attempts: int) -> timedelta:
-    """Return how long to wait after so many attempts: exponential, a fifth more or less."""
+    """Return the waiting time after an attempt: exponential, with 20 % jitter."""
     seconds = FIRST_WAIT_S * GROWTH ** (attempts - 1)
     jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  spreads retries, keeps no secret
     return timedelta(seconds=seconds * jitter)
@@ -173,13 +174,13 @@ def _switched_off(webhook, error, now):
 
 
 def redeliver(delivery: Delivery, *, now: datetime) -> None:
-    """Send it once more, whatever became of it: 1 query."""
+    """Make a delivery due again, whatever its status: 1 query."""
     delivery.status, delivery.attempts, delivery.due_at = Delivery.Status.PENDING, 0, now
     delivery.save(update_fields=["status", "attempts", "due_at"])
 
 
 def clear_deliveries(*, now: datetime) -> int:
-    """Delete the log of deliveries that are long over; return how many: 1 query."""
+    """Delete expired deliveries that are not pending; return how many: 1 query."""
     over = Delivery.objects.filter(created_at__lte=now - KEPT).exclude(
         status=Delivery.Status.PENDING
     )

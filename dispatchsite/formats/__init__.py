@@ -1,1 +1,1 @@
-"""How dates and times are written: as in Geneva, in either language."""
+"""Formats of dates and times as used in Geneva, in English and French."""

@@ -1,4 +1,4 @@
-"""The fleet's and the companies' pages; Django imports this package alone."""
+"""Admin pages of companies and fleet; Django imports only this package."""
 
 from drivers.admin import companies
 

@@ -1,4 +1,4 @@
-"""The admin of what belongs to companies: who sees it, and who may touch it."""
+"""Base classes of the admin: rows of a user's companies, with permissions by role."""
 
 from django.contrib.admin import ShowFacets
 from django.core.exceptions import ValidationError
@@ -14,10 +14,10 @@ from drivers.models import Company
 
 
 class CompanyScopedAdmin(ModelAdmin):
-    """Show and touch only rows of the user's companies; roles say what is allowed.
+    """Show and change only rows of the user's companies, as the user's roles allow.
 
-    `company_path` leads from the model to its company. A row stays with its company. A row's
-    page shows times in the zone of its company, a list in that of the company chosen.
+    `company_path` leads from the model to its company, which cannot be changed. The page of a row
+    shows times in the timezone of its company, a list in that of the current company.
     """
 
     company_path = "company"
@@ -97,7 +97,7 @@ class CompanyScopedAdmin(ModelAdmin):
 
 
 class RowsReadOnce(BaseInlineFormSet):
-    """Looks rows that are sent back up among those already read, not one by one."""
+    """A formset that finds submitted rows among those already read, without a query for each."""
 
     def add_fields(self, form, index):
         super().add_fields(form, index)
@@ -113,7 +113,7 @@ class RowsReadOnce(BaseInlineFormSet):
 
 
 class RowChoice(ModelChoiceField):
-    """Reads its rows once for all forms of a formset, not once for each."""
+    """A choice of rows that are read once for all forms of a formset."""
 
     def __init__(self, queryset, **kwargs):
         super().__init__(queryset, **kwargs)
@@ -129,7 +129,7 @@ class RowChoice(ModelChoiceField):
 
 
 class ScopedInline(TabularInline):
-    """Rows that belong to another: who sees that sees these, who changes that changes these."""
+    """Rows edited on the page of their parent, with the permissions of the parent."""
 
     formset = RowsReadOnce
     hide_title = True
@@ -151,9 +151,10 @@ class ScopedInline(TabularInline):
 
 
 class ListsOneCompany:
-    """The list shows the company the user works for, so that its order is that of an index.
+    """Restrict the list to the current company, so that an index gives its order.
 
-    For models of many rows, before CompanyScopedAdmin; another company is chosen above the list.
+    For models with many rows; put it before CompanyScopedAdmin. Another company is chosen above
+    the list.
     """
 
     def get_changelist_instance(self, request):
@@ -168,7 +169,7 @@ class ListsOneCompany:
 
 
 class ReadOnlyAdmin(CompanyScopedAdmin):
-    """For what only a use-case may write."""
+    """Pages of rows that only a use-case may write."""
 
     def has_add_permission(self, request):
         return False

@@ -1,3 +1,5 @@
+"""Pages of companies, members, tokens, users and groups."""
+
 from zoneinfo import available_timezones
 
 from django import forms
@@ -29,7 +31,7 @@ class CompanyForm(forms.ModelForm):
 
 @admin.register(Company)
 class CompanyAdmin(CompanyScopedAdmin):
-    """The policy of a company's plans: its owners change it."""
+    """A company and its planning policy, which its owners may change."""
 
     company_path = "pk"
     writing_roles = frozenset({Role.OWNER})

@@ -1,4 +1,4 @@
-"""A form's field for a list of short words: written with commas, kept as a list."""
+"""A form field for a list of words, written with commas."""
 
 from django import forms
 

@@ -1,7 +1,7 @@
-"""The fleet's pages. `dispatch.admin.fleet` registers them, for it knows the trips.
+"""Pages of vehicles, drivers, shifts and absences.
 
-What is added belongs to the company the user works for: its rows are offered, and clock times
-are its own.
+`dispatch.admin.fleet` registers them, because it knows the trips. New rows belong to the current
+company: its rows are offered, and times are in its timezone.
 """
 
 from django.db import models
@@ -37,7 +37,7 @@ class FleetAdmin(CompanyScopedAdmin):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def _here(self, request):
-        """Return the company the page is about, where the user may write."""
+        """Return the current company, as a queryset that is empty if the user may not write."""
         return companies_of(request.user, self.writing_roles).filter(
             pk=request.company.pk if request.company else None
         )

@@ -1,4 +1,4 @@
-"""Members of a company and their keys of the API: pages for its owners."""
+"""Pages of members and API tokens, for owners of the company."""
 
 from datetime import timedelta
 
@@ -30,7 +30,7 @@ ROLES = _(
 
 
 class OwnersAdmin(CompanyScopedAdmin):
-    """For owners alone. What the use-cases refuse is said, and nothing is written."""
+    """Pages for owners only; a refusal of a use-case is shown as a message."""
 
     reading_roles = writing_roles = OWNERS
 
@@ -55,7 +55,7 @@ class OwnersAdmin(CompanyScopedAdmin):
         return redirect(request.get_full_path())
 
     def show_once(self, request, *, title, message, secret):
-        """Answer with a page that shows a secret, which is nowhere else."""
+        """Return a page that shows a secret once; it is not stored."""
         return admin_page(
             self, request, "drivers/shown_once.html", title=title, message=message, secret=secret
         )
@@ -149,11 +149,11 @@ class NewTokenForm(forms.ModelForm):
         help_texts = {"name": _("Who or what uses it; shown in the event log.")}
 
     def _post_clean(self):
-        """Leave the row alone: `issue_token` makes and checks it."""
+        """Skip the model's validation: `issue_token` creates and checks the row."""
 
 
 class ApiTokenAdmin(OwnersAdmin):
-    """Keys are created and revoked, never changed and never deleted."""
+    """Tokens are created and revoked, never changed or deleted."""
 
     company_path = "membership__company"
     list_display = [

@@ -1,4 +1,4 @@
-"""Pages of our own inside the admin: its frame around a template."""
+"""Custom pages inside the admin's frame."""
 
 from django.template.response import TemplateResponse
 

@@ -1,4 +1,4 @@
-"""Pages of lists of any length: rows are counted up to a bound, for nobody turns more pages."""
+"""Pagination of long lists: rows are counted only up to a bound."""
 
 from django.core.paginator import Paginator
 from django.utils.functional import cached_property
@@ -7,14 +7,14 @@ COUNTED_AT_MOST = 10_000
 
 
 class AtLeast(int):
-    """A number that says that there are more."""
+    """A count shown as “10000+”."""
 
     def __str__(self):
         return f"{int(self)}+"
 
 
 class BoundedPaginator(Paginator):
-    """Count no more than `COUNTED_AT_MOST` rows; what lies behind is found by search and filter."""
+    """Count at most `COUNTED_AT_MOST` rows; later rows are found by search and filter."""
 
     @cached_property
     def count(self):

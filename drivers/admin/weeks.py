@@ -1,4 +1,4 @@
-"""The admin's page that makes the shifts of coming weeks: look first, then create."""
+"""The admin page that previews and creates the shifts of coming weeks."""
 
 from django import forms
 from django.contrib import admin, messages
@@ -32,7 +32,7 @@ TEMPLATES, COPY = "templates", "copy"
 
 
 class DayInput(forms.DateInput):
-    """The browser's own date field: works by keyboard, needs no script."""
+    """The browser's date field, which works by keyboard and needs no script."""
 
     input_type = "date"
 
@@ -91,7 +91,7 @@ class WeeksForm(forms.Form):
         return values
 
     def fill(self, *, now, dry_run):
-        """Do what the form says. Raises WeeksRefused."""
+        """Create the shifts, or preview them in a dry run. Raises WeeksRefused."""
         values = self.cleaned_data
         company = values["company"]
         drivers = values["drivers"] or self.fields["drivers"].queryset.filter(company=company)
@@ -105,7 +105,7 @@ class WeeksForm(forms.Form):
 
 
 class FillsWeeks:
-    """Adds the page to the admin of drivers."""
+    """Add the page to the admin of drivers."""
 
     actions_list = ["weeks"]
     actions = ["weeks_of_selected"]

@@ -1,4 +1,4 @@
-"""The fleet in the API: the company, vehicles, drivers, shifts, absences, and tokens."""
+"""The company, vehicles, drivers, shifts, absences and tokens in the API."""
 
 from datetime import timedelta
 

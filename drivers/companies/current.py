@@ -1,8 +1,8 @@
-"""For which company a user works in the admin: times are shown in its zone.
+"""The company that a user works for in the admin: times are shown in its timezone.
 
-`request.company` is the company chosen last, else the first of the user's own; None if there
-is none. `request.companies` are those to choose from. They decide what is shown first, never
-what is allowed.
+`request.company` is the company chosen last, else the first of the user's own, or None if there
+is none. `request.companies` are the companies to choose from. Both decide what is shown first,
+never what is allowed.
 """
 
 from django.contrib.auth.decorators import login_required
@@ -16,11 +16,11 @@ from drivers.companies.roles import STAFF_ROLES, companies_of
 from drivers.models import Company, Membership
 
 CHOSEN = "company"  # the key in the session
-MOST_COMPANIES = 30  # that a superuser is offered
+MOST_COMPANIES = 30  # offered to a superuser
 
 
 class CompanyMiddleware:
-    """Give the admin's requests their company, and its timezone to what they show: 1 statement."""
+    """Set the company of each admin request and activate its timezone: 1 statement."""
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -38,13 +38,13 @@ class CompanyMiddleware:
 
 
 def act_for(request, company_id):
-    """Show this request's times in the zone of a company: at most 1 statement."""
+    """Make a company the current one of this request: at most 1 statement."""
     if request.company is None or request.company.pk != company_id:
         _activate(request, Company.objects.get(pk=company_id))
 
 
 def memberships_of(request):
-    """Return the user's memberships with their companies, by name, read once a request."""
+    """Return the user's memberships with their companies, by name; read once per request."""
     if not hasattr(request, "memberships"):
         rows = Membership.objects.filter(user=request.user).select_related("company")
         request.memberships = list(rows.order_by("company__name", "id"))
@@ -54,7 +54,7 @@ def memberships_of(request):
 @login_required
 @require_POST
 def choose_company(request, company):
-    """Remember the company for the requests to come; another user's company is 404."""
+    """Make a company the current one of the session; another user's company is 404."""
     chosen = get_object_or_404(companies_of(request.user), slug=company)
     request.session[CHOSEN] = chosen.pk
     target = request.POST.get("next", "")
@@ -72,7 +72,7 @@ def _activate(request, company):
 
 
 def _companies_of(request):
-    """Return the companies the user may choose, the one to work for first: 1 statement."""
+    """Return the companies the user may choose, the current one first: 1 statement."""
     chosen = request.session.get(CHOSEN, 0)
     if request.user.is_superuser:
         is_member = Exists(Membership.objects.filter(company=OuterRef("pk"), user=request.user))

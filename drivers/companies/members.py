@@ -1,7 +1,7 @@
-"""Who belongs to a company, as its owners decide: each use-case one transaction.
+"""Add, change and remove members of a company, each in one transaction.
 
-A company that has an owner keeps one. Nobody but an owner, or a superuser, changes members; a
-role in the staff opens the admin's door to the user, and the end of the last one closes it.
+A company that has an owner always keeps one. Only an owner or a superuser may change members.
+A staff role gives the user access to the admin; losing the last one removes it.
 """
 
 import secrets
@@ -16,13 +16,13 @@ from drivers.models import Company, Membership, Role
 
 
 class MembersRefused(ValidationError):
-    """This member cannot be added, changed or removed so; `message_dict` names the field."""
+    """A member cannot be added, changed or removed; `message_dict` names the field."""
 
 
 def add_member(company: Company, username: str, role: Role, *, by) -> tuple[Membership, str | None]:
-    """Make a user a member; one who does not exist yet is created. At most 6 statements.
+    """Make a user a member and create the user if necessary: at most 6 statements.
 
-    Returns the new user's password, which cannot be read again, or None for a known user.
+    Returns the membership and the password of a new user, or None for an existing user.
     Raises MembersRefused.
     """
     with transaction.atomic():
@@ -41,33 +41,33 @@ def add_member(company: Company, username: str, role: Role, *, by) -> tuple[Memb
         elif user.memberships.filter(company=company).exists():
             raise MembersRefused({"username": _("%(user)s is already a member.") % {"user": user}})
         membership = Membership.objects.create(user=user, company=company, role=role)
-        _open_door(user)
+        _set_staff_access(user)
     return membership, password
 
 
 def change_role(membership: Membership, role: Role, *, by) -> None:
-    """Give a member another role: at most 6 statements. Raises MembersRefused."""
+    """Change the role of a member: at most 6 statements. Raises MembersRefused."""
     with transaction.atomic():
         _lock(membership.company, by)
         if role != Role.OWNER:
             _keep_an_owner(membership)
         Membership.objects.filter(pk=membership.pk).update(role=role)
         membership.role = role
-        _open_door(membership.user)
+        _set_staff_access(membership.user)
 
 
 def remove_member(membership: Membership, *, by) -> None:
-    """End a membership, and with it its tokens: at most 8 statements. Raises MembersRefused."""
+    """Delete a membership and its tokens: at most 8 statements. Raises MembersRefused."""
     with transaction.atomic():
         _lock(membership.company, by)
         _keep_an_owner(membership)
         user = membership.user
         membership.delete()
-        _open_door(user)
+        _set_staff_access(user)
 
 
 def _lock(company, by):
-    """Let the company's members be changed by one at a time, and only by who may."""
+    """Lock the company's members. Raises MembersRefused if `by` may not change them."""
     Company.objects.select_for_update(no_key=True).get(pk=company.pk)
     owners = Membership.objects.filter(company=company, role=Role.OWNER)
     if not (by.is_superuser or owners.filter(user=by).exists()):
@@ -83,8 +83,8 @@ def _keep_an_owner(membership):
         )
 
 
-def _open_door(user):
-    """Let the user into the admin while a role in the staff says so. Superusers stay in."""
+def _set_staff_access(user):
+    """Give the user access to the admin if a membership has a staff role; superusers keep it."""
     if user.is_superuser:
         return
     wanted = user.memberships.filter(role__in=sorted(STAFF_ROLES)).exists()

@@ -1,4 +1,4 @@
-"""Who may see and touch what: a user's companies, by role."""
+"""Groups of roles, and the companies in which a user has one of them."""
 
 from drivers.models import Company, Role
 

@@ -1,4 +1,4 @@
-"""Issue, recognise and revoke the keys of the API.
+"""Issue, find and revoke API tokens.
 
 A key looks like `dsp_` and 43 letters and digits; it is shown once and stored as a hash.
 """
@@ -13,12 +13,12 @@ from drivers.models import GRANTABLE_ROLES, ApiToken, Membership, Role
 
 PREFIX = "dsp_"
 LONGEST = timedelta(days=366)
-# How old a token's `last_used_at` gets before a use is written down: reading stays reading.
+# `last_used_at` is updated at most this often, so that a request that reads does not write.
 USE_NOTED_EVERY = timedelta(hours=1)
 
 
 class TokenRefused(Exception):
-    """A token like this cannot be issued."""
+    """The token cannot be issued."""
 
 
 def issue_token(
@@ -29,9 +29,9 @@ def issue_token(
     role: Role | None = None,
     lifetime: timedelta = timedelta(days=90),
 ) -> tuple[ApiToken, str]:
-    """Store a new token; return it and its key, which cannot be read again: 1 statement.
+    """Create a token and return it with its key, which is not stored: 1 statement.
 
-    Raises TokenRefused where the role is more than the member's, or the lifetime too long.
+    Raises TokenRefused if the role exceeds the member's or the lifetime is too long.
     """
     role = Role(role or membership.role)
     if role not in GRANTABLE_ROLES[Role(membership.role)]:
@@ -58,9 +58,9 @@ def issue_token(
 
 
 def find_token(key: str, *, now: datetime) -> ApiToken | None:
-    """Return the valid token of a key, with its member, user and company: 1 statement.
+    """Return the valid token of a key with its member, user and company: 1 statement.
 
-    Once an hour a second one notes that it is used.
+    Returns None if there is none. Once an hour a second statement updates `last_used_at`.
     """
     token = (
         ApiToken.objects.select_related("membership__user", "membership__company")
@@ -77,7 +77,7 @@ def find_token(key: str, *, now: datetime) -> ApiToken | None:
 
 
 def revoke_tokens(tokens, *, now: datetime) -> int:
-    """End the tokens of a queryset from now on; return how many were still valid: 1 statement."""
+    """Revoke the tokens of a queryset and return how many were not yet revoked: 1 statement."""
     return tokens.filter(revoked_at=None).update(revoked_at=now)
 
 

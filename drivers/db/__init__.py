@@ -1,0 +1,1 @@
+"""Database tools for all apps: bulk writes, lookups, constraints, indexes."""

@@ -1,4 +1,4 @@
-"""A list as one text that PostgreSQL reads as an array.
+"""Write a list as one text that PostgreSQL reads as an array.
 
 psycopg2 writes a list as ARRAY[...], whose every element the server parses as an expression:
 for 1,000 rows that took it longer than to insert them.
@@ -10,7 +10,7 @@ UNQUOTED = {int, float, bool, date, datetime, type(None)}
 
 
 def array_literal(values: list) -> str:
-    """Return '{1,2,NULL}' of numbers, booleans, dates, moments, texts and None."""
+    """Return '{1,2,NULL}' from numbers, booleans, dates, datetimes, texts and None."""
     kinds = set(map(type, values))
     if kinds <= UNQUOTED:
         elements = ["NULL" if value is None else str(value) for value in values]

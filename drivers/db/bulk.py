@@ -16,7 +16,7 @@ from drivers.db.arrays import array_literal
 
 
 class OneStatementInserts(QuerySet):
-    """Let `bulk_create` insert all rows with one statement, when nothing else is asked of it."""
+    """Let `bulk_create` without options insert all rows with one statement."""
 
     def bulk_create(self, objs, batch_size=None, **options):
         objs = list(objs)
@@ -28,8 +28,8 @@ class OneStatementInserts(QuerySet):
     def bulk_create_columns(self, shared: dict, columns: dict[str, list]) -> list[int]:
         """Insert a row for each element of the columns, and return their ids. One statement.
 
-        What all rows share is given once. Names are of columns, "client_id" for a relation; a
-        field of neither gets its default. For thousands of rows: no instance is made.
+        `shared` are values common to all rows. Names are of columns, "client_id" for a relation; a
+        field in neither gets its default. For thousands of rows: no instance is created.
         """
         self._for_write = True
         return insert_columns(self.model, shared, columns, using=self.db)

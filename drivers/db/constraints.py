@@ -1,4 +1,4 @@
-"""Rows of one owner never overlap in time, and logs never change: both engines enforce it.
+"""Constraints on both engines: periods do not overlap, logs are append-only and in commit order.
 
 Triggers on SQLite do what PostgreSQL's exclusion constraints do. They are written as
 deferred statements of the schema editor, so that they survive SQLite's table rebuilds.
@@ -144,7 +144,7 @@ class NoOverlap(BaseConstraint):
 
 
 class AppendOnly(BaseConstraint):
-    """Rows are added, never changed or deleted, whoever asks: triggers on both engines."""
+    """Rows are inserted, never changed or deleted: triggers on both engines."""
 
     def __init__(self, *, name, **messages):
         super().__init__(name=name, **messages)
@@ -260,7 +260,7 @@ class NumberedInCommitOrder(BaseConstraint):
         return crc32(self.name.encode()) - 2**31
 
     def validate(self, model, instance, exclude=None, using=DEFAULT_DB_ALIAS):
-        """Nothing to validate: the rule is about when, not about what."""
+        """Nothing to validate: the rule is about commit order, not about values."""
 
     def deconstruct(self):
         path, args, kwargs = super().deconstruct()

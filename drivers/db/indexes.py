@@ -1,3 +1,5 @@
+"""Indexes with long names, and indexes that only one database engine has."""
+
 from django.db import models
 from django.db.backends.ddl_references import Statement
 
@@ -12,7 +14,7 @@ class Index(models.Index):
 
 
 class OneEngineIndex(Index):
-    """An index that one engine's planner uses: elsewhere it is made sure that there is none."""
+    """An index for one engine only; on the other it is dropped if it exists."""
 
     vendor = ""
 

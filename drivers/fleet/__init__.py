@@ -1,0 +1,1 @@
+"""Use-cases of the fleet: create the shifts of weeks, write planned breaks."""

@@ -22,7 +22,7 @@ STATEMENTS = {
 
 
 def plan_breaks(starts):
-    """Set when the breaks start: {shift id: datetime, or None for no planned break}. 1 query."""
+    """Set the start of breaks, {shift id: datetime or None for no planned break}: 1 query."""
     if not starts:
         return
     connection = connections[router.db_for_write(Shift)]

@@ -1,7 +1,7 @@
-"""Make the shifts of coming weeks: from every driver's weekly template, or from another week.
+"""Create the shifts of coming weeks from weekly templates or from another week.
 
-Clock times are the company's: a shift from 6:00 begins at 6:00 before and after the clocks
-change. A week begins on its Monday. What is there already stays as it is, and is told.
+Times are local to the company: a shift from 6:00 begins at 6:00 before and after a clock change.
+A week begins on Monday. Existing shifts are left unchanged and counted in the result.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class WeeksRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A shift that was not made; `start_at` is local to the company."""
+    """A shift that was not created; `start_at` is local to the company."""
 
     driver: str
     start_at: datetime
@@ -32,7 +32,10 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What was made, or would be. `already` counts shifts that stood there just so."""
+    """The result: shifts created, or to be created in a dry run.
+
+    `already` counts the shifts that already existed with the same times.
+    """
 
     created: tuple[Shift, ...]
     already: int
@@ -64,7 +67,7 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A shift in clock times without a zone."""
+    """A shift to create, in local times without a timezone."""
 
     driver_id: int
     start: datetime
@@ -87,7 +90,7 @@ def fill_weeks(
     now: datetime,
     dry_run: bool = False,
 ) -> Filled:
-    """Make the shifts of the drivers' templates in `weeks` weeks from `week`: 4 statements.
+    """Create the shifts of the drivers' templates in `weeks` weeks from `week`: 4 statements.
 
     Raises WeeksRefused.
     """
@@ -181,7 +184,7 @@ def _from_shift(company, shift, later):
 
 
 def _make(company, names, wanted, *, now, dry_run):
-    """Insert what has room, in order of time: 2 queries."""
+    """Insert the shifts that fit, in order of time: 2 queries."""
     rows = sorted(
         (_shift(company, want) for want in wanted), key=lambda row: (row.start_at, row.driver_id)
     )
@@ -219,7 +222,7 @@ def _shift(company, want):
 
 
 def _taken(names, rows):
-    """Return {driver id: [(start, end)]} of the shifts there are around these: 1 query."""
+    """Return {driver id: [(start, end)]} of the existing shifts around these: 1 query."""
     if not rows:
         return {}
     taken = {}

@@ -1,4 +1,4 @@
-"""The fleet: whose it is, who drives what, and when they work.
+"""Tables of companies, members, drivers, vehicles and shifts.
 
 Times are stored in UTC; a company's day is a day in its own timezone. Periods are half-open.
 Positions are degrees, WGS 84. Durations carry their unit.

@@ -1,4 +1,4 @@
-"""Companies and their policy."""
+"""Transport companies and their planning policy."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo

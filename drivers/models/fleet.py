@@ -94,9 +94,9 @@ class Driver(models.Model):
         verbose_name = _("driver")
         verbose_name_plural = _("drivers")
         indexes = [
-            # rows.read_drivers: the drivers a plan may use.
+            # dispatch.day.queries.read_drivers and lock_drivers: the drivers a plan may use.
             Index(fields=["company"], condition=AVAILABLE, name="idx_driver_company_available"),
-            # Everything else that lists a company's drivers, the others included.
+            # dispatch.board.queries.read_drivers and the lists of DriverAdmin and DriverViewSet.
             Index(fields=["company", "name"], name="idx_driver_company_name"),
         ]
         constraints = [

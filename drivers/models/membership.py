@@ -1,4 +1,4 @@
-"""Who may do what in a company, and with which keys."""
+"""Members of a company, their roles, API tokens and idempotency keys."""
 
 from django.conf import settings
 from django.db import models
@@ -17,7 +17,7 @@ class Role(models.TextChoices):
 
 
 class Membership(models.Model):
-    """What a user may do in a company."""
+    """The role of a user in a company."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -43,6 +43,7 @@ class Membership(models.Model):
         return f"{self.get_role_display()} #{self.pk}"
 
 
+# The roles that a member of each role may give to a token.
 GRANTABLE_ROLES = {
     Role.OWNER: {Role.OWNER, Role.DISPATCHER, Role.VIEWER, Role.CLIENT_API},
     Role.DISPATCHER: {Role.DISPATCHER, Role.VIEWER, Role.CLIENT_API},
@@ -53,10 +54,11 @@ GRANTABLE_ROLES = {
 
 
 class ApiToken(models.Model):
-    """A key to the API: of one user or machine, for one company, in one role.
+    """A key to the API for one user or system, one company and one role.
 
-    Only the SHA-256 of the key is stored: 256 random bits need no slow hash. It ends with
-    `expires_at`, `revoked_at`, the membership, or when the membership no longer covers the role.
+    Only the SHA-256 of the key is stored: 256 random bits need no slow hash. The token ends at
+    `expires_at` or `revoked_at`, with the membership, or when the member's role no longer grants
+    the token's role.
     """
 
     membership = models.ForeignKey(
@@ -89,9 +91,10 @@ class ApiToken(models.Model):
 
 
 class StoredAnswer(models.Model):
-    """What was answered to the first request with a key; without a `status` it is under way.
+    """The response to the first request with an idempotency key.
 
-    `caller` is the token or the user, `fingerprint` a digest of the request.
+    `caller` is the token or the user, `fingerprint` a digest of the request. While the request
+    is in progress there is no `status`.
     """
 
     company = models.ForeignKey(

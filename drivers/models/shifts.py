@@ -1,4 +1,4 @@
-"""When drivers work, and when not."""
+"""Shifts, weekly shift templates and absences of drivers."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ from drivers.times import shown_period
 class Shift(models.Model):
     """A driver's working time, at most 24 hours, with a break planned inside its window.
 
-    `break_at` is the start that the plan gave the break.
+    `break_at` is the start of the break in the plan.
     """
 
     driver = models.ForeignKey(
@@ -34,9 +34,11 @@ class Shift(models.Model):
         verbose_name = _("shift")
         verbose_name_plural = _("shifts")
         indexes = [
-            # rows.read_drivers: the shifts that touch a day, and the lists of a driver's shifts.
+            # dispatch.day.queries.read_drivers, dispatch.board.queries.read_shifts and
+            # dispatch.manifest.read_manifest: the shifts of drivers that overlap a day.
             Index(fields=["driver", "end_at"], name="idx_shift_driver_end"),
-            # The lists of all drivers' shifts, by time. SQLite sorts them faster than it uses it.
+            # The lists of ShiftAdmin and ShiftViewSet, by time. SQLite sorts faster than it reads
+            # this.
             PostgresqlIndex(fields=["start_at"], name="idx_shift_start"),
         ]
         constraints = [
@@ -70,7 +72,7 @@ class Shift(models.Model):
 
 
 class Weekday(models.IntegerChoices):
-    """As `date.weekday()` counts."""
+    """The days of the week, numbered as `date.weekday()` does."""
 
     MONDAY = 0, _("Monday")
     TUESDAY = 1, _("Tuesday")
@@ -82,7 +84,7 @@ class Weekday(models.IntegerChoices):
 
 
 class ShiftTemplate(models.Model):
-    """What a driver works on a weekday, in the company's clock times: shifts are made of it.
+    """A driver's shift on a weekday, in the company's local time, from which shifts are created.
 
     An end that is not after the start is on the next day. See `drivers.fleet.fill_weeks`.
     """
@@ -144,7 +146,7 @@ class ShiftTemplate(models.Model):
 
 
 class Absence(models.Model):
-    """A time in which a driver does not work, whatever the shifts say."""
+    """A period in which a driver does not work; it overrides the shifts."""
 
     class Reason(models.TextChoices):
         HOLIDAY = "holiday", _("holiday")
@@ -164,7 +166,8 @@ class Absence(models.Model):
         verbose_name = _("absence")
         verbose_name_plural = _("absences")
         indexes = [
-            # rows.read_drivers: the absences that have not ended when a day starts.
+            # dispatch.day.queries.read_drivers and dispatch.board.queries.read_absences: the
+            # absences that have not ended when a day starts.
             Index(fields=["driver", "end_at"], name="idx_absence_driver_end"),
         ]
         constraints = [

@@ -1,4 +1,4 @@
-"""What the fields of several tables share: positions, timezones, tags, and how long a shift is."""
+"""Validators and conditions shared by several tables: positions, timezones, tags, shift length."""
 
 from datetime import timedelta
 from zoneinfo import available_timezones
@@ -15,7 +15,7 @@ LONGITUDE = {"validators": [MinValueValidator(-180), MaxValueValidator(180)]}
 
 
 def on_earth(prefix, *, optional=False):
-    """Return the condition that a position's two columns lie on the globe, or are both empty."""
+    """Return the condition that a position is valid, or empty if it is optional."""
     inside = Q(
         **{
             f"{prefix}_lat__gte": -90,
@@ -40,7 +40,7 @@ def validate_timezone(name):
 
 
 def validate_tags(value):
-    """Accept a list of short lower-case words, each once."""
+    """Raise ValidationError unless the value is a list of distinct lower-case words."""
     if (
         not isinstance(value, list)
         or not all(isinstance(tag, str) and tag and tag == tag.strip().lower() for tag in value)

@@ -1,0 +1,1 @@
+"""Building blocks of the API for all apps: access, errors, fields, pages, idempotency."""

@@ -1,7 +1,7 @@
-"""Who is asking, for which company, in which role: one answer for every endpoint.
+"""Authenticate a request and resolve its company and role.
 
-A token says all three. A session belongs to a user; with several companies the header
-`X-Company` (the short name) chooses. What belongs to another company does not exist: 404.
+A token has one company and one role. A session belongs to a user; with several companies the
+header `X-Company` (the short name) selects one. Rows of another company are 404.
 """
 
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ def _unclear():
 
 
 class RolePermission(BasePermission):
-    """Let in who has one of the view's `roles` for the action; what is not listed is closed."""
+    """Allow an action to the roles that the view lists for it, and to nobody else."""
 
     def has_permission(self, request, view):
         if not request.user or not request.user.is_authenticated:
@@ -102,7 +102,7 @@ class RolePermission(BasePermission):
 
 
 def roles_of(view, action):
-    """Return the roles that may do an action of a view: its own list, or the view's."""
+    """Return the roles allowed to perform an action: listed by action, or under read or write."""
     roles = view.roles
     if action in roles:
         return roles[action]
@@ -111,7 +111,7 @@ def roles_of(view, action):
 
 
 def caller_id(request) -> str:
-    """Return what tells callers apart: the token, or the user; nothing of a stranger."""
+    """Return an id of the token or the user; "" for an anonymous request."""
     if request.auth is not None:
         return f"token{request.auth.pk}"
     if request.user and request.user.is_authenticated:

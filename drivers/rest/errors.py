@@ -1,7 +1,7 @@
-"""Every error has one shape: problem details, RFC 9457.
+"""Answer every error with problem details, RFC 9457.
 
-`type` names the kind of problem, `detail` says it in a sentence, `errors` list the fields with
-what would be right. The exceptions of the use-cases are registered by the app that knows them.
+`type` names the kind of problem, `detail` is a sentence, `errors` lists the invalid fields and
+says what would be right. Each app registers the exceptions of its use-cases.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What an exception becomes: status, the last part of its type, and the field it is about."""
+    """The response to an exception: status, last part of `type`, field and further members."""
 
     status: int
     name: str
@@ -49,7 +49,7 @@ KINDS = {
     DataError: Kind(400, "invalid"),
     OperationalError: Kind(503, "busy"),
 }
-SILENT = {  # what the database says is for the log, not for the caller
+SILENT = {  # the messages of the database are not for the caller
     IntegrityError: gettext_noop("This conflicts with the stored data. Read it again and retry."),
     DataError: gettext_noop("A value is too long or out of range."),
     OperationalError: gettext_noop("The database is busy; try again in a moment."),
@@ -65,12 +65,12 @@ class PreconditionFailed(exceptions.APIException):
 
 
 def register(exception, status_code, name, *, field="", members=None):
-    """Say what becomes of a use-case's exception; `members(error)` returns further ones."""
+    """Map an exception to a response; `members(error)` returns further members of the body."""
     KINDS[exception] = Kind(status_code, name, field, members)
 
 
 def problem_response(error, context):
-    """Return the response for an exception, or None for a defect of ours."""
+    """Return the response to an exception, or None for an unexpected one."""
     kind = next((KINDS[base] for base in type(error).__mro__ if base in KINDS), None)
     if kind:
         set_rollback()

@@ -1,4 +1,4 @@
-"""Read what strangers send: JSON without surprises, and values inside sensible bounds."""
+"""Strict parsing of request bodies and parameters: JSON, and fields with sensible bounds."""
 
 import json
 import math
@@ -137,7 +137,7 @@ class TruthField(serializers.BooleanField):
 
 
 class TagsField(serializers.ListField):
-    """Different lower-case words."""
+    """A list of distinct lower-case words."""
 
     def __init__(self, **kwargs):
         super().__init__(child=TextField(max_length=40), max_length=20, **kwargs)

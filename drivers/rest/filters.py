@@ -1,4 +1,4 @@
-"""Filters that read times as strictly as bodies are read."""
+"""Filters of lists, as strict as request bodies."""
 
 import django_filters
 from django import forms
@@ -12,7 +12,7 @@ from drivers.rest.fields import MomentField
 
 
 class AskedFilters(DjangoFilterBackend):
-    """Make a list's filters only where the request has one: that takes longer than a query."""
+    """Build the filters of a list only if the request uses one, as building is slow."""
 
     def filter_queryset(self, request, queryset, view):
         filterset = self.get_filterset_class(view, queryset)
@@ -22,7 +22,7 @@ class AskedFilters(DjangoFilterBackend):
 
 
 class MomentFormField(forms.Field):
-    """A time with its offset; a `+` that arrived as a space is understood."""
+    """A time with its UTC offset; a `+` that arrived as a space is accepted."""
 
     def to_python(self, value):
         if value in (None, ""):

@@ -1,7 +1,7 @@
-"""`Idempotency-Key`: a request that creates, sent again, is answered again and done once.
+"""`Idempotency-Key`: execute a repeated request once and repeat its response.
 
-The key belongs to the caller, for a day. An answer is stored when the request succeeded, in
-the transaction of what it did; a refusal did nothing, and frees the key.
+A key belongs to the caller for 24 hours. The response of a successful request is stored in the
+transaction of its changes; a refused request changes nothing and releases the key.
 """
 
 import hashlib
@@ -27,10 +27,11 @@ register(KeyReused, 422, "key_reused", field=HEADER)
 
 
 def idempotent(view=None, *, keeps=False, undone=()):
-    """Let a method of a view honour the key: 2 statements more with one, none without.
+    """Decorate a method of a view to honour the key: 2 statements more with a key, else none.
 
-    `keeps=True` is for what commits by itself: it gets `keep`, to be called with the response
-    in its transaction. `undone` are exceptions after which nothing was done, though committed.
+    `keeps=True` is for a method that commits by itself: it gets `keep`, to be called with the
+    response inside its transaction. `undone` are exceptions after which nothing was changed, even
+    if the response was stored.
     """
     if view is None:
         return lambda view: idempotent(view, keeps=keeps, undone=undone)
@@ -69,7 +70,7 @@ def idempotent(view=None, *, keeps=False, undone=()):
 
 
 def _keep(answer, response):
-    """Store the response. Raises KeyInUse where somebody else took the key over meanwhile."""
+    """Store the response. Raises KeyInUse if another request has taken over the key."""
     done = store_answer(
         answer,
         status=response.status_code,

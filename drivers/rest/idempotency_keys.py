@@ -1,4 +1,4 @@
-"""An answer of the API, kept under the client's `Idempotency-Key`: sent twice, done once."""
+"""Claim, complete and release the idempotency keys of API callers."""
 
 from datetime import datetime, timedelta
 
@@ -8,12 +8,12 @@ from django.utils.translation import gettext as _
 from drivers.models import StoredAnswer
 
 KEPT = timedelta(hours=24)
-# Whoever began and did not answer by then is dead; longer than the longest search.
+# A request without a response after this time has died; longer than the longest search.
 CLAIM = timedelta(minutes=10)
 
 
 class KeyInUse(Exception):
-    """Another request with this key is under way."""
+    """Another request with this key is in progress."""
 
     def __init__(self):
         super().__init__(_("A request with this key is still in progress. Try again in a moment."))
@@ -27,10 +27,10 @@ class KeyReused(Exception):
 
 
 def claim_key(company, caller, key, fingerprint, *, now: datetime) -> tuple[StoredAnswer, bool]:
-    """Return (the answer of this key, whether it is to be made now): 1 query, or 2 or 3 with
-    a key seen before. Of many at once, one is to make it.
+    """Return the key's row and whether the caller is to execute the request.
 
-    Raises KeyInUse or KeyReused.
+    1 query for a new key, 2 or 3 for a known one. Of concurrent requests one executes. Raises
+    KeyInUse or KeyReused.
     """
     identity = {"company": company, "caller": caller, "key": key}
     values = {"fingerprint": fingerprint, "begun_at": now}
@@ -39,7 +39,7 @@ def claim_key(company, caller, key, fingerprint, *, now: datetime) -> tuple[Stor
             return StoredAnswer.objects.create(**identity, **values), True
     except IntegrityError:
         stored = StoredAnswer.objects.filter(**identity).first()
-    if stored is None:  # given up between the two
+    if stored is None:  # released between the two queries
         raise KeyInUse
     if _is_over(stored, now):
         expired = StoredAnswer.objects.filter(pk=stored.pk, begun_at=stored.begun_at)
@@ -59,17 +59,17 @@ def _is_over(answer, now):
 
 
 def store_answer(answer: StoredAnswer, *, status: int, headers: dict, body) -> bool:
-    """Keep the answer; False where somebody else took the key over meanwhile: 1 query."""
+    """Store the response; returns False if another request has taken over the key: 1 query."""
     claimed = StoredAnswer.objects.filter(pk=answer.pk, begun_at=answer.begun_at, status=None)
     return bool(claimed.update(status=status, headers=headers, body=body))
 
 
 def release_key(answer: StoredAnswer, *, even_if_answered=False) -> None:
-    """Free the key: nothing was done under it. 1 query."""
+    """Release the key of a request that changed nothing: 1 query."""
     claimed = StoredAnswer.objects.filter(pk=answer.pk, begun_at=answer.begun_at)
     (claimed if even_if_answered else claimed.filter(status=None)).delete()
 
 
 def clear_idempotency_keys(*, now: datetime) -> int:
-    """Delete the answers that are no longer kept; return how many: 1 query."""
+    """Delete the expired keys and return how many: 1 query."""
     return StoredAnswer.objects.filter(begun_at__lte=now - KEPT).delete()[0]

@@ -1,8 +1,8 @@
-"""Pages by key: `WHERE (time, id) < (...)`, no offset, no count.
+"""Keyset pagination: `WHERE (time, id) < (...)`, without offset and count.
 
-A page begins after the last row of the one before, so rows inserted meanwhile neither repeat
-nor hide others, and the thousandth page costs what the first does. The last key is the id:
-any number of rows may share the first.
+A page begins after the last row of the previous page, so new rows neither repeat nor hide others,
+and the thousandth page costs as much as the first. The last key is the id, so that any number of
+rows may share the first.
 """
 
 import base64

@@ -1,6 +1,6 @@
-"""Rows for an answer, from the driver's values straight to JSON's, without Django's converters.
+"""Read rows as JSON values, without Django's converters.
 
-Django gives each time of a row its timezone, only for it to be written as a text at once.
+Django would give each time of a row a timezone, only for it to be written as text again.
 """
 
 import json
@@ -30,7 +30,7 @@ def read_rows(queryset):
 
 
 def _writer(field, vendor):
-    """Return what makes a driver's value JSON's, or None where it is one."""
+    """Return the function that turns a database value into a JSON value; None if it is one."""
     kind = field.get_internal_type()
     if kind == "JSONField":
         return json.loads

@@ -88,7 +88,7 @@ class Schema(AutoSchema):
         yield 400, "The request is not valid."
         yield 401, "Authentication required."
         yield 403, "Not allowed for this role."
-        yield 404, "Not schema in this company."
+        yield 404, "Not found in this company."
         yield 406, "Format not available."
         yield 429, "Too many requests."
         yield 503, "Service busy; try again."

@@ -1,8 +1,8 @@
-"""So many requests a minute for each caller, counted in the cache that all workers share.
+"""Limit the requests of each caller per period, counted in the cache shared by all workers.
 
-Two counters, of this minute and the one before, make a window that slides: adding one to a
-counter is atomic in every cache (CACHE_URL) but the one in memory, so that workers that count
-together let in no request too many.
+Two counters, of this period and the previous one, form a sliding window. Incrementing a counter
+is atomic in every cache (CACHE_URL) except the one in memory, so that concurrent workers do not
+exceed the limit.
 """
 
 import math
@@ -13,9 +13,9 @@ from drivers.rest.access import caller_id
 
 
 class CallerThrottle(SimpleRateThrottle):
-    """Count the requests of each token, of each user without one, of each address of strangers.
+    """Count requests by token, by user of a session, or by address if anonymous.
 
-    What is refused does not count.
+    Rejected requests are not counted.
     """
 
     scope = "caller"

@@ -1,7 +1,7 @@
-"""What every resource of the API shares: the caller's company, roles, pages, ETags, `?fields=`.
+"""Base classes of the API's resources: company, roles, pages, ETags and `?fields=`.
 
-An ETag is a hash of the resource as it is written down. A change with `If-Match` is refused
-with 412 when the stored row no longer has this ETag; it is compared under the row's lock.
+An ETag is a hash of the serialized resource. A change with `If-Match` is refused with 412 if the
+stored row no longer has this ETag; they are compared under the lock of the row.
 """
 
 import hashlib
@@ -32,10 +32,11 @@ MAY_BE_EMPTY = {"search", "fields", "expand", "cursor"}
 
 
 class CompanyViewSet(viewsets.GenericViewSet):
-    """Rows of the caller's company; `company_path` leads to it. What is not listed is closed.
+    """Rows of the caller's company, to which `company_path` leads.
 
-    `roles` says who may "read" (list, retrieve), "write" (all else), or do a named action.
-    `orderings` are the possible first keys of a page, the default first; none may be null.
+    `roles` lists who may "read" (list, retrieve), "write" (all else), or perform a named action;
+    nobody else may. `orderings` are the possible first keys of a page, the default first; none of
+    them may be null.
     """
 
     company_path = "company"
@@ -68,7 +69,7 @@ class CompanyViewSet(viewsets.GenericViewSet):
         response = super().finalize_response(request, response, *args, **kwargs)
         if request.method in ("GET", "HEAD") and response.status_code == 200:
             wanted = request.headers.get("If-None-Match", "")
-            # The tag of a booking says nothing of related rows that are shown with it.
+            # The ETag of a booking does not cover related rows that are expanded.
             if etag_matches(response.get("ETag"), wanted) and not request.GET.get("expand"):
                 response.data, response.status_code = None, 304
         return response
@@ -98,7 +99,7 @@ class CompanyViewSet(viewsets.GenericViewSet):
 
 
 def refuse_empty_and_repeated(request):
-    """Refuse parameters without a value, which would filter nothing, and those given twice."""
+    """Refuse parameters that are empty, which would filter nothing, or repeated."""
     given = dict(request.query_params.lists())
     repeated = [name for name, values in given.items() if len(values) > 1]
     empty = [name for name in given.keys() - MAY_BE_EMPTY if given[name] == [""]]
@@ -110,7 +111,7 @@ def refuse_empty_and_repeated(request):
 
 
 def excluded_fields(wanted, names):
-    """Return the names that `?fields=` leaves out; refuse names that do not exist."""
+    """Return the names that `?fields=` excludes. Raises ValidationError for unknown names."""
     fields = {name.strip() for name in wanted.split(",")}
     if unknown := sorted(fields - set(names)):
         raise ValidationError(
@@ -129,13 +130,13 @@ def etag_of(data):
 
 
 def etag_matches(current, wanted):
-    """Say whether `If-None-Match` names the ETag: by the weak comparison of RFC 9110."""
+    """Return whether `If-None-Match` names the ETag, by the weak comparison of RFC 9110."""
     names = [part.strip().removeprefix("W/") for part in wanted.split(",")]
     return current is not None and (current in names or names == ["*"])
 
 
 def compare_tag(request, current):
-    """Raise PreconditionFailed where `If-Match` names another state; `current()` returns it."""
+    """Raise PreconditionFailed if `If-Match` names another ETag than `current()` returns."""
     wanted = request.headers.get("If-Match")
     if wanted is None or wanted.strip() == "*":
         return
@@ -163,7 +164,7 @@ class Creates:
 
 
 def locked_row(view, request):
-    """Return the row of the address, locked, when it is still what `If-Match` names."""
+    """Return the row of the URL, locked. Raises PreconditionFailed if `If-Match` is stale."""
     rows = view.get_queryset().select_for_update(of=("self",), no_key=True)
     instance = rows.filter(pk=view.kwargs["pk"]).first()
     if instance is None:
@@ -195,7 +196,7 @@ class Deletes:
 
 
 class InCompany(serializers.PrimaryKeyRelatedField):
-    """A row of the caller's company, by id; another company's does not exist."""
+    """A row of the caller's company, by id; rows of other companies are unknown."""
 
     def __init__(self, queryset=None, company_path="company", **kwargs):
         self.company_path = company_path
@@ -217,14 +218,15 @@ STRICT = {
 }
 
 
-BOUNDS = {  # the smaller engine's, so that both accept the same numbers
+BOUNDS = {  # of the engine with the smaller range, so that both accept the same numbers
     "PositiveSmallIntegerField": 2**15 - 1,
     "PositiveIntegerField": 2**31 - 1,
 }
 
 
 class Resource(serializers.ModelSerializer):
-    """Times with their offset, whole numbers as numbers."""
+    # A model serializer with strict fields: times with offset, numbers as numbers. A comment,
+    # because subclasses without a docstring would show this one in the OpenAPI schema.
 
     serializer_field_mapping = {
         model_field: STRICT.get(field, field)
@@ -243,7 +245,7 @@ class Resource(serializers.ModelSerializer):
 
 
 class NothingHere(APIView):
-    """Any other address below /api/: not found, in the API's own words."""
+    """Answer 404 with problem details at any other URL below /api/."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)

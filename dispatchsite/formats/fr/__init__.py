@@ -1,0 +1,1 @@
+"""Swiss French formats of dates and times."""
