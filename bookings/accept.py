@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from bookings.events import booking_changed
+from bookings.events import Changes, booking_changed
 from bookings.models import Actor, Booking, Event, Status
 
 
@@ -19,7 +19,8 @@ def accept_all(
     Returns the ids of those accepted now, and a sentence for each that cannot be accepted.
     Bookings that are already accepted are in neither.
     """
-    accepted, refused = [], []
+    accepted: list[Booking] = []
+    refused: list[str] = []
     with transaction.atomic():
         rows = Booking.objects.filter(id__any_of=sorted(booking_ids)).order_by("id")
         for booking in rows.select_for_update(no_key=True):
@@ -45,11 +46,11 @@ def why_not_accepted(booking: Booking) -> str:
     return ""
 
 
-def _write(bookings, actor, now):
+def _write(bookings: list[Booking], actor: Actor, now: datetime) -> None:
     Booking.objects.filter(id__any_of=[booking.id for booking in bookings]).update(
         status=Status.ACCEPTED, version=F("version") + 1, updated_at=now
     )
-    changes = {"status": (Status.PENDING, Status.ACCEPTED)}
+    changes: Changes = {"status": (Status.PENDING, Status.ACCEPTED)}
     Event.objects.bulk_create(
         [booking_changed(b.company_id, b.id, changes, actor=actor, now=now) for b in bookings]
     )

@@ -1,7 +1,8 @@
 """Book the same trip on other days, at the same local time of the company."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -12,9 +13,11 @@ from bookings import parsing
 from bookings.events import booking_created
 from bookings.models import Actor, Booking, Event, Status
 from drivers.db.bulk import insert_columns
+from drivers.models import Company
 
 DAYS_AT_MOST = 100
 AHEAD = timedelta(days=366)
+Times = list[tuple[datetime | None, datetime | None]]  # (pickup, appointment)
 # Fields that are not copied; the reference is the client system's, which does not know the copy.
 OWN = {
     "id", "reference", "scheduled_time", "appointment_at", "return_of", "status", "is_open",
@@ -40,7 +43,7 @@ def duplicate(
     with transaction.atomic():
         _check(booking.company, days, now)
         times, faults = _times(booking, days)
-        back_times = []
+        back_times: Times = []
         if way_back is not None:
             back_times, back_faults = _times(way_back, days, offset_from=booking)
             faults += back_faults
@@ -54,7 +57,7 @@ def duplicate(
     return there
 
 
-def _check(company, days, now):
+def _check(company: Company, days: list[date], now: datetime) -> None:
     today = company.local(now).date()
     if not days:
         raise ValidationError({"days": _("Choose at least one day.")})
@@ -67,16 +70,19 @@ def _check(company, days, now):
         raise ValidationError({"days": message % shown})
 
 
-def _times(booking, days, *, offset_from=None):
+def _times(
+    booking: Booking, days: list[date], *, offset_from: Booking | None = None
+) -> tuple[Times, list[str]]:
     """Return [(pickup, appointment)] on the days, and the errors of times that do not exist.
 
     A pickup or an appointment after midnight keeps its distance in days from the first pickup.
     """
     company = booking.company
     first = company.local((offset_from or booking).scheduled_time).date()
-    times, faults = [], []
+    times: Times = []
+    faults: list[str] = []
     for day in days:
-        moments = []
+        moments: list[datetime | None] = []
         for at in (booking.scheduled_time, booking.appointment_at):
             if at is None:
                 moments.append(None)
@@ -89,11 +95,11 @@ def _times(booking, days, *, offset_from=None):
                 moments.append(None)
                 shown = {"day": date_format(day), "clock": f"{local:%H:%M}", "error": error}
                 faults.append(_("%(day)s at %(clock)s: %(error)s.") % shown)
-        times.append(tuple(moments))
+        times.append((moments[0], moments[1]))
     return times, faults
 
 
-def _booked_already(booking, times):
+def _booked_already(booking: Booking, times: Times) -> list[str]:
     """Return an error for each day on which the client has a trip at this time: 1 statement."""
     if booking.client_id is None:
         return []
@@ -111,7 +117,9 @@ def _booked_already(booking, times):
     return [message % {"day": date_format(at.date()), "clock": f"{at:%H:%M}"} for at in local]
 
 
-def _insert(booking, times, now, *, return_of=()):
+def _insert(
+    booking: Booking, times: Times, now: datetime, *, return_of: Sequence[Booking] = ()
+) -> list[Booking]:
     """Insert the copies of one booking and return them: 1 statement."""
     fields = [f for f in Booking._meta.concrete_fields if f.name not in OWN]
     shared = {field.attname: getattr(booking, field.attname) for field in fields}
@@ -120,7 +128,7 @@ def _insert(booking, times, now, *, return_of=()):
         "created_at": now,
         "updated_at": now,
     }
-    own = {
+    own: dict[str, list[Any]] = {
         "scheduled_time": [at for at, _appointment in times],
         "appointment_at": [at for _pickup, at in times],
     }

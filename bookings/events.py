@@ -5,8 +5,9 @@ writes all rows.
 """
 
 from datetime import UTC, datetime
+from typing import Any
 
-from bookings.models import Event
+from bookings.models import Actor, Booking, Event
 from drivers.times import moment
 
 # The fields of a booking in its events; the others are bookkeeping or follow from these.
@@ -31,22 +32,25 @@ PARTICULARS = (
     "notes",
     "cancel_reason",
 )
+# {name of a field: its value}, and {name: (old value, new value)}.
+Values = dict[str, Any]
+Changes = dict[str, tuple[Any, Any]]
 RELATIONS = {"client", "return_of"}
 
 
-def particulars(booking):
+def particulars(booking: Booking) -> Values:
     """Return the logged values of a booking, relations as ids. No query."""
     return {
         name: getattr(booking, f"{name}_id" if name in RELATIONS else name) for name in PARTICULARS
     }
 
 
-def differences(old, new):
+def differences(old: Values, new: Values) -> Changes:
     """Return {name: (old, new)} of the names of `new` whose values differ."""
     return {name: (old[name], value) for name, value in new.items() if old[name] != value}
 
 
-def booking_created(booking, *, actor, now, reason=""):
+def booking_created(booking: Booking, *, actor: Actor, now: datetime, reason: str = "") -> Event:
     """Return the event of a new booking, with its values that are not empty."""
     values = particulars(booking).items()
     filled = {name: value for name, value in values if value not in ("", None, [])}
@@ -63,7 +67,15 @@ def booking_created(booking, *, actor, now, reason=""):
     )
 
 
-def booking_changed(company_id, booking_id, changes, *, actor, now, reason=""):
+def booking_changed(
+    company_id: int,
+    booking_id: int,
+    changes: Changes,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+) -> Event:
     """Return the event of a changed booking; `changes` are {name: (old, new)}.
 
     A change of status has a kind of its own, whatever else changed with it.
@@ -80,7 +92,7 @@ def booking_changed(company_id, booking_id, changes, *, actor, now, reason=""):
     )
 
 
-def event_facts(event):
+def event_facts(event: Event) -> Values:
     """Return an event as the feed and the webhooks show it. No query."""
     return {
         "id": event.id,
@@ -97,7 +109,17 @@ def event_facts(event):
     }
 
 
-def _event(company_id, booking_id, kind, *, actor, now, reason, old=None, new=None):
+def _event(
+    company_id: int,
+    booking_id: int,
+    kind: Event.Kind,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str,
+    old: Values | None = None,
+    new: Values | None = None,
+) -> Event:
     return Event(
         company_id=company_id,
         booking_id=booking_id,
@@ -112,7 +134,7 @@ def _event(company_id, booking_id, kind, *, actor, now, reason, old=None, new=No
     )
 
 
-def _plain(values):
+def _plain(values: Values) -> Values:
     return {
         name: value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
         for name, value in values.items()

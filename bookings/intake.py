@@ -4,22 +4,29 @@ A booking with a reference is created once, however often it is sent. Sent again
 details it is refused: a change needs the booking's id.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from bookings.events import booking_created
-from bookings.models import Booking, Client, Event, Status
+from bookings.models import Actor, Booking, Client, Event, Status
+from drivers.models import Company
 
 MOST = 1_000
+
+Row = Mapping[str, Any]  # {field: value}, relations as ids
+Errors = dict[str, list[tuple[str, str]]]  # {field: [(code, sentence)]}
 
 
 class IntakeRefused(Exception):
     """A booking is invalid, so none was created; `outcomes` has one per row."""
 
-    def __init__(self, outcomes):
+    def __init__(self, outcomes: "list[Outcome]") -> None:
         self.outcomes = outcomes
         super().__init__(_("Nothing was created: some of the bookings are invalid."))
 
@@ -30,16 +37,24 @@ class Outcome:
 
     booking_id: int | None = None
     created: bool = False
-    errors: dict | None = None
+    errors: Errors | None = None
 
     @property
-    def name(self):
+    def name(self) -> str:
         if self.errors:
             return "refused"
         return "created" if self.created else "known"
 
 
-def take_in(company, rows, *, actor, now, partial=False, errors=None) -> list[Outcome]:
+def take_in(
+    company: Company,
+    rows: Sequence[Row],
+    *,
+    actor: Actor,
+    now: datetime,
+    partial: bool = False,
+    errors: dict[int, Errors] | None = None,
+) -> list[Outcome]:
     """Create the new bookings and return the outcome of each row, in order.
 
     `rows` are {field: value}, each valid in itself, relations as ids under "client" and
@@ -59,11 +74,19 @@ def take_in(company, rows, *, actor, now, partial=False, errors=None) -> list[Ou
     raise AssertionError  # pragma: no cover
 
 
-def _take_in(company, rows, actor, now, partial, errors):
+def _take_in(
+    company: Company,
+    rows: Sequence[Row],
+    actor: Actor,
+    now: datetime,
+    partial: bool,
+    errors: dict[int, Errors],
+) -> list[Outcome]:
     outcomes = [Outcome(errors=errors.get(i)) for i in range(len(rows))]
     known = _read_known(company, rows)
     _check_relations(company, rows, outcomes, known)
-    first_with, new = {}, []
+    first_with: dict[str, int] = {}
+    new: list[int] = []
     for i, (row, outcome) in enumerate(zip(rows, outcomes, strict=True)):
         if outcome.errors:
             continue
@@ -86,7 +109,9 @@ def _take_in(company, rows, actor, now, partial, errors):
     return outcomes
 
 
-def _check_relations(company, rows, outcomes, known):
+def _check_relations(
+    company: Company, rows: Sequence[Row], outcomes: list[Outcome], known: dict[str, Booking]
+) -> None:
     """Refuse unknown clients and outbound trips of the company: at most 2 statements."""
     wanted = {row["client"] for row in rows if row.get("client")}
     clients = (
@@ -108,7 +133,7 @@ def _check_relations(company, rows, outcomes, known):
         if wanted
         else {}
     )
-    taken = set()
+    taken: set[int] = set()
     for row, outcome in zip(rows, outcomes, strict=True):
         if outcome.errors:
             continue
@@ -125,7 +150,7 @@ def _check_relations(company, rows, outcomes, known):
             taken.add(way)
 
 
-def _read_known(company, rows):
+def _read_known(company: Company, rows: Sequence[Row]) -> dict[str, Booking]:
     """Return the stored bookings by the references of the rows: at most 1 statement."""
     references = sorted({row["reference"] for row in rows if row.get("reference")})
     if not references:
@@ -137,7 +162,7 @@ def _read_known(company, rows):
     return {booking.reference: booking for booking in bookings.order_by("id")}
 
 
-def _compare(row, booking, outcome):
+def _compare(row: Row, booking: Booking, outcome: Outcome) -> None:
     differing = sorted(
         name
         for name, value in row.items()
@@ -153,7 +178,7 @@ def _compare(row, booking, outcome):
     outcome.errors = {"reference": [("taken", sentence)]}
 
 
-def _booking(company, row, now):
+def _booking(company: Company, row: Row, now: datetime) -> Booking:
     values = dict(row)
     relations = {f"{name}_id": values.pop(name, None) for name in ("client", "return_of")}
     return Booking(

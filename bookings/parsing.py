@@ -5,7 +5,7 @@ to the company unless they have an offset, and are returned in UTC. No database.
 """
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
@@ -50,17 +50,17 @@ class BadValueError(ValueError):
     """A cell is not a valid value of its column; the message says what would be right."""
 
 
-def text(value, *, at_most):
+def text(value: str, *, at_most: int | None) -> str:
     """Return one line; line breaks and runs of spaces become one space."""
     return _printable(" ".join(value.split()), at_most)
 
 
-def long_text(value, *, at_most=NOTES_AT_MOST):
+def long_text(value: str, *, at_most: int = NOTES_AT_MOST) -> str:
     """Return text that may have several lines."""
     return _printable("\n".join(line.strip() for line in value.splitlines()), at_most)
 
 
-def reference(value):
+def reference(value: str) -> str:
     if not value:
         raise BadValueError(_("write the booking's own number, which identifies it"))
     if SHORTENED.fullmatch(value):
@@ -68,15 +68,15 @@ def reference(value):
     return text(value, at_most=Booking._meta.get_field("reference").max_length)
 
 
-def latitude(value):
+def latitude(value: str) -> float:
     return _degrees(value, 90, "46.1936")
 
 
-def longitude(value):
+def longitude(value: str) -> float:
     return _degrees(value, 180, "6.1487")
 
 
-def people(value, *, least, default):
+def people(value: str, *, least: int, default: int) -> int:
     """Return a whole number of persons; an empty cell means the default."""
     if not value:
         return default
@@ -89,7 +89,7 @@ def people(value, *, least, default):
     return int(match[1])
 
 
-def priority(value):
+def priority(value: str) -> int:
     names = {choice.name.lower(): choice for choice in Booking.Priority}
     numbers = {str(choice.value): choice for choice in Booking.Priority}
     if not value:
@@ -100,7 +100,7 @@ def priority(value):
         raise BadValueError(_("write normal, high or urgent (or 0, 1, 2)")) from None
 
 
-def truth(value):
+def truth(value: str) -> bool:
     """Return whether the cell is a yes; an empty cell means no."""
     try:
         return TRUTHS[value.lower()]
@@ -108,7 +108,7 @@ def truth(value):
         raise BadValueError(_("write yes or no")) from None
 
 
-def needs(value):
+def needs(value: str) -> list[str]:
     """Return distinct lower-case words in their written order."""
     written = re.split(r"[\s|,;]+", _printable(value, None).lower())
     words = list(dict.fromkeys(word for word in written if word))
@@ -124,7 +124,7 @@ def needs(value):
     return words
 
 
-def moment(value, *, zone, order=None):
+def moment(value: str, *, zone: tzinfo, order: str | None = None) -> datetime:
     """Return the date and time in UTC.
 
     13.06.2026 has the day first. Dates with slashes are read as `order` says; without it,
@@ -159,7 +159,7 @@ def moment(value, *, zone, order=None):
     return _local_to_utc(local)
 
 
-def _printable(value, at_most):
+def _printable(value: str, at_most: int | None) -> str:
     if match := UNPRINTABLE.search(value):
         raise BadValueError(
             _("remove the unprintable character U+%(code)s") % {"code": f"{ord(match[0]):04X}"}
@@ -172,7 +172,7 @@ def _printable(value, at_most):
     return value
 
 
-def _degrees(value, limit, example):
+def _degrees(value: str, limit: int, example: str) -> float:
     degrees = float(value.replace(",", ".")) if COORDINATE.fullmatch(value) else None
     if degrees is None or not -limit <= degrees <= limit:
         raise BadValueError(
@@ -182,7 +182,7 @@ def _degrees(value, limit, example):
     return degrees
 
 
-def _day_and_month(first, second, order):
+def _day_and_month(first: int, second: int, order: str | None) -> tuple[int, int]:
     if order == DAY_FIRST or (not order and (first > 12 >= second or first == second)):
         return first, second
     if order == MONTH_FIRST or (not order and second > 12 >= first):
@@ -192,7 +192,7 @@ def _day_and_month(first, second, order):
     )
 
 
-def _hour(parts):
+def _hour(parts: dict[str, str]) -> int:
     hour = int(parts["hour"])
     if not parts["half"]:
         return hour
@@ -201,7 +201,7 @@ def _hour(parts):
     return hour % 12 + (12 if parts["half"].lower() == "p" else 0)
 
 
-def _offset(text):
+def _offset(text: str) -> tzinfo:
     if text in "zZ":
         return UTC
     digits = text[1:].replace(":", "").ljust(4, "0")
@@ -211,12 +211,13 @@ def _offset(text):
     return timezone(timedelta(hours=hours, minutes=minutes) * (-1 if text[0] == "-" else 1))
 
 
-def _local_to_utc(local):
+def _local_to_utc(local: datetime) -> datetime:
     first, second = (local.replace(fold=fold) for fold in (0, 1))
-    if first.utcoffset() == second.utcoffset():
+    offset, later_offset = first.utcoffset(), second.utcoffset()
+    if offset is None or later_offset is None or offset == later_offset:
         return first.astimezone(UTC)
     before, after = (moment.isoformat(timespec="minutes") for moment in (first, second))
-    if first.utcoffset() > second.utcoffset():
+    if offset > later_offset:
         raise BadValueError(
             _("this time occurs twice when the clocks go back: write %(before)s or %(after)s")
             % {"before": before, "after": after}

@@ -3,12 +3,14 @@
 In bulk: `bookings.importing.import_bookings`, and `dispatch.runs.apply` for the status.
 """
 
+from datetime import datetime
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bookings.events import booking_changed, booking_created, differences, particulars
-from bookings.models import SETTLED_STATUSES, TRANSITIONS, Booking, Event, Status
+from bookings.models import SETTLED_STATUSES, TRANSITIONS, Actor, Booking, Event, Status
 
 BEGINNINGS = (Status.PENDING, Status.ACCEPTED)
 # Fields that may still change when a booking has started or ended.
@@ -27,7 +29,9 @@ class StatusRefusedError(Exception):
     """The booking cannot change from its status to the new one."""
 
 
-def save_booking(booking, *, actor, now, reason=""):
+def save_booking(
+    booking: Booking, *, actor: Actor, now: datetime, reason: str = ""
+) -> Event | None:
     """Insert a new booking or update the changed fields of an existing one; return its event.
 
     An existing booking has the `version` that its author saw and gets the next one. Returns None
@@ -44,7 +48,7 @@ def save_booking(booking, *, actor, now, reason=""):
         return _change(booking, actor=actor, now=now, reason=reason)
 
 
-def _create(booking, *, actor, now, reason):
+def _create(booking: Booking, *, actor: Actor, now: datetime, reason: str) -> Event:
     if booking.status not in BEGINNINGS:
         raise StatusRefusedError(
             _("A new booking must be pending or accepted, not “%(status)s”.")
@@ -58,7 +62,7 @@ def _create(booking, *, actor, now, reason):
     return event
 
 
-def _change(booking, *, actor, now, reason):
+def _change(booking: Booking, *, actor: Actor, now: datetime, reason: str) -> Event | None:
     stored = Booking.objects.select_for_update().filter(pk=booking.pk).first()
     if stored is None or stored.version != booking.version:
         raise StaleBookingError(

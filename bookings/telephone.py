@@ -52,7 +52,7 @@ def book(call: Call, *, actor: Actor, now: datetime) -> list[Booking]:
         return [there, back]
 
 
-def _prefer(client, driver):
+def _prefer(client: Client, driver: Driver) -> None:
     preferred, forbidden = DriverPreference.Kind.PREFERRED, DriverPreference.Kind.FORBIDDEN
     kept, _created = DriverPreference.objects.get_or_create(
         client=client, driver=driver, defaults={"kind": preferred}
@@ -62,7 +62,7 @@ def _prefer(client, driver):
         raise ValidationError({"driver": message % {"client": client, "driver": driver}})
 
 
-def way_back(there, at, *, will_call=False):
+def way_back(there: Booking, at: datetime, *, will_call: bool = False) -> Booking:
     """Return the booking of the return trip, not stored yet."""
     return Booking(
         company=there.company,

@@ -1,6 +1,7 @@
 """Read days, and format times for machines and for people."""
 
-from datetime import UTC, date
+from datetime import UTC, date, datetime
+from typing import overload
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -20,20 +21,24 @@ def day_of(text: str) -> date:
     return day
 
 
-def moment(value):
+@overload
+def moment(value: datetime) -> str: ...
+@overload
+def moment(value: None) -> None: ...
+def moment(value: datetime | None) -> str | None:
     """Format a time as the API does: UTC, whole microseconds, `Z`; None stays None."""
     if value is None:
         return None
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def shown(value):
+def shown(value: datetime) -> str:
     """Format a time in the current timezone, with the timezone's name."""
     local = timezone.localtime(value)
     return f"{date_format(local, 'SHORT_DATETIME_FORMAT')} {timezone.get_current_timezone_name()}"
 
 
-def shown_period(start, end):
+def shown_period(start: datetime, end: datetime) -> str:
     """Format a period in the current timezone, with the timezone's name."""
     local = timezone.localtime(start)
     return f"{date_format(local, 'SHORT_DATETIME_FORMAT')} – {shown(end)}"

@@ -4,15 +4,19 @@ The reference identifies a booking. Of a stored booking only the columns of the 
 Nothing is written.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from bookings.events import Changes as FieldChanges
 from bookings.importing.result import Skipped
 from bookings.importing.rows import BookingRow, RowError
 from bookings.models import SETTLED_STATUSES, Booking, Status
+from drivers.models import Company
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class Stored:
     client_id: int | None
     appointment_at: datetime | None
     client: tuple[str, str] | None
-    values: dict
+    values: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -35,12 +39,14 @@ class Changes:
     """The changes an import is to write."""
 
     created: list[BookingRow] = field(default_factory=list)
-    updated: list[tuple[BookingRow, Stored, dict]] = field(default_factory=list)
+    updated: list[tuple[BookingRow, Stored, FieldChanges]] = field(default_factory=list)
     unchanged: int = 0
     skipped: list[Skipped] = field(default_factory=list)
 
 
-def read_stored(company, rows, columns):
+def read_stored(
+    company: Company, rows: Iterable[BookingRow], columns: Sequence[str]
+) -> dict[str, Stored]:
     """Return {reference: Stored} of the references that the rows name: 1 statement."""
     names = plain_columns(columns)
     references = {row.reference for row in rows} | {row.return_of for row in rows}
@@ -59,17 +65,16 @@ def read_stored(company, rows, columns):
         "client__phone",
         *names,
     )
-    return {
-        reference: Stored(
-            *plain,
-            client=(name, phone) if name is not None else None,
-            values=dict(zip(names, values, strict=True)),
-        )
-        for reference, *plain, name, phone, values in ((*row[:10], row[10:]) for row in query)
-    }
+    stored: dict[str, Stored] = {}
+    for row in query:
+        reference, *plain, name, phone = row[:10]
+        client = (name, phone) if name is not None else None
+        fields: list[Any] = [*plain, client, dict(zip(names, row[10:], strict=True))]
+        stored[reference] = Stored(*fields)
+    return stored
 
 
-def plain_columns(columns):
+def plain_columns(columns: Iterable[str]) -> list[str]:
     """Return the columns that are plain fields of a booking, without the reference."""
     return [
         name
@@ -78,13 +83,16 @@ def plain_columns(columns):
     ]
 
 
-def check_ways_there(rows, stored):
+def check_ways_there(
+    rows: list[BookingRow], stored: dict[str, Stored]
+) -> tuple[list[BookingRow], list[RowError]]:
     """Return (valid rows, errors) by their outbound trips.
 
     An outbound trip is in the file or in the database, is not a return trip, and has one return
     trip.
     """
-    kept, errors = rows, []
+    kept = rows
+    errors: list[RowError] = []
     while True:
         in_file = {row.reference: row for row in kept}
         bad = {
@@ -102,11 +110,17 @@ def check_ways_there(rows, stored):
         kept = [row for row in kept if row.line not in bad]
 
 
-def _wrong_way_there(row, in_file, stored):
+def _wrong_way_there(
+    row: BookingRow, in_file: dict[str, BookingRow], stored: dict[str, Stored]
+) -> str | None:
     there, there_stored = in_file.get(row.return_of), stored.get(row.return_of)
-    if not there and not there_stored:
+    if there:
+        is_way_back = bool(there.return_of)
+    elif there_stored:
+        is_way_back = there_stored.way_there_id is not None
+    else:
         return _("no booking and no valid row of the file has this reference")
-    if there.return_of if there else there_stored.way_there_id:
+    if is_way_back:
         return _("this booking is itself a return trip")
     this = stored.get(row.reference)
     if there_stored and there_stored.way_back_id not in (None, this and this.id):
@@ -114,7 +128,9 @@ def _wrong_way_there(row, in_file, stored):
     return None
 
 
-def check_appointments(rows, stored, columns):
+def check_appointments(
+    rows: list[BookingRow], stored: dict[str, Stored], columns: Sequence[str]
+) -> tuple[list[BookingRow], list[RowError]]:
     """Return (valid rows, errors): the pickup must be before an appointment not in the file."""
     if "appointment_at" in columns:
         return rows, []
@@ -136,7 +152,7 @@ def check_appointments(rows, stored, columns):
     return [row for row in rows if row.line not in bad], errors
 
 
-def _of_will_call(row, old):
+def _of_will_call(row: BookingRow, old: Stored) -> tuple[FieldChanges, str]:
     """Return (change of the status, reason to skip the row) that follow from column `will_call`.
 
     A will-call is pending and becomes accepted when the file has its time. A booking whose time is
@@ -151,14 +167,17 @@ def _of_will_call(row, old):
     return {}, ""
 
 
-def compare(rows, stored, columns):
+def compare(
+    rows: Iterable[BookingRow], stored: dict[str, Stored], columns: Sequence[str]
+) -> Changes:
+    """Return the changes that make the stored bookings equal to the rows."""
     changes = Changes()
     for row in rows:
         old = stored.get(row.reference)
         if old is None:
             changes.created.append(row)
             continue
-        differing = {
+        differing: FieldChanges = {
             name: (old.values[name], value)
             for name, value in row.values.items()
             if name != "reference" and old.values[name] != value
@@ -182,7 +201,7 @@ def compare(rows, stored, columns):
     return changes
 
 
-def _stored_id(reference, stored):
+def _stored_id(reference: str, stored: dict[str, Stored]) -> int | None:
     """Return the id of a stored booking; None without a reference, 0 for one still to come."""
     if not reference:
         return None

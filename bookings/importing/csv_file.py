@@ -8,6 +8,7 @@ import codecs
 import csv
 import io
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -62,7 +63,13 @@ class Table:
     rows: tuple[Row, ...]
 
 
-def read_table(data, *, required, optional=(), unread=()):
+def read_table(
+    data: bytes,
+    *,
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+    unread: Sequence[str] = (),
+) -> Table:
     """Return the rows that are not blank; columns may be in any order.
 
     Columns of `unread` are allowed and ignored. Raises FileRefusedError if this is not a CSV file,
@@ -74,7 +81,7 @@ def read_table(data, *, required, optional=(), unread=()):
     return table_of(rows, encoding, delimiter, required=required, optional=optional, unread=unread)
 
 
-def _csv_rows(text, delimiter, skipped_lines):
+def _csv_rows(text: str, delimiter: str, skipped_lines: int) -> Iterator[tuple[int, list[str]]]:
     """Yield (line, cells) of the rows that are not blank."""
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
@@ -91,12 +98,21 @@ def _csv_rows(text, delimiter, skipped_lines):
         ) from None
 
 
-def table_of(numbered_rows, encoding, delimiter, *, required, optional, unread):
+def table_of(
+    numbered_rows: Iterable[tuple[int, list[str]]],
+    encoding: str,
+    delimiter: str,
+    *,
+    required: Sequence[str],
+    optional: Sequence[str],
+    unread: Sequence[str],
+) -> Table:
     """Return the Table of (line, texts) pairs, the first of which names the columns.
 
     Raises FileRefusedError.
     """
-    columns, rows = None, []
+    columns: list[str] | None = None
+    rows: list[Row] = []
     for line, cells in numbered_rows:
         if not any(cells):
             continue
@@ -114,7 +130,7 @@ def table_of(numbered_rows, encoding, delimiter, *, required, optional, unread):
     return Table(encoding, delimiter, read, tuple(rows))
 
 
-def _decode(data):
+def _decode(data: bytes) -> tuple[str, str]:
     """Return the text and its encoding; lone surrogates are kept, to be reported by row."""
     if len(data) > BYTES_AT_MOST:
         raise FileRefusedError(
@@ -141,15 +157,13 @@ def _decode(data):
     beginning = text[:1000].lstrip()
     if not beginning and not text.strip():
         raise FileRefusedError(_("The file is empty."))
-    for character, kind in (("<", _("an HTML or XML page")), ("{", "JSON"), ("[", "JSON")):
+    for character, found in (("<", _("an HTML or XML page")), ("{", "JSON"), ("[", "JSON")):
         if beginning.startswith(character):
-            raise FileRefusedError(
-                _("This is %(kind)s, not a CSV file.") % {"kind": kind} + _save_as()
-            )
+            raise _no_csv(found)
     return text, encoding
 
 
-def _decode_unmarked(data):
+def _decode_unmarked(data: bytes) -> tuple[str, str]:
     try:
         return data.decode("utf-8", "surrogatepass"), "utf-8"
     except UnicodeDecodeError as error:
@@ -164,7 +178,7 @@ def _decode_unmarked(data):
         raise _damaged(data, "cp1252", error) from None
 
 
-def _damaged(data, encoding, error):
+def _damaged(data: bytes, encoding: str, error: UnicodeDecodeError) -> FileRefusedError:
     line = data.count(b"\n", 0, error.start) + 1
     return FileRefusedError(
         _("Line %(line)s is not valid %(encoding)s text.")
@@ -173,15 +187,15 @@ def _damaged(data, encoding, error):
     )
 
 
-def _no_csv(kind):
+def _no_csv(kind: str) -> FileRefusedError:
     return FileRefusedError(_("This is %(kind)s, not a CSV file.") % {"kind": kind} + _save_as())
 
 
-def _save_as():
+def _save_as() -> str:
     return " " + _("Save it as “CSV UTF-8” and import that.")
 
 
-def _separator(text, known):
+def _separator(text: str, known: list[str]) -> tuple[str, int, str]:
     """Return (text without Excel's "sep=" line, lines taken off, delimiter).
 
     The delimiter is the one that yields the most known column names in the first line.
@@ -189,7 +203,7 @@ def _separator(text, known):
     if match := SEP_LINE.match(text):
         return text[match.end() :], 1, match[1]
 
-    def known_names(delimiter):
+    def known_names(delimiter: str) -> int:
         try:
             rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
             header = next((row for row in rows if any(cell.strip() for cell in row)), [])
@@ -206,18 +220,18 @@ def _separator(text, known):
     return text, 0, delimiter
 
 
-def _unwrapped(cell):
+def _unwrapped(cell: str) -> str:
     cell = cell.strip()
     if match := KEPT_AS_TEXT.fullmatch(cell):
         return match[1].strip()
     return plain_cell(cell)
 
 
-def _name(cell):
+def _name(cell: str) -> str:
     return "_".join(cell.strip().strip("\ufeff").lower().replace("-", " ").split())
 
 
-def _columns(cells, required, optional):
+def _columns(cells: list[str], required: Sequence[str], optional: list[str]) -> list[str]:
     columns = [_name(cell) for cell in cells]
     known = [*required, *optional]
     problems = []
@@ -233,7 +247,7 @@ def _columns(cells, required, optional):
     return columns
 
 
-def _unknown(name, known, present):
+def _unknown(name: str, known: list[str], present: list[str]) -> str:
     candidates = [other for other in known if other not in present]
     if nearest := get_close_matches(name, candidates, n=1, cutoff=0.5):
         return _("Column “%(name)s” is unknown: did you mean “%(nearest)s”?") % {
@@ -246,7 +260,7 @@ def _unknown(name, known, present):
     }
 
 
-def _row(line, columns, cells, unread):
+def _row(line: int, columns: list[str], cells: list[str], unread: Sequence[str]) -> Row:
     named = {name: "" for name in columns if name and name not in unread}
     surplus = list(cells[len(columns) :])
     for name, cell in zip(columns, cells, strict=False):

@@ -4,12 +4,18 @@ Read (`csv_file`, `xlsx_file`: bytes to rows of texts; `rows`: texts to values),
 stored bookings (`compare`), write. A dry run is the same path, stopped before the writing.
 """
 
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from bookings.events import Changes as FieldChanges
 from bookings.events import booking_changed, booking_created
 from bookings.importing.compare import (
     Changes,
+    Stored,
     check_appointments,
     check_ways_there,
     compare,
@@ -18,9 +24,9 @@ from bookings.importing.compare import (
 )
 from bookings.importing.csv_file import read_table
 from bookings.importing.result import ImportResult
-from bookings.importing.rows import OPTIONAL, REQUIRED, UNREAD, read_rows
+from bookings.importing.rows import OPTIONAL, REQUIRED, UNREAD, BookingRow, read_rows
 from bookings.importing.xlsx_file import ZIP, read_workbook
-from bookings.models import Booking, Client, Event, Status
+from bookings.models import Actor, Booking, Client, Event, Status
 from drivers.db.bulk import update_rows
 from drivers.models import Company
 
@@ -34,8 +40,16 @@ class ImportConflictError(Exception):
 
 
 def import_bookings(
-    company, data, *, actor, now, filename="", dry_run=False, skip_invalid=False, order=None
-):
+    company: Company,
+    data: bytes,
+    *,
+    actor: Actor,
+    now: datetime,
+    filename: str = "",
+    dry_run: bool = False,
+    skip_invalid: bool = False,
+    order: str | None = None,
+) -> ImportResult:
     """Import the bytes of a CSV file or an Excel workbook; return the ImportResult.
 
     Nothing is written if a row is invalid, unless `skip_invalid` skips invalid rows. `order` says
@@ -86,26 +100,36 @@ def import_bookings(
     )
 
 
-def _sample(changes):
-    written = [(row, ()) for row in changes.created[:SAMPLE]]
+def _sample(changes: Changes) -> tuple[tuple[BookingRow, tuple[str, ...]], ...]:
+    written: list[tuple[BookingRow, tuple[str, ...]]] = [
+        (row, ()) for row in changes.created[:SAMPLE]
+    ]
     written += [(row, tuple(differing)) for row, _old, differing in changes.updated[:SAMPLE]]
     return tuple(sorted(written, key=lambda pair: pair[0].line)[:SAMPLE])
 
 
-def _write(company, changes, stored, columns, actor, now, filename):
+def _write(
+    company: Company,
+    changes: Changes,
+    stored: dict[str, Stored],
+    columns: Sequence[str],
+    actor: Actor,
+    now: datetime,
+    filename: str,
+) -> None:
     _lock_unchanged([old for _row, old, _changes in changes.updated])
     written = [*changes.created, *(row for row, _old, _changes in changes.updated)]
     client_ids = _find_or_make_clients(company, {row.client for row in written if row.client})
     ids = {reference: booking.id for reference, booking in stored.items()}
 
-    def origin(row):
+    def origin(row: BookingRow) -> dict[str, Any]:
         return {
             "actor": actor,
             "now": now,
             "reason": _("%(file)s, line %(line)s") % {"file": filename, "line": row.line},
         }
 
-    events = []
+    events: list[tuple[int, Event]] = []
     # Outbound trips first: return trips need their ids.
     for ways_back in (False, True):
         batch = [row for row in changes.created if bool(row.return_of) == ways_back]
@@ -131,7 +155,7 @@ def _write(company, changes, stored, columns, actor, now, filename):
         Event.objects.bulk_create(ordered[first : first + BATCH])
 
 
-def _lock_unchanged(old):
+def _lock_unchanged(old: list[Stored]) -> None:
     """Lock the bookings by id. Raises ImportConflictError if one has changed since it was read."""
     if not old:
         return
@@ -150,12 +174,14 @@ def _lock_unchanged(old):
         )
 
 
-def _find_or_make_clients(company, wanted):
+def _find_or_make_clients(
+    company: Company, wanted: set[tuple[str, str]]
+) -> dict[tuple[str, str] | None, int]:
     """Return {(name, phone): id}. At most two statements."""
     if not wanted:
         return {}
     names = sorted({name for name, _phone in wanted})
-    known = {
+    known: dict[tuple[str, str] | None, int] = {
         (name, phone): pk
         for pk, name, phone in Client.objects.filter(
             company=company, name__any_of=names
@@ -171,7 +197,13 @@ def _find_or_make_clients(company, wanted):
     return known | {(client.name, client.phone): client.id for client in made}
 
 
-def _booking(company, row, client_ids, ids, now):
+def _booking(
+    company: Company,
+    row: BookingRow,
+    client_ids: dict[tuple[str, str] | None, int],
+    ids: dict[str, int],
+    now: datetime,
+) -> Booking:
     return Booking(
         company=company,
         client_id=client_ids.get(row.client),
@@ -183,7 +215,9 @@ def _booking(company, row, client_ids, ids, now):
     )
 
 
-def _update(updated, columns, now):
+def _update(
+    updated: list[tuple[BookingRow, Stored, FieldChanges]], columns: Sequence[str], now: datetime
+) -> None:
     """Update all columns of the file, because rows differ in the columns that changed."""
     names = plain_columns(columns)
     relations = [
@@ -192,12 +226,12 @@ def _update(updated, columns, now):
         if column in columns
     ]
 
-    def relation(old, differing, attribute):
+    def relation(old: Stored, differing: FieldChanges, attribute: str) -> int | None:
         name = attribute.removesuffix("_id")
         kept = old.client_id if name == "client" else old.way_there_id
         return differing[name][1] if name in differing else kept
 
-    def status(old, differing):
+    def status(old: Stored, differing: FieldChanges) -> str:
         return differing["status"][1] if "status" in differing else old.status
 
     update_rows(
@@ -217,8 +251,8 @@ def _update(updated, columns, now):
     )
 
 
-def _far_away(company, rows):
-    def far(lat, lon):
+def _far_away(company: Company, rows: Iterable[BookingRow]) -> tuple[int, ...]:
+    def far(lat: float, lon: float) -> bool:
         east = abs(lon - company.depot_lon) % 360
         return abs(lat - company.depot_lat) > FAR_DEG or min(east, 360 - east) > FAR_DEG * 2
 

@@ -1,6 +1,8 @@
 """The result of an import or of its dry run, for the command and the admin."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -18,10 +20,10 @@ class Skipped:
     reference: str
     reason: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         return _("line %(line)s, booking %(reference)s: %(reason)s") % self.as_dict()
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         return {"line": self.line, "reference": shown(self.reference), "reason": self.reason}
 
 
@@ -50,10 +52,10 @@ class ImportResult:
     sample: tuple[tuple[BookingRow, tuple[str, ...]], ...] = ()
 
     @property
-    def bad_rows(self):
+    def bad_rows(self) -> int:
         return len({error.line for error in self.errors})
 
-    def summary(self):
+    def summary(self) -> str:
         """Return the result as a few lines of text, without the list of errors."""
         shape = (
             _("separated by “%(delimiter)s”")
@@ -103,7 +105,7 @@ class ImportResult:
         lines += self._remarks()
         return "\n".join(lines)
 
-    def _remarks(self):
+    def _remarks(self) -> Iterator[str]:
         if self.replan:
             yield ngettext(
                 "%(count)s updated booking already has a driver: dispatch its day again.",
@@ -119,7 +121,7 @@ class ImportResult:
                 len(self.far_away),
             ) % {"count": len(self.far_away), "line": self.far_away[0]}
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         return {
             "file": self.filename,
             "encoding": self.encoding,

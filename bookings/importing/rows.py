@@ -4,15 +4,17 @@ Pure: checks against the database (is this reference known?) follow in
 `bookings.importing.compare`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from functools import partial
+from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings import parsing
+from bookings.importing.csv_file import Row, Table
 from bookings.models import Booking, Client
 from bookings.parsing import BadValueError
 
@@ -43,6 +45,8 @@ UNREAD = ("status", "cancel_reason")
 APPOINTMENT_WITHIN = timedelta(hours=24)
 SHOWN = 60
 
+Reader = Callable[[str], Any]  # of a cell: a function of `bookings.parsing`
+
 
 @dataclass(frozen=True, slots=True)
 class RowError:
@@ -53,10 +57,10 @@ class RowError:
     value: str
     message: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         return _("line %(line)s, %(column)s “%(value)s”: %(message)s") % self.as_dict()
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         return {
             "line": self.line,
             "column": self.column,
@@ -74,25 +78,28 @@ class BookingRow:
     """
 
     line: int
-    values: dict
+    values: dict[str, Any]
     client: tuple[str, str] | None = None
     return_of: str = ""
 
     @property
-    def reference(self):
-        return self.values["reference"]
+    def reference(self) -> str:
+        return str(self.values["reference"])
 
 
-def shown(value):
+def shown(value: str) -> str:
     """Return a value of the file as one short line without unprintable characters."""
     line = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in value[: SHOWN + 1])
     return line if len(value) <= SHOWN else f"{line[:SHOWN]}…"
 
 
-def read_rows(table, *, zone, order=None):
+def read_rows(
+    table: Table, *, zone: tzinfo, order: str | None = None
+) -> tuple[list[BookingRow], list[RowError]]:
     """Return (valid rows, errors of the others), both in the order of the file."""
     readers = _readers(zone, order)
-    rows, errors = [], []
+    rows: list[BookingRow] = []
+    errors: list[RowError] = []
     for row in table.rows:
         row_errors = list(_cell_errors(row))
         values = {}
@@ -110,7 +117,7 @@ def read_rows(table, *, zone, order=None):
     return rows, sorted([*errors, *twice], key=lambda error: error.line)
 
 
-def _readers(zone, order):
+def _readers(zone: tzinfo, order: str | None) -> dict[str, Reader]:
     length = {
         field.name: field.max_length for field in Booking._meta.concrete_fields if field.max_length
     }
@@ -138,11 +145,11 @@ def _readers(zone, order):
     }
 
 
-def _optional(reader: Callable) -> Callable:
+def _optional(reader: Reader) -> Reader:
     return lambda cell: reader(cell) if cell else None
 
 
-def _cell_errors(row):
+def _cell_errors(row: Row) -> Iterator[RowError]:
     if row.surplus:
         message = ngettext(
             "the row has %(count)s value more than there are columns; "
@@ -154,10 +161,10 @@ def _cell_errors(row):
         yield RowError(row.line, "-", row.surplus[0], message % {"count": len(row.surplus)})
 
 
-def _contradictions(row, values):
+def _contradictions(row: Row, values: dict[str, Any]) -> Iterator[RowError]:
     """Yield the errors between values of a row, among those that could be read."""
 
-    def error(column, message):
+    def error(column: str, message: str) -> RowError:
         return RowError(row.line, column, row.cells[column], message)
 
     if values.get("wheelchairs", 0) > values.get("passengers", parsing.PEOPLE_AT_MOST):
@@ -176,7 +183,7 @@ def _contradictions(row, values):
         yield error("return_of", _("a trip cannot be its own return trip"))
 
 
-def _booking_row(line, values):
+def _booking_row(line: int, values: dict[str, Any]) -> BookingRow:
     fields = {
         name: value
         for name, value in values.items()
@@ -191,10 +198,12 @@ def _booking_row(line, values):
     )
 
 
-def _without_repetitions(rows):
+def _without_repetitions(rows: list[BookingRow]) -> tuple[list[BookingRow], list[RowError]]:
     """Return (rows, errors): a reference and an outbound trip may occur in one row only."""
-    kept, errors = [], []
-    line_of, line_back = {}, {}
+    kept: list[BookingRow] = []
+    errors: list[RowError] = []
+    line_of: dict[str, int] = {}
+    line_back: dict[str, int] = {}
     for row in rows:
         first = line_of.setdefault(row.reference, row.line)
         back = line_back.setdefault(row.return_of, row.line) if row.return_of else row.line

@@ -5,7 +5,9 @@ A file is stored in the database, so that every server can read it, and belongs 
 
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Q, QuerySet
 
 from bookings.models import ImportFile
 from drivers.companies.roles import WRITING_ROLES, companies_of
@@ -16,7 +18,12 @@ UPLOAD_AT_MOST = 10 * 1024 * 1024
 
 
 def store_upload(
-    company: Company, user, upload, *, date_order: str = "", now: datetime
+    company: Company,
+    user: User,
+    upload: "UploadedFile[bytes]",
+    *,
+    date_order: str = "",
+    now: datetime,
 ) -> ImportFile:
     """Store an uploaded file in place of the user's last one: 2 statements.
 
@@ -26,14 +33,14 @@ def store_upload(
     return ImportFile.objects.create(
         company=company,
         user=user,
-        name=upload.name[-100:],
+        name=(upload.name or "")[-100:],
         data=upload.read(),
         date_order=date_order,
         uploaded_at=now,
     )
 
 
-def files_of(user):
+def files_of(user: User) -> QuerySet[ImportFile]:
     """Return the user's files for companies in which the user may still write."""
     return ImportFile.objects.filter(
         user=user, company__in=companies_of(user, WRITING_ROLES)

@@ -8,12 +8,14 @@ import io
 import logging
 import warnings
 import zipfile
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, time, timedelta
+from typing import Any
 
 import openpyxl
 from django.utils.translation import gettext as _
 
-from bookings.importing.csv_file import BYTES_AT_MOST, FileRefusedError, table_of
+from bookings.importing.csv_file import BYTES_AT_MOST, FileRefusedError, Table, table_of
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +27,13 @@ ROWS_OF_EXCEL = 1_048_576
 CALLED = "Excel"
 
 
-def read_workbook(data, *, required, optional=(), unread=()):
+def read_workbook(
+    data: bytes,
+    *,
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+    unread: Sequence[str] = (),
+) -> Table:
     """Return the Table of the first visible sheet; lines are the sheet's row numbers.
 
     Raises FileRefusedError.
@@ -52,7 +60,7 @@ def read_workbook(data, *, required, optional=(), unread=()):
         raise _refusal() from None
 
 
-def _lines(rows):
+def _lines(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, tuple[Any, ...]]]:
     """Yield (number, cells) of the rows that are not empty."""
     for line, row in enumerate(rows, 1):
         if line > ROWS_OF_EXCEL:
@@ -61,7 +69,7 @@ def _lines(rows):
             yield line, row
 
 
-def _refuse_bombs(data):
+def _refuse_bombs(data: bytes) -> None:
     if len(data) > BYTES_AT_MOST:
         raise FileRefusedError(
             _("The file is larger than %(size)s MB: split it.") % {"size": BYTES_AT_MOST >> 20}
@@ -82,7 +90,7 @@ def _refuse_bombs(data):
         )
 
 
-def _refusal():
+def _refusal() -> FileRefusedError:
     return FileRefusedError(
         _("This is neither a readable Excel workbook nor a CSV file.")
         + " "
@@ -90,7 +98,7 @@ def _refusal():
     )
 
 
-def _text(value):
+def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):

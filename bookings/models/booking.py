@@ -1,5 +1,7 @@
 """Bookings and their statuses."""
 
+from datetime import date
+
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -46,11 +48,11 @@ SETTLED_STATUSES = [status for status in Status if status not in OPEN_STATUSES[:
 OPEN = Q(is_open=True)
 
 
-class BookingQuerySet(models.QuerySet):
-    def open(self):
+class BookingQuerySet(models.QuerySet["Booking"]):
+    def open(self) -> "BookingQuerySet":
         return self.filter(OPEN)
 
-    def on(self, company, day):
+    def on(self, company: Company, day: date) -> "BookingQuerySet":
         """Restrict to the company's bookings with a requested pickup on its local day."""
         start_at, end_at = company.day_bounds(day)
         return self.filter(company=company, scheduled_time__gte=start_at, scheduled_time__lt=end_at)
@@ -169,11 +171,11 @@ class Booking(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.reference or f"#{self.pk}"
 
-    def clean(self):
-        if self.client_id and self.client.company_id != self.company_id:
+    def clean(self) -> None:
+        if self.client and self.client.company_id != self.company_id:
             raise ValidationError({"client": _("This client belongs to another company.")})
-        if self.return_of_id and self.return_of.company_id != self.company_id:
+        if self.return_of and self.return_of.company_id != self.company_id:
             raise ValidationError({"return_of": _("This booking belongs to another company.")})

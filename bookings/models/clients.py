@@ -46,7 +46,7 @@ class Client(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name
 
 
@@ -78,7 +78,7 @@ class SavedPlace(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.label
 
 
@@ -111,9 +111,9 @@ class DriverPreference(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.client_id} {self.kind} {self.driver_id}"
 
-    def clean(self):
+    def clean(self) -> None:
         if self.driver_id and self.client.company_id != self.driver.company_id:
             raise ValidationError({"driver": _("This driver belongs to another company.")})

@@ -105,5 +105,5 @@ class Event(models.Model):
             NumberedInCommitOrder(name="event_in_commit_order", owner="company"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{shown(self.at)} {self.get_kind_display()}"

@@ -34,5 +34,5 @@ class ImportFile(models.Model):
             Index(fields=["uploaded_at"], name="idx_import_file_uploaded"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name

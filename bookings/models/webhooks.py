@@ -41,7 +41,7 @@ class Webhook(models.Model):
             Index(fields=["company", "id"], name="idx_webhook_company"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.url
 
 
@@ -100,5 +100,5 @@ class Delivery(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.event_id} → {self.webhook_id} {self.get_status_display()}"

@@ -28,7 +28,7 @@ def secret_of(salt: str) -> str:
 def signatures(webhook: Webhook, message_id: str, body: bytes, *, now: datetime) -> str:
     """Return the header `webhook-signature`, with two signatures while a secret is replaced."""
     salts = [webhook.salt]
-    if webhook.previous_salt and webhook.previous_until > now:
+    if webhook.previous_salt and webhook.previous_until and webhook.previous_until > now:
         salts.append(webhook.previous_salt)
     signed = f"{message_id}.{int(now.timestamp())}.".encode() + body
     digests = (hmac.digest(_key(salt), signed, "sha256") for salt in salts)
@@ -43,5 +43,5 @@ def change_secret(webhook: Webhook, *, now: datetime) -> str:
     return secret_of(webhook.salt)
 
 
-def _key(salt):
+def _key(salt: str) -> bytes:
     return salted_hmac("bookings.webhooks", salt, algorithm="sha256").digest()

@@ -5,8 +5,12 @@ is none. `request.companies` are the companies to choose from. Both decide what 
 never what is allowed.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
 from django.db.models import Exists, OuterRef, Q
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -22,38 +26,42 @@ MOST_COMPANIES = 30  # offered to a superuser
 class CompanyMiddleware:
     """Set the company of each admin request and activate its timezone: 1 statement."""
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request):
+    def __call__(self, request: HttpRequest) -> HttpResponse:
         try:
             return self.get_response(request)
         finally:
             timezone.deactivate()
 
-    def process_view(self, request, view, args, kwargs):
+    def process_view(
+        self, request: Any, view: Callable[..., HttpResponse], args: Any, kwargs: Any
+    ) -> None:
         if "admin" in request.resolver_match.app_names and request.user.is_staff:
             request.companies = _companies_of(request)
             _activate(request, request.companies[0] if request.companies else None)
 
 
-def act_for(request, company_id):
+# `request` is Any below: the attributes that CompanyMiddleware adds are unknown to HttpRequest.
+def act_for(request: Any, company_id: int) -> None:
     """Make a company the current one of this request: at most 1 statement."""
     if request.company is None or request.company.pk != company_id:
         _activate(request, Company.objects.get(pk=company_id))
 
 
-def memberships_of(request):
+def memberships_of(request: Any) -> list[Membership]:
     """Return the user's memberships with their companies, by name; read once per request."""
     if not hasattr(request, "memberships"):
         rows = Membership.objects.filter(user=request.user).select_related("company")
         request.memberships = list(rows.order_by("company__name", "id"))
-    return request.memberships
+    memberships: list[Membership] = request.memberships
+    return memberships
 
 
 @login_required
 @require_POST
-def choose_company(request, company):
+def choose_company(request: Any, company: str) -> HttpResponse:
     """Make a company the current one of the session; another user's company is 404."""
     chosen = get_object_or_404(companies_of(request.user), slug=company)
     request.session[CHOSEN] = chosen.pk
@@ -63,7 +71,7 @@ def choose_company(request, company):
     return redirect(target)
 
 
-def _activate(request, company):
+def _activate(request: Any, company: Company | None) -> None:
     request.company = company
     if company is None:
         timezone.deactivate()
@@ -71,12 +79,12 @@ def _activate(request, company):
         timezone.activate(company.zone)
 
 
-def _companies_of(request):
+def _companies_of(request: Any) -> list[Company]:
     """Return the companies the user may choose, the current one first: 1 statement."""
     chosen = request.session.get(CHOSEN, 0)
     if request.user.is_superuser:
         is_member = Exists(Membership.objects.filter(company=OuterRef("pk"), user=request.user))
-        companies = Company.objects.annotate(is_chosen=Q(pk=chosen), is_mine=is_member)
-        return list(companies.order_by("-is_chosen", "-is_mine", "name", "id")[:MOST_COMPANIES])
+        offered = Company.objects.annotate(is_chosen=Q(pk=chosen), is_mine=is_member)
+        return list(offered.order_by("-is_chosen", "-is_mine", "name", "id")[:MOST_COMPANIES])
     companies = [row.company for row in memberships_of(request) if row.role in STAFF_ROLES]
     return sorted(companies, key=lambda company: company.pk != chosen)

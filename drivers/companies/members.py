@@ -7,6 +7,7 @@ A staff role gives the user access to the admin; losing the last one removes it.
 import secrets
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -19,7 +20,9 @@ class MembersRefused(ValidationError):
     """A member cannot be added, changed or removed; `message_dict` names the field."""
 
 
-def add_member(company: Company, username: str, role: Role, *, by) -> tuple[Membership, str | None]:
+def add_member(
+    company: Company, username: str, role: Role, *, by: User
+) -> tuple[Membership, str | None]:
     """Make a user a member and create the user if necessary: at most 6 statements.
 
     Returns the membership and the password of a new user, or None for an existing user.
@@ -45,7 +48,7 @@ def add_member(company: Company, username: str, role: Role, *, by) -> tuple[Memb
     return membership, password
 
 
-def change_role(membership: Membership, role: Role, *, by) -> None:
+def change_role(membership: Membership, role: Role, *, by: User) -> None:
     """Change the role of a member: at most 6 statements. Raises MembersRefused."""
     with transaction.atomic():
         _lock(membership.company, by)
@@ -56,7 +59,7 @@ def change_role(membership: Membership, role: Role, *, by) -> None:
         _set_staff_access(membership.user)
 
 
-def remove_member(membership: Membership, *, by) -> None:
+def remove_member(membership: Membership, *, by: User) -> None:
     """Delete a membership and its tokens: at most 8 statements. Raises MembersRefused."""
     with transaction.atomic():
         _lock(membership.company, by)
@@ -66,7 +69,7 @@ def remove_member(membership: Membership, *, by) -> None:
         _set_staff_access(user)
 
 
-def _lock(company, by):
+def _lock(company: Company, by: User) -> None:
     """Lock the company's members. Raises MembersRefused if `by` may not change them."""
     Company.objects.select_for_update(no_key=True).get(pk=company.pk)
     owners = Membership.objects.filter(company=company, role=Role.OWNER)
@@ -74,7 +77,7 @@ def _lock(company, by):
         raise MembersRefused(_("Only an owner of the company can change its members."))
 
 
-def _keep_an_owner(membership):
+def _keep_an_owner(membership: Membership) -> None:
     others = Membership.objects.filter(company=membership.company, role=Role.OWNER)
     was = Membership.objects.filter(pk=membership.pk).values_list("role", flat=True).first()
     if was == Role.OWNER and not others.exclude(pk=membership.pk).exists():
@@ -83,7 +86,7 @@ def _keep_an_owner(membership):
         )
 
 
-def _set_staff_access(user):
+def _set_staff_access(user: User) -> None:
     """Give the user access to the admin if a membership has a staff role; superusers keep it."""
     if user.is_superuser:
         return

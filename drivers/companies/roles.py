@@ -1,5 +1,10 @@
 """Groups of roles, and the companies in which a user has one of them."""
 
+from collections.abc import Iterable
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+
 from drivers.models import Company, Role
 
 OWNERS = frozenset({Role.OWNER})
@@ -7,7 +12,7 @@ STAFF_ROLES = frozenset({Role.OWNER, Role.DISPATCHER, Role.VIEWER})
 WRITING_ROLES = frozenset({Role.OWNER, Role.DISPATCHER})
 
 
-def companies_of(user, roles=STAFF_ROLES):
+def companies_of(user: User, roles: Iterable[Role] = STAFF_ROLES) -> QuerySet[Company]:
     """Return the companies in which the user has one of the roles; superusers have all."""
     if user.is_superuser:
         return Company.objects.all()

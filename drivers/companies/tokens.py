@@ -7,6 +7,7 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from drivers.models import GRANTABLE_ROLES, ApiToken, Membership, Role
@@ -76,7 +77,7 @@ def find_token(key: str, *, now: datetime) -> ApiToken | None:
     return token
 
 
-def revoke_tokens(tokens, *, now: datetime) -> int:
+def revoke_tokens(tokens: QuerySet[ApiToken], *, now: datetime) -> int:
     """Revoke the tokens of a queryset and return how many were not yet revoked: 1 statement."""
     return tokens.filter(revoked_at=None).update(revoked_at=now)
 

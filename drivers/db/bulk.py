@@ -6,11 +6,13 @@ statement on SQLite, and on both spends most of its time on preparing each value
 """
 
 import json
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from operator import itemgetter
+from typing import Any
 
 from django.db import connections
-from django.db.models import JSONField, QuerySet
+from django.db.models import JSONField, Model, QuerySet
 
 from drivers.db.arrays import array_literal
 
@@ -18,14 +20,18 @@ from drivers.db.arrays import array_literal
 class OneStatementInserts(QuerySet):
     """Let `bulk_create` without options insert all rows with one statement."""
 
-    def bulk_create(self, objs, batch_size=None, **options):
+    def bulk_create(
+        self, objs: Iterable[Any], batch_size: int | None = None, **options: Any
+    ) -> list[Any]:
         objs = list(objs)
         if batch_size is not None or any(options.values()) or any(row.pk for row in objs):
             return super().bulk_create(objs, batch_size=batch_size, **options)
         self._for_write = True
         return insert_rows(self.model, objs, using=self.db)
 
-    def bulk_create_columns(self, shared: dict, columns: dict[str, list]) -> list[int]:
+    def bulk_create_columns(
+        self, shared: dict[str, Any], columns: dict[str, list[Any]]
+    ) -> list[int]:
         """Insert a row for each element of the columns, and return their ids. One statement.
 
         `shared` are values common to all rows. Names are of columns, "client_id" for a relation; a
@@ -35,7 +41,7 @@ class OneStatementInserts(QuerySet):
         return insert_columns(self.model, shared, columns, using=self.db)
 
 
-def insert_rows(model, rows, *, using="default"):
+def insert_rows(model: type[Model], rows: list[Any], *, using: str = "default") -> list[Any]:
     """Insert new instances with all their values, set their ids, and return them. One statement.
 
     As with `bulk_create`, `save()` and signals are not called, and the ids come back in the
@@ -51,7 +57,13 @@ def insert_rows(model, rows, *, using="default"):
     return rows
 
 
-def insert_columns(model, shared, columns, *, using="default"):
+def insert_columns(
+    model: type[Model],
+    shared: dict[str, Any],
+    columns: dict[str, list[Any]],
+    *,
+    using: str = "default",
+) -> list[int]:
     """Insert rows given as lists of values by column; return their ids in order. One statement.
 
     A value that all rows share travels once, the others as one array a column: to parse each
@@ -153,7 +165,13 @@ def _of_json(columns, count, connection):
 SOURCES = {"postgresql": _of_arrays, "sqlite": _of_json}
 
 
-def update_rows(model, columns, rows, *, using="default"):
+def update_rows(
+    model: type[Model],
+    columns: Iterable[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    using: str = "default",
+) -> int:
     """Write rows of (id, value of each column); return how many there were. One statement.
 
     `columns` are names of fields, "client_id" for a relation. On SQLite it is one

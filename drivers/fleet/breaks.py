@@ -1,6 +1,7 @@
 """Write the planned breaks of many shifts with one statement."""
 
 import json
+from datetime import datetime
 
 from django.db import connections, router
 
@@ -21,7 +22,7 @@ STATEMENTS = {
 }
 
 
-def plan_breaks(starts):
+def plan_breaks(starts: dict[int, datetime | None]) -> None:
     """Set the start of breaks, {shift id: datetime or None for no planned break}: 1 query."""
     if not starts:
         return

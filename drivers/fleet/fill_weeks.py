@@ -4,8 +4,9 @@ Times are local to the company: a shift from 6:00 begins at 6:00 before and afte
 A week begins on Monday. Existing shifts are left unchanged and counted in the result.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -42,7 +43,7 @@ class Filled:
     left_out: tuple[LeftOut, ...]
     dry_run: bool
 
-    def summary(self):
+    def summary(self) -> str:
         sentences = (
             ngettext(
                 "%(count)d shift would be created",
@@ -83,7 +84,7 @@ def monday_of(day: date) -> date:
 
 def fill_weeks(
     company: Company,
-    driver_ids,
+    driver_ids: Iterable[int],
     week: date,
     weeks: int,
     *,
@@ -108,7 +109,7 @@ def fill_weeks(
 
 def copy_week(
     company: Company,
-    driver_ids,
+    driver_ids: Iterable[int],
     source: date,
     week: date,
     weeks: int,
@@ -137,7 +138,7 @@ def copy_week(
         return _make(company, names, wanted, now=now, dry_run=dry_run)
 
 
-def _first_day(week, weeks):
+def _first_day(week: date, weeks: int) -> date:
     if not 1 <= weeks <= WEEKS_AT_MOST:
         raise WeeksRefused(
             _("The number of weeks must be from 1 to %(most)d.") % {"most": WEEKS_AT_MOST}
@@ -145,51 +146,58 @@ def _first_day(week, weeks):
     return monday_of(week)
 
 
-def _lock(company, driver_ids):
+def _lock(company: Company, driver_ids: Iterable[int]) -> dict[int, str]:
     """Return {id: name} of the company's active drivers among these, locked: 1 query."""
     rows = Driver.objects.filter(company=company, is_active=True, id__any_of=sorted(driver_ids))
     return dict(rows.order_by("id").select_for_update(no_key=True).values_list("id", "name"))
 
 
-def _from_template(template, day):
+def _from_template(template: ShiftTemplate, day: date) -> _Wanted:
     start = datetime.combine(day, template.start)
 
-    def next_at(clock, after):
+    def next_at(clock: time, after: datetime) -> datetime:
         moment = datetime.combine(after.date(), clock)
         return moment if moment >= after else moment + timedelta(days=1)
 
     end = next_at(template.end, start + timedelta(minutes=1))
-    has_break = template.break_min > 0
-    break_from = next_at(template.break_from or template.start, start) if has_break else None
-    break_until = (
-        next_at(template.break_until or template.end, break_from + timedelta(minutes=1))
-        if has_break
-        else None
-    )
+    break_from = break_until = None
+    if template.break_min > 0:
+        break_from = next_at(template.break_from or template.start, start)
+        after = break_from + timedelta(minutes=1)
+        break_until = next_at(template.break_until or template.end, after)
     return _Wanted(template.driver_id, start, end, template.break_min, break_from, break_until)
 
 
-def _from_shift(company, shift, later):
-    def clock(moment):
-        return moment and company.local(moment).replace(tzinfo=None, fold=0) + later
+def _from_shift(company: Company, shift: Shift, later: timedelta) -> _Wanted:
+    def clock(moment: datetime) -> datetime:
+        return company.local(moment).replace(tzinfo=None, fold=0) + later
 
     return _Wanted(
         shift.driver_id,
         clock(shift.start_at),
         clock(shift.end_at),
         shift.break_min,
-        clock(shift.break_from_at),
-        clock(shift.break_until_at),
+        clock(shift.break_from_at) if shift.break_from_at else None,
+        clock(shift.break_until_at) if shift.break_until_at else None,
     )
 
 
-def _make(company, names, wanted, *, now, dry_run):
+def _make(
+    company: Company,
+    names: dict[int, str],
+    wanted: Iterable[_Wanted],
+    *,
+    now: datetime,
+    dry_run: bool,
+) -> Filled:
     """Insert the shifts that fit, in order of time: 2 queries."""
     rows = sorted(
         (_shift(company, want) for want in wanted), key=lambda row: (row.start_at, row.driver_id)
     )
     taken = _taken(names, rows)
-    created, left_out, already = [], [], 0
+    created: list[Shift] = []
+    left_out: list[LeftOut] = []
+    already = 0
     for row in rows:
         periods = taken.setdefault(row.driver_id, [])
         if (row.start_at, row.end_at) in periods:
@@ -206,9 +214,9 @@ def _make(company, names, wanted, *, now, dry_run):
     return Filled(tuple(created), already, tuple(left_out), dry_run)
 
 
-def _shift(company, want):
-    def moment(clock):
-        return clock and clock.replace(tzinfo=company.zone).astimezone(UTC)
+def _shift(company: Company, want: _Wanted) -> Shift:
+    def moment(clock: datetime) -> datetime:
+        return clock.replace(tzinfo=company.zone).astimezone(UTC)
 
     start_at = moment(want.start)
     return Shift(
@@ -216,16 +224,16 @@ def _shift(company, want):
         start_at=start_at,
         end_at=min(moment(want.end), start_at + SHIFT_AT_MOST),
         break_min=want.break_min,
-        break_from_at=moment(want.break_from),
-        break_until_at=moment(want.break_until),
+        break_from_at=moment(want.break_from) if want.break_from else None,
+        break_until_at=moment(want.break_until) if want.break_until else None,
     )
 
 
-def _taken(names, rows):
+def _taken(names: dict[int, str], rows: list[Shift]) -> dict[int, list[tuple[datetime, datetime]]]:
     """Return {driver id: [(start, end)]} of the existing shifts around these: 1 query."""
     if not rows:
         return {}
-    taken = {}
+    taken: dict[int, list[tuple[datetime, datetime]]] = {}
     for driver_id, start_at, end_at in Shift.objects.filter(
         driver__any_of=sorted(names),
         start_at__gt=rows[0].start_at - SHIFT_AT_MOST,
@@ -235,15 +243,17 @@ def _taken(names, rows):
     return taken
 
 
-def _why_not(row, periods, now):
+def _why_not(row: Shift, periods: list[tuple[datetime, datetime]], now: datetime) -> str | None:
     if row.start_at < now:
         return _("it is in the past")
     if row.start_at >= row.end_at:
         return _("its hours are skipped when the clocks go forward")
     if any(start < row.end_at and end > row.start_at for start, end in periods):
         return _("it overlaps another shift")
-    if row.break_min and not (row.start_at <= row.break_from_at < row.break_until_at <= row.end_at):
+    if not (row.break_min and row.break_from_at and row.break_until_at):
+        return None
+    if not row.start_at <= row.break_from_at < row.break_until_at <= row.end_at:
         return _("its break is not within the shift")
-    if row.break_min and row.break_until_at - row.break_from_at < timedelta(minutes=row.break_min):
+    if row.break_until_at - row.break_from_at < timedelta(minutes=row.break_min):
         return _("its break is longer than its time window")
     return None

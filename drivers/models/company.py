@@ -141,11 +141,11 @@ class Company(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name
 
     @cached_property
-    def zone(self):
+    def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
 
     def day_bounds(self, day: date) -> tuple[datetime, datetime]:

@@ -32,15 +32,15 @@ class Vehicle(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.plate
 
 
 AVAILABLE = Q(is_active=True, is_available=True)
 
 
-class DriverQuerySet(models.QuerySet):
-    def available(self):
+class DriverQuerySet(models.QuerySet["Driver"]):
+    def available(self) -> "DriverQuerySet":
         return self.filter(AVAILABLE)
 
 
@@ -111,9 +111,9 @@ class Driver(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name
 
-    def clean(self):
-        if self.vehicle_id and self.company_id and self.vehicle.company_id != self.company_id:
+    def clean(self) -> None:
+        if self.vehicle and self.company_id and self.vehicle.company_id != self.company_id:
             raise ValidationError({"vehicle": _("This vehicle belongs to another company.")})

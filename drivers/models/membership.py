@@ -39,7 +39,7 @@ class Membership(models.Model):
             models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role_known"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.get_role_display()} #{self.pk}"
 
 
@@ -86,7 +86,7 @@ class ApiToken(models.Model):
             models.CheckConstraint(condition=Q(role__in=Role.values), name="api_token_role_known"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.name} …{self.ending}"
 
 
@@ -117,5 +117,5 @@ class StoredAnswer(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.caller} {self.key} {self.status or ''}"

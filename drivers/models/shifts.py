@@ -62,12 +62,12 @@ class Shift(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return shown_period(self.start_at, self.end_at)
 
-    def clean(self):
-        window = self.break_from_at and self.break_until_at
-        if window and self.break_until_at - self.break_from_at < timedelta(minutes=self.break_min):
+    def clean(self) -> None:
+        earliest, latest = self.break_from_at, self.break_until_at
+        if earliest and latest and latest - earliest < timedelta(minutes=self.break_min):
             raise ValidationError({"break_min": _("The break is longer than its time window.")})
 
 
@@ -141,7 +141,7 @@ class ShiftTemplate(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.get_weekday_display()} {self.start:%H:%M}–{self.end:%H:%M}"
 
 
@@ -176,5 +176,5 @@ class Absence(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return shown_period(self.start_at, self.end_at)

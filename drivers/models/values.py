@@ -1,6 +1,7 @@
 """Validators and conditions shared by several tables: positions, timezones, tags, shift length."""
 
 from datetime import timedelta
+from typing import Any
 from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
@@ -10,11 +11,11 @@ from django.utils.translation import gettext_lazy as _
 
 SHIFT_AT_MOST = timedelta(hours=24)
 
-LATITUDE = {"validators": [MinValueValidator(-90), MaxValueValidator(90)]}
-LONGITUDE = {"validators": [MinValueValidator(-180), MaxValueValidator(180)]}
+LATITUDE: dict[str, Any] = {"validators": [MinValueValidator(-90), MaxValueValidator(90)]}
+LONGITUDE: dict[str, Any] = {"validators": [MinValueValidator(-180), MaxValueValidator(180)]}
 
 
-def on_earth(prefix, *, optional=False):
+def on_earth(prefix: str, *, optional: bool = False) -> Q:
     """Return the condition that a position is valid, or empty if it is optional."""
     inside = Q(
         **{
@@ -31,7 +32,7 @@ def on_earth(prefix, *, optional=False):
     return empty | (known & inside)
 
 
-def validate_timezone(name):
+def validate_timezone(name: str) -> None:
     if name not in available_timezones():
         raise ValidationError(
             _("“%(name)s” is not a timezone; use an IANA name such as Europe/Zurich."),
@@ -39,7 +40,7 @@ def validate_timezone(name):
         )
 
 
-def validate_tags(value):
+def validate_tags(value: Any) -> None:
     """Raise ValidationError unless the value is a list of distinct lower-case words."""
     if (
         not isinstance(value, list)

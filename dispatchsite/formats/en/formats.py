@@ -1,4 +1,4 @@
-"""English by the clock of 24 hours, and never with the month first: 24 Nov 2026, 14:05."""
+"""English with a 24-hour clock and the day before the month: 24 Nov 2026, 14:05."""
 
 DATE_FORMAT = SHORT_DATE_FORMAT = "j M Y"
 TIME_FORMAT = "H:i"

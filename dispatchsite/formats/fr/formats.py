@@ -1,4 +1,4 @@
-"""Swiss French: 24.11.2026 14:05. What is not here is as in France."""
+"""Swiss French: 24.11.2026 14:05. Formats not listed are those of France."""
 
 SHORT_DATE_FORMAT = "d.m.Y"
 DATETIME_FORMAT = SHORT_DATETIME_FORMAT = "d.m.Y H:i"
