@@ -74,7 +74,7 @@ def test_the_panel_shows_the_trip_and_offers_what_its_status_allows():
     for action in ("en_route", "lock", "confirm", "release", "cancel"):
         assert f'value="{action}"' in page
     assert 'value="completed"' not in page
-    assert "Given to Anna, 09:00" in page
+    assert "Assigned to Anna, 09:00" in page
 
 
 @pytest.mark.django_db
@@ -170,7 +170,7 @@ def test_of_two_dispatchers_the_second_sees_what_the_first_did():
     text = answer.content.decode()
     assert answer.status_code == 409
     assert "Nothing was changed." in text
-    assert "Given to Anna, 09:00" in text
+    assert "Assigned to Anna, 09:00" in text
     assert Event.objects.get().user.username in text
     assert Assignment.objects.open().get().driver == anna
 
@@ -219,7 +219,7 @@ def test_a_trip_changed_in_between_is_not_overwritten():
     for action in ("lock", "en_route", "confirm"):
         answer = me.post(url("change", row.id), before | {"action": action})
         assert answer.status_code == 409
-        assert "Taken from Anna" in answer.content.decode()
+        assert "Unassigned from Anna" in answer.content.decode()
     assert Event.objects.count() == 1
 
 
