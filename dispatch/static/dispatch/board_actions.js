@@ -27,6 +27,7 @@ function toast(text, level = "ok") {
 document.body.addEventListener("board:toast", (event) => toast(event.detail.text, event.detail.level));
 
 let toPanel = false; // the next answer in the panel gets the focus
+let toRuns = false; // the toolbar had the focus when it was replaced
 
 htmx.config.defaultSettleDelay = 0; // what is shown can be clicked
 
@@ -38,6 +39,7 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
     event.detail.shouldSwap = !/^text\/plain/.test(xhr.getResponseHeader("Content-Type"));
     event.detail.isError = false;
   }
+  if (target === runs) toRuns = runs.contains(document.activeElement);
   // After dragging, keep the whole board in view: success needs no panel.
   const fromDialog = dialog.contains(requestConfig.elt) && !requestConfig.path.includes("/plan/");
   if (target === panelBody && panel.hidden && fromDialog && xhr.status === 200) {
@@ -51,6 +53,10 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
     // Keep the keyboard focus in the panel, even if the focused button was removed.
     if (toPanel || document.activeElement === document.body) panel.focus({ preventScroll: true });
     toPanel = false;
+  }
+  if (event.detail.target === runs && toRuns) {
+    runs.querySelector("button")?.focus({ preventScroll: true });
+    toRuns = false;
   }
   if (event.detail.target === dialogBody && dialogBody.children.length) {
     if (!dialog.open) dialog.showModal();
