@@ -63,7 +63,7 @@ def booking_created(booking: Booking, *, actor: Actor, now: datetime, reason: st
         actor=actor,
         now=now,
         reason=reason,
-        new=_plain(filled),
+        new=plain_values(filled),
     )
 
 
@@ -87,8 +87,8 @@ def booking_changed(
         actor=actor,
         now=now,
         reason=reason,
-        old=_plain({name: old for name, (old, _) in changes.items()}),
-        new=_plain({name: new for name, (_, new) in changes.items()}),
+        old=plain_values({name: old for name, (old, _) in changes.items()}),
+        new=plain_values({name: new for name, (_, new) in changes.items()}),
     )
 
 
@@ -134,7 +134,7 @@ def _event(
     )
 
 
-def _plain(values: Values) -> Values:
+def plain_values(values: Values) -> Values:
     return {
         name: value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
         for name, value in values.items()

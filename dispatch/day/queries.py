@@ -268,7 +268,7 @@ def day_and_around(
         planned_dropoff_at__gt=horizon[0],
     )
     # A UNION is two index scans; with OR, PostgreSQL would scan all bookings of the company.
-    on_day: QuerySet[Booking, dict[str, Any]] = Booking.objects.on(company, day).values("id")
+    on_day: QuerySet[Booking, Any] = Booking.objects.on(company, day).values("id")
     return on_day.union(around.values("booking_id"), all=True)
 
 

@@ -4,20 +4,22 @@ Lock what becomes scarcer (drivers, then bookings, each in order of id), read ag
 write, count. Whoever else changes an assignment locks its driver and its booking first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Case, F, Value, When
 from django.utils.translation import gettext as _
 
-from bookings.models import Actor, Booking, DriverPreference, Event, Status
+from bookings.models import Actor, DriverPreference, Status
+from dispatch import ledger
 from dispatch.day import queries
 from dispatch.day.load import PLANNABLE, Day
-from dispatch.models import Assignment, DispatchRun
-from dispatch.planner.problem import Plan
+from dispatch.day.queries import BookingRow, DriverRow
+from dispatch.models import DispatchRun
+from dispatch.planner.problem import Plan, PlannedTrip
 from dispatch.runs.difference import Difference, difference
 from drivers.fleet.breaks import plan_breaks
 
@@ -28,6 +30,10 @@ GUARDS = (
     "assignment_one_open_per_booking",
     "dispatch_assignment.booking_id",
 )
+
+
+# Planned starts of breaks: {shift id: start, or None where there is none}.
+Breaks = dict[int, datetime | None]
 
 
 class StalePlan(Exception):
@@ -47,7 +53,7 @@ class Applied:
     plan: Plan
     changed: frozenset[int]
     arrived: int
-    breaks_before: dict[int, datetime | None]
+    breaks_before: Breaks
 
     def notices(self) -> tuple[str, ...]:
         notices = []
@@ -72,7 +78,7 @@ def applying(
     *,
     now: datetime,
     actor: Actor,
-    explanations: dict[int, dict],
+    explanations: Mapping[int, dict[str, Any]],
 ) -> Iterator[Applied]:
     """Write the plan and its events, and commit them when the block ends: at most 9 statements.
 
@@ -108,7 +114,7 @@ def complete(run: DispatchRun, applied: Applied, **fields: object) -> None:
         raise StalePlan(_("The run was given up for dead meanwhile; nothing was written."))
 
 
-def _compare(day, plan):
+def _compare(day: Day, plan: Plan) -> tuple[frozenset[int], int]:
     """Lock and read again; return (bookings to leave out, number of new bookings): 4 queries.
 
     A booking that was closed meanwhile is left out: that only frees its driver. What changes
@@ -160,15 +166,15 @@ def _compare(day, plan):
     return frozenset(changed), arrived
 
 
-def _facts(drivers):
+def _facts(drivers: Mapping[int, Sequence[DriverRow]]) -> dict[int, list[tuple[Any, ...]]]:
     return {driver_id: [row.facts() for row in rows] for driver_id, rows in drivers.items()}
 
 
-def _routes(rows):
+def _routes(rows: Mapping[int, BookingRow]) -> set[tuple[Any, ...]]:
     return {row.route() for row in rows.values()}
 
 
-def _without(changed, day, plan):
+def _without(changed: frozenset[int], day: Day, plan: Plan) -> tuple[Day, Plan]:
     if not changed:
         return day, plan
     bookings = {i: row for i, row in day.bookings.items() if i not in changed}
@@ -177,73 +183,57 @@ def _without(changed, day, plan):
     return replace(day, bookings=bookings), replace(plan, trips=trips, unserved=unserved)
 
 
-def _write(day, applied, run, now, actor, explanations, breaks):
+def _write(
+    day: Day,
+    applied: Applied,
+    run: DispatchRun,
+    now: datetime,
+    actor: Actor,
+    explanations: Mapping[int, dict[str, Any]],
+    breaks: Breaks,
+) -> None:
     """Supersede, create, set the bookings' status and the breaks, log: at most 5 statements."""
     diff = applied.difference
     replaced = [row for row, _trip in (*diff.moved, *diff.retimed)]
-    ended = [row.assignment_id for row in (*replaced, *diff.released)]
-    if ended:
-        count = (
-            Assignment.objects.open()
-            .filter(id__any_of=ended)
-            .update(status=Assignment.Status.SUPERSEDED, superseded_by=run, updated_at=now)
-        )
-        if count != len(ended):
-            raise StalePlan(_("Assignments were changed meanwhile; plan again."))
+    ended = [_standing(row)[0] for row in (*replaced, *diff.released)]
+    if not ledger.end(ended, now=now, run=run):
+        raise StalePlan(_("Assignments were changed meanwhile; plan again."))
     trips = [*diff.placed, *(trip for _row, trip in (*diff.moved, *diff.retimed))]
     pickups = [day.moment(trip.pickup_s) for trip in trips]
     dropoffs = [day.moment(trip.dropoff_s) for trip in trips]
-    nothing = {}
-    created = Assignment.objects.bulk_create_columns(
-        {
-            "company_id": day.company.id,
-            "run_id": run.id,
-            "status": Assignment.Status.PLANNED,
-            "created_at": now,
-            "updated_at": now,
-        },
+    unexplained: dict[str, Any] = {}
+    created = ledger.assign(
+        day.company.id,
         {
             "booking_id": [trip.trip_id for trip in trips],
             "driver_id": [trip.driver_id for trip in trips],
             "sequence": [trip.pickup_s for trip in trips],
             "planned_pickup_at": pickups,
             "planned_dropoff_at": dropoffs,
-            "explanation": [explanations.get(trip.trip_id, nothing) for trip in trips],
+            "explanation": [explanations.get(trip.trip_id, unexplained) for trip in trips],
         },
+        now=now,
+        run_id=run.id,
     )
-    placed = [trip.trip_id for trip in diff.placed]
-    freed = [row.id for row in diff.released if row.status == Status.ASSIGNED]
-    turned = [*placed, *freed]
-    if turned:
-        status = Value(Status.ASSIGNED)
-        if freed:
-            status = Case(When(id__any_of=freed, then=Value(Status.ACCEPTED)), default=status)
-        count = Booking.objects.filter(id__any_of=turned, status__in=sorted(PLANNABLE)).update(
-            status=status,
-            version=F("version") + 1,
-            updated_at=now,
-        )
-        if count != len(turned):
-            raise StalePlan(_("Bookings were changed meanwhile; plan again."))
+    turned = {
+        Status.ASSIGNED: [trip.trip_id for trip in diff.placed],
+        Status.ACCEPTED: [row.id for row in diff.released if row.status == Status.ASSIGNED],
+    }
+    if not ledger.set_status(turned, now=now, only=PLANNABLE):
+        raise StalePlan(_("Bookings were changed meanwhile; plan again."))
     plan_breaks(breaks)
-    told = [
-        *_promises(day, diff, zip(trips, created, pickups, dropoffs, strict=True)),
-        *_releases(diff),
+    promises = [
+        ledger.Promise(trip.driver_id, pickup_at, dropoff_at)
+        for trip, pickup_at, dropoff_at in zip(trips, pickups, dropoffs, strict=True)
     ]
-    Event.objects.bulk_create_columns(
-        {
-            "company_id": day.company.id,
-            "run_id": run.id,
-            "at": now,
-            "user_id": actor.user_id,
-            "actor": actor.name,
-            "door": actor.door,
-        },
-        {name: [change[i] for change in told] for i, name in enumerate(TOLD)},
-    )
+    entries = [
+        *_placed(day, diff, zip(trips, created, promises, strict=True)),
+        *_released(diff),
+    ]
+    ledger.log(day.company.id, entries, actor=actor, now=now, run_id=run.id)
 
 
-def changed_breaks(day: Day, plan: Plan) -> tuple[dict, dict]:
+def changed_breaks(day: Day, plan: Plan) -> tuple[Breaks, Breaks]:
     """Return the breaks before and after, {shift id: start or None}, where they differ.
 
     A shift whose break is over, or belongs to no duty of the problem any more, keeps it.
@@ -251,42 +241,35 @@ def changed_breaks(day: Day, plan: Plan) -> tuple[dict, dict]:
     before = {
         row.shift_id: row.break_at for rows in day.drivers.values() for row in rows if row.shift_id
     }
-    after = {day.shift_of[duty.id]: None for duty in day.problem.duties if duty.break_}
+    after: Breaks = {day.shift_of[duty.id]: None for duty in day.problem.duties if duty.break_}
     after |= {day.shift_of[b.duty_id]: day.moment(b.start_s) for b in plan.breaks}
     after = {shift: start for shift, start in after.items() if before[shift] != start}
     return {shift: before[shift] for shift in after}, after
 
 
-# What the events of a run tell of a booking whose assignment changed.
-TOLD = ("booking_id", "assignment_id", "kind", "old", "new")
-
-
-def _promises(day, diff, created):
-    """Yield what is TOLD of every (trip, its assignment's id, its pickup and dropoff)."""
+def _placed(
+    day: Day, diff: Difference, created: Iterable[tuple[PlannedTrip, int, ledger.Promise]]
+) -> Iterator[ledger.Entry]:
+    """Yield the log's line of every (trip, id of its new assignment, promise)."""
     before = {row.id: row for row, _trip in (*diff.moved, *diff.retimed)}
-    statuses = {status: {"status": status} for status in PLANNABLE}
-    for trip, assignment_id, pickup_at, dropoff_at in created:
-        new = _promised(trip.driver_id, pickup_at, dropoff_at)
-        if trip.trip_id in before:
-            old = _promised(*before[trip.trip_id].standing()[1:])
-            yield trip.trip_id, assignment_id, Event.Kind.MOVED, old, new
+    for trip, assignment_id, promise in created:
+        was = before.get(trip.trip_id)
+        if was:
+            yield ledger.moved(trip.trip_id, assignment_id, _standing(was)[1], promise)
         else:
-            old = statuses[day.bookings[trip.trip_id].status]
-            new["status"] = Status.ASSIGNED
-            yield trip.trip_id, assignment_id, Event.Kind.ASSIGNED, old, new
+            status = day.bookings[trip.trip_id].status
+            yield ledger.assigned(trip.trip_id, assignment_id, promise, status)
 
 
-def _releases(diff):
-    """Yield what is TOLD of every booking that lost its driver."""
+def _released(diff: Difference) -> Iterator[ledger.Entry]:
+    """Yield the log's line of every booking that lost its driver."""
     for row in diff.released:
-        old = _promised(*row.standing()[1:]) | {"status": row.status}
-        status = Status.ACCEPTED if row.status == Status.ASSIGNED else row.status
-        yield row.id, row.assignment_id, Event.Kind.RELEASED, old, {"status": status}
+        yield ledger.released(row.id, *_standing(row), row.status)
 
 
-def _promised(driver_id, pickup_at, dropoff_at):
-    return {
-        "driver": driver_id,
-        "pickup": pickup_at.isoformat(),
-        "dropoff": dropoff_at.isoformat(),
-    }
+def _standing(row: BookingRow) -> tuple[int, ledger.Promise]:
+    """Return the open assignment of a trip that stands, and its promise."""
+    standing = row.standing()
+    if standing is None:
+        raise ValueError(f"Trip {row.label} stands with nobody.")
+    return standing[0], ledger.Promise(*standing[1:])

@@ -53,7 +53,7 @@ def start_dispatch(
     return run
 
 
-def _launch(run):
+def _launch(run: DispatchRun) -> None:
     """Find the run a worker. Raises NoWorker: then it has failed."""
     try:
         if django_settings.CELERY_BROKER_URL:
@@ -70,7 +70,7 @@ def _launch(run):
         raise NoWorker(why) from error
 
 
-def _start_process(run, language):
+def _start_process(run: DispatchRun, language: str) -> None:
     child = subprocess.Popen(
         [sys.executable, "manage.py", "work_run", str(run.id), "--language", language],
         cwd=django_settings.BASE_DIR,

@@ -7,24 +7,40 @@ takes the day.
 import os
 import secrets
 import socket
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from bookings.models import Actor
 from dispatch.models import DispatchRun
+from dispatch.runs.meter import Meter
+from drivers.models import Company
 
 # How long beyond its planning time a run may hold the day before others take it over.
 CLAIM = timedelta(minutes=10)
 PROCESS_MARK = secrets.token_hex(4)
+
+Taken = TypeVar("Taken")
 
 
 class DayBusy(Exception):
     """Another run holds the company's day."""
 
 
-def claim(company, day, *, now, actor, settings, reverts=None, process=None):
+def claim(
+    company: Company,
+    day: date,
+    *,
+    now: datetime,
+    actor: Actor,
+    settings: Mapping[str, Any],
+    reverts: DispatchRun | None = None,
+    process: str | None = None,
+) -> DispatchRun:
     """Insert the running run that holds the day: 1 query. Raises DayBusy.
 
     A run whose process is dead, or whose claim has ended, is marked as failed and replaced.
@@ -33,14 +49,24 @@ def claim(company, day, *, now, actor, settings, reverts=None, process=None):
     return hold(company, day, now, lambda: DispatchRun.objects.create(reverts=reverts, **fields))
 
 
-def run_fields(company, day, *, now, actor, settings, process=None):
+def run_fields(
+    company: Company,
+    day: date,
+    *,
+    now: datetime,
+    actor: Actor,
+    settings: Mapping[str, Any],
+    process: str | None = None,
+) -> dict[str, Any]:
     """Return the values of a new run; `process` is this one unless another will do the work."""
     return {"company": company, "day": day, "settings": settings} | claim_fields(
         now=now, actor=actor, settings=settings, process=process
     )
 
 
-def claim_fields(*, now, actor, settings, process=None):
+def claim_fields(
+    *, now: datetime, actor: Actor, settings: Mapping[str, Any], process: str | None = None
+) -> dict[str, Any]:
     """Return what a run keeps of who works on it, since when and until when."""
     return {
         "trigger": actor.door,
@@ -52,7 +78,7 @@ def claim_fields(*, now, actor, settings, process=None):
     }
 
 
-def hold(company, day, now, take):
+def hold(company: Company, day: date, now: datetime, take: Callable[[], Taken]) -> Taken:
     """Return what `take()` returns, which makes a run of the day a running one.
 
     It is called in a transaction, again where the run that holds the day is dead. Raises
@@ -75,7 +101,7 @@ def hold(company, day, now, take):
     raise DayBusy(_("Other runs take this day one after the other; try again."))
 
 
-def end_if_dead(run, *, now):
+def end_if_dead(run: DispatchRun, *, now: datetime) -> bool:
     """Mark a run as failed whose claim has ended or whose process is gone; say whether it was.
 
     1 query where it was, none otherwise.
@@ -91,7 +117,7 @@ def end_if_dead(run, *, now):
     return True
 
 
-def _busy(company, holder):
+def _busy(company: Company, holder: DispatchRun) -> str:
     return _("Run #%(run)s of this day is under way, by %(who)s since %(since)s.") % {
         "run": holder.id,
         "who": holder.user or holder.get_trigger_display(),
@@ -99,12 +125,12 @@ def _busy(company, holder):
     }
 
 
-def this_process():
+def this_process() -> str:
     """Return what tells this process from all others: machine, number, and a mark of its own."""
     return f"{socket.gethostname()}:{os.getpid()}:{PROCESS_MARK}"
 
 
-def _is_dead(process):
+def _is_dead(process: str) -> bool:
     """Say whether the process ran on this machine and is gone; of others nothing is known.
 
     A restarted container gives new processes the old numbers: one with this number and
@@ -125,9 +151,9 @@ def _is_dead(process):
 
 
 @contextmanager
-def failing(run, meter):
+def failing(run: DispatchRun, meter: Meter) -> Iterator[None]:
     """Mark the run as failed, with the reason, when the block does not end by itself."""
-    error = _("The run was interrupted.")
+    error: str | None = _("The run was interrupted.")
     try:
         yield
         error = None

@@ -24,17 +24,19 @@ class Difference:
     released: tuple[BookingRow, ...]
     left: tuple[BookingRow, ...]
 
-    def counts(self):
+    def counts(self) -> dict[str, int]:
         return {
             name: len(getattr(self, name))
             for name in ("placed", "moved", "retimed", "kept", "released", "left")
         }
 
-    def of_drivers(self):
+    def of_drivers(self) -> dict[int, tuple[int, int]]:
         """Return for each driver id the (gained, lost) numbers of trips, where any changed."""
-        changed = {}
+        changed: dict[int, tuple[int, int]] = {}
 
-        def count(driver_id, gained, lost):
+        def count(driver_id: int | None, gained: int, lost: int) -> None:
+            if driver_id is None:  # of no trip that stands
+                return
             before = changed.get(driver_id, (0, 0))
             changed[driver_id] = (before[0] + gained, before[1] + lost)
 

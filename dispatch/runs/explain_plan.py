@@ -1,12 +1,16 @@
 """What an assignment keeps of the plan it came from: its price, and who else could drive it."""
 
+from typing import Any
+
 from dispatch.planner.explain.alternatives import alternatives
 from dispatch.planner.explain.reasons import Reason, reasons
 from dispatch.planner.problem import Plan, Problem
 from dispatch.planner.search.arrays import collapse
 
 
-def explain_plan(problem: Problem, plan: Plan) -> tuple[tuple[Reason, ...], dict[int, dict]]:
+def explain_plan(
+    problem: Problem, plan: Plan
+) -> tuple[tuple[Reason, ...], dict[int, dict[str, Any]]]:
     """Return the reasons of the unserved trips, and an explanation of each planned one.
 
     Detours are seconds of empty driving: {"detour_s": ..., "others": [{"driver": id,

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self
 
 from django.db import connection
 
@@ -19,23 +21,35 @@ class Meter:
     `report_progress(facts)` is called as each phase begins, with its name and what is known.
     """
 
-    def __init__(self, report_progress: Callable[[dict], None] | None = None):
+    def __init__(self, report_progress: Callable[[dict[str, object]], None] | None = None) -> None:
         self.statements = 0
         self._report_progress = report_progress
         self._facts: dict[str, object] = {}
         self._seconds = dict.fromkeys(PHASES, 0.0)
-        self._wrapper: AbstractContextManager = connection.execute_wrapper(self._count)
+        self._wrapper: AbstractContextManager[None] = connection.execute_wrapper(self._count)
         self._began = self._last = time.perf_counter()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self._began = self._last = time.perf_counter()
         self._wrapper.__enter__()
         return self
 
-    def __exit__(self, *error):
-        return self._wrapper.__exit__(*error)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._wrapper.__exit__(kind, error, trace)
 
-    def _count(self, execute, sql, params, many, context):
+    def _count(
+        self,
+        execute: Callable[..., object],
+        sql: str,
+        params: object,
+        many: bool,
+        context: dict[str, Any],
+    ) -> object:
         self.statements += not sql.lstrip().upper().startswith(CONTROL)
         return execute(sql, params, many, context)
 

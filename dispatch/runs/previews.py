@@ -7,14 +7,16 @@ does what the checker refuses by now. What only frees a driver, or waits for one
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bookings.models import Actor
 from dispatch.day.load import PLANNABLE, Day
+from dispatch.day.queries import BookingRow
 from dispatch.models import DispatchRun, StoredPlan
 from dispatch.planner.check.plan import check
 from dispatch.planner.problem import Plan
@@ -84,7 +86,7 @@ def start_preview(
     *,
     now: datetime,
     actor: Actor,
-    settings: dict,
+    settings: Mapping[str, Any],
     process: str | None = None,
 ) -> DispatchRun:
     """Insert the run of a preview that is still to be planned: 1 query."""
@@ -121,7 +123,7 @@ def apply_preview(run: DispatchRun, *, now: datetime, actor: Actor) -> Report:
     NoPreview, DayBusy, StalePlan; where it was stale the run has failed.
     """
 
-    def take():
+    def take() -> StoredPlan:
         claimed = DispatchRun.objects.filter(id=run.id, status=DispatchRun.Status.PREVIEW).update(
             status=DispatchRun.Status.RUNNING,
             **claim_fields(now=now, actor=actor, settings=run.settings),
@@ -161,7 +163,7 @@ def clear_previews(*, now: datetime) -> int:
     return count
 
 
-def _not_a_preview(run):
+def _not_a_preview(run: DispatchRun) -> NoPreview:
     status = DispatchRun.objects.only("status").get(id=run.id).get_status_display()
     return NoPreview(
         _("Run #%(run)s is %(status)s; only a preview can be applied or discarded.")
@@ -169,7 +171,7 @@ def _not_a_preview(run):
     )
 
 
-def stored(day: Day, plan: Plan) -> dict:
+def stored(day: Day, plan: Plan) -> dict[str, Any]:
     """Return the plan and its seal as values of a `StoredPlan`."""
     return {
         "trips": [[t.trip_id, t.driver_id, t.pickup_s, t.dropoff_s] for t in plan.trips],
@@ -214,7 +216,7 @@ def plan_again(day: Day, plan: StoredPlan, run: DispatchRun) -> tuple[Plan, tupl
     return again, _notices(len(changed), arrived)
 
 
-def _compare(day, seal):
+def _compare(day: Day, seal: Mapping[str, Any]) -> tuple[set[int], int]:
     """Return (bookings to leave out, number of new ones). Raises StalePlan."""
     if _policy(day) != seal["policy"]:
         raise StalePlan(_("The company's rules changed since the preview; plan again."))
@@ -239,7 +241,7 @@ def _compare(day, seal):
     return changed | gone, arrived
 
 
-def _notices(changed, arrived):
+def _notices(changed: int, arrived: int) -> tuple[str, ...]:
     notices = []
     if changed:
         notices.append(
@@ -254,30 +256,30 @@ def _notices(changed, arrived):
     return tuple(notices)
 
 
-def _digest(values):
+def _digest(values: object) -> str:
     text = json.dumps(values, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _plain(value):
+def _plain(value: object) -> float:
     if isinstance(value, datetime):
         return value.timestamp()
     raise TypeError(f"{value!r} has no place in a seal.")
 
 
-def _policy(day):
+def _policy(day: Day) -> str:
     return _digest([getattr(day.company, name) for name in POLICY])
 
 
-def _drivers(day):
+def _drivers(day: Day) -> str:
     return _digest([row.facts() for rows in day.drivers.values() for row in rows])
 
 
-def _neighbours(day):
+def _neighbours(day: Day) -> set[str]:
     return {_digest(row.route()) for row in day.neighbours.values()}
 
 
-def _sealed(row):
+def _sealed(row: BookingRow) -> list[str | None]:
     """Return (what the plan knows of the trip, where it stands)."""
     standing = row.standing()
     return [_digest([getattr(row, name) for name in PARTICULARS]), standing and _digest(standing)]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -31,14 +32,14 @@ class Report:
     bookings: int
     assigned: int
     unassigned: tuple[Unassigned, ...]
-    metrics: dict
-    changes: dict
+    metrics: dict[str, Any]
+    changes: dict[str, int]
     by_driver: tuple[tuple[str, int, int], ...]
     notices: tuple[str, ...]
     statements: int
-    timings: dict = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         return {
             "run": self.run,
             "company": self.company,
@@ -55,13 +56,13 @@ class Report:
             "timings": self.timings,
         }
 
-    def drivers(self):
+    def drivers(self) -> list[dict[str, Any]]:
         return [
             {"driver": name, "gained": gained, "lost": lost}
             for name, gained, lost in self.by_driver
         ]
 
-    def summary(self):
+    def summary(self) -> str:
         """Return the report as lines of text."""
         metrics, timings = self.metrics, self.timings
         title = (
@@ -116,7 +117,7 @@ class Report:
         return "\n".join(lines)
 
 
-def stored_report(report: Report, plan: Plan) -> dict:
+def stored_report(report: Report, plan: Plan) -> dict[str, Any]:
     """Return the fields of a run in which its report is kept, for `read_report`."""
     return {
         "metrics": report.metrics
@@ -167,7 +168,7 @@ def build_report(
     run_id: int | None,
     status: str,
     statements: int,
-    timings: dict,
+    timings: dict[str, float],
     notices: tuple[str, ...] = (),
     changed: frozenset[int] = frozenset(),
 ) -> Report:

@@ -1,11 +1,13 @@
 """Make a plan again of assignments that were planned before: to undo a run, to apply a preview."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from dispatch.day.load import Day
 from dispatch.planner.check.plan import check
-from dispatch.planner.problem import Plan, PlannedBreak, PlannedTrip
+from dispatch.planner.problem import Break, Duty, Plan, PlannedBreak, PlannedTrip, Trip
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,13 @@ class Was:
     dropoff_at: datetime
 
 
-def plan_of_assignments(day: Day, assignments: dict, *, breaks: dict, search: dict) -> Plan:
+def plan_of_assignments(
+    day: Day,
+    assignments: Mapping[int, Was | None],
+    *,
+    breaks: Mapping[str, str | None],
+    search: dict[str, Any],
+) -> Plan:
     """Return the plan of these assignments, {trip id: Was or None}, one for each trip of the day.
 
     `breaks` are {shift id: start}, as JSON has them: a break stays there if possible, else where
@@ -26,21 +34,26 @@ def plan_of_assignments(day: Day, assignments: dict, *, breaks: dict, search: di
     trips = {trip.id: trip for trip in day.problem.trips}
     planned = []
     for trip_id, was in assignments.items():
-        duty = was and _duty(day, was)
-        if duty:
+        duty = _duty(day, was) if was else None
+        if was and duty:
             pickup_s = day.seconds(was.pickup_at)
             dropoff_s = pickup_s + trips[trip_id].boarding_s + trips[trip_id].ride_s
             planned.append(PlannedTrip(trip_id, duty.id, was.driver_id, pickup_s, dropoff_s))
     planned.sort(key=lambda trip: (trip.duty_id, trip.pickup_s, trip.trip_id))
-    of_duty = {duty.id: [] for duty in day.problem.duties}
+    of_duty: dict[int, list[PlannedTrip]] = {duty.id: [] for duty in day.problem.duties}
     for trip in planned:
         of_duty[trip.duty_id].append(trip)
-    shifts = (row for rows in day.drivers.values() for row in rows if row.shift_id)
-    starts = {row.shift_id: [row.break_at] for row in shifts}
+    starts: dict[int, list[datetime | None]] = {
+        row.shift_id: [row.break_at]
+        for rows in day.drivers.values()
+        for row in rows
+        if row.shift_id
+    }
     for shift_id, start in breaks.items():
-        starts.setdefault(int(shift_id), []).insert(0, start and datetime.fromisoformat(start))
+        before = datetime.fromisoformat(start) if start else None
+        starts.setdefault(int(shift_id), []).insert(0, before)
     planned_breaks = [
-        _break(day, duty, [trips[row.trip_id] for row in rows], rows, starts)
+        _break(day, duty, duty.break_, [trips[row.trip_id] for row in rows], rows, starts)
         for duty, rows in zip(day.problem.duties, of_duty.values(), strict=True)
         if duty.break_ and (rows or duty.commitments)
     ]
@@ -48,9 +61,15 @@ def plan_of_assignments(day: Day, assignments: dict, *, breaks: dict, search: di
     return Plan(tuple(planned), tuple(filter(None, planned_breaks)), tuple(unserved), search)
 
 
-def _break(day, duty, trips, rows, starts):
+def _break(
+    day: Day,
+    duty: Duty,
+    rest: Break,
+    trips: Sequence[Trip],
+    rows: Sequence[PlannedTrip],
+    starts: Mapping[int, Sequence[datetime | None]],
+) -> PlannedBreak | None:
     """Return the duty's break where it was, else where it is, else in a gap; None without room."""
-    rest = duty.break_
     frees = [row.dropoff_s + trip.alighting_s for row, trip in zip(rows, trips, strict=True)]
     frees += [duty.start_s, *(commitment.free_s for commitment in duty.commitments)]
     drivers = tuple(d for d in day.problem.drivers if d.id == duty.driver_id)
@@ -65,7 +84,7 @@ def _break(day, duty, trips, rows, starts):
     return None
 
 
-def _duty(day, was):
+def _duty(day: Day, was: Was) -> Duty | None:
     pickup_s = day.seconds(was.pickup_at)
     for duty in day.problem.duties:
         if duty.driver_id == was.driver_id and duty.start_s <= pickup_s < duty.end_s:

@@ -5,6 +5,7 @@ under way, locked since, or changed since by others stay, and so does what would
 rule; if its staying breaks one too, it is released.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db.models import Q
@@ -13,13 +14,16 @@ from django.utils.translation import gettext as _
 from bookings.models import Actor
 from dispatch.day.load import Day
 from dispatch.models import Assignment, DispatchRun
-from dispatch.planner.check.plan import check
+from dispatch.planner.check.plan import Violation, check
 from dispatch.planner.problem import Plan
 from dispatch.runs.claim import claim
 from dispatch.runs.meter import Meter
 from dispatch.runs.report import Report
 from dispatch.runs.restore_plan import Was, plan_of_assignments
 from dispatch.runs.run import carry_out
+
+# Booking id: (assignment id, the assignment).
+Touched = dict[int, tuple[int, Was]]
 
 
 class NotRevertible(Exception):
@@ -89,9 +93,10 @@ def plan_before(day: Day, run: DispatchRun) -> tuple[Plan, tuple[str, ...]]:
     return plan, (_("Not taken back: %(trips)s.") % {"trips": ", ".join(dict.fromkeys(stay))},)
 
 
-def _touched(run):
+def _touched(run: DispatchRun) -> tuple[Touched, Touched]:
     """Return what the run made and what it ended, {booking id: (assignment id, Was)}: 1 query."""
-    made, ended = {}, {}
+    made: Touched = {}
+    ended: Touched = {}
     rows = Assignment.objects.filter(Q(run=run) | Q(superseded_by=run)).order_by("id")
     for assignment_id, booking_id, run_id, driver_id, pickup_at, dropoff_at in rows.values_list(
         "id", "booking_id", "run_id", "driver_id", "planned_pickup_at", "planned_dropoff_at"
@@ -101,14 +106,14 @@ def _touched(run):
     return made, ended
 
 
-def _blamed(violations, plan, changes):
+def _blamed(violations: Iterable[Violation], plan: Plan, changes: set[int]) -> set[int]:
     """Return the trips to take out: restored ones if possible, the one that is named first."""
-    trips_of = {}
+    trips_of: dict[int, set[int]] = {}
     for trip in plan.trips:
         trips_of.setdefault(trip.driver_id, set()).add(trip.trip_id)
-    blamed = set()
+    blamed: set[int] = set()
     for violation in violations:
-        his = trips_of.get(violation.driver_id, set())
-        named = {violation.trip_id} & his
-        blamed |= named & changes or his & changes or named or his
+        route = trips_of.get(violation.driver_id or 0, set())
+        named = {violation.trip_id or 0} & route
+        blamed |= named & changes or route & changes or named or route
     return blamed

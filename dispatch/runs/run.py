@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -88,7 +89,7 @@ class PlannedDay:
     plan: Plan
     notices: tuple[str, ...]
     reasons: tuple[Reason, ...]
-    explanations: dict[int, dict]
+    explanations: dict[int, dict[str, Any]]
 
 
 def plan_day(
@@ -132,7 +133,7 @@ def preview_report(planned: PlannedDay, meter: Meter, run: DispatchRun | None = 
         planned.plan,
         difference(planned.day, planned.plan),
         planned.reasons,
-        run_id=run and run.id,
+        run_id=run.id if run else None,
         status="preview",
         statements=meter.statements,
         timings=meter.timings(),

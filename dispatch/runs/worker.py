@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from bookings.models import Actor
+from bookings.models import Actor, Door
 from dispatch.models import DispatchRun
 from dispatch.runs.claim import claim_fields
 from dispatch.runs.meter import Meter
@@ -23,7 +23,7 @@ def take_over(run_id: int, *, now: datetime) -> DispatchRun | None:
     run = queued.select_related("company").first()
     if run is None:
         return None
-    actor = Actor(run.trigger, name=run.actor, user_id=run.user_id)
+    actor = Actor(Door(run.trigger), name=run.actor, user_id=run.user_id)
     fields = claim_fields(now=now, actor=actor, settings=run.settings)
     fields["progress"] = {"phase": "load"}
     if not queued.update(**fields):
@@ -36,13 +36,13 @@ def take_over(run_id: int, *, now: datetime) -> DispatchRun | None:
 def work(run: DispatchRun) -> Report:
     """Plan a run that was taken over. Raises PlanRefused or StalePlan: then it has failed."""
 
-    def report_progress(progress):
+    def report_progress(progress: dict[str, object]) -> None:
         DispatchRun.objects.filter(id=run.id, status=run.status).update(progress=progress)
 
     meter = Meter(report_progress)
     if run.status == DispatchRun.Status.PLANNING:
         return keep_preview(run, meter)
     planning = RunOptions(**run.settings).plan
-    actor = Actor(run.trigger, name=run.actor, user_id=run.user_id)
+    actor = Actor(Door(run.trigger), name=run.actor, user_id=run.user_id)
     with meter:
         return carry_out(run, planning, meter, now=run.started_at, actor=actor)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from bookings.models import Actor, Booking, Status
 from bookings.save import StatusRefusedError
+from dispatch import ledger
 from dispatch.day.load import Day, load_problem
 from dispatch.day.queries import BookingRow
 from dispatch.day.reasons import Unassigned
@@ -29,7 +30,6 @@ from dispatch.trips.insertion import (
 from dispatch.trips.locking import (
     LockedTrip,
     driver_of,
-    lock_drivers,
     no_such_driver,
     no_such_trip,
     stale,
@@ -127,7 +127,7 @@ def assign(
     """
     with _refuse_double_booking():
         seen = driver_of(company, booking_id)
-        drivers = lock_drivers(company, {driver_id, seen or driver_id})
+        drivers = ledger.lock_drivers(company, {driver_id, seen or driver_id})
         if driver_id not in drivers:
             raise no_such_driver()
         day, row = _load(company, booking_id, now)
@@ -164,7 +164,7 @@ def swap(
             .filter(company=company, booking_id__in=ids)
             .values_list("booking_id", "driver_id")
         )
-        drivers = lock_drivers(company, set(holders.values()))
+        drivers = ledger.lock_drivers(company, set(holders.values()))
         day, row = _load(company, booking_id, now)
         rows = (row, _on_same_day(day, other_id))
         for trip, assignment_id in zip(rows, seen or (None, None), strict=True):

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
 
-from bookings.events import booking_changed, differences
-from bookings.models import TRANSITIONS, Actor, Booking, Event, Status
+from bookings.events import differences
+from bookings.models import TRANSITIONS, Actor, Booking, Status
+from dispatch import ledger
 from dispatch.models import Assignment
-from dispatch.trips.locking import lock_drivers, no_such_trip, stale
+from dispatch.trips.locking import no_such_trip, stale
 from dispatch.trips.progress import refusal
 from drivers.models import Company
 
@@ -41,9 +41,8 @@ def cancel_trips(
     with transaction.atomic():
         open_ones = Assignment.objects.open().filter(company=company, booking_id__any_of=ids)
         holders = dict(open_ones.values_list("booking_id", "driver_id"))
-        lock_drivers(company, set(holders.values()))
-        rows = Booking.objects.filter(company=company, id__any_of=ids).order_by("id")
-        bookings = list(rows.select_for_update(no_key=True))
+        ledger.lock_drivers(company, set(holders.values()))
+        bookings = list(ledger.lock_bookings(company.id, ids).values())
         if len(bookings) != len(ids):
             raise no_such_trip()
         trips = {trip.booking_id: trip for trip in open_ones.order_by("id")}
@@ -68,21 +67,18 @@ def _write(
     actor: Actor,
     now: datetime,
 ) -> None:
+    freed = [trips[booking.id].id for booking in bookings if booking.id in trips]
+    ledger.end(freed, status=Assignment.Status.CANCELED, now=now)
+    ids = [booking.id for booking in bookings]
+    ledger.set_status({Status.CANCELED: ids}, now=now, cancel_reason=reason)
     new = {"status": Status.CANCELED, "cancel_reason": reason}
-    freed = sorted(trips[booking.id].id for booking in bookings if booking.id in trips)
-    if freed:
-        Assignment.objects.filter(id__any_of=freed).update(
-            status=Assignment.Status.CANCELED, updated_at=now
+    entries = [
+        ledger.changed(
+            booking.id,
+            trips[booking.id].id if booking.id in trips else None,
+            differences({name: getattr(booking, name) for name in new}, new),
+            reason,
         )
-    Booking.objects.filter(id__any_of=[booking.id for booking in bookings]).update(
-        **new, version=F("version") + 1, updated_at=now
-    )
-    events = []
-    for booking in bookings:
-        changes = differences({name: getattr(booking, name) for name in new}, new)
-        event = booking_changed(
-            booking.company_id, booking.id, changes, actor=actor, now=now, reason=reason
-        )
-        event.assignment_id = trips[booking.id].id if booking.id in trips else None
-        events.append(event)
-    Event.objects.bulk_create(events)
+        for booking in bookings
+    ]
+    ledger.log(bookings[0].company_id, entries, actor=actor, now=now)

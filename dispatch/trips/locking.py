@@ -3,7 +3,7 @@
 A trip is a booking and its open assignment, if it has one. Every change of one starts here.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 
 from bookings.models import Booking
 from bookings.save import StaleBookingError
+from dispatch import ledger
 from dispatch.models import Assignment
-from drivers.models import Company, Driver
+from drivers.models import Company
 
 
 class NoSuchTrip(Exception):
@@ -44,12 +45,8 @@ def locked_trip(
     """
     with transaction.atomic():
         seen = driver_of(company, booking_id)
-        lock_drivers(company, [seen] if seen else [])
-        booking = (
-            Booking.objects.select_for_update(no_key=True)
-            .filter(company=company, id=booking_id)
-            .first()
-        )
+        ledger.lock_drivers(company, [seen] if seen else [])
+        booking = ledger.lock_bookings(company.id, [booking_id]).get(booking_id)
         if booking is None:
             raise no_such_trip()
         assignment = Assignment.objects.open().filter(booking=booking).order_by("id").first()
@@ -78,17 +75,6 @@ def driver_of(company: Company, booking_id: int) -> int | None:
         .values_list("driver_id", flat=True)
         .first()
     )
-
-
-def lock_drivers(company: Company, driver_ids: Collection[int]) -> dict[int, Driver]:
-    """Lock these drivers of the company in order of id; return {id: Driver}: 1 statement.
-
-    A run locks all available drivers instead: `day.queries.lock_available_drivers`.
-    """
-    if not driver_ids:
-        return {}
-    rows = Driver.objects.select_for_update(no_key=True).filter(company=company)
-    return {row.id: row for row in rows.filter(id__any_of=sorted(driver_ids)).order_by("id")}
 
 
 def no_such_trip() -> NoSuchTrip:

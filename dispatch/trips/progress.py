@@ -12,13 +12,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F
 from django.utils.translation import gettext as _
 
 from bookings.accept import why_not_accepted
-from bookings.events import booking_changed
-from bookings.models import TRANSITIONS, Actor, Booking, Event, Status
+from bookings.models import TRANSITIONS, Actor, Booking, Status
 from bookings.save import StatusRefusedError
+from dispatch import ledger
 from dispatch.models import Assignment
 from dispatch.trips.locking import LockedTrip, locked_trip, stale
 from drivers.models import Company
@@ -168,17 +167,15 @@ def release(
         if trip.booking.status == Status.ACCEPTED and trip.assignment is None:
             return trip
         _compare(trip, assignment_id=assignment_id)
-        _assignment(trip)
+        assignment = _assignment(trip)
         _require_transition(trip, Status.ACCEPTED)
-        return _write(
-            trip,
-            booking={"status": Status.ACCEPTED},
-            assignment={"status": Assignment.Status.SUPERSEDED},
-            kind=Event.Kind.RELEASED,
-            actor=actor,
-            now=now,
-            reason=reason,
-        )
+        promise = ledger.promise_of(assignment)
+        entry = ledger.released(booking_id, assignment.id, promise, trip.booking.status, reason)
+        ledger.end([assignment.id], now=now)
+        ledger.set_status({Status.ACCEPTED: [booking_id]}, now=now)
+        ledger.log(company.id, [entry], actor=actor, now=now)
+        superseded = {"status": Assignment.Status.SUPERSEDED}
+        return _after(trip, {"status": Status.ACCEPTED}, superseded, now)
 
 
 def report_progress(
@@ -323,7 +320,6 @@ def _write(
     *,
     booking: Mapping[str, Any] | None = None,
     assignment: Mapping[str, Any] | None = None,
-    kind: Event.Kind | None = None,
     actor: Actor,
     now: datetime,
     reason: str,
@@ -333,30 +329,15 @@ def _write(
     if assignment:
         stored = _assignment(trip)
         changes |= {name: (getattr(stored, name), new) for name, new in assignment.items()}
-        Assignment.objects.filter(id=stored.id).update(**assignment, updated_at=now)
+        ledger.change_assignment(stored, assignment, now=now)
     if booking:
         changes |= {name: (getattr(trip.booking, name), new) for name, new in booking.items()}
-        Booking.objects.filter(id=trip.booking.id).update(
-            **booking, version=F("version") + 1, updated_at=now
-        )
-    event = booking_changed(
-        trip.booking.company_id,
-        trip.booking.id,
-        {name: (old, new) for name, (old, new) in changes.items() if old != new},
-        actor=actor,
-        now=now,
-        reason=reason,
-    )
-    event.assignment_id = trip.assignment and trip.assignment.id
-    event.kind = kind or (Event.Kind.BOOKING_STATUS if booking else Event.Kind.ASSIGNMENT_CHANGED)
-    if event.kind == Event.Kind.RELEASED:
-        released = _assignment(trip)
-        event.old |= {
-            "driver": released.driver_id,
-            "pickup": released.planned_pickup_at.isoformat(),
-            "dropoff": released.planned_dropoff_at.isoformat(),
-        }
-    Event.objects.bulk_create([event])
+        fields = {name: value for name, value in booking.items() if name != "status"}
+        ledger.set_status({booking["status"]: [trip.booking.id]}, now=now, **fields)
+    changes = {name: (old, new) for name, (old, new) in changes.items() if old != new}
+    assignment_id = trip.assignment.id if trip.assignment else None
+    entry = ledger.changed(trip.booking.id, assignment_id, changes, reason)
+    ledger.log(trip.booking.company_id, [entry], actor=actor, now=now)
     return _after(trip, booking or {}, assignment or {}, now)
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
 
-from bookings.models import Actor, Booking, Event, Status
+from bookings.models import Actor, Booking, Status
+from dispatch import ledger
 from dispatch.models import Assignment
 from dispatch.trips.locking import stale
 from drivers.models import Driver
@@ -40,30 +40,15 @@ def release_trips(
         if len(trips) != len(wanted):
             standing = {trip.booking_id for trip in trips}
             raise stale(next((b for i, b in bookings.items() if i not in standing), wanted[0]))
-        assignments.update(status=Assignment.Status.SUPERSEDED, updated_at=now)
-        Booking.objects.filter(id__any_of=sorted(bookings)).update(
-            status=Status.ACCEPTED, version=F("version") + 1, updated_at=now
-        )
-        Event.objects.bulk_create([_event(trip, actor, now, reason) for trip in trips])
+        ledger.end(wanted, now=now)
+        ledger.set_status({Status.ACCEPTED: bookings}, now=now)
+        for company_id in {trip.company_id for trip in trips}:
+            entries = [
+                ledger.released(
+                    trip.booking_id, trip.id, ledger.promise_of(trip), Status.ASSIGNED, reason
+                )
+                for trip in trips
+                if trip.company_id == company_id
+            ]
+            ledger.log(company_id, entries, actor=actor, now=now)
     return tuple(trip.booking_id for trip in trips)
-
-
-def _event(trip: Assignment, actor: Actor, now: datetime, reason: str) -> Event:
-    return Event(
-        company_id=trip.company_id,
-        booking_id=trip.booking_id,
-        assignment_id=trip.id,
-        kind=Event.Kind.RELEASED,
-        at=now,
-        user_id=actor.user_id,
-        actor=actor.name,
-        door=actor.door,
-        old={
-            "status": Status.ASSIGNED,
-            "driver": trip.driver_id,
-            "pickup": trip.planned_pickup_at.isoformat(),
-            "dropoff": trip.planned_dropoff_at.isoformat(),
-        },
-        new={"status": Status.ACCEPTED},
-        reason=reason[: Event._meta.get_field("reason").max_length],
-    )

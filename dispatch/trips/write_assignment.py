@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from django.db.models import F
-
-from bookings.models import Actor, Booking, Event, Status
+from bookings.models import Actor, Booking, Status
+from dispatch import ledger
 from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
-from dispatch.models import Assignment
+from dispatch.planner.problem import PlannedTrip
 from dispatch.trips.insertion import Proposal
 from dispatch.trips.locking import stale
 from drivers.fleet.breaks import plan_breaks
@@ -34,36 +32,33 @@ def write_proposals(
     ]
     before = {trip.trip_id: day.bookings[trip.trip_id] for trip in planned}
     _lock(day, before)
-    _supersede(before, now)
-    created = Assignment.objects.bulk_create(
-        [
-            Assignment(
-                company=day.company,
-                booking_id=trip.trip_id,
-                driver_id=trip.driver_id,
-                status=Assignment.Status.PLANNED,
-                sequence=trip.pickup_s,
-                planned_pickup_at=day.moment(trip.pickup_s),
-                planned_dropoff_at=day.moment(trip.dropoff_s),
-                confirmed=False,
-                locked=trip.trip_id in given and bool(given[trip.trip_id].faults),
-                created_at=now,
-                updated_at=now,
-            )
-            for trip in planned
-        ]
+    ended = [standing[0] for was in before.values() if (standing := was.standing())]
+    if not ledger.end(ended, now=now):
+        raise stale(next(iter(before.values())).label)
+    created = ledger.assign(
+        day.company.id,
+        {
+            "booking_id": [trip.trip_id for trip in planned],
+            "driver_id": [trip.driver_id for trip in planned],
+            "sequence": [trip.pickup_s for trip in planned],
+            "planned_pickup_at": [day.moment(trip.pickup_s) for trip in planned],
+            "planned_dropoff_at": [day.moment(trip.dropoff_s) for trip in planned],
+            "locked": [
+                trip.trip_id in given and bool(given[trip.trip_id].faults) for trip in planned
+            ],
+        },
+        now=now,
     )
     turned = [i for i in given if before[i].status != Status.ASSIGNED]
-    if turned:
-        Booking.objects.filter(id__any_of=turned).update(
-            status=Status.ASSIGNED, version=F("version") + 1, updated_at=now
-        )
+    ledger.set_status({Status.ASSIGNED: turned}, now=now)
     known = {r.shift_id: r.break_at for rows in day.drivers.values() for r in rows if r.shift_id}
     breaks = {shift: at for proposal in proposals for shift, at in proposal.breaks.items()}
     plan_breaks({shift: at for shift, at in breaks.items() if known[shift] != at})
-    Event.objects.bulk_create(
-        [_event(day, before[made.booking_id], made, given, actor, now, reason) for made in created]
-    )
+    entries = [
+        _entry(day, before[trip.trip_id], trip, made, given.get(trip.trip_id), reason)
+        for trip, made in zip(planned, created, strict=True)
+    ]
+    ledger.log(day.company.id, entries, actor=actor, now=now)
 
 
 def _lock(day: Day, before: Mapping[int, BookingRow]) -> None:
@@ -79,56 +74,26 @@ def _lock(day: Day, before: Mapping[int, BookingRow]) -> None:
             raise stale(was.label)
 
 
-def _supersede(before: Mapping[int, BookingRow], now: datetime) -> None:
-    """Supersede the open assignments. Raises StaleBookingError if one is no longer open."""
-    ended = [was.assignment_id for was in before.values() if was.standing()]
-    if not ended:
-        return
-    count = (
-        Assignment.objects.open()
-        .filter(id__any_of=ended)
-        .update(status=Assignment.Status.SUPERSEDED, updated_at=now)
-    )
-    if count != len(ended):
-        raise stale(next(iter(before.values())).label)
-
-
-def _event(
+def _entry(
     day: Day,
     was: BookingRow,
-    made: Assignment,
-    given: Mapping[int, Proposal],
-    actor: Actor,
-    now: datetime,
+    trip: PlannedTrip,
+    assignment_id: int,
+    proposal: Proposal | None,
     reason: str,
-) -> Event:
+) -> ledger.Entry:
+    """Return the log's line of a trip; of a proposed one with the rules that it overrides."""
+    after = ledger.Promise(trip.driver_id, day.moment(trip.pickup_s), day.moment(trip.dropoff_s))
     standing = was.standing()
-    new = _facts(made.driver_id, made.planned_pickup_at, made.planned_dropoff_at)
-    old = _facts(*standing[1:]) if standing else {}
-    proposal = given.get(made.booking_id)
-    if proposal and was.status != Status.ASSIGNED:
-        old, new = old | {"status": was.status}, new | {"status": Status.ASSIGNED}
-    if proposal and proposal.faults:
+    if standing:
+        before = ledger.Promise(*standing[1:])
+        status = was.status if proposal else Status.ASSIGNED
+        entry = ledger.moved(was.id, assignment_id, before, after, status)
+    else:
+        entry = ledger.assigned(was.id, assignment_id, after, was.status)
+    if proposal is None:
+        return entry
+    if proposal.faults:
         codes = dict.fromkeys(fault.code for fault in proposal.faults)
-        new |= {"locked": True, "overrides": list(codes)}
-    return Event(
-        company=day.company,
-        booking_id=made.booking_id,
-        assignment_id=made.id,
-        kind=Event.Kind.MOVED if standing else Event.Kind.ASSIGNED,
-        at=now,
-        user_id=actor.user_id,
-        actor=actor.name,
-        door=actor.door,
-        old=old,
-        new=new,
-        reason=reason[:200] if proposal else "",
-    )
-
-
-def _facts(driver_id: int, pickup_at: datetime, dropoff_at: datetime) -> dict[str, Any]:
-    return {
-        "driver": driver_id,
-        "pickup": pickup_at.isoformat(),
-        "dropoff": dropoff_at.isoformat(),
-    }
+        entry.new.update(locked=True, overrides=list(codes))
+    return entry._replace(reason=reason)

@@ -8,6 +8,7 @@ from django.db import DatabaseError, connection
 
 from bookings.models import Actor, Booking, Door, DriverPreference, Event, Status
 from bookings.save import StaleBookingError, StatusRefusedError
+from dispatch import ledger
 from dispatch.day.load import load_problem
 from dispatch.models import Assignment
 from dispatch.runs.options import FIRST_PLAN
@@ -251,7 +252,7 @@ def test_statements_do_not_grow_with_the_day(django_assert_max_num_queries, othe
 def test_without_its_event_nothing_changes():
     booking = make.booking()
     with (
-        mock.patch.object(Event.objects, "bulk_create", side_effect=DatabaseError),
+        mock.patch.object(ledger, "log", side_effect=DatabaseError),
         pytest.raises(DatabaseError),
     ):
         assign_to(booking, on_duty())
