@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 from rest_framework.response import Response
 
 from bookings.api.bulk import BulkResultSerializer, BulkSerializer, bulk_body, error_rows
@@ -20,6 +20,7 @@ from bookings.api.serializers import (
     FIELDS,
     BookingFilter,
     BookingSerializer,
+    require_relations,
 )
 from bookings.intake import IntakeRefused, take_in
 from bookings.models import Booking
@@ -82,7 +83,10 @@ class BookingViewSet(CompanyViewSet):
             if "reference" in outcome.errors:
                 raise StaleReference(outcome) from None
             raise ValidationError(
-                {n: [str(s) for _c, s in rows] for n, rows in outcome.errors.items()}
+                {
+                    name: [ErrorDetail(str(sentence), code) for code, sentence in rows]
+                    for name, rows in outcome.errors.items()
+                }
             ) from None
         location = request.build_absolute_uri(f"{request.path}{outcome.booking_id}/")
         status = 201 if outcome.created else 200
@@ -97,6 +101,7 @@ class BookingViewSet(CompanyViewSet):
             self.check_if_match()
         serializer = self.get_serializer(booking, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
+        require_relations(self.company, serializer.validated_data)
         for name, value in serializer.validated_data.items():
             setattr(booking, f"{name}_id" if name in ("client", "return_of") else name, value)
         try:

@@ -4,9 +4,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 
 from bookings.events import PARTICULARS
-from bookings.models import Booking
+from bookings.models import Booking, Client
 from drivers.rest.fields import (
     MomentField,
     TagsField,
@@ -74,6 +75,23 @@ class BookingSerializer(Resource):
             problem = _("The appointment must be after the pickup.")
             raise serializers.ValidationError({"appointment_at": problem})
         return values
+
+
+def require_relations(company, values):
+    """Refuse a client or an outbound trip that the company does not have: 1 statement for each.
+
+    One of another company is refused with the same words as one that does not exist.
+    """
+    missing = {}
+    for name, model, problem in (
+        ("client", Client, _("Client not found.")),
+        ("return_of", Booking, _("Booking not found.")),
+    ):
+        wanted = values.get(name)
+        if wanted and not model.objects.filter(company=company, pk=wanted).exists():
+            missing[name] = [ErrorDetail(problem, "does_not_exist")]
+    if missing:
+        raise serializers.ValidationError(missing)
 
 
 BOOKING_COLUMNS = [

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers, viewsets
 from rest_framework.response import Response
 
-from bookings.api.serializers import BookingSerializer
+from bookings.api.serializers import BookingSerializer, require_relations
 from bookings.models import Booking, Status
 from dispatch.trips.assign import quote
 from drivers.rest.access import CLIENTS, PLANNERS, caller_of
@@ -39,7 +39,9 @@ class QuoteViewSet(viewsets.ViewSet):
     @extend_schema(request=BookingSerializer, responses={200: CandidatesSerializer})
     def create(self, request, *args, **kwargs):
         values = dict(read_body(BookingSerializer, request))
+        company = caller_of(request).company
+        require_relations(company, values)
         relations = {f"{name}_id": values.pop(name, None) for name in ("client", "return_of")}
         booking = Booking(status=Status.ACCEPTED, **values, **relations)
-        found = quote(caller_of(request).company, booking, now=timezone.now())
+        found = quote(company, booking, now=timezone.now())
         return Response({"results": CandidateSerializer(found, many=True).data})

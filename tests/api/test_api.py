@@ -65,6 +65,23 @@ def test_the_etag_of_a_booking_covers_its_assignment():
     assert dispatcher.post(f"{path}cancel/", {}, HTTP_IF_MATCH=tag).status_code == 412
 
 
+def test_a_client_of_another_company_is_refused_like_one_that_is_missing():
+    portal, booking = caller(Role.CLIENT_API), make.booking()
+    lausanne = make.company("lausanne")
+    theirs = {"client": make.client(lausanne).id, "return_of": make.booking(lausanne).id}
+    for name, other in theirs.items():
+        for send, path, body in (
+            (portal.patch, f"bookings/{booking.id}/", {}),
+            (portal.post, "bookings/", booking_values()),
+            (portal.post, "quotes/", booking_values()),
+        ):
+            missing, foreign = (send(API + path, body | {name: n}) for n in (10**9, other))
+            assert missing.status_code == foreign.status_code == 400, missing.content
+            assert missing.json() == foreign.json()
+            (error,) = missing.json()["errors"]
+            assert (error["field"], error["code"]) == (name, "does_not_exist")
+
+
 def test_state_is_not_changed_by_patch():
     dispatcher, booking = caller(), make.booking()
     path = f"{API}bookings/{booking.id}/"
