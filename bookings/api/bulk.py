@@ -3,11 +3,12 @@
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from bookings.api.serializers import BookingSerializer
 from bookings.intake import MOST, IntakeRefused
 from drivers.rest.errors import register
+from drivers.rest.fields import Body
 
 
 def refused_rows(error):
@@ -30,7 +31,7 @@ def error_rows(outcome, prefix=""):
 register(IntakeRefused, 400, "invalid", members=refused_rows)
 
 
-class BulkSerializer(serializers.Serializer):
+class BulkSerializer(Body):
     mode = serializers.ChoiceField(
         choices=["all", "partial"],
         default="all",
@@ -60,7 +61,8 @@ def bulk_body(data):
     if not isinstance(data, dict) or not isinstance(data.get("bookings"), list):
         raise ValidationError({"bookings": [_("Send an object with a list of bookings.")]})
     if unknown := sorted(data.keys() - {"mode", "bookings"}):
-        raise ValidationError({name: [_("Unknown field.")] for name in unknown[:10]})
+        problem = _("Unknown field; known fields: %(known)s.") % {"known": "mode, bookings"}
+        raise ValidationError({name[:100]: [ErrorDetail(problem, "unknown")] for name in unknown})
     mode, rows = data.get("mode", "all"), data["bookings"]
     if mode not in ("all", "partial"):
         raise ValidationError({"mode": [_("Must be “all” or “partial”.")]})

@@ -12,7 +12,7 @@ from bookings.webhooks.sending import AddressRefused, checked_url
 from bookings.webhooks.signing import change_secret, new_salt, secret_of
 from bookings.webhooks.worker import message_id_of, redeliver
 from drivers.companies.roles import OWNERS
-from drivers.rest.fields import TextField, TruthField
+from drivers.rest.fields import Body, TextField, TruthField, read_body
 from drivers.rest.filters import Filters, id_filter
 from drivers.rest.views import Changes, CompanyViewSet, Deletes, Reads, Resource
 
@@ -85,6 +85,7 @@ class WebhookViewSet(Reads, Changes, Deletes, CompanyViewSet):
     @action(detail=True, methods=["post"])
     def rotate(self, request, *args, **kwargs):
         """Replace the secret; for 24 hours deliveries are signed with the old one too."""
+        read_body(Body, request)
         webhook = self.get_object()
         secret = change_secret(webhook, now=timezone.now())
         return Response({**self.get_serializer(webhook).data, "secret": secret})
@@ -140,6 +141,7 @@ class DeliveryViewSet(Reads, CompanyViewSet):
     @action(detail=True, methods=["post"])
     def redeliver(self, request, *args, **kwargs):
         """Send the delivery again with the same `webhook-id`."""
+        read_body(Body, request)
         delivery = self.get_object()
         redeliver(delivery, now=timezone.now())
         return self.tagged(delivery)

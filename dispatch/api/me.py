@@ -18,6 +18,7 @@ from dispatch.trips import progress
 from drivers.models import Driver
 from drivers.rest.access import DRIVERS, caller_of
 from drivers.rest.fields import (
+    Body,
     MomentField,
     TruthField,
     latitude,
@@ -26,6 +27,7 @@ from drivers.rest.fields import (
     parse_day,
     read_body,
 )
+from drivers.rest.views import Door
 
 MOST_POSITIONS = 1_000
 TRIP_COLUMNS = {
@@ -54,7 +56,7 @@ TRIP_COLUMNS = {
 }
 
 
-class AvailabilitySerializer(serializers.Serializer):
+class AvailabilitySerializer(Body):
     is_available = TruthField()
 
 
@@ -96,19 +98,20 @@ class MyDaySerializer(serializers.Serializer):
     trips = MyTripSerializer(many=True)
 
 
-class PositionSerializer(serializers.Serializer):
+class PositionSerializer(Body):
     at = MomentField()
     lat, lon = latitude(), longitude()
 
 
-class PositionsSerializer(serializers.Serializer):
+class PositionsSerializer(Body):
     positions = PositionSerializer(many=True, allow_empty=False, max_length=MOST_POSITIONS)
 
 
-class MeViewSet(viewsets.ViewSet):
+class MeViewSet(Door, viewsets.ViewSet):
     """The driver whose token makes the request."""
 
     roles = {"read": DRIVERS, "write": DRIVERS}
+    params = {"day": ["day"]}
 
     def mine(self):
         """Return the queryset of the driver: empty if the user is not a driver of the company."""
@@ -185,7 +188,7 @@ class MeViewSet(viewsets.ViewSet):
         return Response(status=204)
 
 
-class MyTripViewSet(viewsets.ViewSet):
+class MyTripViewSet(Door, viewsets.ViewSet):
     """The driver's reports about a trip, addressed by its booking."""
 
     roles = {"write": DRIVERS}
@@ -210,6 +213,7 @@ class MyTripViewSet(viewsets.ViewSet):
     @action(detail=True, methods=["post"])
     def confirm(self, request, pk):
         """Confirm the trip."""
+        read_body(Body, request)
         return self.done(progress.confirm, pk)
 
     def done(self, use_case, booking_id, *args, **values):

@@ -11,6 +11,7 @@ from bookings.models import Booking, Status
 from dispatch.trips.assign import quote
 from drivers.rest.access import CLIENTS, PLANNERS, caller_of
 from drivers.rest.fields import MomentField, read_body
+from drivers.rest.views import Door
 
 
 @extend_schema_serializer(component_name="Place")  # the name in the published schema
@@ -30,7 +31,7 @@ class CandidatesSerializer(serializers.Serializer):
     results = CandidateSerializer(many=True)
 
 
-class QuoteViewSet(viewsets.ViewSet):
+class QuoteViewSet(Door, viewsets.ViewSet):
     """Quote a trip: which drivers could take it, and when. Nothing is stored."""
 
     roles = {"create": PLANNERS | CLIENTS}

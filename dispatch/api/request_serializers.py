@@ -4,10 +4,10 @@ from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from dispatch.trips.progress import READY_WITHIN_MIN
-from drivers.rest.fields import MomentField, TextField, WholeField
+from drivers.rest.fields import Body, MomentField, TextField, WholeField
 
 
-class ReasonSerializer(serializers.Serializer):
+class ReasonSerializer(Body):
     reason = TextField(max_length=200, allow_blank=True, default="")
 
 
@@ -20,7 +20,7 @@ class ReadySerializer(ReasonSerializer):
     )
 
 
-class AssignSerializer(serializers.Serializer):
+class AssignSerializer(Body):
     driver = WholeField(min_value=1)
     pickup_at = MomentField(required=False)
     override = TextField(

@@ -18,7 +18,7 @@ from dispatch.runs.previews import apply_preview, discard_preview, plan_preview
 from dispatch.runs.revert import revert_run
 from dispatch.runs.run import run_dispatch
 from drivers.rest.access import PLANNERS, STAFF
-from drivers.rest.fields import DayField, TruthField, WholeField, read_body
+from drivers.rest.fields import Body, DayField, TruthField, WholeField, read_body
 from drivers.rest.filters import Filters
 from drivers.rest.idempotency import idempotent
 from drivers.rest.views import CompanyViewSet, Reads, Resource
@@ -79,7 +79,7 @@ class RunSerializer(Resource):
         ]
 
 
-class RunRequestSerializer(serializers.Serializer):
+class RunRequestSerializer(Body):
     day = DayField()
     preview = TruthField(
         default=False,
@@ -176,6 +176,7 @@ class RunViewSet(Reads, CompanyViewSet):
     @action(detail=True, methods=["post"])
     def apply(self, request, *args, **kwargs):
         """Apply the plan of a preview, unless the day has changed since."""
+        read_body(Body, request)
         report = apply_preview(self.run(), now=timezone.now(), actor=actor_of(request))
         return Response(report.as_dict())
 
@@ -183,6 +184,7 @@ class RunViewSet(Reads, CompanyViewSet):
     @action(detail=True, methods=["post"])
     def discard(self, request, *args, **kwargs):
         """Discard a preview. Repeating the request is harmless."""
+        read_body(Body, request)
         run = self.run()
         discard_preview(run)
         return self.tagged(run)
@@ -191,6 +193,7 @@ class RunViewSet(Reads, CompanyViewSet):
     @action(detail=True, methods=["post"])
     def revert(self, request, *args, **kwargs):
         """Restore the assignments from before the run, as far as the rules allow."""
+        read_body(Body, request)
         report = revert_run(self.run(), now=timezone.now(), actor=actor_of(request))
         return self.written(report, request.path.rsplit("/", 3)[0] + "/")
 

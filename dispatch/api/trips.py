@@ -50,6 +50,13 @@ class TripSerializer(BookingSerializer):
 
     assignment = serializers.IntegerField(allow_null=True, read_only=True)
 
+    changed_by = {
+        "status": "POST /bookings/{id}/accept/, ready/, progress/, no-show/ or cancel/",
+        "cancel_reason": "POST /bookings/{id}/cancel/",
+        "assignment": "POST /bookings/{id}/assign/ or release/",
+        "version": "If-Match",
+    }
+
     class Meta(BookingSerializer.Meta):
         fields = [*BookingSerializer.Meta.fields, "assignment"]
         read_only_fields = [*BookingSerializer.Meta.read_only_fields, "assignment"]

@@ -15,12 +15,14 @@ from drivers.models import Absence, ApiToken, Company, Driver, Membership, Role,
 from drivers.rest.access import EVERYBODY, PLANNERS, STAFF
 from drivers.rest.errors import register
 from drivers.rest.fields import (
+    Body,
     DegreesField,
     TagsField,
     TextField,
     WholeField,
     latitude,
     longitude,
+    read_body,
 )
 from drivers.rest.filters import Filters, MomentFilter, PeriodFilterSet, id_filter
 from drivers.rest.views import (
@@ -97,6 +99,7 @@ class VehicleViewSet(Reads, Creates, Changes, CompanyViewSet):
 
 
 class DriverSerializer(Resource):
+    changed_by = dict.fromkeys(("last_lat", "last_lon", "last_position_at"), "POST /me/positions/")
     skills = TagsField(required=False)
     vehicle = InCompany(queryset=Vehicle.objects.all(), allow_null=True, required=False)
     home_lat = latitude(allow_null=True, required=False)
@@ -139,6 +142,7 @@ class DriverViewSet(Reads, Creates, Changes, CompanyViewSet):
 
 
 class ShiftSerializer(Resource):
+    changed_by = {"break_at": "POST /dispatch-runs/"}
     driver = InCompany(queryset=Driver.objects.all())
 
     class Meta:
@@ -216,7 +220,7 @@ class TokenSerializer(Resource):
         read_only_fields = fields
 
 
-class NewTokenSerializer(serializers.Serializer):
+class NewTokenSerializer(Body):
     name = TextField(max_length=100)
     member = InCompany(queryset=Membership.objects.all(), required=False)
     role = serializers.ChoiceField(choices=Role.choices, required=False)
@@ -241,9 +245,7 @@ class TokenViewSet(Reads, CompanyViewSet):
 
     @extend_schema(request=NewTokenSerializer, responses={201: IssuedTokenSerializer})
     def create(self, request, *args, **kwargs):
-        wanted = NewTokenSerializer(data=request.data, context={"request": request})
-        wanted.is_valid(raise_exception=True)
-        values = wanted.validated_data
+        values = read_body(NewTokenSerializer, request)
         membership = values.get("member") or self._own(request)
         token, key = issue_token(
             membership,
@@ -257,6 +259,7 @@ class TokenViewSet(Reads, CompanyViewSet):
     @extend_schema(request=None, responses=TokenSerializer)
     @action(detail=True, methods=["post"])
     def revoke(self, request, *args, **kwargs):
+        read_body(Body, request)
         token = self.get_object()
         revoke_tokens(ApiToken.objects.filter(pk=token.pk), now=timezone.now())
         token.refresh_from_db()

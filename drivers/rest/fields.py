@@ -2,11 +2,12 @@
 
 import json
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import APIException, ErrorDetail, ParseError
 from rest_framework.parsers import BaseParser
 
 from drivers.times import moment
@@ -147,8 +148,46 @@ class TagsField(serializers.ListField):
         return sorted({word.lower() for word in words if word})
 
 
+class KnownFields:
+    # Refuse what a serializer does not read, by name, beside the errors of what it reads.
+    # `changed_by` names the endpoint that changes a read-only field. A comment, because
+    # subclasses without a docstring would show this one in the OpenAPI schema.
+
+    changed_by = {}
+
+    def to_internal_value(self, data):
+        refused = dict(self._refused(data)) if isinstance(data, Mapping) else {}
+        try:
+            values = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError({**refused, **error.detail}) from None
+        if refused:
+            raise serializers.ValidationError(refused)
+        return values
+
+    def _refused(self, data):
+        writable = [name for name, field in self.fields.items() if not field.read_only]
+        for name in data:
+            if name in writable:
+                continue
+            if name in self.changed_by:
+                problem = _("Not changed here; use %(door)s.") % {"door": self.changed_by[name]}
+            elif name in self.fields:
+                problem = _("Kept by the server; omit it.")
+            else:
+                known = ", ".join(writable)
+                problem = _("Unknown field; known fields: %(known)s.") % {"known": known}
+            code = "read_only" if name in self.fields else "unknown"
+            yield str(name)[:100], [ErrorDetail(problem, code)]
+
+
+class Body(KnownFields, serializers.Serializer):
+    # The body of a request; by itself the one of a request without any.
+    pass
+
+
 def read_body(serializer_class, request):
-    """Return the valid values of a request's body."""
+    """Return the valid values of a request's body; unknown fields are refused."""
     serializer = serializer_class(data=request.data, context={"request": request})
     serializer.is_valid(raise_exception=True)
     return serializer.validated_data

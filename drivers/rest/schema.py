@@ -6,6 +6,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from drivers.rest.errors import CONTENT_TYPE
+from drivers.rest.fields import KnownFields
 from drivers.rest.idempotency import HEADER
 
 
@@ -61,6 +62,12 @@ class Schema(AutoSchema):
         if self._has_tag():
             return [IF_NONE_MATCH]
         return [IF_MATCH] if self._is_matched() else []
+
+    def _map_basic_serializer(self, serializer, direction):
+        schema = super()._map_basic_serializer(serializer, direction)
+        if direction == "request" and isinstance(serializer, KnownFields):
+            schema["additionalProperties"] = False
+        return schema
 
     def _is_matched(self):
         return self.method in ("PATCH", "DELETE") or (

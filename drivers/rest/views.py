@@ -10,7 +10,7 @@ import json
 from django.db import transaction
 from django.utils.translation import gettext as _
 from rest_framework import mixins, serializers, viewsets
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
@@ -20,6 +20,7 @@ from drivers.rest.access import caller_of
 from drivers.rest.errors import PreconditionFailed
 from drivers.rest.fields import (
     DegreesField,
+    KnownFields,
     MomentField,
     TextField,
     TruthField,
@@ -31,7 +32,33 @@ PAGING = {"cursor", "limit", "ordering"}
 MAY_BE_EMPTY = {"search", "fields", "expand", "cursor"}
 
 
-class CompanyViewSet(viewsets.GenericViewSet):
+class Door:
+    """What every resource of the API refuses: parameters that its action does not know.
+
+    `params` are the query parameters of an action beyond filters, pages and fields.
+    """
+
+    params = {}
+
+    def initial(self, request, *args, **kwargs):
+        super().initial(request, *args, **kwargs)
+        if self.action is None:  # a method that the resource does not have: 405
+            return
+        known = {"format", *self.params.get(self.action, ()), *self.known_params()}
+        if unknown := sorted(request.query_params.keys() - known):
+            problem = _("Unknown parameter; known parameters: %(known)s.")
+            problem %= {"known": ", ".join(sorted(known))}
+            raise ValidationError(
+                {name[:100]: [ErrorDetail(problem, "unknown")] for name in unknown[:10]}
+            )
+        refuse_empty_and_repeated(request)
+
+    def known_params(self):
+        """Return the query parameters that actions of this kind know."""
+        return ()
+
+
+class CompanyViewSet(Door, viewsets.GenericViewSet):
     """Rows of the caller's company, to which `company_path` leads.
 
     `roles` lists who may "read" (list, retrieve), "write" (all else), or perform a named action;
@@ -42,28 +69,18 @@ class CompanyViewSet(viewsets.GenericViewSet):
     company_path = "company"
     roles = {}
     orderings = ("id",)
-    params = {}  # query parameters of an action beyond filters, pages and fields
     pagination_class = KeysetPagination
     lookup_value_regex = "[0-9]{1,18}"
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
 
-    def initial(self, request, *args, **kwargs):
-        super().initial(request, *args, **kwargs)
-        if self.action in ("list", "retrieve") or self.action in self.params:
-            self._refuse_unknown(request)
-
-    def _refuse_unknown(self, request):
-        known = {"format", "fields", *self.params.get(self.action, ())}
-        if self.action == "list":
-            filterset = getattr(self, "filterset_class", None)
-            known |= PAGING | set(filterset.base_filters if filterset else ())
-            known |= {"search"} if getattr(self, "search_fields", None) else set()
-        if unknown := sorted(request.query_params.keys() - known):
-            problem = _("Unknown parameter; known parameters: %(known)s.")
-            raise ValidationError(
-                {name: problem % {"known": ", ".join(sorted(known))} for name in unknown[:10]}
-            )
-        refuse_empty_and_repeated(request)
+    def known_params(self):
+        if self.action == "retrieve":
+            return {"fields"}
+        if self.action != "list":
+            return ()
+        filterset = getattr(self, "filterset_class", None)
+        searched = {"search"} if getattr(self, "search_fields", None) else set()
+        return {"fields"} | PAGING | searched | set(filterset.base_filters if filterset else ())
 
     def finalize_response(self, request, response, *args, **kwargs):
         response = super().finalize_response(request, response, *args, **kwargs)
@@ -224,7 +241,7 @@ BOUNDS = {  # of the engine with the smaller range, so that both accept the same
 }
 
 
-class Resource(serializers.ModelSerializer):
+class Resource(KnownFields, serializers.ModelSerializer):
     # A model serializer with strict fields: times with offset, numbers as numbers. A comment,
     # because subclasses without a docstring would show this one in the OpenAPI schema.
 

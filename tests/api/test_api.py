@@ -85,9 +85,14 @@ def test_a_client_of_another_company_is_refused_like_one_that_is_missing():
 def test_state_is_not_changed_by_patch():
     dispatcher, booking = caller(), make.booking()
     path = f"{API}bookings/{booking.id}/"
-    dispatcher.patch(path, {"status": "completed", "version": 9, "id": 1})
+    refused = dispatcher.patch(path, {"status": "completed", "version": 9, "id": 1, "notes": "x"})
+    assert refused.status_code == 400
+    found = {row["field"]: row for row in refused.json()["errors"]}
+    assert found.keys() == {"status", "version", "id"}
+    assert {row["code"] for row in found.values()} == {"read_only"}
+    assert "POST /bookings/{id}/accept/" in found["status"]["detail"]
     booking.refresh_from_db()
-    assert (booking.status, booking.version) == ("accepted", 1)
+    assert (booking.status, booking.version, booking.notes) == ("accepted", 1, "")
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from functools import partial
 
 import pytest
 
@@ -85,9 +86,20 @@ def test_no_value_is_too_bad():
         if method not in ("post", "patch"):
             continue
         for value in VALUES:
-            body = json.dumps(dict.fromkeys(FIELDS, value))
             for client in clients[("/me/" in path) :][:1]:
-                in_shape(getattr(client, method)(path, body, content_type="application/json"))
+                send = partial(send_all, getattr(client, method), path, value)
+                refused = {
+                    row["field"]
+                    for row in send(FIELDS).get("errors", [])
+                    if row["code"] in ("unknown", "read_only")
+                }
+                send([name for name in FIELDS if name not in refused])
+
+
+def send_all(send, path, value, names):
+    body = json.dumps(dict.fromkeys(names, value))
+    answer = in_shape(send(path, body, content_type="application/json"))
+    return answer.json() if answer.content else {}
 
 
 @pytest.mark.parametrize("field", sorted(booking_values()) + ["client", "appointment_at", "needs"])

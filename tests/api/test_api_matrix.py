@@ -92,7 +92,11 @@ def test_there_are_endpoints():
 @pytest.mark.parametrize(("path", "method", "view", "action"), ENDPOINTS, ids=ids())
 def test_every_role_gets_what_it_may_and_nothing_of_others(path, method, view, action):
     own, other = make.company("geneva"), make.company("lausanne")
-    body = {"driver": make.driver(own).pk, "status": "en_route"}  # what some cannot do without
+    body = {  # what some cannot do without
+        "assign": {"driver": make.driver(own).pk},
+        "reassign": {"driver": make.driver(own).pk},
+        "progress": {"status": "en_route"},
+    }.get(action)
 
     def address(company):
         return path.replace("{pk}", str(row_of(path, company).pk)) if "{" in path else path
