@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import ValidationError as ModelError
 from django.db import DataError, IntegrityError, OperationalError
-from django.http import Http404
+from django.http import Http404, JsonResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 from rest_framework import exceptions, status
@@ -25,6 +25,7 @@ TITLES = {
     405: gettext_noop("Method not allowed"),
     406: gettext_noop("Format not available"),
     409: gettext_noop("Conflict with the stored data"),
+    411: gettext_noop("Length of the body required"),
     412: gettext_noop("Precondition failed"),
     413: gettext_noop("Request body too large"),
     415: gettext_noop("Unsupported media type"),
@@ -126,11 +127,21 @@ def flatten(details, path=""):
 
 
 def _response(status_code, name, detail, members, headers):
-    body = {
+    body = _body(status_code, name, detail, members)
+    return Response(body, status=status_code, headers=headers, content_type=CONTENT_TYPE)
+
+
+def problem_before_views(status_code, name, detail, headers=None):
+    """Return the problem that a middleware answers, where no view can render it."""
+    body = _body(status_code, name, detail, {})
+    return JsonResponse(body, status=status_code, headers=headers, content_type=CONTENT_TYPE)
+
+
+def _body(status_code, name, detail, members):
+    return {
         "type": f"urn:dispatchsite:problem:{name}",
         "title": _(TITLES.get(status_code, "Problem")),
         "status": status_code,
         "detail": detail,
         **members,
     }
-    return Response(body, status=status_code, headers=headers, content_type=CONTENT_TYPE)

@@ -102,6 +102,7 @@ class Schema(AutoSchema):
         if self.method != "GET" or self.view.action == "candidates":
             yield 409, "Conflict with the stored data."
         if self.method != "GET":
+            yield 411, "The length of the body is not known; send Content-Length."
             yield 413, "The request body is too large."
             yield 415, "The request body is not JSON."
         if self._is_idempotent():
