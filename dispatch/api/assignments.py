@@ -1,5 +1,8 @@
 """Assignments in the API, including superseded ones."""
 
+from contextlib import contextmanager, nullcontext
+
+from django.db import transaction
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -7,6 +10,7 @@ from rest_framework.decorators import action
 
 from bookings.api.roles import READERS, actor_of
 from dispatch.api.request_serializers import AssignSerializer, ReasonSerializer
+from dispatch.ledger import lock_drivers
 from dispatch.models import Assignment
 from dispatch.trips import progress
 from dispatch.trips.assign import assign
@@ -95,14 +99,23 @@ class AssignmentViewSet(Reads, CompanyViewSet):
 
     def done(self, use_case, *args, **options):
         """Call the use-case, provided this is still the trip's open assignment."""
-        assignment = self.get_object()
-        trip = use_case(
-            self.company,
-            assignment.booking_id,
-            *args,
-            actor=actor_of(self.request),
-            now=timezone.now(),
-            assignment_id=assignment.id,
-            **options,
-        )
+        with self.held(args) if "If-Match" in self.request.headers else nullcontext():
+            assignment = self.get_object()
+            trip = use_case(
+                self.company,
+                assignment.booking_id,
+                *args,
+                actor=actor_of(self.request),
+                now=timezone.now(),
+                assignment_id=assignment.id,
+                **options,
+            )
         return self.tagged(trip.assignment)
+
+    @contextmanager
+    def held(self, drivers):
+        """Lock the drivers, so that what `If-Match` is compared with stays: 2 statements."""
+        with transaction.atomic():
+            rows = self.get_queryset().filter(pk=self.kwargs["pk"])
+            lock_drivers(self.company, {*rows.values_list("driver_id", flat=True), *drivers})
+            yield

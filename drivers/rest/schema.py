@@ -8,6 +8,7 @@ from rest_framework import serializers
 from drivers.rest.errors import CONTENT_TYPE
 from drivers.rest.fields import KnownFields
 from drivers.rest.idempotency import HEADER
+from drivers.rest.views import CompanyViewSet
 
 
 class FieldErrorSerializer(serializers.Serializer):
@@ -71,7 +72,7 @@ class Schema(AutoSchema):
 
     def _is_matched(self):
         return self.method in ("PATCH", "DELETE") or (
-            self.method == "POST" and "{" in self.path and "/bookings/" in self.path
+            self.method == "POST" and "{" in self.path and isinstance(self.view, CompanyViewSet)
         )
 
     def _is_idempotent(self):

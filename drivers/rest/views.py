@@ -1,7 +1,8 @@
 """Base classes of the API's resources: company, roles, pages, ETags and `?fields=`.
 
 An ETag is a hash of the serialized resource. A change with `If-Match` is refused with 412 if the
-stored row no longer has this ETag; they are compared under the lock of the row.
+stored row no longer has this ETag. PATCH and DELETE compare them under the lock of the row; a POST
+when it reads the row, unless the view has locked it before.
 """
 
 import hashlib
@@ -99,6 +100,13 @@ class CompanyViewSet(Door, viewsets.GenericViewSet):
         if getattr(self, "swagger_fake_view", False):
             return self.queryset.none()
         return self.queryset.filter(**{self.company_path: self.company})
+
+    def get_object(self):
+        """Return the row of the URL; a POST is refused if `If-Match` names another state of it."""
+        instance = super().get_object()
+        if self.request.method == "POST":
+            compare_tag(self.request, lambda: etag_of(self.get_serializer(instance).data))
+        return instance
 
     def get_serializer(self, *args, **kwargs):
         serializer = super().get_serializer(*args, **kwargs)

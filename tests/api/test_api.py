@@ -9,6 +9,8 @@ from bookings.models import Booking, Event
 from dispatch.models import Assignment
 from dispatch.runs.worker import take_over, work
 from drivers.models import Driver, Role
+from drivers.rest.views import CompanyViewSet
+from tests.api.test_api_matrix import ENDPOINTS, row_of
 from tests.support import builders as make
 from tests.support.callers import API, booking_values, caller
 
@@ -52,6 +54,47 @@ def test_a_booking_is_changed_while_its_etag_holds():
     stale = portal.patch(path, {"passengers": 3}, HTTP_IF_MATCH=tag)
     assert (stale.status_code, stale.json()["type"]) == (412, "urn:dispatchsite:problem:stale")
     assert portal.patch(path, {"passengers": 4}, HTTP_IF_MATCH=changed["ETag"]).status_code == 200
+
+
+def test_an_assignment_is_acted_on_while_its_etag_holds():
+    dispatcher, booking = caller(), make.booking(scheduled_time=tomorrow("09:00"))
+    anna, ben = duty("Anna"), duty("Ben")
+    dispatcher.post(f"{API}bookings/{booking.id}/assign/", {"driver": anna.id})
+    path = f"{API}assignments/{Assignment.objects.get().id}/"
+    for name, body in {
+        "confirm": {},
+        "lock": {},
+        "unlock": {},
+        "reassign": {"driver": ben.id},
+    }.items():
+        stale = dispatcher.post(f"{path}{name}/", body, HTTP_IF_MATCH='"stale"')
+        assert (stale.status_code, stale.json()["type"]) == (412, "urn:dispatchsite:problem:stale")
+        tag = dispatcher.get(path)["ETag"]
+        done = dispatcher.post(f"{path}{name}/", body, HTTP_IF_MATCH=f'"x", {tag}')
+        assert done.status_code == 200, done.content
+        again = dispatcher.post(f"{path}{name}/", body, HTTP_IF_MATCH=tag)
+        assert again.status_code == 412
+
+
+ACTIONS = [
+    (path, method)
+    for path, method, view, _action in ENDPOINTS
+    if method == "post" and "{pk}" in path and issubclass(view, CompanyViewSet)
+]
+
+
+@pytest.mark.parametrize(("path", "method"), ACTIONS)
+def test_every_post_on_a_row_is_refused_where_its_etag_is_stale(path, method):
+    company = make.company()
+    owner = caller(Role.OWNER, company)
+    body = {"assign": {"driver": 1}, "progress": {"status": "en_route"}}
+    body |= {"reassign": {"driver": 1}}
+    stale = owner.post(
+        path.replace("{pk}", str(row_of(path, company).pk)),
+        body.get(path.rstrip("/").rpartition("/")[2], {}),
+        HTTP_IF_MATCH='"stale"',
+    )
+    assert stale.status_code == 412, stale.content
 
 
 def test_the_etag_of_a_booking_covers_its_assignment():
