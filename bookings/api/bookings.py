@@ -31,7 +31,6 @@ from bookings.save import (
     save_booking,
 )
 from drivers.rest.errors import PreconditionFailed, flatten, register
-from drivers.rest.idempotency import idempotent
 from drivers.rest.rows import read_rows
 from drivers.rest.views import (
     CompanyViewSet,
@@ -67,7 +66,6 @@ class BookingViewSet(CompanyViewSet):
         return self.one(self.kwargs["pk"])
 
     @extend_schema(request=BookingSerializer, responses={200: None, 201: BookingSerializer})
-    @idempotent
     def create(self, request, *args, **kwargs):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -114,7 +112,6 @@ class BookingViewSet(CompanyViewSet):
 
     @extend_schema(request=BulkSerializer, responses=BulkResultSerializer, filters=False)
     @action(detail=False, methods=["post"], pagination_class=None)
-    @idempotent
     def bulk(self, request, *args, **kwargs):
         """Create up to 1,000 bookings; the response has a result for each."""
         rows, mode = bulk_body(request.data)

@@ -64,6 +64,7 @@ class WebhookViewSet(Reads, Changes, Deletes, CompanyViewSet):
     queryset = Webhook.objects.all()
     serializer_class = WebhookSerializer
     roles = {"read": OWNERS, "write": OWNERS}
+    secrets = ("secret",)
 
     @extend_schema(request=WebhookSerializer, responses={201: WebhookSecretSerializer})
     def create(self, request, *args, **kwargs):

@@ -20,7 +20,7 @@ from dispatch.runs.run import run_dispatch
 from drivers.rest.access import PLANNERS, STAFF
 from drivers.rest.fields import Body, DayField, TruthField, WholeField, read_body
 from drivers.rest.filters import Filters
-from drivers.rest.idempotency import idempotent
+from drivers.rest.idempotency import commits_itself, not_kept
 from drivers.rest.views import CompanyViewSet, Reads, Resource
 
 LONGEST_SEARCH_S = 60
@@ -137,8 +137,8 @@ class RunViewSet(Reads, CompanyViewSet):
         parameters=[PREFER],
         responses={201: ReportSerializer, 202: RunSerializer},
     )
-    @idempotent(keeps=True, undone=NoWorker)
-    def create(self, request, *args, keep, **kwargs):
+    @commits_itself(undone=NoWorker)
+    def create(self, request, *args, keep=not_kept, **kwargs):
         """Plan a day, or preview it: 201 with the report, or 202 with the run to be polled."""
         values = dict(read_body(RunRequestSerializer, request))
         day, preview = values.pop("day"), values.pop("preview")
@@ -174,11 +174,14 @@ class RunViewSet(Reads, CompanyViewSet):
 
     @extend_schema(request=None, responses=ReportSerializer)
     @action(detail=True, methods=["post"])
-    def apply(self, request, *args, **kwargs):
+    @commits_itself
+    def apply(self, request, *args, keep=not_kept, **kwargs):
         """Apply the plan of a preview, unless the day has changed since."""
         read_body(Body, request)
         report = apply_preview(self.run(), now=timezone.now(), actor=actor_of(request))
-        return Response(report.as_dict())
+        response = Response(report.as_dict())
+        keep(response)
+        return response
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
@@ -191,11 +194,14 @@ class RunViewSet(Reads, CompanyViewSet):
 
     @extend_schema(request=None, responses={201: ReportSerializer})
     @action(detail=True, methods=["post"])
-    def revert(self, request, *args, **kwargs):
+    @commits_itself
+    def revert(self, request, *args, keep=not_kept, **kwargs):
         """Restore the assignments from before the run, as far as the rules allow."""
         read_body(Body, request)
         report = revert_run(self.run(), now=timezone.now(), actor=actor_of(request))
-        return self.written(report, request.path.rsplit("/", 3)[0] + "/")
+        response = self.written(report, request.path.rsplit("/", 3)[0] + "/")
+        keep(response)
+        return response
 
     def run(self):
         run = self.get_object()

@@ -242,6 +242,7 @@ class TokenViewSet(Reads, CompanyViewSet):
     serializer_class = TokenSerializer
     roles = {"read": OWNERS, "write": OWNERS}
     orderings = ("-id",)
+    secrets = ("key",)
 
     @extend_schema(request=NewTokenSerializer, responses={201: IssuedTokenSerializer})
     def create(self, request, *args, **kwargs):

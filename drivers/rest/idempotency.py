@@ -6,7 +6,7 @@ transaction of its changes; a refused request changes nothing and releases the k
 
 import hashlib
 import json
-from functools import partial, wraps
+from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
@@ -26,56 +26,70 @@ register(KeyInUse, 409, "key_in_use")
 register(KeyReused, 422, "key_reused", field=HEADER)
 
 
-def idempotent(view=None, *, keeps=False, undone=()):
-    """Decorate a method of a view to honour the key: 2 statements more with a key, else none.
+def commits_itself(view=None, *, undone=()):
+    """Mark a method that commits by itself, so that it cannot run in another transaction.
 
-    `keeps=True` is for a method that commits by itself: it gets `keep`, to be called with the
-    response inside its transaction. `undone` are exceptions after which nothing was changed, even
-    if the response was stored.
+    With a key it gets `keep`, to be called with the response: inside its transaction if it can.
+    `undone` are exceptions after which nothing was changed, even if the response was stored.
     """
     if view is None:
-        return lambda view: idempotent(view, keeps=keeps, undone=undone)
+        return partial(commits_itself, undone=undone)
+    view.commits_itself, view.undone = True, undone
+    return view
 
-    @wraps(view)
-    def once(self, request, *args, **kwargs):
-        key = request.headers.get(HEADER)
-        if key is None:
-            if keeps:
-                kwargs["keep"] = lambda response: None
-            return view(self, request, *args, **kwargs)
+
+def not_kept(response):
+    """Keep no response: the `keep` of a request without a key."""
+
+
+class Idempotent:
+    """A view all of whose POSTs honour the key: 2 statements more with a key, else none.
+
+    `secrets` are the members of responses that are shown once and stored nowhere: a repeated
+    response has "" in their place.
+    """
+
+    secrets = ()
+
+    def initial(self, request, *args, **kwargs):
+        super().initial(request, *args, **kwargs)
+        if request.method == "POST" and self.action and HEADER in request.headers:
+            self.post = partial(self._once, self.post)
+
+    def _once(self, view, request, *args, **kwargs):
         answer, is_new = claim_key(
             caller_of(request).company,
             caller_id(request),
-            _checked(key),
+            _checked(request.headers[HEADER]),
             _fingerprint(request),
             now=timezone.now(),
         )
         if not is_new:
             headers = {**answer.headers, "Idempotent-Replayed": "true"}
             return Response(answer.body, status=answer.status, headers=headers)
-        keep = partial(_keep, answer)
+        keep = partial(_keep, answer, self.secrets)
         try:
-            if keeps:
-                return view(self, request, *args, keep=keep, **kwargs)
+            if getattr(view, "commits_itself", False):
+                return view(request, *args, keep=keep, **kwargs)
             with transaction.atomic():
-                response = view(self, request, *args, **kwargs)
+                response = view(request, *args, **kwargs)
                 keep(response)
             return response
         except BaseException as error:
-            release_key(answer, even_if_answered=isinstance(error, undone))
+            release_key(answer, even_if_answered=isinstance(error, getattr(view, "undone", ())))
             raise
 
-    once.is_idempotent = True
-    return once
 
-
-def _keep(answer, response):
+def _keep(answer, secrets, response):
     """Store the response. Raises KeyInUse if another request has taken over the key."""
+    body = response.data
+    if secrets and isinstance(body, dict):
+        body = {**body, **dict.fromkeys(body.keys() & set(secrets), "")}
     done = store_answer(
         answer,
         status=response.status_code,
         headers={name: response[name] for name in KEPT_HEADERS if name in response},
-        body=json.loads(json.dumps(response.data, cls=JSONEncoder)),
+        body=json.loads(json.dumps(body, cls=JSONEncoder)),
     )
     if not done:
         raise KeyInUse

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from drivers.rest.errors import CONTENT_TYPE
 from drivers.rest.fields import KnownFields
-from drivers.rest.idempotency import HEADER
+from drivers.rest.idempotency import HEADER, Idempotent
 from drivers.rest.views import CompanyViewSet
 
 
@@ -46,7 +46,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="A text of your choice, new for each request. For 24 hours a request repeated with "
     "the same key is not executed again and gets the first response. The same key with another "
-    "body gives 422.",
+    "body gives 422. A key or secret that is shown once is empty in the repeated response.",
 )
 
 
@@ -58,11 +58,9 @@ def whole(least, most, default=None):
 
 class Schema(AutoSchema):
     def get_override_parameters(self):
-        if self._is_idempotent():
-            return [IDEMPOTENCY_KEY]
-        if self._has_tag():
-            return [IF_NONE_MATCH]
-        return [IF_MATCH] if self._is_matched() else []
+        keys = [IDEMPOTENCY_KEY] if self._is_idempotent() else []
+        tags = [IF_NONE_MATCH] if self._has_tag() else [IF_MATCH] if self._is_matched() else []
+        return keys + tags
 
     def _map_basic_serializer(self, serializer, direction):
         schema = super()._map_basic_serializer(serializer, direction)
@@ -76,8 +74,7 @@ class Schema(AutoSchema):
         )
 
     def _is_idempotent(self):
-        action = getattr(self.view, "action", None) or ""
-        return getattr(getattr(self.view, action, None), "is_idempotent", False)
+        return self.method == "POST" and isinstance(self.view, Idempotent)
 
     def _has_tag(self):
         return self.method == "GET" and getattr(self.view, "action", "") == "retrieve"

@@ -27,14 +27,15 @@ from drivers.rest.fields import (
     TruthField,
     WholeField,
 )
+from drivers.rest.idempotency import Idempotent
 from drivers.rest.paging import KeysetPagination
 
 PAGING = {"cursor", "limit", "ordering"}
 MAY_BE_EMPTY = {"search", "fields", "expand", "cursor"}
 
 
-class Door:
-    """What every resource of the API refuses: parameters that its action does not know.
+class Door(Idempotent):
+    """What holds for every resource: keys of POSTs are honoured, unknown parameters refused.
 
     `params` are the query parameters of an action beyond filters, pages and fields.
     """

@@ -8,13 +8,15 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bookings.models import Booking
+from bookings.models import Actor, Booking, Door
 from dispatch.api import runs
 from dispatch.models import Assignment, DispatchRun
 from dispatch.runs import background
 from dispatch.runs import options as planning
+from dispatch.runs.previews import plan_preview
 from drivers.models import Role, StoredAnswer
 from drivers.rest.idempotency_keys import CLAIM, KEPT, clear_idempotency_keys
+from tests.api.test_api_matrix import ENDPOINTS, row_of
 from tests.dispatch.runs.test_concurrency import together
 from tests.support import builders as make
 from tests.support.callers import API, booking_values, caller
@@ -70,6 +72,76 @@ def test_a_bulk_and_a_dispatch_are_done_once():
     first, again = (post(dispatcher, "dispatch-runs/", day, key="d") for _ in range(2))
     assert first.json() == again.json()
     assert DispatchRun.objects.count() == 1
+
+
+POSTS = [row[0] for row in ENDPOINTS if row[1] == "post"]
+
+
+@pytest.mark.parametrize("path", POSTS)
+def test_every_post_of_the_api_is_done_once(path):
+    company = make.company()
+    name = path.removeprefix("/api/v1/")
+    user = make.member(company, Role.DRIVER) if "/me/" in path else None
+    driver = make.driver(company, user=user)
+    client = caller(Role.DRIVER if user else Role.OWNER, company, user=user)
+    shift = {"start_at": "2026-06-17T06:00:00Z", "end_at": "2026-06-17T14:00:00Z"}
+    body = {
+        "absences/": {"driver": driver.id, **shift},
+        "assignments/{pk}/reassign/": {"driver": driver.id, "override": "x"},
+        "bookings/": booking_values(),
+        "bookings/bulk/": {"bookings": [booking_values()]},
+        "bookings/{pk}/assign/": {"driver": driver.id, "override": "x"},
+        "bookings/{pk}/progress/": {"status": "en_route"},
+        "clients/": {"name": "Ada"},
+        "dispatch-runs/": {"day": "2099-06-17", "time_limit_s": 0},
+        "drivers/": {"name": "Zoe"},
+        "me/availability/": {"is_available": False},
+        "me/positions/": {"positions": [{"at": "2026-06-17T06:00:00Z", "lat": 1.0, "lon": 1.0}]},
+        "me/trips/{pk}/progress/": {"status": "en_route"},
+        "quotes/": booking_values(),
+        "shifts/": {"driver": driver.id, **shift},
+        "tokens/": {"name": "portal"},
+        "vehicles/": {"plate": "GE 1"},
+        "webhooks/": {"url": "https://example.org/"},
+    }.get(name, {})
+    row = prepared(name, company, driver)
+    address = name.replace("{pk}", str(row.pk)) if row else name
+    first = post(client, address, body)
+    assert first.status_code < 300, first.content
+    again = post(client, address, body)
+    assert (again.status_code, again["Idempotent-Replayed"]) == (first.status_code, "true")
+    if first.content:
+        secrets = dict.fromkeys(first.json().keys() & {"key", "secret"}, "")
+        assert again.json() == first.json() | secrets
+    assert post(client, f"{address}", body, key="other").get("Idempotent-Replayed") is None
+    stored = str(StoredAnswer.objects.values_list("body", flat=True))
+    assert "dsp_" not in stored
+    assert "whsec_" not in stored
+
+
+def prepared(name, company, driver):
+    """Return the row of the address, in a state in which the request succeeds."""
+    kind, _separator, act = name.partition("/{pk}/")
+    if not act:
+        return None
+    trip = make.booking(company, status="pending" if act == "accept/" else "accepted")
+    if act == "ready/":
+        return make.booking(company, status="pending", will_call=True)
+    if kind == "dispatch-runs":
+        if act == "revert/":
+            return make.run(company, status="completed")
+        company.refresh_from_db()
+        plan = {"now": timezone.now(), "actor": Actor(Door.COMMAND, name="test")}
+        return DispatchRun.objects.get(id=plan_preview(company, make.DAY, **plan).run)
+    if act in ("accept/", "assign/", "cancel/"):
+        return trip
+    if kind in ("bookings", "assignments", "me/trips"):
+        made = make.assignment(trip, driver)
+        if act in ("arrive/", "no-show/"):
+            Booking.objects.filter(pk=trip.pk).update(status="en_route")
+            type(made).objects.filter(pk=made.pk).update(status="en_route")
+        return made if kind == "assignments" else trip
+    return row_of(f"/api/v1/{kind}/", company)
 
 
 def test_a_refused_request_frees_its_key():
