@@ -86,6 +86,9 @@ def rate(name, default):
     return value
 
 
+CACHE_WITHIN_S = 0.5  # a cache that does not answer by then is done without
+
+
 def cache(name, default):
     """Return Django's settings for the URL of a cache: file:///FOLDER, redis://HOST:6379/0,
     or locmem:// for a single process.
@@ -93,14 +96,28 @@ def cache(name, default):
     url = text(name, default)
     scheme, _separator, rest = url.partition("://")
     if scheme == "file" and rest.startswith("/"):
-        return {"BACKEND": "diskcache.DjangoCache", "LOCATION": rest, "DATABASE_TIMEOUT": 1}
+        backend = "dispatchsite.file_cache.FileCache"
+        return {"BACKEND": backend, "LOCATION": rest, "DATABASE_TIMEOUT": CACHE_WITHIN_S}
     if scheme in ("redis", "rediss") and rest:
         if find_spec("redis") is None:
             raise refuse(name, "needs the package redis (requirements-scale.txt).")
-        return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
+        waits = {"socket_connect_timeout": CACHE_WITHIN_S, "socket_timeout": CACHE_WITHIN_S}
+        return {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": url,
+            "OPTIONS": {**waits, "retry": _no_retry()},
+        }
     if url == "locmem://":
         return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     raise refuse(name, "is not a cache URL; use file:///FOLDER, redis://HOST:6379/0 or locmem://.")
+
+
+def _no_retry():
+    # Imported late: an optional package, which most installations lack.
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    return Retry(NoBackoff(), 0)
 
 
 def broker(name):
