@@ -39,6 +39,7 @@ def _example(name, properties, written):
 
 LIKE = {
     "Booking": "Trip",
+    "ExpandableTrip": "Trip",
     "BookingRequest": "Trip",
     "PatchedBookingRequest": "Trip",
     "Token": "IssuedToken",

@@ -161,7 +161,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["drivers.rest.fields.StrictJSONParser"],
     "DEFAULT_FILTER_BACKENDS": [
         "drivers.rest.filters.AskedFilters",
-        "rest_framework.filters.SearchFilter",
+        "drivers.rest.filters.AskedSearch",
     ],
     "DEFAULT_THROTTLE_CLASSES": ["drivers.rest.throttling.CallerThrottle"],
     "DEFAULT_THROTTLE_RATES": {"caller": env.rate("API_RATE", "1200/minute")},
@@ -173,14 +173,18 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Dispatchsite",
-    "DESCRIPTION": "Bookings, drivers and dispatch of passenger and medical transport.",
+    "DESCRIPTION": "Bookings, drivers and dispatch of passenger and medical transport.\n\n"
+    "Every error is a `Problem`. Every answer tells the caller's rate in `RateLimit-*` headers. "
+    "Unknown fields and parameters are refused by name.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
+    "SERVERS": [{"url": "/", "description": "This server"}],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "dispatchsite.api_examples.add_examples",
+        "drivers.rest.schema.add_headers",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

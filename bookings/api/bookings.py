@@ -17,7 +17,6 @@ from bookings.api.serializers import (
     BOOKING_FIELDS,
     CLIENT_COLUMNS,
     EXPAND,
-    FIELDS,
     BookingFilter,
     BookingSerializer,
     require_relations,
@@ -55,17 +54,16 @@ class BookingViewSet(CompanyViewSet):
     search_fields = ["reference", "client__name", "client__phone"]
     expandable = ("client",)
 
-    @extend_schema(parameters=[EXPAND, FIELDS])
+    @extend_schema(parameters=[EXPAND])
     def list(self, request, *args, **kwargs):
         expand = self.expansions()
         page = self.paginate_queryset(self.filter_queryset(self.rows(expand)))
         return self.get_paginated_response(self.shown([self.represent(r, expand) for r in page]))
 
-    @extend_schema(parameters=[EXPAND, FIELDS])
+    @extend_schema(parameters=[EXPAND])
     def retrieve(self, request, *args, **kwargs):
         return self.one(self.kwargs["pk"])
 
-    @extend_schema(request=BookingSerializer, responses={200: None, 201: BookingSerializer})
     def create(self, request, *args, **kwargs):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)

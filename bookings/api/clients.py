@@ -1,5 +1,7 @@
 """Clients in the API."""
 
+from drf_spectacular.utils import extend_schema_serializer
+
 from bookings.api.roles import READERS, WRITERS
 from bookings.models import Client
 from drivers.rest.fields import latitude, longitude
@@ -13,6 +15,7 @@ from drivers.rest.views import (
 )
 
 
+@extend_schema_serializer(component_name="ClientRecord")  # generators have a Client of their own
 class ClientSerializer(Resource):
     lat = latitude(allow_null=True, required=False)
     lon = longitude(allow_null=True, required=False)

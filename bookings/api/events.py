@@ -6,7 +6,6 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from bookings.api.roles import READERS
-from bookings.api.serializers import FIELDS
 from bookings.models import Event
 from drivers.rest.fields import parse_whole
 from drivers.rest.schema import whole
@@ -73,7 +72,6 @@ class EventViewSet(CompanyViewSet):
             OpenApiParameter(
                 "limit", whole(1, MOST_EVENTS, 100), description="The maximum number of events."
             ),
-            FIELDS,
         ],
         responses=FeedSerializer,
     )

@@ -103,7 +103,6 @@ CLIENT_COLUMNS = [f"client__{name}" for name in ("name", "phone", "wheelchair")]
 EXPAND = OpenApiParameter(
     "expand", str, description="Related resources to return in full, separated by commas."
 )
-FIELDS = OpenApiParameter("fields", str, description="The fields to return, separated by commas.")
 
 
 class BookingFilter(PeriodFilterSet):

@@ -155,7 +155,7 @@ class RunViewSet(Reads, CompanyViewSet):
                 headers = {"Location": self.address(request.path, run.id)}
                 if preferred:
                     headers["Preference-Applied"] = "respond-async"
-                response = Response(self.get_serializer(run).data, status=202, headers=headers)
+                response = self.tagged(run, status=202, headers=headers)
                 keep(response)
             return response
         plan = plan_preview if preview else run_dispatch

@@ -6,7 +6,12 @@ too, and is compared again under the locks.
 
 from django.db.models import FilteredRelation, Q
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    extend_schema,
+    extend_schema_field,
+    extend_schema_view,
+)
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
@@ -62,6 +67,57 @@ class TripSerializer(BookingSerializer):
         read_only_fields = [*BookingSerializer.Meta.read_only_fields, "assignment"]
 
 
+def _object(**properties):
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+_ID, _TEXT, _FLAG = {"type": "integer"}, {"type": "string"}, {"type": "boolean"}
+_MOMENT = {"type": "string", "format": "date-time"}
+_NO_MOMENT = {"type": ["string", "null"], "format": "date-time"}
+
+
+@extend_schema_field({"oneOf": [_ID, _object(id=_ID, name=_TEXT, phone=_TEXT, wheelchair=_FLAG)]})
+class ExpandableClient(serializers.IntegerField):
+    pass
+
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            _ID,
+            _object(
+                id=_ID,
+                driver={
+                    "oneOf": [
+                        _ID,
+                        _object(
+                            id=_ID, name=_TEXT, phone=_TEXT, plate={"type": ["string", "null"]}
+                        ),
+                    ]
+                },
+                status=_TEXT,
+                planned_pickup_at=_MOMENT,
+                planned_dropoff_at=_MOMENT,
+                arrived_at=_NO_MOMENT,
+                actual_pickup_at=_NO_MOMENT,
+                actual_dropoff_at=_NO_MOMENT,
+                confirmed=_FLAG,
+                locked=_FLAG,
+            ),
+        ]
+    }
+)
+class ExpandableAssignment(serializers.IntegerField):
+    pass
+
+
+class ExpandableTripSerializer(TripSerializer):
+    """A booking with the id of its assignment; with `?expand=` the related rows themselves."""
+
+    client = ExpandableClient(allow_null=True)
+    assignment = ExpandableAssignment(allow_null=True)
+
+
 def trip_action(serializer_class=None, **options):
     """Mark a POST on one booking that returns the booking."""
 
@@ -72,6 +128,13 @@ def trip_action(serializer_class=None, **options):
     return decorate
 
 
+@extend_schema_view(
+    list=extend_schema(responses=ExpandableTripSerializer(many=True)),
+    retrieve=extend_schema(responses=ExpandableTripSerializer),
+    create=extend_schema(
+        request=BookingSerializer, responses={200: TripSerializer, 201: TripSerializer}
+    ),
+)
 class TripViewSet(BookingViewSet):
     """Bookings: created once by reference, changed with `If-Match`, never deleted."""
 

@@ -255,7 +255,9 @@ class TokenViewSet(Reads, CompanyViewSet):
             lifetime=timedelta(days=values["days"]),
             now=timezone.now(),
         )
-        return Response({**self.get_serializer(token).data, "key": key}, status=201)
+        location = f"{request.build_absolute_uri(request.path)}{token.pk}/"
+        answer = {**self.get_serializer(token).data, "key": key}
+        return Response(answer, status=201, headers={"Location": location})
 
     @extend_schema(request=None, responses=TokenSerializer)
     @action(detail=True, methods=["post"])
@@ -264,7 +266,7 @@ class TokenViewSet(Reads, CompanyViewSet):
         token = self.get_object()
         revoke_tokens(ApiToken.objects.filter(pk=token.pk), now=timezone.now())
         token.refresh_from_db()
-        return Response(self.get_serializer(token).data)
+        return self.tagged(token)
 
     def _own(self, request):
         if request.auth is not None:

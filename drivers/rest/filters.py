@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django_filters.filterset import FILTER_FOR_DBFIELD_DEFAULTS
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import serializers
+from rest_framework.filters import SearchFilter
 
 from drivers.rest.fields import MomentField
 
@@ -19,6 +20,15 @@ class AskedFilters(DjangoFilterBackend):
         if filterset is None or not filterset.base_filters.keys() & request.query_params.keys():
             return queryset
         return super().filter_queryset(request, queryset, view)
+
+
+class AskedSearch(SearchFilter):
+    """Search where a list has `search_fields`, and say so nowhere else."""
+
+    def get_schema_operation_parameters(self, view):
+        if not self.get_search_fields(view, None):
+            return []
+        return super().get_schema_operation_parameters(view)
 
 
 class MomentFormField(forms.Field):

@@ -17,10 +17,60 @@ class FieldErrorSerializer(serializers.Serializer):
     detail = serializers.CharField()
 
 
-class ProblemSerializer(serializers.Serializer):
-    """Problem details, RFC 9457."""
+# What `type` ends in: the status and what it means. Those with `errors` say for each field what
+# would be right.
+PROBLEMS = {
+    "invalid": (400, "Values are not valid; `errors` names each."),
+    "rule_broken": (400, "The trip would break a rule; `errors` names each, `override` allows it."),
+    "does_not_exist": (400, "What the body names is not in this company; in `errors`."),
+    "parse_error": (400, "The body is not JSON in UTF-8."),
+    "not_authenticated": (401, "No token."),
+    "authentication_failed": (401, "The token is invalid, expired or revoked."),
+    "permission_denied": (403, "The role may not do this."),
+    "not_found": (404, "Not in this company."),
+    "method_not_allowed": (405, "The resource does not have this method."),
+    "not_acceptable": (406, "The format is not available."),
+    "stale": (409, "Someone else was faster; 412 with `If-Match`."),
+    "settled": (409, "The booking has started or ended."),
+    "status": (409, "This status may not follow the present one."),
+    "reference_taken": (
+        409,
+        "The reference has a booking with other details; `errors` names them.",
+    ),
+    "not_assigned": (409, "The trip has no driver."),
+    "appointment_missed": (409, "The client would be ready after the appointment."),
+    "double_booked": (409, "The driver has another trip at this time."),
+    "stale_plan": (409, "The day changed since it was planned."),
+    "day_busy": (409, "The day is being planned."),
+    "plan_refused": (409, "The plan breaks a rule."),
+    "not_revertible": (409, "Only a completed run can be reverted."),
+    "not_a_preview": (409, "Only a preview can be applied or discarded."),
+    "too_many_trips": (409, "The day is too large for the planner."),
+    "key_in_use": (409, "A request with this idempotency key is still in progress."),
+    "conflict": (409, "This conflicts with the stored data."),
+    "length_required": (411, "The length of the body is not known."),
+    "too_large": (413, "The body is larger than 4 MiB."),
+    "unsupported_media_type": (415, "The body is not application/json."),
+    "key_reused": (422, "The idempotency key was used for another request; in `errors`."),
+    "throttled": (429, "Too many requests; `Retry-After` says when."),
+    "busy": (503, "The database is busy; try again."),
+    "no_worker": (503, "No process takes the run; try again."),
+}
+PROBLEM_TYPES = "`urn:dispatchsite:problem:` and one of:\n\n" + "\n".join(
+    f"- `{name}` ({status}): {meaning}" for name, (status, meaning) in PROBLEMS.items()
+)
 
-    type = serializers.CharField()
+
+class ProblemSerializer(serializers.Serializer):
+    """Problem details, RFC 9457.
+
+    Match `type` and `errors[].code`; `title` and `detail` are sentences in the language of the
+    request. `errors[].field` is a path such as `positions.3.at`, or "" for the whole body; its
+    code is `unknown` for a field or parameter that does not exist, `read_only` for one that is
+    not changed here.
+    """
+
+    type = serializers.CharField(help_text=PROBLEM_TYPES)
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField()
@@ -50,6 +100,38 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 
 
+FIELDS = OpenApiParameter(
+    "fields",
+    str,
+    description="The fields to return, separated by commas; the others are then absent.",
+)
+
+
+def _header(description, kind="string", **more):
+    return {"description": description, "schema": {"type": kind}, **more}
+
+
+HEADERS = {
+    "ETag": _header("The state of the resource, for `If-Match` and `If-None-Match`."),
+    "Location": _header("The URL of the resource."),
+    "Retry-After": _header("Seconds to wait.", "integer"),
+    "Idempotent-Replayed": _header("`true`: the response of an earlier request with the same key."),
+    "WWW-Authenticate": _header("How to authenticate."),
+    "Preference-Applied": _header("`respond-async` if `Prefer` asked for it."),
+    "RateLimit-Policy": _header("The limit and its period in seconds: `1200;w=60`."),
+    "RateLimit-Limit": _header("The number of requests allowed in a period.", "integer"),
+    "RateLimit-Remaining": _header("The number of requests left.", "integer"),
+    "RateLimit-Reset": _header("Seconds until a new period begins.", "integer"),
+}
+RATE = [name for name in HEADERS if name.startswith("RateLimit-")]
+
+
+def add_headers(result, **kwargs):
+    """Add the headers that responses refer to; a hook of drf-spectacular."""
+    result["components"]["headers"] = HEADERS
+    return result
+
+
 def whole(least, most, default=None):
     """Return the schema of a whole number in a query."""
     schema = {"type": "integer", "minimum": least, "maximum": most}
@@ -60,7 +142,43 @@ class Schema(AutoSchema):
     def get_override_parameters(self):
         keys = [IDEMPOTENCY_KEY] if self._is_idempotent() else []
         tags = [IF_NONE_MATCH] if self._has_tag() else [IF_MATCH] if self._is_matched() else []
-        return keys + tags
+        lists = self.view.action in ("list", "retrieve") and isinstance(self.view, CompanyViewSet)
+        return keys + tags + ([FIELDS] if lists else [])
+
+    def get_operation(self, *args, **kwargs):
+        operation = super().get_operation(*args, **kwargs)
+        if operation is not None:
+            for status, response in operation["responses"].items():
+                names = list(self._headers(status, response, operation["responses"]))
+                if names:
+                    response["headers"] = {n: {"$ref": f"#/components/headers/{n}"} for n in names}
+        return operation
+
+    def _headers(self, status, response, responses):
+        if status[0] == "2":
+            content = response.get("content", {}).get("application/json", {}).get("schema", {})
+            if self._has_tag() or content.get("$ref", "") == self._resource():
+                yield "ETag"
+            if status in ("201", "202") or (status == "200" and "201" in responses):
+                yield "Location"
+            if self._is_idempotent():
+                yield "Idempotent-Replayed"
+            if status == "202":
+                yield "Preference-Applied"
+        if status[0] == "2" or status == "429":  # on every answer, but once is enough to read
+            yield from RATE
+        if status == "304":
+            yield "ETag"
+        if status == "401":
+            yield "WWW-Authenticate"
+        if status in ("429", "503"):
+            yield "Retry-After"
+
+    def _resource(self):
+        """Return the reference to the view's resource, whose responses have an ETag."""
+        if not isinstance(self.view, CompanyViewSet) or self.view.action == "list":
+            return None
+        return self.resolve_serializer(self.view.serializer_class, "response").ref["$ref"]
 
     def _map_basic_serializer(self, serializer, direction):
         schema = super()._map_basic_serializer(serializer, direction)

@@ -1,6 +1,7 @@
 """The committed description of the API is the one the code gives."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import jsonschema
@@ -14,6 +15,9 @@ from drf_spectacular.validation import validate_schema
 from bookings.api.serializers import BookingSerializer
 from dispatch.api.trips import TripSerializer
 from drivers.models import Role
+from drivers.rest.errors import KINDS
+from drivers.rest.schema import PROBLEMS
+from tests.api.described import disagreements
 from tests.support import builders as make
 from tests.support.callers import API, caller
 
@@ -46,6 +50,37 @@ def test_every_operation_names_its_errors(schema):
         for method, operation in operations.items():
             responses = operation["responses"].keys()
             assert {"400", "401", "403", "404", "429"} <= responses, (path, method)
+
+
+def test_every_problem_is_described(schema):
+    import_module("dispatchsite.urls")  # where each app registers its own
+    assert {kind.name for kind in KINDS.values()} <= PROBLEMS.keys()
+    text = schema["components"]["schemas"]["Problem"]["properties"]["type"]["description"]
+    assert all(f"`{name}`" in text for name in PROBLEMS)
+
+
+def test_search_is_described_where_it_works(schema):
+    described = {
+        path
+        for path, operations in schema["paths"].items()
+        for row in operations.get("get", {}).get("parameters", [])
+        if row["name"] == "search"
+    }
+    assert described == {f"{API}{name}/" for name in ("bookings", "clients", "drivers", "vehicles")}
+
+
+@pytest.mark.django_db
+def test_what_is_expanded_is_described():
+    """The fixture of this folder holds each answer against the description."""
+    portal, booking = caller(Role.CLIENT_API), make.booking(client=make.client())
+    make.assignment(booking, make.driver())
+    make.booking()
+    for expand in ("client", "assignment", "driver", "client,assignment,driver"):
+        for path in ("bookings/", f"bookings/{booking.id}/"):
+            assert portal.get(f"{API}{path}?expand={expand}").status_code == 200
+    broken = portal.get(f"{API}bookings/{booking.id}/?expand=client")
+    broken["Location"] = "elsewhere"
+    assert disagreements("GET", f"{API}bookings/{booking.id}/", "", broken)
 
 
 @pytest.mark.django_db
