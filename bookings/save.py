@@ -3,6 +3,8 @@
 In bulk: `bookings.importing.import_bookings`, and `dispatch.runs.apply` for the status.
 """
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
@@ -10,6 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bookings.events import booking_changed, booking_created, differences, particulars
+from bookings.guards import NOTHING_AGREED, Agreed, Held, hold
 from bookings.models import SETTLED_STATUSES, TRANSITIONS, Actor, Booking, Event, Status
 
 BEGINNINGS = (Status.PENDING, Status.ACCEPTED)
@@ -30,22 +33,27 @@ class StatusRefusedError(Exception):
 
 
 def save_booking(
-    booking: Booking, *, actor: Actor, now: datetime, reason: str = ""
+    booking: Booking,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    agreed: Agreed = NOTHING_AGREED,
 ) -> Event | None:
     """Insert a new booking or update the changed fields of an existing one; return its event.
 
     An existing booking has the `version` that its author saw and gets the next one. Returns None
-    if nothing changed. The booking is fully validated under its lock. The caller is responsible
-    for the assignment of the booking: `dispatch` calls this in its own transaction if a change of
-    status affects one.
+    if nothing changed. The booking is fully validated under its lock. Of an assigned booking the
+    guards check what becomes of its trip; `agreed` says which may be released or moved.
 
-    Raises StaleBookingError, SettledBookingError, StatusRefusedError, or ValidationError with
-    the fields.
+    Raises StaleBookingError, SettledBookingError, StatusRefusedError, ValidationError with
+    the fields, or what the guards raise.
     """
-    with transaction.atomic():
+    with transaction.atomic(), ExitStack() as stack:
         if booking.pk is None:
             return _create(booking, actor=actor, now=now, reason=reason)
-        return _change(booking, actor=actor, now=now, reason=reason)
+        held = hold(stack, booking, actor=actor, now=now, agreed=agreed)
+        return _change(booking, held, actor=actor, now=now, reason=reason)
 
 
 def _create(booking: Booking, *, actor: Actor, now: datetime, reason: str) -> Event:
@@ -62,7 +70,9 @@ def _create(booking: Booking, *, actor: Actor, now: datetime, reason: str) -> Ev
     return event
 
 
-def _change(booking: Booking, *, actor: Actor, now: datetime, reason: str) -> Event | None:
+def _change(
+    booking: Booking, held: Sequence[Held], *, actor: Actor, now: datetime, reason: str
+) -> Event | None:
     stored = Booking.objects.select_for_update().filter(pk=booking.pk).first()
     if stored is None or stored.version != booking.version:
         raise StaleBookingError(
@@ -88,6 +98,11 @@ def _change(booking: Booking, *, actor: Actor, now: datetime, reason: str) -> Ev
                 "new": booking.get_status_display(),
             }
         )
+    if stored.status == Status.ASSIGNED and booking.status != Status.ASSIGNED:
+        raise StatusRefusedError(
+            _("Booking %(booking)s has a driver: release or cancel the trip instead.")
+            % {"booking": stored}
+        )
     booking.full_clean()
     booking.version = stored.version + 1
     booking.updated_at = now
@@ -96,4 +111,6 @@ def _change(booking: Booking, *, actor: Actor, now: datetime, reason: str) -> Ev
         booking.company_id, booking.pk, changes, actor=actor, now=now, reason=reason
     )
     Event.objects.bulk_create([event])
+    for guard in held:
+        guard.check(stored, changes)
     return event

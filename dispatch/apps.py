@@ -5,3 +5,13 @@ from django.utils.translation import gettext_lazy as _
 class DispatchConfig(AppConfig):
     name = "dispatch"
     verbose_name = _("Dispatch")
+
+    def ready(self):
+        """Guard the trips that stand against changes of bookings and of the fleet."""
+        from bookings import guards
+        from dispatch.trips.booking_changes import change_of_booking
+        from dispatch.trips.fleet_changes import change_of_fleet
+        from drivers.fleet import changes
+
+        changes.register(change_of_fleet)
+        guards.register(change_of_booking)

@@ -12,7 +12,6 @@ from django.utils.translation import ngettext
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from bookings.accept import accept_all
-from bookings.actors import admin_actor
 from bookings.admin.clients import ClientAdmin
 from bookings.admin.duplicate import DuplicatesBookings
 from bookings.admin.exporting import ExportsBookings
@@ -24,6 +23,7 @@ from bookings.admin.list_filters import (
     search,
 )
 from bookings.admin.telephone import BooksByTelephone
+from bookings.guards import Agreed
 from bookings.history import history_of
 from bookings.models import (
     SETTLED_STATUSES,
@@ -42,6 +42,7 @@ from bookings.save import (
 )
 from drivers.admin.base import CompanyScopedAdmin, ListsOneCompany, ReadOnlyAdmin
 from drivers.admin.fields import WordsField
+from drivers.companies.actors import admin_actor
 from drivers.companies.current import act_for
 from drivers.companies.roles import companies_of
 from drivers.models import Role
@@ -237,7 +238,13 @@ class BookingAdmin(
             obj.status = Status.ACCEPTED  # a booking entered by staff needs no acceptance
         else:
             obj.version = form.cleaned_data["seen_version"]
-        save_booking(obj, actor=admin_actor(request), now=timezone.now())
+        agreed = Agreed(
+            **{
+                way: frozenset(int(pk) for pk in request.POST.getlist(way) if pk.isdigit())
+                for way in ("release", "move")
+            }
+        )
+        save_booking(obj, actor=admin_actor(request), now=timezone.now(), agreed=agreed)
 
     def own_booking(self, request, pk):
         """Return a booking of a company where the user may write; any other is 404."""

@@ -18,11 +18,11 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
-from bookings.actors import admin_actor
 from bookings.duplicate import AHEAD, duplicate
 from bookings.models import Status
 from drivers.admin.pages import admin_page
 from drivers.admin.weeks import DayInput
+from drivers.companies.actors import admin_actor
 from drivers.models import Weekday
 
 SHOWN = 10

@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
-from bookings.actors import admin_actor
 from bookings.importing.csv_file import FileRefusedError
 from bookings.importing.import_bookings import ImportConflictError, import_bookings
 from bookings.importing.rows import OPTIONAL, REQUIRED, UNREAD
@@ -21,6 +20,7 @@ from bookings.models import ImportFile
 from bookings.parsing import DAY_FIRST, MONTH_FIRST
 from bookings.sheets import csv_response
 from drivers.admin.pages import admin_page
+from drivers.companies.actors import admin_actor
 from drivers.companies.roles import WRITING_ROLES, companies_of
 from drivers.models import Company
 

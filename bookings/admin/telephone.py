@@ -10,13 +10,13 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from bookings.actors import admin_actor
 from bookings.admin.list_filters import any_contains
 from bookings.admin.telephone_form import TelephoneForm, preferences_of
 from bookings.known_places import OFFERED, places_of_client, search_places, usual_place
 from bookings.models import Client
 from bookings.telephone import book
 from drivers.admin.pages import admin_page
+from drivers.companies.actors import admin_actor
 from drivers.companies.current import act_for, memberships_of
 from drivers.companies.roles import WRITING_ROLES, companies_of
 

@@ -4,14 +4,14 @@ from functools import cache
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 from rest_framework.response import Response
 
 from bookings.api.bulk import BulkResultSerializer, BulkSerializer, bulk_body, error_rows
-from bookings.api.roles import READERS, WRITERS, actor_of
+from bookings.api.roles import READERS, WRITERS
 from bookings.api.serializers import (
     BOOKING_COLUMNS,
     BOOKING_FIELDS,
@@ -21,6 +21,7 @@ from bookings.api.serializers import (
     BookingSerializer,
     require_relations,
 )
+from bookings.guards import Agreed
 from bookings.intake import IntakeRefused, take_in
 from bookings.models import Booking
 from bookings.save import (
@@ -29,7 +30,9 @@ from bookings.save import (
     StatusRefusedError,
     save_booking,
 )
+from drivers.rest.access import actor_of
 from drivers.rest.errors import PreconditionFailed, flatten, register
+from drivers.rest.fields import ids_of
 from drivers.rest.rows import read_rows
 from drivers.rest.views import (
     CompanyViewSet,
@@ -50,7 +53,11 @@ class BookingViewSet(CompanyViewSet):
     filterset_class = BookingFilter
     orderings = ("-scheduled_time",)
     roles = {"read": READERS, "write": WRITERS}
-    params = {"list": ["expand"], "retrieve": ["expand"]}
+    params = {
+        "list": ["expand"],
+        "retrieve": ["expand"],
+        "partial_update": ["release", "move"],
+    }
     search_fields = ["reference", "client__name", "client__phone"]
     expandable = ("client",)
 
@@ -88,7 +95,16 @@ class BookingViewSet(CompanyViewSet):
         status = 201 if outcome.created else 200
         return self.one(outcome.booking_id, status=status, headers={"Location": location})
 
-    @extend_schema(request=BookingSerializer)
+    @extend_schema(
+        request=BookingSerializer,
+        parameters=[
+            OpenApiParameter(way, str, description=f"Ids of the assignments that may be {done}.")
+            for way, done in (
+                ("release", "released, if the change breaks them"),
+                ("move", "moved to the new time of their driver, if that is possible"),
+            )
+        ],
+    )
     def partial_update(self, request, *args, **kwargs):
         booking = self.get_queryset().filter(pk=self.kwargs["pk"]).first()
         if booking is None:
@@ -101,7 +117,11 @@ class BookingViewSet(CompanyViewSet):
         for name, value in serializer.validated_data.items():
             setattr(booking, f"{name}_id" if name in ("client", "return_of") else name, value)
         try:
-            save_booking(booking, actor=actor_of(request), now=timezone.now())
+            agreed = Agreed(
+                release=frozenset(ids_of(request, "release")),
+                move=frozenset(ids_of(request, "move")),
+            )
+            save_booking(booking, actor=actor_of(request), now=timezone.now(), agreed=agreed)
         except StaleBookingError:
             if "If-Match" in request.headers:
                 raise PreconditionFailed from None

@@ -5,9 +5,10 @@ Times are stored in UTC. Positions are degrees, WGS 84.
 
 from bookings.models.booking import OPEN_STATUSES, SETTLED_STATUSES, TRANSITIONS, Booking, Status
 from bookings.models.clients import Client, DriverPreference, SavedPlace
-from bookings.models.event import Actor, Door, Event
+from bookings.models.event import Event
 from bookings.models.import_file import ImportFile
 from bookings.models.webhooks import Delivery, Webhook
+from drivers.companies.actors import Actor, Door
 
 __all__ = [
     "Actor",

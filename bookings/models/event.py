@@ -1,35 +1,16 @@
 """The event log, its actors and channels."""
 
-from dataclasses import dataclass
-
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.booking import Booking
+from drivers.companies.actors import Door
 from drivers.db.bulk import OneStatementInserts
 from drivers.db.constraints import AppendOnly, NumberedInCommitOrder
 from drivers.db.indexes import Index
 from drivers.models import Company
 from drivers.times import shown
-
-
-class Door(models.TextChoices):
-    """The entry point (door) through which a change came in."""
-
-    ADMIN = "admin", _("admin")
-    API = "api", _("API")
-    COMMAND = "command", _("command line")
-    WORKER = "worker", _("background worker")
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """The author of a change: a user or a named system (token, import, run), and the door used."""
-
-    door: Door
-    name: str = ""
-    user_id: int | None = None
 
 
 class Event(models.Model):

@@ -19,14 +19,15 @@ from unfold.widgets import (
 )
 
 from bookings import cancel_reasons
-from bookings.actors import admin_actor
 from bookings.admin import bookings
 from bookings.models import TRANSITIONS, Booking, Status
 from bookings.save import StaleBookingError, StatusRefusedError
+from dispatch.admin.broken_trips import WarnsOfBrokenTrips
 from dispatch.trips import progress
 from dispatch.trips.cancel import cancel_trips
 from dispatch.trips.locking import NoSuchTrip
 from drivers.admin.pages import admin_page
+from drivers.companies.actors import admin_actor
 from drivers.companies.current import act_for
 
 CANCELED_AT_ONCE = 100
@@ -64,7 +65,8 @@ class CancelForm(forms.Form):
         return cancel_reasons.written(self.cleaned_data["code"], self.cleaned_data["note"])
 
 
-class BookingAdmin(bookings.BookingAdmin):
+class BookingAdmin(WarnsOfBrokenTrips, bookings.BookingAdmin):
+    may_move = True
     actions = ["accept", "cancel_selected"]
     change_form_before_template = "dispatch/bookings/row_actions.html"
 

@@ -9,7 +9,6 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from bookings.actors import admin_actor
 from bookings.models import Booking
 from bookings.sheets import csv_response, xlsx_response
 from dispatch.admin.bookings import BookingAdmin
@@ -24,6 +23,7 @@ from dispatch.runs.revert import NotRevertible, revert_run
 from dispatch.runs.run import PlanRefused
 from drivers.admin.base import ListsOneCompany, ReadOnlyAdmin
 from drivers.admin.pages import admin_page
+from drivers.companies.actors import admin_actor
 from drivers.companies.roles import companies_of
 from drivers.models import Absence, Driver, Shift, Vehicle
 from drivers.times import day_of

@@ -8,13 +8,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 
-from bookings.api.roles import READERS, actor_of
+from bookings.api.roles import READERS
 from dispatch.api.request_serializers import AssignSerializer, ReasonSerializer
 from dispatch.ledger import lock_drivers
 from dispatch.models import Assignment
 from dispatch.trips import progress
 from dispatch.trips.assign import assign
-from drivers.rest.access import PLANNERS
+from drivers.rest.access import PLANNERS, actor_of
 from drivers.rest.fields import read_body
 from drivers.rest.filters import PeriodFilterSet, TruthFilter, id_filter
 from drivers.rest.views import CompanyViewSet, Reads, Resource

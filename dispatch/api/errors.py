@@ -12,6 +12,7 @@ from dispatch.trips.assign import (
     DoubleBooked,
     RuleBroken,
 )
+from dispatch.trips.fleet_changes import TripsBroken
 from dispatch.trips.locking import NoSuchDriver, NoSuchTrip
 from drivers.rest.errors import register
 
@@ -31,6 +32,7 @@ def register_errors():
             "errors": [{"field": "driver", "code": f.code, "detail": f.text} for f in e.faults]
         },
     )
+    register(TripsBroken, 409, "trips_broken", members=lambda e: {"trips": e.as_dicts()})
     register(StalePlan, 409, "stale_plan")
     register(DayBusy, 409, "day_busy")
     register(PlanRefused, 409, "plan_refused")

@@ -10,13 +10,12 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.response import Response
 
-from bookings.api.roles import actor_of
 from bookings.models import Status
 from dispatch.api.request_serializers import HappenedSerializer, ProgressSerializer
 from dispatch.models import Assignment
 from dispatch.trips import progress
 from drivers.models import Driver
-from drivers.rest.access import DRIVERS, caller_of
+from drivers.rest.access import DRIVERS, actor_of, caller_of
 from drivers.rest.fields import (
     Body,
     MomentField,

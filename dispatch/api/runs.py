@@ -8,7 +8,6 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from bookings.api.roles import actor_of
 from dispatch.day.reasons import translated
 from dispatch.models import DispatchRun
 from dispatch.runs.background import NoWorker, start_dispatch
@@ -17,7 +16,7 @@ from dispatch.runs.options import RunOptions
 from dispatch.runs.previews import apply_preview, discard_preview, plan_preview
 from dispatch.runs.revert import revert_run
 from dispatch.runs.run import run_dispatch
-from drivers.rest.access import PLANNERS, STAFF
+from drivers.rest.access import PLANNERS, STAFF, actor_of
 from drivers.rest.fields import Body, DayField, TruthField, WholeField, read_body
 from drivers.rest.filters import Filters
 from drivers.rest.idempotency import commits_itself, not_kept

@@ -17,7 +17,7 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from bookings.api.bookings import BookingViewSet
-from bookings.api.roles import READERS, actor_of
+from bookings.api.roles import READERS
 from bookings.api.serializers import BookingSerializer
 from bookings.models import Status
 from bookings.save import StaleBookingError
@@ -33,7 +33,7 @@ from dispatch.day.load import DONE
 from dispatch.trips import progress
 from dispatch.trips.assign import assign, candidates
 from dispatch.trips.cancel import cancel
-from drivers.rest.access import CLIENTS, PLANNERS, STAFF
+from drivers.rest.access import CLIENTS, PLANNERS, STAFF, actor_of
 from drivers.rest.errors import PreconditionFailed
 from drivers.rest.fields import parse_whole, read_body
 from drivers.rest.schema import whole

@@ -7,7 +7,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from bookings.actors import admin_actor
 from dispatch.board.access import company_context, writable_context
 from dispatch.board.preview_changes import read_changes
 from dispatch.board.responses import error_response, fragment
@@ -20,6 +19,7 @@ from dispatch.runs.previews import NoPreview, apply_preview, discard_preview
 from dispatch.runs.report import read_report
 from dispatch.runs.revert import NotRevertible, revert_run
 from dispatch.runs.run import PlanRefused
+from drivers.companies.actors import admin_actor
 
 REFUSALS = (
     DayBusy,

@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from bookings import cancel_reasons
-from bookings.actors import admin_actor
 from bookings.models import Status
 from bookings.save import StaleBookingError, StatusRefusedError
 from dispatch.board.access import company_context, writable_context
@@ -43,6 +42,7 @@ from dispatch.trips.assign import (
 from dispatch.trips.cancel import cancel
 from dispatch.trips.driver_sick import report_sick
 from dispatch.trips.locking import NoSuchDriver, NoSuchTrip, no_such_driver
+from drivers.companies.actors import admin_actor
 from drivers.models import Driver
 
 REFUSALS = (

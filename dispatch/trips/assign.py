@@ -130,7 +130,7 @@ def assign(
         drivers = ledger.lock_drivers(company, {driver_id, seen or driver_id})
         if driver_id not in drivers:
             raise no_such_driver()
-        day, row = _load(company, booking_id, now)
+        day, row = load_trip(company, booking_id, now)
         _compare(row, seen, version, assignment_id)
         _require_assignable(row)
         if driver_id == seen and pickup_at in (None, row.planned_pickup_at):
@@ -165,7 +165,7 @@ def swap(
             .values_list("booking_id", "driver_id")
         )
         drivers = ledger.lock_drivers(company, set(holders.values()))
-        day, row = _load(company, booking_id, now)
+        day, row = load_trip(company, booking_id, now)
         rows = (row, _on_same_day(day, other_id))
         for trip, assignment_id in zip(rows, seen or (None, None), strict=True):
             _compare(trip, holders.get(trip.id), None, assignment_id)
@@ -192,7 +192,7 @@ def preview_assignment(
     Raises NoSuchTrip, NoSuchDriver or StatusRefusedError.
     """
     driver = _driver(company, driver_id)
-    day, row = _load(company, booking_id, now)
+    day, row = load_trip(company, booking_id, now)
     _require_assignable(row)
     return _preview(day, row, driver, propose(day, row, driver, pickup_at=pickup_at))
 
@@ -204,7 +204,7 @@ def preview_swap(
 
     Raises NoSuchTrip, NotSwappable or StatusRefusedError.
     """
-    day, row = _load(company, booking_id, now)
+    day, row = load_trip(company, booking_id, now)
     rows = (row, _on_same_day(day, other_id))
     for trip in rows:
         _require_assignable(trip)
@@ -223,7 +223,7 @@ def advise(company: Company, booking_id: int, *, now: datetime, top: int = 3) ->
 
     Raises NoSuchTrip, or StatusRefusedError if the trip is over or on board.
     """
-    day, row = _load(company, booking_id, now)
+    day, row = load_trip(company, booking_id, now)
     _require_plannable(row)
     found = candidates_for(day, row, top=top)
     return Advice(row, found, None if found else explain_no_candidate(day, row))
@@ -352,7 +352,7 @@ def _compare(
         raise stale(row.label)
 
 
-def _load(company: Company, booking_id: int, now: datetime) -> tuple[Day, BookingRow]:
+def load_trip(company: Company, booking_id: int, now: datetime) -> tuple[Day, BookingRow]:
     """Return the booking's day and its row on it: 4 statements."""
     wanted_at = (
         Booking.objects.filter(company=company, id=booking_id)

@@ -51,6 +51,21 @@ class TripsBroken(Exception):
             % {"count": len(self.trips)}
         )
 
+    def as_dicts(self) -> list[dict[str, Any]]:
+        """Return the trips for machines; the pickup carries its offset."""
+        return [
+            {
+                "assignment": trip.assignment_id,
+                "booking": trip.booking_id,
+                "reference": trip.booking,
+                "driver": trip.driver,
+                "pickup_at": trip.pickup_at.isoformat(),
+                "locked": trip.locked,
+                "why": trip.why,
+            }
+            for trip in self.trips
+        ]
+
 
 @contextmanager
 def change_of_fleet(
@@ -68,8 +83,11 @@ def change_of_fleet(
     or StaleBookingError if a trip begins at the same moment.
     """
     released: list[BrokenTrip] = []
+    ids = sorted(pk for pk in set(driver_ids) if pk)
+    if not ids:  # a new driver, a vehicle that nobody drives
+        yield released
+        return
     with transaction.atomic():
-        ids = sorted(set(driver_ids))
         rows = Driver.objects.filter(id__any_of=ids).order_by("id")
         list(rows.select_for_update(no_key=True).values_list("id"))
         trips = _planned(ids, now)

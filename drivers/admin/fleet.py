@@ -4,7 +4,12 @@
 company: its rows are offered, and times are in its timezone.
 """
 
+from contextlib import contextmanager
+
+from django.contrib import messages
 from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -12,8 +17,12 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from drivers.admin.base import CompanyScopedAdmin, ScopedInline
 from drivers.admin.fields import WordsField
 from drivers.admin.weeks import FillsWeeks
+from drivers.companies.actors import admin_actor
 from drivers.companies.roles import companies_of
+from drivers.fleet.changes import changing
 from drivers.models import Company, Role, ShiftTemplate
+
+AGREED = "release"  # the form's field with the ids of the assignments that may be released
 
 
 class FleetAdmin(CompanyScopedAdmin):
@@ -43,7 +52,42 @@ class FleetAdmin(CompanyScopedAdmin):
         )
 
 
-class VehicleAdmin(FleetAdmin):
+class GuardedAdmin(FleetAdmin):
+    """Rows that decide which trips a driver can drive: their changes pass the guards."""
+
+    def save_model(self, request, obj, form, change):
+        stored = list(self.model.objects.filter(pk=obj.pk)) if change else []
+        with self._changing(request, [*stored, obj]):
+            super().save_model(request, obj, form, change)
+
+    def delete_model(self, request, obj):
+        with self._changing(request, [obj]):
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request, queryset):
+        with self._changing(request, list(queryset)):
+            super().delete_queryset(request, queryset)
+
+    @contextmanager
+    def _changing(self, request, rows):
+        with changing(
+            rows,
+            actor=admin_actor(request),
+            now=timezone.now(),
+            agreed=[int(pk) for pk in request.POST.getlist(AGREED) if pk.isdigit()],
+            reason=gettext("%(what)s changed") % {"what": self.opts.verbose_name},
+        ) as released:
+            yield
+        if released:
+            text = ngettext(
+                "%(count)d trip was released: it needs a driver again.",
+                "%(count)d trips were released: they need a driver again.",
+                len(released),
+            )
+            self.message_user(request, text % {"count": len(released)}, messages.WARNING)
+
+
+class VehicleAdmin(GuardedAdmin):
     list_display = ["plate", "seats", "wheelchair_places", "equipment", "company"]
     list_select_related = ["company"]
     list_filter = ["wheelchair_places"]
@@ -62,7 +106,7 @@ class ShiftTemplateInline(ScopedInline):
     tab = True
 
 
-class DriverAdmin(FillsWeeks, FleetAdmin):
+class DriverAdmin(FillsWeeks, GuardedAdmin):
     choices_by = {"vehicle": ["plate", "id"]}
     list_display = ["name", "phone", "kind", "vehicle", "is_active", "is_available", "company"]
     list_select_related = ["vehicle", "company"]
@@ -90,7 +134,7 @@ class DriverAdmin(FillsWeeks, FleetAdmin):
     ]
 
 
-class ShiftAdmin(FleetAdmin):
+class ShiftAdmin(GuardedAdmin):
     company_path = "driver__company"
     choices_by = {"driver": ["name", "id"]}
     list_display = ["driver", "start_at", "end_at", "break_min", "break_at"]
@@ -108,7 +152,7 @@ class ShiftAdmin(FleetAdmin):
     ]
 
 
-class AbsenceAdmin(FleetAdmin):
+class AbsenceAdmin(GuardedAdmin):
     company_path = "driver__company"
     choices_by = {"driver": ["name", "id"]}
     list_display = ["driver", "start_at", "end_at", "reason", "note"]

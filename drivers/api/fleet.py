@@ -3,16 +3,18 @@
 from datetime import timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from drivers.companies.roles import OWNERS
 from drivers.companies.tokens import TokenRefused, issue_token, revoke_tokens
+from drivers.fleet.changes import changing
 from drivers.models import Absence, ApiToken, Company, Driver, Membership, Role, Shift, Vehicle
-from drivers.rest.access import EVERYBODY, PLANNERS, STAFF
+from drivers.rest.access import EVERYBODY, PLANNERS, STAFF, actor_of
 from drivers.rest.errors import register
 from drivers.rest.fields import (
     Body,
@@ -20,6 +22,7 @@ from drivers.rest.fields import (
     TagsField,
     TextField,
     WholeField,
+    ids_of,
     latitude,
     longitude,
     read_body,
@@ -90,7 +93,35 @@ class VehicleSerializer(Resource):
         fields = ["id", "plate", "seats", "wheelchair_places", "skills"]
 
 
-class VehicleViewSet(Reads, Creates, Changes, CompanyViewSet):
+RELEASE = OpenApiParameter(
+    "release",
+    str,
+    description="Ids of the assignments that may be released, with commas between them.",
+)
+GUARDED = {name: extend_schema(parameters=[RELEASE]) for name in ("create", "partial_update")}
+
+
+class Guarded:
+    """Rows that decide which trips a driver can drive: their changes pass the guards.
+
+    A change that would break assigned trips answers 409 with the list; sent again with
+    `?release=` and the ids of exactly these assignments, it releases them.
+    """
+
+    params = {name: ["release"] for name in ("create", "partial_update", "destroy")}
+
+    def guarded(self, rows):
+        return changing(
+            rows,
+            actor=actor_of(self.request),
+            now=timezone.now(),
+            agreed=ids_of(self.request, "release"),
+            reason=gettext("%(what)s changed") % {"what": rows[0]._meta.verbose_name},
+        )
+
+
+@extend_schema_view(**GUARDED)
+class VehicleViewSet(Guarded, Reads, Creates, Changes, CompanyViewSet):
     queryset = Vehicle.objects.all()
     serializer_class = VehicleSerializer
     roles = {"read": STAFF, "write": PLANNERS}
@@ -132,7 +163,8 @@ class DriverFilter(Filters):
         fields = ["kind", "is_active", "is_available"]
 
 
-class DriverViewSet(Reads, Creates, Changes, CompanyViewSet):
+@extend_schema_view(**GUARDED)
+class DriverViewSet(Guarded, Reads, Creates, Changes, CompanyViewSet):
     queryset = Driver.objects.all()
     serializer_class = DriverSerializer
     filterset_class = DriverFilter
@@ -173,7 +205,8 @@ class DutyFilter(PeriodFilterSet):
         }
 
 
-class ShiftViewSet(Reads, Creates, Changes, Deletes, CompanyViewSet):
+@extend_schema_view(**GUARDED, destroy=extend_schema(parameters=[RELEASE]))
+class ShiftViewSet(Guarded, Reads, Creates, Changes, Deletes, CompanyViewSet):
     company_path = "driver__company"
     queryset = Shift.objects.all()
     serializer_class = ShiftSerializer
@@ -190,7 +223,8 @@ class AbsenceSerializer(Resource):
         fields = ["id", "driver", "start_at", "end_at", "reason", "note"]
 
 
-class AbsenceViewSet(Reads, Creates, Changes, Deletes, CompanyViewSet):
+@extend_schema_view(**GUARDED, destroy=extend_schema(parameters=[RELEASE]))
+class AbsenceViewSet(Guarded, Reads, Creates, Changes, Deletes, CompanyViewSet):
     company_path = "driver__company"
     queryset = Absence.objects.all()
     serializer_class = AbsenceSerializer

@@ -12,6 +12,7 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed, NotFound, ValidationError
 from rest_framework.permissions import BasePermission
 
+from drivers.companies.actors import Actor, Door
 from drivers.companies.roles import STAFF_ROLES, WRITING_ROLES
 from drivers.companies.tokens import find_token
 from drivers.models import Company, Membership, Role
@@ -117,3 +118,8 @@ def caller_id(request) -> str:
     if request.user and request.user.is_authenticated:
         return f"user{request.user.pk}"
     return ""
+
+
+def actor_of(request):
+    """Return the actor of a change made through the API."""
+    return Actor(Door.API, name=caller_of(request).name[:100], user_id=request.user.pk)

@@ -201,6 +201,12 @@ def parse_whole(text, name, least, most):
     return int(text)
 
 
+def ids_of(request, name):
+    """Return the ids of a query parameter such as `?release=7,12`; none if it is not there."""
+    text = request.query_params.get(name, "")
+    return [parse_whole(part.strip(), name, 1, 2**63 - 1) for part in text.split(",") if text]
+
+
 def parse_day(text, name="day"):
     """Return the date of a query parameter, or refuse it with its name."""
     field = DayField()

@@ -7,6 +7,7 @@ when it reads the row, unless the view has locked it before.
 
 import hashlib
 import json
+from copy import copy
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -40,7 +41,7 @@ class Door(Idempotent):
     `params` are the query parameters of an action beyond filters, pages and fields.
     """
 
-    params = {}
+    params: dict[str, list[str]] = {}
 
     def initial(self, request, *args, **kwargs):
         super().initial(request, *args, **kwargs)
@@ -69,8 +70,8 @@ class CompanyViewSet(Door, viewsets.GenericViewSet):
     """
 
     company_path = "company"
-    roles = {}
-    orderings = ("id",)
+    roles: dict[str, frozenset[str]] = {}
+    orderings: tuple[str, ...] = ("id",)
     pagination_class = KeysetPagination
     lookup_value_regex = "[0-9]{1,18}"
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
@@ -117,6 +118,10 @@ class CompanyViewSet(Door, viewsets.GenericViewSet):
             for name in excluded_fields(wanted, shown.keys()):
                 shown.pop(name)
         return serializer
+
+    def guarded(self, rows):
+        """Surround a change of these rows, as stored and as they will be, by a transaction."""
+        return transaction.atomic()
 
     def tagged(self, instance, status=200, headers=None):
         """Return the response with the resource and its ETag."""
@@ -182,7 +187,7 @@ class Creates:
         instance = serializer.Meta.model(**serializer.validated_data)
         if self.company_path == "company":
             instance.company = self.company
-        with transaction.atomic():
+        with self.guarded([instance]):
             instance.full_clean()
             instance.save(force_insert=True)
         location = f"{request.build_absolute_uri(request.path)}{instance.pk}/"
@@ -203,13 +208,15 @@ class Changes:
     def partial_update(self, request, *args, **kwargs):
         with transaction.atomic():
             instance = locked_row(self, request)
+            stored = copy(instance)
             serializer = self.get_serializer(instance, data=request.data, partial=True)
             serializer.is_valid(raise_exception=True)
             for name, value in serializer.validated_data.items():
                 setattr(instance, name, value)
             instance.full_clean()
             if serializer.validated_data:
-                instance.save(update_fields=list(serializer.validated_data))
+                with self.guarded([stored, instance]):
+                    instance.save(update_fields=list(serializer.validated_data))
         return self.tagged(instance)
 
 
@@ -217,7 +224,8 @@ class Deletes:
     def destroy(self, request, *args, **kwargs):
         with transaction.atomic():
             instance = locked_row(self, request)
-            instance.delete()
+            with self.guarded([instance]):
+                instance.delete()
         return Response(status=204)
 
 

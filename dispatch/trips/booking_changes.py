@@ -1,0 +1,135 @@
+"""Check what a change of an assigned booking does to its trip, before it is committed.
+
+The driver is locked, the booking is changed, and the trip, at its planned time, is held against
+the driver's day by the rules of an assignment by hand. What still fits keeps its driver, with a
+new dropoff if the ride has changed; what does not is refused, unless the caller agreed to release
+the trip, or to move it to the new time if the driver can.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from bookings.events import Changes
+from bookings.guards import PLANNED_FIELDS, Agreed
+from bookings.models import Booking
+from dispatch import ledger
+from dispatch.day.load import Day
+from dispatch.day.queries import BookingRow
+from dispatch.trips.assign import load_trip
+from dispatch.trips.fleet_changes import BrokenTrip, TripsBroken
+from dispatch.trips.insertion import Proposal, propose
+from dispatch.trips.locking import driver_of, stale
+from dispatch.trips.release import release_trips
+from dispatch.trips.write_assignment import write_proposals
+from drivers.companies.actors import Actor
+from drivers.models import Driver
+
+
+@contextmanager
+def change_of_booking(
+    booking: Booking, *, actor: Actor, now: datetime, agreed: Agreed
+) -> Iterator["HeldTrip"]:
+    """Lock the driver of the booking's trip, and yield what checks the change: 2 statements."""
+    driver_id = driver_of(booking.company, booking.pk)
+    drivers = ledger.lock_drivers(booking.company, [driver_id] if driver_id else [])
+    yield HeldTrip(booking, drivers.get(driver_id or 0), actor, now, agreed)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldTrip:
+    """A booking that is about to change, and the locked driver of its trip."""
+
+    booking: Booking
+    driver: Driver | None
+    actor: Actor
+    now: datetime
+    agreed: Agreed
+
+    def check(self, stored: Booking, changes: Changes) -> None:
+        """Hold the changed booking against its driver's day: 4 statements, if that matters to it.
+
+        At most 10 more to write what was agreed to. Raises TripsBroken, or StaleBookingError if
+        the trip has changed drivers.
+        """
+        if not changes.keys() & PLANNED_FIELDS:
+            return
+        day, row = load_trip(self.booking.company, self.booking.pk, self.now)
+        if self.driver is None or not row.standing() or row.driver_id != self.driver.id:
+            raise stale(row.label)
+        planned_at = row.planned()
+        kept = propose(day, row, self.driver, pickup_at=planned_at[0])
+        broken = _newly_broken(day, kept, self._known_faults(day, row, stored))
+        if not broken:
+            if (day.moment(kept.trip.pickup_s), day.moment(kept.trip.dropoff_s)) != planned_at:
+                self._write(day, kept)
+        elif row.assignment_id in self.agreed.move:
+            moved = propose(day, row, self.driver)
+            if moved.faults:
+                raise self._refusal(row, [fault.text for fault in moved.faults])
+            self._write(day, moved)
+        elif row.assignment_id in self.agreed.release:
+            release_trips(
+                [row.assignment_id], actor=self.actor, now=self.now, reason=_("booking changed")
+            )
+        else:
+            raise self._refusal(row, broken)
+
+    def _known_faults(self, day: Day, row: BookingRow, stored: Booking) -> set[str]:
+        """Return the codes of the rules that the trip broke before, overridden by somebody."""
+        if self.driver is None or not day.start_at <= stored.scheduled_time < day.end_at:
+            return set()
+        before = row._replace(
+            pickup_lat=stored.pickup_lat,
+            pickup_lon=stored.pickup_lon,
+            dropoff_lat=stored.dropoff_lat,
+            dropoff_lon=stored.dropoff_lon,
+            scheduled_time=stored.scheduled_time,
+            appointment_at=stored.appointment_at,
+            passengers=stored.passengers,
+            wheelchairs=stored.wheelchairs,
+            needs=stored.needs,
+            client_id=stored.client_id,
+        )
+        proposal = propose(day, before, self.driver, pickup_at=row.planned()[0])
+        return {fault.code for fault in proposal.faults}
+
+    def _write(self, day: Day, proposal: Proposal) -> None:
+        reason = _("booking changed")
+        write_proposals(day, [proposal], actor=self.actor, now=self.now, reason=reason)
+
+    def _refusal(self, row: BookingRow, why: list[str]) -> TripsBroken:
+        company = self.booking.company
+        return TripsBroken(
+            [
+                BrokenTrip(
+                    row.assignment_id or 0,
+                    row.id,
+                    row.label,
+                    self.driver.name if self.driver else "",
+                    company.local(row.planned()[0]),
+                    row.locked or False,
+                    " ".join(why),
+                )
+            ]
+        )
+
+
+def _newly_broken(day: Day, kept: Proposal, known: set[str]) -> list[str]:
+    """Return why the trip cannot stay as it is: new faults, or other trips that had to move."""
+    found = [fault.text for fault in kept.faults if fault.code not in known]
+    others = [
+        day.bookings[trip.trip_id].label
+        for trip in kept.trips
+        if trip.trip_id != kept.trip.trip_id
+        and day.bookings[trip.trip_id].planned_pickup_at != day.moment(trip.pickup_s)
+    ]
+    if others and not found:
+        found = [
+            _("Other trips of the driver would have to move: %(trips)s.")
+            % {"trips": ", ".join(others)}
+        ]
+    return found
