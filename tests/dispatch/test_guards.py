@@ -1,0 +1,231 @@
+"""A trip that stands is guarded below every door that changes what it rests on."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from bookings.models import Actor, Booking, Door
+from dispatch.models import Assignment
+from dispatch.runs.options import FIRST_PLAN
+from dispatch.runs.run import run_dispatch
+from drivers.fleet import changes
+from drivers.models import Driver, Role, Shift
+from tests.support import builders as make
+from tests.support.callers import API, caller
+from tests.support.invariants import broken, violations_of_plan
+
+pytestmark = pytest.mark.django_db
+ACTOR = Actor(Door.COMMAND, name="test")
+FAR_AWAY = {"dropoff_lat": 47.3769, "dropoff_lon": 8.5417}  # Zurich, 225 km away
+
+
+def tomorrow():
+    return timezone.localdate() + timedelta(days=1)
+
+
+def clock(text):
+    return make.at(text, tomorrow()).isoformat()
+
+
+@pytest.fixture
+def day():
+    """One driver with a ramp, who drives a client in a wheelchair at 9:00 and one at 11:00."""
+    anna = make.driver(name="Anna", skills=["stretcher"])
+    make.shift(anna, day=tomorrow())
+    make.booking(clock="09:00", day=tomorrow(), reference="WHEELS", wheelchairs=1)
+    make.booking(clock="11:00", day=tomorrow(), reference="LATER", needs=["stretcher"])
+    report = run_dispatch(
+        anna.company, tomorrow(), now=timezone.now(), actor=ACTOR, options=FIRST_PLAN
+    )
+    assert report.assigned == 2
+    return anna
+
+
+def standing():
+    rows = Assignment.objects.open().order_by("planned_pickup_at")
+    return {row.booking.reference: row.id for row in rows.select_related("booking")}
+
+
+def sound(company):
+    assert violations_of_plan(company, tomorrow(), timezone.now()) == ()
+    assert broken(company) == {}
+
+
+# What breaks a trip through the API: (method, address, body, the trips that break).
+FLEET = {
+    "a vehicle loses its wheelchair place": (
+        "patch", lambda d: f"vehicles/{d.vehicle_id}/", {"wheelchair_places": 0}, ["WHEELS"],
+    ),
+    "a driver becomes inactive": (
+        "patch", lambda d: f"drivers/{d.id}/", {"is_active": False}, ["WHEELS", "LATER"],
+    ),
+    "a driver is not available": (
+        "patch", lambda d: f"drivers/{d.id}/", {"is_available": False}, ["WHEELS", "LATER"],
+    ),
+    "a driver loses a skill": (
+        "patch", lambda d: f"drivers/{d.id}/", {"skills": []}, ["LATER"],
+    ),
+    "a driver loses the vehicle": (
+        "patch", lambda d: f"drivers/{d.id}/", {"vehicle": None}, ["WHEELS", "LATER"],
+    ),
+    "a shift goes": (
+        "delete", lambda d: f"shifts/{d.shifts.get().id}/", None, ["WHEELS", "LATER"],
+    ),
+    "a shift ends early": (
+        "patch", lambda d: f"shifts/{d.shifts.get().id}/", {"end_at": "10:00"}, ["LATER"],
+    ),
+    "an absence is entered": (
+        "post", lambda d: "absences/",
+        {"driver": "id", "start_at": "08:00", "end_at": "10:00", "reason": "sick"}, ["WHEELS"],
+    ),
+}  # fmt: skip
+
+
+def send(api, driver, method, address, body, query=""):
+    filled = {
+        name: clock(value) if name.endswith("_at") else driver.id if value == "id" else value
+        for name, value in (body or {}).items()
+    }
+    return getattr(api, method)(f"{API}{address(driver)}{query}", filled, format="json")
+
+
+@pytest.mark.parametrize("case", FLEET)
+def test_the_api_refuses_what_breaks_trips_and_lists_them(day, case):
+    method, address, body, broken_ones = FLEET[case]
+    before = standing()
+    response = send(caller(Role.DISPATCHER, day.company), day, method, address, body)
+    assert response.status_code == 409, response.json()
+    assert response.json()["type"] == "urn:dispatchsite:problem:trips_broken"
+    assert [row["reference"] for row in response.json()["trips"]] == broken_ones
+    assert standing() == before
+    day.refresh_from_db()
+    assert (day.is_active, day.is_available, Shift.objects.count()) == (True, True, 1)
+    sound(day.company)
+
+
+@pytest.mark.parametrize("case", FLEET)
+def test_agreeing_releases_exactly_these(day, case):
+    method, address, body, broken_ones = FLEET[case]
+    before = standing()
+    ids = ",".join(str(before[reference]) for reference in broken_ones)
+    api = caller(Role.DISPATCHER, day.company)
+    response = send(api, day, method, address, body, f"?release={ids}")
+    assert response.status_code in (200, 201, 204), response.json()
+    assert standing() == {r: pk for r, pk in before.items() if r not in broken_ones}
+    sound(day.company)
+
+
+def test_agreeing_to_other_trips_is_no_agreement(day):
+    other = standing()["LATER"]
+    api = caller(Role.DISPATCHER, day.company)
+    body = {"wheelchair_places": 0}
+    address = f"{API}vehicles/{day.vehicle_id}/?release={other}"
+    assert api.patch(address, body, format="json").status_code == 409
+
+
+BOOKING = {
+    "too many passengers": {"passengers": 9},
+    "too many wheelchairs": {"passengers": 2, "wheelchairs": 2},
+    "equipment that is not there": {"needs": ["oxygen"]},
+    "another town": FAR_AWAY,
+    "another hour": {"scheduled_time": "15:00"},
+    "an appointment before the arrival": {"appointment_at": "09:10"},
+}
+
+
+def patch(company, body, query=""):
+    booking = Booking.objects.get(reference="WHEELS")
+    filled = {n: clock(v) if n.endswith(("_at", "_time")) else v for n, v in body.items()}
+    api = caller(Role.DISPATCHER, company)
+    return api.patch(f"{API}bookings/{booking.id}/{query}", filled, format="json")
+
+
+@pytest.mark.parametrize("case", BOOKING)
+def test_a_booking_with_a_driver_changes_only_as_its_driver_can_drive(day, case):
+    before = Booking.objects.values().get(reference="WHEELS")
+    response = patch(day.company, BOOKING[case])
+    assert response.status_code == 409, response.json()
+    (trip,) = response.json()["trips"]
+    assert (trip["reference"], trip["driver"]) == ("WHEELS", "Anna")
+    assert trip["why"]
+    assert Booking.objects.values().get(reference="WHEELS") == before
+    sound(day.company)
+
+
+@pytest.mark.parametrize("case", BOOKING)
+def test_agreeing_releases_the_trip_with_the_change(day, case):
+    assert patch(day.company, BOOKING[case], f"?release={standing()['WHEELS']}").status_code == 200
+    assert list(standing()) == ["LATER"]
+    assert Booking.objects.get(reference="WHEELS").status == "accepted"
+    sound(day.company)
+
+
+def test_agreeing_moves_the_trip_to_the_new_time_of_its_driver(day):
+    response = patch(day.company, {"scheduled_time": "15:00"}, f"?move={standing()['WHEELS']}")
+    assert response.status_code == 200
+    moved = Assignment.objects.open().get(booking__reference="WHEELS")
+    assert (moved.driver, moved.planned_pickup_at) == (day, make.at("15:00", tomorrow()))
+    sound(day.company)
+
+
+def test_a_move_that_the_driver_cannot_drive_is_refused(day):
+    response = patch(day.company, {"scheduled_time": "22:00"}, f"?move={standing()['WHEELS']}")
+    assert response.status_code == 409
+    sound(day.company)
+
+
+def test_what_still_fits_keeps_its_driver_and_gets_its_new_dropoff(day):
+    before = Assignment.objects.open().get(booking__reference="WHEELS")
+    assert patch(day.company, {"dropoff_lat": 46.1700, "dropoff_lon": 6.1235}).status_code == 200
+    after = Assignment.objects.open().get(booking__reference="WHEELS")
+    assert (after.driver_id, after.planned_pickup_at) == (day.id, before.planned_pickup_at)
+    assert after.planned_dropoff_at != before.planned_dropoff_at
+    assert patch(day.company, {"notes": "ring twice", "passengers": 2}).status_code == 200
+    assert Assignment.objects.open().get(booking__reference="WHEELS").id == after.id
+    sound(day.company)
+
+
+def test_a_rule_that_was_overridden_before_does_not_stand_in_the_way(day):
+    Driver.objects.filter(id=day.id).update(skills=[])  # as if assigned against the rule
+    booking = Booking.objects.get(reference="LATER")
+    api = caller(Role.DISPATCHER, day.company)
+    body = {"passengers": 2}
+    assert api.patch(f"{API}bookings/{booking.id}/", body, format="json").status_code == 200
+    assert "LATER" in standing()
+
+
+def test_the_admin_asks_and_releases_or_moves(day, client):
+    client.force_login(make.member(day.company, Role.OWNER))
+    booking = Booking.objects.get(reference="WHEELS")
+    page = reverse("admin:bookings_booking_change", args=[booking.id])
+    form = client.get(page).context["adminform"].form
+    values = {
+        name: "" if (value := form.get_initial_for_field(field, name)) is None else value
+        for name, field in form.fields.items()
+    }
+    values |= {
+        "scheduled_time_0": f"{tomorrow()}",
+        "scheduled_time_1": "15:00",
+        "needs": "",
+        "client": "",
+        "appointment_at_0": "",
+        "appointment_at_1": "",
+    }
+    asked = client.post(page, values)
+    assert asked.status_code == 409
+    assert "WHEELS" in asked.content.decode()
+    sound(day.company)
+    assert client.post(page, values | {"move": standing()["WHEELS"]}).status_code == 302
+    moved = Assignment.objects.open().get(booking__reference="WHEELS")
+    assert moved.planned_pickup_at == make.at("15:00", tomorrow())
+    sound(day.company)
+
+
+def test_a_fleet_without_its_guard_would_break_trips(day, monkeypatch):
+    """The test of the tests: without the guard, the plan is not sound any more."""
+    monkeypatch.setattr(changes, "GUARDS", [])
+    response = send(caller(Role.DISPATCHER, day.company), day, *FLEET["a shift goes"][:3])
+    assert response.status_code == 204
+    assert violations_of_plan(day.company, tomorrow(), timezone.now())
