@@ -18,6 +18,7 @@ from dispatch.runs.claim import claim, failing
 from dispatch.runs.difference import difference
 from dispatch.runs.explain_plan import explain_plan
 from dispatch.runs.meter import Meter
+from dispatch.runs.notices import notices_of
 from dispatch.runs.options import THOROUGH, RunOptions
 from dispatch.runs.report import Report, build_report, stored_report
 from drivers.models import Company
@@ -112,6 +113,7 @@ def plan_day(
     loaded = load_problem(company, day, now=moment, freeze=freeze)
     meter.finish("load_s", bookings=len(loaded.problem.trips))
     plan, notices = planning(loaded)
+    notices += notices_of(loaded, plan)
     if is_over:
         notices += (_("This day is over; it was planned as from its beginning."),)
     meter.finish("plan_s")

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings.models import Actor
+from dispatch.day.fitness import Ability, lacking, off_duty
 from dispatch.models import Assignment
 from dispatch.trips.release import release_trips
 from drivers.models import Absence, Driver, Shift
@@ -159,35 +160,17 @@ def _periods(rows: QuerySet[Any]) -> Mapping[int, list[tuple[datetime, datetime]
 def _why_not(trip: Assignment, driver: Driver, shifts: Periods, absences: Periods) -> str | None:
     """Return why the driver cannot drive the trip. Returns None if the driver can."""
     booking, vehicle = trip.booking, driver.vehicle
-    start_at = trip.planned_pickup_at
-    end_at = trip.planned_dropoff_at + timedelta(minutes=driver.company.alighting_min)
-    seats, places = (vehicle.seats, vehicle.wheelchair_places) if vehicle else (0, 0)
-    seated = booking.passengers - booking.wheelchairs
-    missing = set(booking.needs) - {*driver.skills, *(vehicle.skills if vehicle else ())}
     if not driver.is_active:
         return _("the driver is not active")
     if not driver.is_available:
         return _("the driver is not available")
     if vehicle is None:
         return _("the driver has no vehicle")
-    if booking.wheelchairs > places:
-        return _("%(wanted)d wheelchairs, but the vehicle has %(have)d wheelchair places") % {
-            "wanted": booking.wheelchairs,
-            "have": places,
-        }
-    if seated > seats:
-        return _("%(wanted)d seated passengers, but the vehicle has %(have)d seats") % {
-            "wanted": seated,
-            "have": seats,
-        }
-    if missing:
-        return _("driver and vehicle lack %(needs)s") % {"needs": ", ".join(sorted(missing))}
-    if any(
-        absence_start < end_at and absence_end > start_at for absence_start, absence_end in absences
-    ):
-        return _("the driver is absent at that time")
-    if not any(
-        shift_start <= start_at and shift_end >= end_at for shift_start, shift_end in shifts
-    ):
-        return _("the driver has no shift at that time")
-    return None
+    skills = frozenset([*driver.skills, *vehicle.skills])
+    ability = Ability(vehicle.seats, vehicle.wheelchair_places, skills)
+    end_at = trip.planned_dropoff_at + timedelta(minutes=driver.company.alighting_min)
+    why = [
+        *lacking(booking.passengers, booking.wheelchairs, booking.needs, ability),
+        *off_duty(trip.planned_pickup_at, end_at, shifts, absences),
+    ]
+    return why[0] if why else None
