@@ -36,7 +36,8 @@ FLAGS = {
     ("confirmed", True): gettext_lazy("confirmed"),
     ("confirmed", False): gettext_lazy("no longer confirmed"),
 }
-# Logged ids: the model they refer to, and the field with its name.
+# Logged ids: the model they refer to, and the field with its name. The log keeps any JSON: read an
+# id with `_id`, because a list or an object is the key of no dictionary.
 NAMED = {
     "driver": (Driver, "name"),
     "client": (Client, "name"),
@@ -90,11 +91,16 @@ def history_of(company, booking_id: int, *, most=EVENTS, changes=True) -> tuple[
 def _names(company, events, field):
     """Return {id: name} of the rows that the events refer to: at most 1 statement."""
     model, column = NAMED[field]
-    ids = {values[field] for e in events for values in (e.old, e.new) if values.get(field)}
+    ids = {_id(values.get(field)) for e in events for values in (e.old, e.new)} - {None}
     if not ids:
         return {}
     rows = model.objects.filter(company=company, id__any_of=sorted(ids))
     return {pk: name or f"#{pk}" for pk, name in rows.values_list("id", column)}
+
+
+def _id(value):
+    """Return a logged id, or None for any other value."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _who(event):
@@ -107,12 +113,11 @@ def _what(event, drivers, company):
     old, new, kind = event.old, event.new, Event.Kind
 
     def driver(values):
-        return drivers.get(values.get("driver"), "?")
+        return drivers.get(_id(values.get("driver")), "?")
 
     def clock(values):
-        if "pickup" not in values:
-            return "?"
-        return f"{company.local(datetime.fromisoformat(values['pickup'])):%H:%M}"
+        moment = _moment(values.get("pickup"))
+        return f"{company.local(moment):%H:%M}" if moment else "?"
 
     if event.kind == kind.BOOKING_CREATED:
         return _("booked")
@@ -133,8 +138,12 @@ def _what(event, drivers, company):
         against_rules = _("against the rules")
         return f"{text} ({against_rules})" if new.get("overrides") else text
     if "status" in new:
-        return f"{Status(old['status']).label} → {Status(new['status']).label}"
-    flags = [str(FLAGS[name, value]) for name, value in new.items() if (name, value) in FLAGS]
+        return f"{shown(old.get('status'))} → {shown(new['status'])}"
+    flags = [
+        str(FLAGS[name, value])
+        for name, value in new.items()
+        if isinstance(value, bool) and (name, value) in FLAGS
+    ]
     flags += [_("arrived at the pickup")] if new.get("arrived_at") else []
     fields = [_label(name) for name in new if hasattr(Booking, name)]
     if fields:
@@ -165,25 +174,35 @@ def _label(name):
 
 def _shown(name, value, names):
     if value is not None and name in names:
-        return names[name].get(value, f"#{value}")
+        return names[name].get(_id(value), f"#{value}")
     if name == "priority" and value in Booking.Priority.values:
         return str(Booking.Priority(value).label)
-    if name == "cancel_reason" and value:
+    if name == "cancel_reason" and value and isinstance(value, str):
         return cancel_reasons.read(value)
     return shown(value)
 
 
+def _moment(value):
+    """Return the time of a logged text, or None for any other value."""
+    if not isinstance(value, str) or value[4:5] != "-" or "T" not in value:
+        return None
+    try:
+        moment = parse_datetime(value)
+    except ValueError:  # the shape of a time, such as 2026-02-30T00:00
+        return None
+    return moment if moment and timezone.is_aware(moment) else None
+
+
 def shown(value):
     """Return a logged value as text: times in the current timezone, statuses by their labels."""
-    if value in (None, "", []):
+    if value is None or value in ("", [], {}):
         return NOTHING
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if isinstance(value, str):
-        moment = parse_datetime(value) if value[4:5] == "-" and "T" in value else None
-        if moment:
+        if moment := _moment(value):
             return date_format(timezone.localtime(moment), "DATETIME_FORMAT")
         return str(LABELS.get(value, value))
     return str(value)
