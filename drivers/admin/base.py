@@ -1,12 +1,16 @@
 """Base classes of the admin: rows of a user's companies, with permissions by role."""
 
+from copy import copy
+
 from django.contrib.admin import ShowFacets
 from django.core.exceptions import ValidationError
 from django.core.validators import EMPTY_VALUES
+from django.db import IntegrityError
 from django.forms import BaseInlineFormSet, ModelChoiceField
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin, TabularInline
 
+from drivers.admin.forms import ChecksWholeRow
 from drivers.admin.paginator import BoundedPaginator
 from drivers.companies.current import act_for, memberships_of
 from drivers.companies.roles import STAFF_ROLES, WRITING_ROLES, companies_of
@@ -30,10 +34,29 @@ class CompanyScopedAdmin(ModelAdmin):
     list_fullwidth = True
     warn_unsaved_form = True
 
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        form = super().get_form(request, obj, change, **kwargs)
+        attrs = {"refusal": getattr(request, "refusal", None), "__module__": form.__module__}
+        return type(form.__name__, (ChecksWholeRow, form), attrs)
+
+    def changeform_view(self, request, *args, **kwargs):
+        """Show the form again, with what it says, if the database or a use-case refuses the row."""
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except (IntegrityError, ValidationError) as refusal:
+            if hasattr(request, "refusal"):  # even the form that says it was taken
+                raise
+            request.refusal = refusal
+            request.row_as_read = getattr(request, "row_as_read", None)  # a new row was not read
+        return super().changeform_view(request, *args, **kwargs)
+
     def get_object(self, request, object_id, from_field=None):
+        if getattr(request, "refusal", None) and request.row_as_read:
+            return request.row_as_read  # the one read first holds what was refused
         obj = super().get_object(request, object_id, from_field)
         if obj is not None:
             act_for(request, self._company_id(obj))
+        request.row_as_read = copy(obj)
         return obj
 
     def get_queryset(self, request):

@@ -9,7 +9,7 @@ from zlib import crc32
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.ddl_references import Statement, Table
-from django.db.models import BaseConstraint, Q
+from django.db.models import BaseConstraint, Q, UniqueConstraint
 from django.utils.translation import gettext_lazy as _
 
 # The number of a moment's second in its owner's stretch; its operators are immutable.
@@ -17,6 +17,19 @@ SECOND = (
     "%%(owner)s * 10000000000 + "
     "floor(extract(epoch FROM %%(%s)s - timestamptz '2000-01-01 00:00+00'))::bigint"
 )
+
+
+def fields_of(constraint: BaseConstraint) -> set[str]:
+    """Return the names of the fields that decide whether a row may be beside the others.
+
+    Empty for a rule of one row alone: it needs no other row to be checked.
+    """
+    if isinstance(constraint, NoOverlap):
+        names = (constraint.owner, constraint.start, constraint.end, constraint.only)
+        return {name for name in names if name}
+    if isinstance(constraint, UniqueConstraint):
+        return {*constraint.fields, *(constraint.condition or Q()).referenced_base_fields}
+    return set()
 
 
 class NoOverlap(BaseConstraint):

@@ -1,0 +1,55 @@
+"""The form of a row: it checks the constraints of the whole row, and shows what refused a save."""
+
+from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db import IntegrityError
+from django.utils.translation import gettext_lazy as _
+
+from drivers.db.constraints import fields_of
+
+CONFLICT = _(
+    "Nothing was saved: it conflicts with what somebody else has just saved. Check the values and "
+    "save again."
+)
+
+
+class ChecksWholeRow(forms.ModelForm):
+    """Mixin for the forms of an admin; `refusal` is what the database said to this form before.
+
+    Django leaves out of the validation every constraint with a field that the form does not have,
+    so a name that is unique within a fixed company would be checked by nobody but the database.
+    """
+
+    refusal = None
+
+    def _post_clean(self):
+        super()._post_clean()
+        if not self.instance._state.adding:  # what is not on the form is as it is stored
+            self._check_beside_fixed_fields()
+        if isinstance(self.refusal, IntegrityError):
+            self.add_error(None, ValidationError(CONFLICT, code="conflict"))
+        elif self.refusal:
+            self.add_error(None, self.refusal)
+
+    def _check_beside_fixed_fields(self):
+        """Check the constraints with a field of the form and one that is not on it."""
+        model, on_form = self._meta.model, self.fields.keys()
+        exclude = self._get_validation_exclusions() & on_form
+        for constraint in model._meta.constraints:
+            names = fields_of(constraint)
+            if names & on_form and names - on_form:
+                try:
+                    constraint.validate(model, self.instance, exclude=exclude)
+                except ValidationError as taken:
+                    self.add_error(None, taken)
+
+    def add_error(self, field, error):
+        """Add the errors; those of a field that is not on the form are shown above it."""
+        by_field = getattr(error, "error_dict", {})
+        if field is None and by_field.keys() - {*self.fields, NON_FIELD_ERRORS}:
+            shown = {}
+            for name, errors in by_field.items():
+                here = name if name in self.fields else NON_FIELD_ERRORS
+                shown.setdefault(here, []).extend(errors)
+            error = ValidationError(shown)
+        super().add_error(field, error)
