@@ -13,6 +13,7 @@ from bookings.models import Booking
 from drivers.db.bulk import OneStatementInserts
 from drivers.db.constraints import NoOverlap
 from drivers.db.indexes import Index, SqliteIndex
+from drivers.db.rules import CHOICE, Check, Unique
 from drivers.models import Company, Driver
 
 
@@ -82,10 +83,14 @@ class DispatchRun(models.Model):
             Index(fields=["company", "day", "id"], name="idx_run_company_day"),
         ]
         constraints = [
-            models.UniqueConstraint(
-                fields=["company", "day"], condition=Q(status="running"), name="run_one_at_a_time"
+            Unique(
+                fields=["company", "day"],
+                condition=Q(status="running"),
+                name="run_one_at_a_time",
+                says=_("Another run of this day is under way."),
+                field="day",
             ),
-            models.CheckConstraint(
+            Check(
                 condition=Q(
                     status__in=[
                         "running",
@@ -97,6 +102,8 @@ class DispatchRun(models.Model):
                     ]
                 ),
                 name="run_status_known",
+                says=CHOICE,
+                field="status",
             ),
         ]
 
@@ -257,10 +264,12 @@ class Assignment(models.Model):
             ),
         ]
         constraints = [
-            models.UniqueConstraint(
+            Unique(
                 fields=["booking"],
                 condition=OPEN,
                 name="assignment_one_open_per_booking",
+                says=_("The booking already has a driver."),
+                field="booking",
             ),
             NoOverlap(
                 name="assignment_no_double_booking",
@@ -270,11 +279,13 @@ class Assignment(models.Model):
                 only="is_open",
                 violation_error_message=_("The driver has another trip at this time."),
             ),
-            models.CheckConstraint(
+            Check(
                 condition=Q(planned_pickup_at__lte=F("planned_dropoff_at")),
                 name="assignment_pickup_before_dropoff",
+                says=_("The dropoff must not be before the pickup."),
+                field="planned_dropoff_at",
             ),
-            models.CheckConstraint(
+            Check(
                 condition=Q(
                     status__in=[
                         *OPEN_ASSIGNMENT_STATUSES,
@@ -285,6 +296,8 @@ class Assignment(models.Model):
                     ]
                 ),
                 name="assignment_status_known",
+                says=CHOICE,
+                field="status",
             ),
         ]
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bookings.models.clients import Client
 from drivers.db.indexes import Index
+from drivers.db.rules import CHOICE, POSITION, Check, Unique
 from drivers.models import LATITUDE, LONGITUDE, Company, on_earth, validate_tags
 
 
@@ -142,27 +143,51 @@ class Booking(models.Model):
             ),
         ]
         constraints = [
-            models.UniqueConstraint(
+            Unique(
                 fields=["company", "reference"],
                 condition=~Q(reference=""),
                 name="booking_reference_unique",
+                says=_("Another booking of the company has this reference."),
+                field="reference",
             ),
-            models.CheckConstraint(condition=on_earth("pickup"), name="booking_pickup_on_earth"),
-            models.CheckConstraint(condition=on_earth("dropoff"), name="booking_dropoff_on_earth"),
-            models.CheckConstraint(
+            Check(
+                condition=on_earth("pickup"),
+                name="booking_pickup_on_earth",
+                says=POSITION,
+            ),
+            Check(
+                condition=on_earth("dropoff"),
+                name="booking_dropoff_on_earth",
+                says=POSITION,
+            ),
+            Check(
                 condition=Q(passengers__gte=1) & Q(passengers__gte=F("wheelchairs")),
                 name="booking_passengers_include_wheelchairs",
+                says=_(
+                    "Must be at least the number of wheelchairs: wheelchair users are passengers."
+                ),
+                field="passengers",
             ),
-            models.CheckConstraint(
+            Check(
                 condition=Q(appointment_at__isnull=True)
                 | Q(appointment_at__gt=F("scheduled_time")),
                 name="booking_appointment_after_pickup",
+                says=_("The appointment must be after the pickup."),
+                field="appointment_at",
             ),
-            models.CheckConstraint(
-                condition=Q(status__in=Status.values), name="booking_status_known"
+            Check(
+                condition=Q(status__in=Status.values),
+                name="booking_status_known",
+                says=CHOICE,
+                field="status",
             ),
-            models.CheckConstraint(condition=Q(priority__lte=2), name="booking_priority_known"),
-            models.CheckConstraint(
+            Check(
+                condition=Q(priority__lte=2),
+                name="booking_priority_known",
+                says=CHOICE,
+                field="priority",
+            ),
+            Check(
                 condition=Q(will_call=False) | Q(status__in=[Status.PENDING, Status.CANCELED]),
                 name="booking_will_call_is_not_planned",
                 violation_error_message=_(

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from drivers.db.rules import CHOICE, POSITION, POSITION_OR_NONE, Check, Unique
 from drivers.models import LATITUDE, LONGITUDE, Company, Driver
 
 
@@ -31,8 +32,13 @@ class Client(models.Model):
         verbose_name = _("client")
         verbose_name_plural = _("clients")
         constraints = [
-            models.UniqueConstraint(fields=["company", "name", "phone"], name="client_once"),
-            models.CheckConstraint(
+            Unique(
+                fields=["company", "name", "phone"],
+                name="client_once",
+                says=_("Another client of the company has this name and phone."),
+                field="name",
+            ),
+            Check(
                 condition=Q(lat__isnull=True, lon__isnull=True)
                 | Q(
                     lat__isnull=False,
@@ -43,6 +49,7 @@ class Client(models.Model):
                     lon__lte=180,
                 ),
                 name="client_on_earth",
+                says=POSITION_OR_NONE,
             ),
         ]
 
@@ -68,13 +75,23 @@ class SavedPlace(models.Model):
         verbose_name = _("saved place")
         verbose_name_plural = _("saved places")
         constraints = [
-            models.UniqueConstraint(fields=["client", "label"], name="saved_place_once"),
-            models.UniqueConstraint(
-                fields=["client"], condition=Q(is_usual=True), name="saved_place_one_is_usual"
+            Unique(
+                fields=["client", "label"],
+                name="saved_place_once",
+                says=_("The client already has a saved place with this name."),
+                field="label",
             ),
-            models.CheckConstraint(
+            Unique(
+                fields=["client"],
+                condition=Q(is_usual=True),
+                name="saved_place_one_is_usual",
+                says=_("Only one place can be the usual one: clear the others."),
+                field="is_usual",
+            ),
+            Check(
                 condition=Q(lat__gte=-90, lat__lte=90, lon__gte=-180, lon__lte=180),
                 name="saved_place_on_earth",
+                says=POSITION,
             ),
         ]
 
@@ -105,9 +122,17 @@ class DriverPreference(models.Model):
         verbose_name = _("driver preference")
         verbose_name_plural = _("driver preferences")
         constraints = [
-            models.UniqueConstraint(fields=["client", "driver"], name="driver_preference_once"),
-            models.CheckConstraint(
-                condition=Q(kind__in=["preferred", "forbidden"]), name="driver_preference_known"
+            Unique(
+                fields=["client", "driver"],
+                name="driver_preference_once",
+                says=_("The client already has a preference for this driver."),
+                field="driver",
+            ),
+            Check(
+                condition=Q(kind__in=["preferred", "forbidden"]),
+                name="driver_preference_known",
+                says=CHOICE,
+                field="kind",
             ),
         ]
 

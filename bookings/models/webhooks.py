@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from bookings.models.event import Event
 from drivers.db.bulk import OneStatementInserts
 from drivers.db.indexes import Index
+from drivers.db.rules import CHOICE, Check, Unique
 from drivers.models import Company
 
 DUE = Q(status="pending")
@@ -93,10 +94,17 @@ class Delivery(models.Model):
             Index(fields=["created_at"], name="idx_delivery_created"),
         ]
         constraints = [
-            models.UniqueConstraint(fields=["webhook", "event"], name="delivery_once"),
-            models.CheckConstraint(
+            Unique(
+                fields=["webhook", "event"],
+                name="delivery_once",
+                says=_("This event already has a delivery to the webhook."),
+                field="event",
+            ),
+            Check(
                 condition=Q(status__in=["pending", "delivered", "failed"]),
                 name="delivery_status_known",
+                says=CHOICE,
+                field="status",
             ),
         ]
 

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from drivers.db.rules import POSITION, Check, Unique
 from drivers.models.values import LATITUDE, LONGITUDE, on_earth, validate_timezone
 
 
@@ -114,30 +115,54 @@ class Company(models.Model):
         verbose_name = _("company")
         verbose_name_plural = _("companies")
         constraints = [
-            models.UniqueConstraint(fields=["slug"], name="company_slug_unique"),
-            models.CheckConstraint(condition=on_earth("depot"), name="company_depot_on_earth"),
-            models.CheckConstraint(
-                condition=Q(speed_kmh__gt=0, speed_kmh__lte=200), name="company_speed_sensible"
+            Unique(
+                fields=["slug"],
+                name="company_slug_unique",
+                says=_("Another company has this short name: choose a different one."),
+                field="slug",
             ),
-            models.CheckConstraint(
-                condition=Q(circuity__gte=1, circuity__lte=5), name="company_circuity_sensible"
+            Check(
+                condition=on_earth("depot"),
+                name="company_depot_on_earth",
+                says=POSITION,
             ),
-            models.CheckConstraint(
+            Check(
+                condition=Q(speed_kmh__gt=0, speed_kmh__lte=200),
+                name="company_speed_sensible",
+                says=_("The speed must be above 0 and at most 200 km/h."),
+                field="speed_kmh",
+            ),
+            Check(
+                condition=Q(circuity__gte=1, circuity__lte=5),
+                name="company_circuity_sensible",
+                says=_("The circuity must be from 1 to 5."),
+                field="circuity",
+            ),
+            Check(
                 condition=Q(pickup_early_min__lte=720)
                 & Q(pickup_late_min__lte=720)
                 & Q(return_late_min__lte=720),
                 name="company_windows_sensible",
+                says=_(
+                    "Early pickups, late pickups and late returns must be from 0 to 720 minutes."
+                ),
             ),
-            models.CheckConstraint(
+            Check(
                 condition=Q(boarding_min__lte=120) & Q(alighting_min__lte=120),
                 name="company_boarding_sensible",
+                says=_("Boarding and alighting must be from 0 to 120 minutes."),
             ),
-            models.CheckConstraint(
+            Check(
                 condition=Q(max_bookings_per_driver__gte=1, max_bookings_per_driver__lte=200)
                 & Q(freeze_min__lte=1440)
                 & Q(fairness__lte=3600)
                 & Q(emergency_cost_min__lte=1440),
                 name="company_policy_sensible",
+                says=_(
+                    "Bookings per driver must be from 1 to 200, the freeze and the cost of an "
+                    "emergency driver from 0 to 1440 minutes, the weight of "
+                    "fairness from 0 to 3600 seconds."
+                ),
             ),
         ]
 

@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from drivers.db.indexes import Index
+from drivers.db.rules import CHOICE, POSITION_OR_NONE, Check, Unique
 from drivers.models.company import Company
 from drivers.models.values import LATITUDE, LONGITUDE, on_earth, validate_tags
 
@@ -26,9 +27,16 @@ class Vehicle(models.Model):
         verbose_name = _("vehicle")
         verbose_name_plural = _("vehicles")
         constraints = [
-            models.UniqueConstraint(fields=["company", "plate"], name="vehicle_plate_unique"),
-            models.CheckConstraint(
-                condition=Q(seats__lte=100, wheelchair_places__lte=20), name="vehicle_size_sensible"
+            Unique(
+                fields=["company", "plate"],
+                name="vehicle_plate_unique",
+                says=_("Another vehicle of the company has this plate."),
+                field="plate",
+            ),
+            Check(
+                condition=Q(seats__lte=100, wheelchair_places__lte=20),
+                name="vehicle_size_sensible",
+                says=_("A vehicle has at most 100 seats and 20 wheelchair places."),
             ),
         ]
 
@@ -100,14 +108,21 @@ class Driver(models.Model):
             Index(fields=["company", "name"], name="idx_driver_company_name"),
         ]
         constraints = [
-            models.CheckConstraint(
-                condition=on_earth("home", optional=True), name="driver_home_on_earth"
+            Check(
+                condition=on_earth("home", optional=True),
+                name="driver_home_on_earth",
+                says=POSITION_OR_NONE,
             ),
-            models.CheckConstraint(
-                condition=on_earth("last", optional=True), name="driver_last_on_earth"
+            Check(
+                condition=on_earth("last", optional=True),
+                name="driver_last_on_earth",
+                says=POSITION_OR_NONE,
             ),
-            models.CheckConstraint(
-                condition=Q(kind__in=["regular", "emergency"]), name="driver_kind_known"
+            Check(
+                condition=Q(kind__in=["regular", "emergency"]),
+                name="driver_kind_known",
+                says=CHOICE,
+                field="kind",
             ),
         ]
 

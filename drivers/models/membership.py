@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from drivers.db.rules import CHOICE, Check, Unique
 from drivers.models.company import Company
 
 
@@ -35,8 +36,18 @@ class Membership(models.Model):
         verbose_name = _("membership")
         verbose_name_plural = _("memberships")
         constraints = [
-            models.UniqueConstraint(fields=["user", "company"], name="membership_once"),
-            models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role_known"),
+            Unique(
+                fields=["user", "company"],
+                name="membership_once",
+                says=_("This user is already a member of the company."),
+                field="user",
+            ),
+            Check(
+                condition=Q(role__in=Role.values),
+                name="membership_role_known",
+                says=CHOICE,
+                field="role",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -79,11 +90,24 @@ class ApiToken(models.Model):
         verbose_name = _("API token")
         verbose_name_plural = _("API tokens")
         constraints = [
-            models.UniqueConstraint(fields=["digest"], name="api_token_digest_unique"),
-            models.CheckConstraint(
-                condition=Q(created_at__lt=F("expires_at")), name="api_token_expires_later"
+            Unique(
+                fields=["digest"],
+                name="api_token_digest_unique",
+                says=_("This key belongs to another token."),
+                field="digest",
             ),
-            models.CheckConstraint(condition=Q(role__in=Role.values), name="api_token_role_known"),
+            Check(
+                condition=Q(created_at__lt=F("expires_at")),
+                name="api_token_expires_later",
+                says=_("A token must expire after it is created."),
+                field="expires_at",
+            ),
+            Check(
+                condition=Q(role__in=Role.values),
+                name="api_token_role_known",
+                says=CHOICE,
+                field="role",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -112,8 +136,11 @@ class StoredAnswer(models.Model):
         verbose_name = _("stored answer")
         verbose_name_plural = _("stored answers")
         constraints = [
-            models.UniqueConstraint(
-                fields=["company", "caller", "key"], name="stored_answer_key_unique"
+            Unique(
+                fields=["company", "caller", "key"],
+                name="stored_answer_key_unique",
+                says=_("This idempotency key has been used already."),
+                field="key",
             ),
         ]
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from drivers.db.constraints import NoOverlap
 from drivers.db.indexes import Index, PostgresqlIndex
+from drivers.db.rules import CHOICE, Check, Unique
 from drivers.models.fleet import Driver
 from drivers.models.values import SHIFT_AT_MOST
 from drivers.times import shown_period
@@ -43,13 +44,19 @@ class Shift(models.Model):
         ]
         constraints = [
             NoOverlap(name="shift_no_overlap", owner="driver", start="start_at", end="end_at"),
-            models.CheckConstraint(
-                condition=Q(start_at__lt=F("end_at")), name="shift_starts_before_end"
+            Check(
+                condition=Q(start_at__lt=F("end_at")),
+                name="shift_starts_before_end",
+                says=_("The end must be after the start."),
+                field="end_at",
             ),
-            models.CheckConstraint(
-                condition=Q(end_at__lte=F("start_at") + SHIFT_AT_MOST), name="shift_within_24_hours"
+            Check(
+                condition=Q(end_at__lte=F("start_at") + SHIFT_AT_MOST),
+                name="shift_within_24_hours",
+                says=_("A shift must end within 24 hours of its start."),
+                field="end_at",
             ),
-            models.CheckConstraint(
+            Check(
                 condition=Q(break_min=0)
                 | Q(
                     break_from_at__isnull=False,
@@ -59,6 +66,10 @@ class Shift(models.Model):
                     break_from_at__lt=F("break_until_at"),
                 ),
                 name="shift_break_inside",
+                says=_(
+                    "A break needs a time window inside the shift: give both “break not before” "
+                    "and “break ends by”, or 0 minutes."
+                ),
             ),
         ]
 
@@ -121,23 +132,29 @@ class ShiftTemplate(models.Model):
         verbose_name = _("weekly shift")
         verbose_name_plural = _("weekly shifts")
         constraints = [
-            models.UniqueConstraint(
+            Unique(
                 fields=["driver", "weekday", "start"],
                 name="shift_template_once",
                 violation_error_message=_(
                     "The driver already has a shift that starts at this time."
                 ),
             ),
-            models.CheckConstraint(
-                condition=Q(weekday__lte=6), name="shift_template_weekday_known"
+            Check(
+                condition=Q(weekday__lte=6),
+                name="shift_template_weekday_known",
+                says=CHOICE,
+                field="weekday",
             ),
-            models.CheckConstraint(
+            Check(
                 condition=~Q(start=F("end")),
                 name="shift_template_not_empty",
                 violation_error_message=_("The end must differ from the start."),
             ),
-            models.CheckConstraint(
-                condition=Q(break_min__lte=480), name="shift_template_break_sensible"
+            Check(
+                condition=Q(break_min__lte=480),
+                name="shift_template_break_sensible",
+                says=_("A break must be from 0 to 480 minutes."),
+                field="break_min",
             ),
         ]
 
@@ -171,8 +188,11 @@ class Absence(models.Model):
             Index(fields=["driver", "end_at"], name="idx_absence_driver_end"),
         ]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(start_at__lt=F("end_at")), name="absence_starts_before_end"
+            Check(
+                condition=Q(start_at__lt=F("end_at")),
+                name="absence_starts_before_end",
+                says=_("The end must be after the start."),
+                field="end_at",
             ),
         ]
 
