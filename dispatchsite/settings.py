@@ -52,6 +52,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "drivers.admin.addresses.CleanAddressMiddleware",
     "drivers.companies.current.CompanyMiddleware",
 ]
 
