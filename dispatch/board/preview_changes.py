@@ -77,7 +77,7 @@ def _add(found, names, company, row, driver_id, pickup_at):
         found[driver_id].changes.append(moved)
         removed = _change("removed", row, before_at, names[driver_id])
         found[row.driver_id].changes.append(removed)
-    elif f"{before_at:%H:%M}" != f"{pickup_at:%H:%M}":  # dispatchers see minutes
+    elif before_at.timestamp() // 60 != pickup_at.timestamp() // 60:  # dispatchers see minutes
         found[driver_id].changes.append(_change("retimed", row, pickup_at, "", before_at))
     else:
         found[driver_id].unchanged += 1

@@ -1,6 +1,8 @@
 """Transport companies and their planning policy."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from datetime import timezone as fixed_zone
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -180,4 +182,10 @@ class Company(models.Model):
         return start.astimezone(UTC), end.astimezone(UTC)
 
     def local(self, moment: datetime) -> datetime:
-        return moment.astimezone(self.zone)
+        """Return the moment in local time, with the offset it has then.
+
+        Not with the zone: Python compares and subtracts the clocks of two times in one zone, and in
+        the night that is an hour longer 02:50 in summer time is before 02:10 in winter time.
+        """
+        local = moment.astimezone(self.zone)
+        return local.replace(tzinfo=fixed_zone(cast(timedelta, local.utcoffset()), local.tzname()))

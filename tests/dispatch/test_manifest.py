@@ -2,12 +2,14 @@ import csv
 import io
 import json
 import tempfile
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from django.core.management import CommandError, call_command
 from django.test import TestCase
+from django.urls import reverse
 
-from bookings.models import Status
+from bookings.models import Booking, Status
 from dispatch.manifest import read_manifest
 from dispatch.models import Assignment
 from tests.support import builders
@@ -194,3 +196,53 @@ class ExportPlanTests(TestCase):
     def test_a_file_that_cannot_be_written_is_one_sentence(self):
         with self.assertRaisesMessage(CommandError, "No such file or directory"):
             self.export("--output", "/nowhere/plan.csv")
+
+
+class LongNightTests(TestCase):
+    """In the night of 31 October 2027 the hour from 02:00 is there twice: +02:00, then +01:00."""
+
+    NIGHT = date(2027, 10, 31)
+
+    @classmethod
+    def setUpTestData(cls):
+        cls.company = builders.company()
+        cls.driver = builders.driver(cls.company)
+        for reference, wanted_at in (
+            ("SECOND", "2027-10-31T02:10+01:00"),
+            ("FIRST", "2027-10-31T02:50+02:00"),
+        ):
+            booking = builders.booking(
+                cls.company, reference=reference, scheduled_time=datetime.fromisoformat(wanted_at)
+            )
+            builders.assignment(booking, cls.driver, minutes=10)
+
+    def test_stops_are_in_the_order_of_their_moments(self):
+        [driver] = read_manifest(self.company, self.NIGHT).drivers
+        self.assertEqual(
+            [(stop.kind, stop.reference, stop.at.isoformat()) for stop in driver.stops],
+            [
+                ("pickup", "FIRST", "2027-10-31T02:50:00+02:00"),
+                ("dropoff", "FIRST", "2027-10-31T02:00:00+01:00"),
+                ("pickup", "SECOND", "2027-10-31T02:10:00+01:00"),
+                ("dropoff", "SECOND", "2027-10-31T02:20:00+01:00"),
+            ],
+        )
+
+    def test_the_printed_list_names_the_zone_of_that_night_only(self):
+        self.client.force_login(builders.member(self.company))
+        page = {"company": self.company.slug, "day": self.NIGHT}
+        printed = self.client.get(reverse("admin:board:manifests", kwargs=page))
+        self.assertContains(printed, "<td>02:50 CEST</td>")
+        self.assertContains(printed, "<td>02:10 CET</td>")
+        ordinary = builders.booking(self.company)
+        builders.assignment(ordinary, self.driver)
+        printed = self.client.get(reverse("admin:board:manifests", kwargs=page | {"day": DAY}))
+        self.assertContains(printed, "<td>09:00</td>")
+
+    def test_local_times_are_moments(self):
+        first, second = (
+            self.company.local(booking.scheduled_time)
+            for booking in Booking.objects.order_by("scheduled_time", "id")
+        )
+        self.assertLess(first, second)
+        self.assertEqual(second - first, timedelta(minutes=20))
