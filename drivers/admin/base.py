@@ -6,10 +6,12 @@ from django.contrib.admin import ShowFacets
 from django.core.exceptions import ValidationError
 from django.core.validators import EMPTY_VALUES
 from django.db import IntegrityError
+from django.db.models import DateTimeField
 from django.forms import BaseInlineFormSet, ModelChoiceField
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin, TabularInline
 
+from drivers.admin.fields import MomentField, MomentWidget
 from drivers.admin.forms import ChecksWholeRow
 from drivers.admin.paginator import BoundedPaginator
 from drivers.companies.current import act_for, memberships_of
@@ -33,6 +35,14 @@ class CompanyScopedAdmin(ModelAdmin):
     list_per_page = 50
     list_fullwidth = True
     warn_unsaved_form = True
+
+    def __init__(self, model, admin_site):
+        super().__init__(model, admin_site)
+        # Not in the class: those of a subclass would take its place.
+        self.formfield_overrides[DateTimeField] = {
+            "form_class": MomentField,
+            "widget": MomentWidget,
+        }
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         form = super().get_form(request, obj, change, **kwargs)
