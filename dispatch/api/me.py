@@ -1,5 +1,7 @@
 """The driver's own day in the API: trips, progress, positions, availability."""
 
+from datetime import timedelta
+
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -156,8 +158,12 @@ class MeViewSet(Door, viewsets.ViewSet):
             Assignment.objects.filter(
                 company=company,
                 driver__user=request.user,
-                planned_pickup_at__gte=start_at,
-                planned_pickup_at__lt=end_at,
+                # The day is that of the wanted time, as on the board; the index is by the planned
+                # one, which is less than a day away from it.
+                booking__scheduled_time__gte=start_at,
+                booking__scheduled_time__lt=end_at,
+                planned_pickup_at__gte=start_at - timedelta(days=1),
+                planned_pickup_at__lt=end_at + timedelta(days=1),
             )
             .exclude(status__in=[Assignment.Status.SUPERSEDED, Assignment.Status.CANCELED])
             .order_by("planned_pickup_at", "id")

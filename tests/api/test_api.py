@@ -379,6 +379,18 @@ def a_driver():
     return caller(Role.DRIVER, user=user), make.driver(name="Anna", user=user)
 
 
+def test_a_trip_of_a_driver_is_on_the_day_of_its_wanted_time():
+    """As on the board and the list of stops, although the pickup is planned before midnight."""
+    phone, anna = a_driver()
+    booking = make.booking(clock="00:05")
+    make.assignment(booking, anna, planned_pickup_at=make.at("00:00") - timedelta(minutes=2))
+    before = make.DAY - timedelta(days=1)
+    found = {
+        day: phone.get(f"{API}me/day/?day={day}").json()["trips"] for day in (before, make.DAY)
+    }
+    assert [len(rows) for rows in found.values()] == [0, 1]
+
+
 def test_a_driver_sees_the_day_and_reports_progress():
     phone, anna = a_driver()
     booking = make.booking(clock="09:00", client=make.client(name="Zoe"))
