@@ -47,7 +47,7 @@ class ChecksWholeRow(forms.ModelForm):
         """Add the errors; those of a field that is not on the form are shown above it."""
         by_field = getattr(error, "error_dict", {})
         if field is None and by_field.keys() - {*self.fields, NON_FIELD_ERRORS}:
-            shown = {}
+            shown: dict[str, list] = {}
             for name, errors in by_field.items():
                 here = name if name in self.fields else NON_FIELD_ERRORS
                 shown.setdefault(here, []).extend(errors)

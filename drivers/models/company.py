@@ -188,4 +188,5 @@ class Company(models.Model):
         the night that is an hour longer 02:50 in summer time is before 02:10 in winter time.
         """
         local = moment.astimezone(self.zone)
-        return local.replace(tzinfo=fixed_zone(cast(timedelta, local.utcoffset()), local.tzname()))
+        offset, name = cast(timedelta, local.utcoffset()), cast(str, local.tzname())
+        return local.replace(tzinfo=fixed_zone(offset, name))
