@@ -153,7 +153,7 @@ class KnownFields:
     # `changed_by` names the endpoint that changes a read-only field. A comment, because
     # subclasses without a docstring would show this one in the OpenAPI schema.
 
-    changed_by = {}
+    changed_by: dict[str, str] = {}
 
     def to_internal_value(self, data):
         refused = dict(self._refused(data)) if isinstance(data, Mapping) else {}

@@ -49,7 +49,7 @@ class Idempotent:
     response has "" in their place.
     """
 
-    secrets = ()
+    secrets: tuple[str, ...] = ()
 
     def initial(self, request, *args, **kwargs):
         super().initial(request, *args, **kwargs)

@@ -69,6 +69,9 @@ class CallerThrottle(SimpleRateThrottle):
     (`note_refused`), and an address that is over the limit is not asked who it is.
     """
 
+    duration: int  # both are set by the base class
+    num_requests: int
+
     scope = "caller"
     free_s = None
 

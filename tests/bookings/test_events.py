@@ -143,7 +143,8 @@ class SaveBookingTests(TestCase):
                     continue
                 booking = builders.booking(status=old)
                 with self.subTest(old=old, new=new):
-                    if new in TRANSITIONS[old]:
+                    # What has a driver loses it by a use-case of its own.
+                    if new in TRANSITIONS[old] and old != Status.ASSIGNED:
                         self.assertEqual(self.save(booking, status=new).new, {"status": new})
                     else:
                         with self.assertRaises(StatusRefusedError):
