@@ -22,7 +22,9 @@ NEEDS_AT_MOST, NEED_LENGTH = 20, 40
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 COORDINATE = re.compile(r"[+-]?[0-9]{1,3}(?:[.,][0-9]{0,20})?(?:[eE][+-]?[0-9]{1,2})?")
 WHOLE = re.compile(r"([0-9]{1,9})(?:[.,]0{1,6})?")
-SHORTENED = re.compile(r"[0-9][.,][0-9]+[eE]\+[0-9]+")
+SHORTENED = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+")
+# In English, French and German: #N/A, #REF!, #NOM?, #WERT!; ##### is a column too narrow.
+SHEET_ERROR = re.compile(r"#(?:N/A|NV|DIV/0!|[A-ZÀ-Ü_]+[!?]|#{2,})")
 EXCEL_DATE = re.compile(r"[0-9]{5}(?:[.,][0-9]+)?")
 CLOCK = (
     r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,][0-9]{1,9})?)?"
@@ -50,6 +52,14 @@ class BadValueError(ValueError):
     """A cell is not a valid value of its column; the message says what would be right."""
 
 
+def refuse_sheet_error(value: str) -> None:
+    """Raise BadValueError for what a spreadsheet shows instead of a value, such as #N/A."""
+    if SHEET_ERROR.fullmatch(value):
+        raise BadValueError(
+            _("the spreadsheet shows an error instead of a value: correct it there")
+        )
+
+
 def text(value: str, *, at_most: int | None) -> str:
     """Return one line; line breaks and runs of spaces become one space."""
     return _printable(" ".join(value.split()), at_most)
@@ -63,8 +73,6 @@ def long_text(value: str, *, at_most: int = NOTES_AT_MOST) -> str:
 def reference(value: str) -> str:
     if not value:
         raise BadValueError(_("write the booking's own number, which identifies it"))
-    if SHORTENED.fullmatch(value):
-        raise BadValueError(_("Excel has shortened this number; format the column as text"))
     return text(value, at_most=Booking._meta.get_field("reference").max_length)
 
 
@@ -164,6 +172,8 @@ def _printable(value: str, at_most: int | None) -> str:
         raise BadValueError(
             _("remove the unprintable character U+%(code)s") % {"code": f"{ord(match[0]):04X}"}
         )
+    if SHORTENED.fullmatch(value):
+        raise BadValueError(_("Excel has shortened this number; format the column as text"))
     if at_most and len(value) > at_most:
         raise BadValueError(
             _("write at most %(most)s characters, not %(length)s")

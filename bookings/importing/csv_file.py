@@ -46,6 +46,17 @@ class FileRefusedError(Exception):
     """The whole file cannot be imported; the message is one sentence that says why."""
 
 
+class Unreadable(str):
+    """The text of a cell whose value is not in the file; `message` says what would be right."""
+
+    message: str
+
+    def __new__(cls, text: str, message: str) -> "Unreadable":
+        cell = super().__new__(cls, text)
+        cell.message = message
+        return cell
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A row: `cells` by column name, `surplus` values without a column."""

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings import parsing
-from bookings.importing.csv_file import Row, Table
+from bookings.importing.csv_file import Row, Table, Unreadable
 from bookings.models import Booking, Client
 from bookings.parsing import BadValueError
 
@@ -105,7 +105,7 @@ def read_rows(
         values = {}
         for column, cell in row.cells.items():
             try:
-                values[column] = readers[column](cell)
+                values[column] = _read(readers[column], cell)
             except BadValueError as error:
                 row_errors.append(RowError(row.line, column, cell, str(error)))
         row_errors += _contradictions(row, values)
@@ -115,6 +115,13 @@ def read_rows(
             rows.append(_booking_row(row.line, values))
     rows, twice = _without_repetitions(rows)
     return rows, sorted([*errors, *twice], key=lambda error: error.line)
+
+
+def _read(reader: Reader, cell: str) -> Any:
+    if isinstance(cell, Unreadable):
+        raise BadValueError(cell.message)
+    parsing.refuse_sheet_error(cell)
+    return reader(cell)
 
 
 def _readers(zone: tzinfo, order: str | None) -> dict[str, Reader]:

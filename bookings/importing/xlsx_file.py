@@ -1,21 +1,32 @@
 """Read the first sheet of an Excel workbook as the rows of a CSV file.
 
-Dates, numbers and results of formulas become the texts that the CSV rules read. A file that is
-not a workbook, or unpacks to more than a list of bookings can be, is refused before it is read.
+Dates, numbers and results of formulas become the texts that the CSV rules read. A cell whose value
+is not in the file (a formula that was never calculated, a cell merged into another) is an error of
+its row, not an empty cell. A file that is not a workbook, or unpacks to more than a list of
+bookings can be, is refused before it is read.
 """
 
 import io
 import logging
+import re
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, time, timedelta
+from itertools import repeat
 from typing import Any
 
 import openpyxl
 from django.utils.translation import gettext as _
+from openpyxl.utils import get_column_letter, range_boundaries
 
-from bookings.importing.csv_file import BYTES_AT_MOST, FileRefusedError, Table, table_of
+from bookings.importing.csv_file import (
+    BYTES_AT_MOST,
+    FileRefusedError,
+    Table,
+    Unreadable,
+    table_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +36,13 @@ PARTS_AT_MOST = 500
 COLUMNS_AT_MOST = 100
 ROWS_OF_EXCEL = 1_048_576
 CALLED = "Excel"
+FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
+MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]{0,200}?ref=[\"']([A-Z0-9:$]{1,40})[\"']")
+# The format of a date that shows a clock time: "dd.mm.yyyy hh:mm", not "d mmm yyyy" or "[$-409]d".
+SHOWS_CLOCK = re.compile(r"[hs]|am/pm", re.IGNORECASE)
+NOT_SHOWN = re.compile(r"\[[^\]]*\]|\"[^\"]*\"|\\.")
+
+Merge = tuple[int, int, int, int]  # first row, last row, first column, last column
 
 
 def read_workbook(
@@ -42,12 +60,7 @@ def read_workbook(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of extensions that do not concern the cells
-            workbook = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-            sheet = next(s for s in workbook.worksheets if s.sheet_state == "visible")
-            rows = sheet.iter_rows(
-                min_row=1, max_row=ROWS_OF_EXCEL, max_col=COLUMNS_AT_MOST, values_only=True
-            )
-            numbered = ((line, [_text(value) for value in row]) for line, row in _lines(rows))
+            numbered = _numbered_texts(data)
             return table_of(
                 numbered, CALLED, "", required=required, optional=optional, unread=unread
             )
@@ -60,13 +73,83 @@ def read_workbook(
         raise _refusal() from None
 
 
-def _lines(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """Yield (number, cells) of the rows that are not empty."""
+def _numbered_texts(data: bytes) -> Iterator[tuple[int, list[str]]]:
+    """Yield (row number, texts) of the rows of the first visible sheet that are not empty."""
+    results = _first_sheet(data, data_only=True)
+    xml = _xml_of(results)
+    merges = _merges(xml)
+    around: list[Merge] = []
+    # The results do not say which empty cells have formulas: those are read beside them.
+    formulas = _cells(_first_sheet(data, data_only=False)) if FORMULA.search(xml) else repeat(())
+    del xml
+    for line, (row, written) in enumerate(zip(_cells(results), formulas, strict=False), 1):
+        texts = [_text(cell.value, cell) for cell in row]
+        for at, cell in enumerate(written):
+            if cell.data_type == "f" and row[at].value is None and row[at].data_type != "str":
+                texts[at] = _not_calculated(cell.value)
+        if any(texts):
+            _mark_merged(texts, line, merges, around)
+            yield line, texts
+
+
+def _first_sheet(data: bytes, *, data_only: bool) -> Any:
+    workbook = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=data_only)
+    return next(sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible")
+
+
+def _cells(sheet: Any) -> Iterator[tuple[Any, ...]]:
+    rows: Iterable[tuple[Any, ...]] = sheet.iter_rows(
+        min_row=1, max_row=ROWS_OF_EXCEL, max_col=COLUMNS_AT_MOST
+    )
     for line, row in enumerate(rows, 1):
         if line > ROWS_OF_EXCEL:
             return
-        if any(value is not None for value in row):
-            yield line, row
+        yield row
+
+
+def _xml_of(sheet: Any) -> bytes:
+    """Return the sheet as it stands in the archive: openpyxl reads no merged cells row by row."""
+    with sheet._get_source() as source:
+        xml: bytes = source.read()
+    return xml
+
+
+def _merges(xml: bytes) -> list[Merge]:
+    """Return the merged cells, the last rows first."""
+    found = []
+    for match in MERGED.finditer(xml):
+        first_column, first_row, last_column, last_row = range_boundaries(match[1].decode())
+        if first_column <= COLUMNS_AT_MOST:
+            found.append((first_row, last_row, first_column, min(last_column, COLUMNS_AT_MOST)))
+    return sorted(found, reverse=True)
+
+
+def _mark_merged(texts: list[str], line: int, merges: list[Merge], around: list[Merge]) -> None:
+    """Replace the texts of cells that were merged into another.
+
+    `merges` are those that begin further down; they move to `around` when the rows reach them.
+    """
+    while merges and merges[-1][0] <= line:
+        around.append(merges.pop())
+    around[:] = [merge for merge in around if merge[1] >= line]
+    if len(around) > COLUMNS_AT_MOST:  # they overlap, which no spreadsheet writes
+        raise _refusal()
+    for first_row, _last_row, first_column, last_column in around:
+        shown_in = f"{get_column_letter(first_column)}{first_row}"
+        for column in range(first_column, min(last_column, len(texts)) + 1):
+            if (line, column) != (first_row, first_column):
+                texts[column - 1] = Unreadable(
+                    texts[column - 1],
+                    _("the cell is merged with %(cell)s: unmerge them and fill in each cell")
+                    % {"cell": shown_in},
+                )
+
+
+def _not_calculated(formula: Any) -> Unreadable:
+    return Unreadable(
+        str(getattr(formula, "text", None) or formula or "="),
+        _("the formula has no result in the file: save it in Excel, or write the value"),
+    )
 
 
 def _refuse_bombs(data: bytes) -> None:
@@ -98,15 +181,21 @@ def _refusal() -> FileRefusedError:
     )
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, cell: Any = None) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
         # Excel counts in parts of a day: 8:30 may be 8:29:59.999.
-        rounded = value + timedelta(microseconds=500_000)
+        rounded = (value + timedelta(microseconds=500_000)).replace(microsecond=0)
+        if cell is not None and rounded.time() == time() and not _shows_clock(cell.number_format):
+            return f"{rounded:%Y-%m-%d}"  # a day alone, as in a CSV file
         return f"{rounded:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, time):
         return f"{value:%H:%M:%S}"
     if isinstance(value, float) and value.is_integer() and abs(value) < 10**15:
         return str(int(value))
     return str(value).strip()
+
+
+def _shows_clock(number_format: str) -> bool:
+    return bool(SHOWS_CLOCK.search(NOT_SHOWN.sub("", number_format)))

@@ -237,6 +237,24 @@ class CellTests(SimpleTestCase):
         self.assert_refused("reference", "1.23457E+15", "1,23E+11", say="Excel has shortened")
         self.assertEqual(one("reference", "x" * 64), ("x" * 64, ""))
 
+    def test_a_shortened_number_is_refused_in_every_column_of_texts(self):
+        for column in (
+            *("pickup_address", "dropoff_address", "client_name", "client_phone"),
+            *("notes", "needs", "return_of"),
+        ):
+            self.assert_refused(column, "4,17912E+10", "4E+10", say="Excel has shortened")
+        self.assertEqual(one("pickup_address", "4E, rue 10")[0], "4E, rue 10")
+        self.assertEqual(one("pickup_lat", "4.6E+1"), (46.0, ""))
+
+    def test_an_error_of_the_spreadsheet_is_refused_in_every_column(self):
+        for column in ("reference", "scheduled_time", "passengers", "notes", "client_phone"):
+            self.assert_refused(
+                column,
+                *("#N/A", "#NV", "#REF!", "#VALEUR!", "#NOM?", "#DIV/0!", "########"),
+                say="shows an error",
+            )
+        self.assertEqual(one("notes", "#12, third floor")[0], "#12, third floor")
+
     def test_reference_stands_in_one_row_only(self):
         other = LINE.replace("46.234", "46.2")
         rows, errors = read(f"{GOOD}{other}\n")

@@ -104,9 +104,79 @@ def test_cells_become_the_texts_of_a_csv_file(value, text):
     assert xlsx_file._text(value) == text
 
 
-def test_a_formula_without_a_result_is_empty_and_never_run():
-    result = load(workbook({"reference": '=HYPERLINK("http://x")'}))
-    assert [error.column for error in result.errors] == ["reference"]
+def test_a_formula_without_a_result_is_an_error_and_never_run():
+    formulas = {"reference": '=HYPERLINK("http://x")', "passengers": "=1+1", "client_name": "=A1"}
+    result = load(workbook({}, formulas | {"notes": "=1"}, client_name="", notes=""))
+    errors = [(error.line, error.column, error.value) for error in result.errors]
+    assert sorted(errors) == [
+        (3, "client_name", "=A1"),
+        (3, "notes", "=1"),
+        (3, "passengers", "=1+1"),
+        (3, "reference", '=HYPERLINK("http://x")'),
+    ]
+    assert all("no result in the file" in error.message for error in result.errors)
+
+
+@pytest.mark.parametrize(
+    ("cell", "errors"),
+    [
+        (b'<c r="I2"><f>A1</f></c>', ["notes"]),
+        (b'<c r="I2"><f>A1</f><v></v></c>', ["notes"]),
+        (b'<c r="I2" t="e"><f>NA()</f><v>#N/A</v></c>', ["notes"]),
+        (b'<c r="I2" t="e"><v>#REF!</v></c>', ["notes"]),
+        (b'<c r="I2" t="str"><f>IF(A1=1,"x","")</f><v></v></c>', []),
+        (b'<c r="I2" t="str"><f>A1</f><v>third floor</v></c>', []),
+    ],
+)
+def test_the_result_of_a_formula_is_read(cell, errors):
+    data = workbook(notes="x")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        sheet = archive.read("xl/worksheets/sheet1.xml")
+    start, end = sheet.index(b'<c r="I2"'), sheet.index(b"</row>", sheet.index(b'<c r="I2"'))
+    result = load(rewritten(data, "xl/worksheets/sheet1.xml", sheet[:start] + cell + sheet[end:]))
+    assert [(error.line, error.column) for error in result.errors] == [(2, c) for c in errors]
+
+
+def test_a_cell_merged_into_another_is_an_error_of_its_row():
+    data = workbook(
+        {},
+        {"reference": "R-2", "passengers": None},
+        {"reference": "R-3"},
+        edit=lambda book: book.active.merge_cells("G2:G3"),
+    )
+    (error,) = load(data).errors
+    assert (error.line, error.column) == (3, "passengers")
+    assert "merged with G2" in error.message
+
+
+def test_overlapping_merges_are_refused():
+    merges = b"".join(b'<mergeCell ref="A2:A%d"/>' % last for last in range(3, 110))
+    data = workbook()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        sheet = archive.read("xl/worksheets/sheet1.xml")
+    sheet = sheet.replace(b"</sheetData>", b"</sheetData><mergeCells>%s</mergeCells>" % merges)
+    assert "neither a readable" in refusal(rewritten(data, "xl/worksheets/sheet1.xml", sheet))
+
+
+@pytest.mark.parametrize("column", ["scheduled_time", "appointment_at"])
+@pytest.mark.parametrize("number_format", ["dd.mm.yyyy", "[$-409]d mmm yyyy", 'd" h "m yy'])
+def test_a_day_without_a_time_is_refused_as_in_a_csv_file(column, number_format):
+    def format_day(book):
+        for row in book.active.iter_rows(min_row=2):
+            for cell in row:
+                if cell.value == datetime.fromisoformat("2026-06-18"):
+                    cell.number_format = number_format
+
+    columns = {"appointment_at": datetime.fromisoformat("2026-06-17T10:00")}
+    columns[column] = datetime.fromisoformat("2026-06-18")
+    (error,) = load(workbook(edit=format_day, **columns)).errors
+    assert (error.line, error.column, error.value) == (2, column, "2026-06-18")
+    assert error.message == "write a date and a time, such as 2026-06-17T08:30"
+
+
+def test_midnight_is_a_time_where_the_cell_shows_one():
+    load(workbook(scheduled_time=datetime.fromisoformat("2026-06-17")))
+    assert Booking.objects.get().scheduled_time == datetime(2026, 6, 16, 22, 0, tzinfo=UTC)
 
 
 def test_the_first_visible_sheet_is_read():
