@@ -46,6 +46,10 @@ class FileRefusedError(Exception):
     """The whole file cannot be imported; the message is one sentence that says why."""
 
 
+class NoListError(FileRefusedError):
+    """The first row does not name the columns of a list of bookings."""
+
+
 class Unreadable(str):
     """The text of a cell whose value is not in the file; `message` says what would be right."""
 
@@ -136,7 +140,7 @@ def table_of(
                 _("The file has more than %(rows)s rows: split it.") % {"rows": ROWS_AT_MOST}
             )
     if columns is None:
-        raise FileRefusedError(_("The file is empty."))
+        raise NoListError(_("The file is empty."))
     read = tuple(name for name in columns if name and name not in unread)
     return Table(encoding, delimiter, read, tuple(rows))
 
@@ -254,7 +258,7 @@ def _columns(cells: list[str], required: Sequence[str], optional: list[str]) -> 
     if missing := [name for name in required if name not in columns]:
         problems.append(_("Missing columns: %(names)s.") % {"names": ", ".join(missing)})
     if problems:
-        raise FileRefusedError(" ".join(problems[:5]))
+        raise NoListError(" ".join(problems[:5]))
     return columns
 
 

@@ -23,6 +23,7 @@ from openpyxl.utils import get_column_letter, range_boundaries
 from bookings.importing.csv_file import (
     BYTES_AT_MOST,
     FileRefusedError,
+    NoListError,
     Table,
     Unreadable,
     table_of,
@@ -35,6 +36,7 @@ UNPACKED_AT_MOST = 100 * 1024 * 1024
 PARTS_AT_MOST = 500
 COLUMNS_AT_MOST = 100
 ROWS_OF_EXCEL = 1_048_576
+SHEET_NAME, SHEETS_SHOWN = 31, 5
 CALLED = "Excel"
 FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
 MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]{0,200}?ref=[\"']([A-Z0-9:$]{1,40})[\"']")
@@ -60,10 +62,14 @@ def read_workbook(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of extensions that do not concern the cells
-            numbered = _numbered_texts(data)
-            return table_of(
-                numbered, CALLED, "", required=required, optional=optional, unread=unread
-            )
+            sheet = _first_sheet(data, data_only=True)
+            numbered = _numbered_texts(data, sheet)
+            try:
+                return table_of(
+                    numbered, CALLED, "", required=required, optional=optional, unread=unread
+                )
+            except NoListError as error:
+                raise FileRefusedError(f"{error}{_other_sheets(sheet)}") from None
     except FileRefusedError:
         raise
     except (
@@ -73,9 +79,8 @@ def read_workbook(
         raise _refusal() from None
 
 
-def _numbered_texts(data: bytes) -> Iterator[tuple[int, list[str]]]:
+def _numbered_texts(data: bytes, results: Any) -> Iterator[tuple[int, list[str]]]:
     """Yield (row number, texts) of the rows of the first visible sheet that are not empty."""
-    results = _first_sheet(data, data_only=True)
     xml = _xml_of(results)
     merges = _merges(xml)
     around: list[Merge] = []
@@ -95,6 +100,22 @@ def _numbered_texts(data: bytes) -> Iterator[tuple[int, list[str]]]:
 def _first_sheet(data: bytes, *, data_only: bool) -> Any:
     workbook = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=data_only)
     return next(sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible")
+
+
+def _other_sheets(sheet: Any) -> str:
+    """Return a sentence about the sheets that were not read, or "" if there are none."""
+    others = [
+        f"“{other.title[:SHEET_NAME]}”"
+        for other in sheet.parent.worksheets
+        if other.sheet_state == "visible" and other is not sheet
+    ]
+    if not others:
+        return ""
+    names = ", ".join(others[:SHEETS_SHOWN]) + (", …" if others[SHEETS_SHOWN:] else "")
+    return " " + _(
+        "Only the first sheet, “%(sheet)s”, was read; the workbook also has %(others)s: move the "
+        "list of bookings to the front."
+    ) % {"sheet": sheet.title[:SHEET_NAME], "others": names}
 
 
 def _cells(sheet: Any) -> Iterator[tuple[Any, ...]]:

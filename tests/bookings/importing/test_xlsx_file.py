@@ -186,6 +186,21 @@ def test_the_first_visible_sheet_is_read():
     assert load(workbook(edit=hide_one_before)).created == 1
 
 
+def test_further_sheets_do_not_matter():
+    assert load(workbook(edit=lambda book: book.create_sheet("Notes").append(["x"]))).created == 1
+
+
+@pytest.mark.parametrize("cover", [[], ["Transport list, week 2"]])
+def test_a_first_sheet_that_is_no_list_is_named_with_the_others(cover):
+    def put_before(book):
+        book.active.title = "Trips"
+        book.create_sheet("Cover", 0).append(cover)
+        book.create_sheet("Hidden").sheet_state = "hidden"
+
+    said = refusal(workbook(edit=put_before))
+    assert "first sheet, “Cover”, was read; the workbook also has “Trips”: move" in said
+
+
 def test_other_archives_and_damaged_workbooks_are_refused():
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as other:
