@@ -84,9 +84,9 @@ def longitude(value: str) -> float:
     return _degrees(value, 180, "6.1487")
 
 
-def people(value: str, *, least: int, default: int) -> int:
-    """Return a whole number of persons; an empty cell means the default."""
-    if not value:
+def people(value: str, *, least: int, default: int | None = None) -> int:
+    """Return a whole number of persons; an empty cell means the default, if there is one."""
+    if not value and default is not None:
         return default
     match = WHOLE.fullmatch(value)
     if not match or not least <= int(match[1]) <= PEOPLE_AT_MOST:

@@ -1,11 +1,11 @@
 """Compare the rows of a file with the stored bookings: the changes an import is to write.
 
-The reference identifies a booking. Of a stored booking only the columns of the file are compared.
-Nothing is written.
+The reference identifies a booking. Of a stored booking only the columns of the file are compared,
+and of a row only the cells that are not blank. Nothing is written.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from bookings.events import Changes as FieldChanges
 from bookings.importing.result import Skipped
-from bookings.importing.rows import BookingRow, RowError
+from bookings.importing.rows import REQUIRED, BookingRow, RowError
 from bookings.models import SETTLED_STATUSES, Booking, Status
 from drivers.models import Company
 
@@ -83,6 +83,68 @@ def plain_columns(columns: Iterable[str]) -> list[str]:
     ]
 
 
+def fill_blanks(
+    rows: Iterable[BookingRow], stored: dict[str, Stored], columns: Sequence[str]
+) -> tuple[list[BookingRow], list[RowError], set[int]]:
+    """Return (valid rows, errors, lines whose blank cells hide a value of the stored booking).
+
+    A blank cell leaves what is stored. A new booking needs the required columns.
+    """
+    filled: list[BookingRow] = []
+    errors: list[RowError] = []
+    kept: set[int] = set()
+    for row in rows:
+        old = stored.get(row.reference)
+        if old is None:
+            missing = [column for column in REQUIRED if column in row.blank]
+            errors += [
+                RowError(row.line, column, "", _("write a number: a new booking needs it"))
+                for column in missing
+            ]
+            if not missing:
+                filled.append(row)
+            continue
+        full = _filled(row, old, columns)
+        if row.blank and (full != row or ("return_of" in row.blank and old.way_there_id)):
+            kept.add(row.line)
+        error = None if old.status in SETTLED_STATUSES else _too_few_passengers(full)
+        if error:
+            errors.append(error)
+        else:
+            filled.append(full)
+    return filled, errors, kept
+
+
+def _filled(row: BookingRow, old: Stored, columns: Sequence[str]) -> BookingRow:
+    """Return the row with the stored values of its blank cells.
+
+    The telephone number belongs to the name: it stays where the name stays.
+    """
+    client = row.client
+    if "client_name" in row.blank:
+        client = old.client
+    elif client and old.client and client[0] == old.client[0]:
+        blank_phone = "client_phone" in row.blank or "client_phone" not in columns
+        client = old.client if blank_phone else client
+    elif not row.blank:
+        return row
+    values = {name: old.values[name] for name in row.blank if name in old.values}
+    return replace(row, values=row.values | values, client=client)
+
+
+def _too_few_passengers(row: BookingRow) -> RowError | None:
+    passengers, wheelchairs = row.values["passengers"], row.values["wheelchairs"]
+    if wheelchairs <= passengers:
+        return None
+    if "passengers" in row.blank:
+        message = _("the booking has %(passengers)s passengers: write at most as many")
+        return RowError(
+            row.line, "wheelchairs", str(wheelchairs), message % {"passengers": passengers}
+        )
+    message = _("the booking has %(wheelchairs)s wheelchair users: write at least as many")
+    return RowError(row.line, "passengers", str(passengers), message % {"wheelchairs": wheelchairs})
+
+
 def check_ways_there(
     rows: list[BookingRow], stored: dict[str, Stored]
 ) -> tuple[list[BookingRow], list[RowError]]:
@@ -115,7 +177,8 @@ def _wrong_way_there(
 ) -> str | None:
     there, there_stored = in_file.get(row.return_of), stored.get(row.return_of)
     if there:
-        is_way_back = bool(there.return_of)
+        keeps = "return_of" in there.blank and there_stored and there_stored.way_there_id
+        is_way_back = bool(there.return_of or keeps)
     elif there_stored:
         is_way_back = there_stored.way_there_id is not None
     else:
@@ -132,8 +195,7 @@ def check_appointments(
     rows: list[BookingRow], stored: dict[str, Stored], columns: Sequence[str]
 ) -> tuple[list[BookingRow], list[RowError]]:
     """Return (valid rows, errors): the pickup must be before an appointment not in the file."""
-    if "appointment_at" in columns:
-        return rows, []
+    in_file = "appointment_at" in columns
     errors = [
         RowError(
             row.line,
@@ -143,7 +205,8 @@ def check_appointments(
             % {"at": old.appointment_at.isoformat(timespec="minutes")},
         )
         for row in rows
-        if (old := stored.get(row.reference))
+        if (not in_file or "appointment_at" in row.blank)
+        and (old := stored.get(row.reference))
         and old.appointment_at
         and old.status not in SETTLED_STATUSES
         and row.values["scheduled_time"] >= old.appointment_at
@@ -184,7 +247,8 @@ def compare(
         }
         if "client_name" in columns and row.client != old.client:
             differing["client"] = (old.client_id, None)
-        if "return_of" in columns and old.way_there_id != _stored_id(row.return_of, stored):
+        names_way_there = "return_of" in columns and "return_of" not in row.blank
+        if names_way_there and old.way_there_id != _stored_id(row.return_of, stored):
             differing["return_of"] = (old.way_there_id, None)
         status, refused = _of_will_call(row, old)
         if not differing:

@@ -19,12 +19,13 @@ from bookings.importing.compare import (
     check_appointments,
     check_ways_there,
     compare,
+    fill_blanks,
     plain_columns,
     read_stored,
 )
 from bookings.importing.csv_file import read_table
 from bookings.importing.result import ImportResult
-from bookings.importing.rows import OPTIONAL, REQUIRED, UNREAD, BookingRow, read_rows
+from bookings.importing.rows import OPTIONAL, REQUIRED, UNREAD, BookingRow, RowError, read_rows
 from bookings.importing.xlsx_file import ZIP, read_workbook
 from bookings.models import Actor, Booking, Client, Event, Status
 from drivers.db.bulk import update_rows
@@ -55,6 +56,7 @@ def import_bookings(
     Nothing is written if a row is invalid, unless `skip_invalid` skips invalid rows. `order` says
     which number of a date like 05/06/2026 is first: "day" or "month". New bookings are accepted,
     except will-calls, which are pending. Bookings that have started or ended are not changed.
+    A blank cell leaves what a stored booking has; “-” clears an optional value.
 
     At most nine statements for 5,000 rows, two if nothing changed; on SQLite one insert takes some
     50 bookings or clients. Imports of one company wait for each other.
@@ -68,9 +70,10 @@ def import_bookings(
         with transaction.atomic():
             Company.objects.select_for_update(no_key=True).get(pk=company.pk)
             stored = read_stored(company, rows, table.columns)
+            rows, missing, kept = fill_blanks(rows, stored, table.columns)
             rows, early = check_appointments(rows, stored, table.columns)
             rows, lost = check_ways_there(rows, stored)
-            errors = sorted([*errors, *early, *lost], key=lambda error: error.line)
+            errors = sorted([*errors, *missing, *early, *lost], key=lambda error: error.line)
             refused = bool(errors) and not skip_invalid
             changes = Changes() if refused else compare(rows, stored, table.columns)
             if not dry_run and not refused:
@@ -95,9 +98,16 @@ def import_bookings(
         errors=tuple(errors),
         refused=refused,
         dry_run=dry_run,
+        kept=_kept_lines(kept, errors, changes),
         far_away=_far_away(company, rows),
         sample=_sample(changes),
     )
+
+
+def _kept_lines(lines: set[int], errors: Iterable[RowError], changes: Changes) -> tuple[int, ...]:
+    """Return the lines whose blank cells leave a value, without bad and skipped rows."""
+    bad = {error.line for error in errors} | {skipped.line for skipped in changes.skipped}
+    return tuple(sorted(lines - bad))
 
 
 def _sample(changes: Changes) -> tuple[tuple[BookingRow, tuple[str, ...]], ...]:

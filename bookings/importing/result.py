@@ -32,8 +32,9 @@ class ImportResult:
     """Counts of bookings, in a dry run of those that would be written.
 
     `refused`: rows are invalid and nothing was written. `replan`: updated bookings that already
-    had a driver. `far_away`: lines with a place more than a day's drive from the depot.
-    `sample`: the first rows created or updated, with the names of the changed fields.
+    had a driver. `kept`: lines whose blank cells left a stored value. `far_away`: lines with a
+    place more than a day's drive from the depot. `sample`: the first rows created or updated, with
+    the names of the changed fields.
     """
 
     filename: str
@@ -48,6 +49,7 @@ class ImportResult:
     errors: tuple[RowError, ...] = ()
     refused: bool = False
     dry_run: bool = False
+    kept: tuple[int, ...] = ()
     far_away: tuple[int, ...] = ()
     sample: tuple[tuple[BookingRow, tuple[str, ...]], ...] = ()
 
@@ -112,6 +114,14 @@ class ImportResult:
                 "%(count)s updated bookings already have drivers: dispatch their days again.",
                 self.replan,
             ) % {"count": self.replan}
+        if self.kept:
+            yield ngettext(
+                "%(count)s row leaves a cell blank where its booking has a value (line "
+                "%(line)s): the value stays. To clear it, write “-”.",
+                "%(count)s rows leave cells blank where their bookings have values (the "
+                "first: line %(line)s): the values stay. To clear one, write “-”.",
+                len(self.kept),
+            ) % {"count": len(self.kept), "line": self.kept[0]}
         if self.far_away:
             yield ngettext(
                 "%(count)s row has a place far from the depot (line %(line)s): are "
@@ -136,5 +146,6 @@ class ImportResult:
             "bad_rows": self.bad_rows,
             "skipped": [row.as_dict() for row in self.skipped],
             "errors": [error.as_dict() for error in self.errors],
+            "kept": list(self.kept),
             "far_away": list(self.far_away),
         }

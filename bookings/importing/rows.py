@@ -40,6 +40,9 @@ OPTIONAL = (
     "notes",
     "return_of",
 )
+# Blank cells that change nothing of a stored booking; CLEARED clears an optional value.
+MAY_BE_BLANK = frozenset([*OPTIONAL, "passengers", "wheelchairs"])
+CLEARED = "-"
 # Columns of an export that an import ignores: no file changes the state of a booking.
 UNREAD = ("status", "cancel_reason")
 APPOINTMENT_WITHIN = timedelta(hours=24)
@@ -74,13 +77,15 @@ class BookingRow:
     """A valid row: `values` by the booking's field names, of the file's columns only.
 
     `client` is (name, phone), or None if the booking has no client. `return_of` is the reference of
-    the outbound trip, or "".
+    the outbound trip, or "". Of the `blank` columns, `values` has what a new booking gets, if
+    anything.
     """
 
     line: int
     values: dict[str, Any]
     client: tuple[str, str] | None = None
     return_of: str = ""
+    blank: frozenset[str] = frozenset()
 
     @property
     def reference(self) -> str:
@@ -103,25 +108,30 @@ def read_rows(
     for row in table.rows:
         row_errors = list(_cell_errors(row))
         values = {}
+        blank = set()
         for column, cell in row.cells.items():
+            if not cell and column in MAY_BE_BLANK and not isinstance(cell, Unreadable):
+                blank.add(column)
+                if column in REQUIRED:
+                    continue
             try:
-                values[column] = _read(readers[column], cell)
+                values[column] = _read(readers[column], column, cell)
             except BadValueError as error:
                 row_errors.append(RowError(row.line, column, cell, str(error)))
         row_errors += _contradictions(row, values)
         if row_errors:
             errors += row_errors
         else:
-            rows.append(_booking_row(row.line, values))
+            rows.append(_booking_row(row.line, values, frozenset(blank)))
     rows, twice = _without_repetitions(rows)
     return rows, sorted([*errors, *twice], key=lambda error: error.line)
 
 
-def _read(reader: Reader, cell: str) -> Any:
+def _read(reader: Reader, column: str, cell: str) -> Any:
     if isinstance(cell, Unreadable):
         raise BadValueError(cell.message)
     parsing.refuse_sheet_error(cell)
-    return reader(cell)
+    return reader("" if cell == CLEARED and column in OPTIONAL else cell)
 
 
 def _readers(zone: tzinfo, order: str | None) -> dict[str, Reader]:
@@ -137,8 +147,8 @@ def _readers(zone: tzinfo, order: str | None) -> dict[str, Reader]:
         "pickup_lon": parsing.longitude,
         "dropoff_lat": parsing.latitude,
         "dropoff_lon": parsing.longitude,
-        "passengers": partial(parsing.people, least=1, default=1),
-        "wheelchairs": partial(parsing.people, least=0, default=0),
+        "passengers": partial(parsing.people, least=1),
+        "wheelchairs": partial(parsing.people, least=0),
         "pickup_address": partial(parsing.text, at_most=length["pickup_address"]),
         "dropoff_address": partial(parsing.text, at_most=length["dropoff_address"]),
         "appointment_at": _optional(moment),
@@ -190,7 +200,7 @@ def _contradictions(row: Row, values: dict[str, Any]) -> Iterator[RowError]:
         yield error("return_of", _("a trip cannot be its own return trip"))
 
 
-def _booking_row(line: int, values: dict[str, Any]) -> BookingRow:
+def _booking_row(line: int, values: dict[str, Any], blank: frozenset[str]) -> BookingRow:
     fields = {
         name: value
         for name, value in values.items()
@@ -202,6 +212,7 @@ def _booking_row(line: int, values: dict[str, Any]) -> BookingRow:
         fields,
         client=(name, values.get("client_phone", "")) if name else None,
         return_of=values.get("return_of", ""),
+        blank=blank,
     )
 
 

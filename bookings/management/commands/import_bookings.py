@@ -24,7 +24,8 @@ class Command(BaseCommand):
         f"{', '.join(REQUIRED)}; optional: {', '.join(OPTIONAL)}; ignored, from an export: "
         f"{', '.join(UNREAD)}. The reference identifies a booking: importing a file twice "
         "changes nothing, and a changed row updates its booking, manual changes included, "
-        "unless the trip has started or ended."
+        "unless the trip has started or ended. A blank cell leaves what a stored booking has; "
+        "“-” clears an optional value. A new booking needs all required values."
     )
 
     def add_arguments(self, parser):

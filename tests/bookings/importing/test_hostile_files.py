@@ -223,10 +223,13 @@ class CellTests(SimpleTestCase):
             *("0", "-1", "1.5", "two", "101", "9" * 400, "1e2", "٣", "1 2", "nan"),
             say="whole number from 1 to 100",
         )
-        for text, number in (("1", 1), ("2.0", 2), ("3,0", 3), ("007", 7), ("", 1)):
+        for text, number in (("1", 1), ("2.0", 2), ("3,0", 3), ("007", 7)):
             with self.subTest(text=text):
                 self.assertEqual(one("passengers", text), (number, ""))
-        self.assertEqual(one("wheelchairs", ""), (0, ""))
+
+    def test_a_dash_is_no_number_of_persons(self):
+        self.assert_refused("passengers", "-", say="whole number from 1 to 100")
+        self.assert_refused("wheelchairs", "-", say="whole number from 0 to 100")
 
     def test_wheelchair_users_are_passengers(self):
         self.assert_refused("wheelchairs", "2", say="number of passengers")

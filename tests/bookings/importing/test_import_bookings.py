@@ -12,6 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import TestCase
+from django.utils import translation
 
 from bookings.importing import import_bookings as importing
 from bookings.importing.import_bookings import ImportConflictError, import_bookings
@@ -136,12 +137,112 @@ class ImportTests(TestCase):
         self.assertEqual((booking.notes, booking.priority), ("third floor", 1))
         self.assertEqual(booking.client.name, "Nadia Favre")
 
-    def test_empty_cell_empties_the_field(self):
-        self.load(csv_of(notes="third floor", appointment_at="2026-06-17T10:00"))
+    def full_row(self):
+        self.load(csv_of({"reference": "A"}, {"reference": "B"}))
+        row = {
+            "passengers": "3",
+            "wheelchairs": "1",
+            "pickup_address": "Rue 1",
+            "dropoff_address": "Rue 2",
+            "appointment_at": "2026-06-17T10:00",
+            "client_name": "Nadia Favre",
+            "client_phone": "+41 70 000 00 01",
+            "priority": "urgent",
+            "needs": "oxygen",
+            "notes": "third floor",
+            "return_of": "A",
+        }
+        self.load(csv_of(row))
+        return row
 
-        self.load(csv_of(notes="", appointment_at=""))
+    def test_blank_cells_leave_what_is_stored_and_are_told(self):
+        row = self.full_row()
+        before = Booking.objects.filter(reference="R-1").values().get()
 
-        self.assertEqual((self.stored().notes, self.stored().appointment_at), ("", None))
+        result = self.load(csv_of(dict.fromkeys(row, ""), scheduled_time="2026-06-17T09:00"))
+
+        self.assertEqual((result.unchanged, result.kept, result.errors), (1, (2,), ()))
+        self.assertIn("1 row leaves a cell blank", result.summary())
+        self.assertIn("write “-”", result.summary())
+        self.assertEqual(result.as_dict()["kept"], [2])
+        self.assertEqual(Booking.objects.filter(reference="R-1").values().get(), before)
+        with translation.override("fr"):
+            self.assertIn("écrivez « - »", result.summary())
+
+        result = self.load(csv_of(dict.fromkeys(row, ""), scheduled_time="2026-06-17T09:30"))
+        self.assertEqual((result.updated, result.kept), (1, (2,)))
+        after = Booking.objects.filter(reference="R-1").values().get()
+        moved = {"scheduled_time", "version", "updated_at"}
+        self.assertEqual(
+            {name: after[name] for name in after if name not in moved},
+            {name: before[name] for name in before if name not in moved},
+        )
+
+    def test_each_blank_cell_leaves_what_is_stored(self):
+        row = self.full_row()
+        for column in row:
+            with self.subTest(column=column):
+                cells = row | {column: ""}
+                if column == "client_name":
+                    cells["client_phone"] = ""
+                result = self.load(csv_of(cells))
+                self.assertEqual((result.unchanged, result.kept, result.errors), (1, (2,), ()))
+
+    def test_a_dash_clears_an_optional_value(self):
+        row = self.full_row()
+        numbers = {"passengers": "3", "wheelchairs": "1"}
+
+        result = self.load(csv_of(dict.fromkeys(row, "-") | numbers))
+
+        self.assertEqual((result.updated, result.kept, result.errors), (1, (), ()))
+        booking = self.stored()
+        self.assertEqual((booking.client, booking.return_of, booking.needs), (None, None, []))
+        self.assertEqual((booking.notes, booking.pickup_address, booking.priority), ("", "", 0))
+        self.assertIsNone(booking.appointment_at)
+
+    def test_blank_cells_without_a_stored_value_are_not_told(self):
+        data = csv_of(notes="", client_name="", client_phone="", return_of="", needs="")
+        for count in ("created", "unchanged"):
+            result = self.load(data)
+            self.assertEqual((getattr(result, count), result.kept), (1, ()))
+
+    def test_a_new_booking_needs_its_numbers(self):
+        result = self.load(csv_of({"passengers": "", "wheelchairs": ""}))
+
+        self.assertTrue(result.refused)
+        self.assertEqual(
+            [(error.line, error.column) for error in result.errors],
+            [(2, "passengers"), (2, "wheelchairs")],
+        )
+
+    def test_a_number_must_suit_the_stored_one_beside_a_blank_cell(self):
+        self.load(csv_of(passengers="3", wheelchairs="2"))
+        for cells, column in (
+            ({"passengers": "1", "wheelchairs": ""}, "passengers"),
+            ({"passengers": "", "wheelchairs": "4"}, "wheelchairs"),
+        ):
+            (error,) = self.load(csv_of(cells)).errors
+            self.assertEqual((error.line, error.column), (2, column))
+            self.assertIn("the booking has", error.message)
+
+    def test_pickup_after_an_appointment_left_blank_is_reported(self):
+        self.load(csv_of(appointment_at="2026-06-17T10:00"))
+
+        result = self.load(csv_of(appointment_at="", scheduled_time="2026-06-17T10:30"))
+
+        self.assertIn("appointment", result.errors[0].message)
+
+    def test_will_call_left_blank_still_waits(self):
+        self.load(csv_of(will_call="yes"))
+        result = self.load(csv_of(will_call="", notes="x"))
+        self.assertEqual((result.updated, result.kept), (1, (2,)))
+        self.assertEqual((self.stored().will_call, self.stored().status), (True, Status.PENDING))
+
+    def test_a_way_there_left_blank_still_makes_a_way_back(self):
+        self.full_row()  # R-1 is the way back of A
+        result = self.load(csv_of({"return_of": ""}, {"reference": "X", "return_of": "R-1"}))
+        (error,) = result.errors
+        self.assertEqual((error.line, error.column), (3, "return_of"))
 
     def test_booking_under_way_or_over_stays_as_it_is(self):
         for status in (Status.EN_ROUTE, Status.IN_PROGRESS, Status.COMPLETED, Status.CANCELED):
