@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from bookings import parsing
 from bookings.events import booking_created
-from bookings.models import Actor, Booking, Event, Status
+from bookings.models import Actor, Booking, Event, Status, is_wanted_after
 from drivers.db.bulk import insert_columns
 from drivers.models import Company
 
@@ -46,7 +46,7 @@ def duplicate(
         back_times: Times = []
         if way_back is not None:
             back_times, back_faults = _times(way_back, days, offset_from=booking)
-            faults += back_faults
+            faults += back_faults or _out_of_order(days, times, back_times, way_back)
         if faults or (faults := _booked_already(booking, times)):
             raise ValidationError({"days": faults})
         there = _insert(booking, times, now)
@@ -97,6 +97,18 @@ def _times(
                 faults.append(_("%(day)s at %(clock)s: %(error)s.") % shown)
         times.append((moments[0], moments[1]))
     return times, faults
+
+
+def _out_of_order(days: list[date], times: Times, back: Times, way_back: Booking) -> list[str]:
+    """Return an error for each day on which the return trip is not after the outbound trip."""
+    message = _("%(day)s: the return trip must be after the outbound trip and its appointment.")
+    return [
+        message % {"day": date_format(day)}
+        for day, (there_at, appointment_at), (back_at, _none) in zip(days, times, back, strict=True)
+        if there_at
+        and back_at
+        and not is_wanted_after(back_at, there_at, appointment_at, will_call=way_back.will_call)
+    ]
 
 
 def _booked_already(booking: Booking, times: Times) -> list[str]:

@@ -14,7 +14,16 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from bookings.events import booking_created
-from bookings.models import Actor, Booking, Client, Event, Status
+from bookings.models import (
+    OPEN_STATUSES,
+    Actor,
+    Booking,
+    Client,
+    Event,
+    Status,
+    is_wanted_after,
+)
+from bookings.save import not_after
 from drivers.models import Company
 
 MOST = 1_000
@@ -125,15 +134,17 @@ def _check_relations(
     )
     wanted = {row["return_of"] for row in rows if row.get("return_of")}
     ways = (
-        dict(
-            Booking.objects.filter(company=company, id__any_of=sorted(wanted)).values_list(
-                "id", "return_trip__id"
-            )
-        )
+        Booking.objects.filter(company=company, id__any_of=sorted(wanted))
+        .select_related("return_trip")
+        .in_bulk()
         if wanted
         else {}
     )
     taken: set[int] = set()
+
+    def is_known(row: Row) -> bool:
+        return row.get("reference", "") in known
+
     for row, outcome in zip(rows, outcomes, strict=True):
         if outcome.errors:
             continue
@@ -142,12 +153,29 @@ def _check_relations(
             outcome.errors = {"client": [("does_not_exist", _("Client not found."))]}
         elif way and way not in ways:
             outcome.errors = {"return_of": [("does_not_exist", _("Booking not found."))]}
-        elif way and (way in taken or (ways[way] and row.get("reference", "") not in known)):
+        elif way and (way in taken or (_has_return(ways[way]) and not is_known(row))):
             outcome.errors = {
                 "return_of": [("twice", _("The outbound trip already has a return trip."))]
             }
+        elif way and not is_known(row) and (sentence := _out_of_order(row, ways[way])):
+            outcome.errors = {"scheduled_time": [("invalid", sentence)]}
         elif way:
             taken.add(way)
+
+
+def _has_return(there: Booking) -> bool:
+    return hasattr(there, "return_trip")
+
+
+def _out_of_order(row: Row, there: Booking) -> str | None:
+    """Return a sentence if the return trip is not wanted after the outbound trip."""
+    there_at, appointment_at = there.scheduled_time, there.appointment_at
+    will_call = bool(row.get("will_call"))
+    if there.status not in OPEN_STATUSES or is_wanted_after(
+        row["scheduled_time"], there_at, appointment_at, will_call=will_call
+    ):
+        return None
+    return not_after(there)
 
 
 def _read_known(company: Company, rows: Sequence[Row]) -> dict[str, Booking]:

@@ -3,7 +3,7 @@
 In bulk: `bookings.importing.import_bookings`, and `dispatch.runs.apply` for the status.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 
@@ -13,11 +13,22 @@ from django.utils.translation import gettext as _
 
 from bookings.events import booking_changed, booking_created, differences, particulars
 from bookings.guards import NOTHING_AGREED, Agreed, Held, hold
-from bookings.models import SETTLED_STATUSES, TRANSITIONS, Actor, Booking, Event, Status
+from bookings.models import (
+    OPEN_STATUSES,
+    SETTLED_STATUSES,
+    TRANSITIONS,
+    Actor,
+    Booking,
+    Event,
+    Status,
+    is_wanted_after,
+)
 
 BEGINNINGS = (Status.PENDING, Status.ACCEPTED)
 # Fields that may still change when a booking has started or ended.
 ALWAYS = {"status", "notes", "cancel_reason"}
+# Fields that may change the order of an outbound and its return trip.
+ORDERING = {"scheduled_time", "appointment_at", "return_of"}
 
 
 class StaleBookingError(Exception):
@@ -64,6 +75,7 @@ def _create(booking: Booking, *, actor: Actor, now: datetime, reason: str) -> Ev
         )
     booking.created_at = booking.updated_at = now
     booking.full_clean()
+    check_order(booking, ORDERING)
     booking.save(force_insert=True)
     event = booking_created(booking, actor=actor, now=now, reason=reason)
     Event.objects.bulk_create([event])
@@ -104,6 +116,7 @@ def _change(
             % {"booking": stored}
         )
     booking.full_clean()
+    check_order(booking, changes)
     booking.version = stored.version + 1
     booking.updated_at = now
     booking.save(update_fields=[*changes, "version", "updated_at"])
@@ -114,3 +127,42 @@ def _change(
     for guard in held:
         guard.check(stored, changes)
     return event
+
+
+def check_order(booking: Booking, changed: Collection[str]) -> None:
+    """Refuse a change by which a return trip is not wanted after its outbound trip.
+
+    At most 2 statements, none if the change is of other fields. An outbound trip that is over
+    hinders nothing. Raises ValidationError with the field.
+    """
+    if ORDERING.isdisjoint(changed):
+        return
+    fields = ("scheduled_time", "return_of", "appointment_at")
+    field = next(name for name in fields if name in changed)
+    there = booking.return_of
+    if there and there.status in OPEN_STATUSES and not _in_order(there, booking):
+        raise ValidationError({field: not_after(there)})
+    if booking.pk is None or changed == {"return_of"}:
+        return
+    back = Booking.objects.open().filter(return_of=booking.pk).first()
+    if back and not _in_order(booking, back):
+        message = _("Enter a time before the return trip %(trip)s, which is wanted at %(at)s.")
+        shown = {"trip": back, "at": _clock(booking, back.scheduled_time)}
+        raise ValidationError({field: message % shown})
+
+
+def not_after(there: Booking) -> str:
+    """Return what would be right of a return trip that is not wanted after this one."""
+    message = _("Enter a time after the outbound trip %(trip)s, which is wanted at %(at)s.")
+    latest_at = there.appointment_at or there.scheduled_time
+    return message % {"trip": there, "at": _clock(there, latest_at)}
+
+
+def _in_order(there: Booking, back: Booking) -> bool:
+    return is_wanted_after(
+        back.scheduled_time, there.scheduled_time, there.appointment_at, will_call=back.will_call
+    )
+
+
+def _clock(booking: Booking, at: datetime) -> str:
+    return f"{booking.company.local(at):%Y-%m-%d %H:%M}"

@@ -38,6 +38,7 @@ from bookings.save import (
     SettledBookingError,
     StaleBookingError,
     StatusRefusedError,
+    check_order,
     save_booking,
 )
 from drivers.admin.base import CompanyScopedAdmin, ListsOneCompany, ReadOnlyAdmin
@@ -94,6 +95,14 @@ class BookingForm(forms.ModelForm):
         if self.instance.pk and seen is not None and seen != self.instance.version:
             raise forms.ValidationError(self._stale_message(), code="stale")
         return cleaned
+
+    def _post_clean(self):
+        super()._post_clean()
+        if not self.errors:
+            try:
+                check_order(self.instance, set(self.changed_data))
+            except forms.ValidationError as error:
+                self._update_errors(error)
 
     def _stale_message(self):
         latest = next(iter(history_of(self.instance.company, self.instance.pk, most=1)), None)

@@ -18,6 +18,20 @@ from bookings.importing.rows import REQUIRED, BookingRow, RowError
 from bookings.models import SETTLED_STATUSES, Booking, Status
 from drivers.models import Company
 
+# Of the other trip of a pair, in the order of `Linked`.
+LINKED = ("reference", "scheduled_time", "appointment_at", "will_call", "is_open")
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The other trip of a stored pair."""
+
+    reference: str
+    at: datetime
+    appointment_at: datetime | None
+    will_call: bool
+    is_open: bool
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -30,6 +44,9 @@ class Stored:
     way_back_id: int | None
     client_id: int | None
     appointment_at: datetime | None
+    will_call: bool
+    way_there: "Linked | None"
+    way_back: "Linked | None"
     client: tuple[str, str] | None
     values: dict[str, Any]
 
@@ -61,17 +78,26 @@ def read_stored(
         "return_trip__id",
         "client_id",
         "appointment_at",
+        "will_call",
+        *(f"return_of__{name}" for name in LINKED),
+        *(f"return_trip__{name}" for name in LINKED),
         "client__name",
         "client__phone",
         *names,
     )
     stored: dict[str, Stored] = {}
     for row in query:
-        reference, *plain, name, phone = row[:10]
+        reference, plain, row = row[0], row[1:9], row[9:]
+        there, back = (_linked(row[i : i + len(LINKED)]) for i in (0, len(LINKED)))
+        name, phone, *values = row[2 * len(LINKED) :]
         client = (name, phone) if name is not None else None
-        fields: list[Any] = [*plain, client, dict(zip(names, row[10:], strict=True))]
+        fields: list[Any] = [*plain, there, back, client, dict(zip(names, values, strict=True))]
         stored[reference] = Stored(*fields)
     return stored
+
+
+def _linked(values: Sequence[Any]) -> Linked | None:
+    return Linked(*values) if values[0] is not None else None
 
 
 def plain_columns(columns: Iterable[str]) -> list[str]:

@@ -24,6 +24,7 @@ from bookings.importing.compare import (
     read_stored,
 )
 from bookings.importing.csv_file import read_table
+from bookings.importing.order import check_order
 from bookings.importing.result import ImportResult
 from bookings.importing.rows import OPTIONAL, REQUIRED, UNREAD, BookingRow, RowError, read_rows
 from bookings.importing.xlsx_file import ZIP, read_workbook
@@ -72,8 +73,10 @@ def import_bookings(
             stored = read_stored(company, rows, table.columns)
             rows, missing, kept = fill_blanks(rows, stored, table.columns)
             rows, early = check_appointments(rows, stored, table.columns)
+            rows, unordered = check_order(rows, stored)
             rows, lost = check_ways_there(rows, stored)
-            errors = sorted([*errors, *missing, *early, *lost], key=lambda error: error.line)
+            errors += [*missing, *early, *unordered, *lost]
+            errors.sort(key=lambda error: error.line)
             refused = bool(errors) and not skip_invalid
             changes = Changes() if refused else compare(rows, stored, table.columns)
             if not dry_run and not refused:

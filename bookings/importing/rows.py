@@ -77,8 +77,8 @@ class BookingRow:
     """A valid row: `values` by the booking's field names, of the file's columns only.
 
     `client` is (name, phone), or None if the booking has no client. `return_of` is the reference of
-    the outbound trip, or "". Of the `blank` columns, `values` has what a new booking gets, if
-    anything.
+    the outbound trip, or "", also if the file has no such column (`has_return_of`). Of the `blank`
+    columns, `values` has what a new booking gets, if anything.
     """
 
     line: int
@@ -86,6 +86,7 @@ class BookingRow:
     client: tuple[str, str] | None = None
     return_of: str = ""
     blank: frozenset[str] = frozenset()
+    has_return_of: bool = False
 
     @property
     def reference(self) -> str:
@@ -213,6 +214,7 @@ def _booking_row(line: int, values: dict[str, Any], blank: frozenset[str]) -> Bo
         client=(name, values.get("client_phone", "")) if name else None,
         return_of=values.get("return_of", ""),
         blank=blank,
+        has_return_of="return_of" in values,
     )
 
 

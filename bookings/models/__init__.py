@@ -3,7 +3,14 @@
 Times are stored in UTC. Positions are degrees, WGS 84.
 """
 
-from bookings.models.booking import OPEN_STATUSES, SETTLED_STATUSES, TRANSITIONS, Booking, Status
+from bookings.models.booking import (
+    OPEN_STATUSES,
+    SETTLED_STATUSES,
+    TRANSITIONS,
+    Booking,
+    Status,
+    is_wanted_after,
+)
 from bookings.models.clients import Client, DriverPreference, SavedPlace
 from bookings.models.event import Event
 from bookings.models.import_file import ImportFile
@@ -25,4 +32,5 @@ __all__ = [
     "Status",
     "TRANSITIONS",
     "Webhook",
+    "is_wanted_after",
 ]

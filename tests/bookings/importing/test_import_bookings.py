@@ -33,10 +33,16 @@ ROW = {
     "wheelchairs": "0",
 }
 
+AFTERNOON = "2026-06-17T14:00"
+
 
 def csv_of(*rows, **columns):
-    """Return a file of rows that differ from ROW as said; `columns` are the same in every row."""
-    rows = [ROW | columns | row for row in rows or ({},)]
+    """Return a file of rows that differ from ROW as said; `columns` are the same in every row.
+
+    Return trips are wanted in the afternoon.
+    """
+    later = {"scheduled_time": AFTERNOON}
+    rows = [ROW | columns | (later if row.get("return_of") else {}) | row for row in rows or ({},)]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)))
     writer.writeheader()
@@ -98,7 +104,13 @@ class ImportTests(TestCase):
     def test_importing_twice_changes_nothing(self):
         data = csv_of(
             {"reference": "A"},
-            {"reference": "B", "return_of": "A", "pickup_lat": "46.1", "pickup_lon": "0.1"},
+            {
+                "reference": "B",
+                "return_of": "A",
+                "pickup_lat": "46.1",
+                "pickup_lon": "0.1",
+                "appointment_at": "17.06.2026 15:00",
+            },
             client_name="Nadia Favre",
             client_phone="+41 70 000 00 01",
             needs="oxygen",
@@ -144,6 +156,7 @@ class ImportTests(TestCase):
             "wheelchairs": "1",
             "pickup_address": "Rue 1",
             "dropoff_address": "Rue 2",
+            "scheduled_time": "2026-06-17T09:30",
             "appointment_at": "2026-06-17T10:00",
             "client_name": "Nadia Favre",
             "client_phone": "+41 70 000 00 01",
@@ -159,7 +172,8 @@ class ImportTests(TestCase):
         row = self.full_row()
         before = Booking.objects.filter(reference="R-1").values().get()
 
-        result = self.load(csv_of(dict.fromkeys(row, ""), scheduled_time="2026-06-17T09:00"))
+        at = {"scheduled_time": row.pop("scheduled_time")}
+        result = self.load(csv_of(dict.fromkeys(row, "") | at))
 
         self.assertEqual((result.unchanged, result.kept, result.errors), (1, (2,), ()))
         self.assertIn("1 row leaves a cell blank", result.summary())
@@ -169,7 +183,8 @@ class ImportTests(TestCase):
         with translation.override("fr"):
             self.assertIn("écrivez « - »", result.summary())
 
-        result = self.load(csv_of(dict.fromkeys(row, ""), scheduled_time="2026-06-17T09:30"))
+        at = {"scheduled_time": "2026-06-17T09:45"}
+        result = self.load(csv_of(dict.fromkeys(row, "") | at))
         self.assertEqual((result.updated, result.kept), (1, (2,)))
         after = Booking.objects.filter(reference="R-1").values().get()
         moved = {"scheduled_time", "version", "updated_at"}
@@ -180,7 +195,7 @@ class ImportTests(TestCase):
 
     def test_each_blank_cell_leaves_what_is_stored(self):
         row = self.full_row()
-        for column in row:
+        for column in row.keys() - {"scheduled_time"}:
             with self.subTest(column=column):
                 cells = row | {column: ""}
                 if column == "client_name":
@@ -190,7 +205,7 @@ class ImportTests(TestCase):
 
     def test_a_dash_clears_an_optional_value(self):
         row = self.full_row()
-        numbers = {"passengers": "3", "wheelchairs": "1"}
+        numbers = {name: row[name] for name in ("passengers", "wheelchairs", "scheduled_time")}
 
         result = self.load(csv_of(dict.fromkeys(row, "-") | numbers))
 
@@ -240,7 +255,12 @@ class ImportTests(TestCase):
 
     def test_a_way_there_left_blank_still_makes_a_way_back(self):
         self.full_row()  # R-1 is the way back of A
-        result = self.load(csv_of({"return_of": ""}, {"reference": "X", "return_of": "R-1"}))
+        result = self.load(
+            csv_of(
+                {"return_of": "", "scheduled_time": "2026-06-17T09:30"},
+                {"reference": "X", "return_of": "R-1"},
+            )
+        )
         (error,) = result.errors
         self.assertEqual((error.line, error.column), (3, "return_of"))
 
@@ -322,7 +342,7 @@ class ImportTests(TestCase):
         self.assertEqual(self.stored("OLD-back").return_of, there)
 
     def test_booking_becomes_a_way_back_later(self):
-        self.load(csv_of({"reference": "A"}))
+        self.load(csv_of({"reference": "A", "scheduled_time": AFTERNOON}))
 
         self.load(csv_of({"reference": "A", "return_of": "B"}, {"reference": "B", "return_of": ""}))
 
@@ -368,6 +388,58 @@ class ImportTests(TestCase):
 
         self.assertTrue(result.refused)
         self.assertIn("appointment", result.errors[0].message)
+
+    def assert_out_of_order(self, data, line, say):
+        result = self.load(data, skip_invalid=True)
+        self.assertEqual(
+            [(error.line, error.column) for error in result.errors], [(line, "scheduled_time")]
+        )
+        self.assertIn(say, result.errors[0].message)
+
+    def test_a_way_back_before_the_way_there_is_reported(self):
+        there = {"reference": "A", "return_of": "", "appointment_at": "2026-06-17T09:30"}
+        back = {"reference": "B", "return_of": "A", "appointment_at": ""}
+        for at in ("08:00", "09:00", "09:30"):
+            early = back | {"scheduled_time": f"2026-06-17T{at}"}
+            self.assert_out_of_order(csv_of(there, early), 3, "after the outbound trip A")
+            self.assert_out_of_order(csv_of(early, there), 2, "wanted at 2026-06-17T07:30+00:00")
+            self.assert_out_of_order(csv_of(early), 2, "after the outbound trip A")
+        self.assertFalse(Booking.objects.filter(reference="B").exists())
+
+    def test_moments_are_compared_and_not_clock_texts(self):
+        self.load(
+            csv_of(
+                {"reference": "A", "return_of": "", "scheduled_time": "2026-10-25T02:50+02:00"},
+                {"reference": "B", "return_of": "A", "scheduled_time": "2026-10-25T02:10+01:00"},
+            )
+        )
+        self.assertEqual(self.stored("B").return_of, self.stored("A"))
+
+    def test_a_stored_pair_stays_in_order(self):
+        pair = (
+            {"reference": "A", "return_of": ""},
+            {"reference": "B", "return_of": "A", "scheduled_time": "2026-06-17T11:00"},
+        )
+        self.load(csv_of(*pair))
+        late, early = {"scheduled_time": "2026-06-17T12:00"}, {"scheduled_time": "2026-06-17T08:00"}
+        for column in ({}, {"return_of": ""}):
+            moved = {"reference": "A"} | column | late
+            self.assert_out_of_order(csv_of(moved), 2, "before the return trip B")
+            moved = {"reference": "B"} | column | early
+            self.assert_out_of_order(csv_of(moved), 2, "after the outbound trip A")
+        # Without the row of B, the stored B would be before A.
+        result = self.load(csv_of(pair[0] | late, pair[1]), skip_invalid=True)
+        self.assertEqual([error.line for error in result.errors], [2, 3])
+        result = self.load(csv_of(pair[0] | late, pair[1] | {"scheduled_time": AFTERNOON}))
+        self.assertEqual((result.updated, result.errors), (2, ()))
+
+    def test_a_pair_out_of_order_that_the_file_does_not_move_is_left(self):
+        there = builders.booking(self.company, "10:00", reference="A")
+        builders.booking(self.company, "09:00", reference="B", return_of=there)
+        at = {"A": "2026-06-17T10:00", "B": "2026-06-17T09:00"}
+        for reference in at:
+            row = {"reference": reference, "scheduled_time": at[reference], "notes": "x"}
+            self.assertEqual(self.load(csv_of(row)).errors, ())
 
     def test_will_call_waits_until_the_file_knows_its_time(self):
         self.load(csv_of({"will_call": "yes"}, {"reference": "R-2", "will_call": ""}))

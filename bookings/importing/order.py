@@ -1,0 +1,113 @@
+"""Check that the return trips of a file are wanted after their outbound trips.
+
+Either trip of a pair may stand in the file or in the database. Nothing is written.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from bookings.importing.compare import Stored
+from bookings.importing.rows import BookingRow, RowError
+from bookings.models import OPEN_STATUSES, SETTLED_STATUSES, is_wanted_after
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """When a trip is wanted once the file is imported; `moved` if the file changes it."""
+
+    reference: str
+    at: datetime
+    appointment_at: datetime | None
+    will_call: bool
+    moved: bool
+
+
+def check_order(
+    rows: list[BookingRow], stored: dict[str, Stored]
+) -> tuple[list[BookingRow], list[RowError]]:
+    """Return (valid rows, errors): a return trip is wanted after its outbound trip.
+
+    Pairs that the file does not move are left as they are.
+    """
+    kept, errors = rows, list[RowError]()
+    while True:
+        in_file = {row.reference: row for row in kept}
+        found = [error for row in kept for error in _faults(row, in_file, stored)]
+        if not found:
+            return kept, errors
+        errors += found
+        bad = {error.line for error in found}
+        kept = [row for row in kept if row.line not in bad]
+
+
+def _faults(
+    row: BookingRow, in_file: dict[str, BookingRow], stored: dict[str, Stored]
+) -> Iterator[RowError]:
+    old = stored.get(row.reference)
+    if old and old.status in SETTLED_STATUSES:
+        return
+    this = _of_row(row, old)
+    there = _way_there(row, old, in_file, stored)
+    if there and (this.moved or there.moved) and not _in_order(there, this):
+        message = _("write a time after the outbound trip %(trip)s, which is wanted at %(at)s")
+        shown = {"trip": there.reference, "at": _shown(there.appointment_at or there.at)}
+        yield RowError(row.line, "scheduled_time", _shown(this.at), message % shown)
+    back = old.way_back if old else None
+    if back and back.reference not in in_file and this.moved:
+        after = _Wanted(back.reference, back.at, None, back.will_call, False)
+        if not _in_order(this, after):
+            message = _("write a time before the return trip %(trip)s, which is wanted at %(at)s")
+            shown = {"trip": back.reference, "at": _shown(back.at)}
+            yield RowError(row.line, "scheduled_time", _shown(this.at), message % shown)
+
+
+def _in_order(there: _Wanted, back: _Wanted) -> bool:
+    return is_wanted_after(back.at, there.at, there.appointment_at, will_call=back.will_call)
+
+
+def _of_row(row: BookingRow, old: Stored | None) -> _Wanted:
+    at, appointment_at = row.values["scheduled_time"], row.values.get("appointment_at")
+    will_call = bool(row.values.get("will_call"))
+    if old is None:
+        return _Wanted(row.reference, at, appointment_at, will_call, True)
+    if "appointment_at" not in row.values:
+        appointment_at = old.appointment_at
+    if "will_call" not in row.values:
+        will_call = old.will_call
+    before = (old.values["scheduled_time"], old.appointment_at)
+    return _Wanted(row.reference, at, appointment_at, will_call, before != (at, appointment_at))
+
+
+def _way_there(
+    row: BookingRow,
+    old: Stored | None,
+    in_file: dict[str, BookingRow],
+    stored: dict[str, Stored],
+) -> _Wanted | None:
+    """Return the outbound trip, or None without one that is still to be driven."""
+    keeps = old is not None and ("return_of" in row.blank or not row.has_return_of)
+    linked = old.way_there if old and keeps else None
+    reference = linked.reference if linked else row.return_of
+    before = stored.get(reference)
+    if before and before.status not in OPEN_STATUSES:
+        return None
+    if there := in_file.get(reference):
+        wanted = _of_row(there, before)
+    elif linked and linked.is_open:
+        wanted = _Wanted(reference, linked.at, linked.appointment_at, False, False)
+    elif before:
+        at = before.values["scheduled_time"]
+        wanted = _Wanted(reference, at, before.appointment_at, False, False)
+    else:
+        return None
+    newly_linked = old is None or bool(before and old.way_there_id != before.id)
+    if not keeps and newly_linked:
+        return _Wanted(wanted.reference, wanted.at, wanted.appointment_at, False, True)
+    return wanted
+
+
+def _shown(at: datetime) -> str:
+    return at.isoformat(timespec="minutes")
