@@ -75,7 +75,7 @@ def driver_day(
     `rows` are those of one driver; `trips` are the ones that stay with the driver: driven, under
     way, frozen, locked, or wanted on a day beside this one.
     """
-    started = [(_free_at(frame, trip), trip) for trip in trips if trip.assignment_status in STARTED]
+    started = [(free_at(frame, trip), trip) for trip in trips if trip.assignment_status in STARTED]
     commitments = _commitments(frame, trips)
     absences = _absences(rows)
     duties: list[tuple[Duty, int]] = []
@@ -168,7 +168,7 @@ def _ride(frame: DayFrame, trip: BookingRow) -> timedelta:
     return timedelta(seconds=frame.ride_s[trip.id])
 
 
-def _free_at(frame: DayFrame, trip: BookingRow) -> datetime:
+def free_at(frame: DayFrame, trip: BookingRow) -> datetime:
     """Return when the driver of a started trip is, or was, free."""
     planned_pickup_at, planned_dropoff_at = trip.planned()
     if trip.assignment_status == Assignment.Status.COMPLETED:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from bookings.models import Booking, DriverPreference, Status
-from dispatch.day.duties import DayFrame, driver_day
+from dispatch.day.duties import DayFrame, driver_day, free_at
+from dispatch.day.pairs import keep_order
 from dispatch.day.queries import (
     DONE,
     UNDER_WAY,
@@ -24,6 +25,7 @@ from dispatch.day.queries import (
     read_trips,
 )
 from dispatch.day.travel_times import travel_times
+from dispatch.models import Assignment
 from dispatch.planner.problem import Costs, Duty, Problem, Standing, Trip
 from dispatch.planner.problem import Driver as PlannerDriver
 from dispatch.planner.travel import TravelTimes
@@ -96,13 +98,16 @@ def load_problem(company: Company, day: date, *, now: datetime, freeze: bool = T
     kept = _kept(bookings, neighbours, frozen_until)
     left_out = _left_out(frame, bookings, kept)
     planner_drivers, duties, shift_of = _duties(frame, drivers, rows, kept)
+    trips = _trips(
+        frame,
+        [row for row in bookings.values() if row.id not in kept and row.id not in left_out],
+        preferences,
+        drivers,
+    )
+    trips, too_early = keep_order(trips, bookings | neighbours, _fixed(frame, rows, kept, duties))
+    left_out |= dict.fromkeys(too_early, "before_arrival")
     problem = Problem(
-        trips=_trips(
-            frame,
-            [row for row in bookings.values() if row.id not in kept and row.id not in left_out],
-            preferences,
-            drivers,
-        ),
+        trips=trips,
         drivers=planner_drivers,
         duties=duties,
         travel=travel,
@@ -191,6 +196,30 @@ def _left_out(
             if latest_at < frame.now:
                 left_out[row.id] = "window_passed"
     return left_out
+
+
+def _fixed(
+    frame: DayFrame, rows: Iterable[BookingRow], kept: Container[int], duties: Iterable[Duty]
+) -> dict[int, tuple[int, int]]:
+    """Return (pickup, the client is out) of the trips that stay or are done, by booking.
+
+    Commitments may be later than their rows: their driver may be delayed.
+    """
+    fixed = {
+        row.id: (frame.seconds(row.planned()[0]), out_s)
+        for row in rows
+        if row.id in kept or row.assignment_status in DONE
+        if (out_s := arrived_s(frame, row)) is not None
+    }
+    late = {c.trip_id: (c.pickup_s, c.free_s) for duty in duties for c in duty.commitments}
+    return fixed | late
+
+
+def arrived_s(frame: DayFrame, row: BookingRow) -> int | None:
+    """Return when the client of an assigned trip is out, or None if nobody is driven."""
+    if row.driver_id is None or row.assignment_status == Assignment.Status.NO_SHOW:
+        return None
+    return frame.seconds(free_at(frame, row), math.ceil)
 
 
 def _trips(

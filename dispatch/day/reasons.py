@@ -23,10 +23,17 @@ EXCLUDED = {
         "The pickup time is not known yet: the client will call when they are ready."
     ),
     "window_passed": gettext_noop("The pickup window ended at %(latest_s)s."),
+    "before_arrival": gettext_noop(
+        "The client cannot arrive from the outbound trip by %(latest_s)s, when the pickup window "
+        "of the return trip ends."
+    ),
 }
 SUGGESTIONS = {
     "not_accepted": gettext_noop("Accept or cancel the booking, then plan again."),
     "will_call": gettext_noop("Choose “Ready now” when the client calls."),
+    "before_arrival": gettext_noop(
+        "Agree with the client on a later return trip, or an earlier outbound trip."
+    ),
     "window_passed": gettext_noop("Agree a new time with the client, or cancel the booking."),
 }
 # The sentence of every code that is stored.

@@ -32,6 +32,8 @@ class Trip:
     the schedule keeps as close to it as the route allows. `seats` are ordinary seats, `wheelchairs`
     wheelchair places. `needs` must all be among the driver's skills. `unserved_cost` is the
     price in seconds of leaving the trip out. `preferred` and `forbidden` are ids of drivers.
+    `after` is the id of the trip, or of the commitment, from which the client must have arrived.
+    The windows keep this order already: the engines need not know it.
     Raises ValueError if the window or a duration is impossible.
     """
 
@@ -53,6 +55,7 @@ class Trip:
     preferred: frozenset[int] = frozenset()
     forbidden: frozenset[int] = frozenset()
     standing: Standing | None = None
+    after: int | None = None
 
     def __post_init__(self) -> None:
         if self.earliest_s > self.latest_s:

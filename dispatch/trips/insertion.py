@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from dispatch.day.load import Day, by_client, make_trip, pickup_window
+from dispatch.day.duties import DayFrame
+from dispatch.day.load import Day, arrived_s, by_client, make_trip, pickup_window
 from dispatch.day.queries import BookingRow
 from dispatch.day.reasons import Unassigned, describe_excluded, describe_reason
 from dispatch.planner.check.plan import check
@@ -29,7 +30,7 @@ from dispatch.planner.problem import (
 )
 from dispatch.planner.problem import Driver as PlannerDriver
 from dispatch.planner.solve import solve
-from dispatch.trips.violations import Fault, describe, off_duty, unavailable
+from dispatch.trips.violations import Fault, describe, off_duty, out_of_order, unavailable
 from drivers.models import Driver
 
 ALWAYS_SERVED = 10**8
@@ -147,6 +148,8 @@ def propose(
         found = _within_rules(day, whole, trip, driver, pickup_s) or _against_rules(
             day, whole, trip, driver, pickup_s
         )
+    faults = (*found.faults, *_order_faults(day, row, trip, found.trip, removed))
+    found = replace(found, faults=faults)
     impossible = not driver.is_active or _double_booked(day, found.trip, removed)
     return replace(found, impossible=bool(found.faults) and impossible)
 
@@ -193,12 +196,55 @@ def _trip(day: Day, row: BookingRow) -> Trip:
         forbidden=forbidden.get(row.client_id, frozenset()),
         stands=False,
     )
-    return replace(
+    trip = replace(
         trip,
         wanted_s=day.seconds(row.scheduled_time),
         earliest_s=min(max(earliest_s, day.seconds(day.now)), latest_s),
         latest_s=latest_s,
     )
+    return _in_order(day, row, trip)
+
+
+def _in_order(day: Day, row: BookingRow, trip: Trip) -> Trip:
+    """Return the trip with the part of its window that keeps it after or before its other trip."""
+    there, back = _arrival(day, row), _return_trip(day, row)
+    if there and there[1] <= trip.latest_s:
+        trip = replace(trip, earliest_s=max(trip.earliest_s, there[1]))
+    if back and back[1] - trip.service_s >= trip.earliest_s:
+        trip = replace(trip, latest_s=min(trip.latest_s, back[1] - trip.service_s))
+    return trip
+
+
+def _order_faults(
+    day: Day, row: BookingRow, trip: Trip, placed: PlannedTrip, removed: Collection[int]
+) -> Iterable[Fault]:
+    """Yield the faults of a trip that overlaps with its outbound or its return trip."""
+    there, back = _arrival(day, row), _return_trip(day, row)
+    out_s = placed.dropoff_s + trip.alighting_s
+    if there and there[0].id not in removed and placed.pickup_s < there[1]:
+        yield out_of_order(day, "before_arrival", there[0].label, placed.pickup_s, there[1])
+    if back and back[0].id not in removed and back[1] < out_s:
+        yield out_of_order(day, "after_return", back[0].label, back[1], out_s)
+
+
+def _arrival(day: Day, row: BookingRow) -> tuple[BookingRow, int] | None:
+    """Return the assigned outbound trip and when its client is out, or None without one."""
+    there = (day.bookings | day.neighbours).get(row.return_of_id or 0)
+    if there is None or there.standing() is None:
+        return None
+    travel, company = day.problem.travel, day.company
+    ride_s = {there.id: travel.leg(there.pickup, there.dropoff)[0]}
+    frame = DayFrame(company, day.start_at, day.end_at, day.now, day.now, travel, ride_s)
+    out_s = arrived_s(frame, there)
+    return None if out_s is None else (there, out_s)
+
+
+def _return_trip(day: Day, row: BookingRow) -> tuple[BookingRow, int] | None:
+    """Return the assigned return trip and its planned pickup, or None without one."""
+    for back in (day.bookings | day.neighbours).values():
+        if back.return_of_id == row.id and (standing := back.standing()):
+            return back, day.seconds(standing[2])
+    return None
 
 
 def _without(problem: Problem, trip_ids: Collection[int]) -> Problem:

@@ -35,6 +35,14 @@ MORE_SENTENCES = {
     "overlap": gettext_noop(
         "%(driver)s is on trip %(trip)s from %(from_s)s to %(until_s)s, at the same time."
     ),
+    "before_arrival": gettext_noop(
+        "The client is on outbound trip %(trip)s until %(until_s)s: the pickup at %(pickup_s)s is "
+        "before that."
+    ),
+    "after_return": gettext_noop(
+        "The client arrives at %(until_s)s, after the pickup of return trip %(trip)s at "
+        "%(pickup_s)s."
+    ),
     "breaks": gettext_noop("%(driver)s would not get the required break."),
 }
 BREAKS = {rule for rule in Rule if rule.startswith("break_")}
@@ -58,6 +66,12 @@ def unavailable(driver: Driver) -> Fault:
 
 def off_duty(driver: Driver) -> Fault:
     return Fault(str(Block.NO_DUTY), _(SENTENCES[Block.NO_DUTY]) % {"driver": driver.name})
+
+
+def out_of_order(day: Day, code: str, trip: str, pickup_s: int, until_s: int) -> Fault:
+    """Describe that a client boards a return trip before the outbound trip is over."""
+    values = {"trip": trip, "pickup_s": pickup_s, "until_s": until_s}
+    return Fault(Rule.BEFORE_ARRIVAL, sentence(day, code, values, MORE_SENTENCES))
 
 
 def describe(

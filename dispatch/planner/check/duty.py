@@ -37,6 +37,7 @@ class Rule(StrEnum):
     CAPACITY = "capacity"
     OVERLAP = "overlap"
     DRIVE = "drive"
+    BEFORE_ARRIVAL = "before_arrival"
     DUTY_START = "duty_start"
     DUTY_END = "duty_end"
     BREAK_MISSING = "break_missing"

@@ -77,6 +77,7 @@ def check(problem: Problem, plan: Plan) -> tuple[Violation, ...]:
             Stop(row.pickup_s, free_s, trip.pickup, trip.dropoff, trip.id, duty.id, True)
         )
     found += _capacity(problem, plan, duties)
+    found += _order(trips, stops)
     found += (violation for violation, standing in clashes(problem, stops) if not standing)
     breaks: defaultdict[int, list[PlannedBreak]] = defaultdict(list)
     for rest in plan.breaks:
@@ -185,6 +186,22 @@ def _trip_rules(
         yield Rule.NEEDS, f"driver {driver.id} lacks {missing}."
     if driver.id in trip.forbidden:
         yield Rule.FORBIDDEN, f"driver {driver.id} may not drive this client."
+
+
+def _order(trips: Mapping[int, Trip], stops: Mapping[int, list[Stop]]) -> Iterator[Violation]:
+    """Yield return trips whose clients board before they are out of the outbound trip."""
+    waiting = [trip for trip in trips.values() if trip.after is not None]
+    if not waiting:
+        return
+    of_trip = {stop.trip_id: stop for route in stops.values() for stop in route}
+    for trip in waiting:
+        stop, before = of_trip.get(trip.id), of_trip.get(trip.after or 0)
+        if stop and before and stop.pickup_s < before.free_s:
+            detail = (
+                f"Trip {trip.reference}: boards at {stop.pickup_s}, before the client is out of "
+                f"trip {before.trip_id} at {before.free_s}."
+            )
+            yield Violation(Rule.BEFORE_ARRIVAL, detail, trip.id, None, stop.duty_id)
 
 
 def _capacity(problem: Problem, plan: Plan, duties: Mapping[int, Duty]) -> Iterator[Violation]:

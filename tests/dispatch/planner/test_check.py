@@ -472,3 +472,19 @@ def calls_to_check(rows):
 
 def test_twice_the_trips_take_twice_the_work_to_check():
     assert calls_to_check(200) < 2.1 * calls_to_check(100)
+
+
+def test_a_client_boards_the_way_back_after_arriving_from_the_way_there():
+    """Out at 10 at 08:10, whoever drives: the way back may board then, not a second earlier."""
+    for pickup, expected in ((clock("08:10"), []), (clock("08:10") - 1, [Rule.BEFORE_ARRIVAL])):
+        there, back = make_trip(1, "08:00", 0, 10), make_trip(2, pickup, 10, 0, after=1)
+        drivers = [make_driver(1), make_driver(2)]
+        duties = [make_duty(1), make_duty(2, home=10)]
+        problem = make_problem([there, back], drivers, duties)
+        plan = make_plan(problem, [(1, 1, "08:00"), (2, 2, pickup)])
+        assert codes(problem, plan) == expected
+        commitment = make_commitment(1, "08:00", "08:10", 0, 10)
+        fixed = make_problem(
+            [back], drivers, [make_duty(1, commitments=(commitment,)), make_duty(2, home=10)]
+        )
+        assert codes(fixed, make_plan(fixed, [(2, 2, pickup)])) == expected

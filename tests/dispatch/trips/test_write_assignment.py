@@ -336,3 +336,30 @@ def test_a_driver_en_route_arrives_once_and_only_then():
     assert Event.objects.order_by("-id").first().new == {"arrived_at": "2026-06-17T06:50:00+00:00"}
     progress.report_progress(booking.company, booking.id, Status.ASSIGNED, actor=ACTOR, now=now)
     assert Assignment.objects.get().arrived_at is None
+
+
+@pytest.mark.django_db
+def test_a_way_back_before_the_arrival_is_described_whoever_drives():
+    anna, bea = on_duty("Anna"), on_duty("Bea")
+    there = make.booking(clock="09:00", reference="OUT")
+    back = make.booking(clock="09:10", reference="BACK", return_of=there)
+    assign_to(there, anna, pickup_at=make.at("09:00"))
+    # 5 min boarding and alighting, 18:44 ride: out at 09:23:44.
+    seen = look(back, bea)
+    assert (seen.faults, seen.pickup_at) == ((), make.at("09:23") + timedelta(seconds=44))
+    seen = look(back, bea, pickup_at=make.at("09:15"))
+    assert "before_arrival" in codes(seen)
+    assert any("on outbound trip OUT until 09:23" in fault.text for fault in seen.faults)
+    assert not seen.impossible
+
+
+@pytest.mark.django_db
+def test_a_way_there_that_arrives_after_the_way_back_is_described():
+    anna, bea = on_duty("Anna"), on_duty("Bea")
+    there = make.booking(clock="09:00", reference="OUT")
+    back = make.booking(clock="09:20", reference="BACK", return_of=there)
+    assign_to(back, anna, pickup_at=make.at("09:20"))
+    assert look(there, bea).faults == ()  # boards at 08:56:16 at the latest
+    seen = look(there, bea, pickup_at=make.at("09:00"))
+    assert "before_arrival" in codes(seen)
+    assert any("after the pickup of return trip BACK at 09:20" in f.text for f in seen.faults)
