@@ -4,7 +4,7 @@ A change of a vehicle, a driver, a shift or an absence may break trips that are 
 This app knows nothing of trips: who does registers a guard in its `ready()`.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from typing import Any, Protocol
@@ -15,6 +15,14 @@ from drivers.companies.actors import Actor
 from drivers.models import Absence, Driver, Shift, Vehicle
 
 Row = Vehicle | Driver | Shift | Absence
+
+# What decides which trips a driver can drive; a change of anything else asks no guard.
+DECIDES: dict[type[Row], tuple[str, ...]] = {
+    Vehicle: ("seats", "wheelchair_places", "skills"),
+    Driver: ("vehicle_id", "is_active", "is_available", "skills"),
+    Shift: ("driver_id", "start_at", "end_at"),
+    Absence: ("driver_id", "start_at", "end_at"),
+}
 
 
 class Guard(Protocol):
@@ -47,7 +55,7 @@ def register(guard: Guard) -> Guard:
 
 @contextmanager
 def changing(
-    rows: Iterable[Row],
+    rows: Sequence[Row],
     *,
     actor: Actor,
     now: datetime,
@@ -63,16 +71,30 @@ def changing(
     gave_way: list[Any] = []
     with transaction.atomic():
         with ExitStack() as guards:
-            driver_ids = sorted(set(affected(rows))) if GUARDS else []
+            driver_ids = sorted(set(affected(rows))) if GUARDS and matters(rows) else []
             results = [
                 guards.enter_context(
                     guard(driver_ids, actor=actor, now=now, agreed=agreed, reason=reason)
                 )
                 for guard in GUARDS
+                if driver_ids
             ]
             yield gave_way
         for result in results:
             gave_way += result
+
+
+def matters(rows: Sequence[Row]) -> bool:
+    """Return whether a change of these rows can take a trip from its driver.
+
+    Two rows of one id are a row before and after; a row without an id is new, another is deleted.
+    No query.
+    """
+    first, last = rows[0], rows[-1]
+    if len(rows) == 2 and first.pk == last.pk:
+        return any(getattr(first, name) != getattr(last, name) for name in DECIDES[type(first)])
+    # What is new takes nothing away but an absence, whose end takes nothing away.
+    return (first.pk is None) == isinstance(first, Absence)
 
 
 def affected(rows: Iterable[Row]) -> Iterator[int]:
