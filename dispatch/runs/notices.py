@@ -90,12 +90,11 @@ def _alighting(day: Day) -> timedelta:
 def _lost_breaks(day: Day, plan: Plan) -> Iterator[str]:
     """Say which drivers with trips get no break that their shift still has to have."""
     given = {day.shift_of[planned.duty_id] for planned in plan.breaks}
-    busy = {trip.driver_id for trip in plan.trips} | {
-        row.driver_id for row in day.bookings.values() if row.id in day.kept
-    }
-    for driver_id, rows in sorted(day.drivers.items()):
+    busy = {day.shift_of[duty.id] for duty in day.problem.duties if duty.commitments}
+    busy |= {day.shift_of[trip.duty_id] for trip in plan.trips}
+    for _driver_id, rows in sorted(day.drivers.items()):
         for row in {row.shift_id: row for row in rows}.values():
-            if row.shift_id in given or driver_id not in busy or not _is_due(day, row):
+            if row.shift_id in given or row.shift_id not in busy or not _is_due(day, row):
                 continue
             yield _(
                 "%(driver)s gets no break: no %(minutes)d min are free from %(from)s to %(until)s."

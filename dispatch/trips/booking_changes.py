@@ -61,6 +61,8 @@ class HeldTrip:
         if self.driver is None or not row.standing() or row.driver_id != self.driver.id:
             raise stale(row.label)
         planned_at = row.planned()
+        if planned_at[1] <= self.now:  # it is over, whatever was reported of it
+            return
         kept = propose(day, row, self.driver, pickup_at=planned_at[0])
         broken = _newly_broken(day, kept, self._known_faults(day, row, stored))
         if not broken:

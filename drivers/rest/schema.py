@@ -46,6 +46,7 @@ PROBLEMS = {
     "not_revertible": (409, "Only a completed run can be reverted."),
     "not_a_preview": (409, "Only a preview can be applied or discarded."),
     "too_many_trips": (409, "The day is too large for the planner."),
+    "trips_broken": (409, "The change would break assigned trips, which `trips` lists."),
     "key_in_use": (409, "A request with this idempotency key is still in progress."),
     "conflict": (409, "This conflicts with the stored data."),
     "length_required": (411, "The length of the body is not known."),

@@ -11,6 +11,7 @@ from bookings.models import Actor, Booking, Door, Event, Status, Webhook
 from bookings.webhooks import worker
 from dispatch.models import Assignment, DispatchRun
 from dispatch.planner.check.plan import Rule
+from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from dispatch.trips import progress
 from dispatch.trips.assign import assign
@@ -24,6 +25,7 @@ ACTOR = Actor(Door.COMMAND, name="test")
 EVENING_BEFORE = (-6, -5, -4)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_random_calls_break_nothing():
     seed = 1
@@ -33,6 +35,7 @@ def test_random_calls_break_nothing():
     assert {name for name, outcome in played if outcome == "done"} == set(ALL)
 
 
+@pytest.mark.slow
 @pytest.mark.postgres_only
 @pytest.mark.django_db(transaction=True)
 def test_random_calls_of_four_at_once_break_nothing():
@@ -43,6 +46,7 @@ def test_random_calls_of_four_at_once_break_nothing():
     assert played.total() == 200
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_random_planning_on_the_evening_before_keeps_every_rule():
     seed = 2
@@ -77,7 +81,7 @@ def test_a_run_and_a_trip_by_hand_violate_nothing():
     a_trip_by_hand(driver)
     for clock in ("07:30", "11:00", "12:00", "13:00", "15:00"):
         make.booking(clock=clock)
-    run_dispatch(driver.company, make.DAY, now=make.NOW, actor=ACTOR, time_limit_s=0)
+    run_dispatch(driver.company, make.DAY, now=make.NOW, actor=ACTOR, options=FIRST_PLAN)
     assert Assignment.objects.open().count() == 6
     assert rules_broken(driver.company) == set()
 
@@ -196,7 +200,7 @@ def test_a_row_written_past_the_use_cases_is_found(model, fields, rules):
     booking = make.booking(company)
     Event.objects.bulk_create([booking_created(booking, actor=ACTOR, now=make.NOW)])
     make.webhook(company, seen_event_id=0)
-    worker.queue(now=make.NOW)
+    worker.queue_deliveries(now=make.NOW)
     make.run(company)
     assign(company, booking.id, driver.id, actor=ACTOR, now=make.NOW)
     assert broken(company) == broken() == {}

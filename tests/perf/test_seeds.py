@@ -144,7 +144,7 @@ class CreateCompanyTests(TestCase):
             with self.subTest(wrong=wrong), self.assertRaisesMessage(CommandError, message):
                 run("create_company", **good | wrong)
         run("create_company", **good)
-        with self.assertRaisesMessage(CommandError, "already exists"):
+        with self.assertRaisesMessage(CommandError, "Another company has this short name"):
             run("create_company", **good)
 
 

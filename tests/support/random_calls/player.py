@@ -27,6 +27,7 @@ from bookings.webhooks import worker
 from dispatch.models import Assignment, DispatchRun
 from dispatch.runs.apply import StalePlan
 from dispatch.runs.claim import DayBusy
+from dispatch.runs.options import FIRST_PLAN, RunOptions
 from dispatch.runs.previews import NoPreview, apply_preview, discard_preview, plan_preview
 from dispatch.runs.revert import NotRevertible, revert_run
 from dispatch.runs.run import run_dispatch
@@ -193,14 +194,15 @@ class Player:
 
     def call_dispatch(self) -> None:
         seed = self.rng.randrange(99)
-        run_dispatch(self.company, make.DAY, time_limit_s=0, seed=seed, **self.who_and_when())
+        options = RunOptions(time_limit_s=0, seed=seed)
+        run_dispatch(self.company, make.DAY, options=options, **self.who_and_when())
 
     def call_revert(self) -> None:
         if run := self.run(DispatchRun.Status.COMPLETED):
             revert_run(run, **self.who_and_when())
 
     def call_preview(self) -> None:
-        plan_preview(self.company, make.DAY, time_limit_s=0, **self.who_and_when())
+        plan_preview(self.company, make.DAY, options=FIRST_PLAN, **self.who_and_when())
 
     def call_decide_preview(self) -> None:
         if run := self.run(DispatchRun.Status.PREVIEW):
@@ -284,4 +286,4 @@ class Player:
         return f"R-{self.seed}-{self.imported}"
 
     def call_deliver(self) -> None:
-        worker.queue(now=self.who_and_when()["now"])
+        worker.queue_deliveries(now=self.who_and_when()["now"])
