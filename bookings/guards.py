@@ -1,7 +1,7 @@
 """What must hold when a booking changes that others rely on.
 
-This app knows nothing of assignments: who does registers a guard in its `ready()`, below every
-door that changes a booking.
+This app knows nothing of assignments: who does registers a guard in its `ready()`, below
+`save_booking`.
 """
 
 from contextlib import AbstractContextManager, ExitStack
