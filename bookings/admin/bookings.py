@@ -43,6 +43,7 @@ from bookings.save import (
 )
 from drivers.admin.base import CompanyScopedAdmin, ListsOneCompany, ReadOnlyAdmin
 from drivers.admin.fields import WordsField
+from drivers.admin.fleet import PK
 from drivers.companies.actors import admin_actor
 from drivers.companies.current import act_for
 from drivers.companies.roles import companies_of
@@ -249,7 +250,7 @@ class BookingAdmin(
             obj.version = form.cleaned_data["seen_version"]
         agreed = Agreed(
             **{
-                way: frozenset(int(pk) for pk in request.POST.getlist(way) if pk.isdigit())
+                way: frozenset(int(pk) for pk in request.POST.getlist(way) if PK.fullmatch(pk))
                 for way in ("release", "move")
             }
         )

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
+from rest_framework.exceptions import ErrorDetail, NotFound, PermissionDenied, ValidationError
 from rest_framework.response import Response
 
 from bookings.api.bulk import BulkResultSerializer, BulkSerializer, bulk_body, error_rows
@@ -30,7 +30,7 @@ from bookings.save import (
     StatusRefusedError,
     save_booking,
 )
-from drivers.rest.access import actor_of
+from drivers.rest.access import PLANNERS, actor_of, caller_of
 from drivers.rest.errors import PreconditionFailed, flatten, register
 from drivers.rest.fields import ids_of
 from drivers.rest.rows import read_rows
@@ -118,8 +118,8 @@ class BookingViewSet(CompanyViewSet):
             setattr(booking, f"{name}_id" if name in ("client", "return_of") else name, value)
         try:
             agreed = Agreed(
-                release=frozenset(ids_of(request, "release")),
-                move=frozenset(ids_of(request, "move")),
+                release=self.agreed("release"),
+                move=self.agreed("move"),
             )
             save_booking(booking, actor=actor_of(request), now=timezone.now(), agreed=agreed)
         except StaleBookingError:
@@ -173,6 +173,13 @@ class BookingViewSet(CompanyViewSet):
         row = self.row(booking_id, expand)
         (data,) = self.shown([self.represent(row, expand)])
         return Response(data, status=status, headers={**(headers or {}), "ETag": self.tag_of(row)})
+
+    def agreed(self, way):
+        """Return the assignments that may be released or moved; who may not plan agrees to none."""
+        ids = ids_of(self.request, way)
+        if ids and caller_of(self.request).role not in PLANNERS:
+            raise PermissionDenied
+        return frozenset(ids)
 
     def check_if_match(self):
         """Return the row after comparing it with `If-Match`, if given: 1 statement."""

@@ -24,6 +24,7 @@ from dispatch.trips.fleet_changes import BrokenTrip, TripsBroken
 from dispatch.trips.insertion import Proposal, propose
 from dispatch.trips.locking import driver_of, stale
 from dispatch.trips.release import release_trips
+from dispatch.trips.violations import Fault
 from dispatch.trips.write_assignment import write_proposals
 from drivers.companies.actors import Actor
 from drivers.models import Driver
@@ -80,8 +81,8 @@ class HeldTrip:
         else:
             raise self._refusal(row, broken)
 
-    def _known_faults(self, day: Day, row: BookingRow, stored: Booking) -> set[str]:
-        """Return the codes of the rules that the trip broke before, overridden by somebody."""
+    def _known_faults(self, day: Day, row: BookingRow, stored: Booking) -> set[Fault]:
+        """Return the faults that the trip had before, such as those that somebody overrode."""
         if self.driver is None or not day.start_at <= stored.scheduled_time < day.end_at:
             return set()
         before = row._replace(
@@ -95,9 +96,10 @@ class HeldTrip:
             wheelchairs=stored.wheelchairs,
             needs=stored.needs,
             client_id=stored.client_id,
+            return_of_id=stored.return_of_id,
         )
         proposal = propose(day, before, self.driver, pickup_at=row.planned()[0])
-        return {fault.code for fault in proposal.faults}
+        return set(proposal.faults)
 
     def _write(self, day: Day, proposal: Proposal) -> None:
         reason = _("booking changed")
@@ -120,9 +122,9 @@ class HeldTrip:
         )
 
 
-def _newly_broken(day: Day, kept: Proposal, known: set[str]) -> list[str]:
+def _newly_broken(day: Day, kept: Proposal, known: set[Fault]) -> list[str]:
     """Return why the trip cannot stay as it is: new faults, or other trips that had to move."""
-    found = [fault.text for fault in kept.faults if fault.code not in known]
+    found = [fault.text for fault in kept.faults if fault not in known]
     others = [
         day.bookings[trip.trip_id].label
         for trip in kept.trips

@@ -4,6 +4,7 @@
 company: its rows are offered, and times are in its timezone.
 """
 
+import re
 from contextlib import contextmanager
 
 from django.contrib import messages
@@ -22,6 +23,7 @@ from drivers.companies.roles import companies_of
 from drivers.fleet.changes import changing
 from drivers.models import Company, Role, ShiftTemplate
 
+PK = re.compile("[0-9]{1,18}")
 AGREED = "release"  # the form's field with the ids of the assignments that may be released
 
 
@@ -74,7 +76,7 @@ class GuardedAdmin(FleetAdmin):
             rows,
             actor=admin_actor(request),
             now=timezone.now(),
-            agreed=[int(pk) for pk in request.POST.getlist(AGREED) if pk.isdigit()],
+            agreed=[int(pk) for pk in request.POST.getlist(AGREED) if PK.fullmatch(pk)],
             reason=gettext("%(what)s changed") % {"what": self.opts.verbose_name},
         ) as released:
             yield

@@ -196,6 +196,26 @@ def test_a_rule_that_was_overridden_before_does_not_stand_in_the_way(day):
     assert "LATER" in standing()
 
 
+def test_a_worse_break_of_an_overridden_rule_is_refused(day):
+    """A trip that somebody assigned too late by hand may not drift to another hour unseen."""
+    late = make.at("11:40", tomorrow())  # the window ends at 11:15
+    Assignment.objects.filter(id=standing()["LATER"]).update(
+        planned_pickup_at=late, planned_dropoff_at=late + timedelta(minutes=25)
+    )
+    booking = Booking.objects.get(reference="LATER")
+    api = caller(Role.DISPATCHER, day.company)
+    body = {"scheduled_time": clock("08:00")}
+    assert api.patch(f"{API}bookings/{booking.id}/", body, format="json").status_code == 409
+
+
+def test_who_may_not_plan_cannot_agree(day):
+    booking = Booking.objects.get(reference="WHEELS")
+    portal = caller(Role.CLIENT_API, day.company)
+    address = f"{API}bookings/{booking.id}/?release={standing()['WHEELS']}"
+    assert portal.patch(address, {"passengers": 9}, format="json").status_code == 403
+    assert "WHEELS" in standing()
+
+
 def test_the_admin_asks_and_releases_or_moves(day, client):
     client.force_login(make.member(day.company, Role.OWNER))
     booking = Booking.objects.get(reference="WHEELS")
