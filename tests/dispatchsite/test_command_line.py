@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import psycopg2
 import pytest
 from django.core.management import CommandError
 from django.db import OperationalError, connection
@@ -12,16 +13,28 @@ from dispatchsite import command_line
 from perf.load.server import database_url
 from tests import PROJECT
 
+CONNECTS = ("dbname", "user", "password", "host", "port")
 
-def empty_database(folder):
-    """Return the address of a database without tables of ours, which is only read."""
+
+@pytest.fixture
+def empty_database(tmp_path):
+    """Return the address of a database without tables, made for the test."""
     if connection.vendor == "sqlite":
-        return f"sqlite:///{folder}/empty.sqlite3"
-    return database_url({**connection.settings_dict, "NAME": "postgres"})
+        yield f"sqlite:///{tmp_path}/empty.sqlite3"
+        return
+    name = f"empty_{os.getpid()}"
+    params = {**connection.get_connection_params(), "dbname": "postgres"}
+    server = psycopg2.connect(**{k: v for k, v in params.items() if k in CONNECTS})
+    server.autocommit = True
+    server.cursor().execute(f"DROP DATABASE IF EXISTS {name}")
+    server.cursor().execute(f"CREATE DATABASE {name} TEMPLATE template0")
+    yield database_url({**connection.settings_dict, "NAME": name})
+    server.cursor().execute(f"DROP DATABASE {name} WITH (FORCE)")
+    server.close()
 
 
-def manage(folder, *arguments, **environment):
-    own = {"SECRET_KEY": "x", "HTTPS": "0", "DEBUG": "0", "DATABASE_URL": empty_database(folder)}
+def manage(database, *arguments, **environment):
+    own = {"SECRET_KEY": "x", "HTTPS": "0", "DEBUG": "0", "DATABASE_URL": database}
     environment = os.environ | own | environment
     environment.pop("DJANGO_SETTINGS_MODULE", None)
     return subprocess.run(
@@ -36,17 +49,19 @@ def manage(folder, *arguments, **environment):
     [["demo"], ["clear_expired"], ["createsuperuser", "--noinput", "--username", "ada"]],
     ids=lambda arguments: arguments[0],
 )
-def test_a_database_without_tables_is_told_in_one_sentence(arguments, tmp_path):
-    done = manage(tmp_path, *arguments, PROFILING="0", DJANGO_SUPERUSER_EMAIL="ada@example.org")
+def test_a_database_without_tables_is_told_in_one_sentence(arguments, empty_database):
+    done = manage(
+        empty_database, *arguments, PROFILING="0", DJANGO_SUPERUSER_EMAIL="ada@example.org"
+    )
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert done.stderr.endswith("run manage.py migrate.\n")
 
 
 @pytest.mark.process
-def test_the_database_of_the_profiler_is_named(tmp_path):
+def test_the_database_of_the_profiler_is_named(empty_database, tmp_path):
     silk = {"PROFILING": "1", "SILK_DATABASE_URL": f"sqlite:///{tmp_path}/silk.sqlite3"}
-    done = manage(tmp_path, "silk_request_garbage_collect", **silk)
+    done = manage(empty_database, "silk_request_garbage_collect", **silk)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     told = "run manage.py migrate and manage.py migrate --database silk.\n"
