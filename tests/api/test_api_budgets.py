@@ -8,7 +8,7 @@ from drivers.models import Role
 from tests.support import builders as make
 from tests.support.callers import API, caller
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 LISTS = {  # statements of a page, whatever its size
     "companies/": 2,

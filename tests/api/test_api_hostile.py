@@ -12,7 +12,7 @@ from tests.api.test_api_matrix import ENDPOINTS, row_of
 from tests.support import builders as make
 from tests.support.callers import API, booking_values, caller
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 BODIES = {
     "no JSON": b"{",

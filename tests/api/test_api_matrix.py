@@ -88,6 +88,7 @@ def test_there_are_endpoints():
     assert all(view is not None for _path, _method, view, _action in ENDPOINTS)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 @pytest.mark.parametrize(("path", "method", "view", "action"), ENDPOINTS, ids=ids())
 def test_every_role_gets_what_it_may_and_nothing_of_others(path, method, view, action):

@@ -64,7 +64,7 @@ class Receiver:
 
         self.server = ManyAtOnce(("127.0.0.1", 0), Handler)
         self.server.handle_error = lambda *args: None
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}/hook?a=1"
 
     def bodies(self):

@@ -40,6 +40,7 @@ def change(po, *texts, **fields):
     po.with_suffix(".mo").write_bytes(messages.compiled(found))
 
 
+@pytest.mark.slow
 def test_a_text_may_wait_for_a_translator_and_is_english_until_then(catalog):
     change(catalog, "Today", string="", user_comments=[messages.WAITING])
     change(catalog, RELEASED, string=("", ""), user_comments=[messages.WAITING])
@@ -53,6 +54,7 @@ def test_a_text_may_wait_for_a_translator_and_is_english_until_then(catalog):
     assert french.gettext("Bookings") == "Réservations"
 
 
+@pytest.mark.slow
 def test_a_translated_text_does_not_wait_any_more(catalog):
     change(catalog, "Today", user_comments=[messages.WAITING])
     assert messages.waiting() == []

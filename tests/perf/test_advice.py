@@ -12,6 +12,8 @@ from perf.record import record_queries
 from perf.shape import table_uses
 from tests.support import builders as make
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def many_clients(transactional_db):

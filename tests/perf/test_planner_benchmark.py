@@ -10,6 +10,8 @@ from django.test import SimpleTestCase, TestCase
 from perf.models import Measurement
 from perf.planner_benchmark import run
 
+pytestmark = pytest.mark.slow
+
 
 class RecordedPlannerTests(TestCase):
     @pytest.mark.slow

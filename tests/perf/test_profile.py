@@ -17,6 +17,8 @@ from perf.profile_doors import profile_dispatch, profile_url
 from perf.profile_report import as_markdown, as_text
 from tests.support import builders as make
 
+pytestmark = pytest.mark.slow
+
 
 def a_day(bookings=3):
     make.shift(make.driver(), break_min=30)

@@ -11,7 +11,7 @@ from tests.support import builders as make
 from tests.support.callers import API, caller
 from tests.support.pages import save, shown_fields
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 # A new value of every editable column: in the API, and as the form's fields.
 CHANGES = {

@@ -22,6 +22,8 @@ from dispatch.planner.solve import solve
 from tests.support.insertions import empty_drive_s, insertions, without
 from tests.support.problems import problems
 
+pytestmark = pytest.mark.slow
+
 relaxed = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
@@ -45,14 +47,12 @@ def trip_of(problem, trip_id):
 
 @relaxed
 @given(problems())
-@pytest.mark.slow
 def test_the_checker_finds_nothing_in_greedy_plans(problem):
     assert check(problem, solve(problem, engine="greedy")) == ()
 
 
 @relaxed
 @given(problems(), st.integers(0, 3), st.integers(1, 2))
-@pytest.mark.slow
 def test_the_search_is_sound_and_no_worse_than_its_start(problem, seed, threads):
     start = solve(problem, engine="search", iterations=0)
     plan = solve(problem, engine="search", iterations=60, seed=seed, threads=threads)
@@ -64,7 +64,6 @@ def test_the_search_is_sound_and_no_worse_than_its_start(problem, seed, threads)
 
 @relaxed
 @given(problems())
-@pytest.mark.slow
 def test_the_search_leaves_nothing_out_that_pays(problem):
     plan = solve(problem, engine="search", iterations=300, threads=1)
     for insertion in insertable(problem, plan):
@@ -82,7 +81,6 @@ def test_the_checker_finds_nothing_in_the_second_engines_plans(problem):
 
 @relaxed
 @given(days())
-@pytest.mark.slow
 def test_reasons_are_true(day):
     problem, plan = day
     assert check(problem, plan) == ()
@@ -145,7 +143,6 @@ def covers(problem, driver, trip):
 
 @settings(relaxed, max_examples=150)
 @given(days(most_drivers=2, most_trips=5, breaks=True))
-@pytest.mark.slow
 def test_a_trip_fits_into_a_duty_where_trying_it_out_says_so(day):
     """Breaks everywhere: all that is difficult about fitting in."""
     problem, plan = day
@@ -162,7 +159,6 @@ def test_a_trip_fits_into_a_duty_where_trying_it_out_says_so(day):
 
 @relaxed
 @given(days())
-@pytest.mark.slow
 def test_suggestions_hold_when_applied_and_cannot_be_smaller(day):
     problem, plan = day
     for reason in reasons(problem, plan):
@@ -278,7 +274,6 @@ def test_alternatives_are_the_cheapest_insertions_of_the_others(day):
 
 @relaxed
 @given(days())
-@pytest.mark.slow
 def test_candidates_are_priced_and_timed_as_they_would_be_planned(day):
     problem, plan = day
     for trip in problem.trips:

@@ -154,6 +154,7 @@ class EveryEngineTests(SimpleTestCase):
 
 
 class SearchTests(SimpleTestCase):
+    @pytest.mark.slow
     @settings(
         max_examples=150,
         deadline=None,

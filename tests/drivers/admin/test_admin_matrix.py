@@ -19,6 +19,8 @@ from drivers.companies.tokens import issue_token
 from drivers.models import ApiToken, Role
 from tests.support import builders as make
 
+pytestmark = pytest.mark.slow
+
 OWNER, PLANNERS, STAFF = {Role.OWNER}, {Role.OWNER, Role.DISPATCHER}, set(STAFF_ROLES)
 NOBODY = set()  # but superusers
 WHO = [*Role, "outsider", "superuser"]
