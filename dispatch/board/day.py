@@ -365,7 +365,8 @@ def _period(start_at, end_at, days, waiting):
     """Return the whole hours around everything that is drawn, at least 10.
 
     Shifts and trips from the day before are cut at midnight; a shift that begins today is shown to
-    its end.
+    its end, and so is a planned trip. What is only expected to end later, such as a trip of which
+    nobody reported the end, is cut at midnight.
     """
     hour = timedelta(hours=1)
     begins = [row.scheduled_time for row in waiting]
@@ -377,7 +378,8 @@ def _period(start_at, end_at, days, waiting):
         for trip in day.trips:
             if not trip.other_day:
                 begins.append(min(trip.row.planned_pickup_at, trip.expected.pickup_at))
-                ends.append(trip.expected.dropoff_at)
+                planned_until = max(trip.row.planned_dropoff_at, end_at)
+                ends.append(min(trip.expected.dropoff_at, planned_until))
     first = max(start_at, min(begins, default=start_at + 7 * hour))
     last = max(ends, default=end_at)
     from_at = start_at + (first - start_at) // hour * hour

@@ -180,7 +180,10 @@ def _empty(scale, trip):
 
 def _bar(scale, trip):
     row, expected = trip.row, trip.expected
-    span = scale.span(expected.pickup_at, expected.dropoff_at, NARROWEST)
+    # What was never reported of a day long past is expected today, and shown where it was planned.
+    span = scale.span(expected.pickup_at, expected.dropoff_at, NARROWEST) or scale.span(
+        row.planned_pickup_at, row.planned_dropoff_at, NARROWEST
+    )
     if span is None:
         return None
     status = Status(row.status)

@@ -191,6 +191,16 @@ def test_a_short_day_has_twenty_three_hours(company):
     assert hours[2]["left"] == round(100 * 2 / 23, 3)
 
 
+def test_a_day_long_past_ends_with_what_was_planned(company, driver):
+    """Nobody reported the trip, which is therefore expected for months."""
+    make.assignment(make.booking(company, "23:50"), driver)
+    past = board(company, now=NOW + timedelta(days=160))
+    assert past.until_at == at("24:00") + timedelta(hours=1)  # the dropoff, after midnight
+    drawn = lay_out(past)
+    assert len(drawn["hours"]) == 19  # from the shift at 06:00
+    assert [trip["clock"] for trip in drawn["rows"][0]["trips"]] == ["23:50"]
+
+
 def test_a_shift_over_midnight_is_drawn_on_both_days(company):
     driver = make.driver(company)
     make.shift(driver, "20:00", "28:00")
