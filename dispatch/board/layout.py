@@ -170,7 +170,7 @@ def _spans(scale, periods):
 
 def _empty(scale, trip):
     """Return the line of driving without passengers that ends at a trip's pickup."""
-    pickup_at = trip.expected.pickup_at
+    pickup_at, _dropoff_at = _drawn(scale, trip)
     span = scale.span(pickup_at - trip.empty, pickup_at)
     return span and span | {
         "title": scale.empty
@@ -178,12 +178,19 @@ def _empty(scale, trip):
     }
 
 
+def _drawn(scale, trip):
+    """Return when a trip is drawn: as expected, or as planned if that is after the drawn period.
+
+    A trip of a day long past that nobody reported is expected today.
+    """
+    if trip.expected.pickup_at < scale.until_at:
+        return trip.expected.pickup_at, trip.expected.dropoff_at
+    return trip.row.planned_pickup_at, trip.row.planned_dropoff_at
+
+
 def _bar(scale, trip):
     row, expected = trip.row, trip.expected
-    # What was never reported of a day long past is expected today, and shown where it was planned.
-    span = scale.span(expected.pickup_at, expected.dropoff_at, NARROWEST) or scale.span(
-        row.planned_pickup_at, row.planned_dropoff_at, NARROWEST
-    )
+    span = scale.span(*_drawn(scale, trip), NARROWEST)
     if span is None:
         return None
     status = Status(row.status)
