@@ -25,19 +25,13 @@ from bookings.models import (
 )
 from bookings.save import not_after
 from drivers.models import Company
+from drivers.refused import Refused
 
 MOST = 1_000
+ERRORS_SHOWN = 100
 
 Row = Mapping[str, Any]  # {field: value}, relations as ids
 Errors = dict[str, list[tuple[str, str]]]  # {field: [(code, sentence)]}
-
-
-class IntakeRefused(Exception):
-    """A booking is invalid, so none was created; `outcomes` has one per row."""
-
-    def __init__(self, outcomes: "list[Outcome]") -> None:
-        self.outcomes = outcomes
-        super().__init__(_("Nothing was created: some of the bookings are invalid."))
 
 
 @dataclass(slots=True)
@@ -53,6 +47,30 @@ class Outcome:
         if self.errors:
             return "refused"
         return "created" if self.created else "known"
+
+    def error_rows(self, prefix: str = "") -> list[dict[str, str]]:
+        """Return the errors as {field, code, detail}; the fields begin with `prefix`."""
+        return [
+            {"field": f"{prefix}{field}", "code": code, "detail": str(sentence)}
+            for field, problems in (self.errors or {}).items()
+            for code, sentence in problems
+        ]
+
+
+class IntakeRefused(Refused):
+    """A booking is invalid, so none was created; `outcomes` has one per row."""
+
+    code = "invalid"
+    status = 400
+
+    def __init__(self, outcomes: list[Outcome]) -> None:
+        self.outcomes = outcomes
+        super().__init__(_("Nothing was created: some of the bookings are invalid."))
+
+    def members(self) -> dict[str, Any]:
+        """Return the first errors; their fields begin with the position of the row."""
+        rows = [row for i, one in enumerate(self.outcomes) for row in one.error_rows(f"{i}.")]
+        return {"errors": rows[:ERRORS_SHOWN]}
 
 
 def take_in(

@@ -23,6 +23,7 @@ from bookings.models import (
     Status,
     is_wanted_after,
 )
+from drivers.refused import Refused
 
 BEGINNINGS = (Status.PENDING, Status.ACCEPTED)
 # Fields that may still change when a booking has started or ended.
@@ -31,16 +32,25 @@ ALWAYS = {"status", "notes", "cancel_reason"}
 ORDERING = {"scheduled_time", "appointment_at", "return_of"}
 
 
-class StaleBookingError(Exception):
+class StaleBookingError(Refused):
     """The booking was changed by someone else after it was read."""
 
+    code = "stale"
+    status = 409
 
-class SettledBookingError(Exception):
+
+class SettledBookingError(Refused):
     """The booking has started or ended."""
 
+    code = "settled"
+    status = 409
 
-class StatusRefusedError(Exception):
-    """The booking cannot change from its status to the new one."""
+
+class StatusRefusedError(Refused):
+    """This status may not follow the present one."""
+
+    code = "status"
+    status = 409
 
 
 def save_booking(

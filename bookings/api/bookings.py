@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import ErrorDetail, NotFound, PermissionDenied, ValidationError
 from rest_framework.response import Response
 
-from bookings.api.bulk import BulkResultSerializer, BulkSerializer, bulk_body, error_rows
+from bookings.api.bulk import BulkResultSerializer, BulkSerializer, bulk_body
 from bookings.api.roles import READERS, WRITERS
 from bookings.api.serializers import (
     BOOKING_COLUMNS,
@@ -24,14 +24,10 @@ from bookings.api.serializers import (
 from bookings.guards import Agreed
 from bookings.intake import IntakeRefused, take_in
 from bookings.models import Booking
-from bookings.save import (
-    SettledBookingError,
-    StaleBookingError,
-    StatusRefusedError,
-    save_booking,
-)
+from bookings.save import StaleBookingError, save_booking
+from drivers.refused import Refused
 from drivers.rest.access import PLANNERS, actor_of, caller_of
-from drivers.rest.errors import PreconditionFailed, flatten, register
+from drivers.rest.errors import PreconditionFailed, flatten
 from drivers.rest.fields import ids_of
 from drivers.rest.rows import read_rows
 from drivers.rest.views import (
@@ -40,9 +36,19 @@ from drivers.rest.views import (
     excluded_fields,
 )
 
-register(StaleBookingError, 409, "stale")
-register(SettledBookingError, 409, "settled")
-register(StatusRefusedError, 409, "status")
+
+class StaleReference(Refused):
+    """The reference has a booking with other details; `errors` names them."""
+
+    code = "reference_taken"
+    status = 409
+
+    def __init__(self, outcome):
+        self.outcome = outcome
+        super().__init__(outcome.error_rows()[0]["detail"])
+
+    def members(self):
+        return {"errors": self.outcome.error_rows()}
 
 
 class BookingViewSet(CompanyViewSet):
@@ -162,7 +168,7 @@ class BookingViewSet(CompanyViewSet):
                     "outcome": outcome.name,
                     "id": outcome.booking_id,
                     "reference": reference if isinstance(reference, str) else None,
-                    "errors": error_rows(outcome),
+                    "errors": outcome.error_rows(),
                 }
             )
         return Response({**counts, "results": results})
@@ -250,16 +256,3 @@ class BookingViewSet(CompanyViewSet):
 def _values(view, expand):
     """Return the `.values()` queryset, cached: naming 40 columns takes longer than reading one."""
     return view.with_relations(Booking.objects.all()).values(*view.columns(expand))
-
-
-class StaleReference(Exception):
-    """The reference belongs to a booking with other details."""
-
-    def __init__(self, outcome):
-        self.outcome = outcome
-        super().__init__(error_rows(outcome)[0]["detail"])
-
-
-register(
-    StaleReference, 409, "reference_taken", members=lambda e: {"errors": error_rows(e.outcome)}
-)

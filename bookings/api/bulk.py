@@ -6,29 +6,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from bookings.api.serializers import BookingSerializer
-from bookings.intake import MOST, IntakeRefused
-from drivers.rest.errors import register
+from bookings.intake import MOST
 from drivers.rest.fields import Body
-
-
-def refused_rows(error):
-    """Return the `errors` of a refused intake; their fields begin with the row's position."""
-    return {
-        "errors": [row for i, o in enumerate(error.outcomes) for row in error_rows(o, f"{i}.")][
-            :100
-        ]
-    }
-
-
-def error_rows(outcome, prefix=""):
-    return [
-        {"field": f"{prefix}{field}", "code": code, "detail": str(sentence)}
-        for field, problems in (outcome.errors or {}).items()
-        for code, sentence in problems
-    ]
-
-
-register(IntakeRefused, 400, "invalid", members=refused_rows)
 
 
 class BulkSerializer(Body):

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookings.cells import plain_cell
+from drivers.refused import Refused
 
 BYTES_AT_MOST = 64 * 1024 * 1024
 ROWS_AT_MOST = 250_000
@@ -42,8 +43,12 @@ MARKS = (  # the longer ones first: UTF-32's begins with UTF-16's
 )
 
 
-class FileRefusedError(Exception):
+class FileRefusedError(Refused):
     """The whole file cannot be imported; the message is one sentence that says why."""
+
+    code = "invalid"
+    status = 400
+    field = "file"
 
 
 class NoListError(FileRefusedError):

@@ -31,14 +31,18 @@ from bookings.importing.xlsx_file import ZIP, read_workbook
 from bookings.models import Actor, Booking, Client, Event, Status
 from drivers.db.bulk import update_rows
 from drivers.models import Company
+from drivers.refused import Refused
 
 BATCH = 5_000
 SAMPLE = 50
 FAR_DEG = 10  # some 1,000 km: more than a day's drive
 
 
-class ImportConflictError(Exception):
+class ImportConflictError(Refused):
     """The same bookings were written during the import; nothing was imported."""
+
+    code = "conflict"
+    status = 409
 
 
 def import_bookings(

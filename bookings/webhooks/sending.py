@@ -18,13 +18,19 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from drivers.refused import Refused
+
 DEADLINE_S = 15
 LARGEST_ANSWER = 4096
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
-class AddressRefused(Exception):
+class AddressRefused(Refused):
     """The URL is not allowed for a webhook."""
+
+    code = "invalid"
+    status = 400
+    field = "url"
 
 
 @dataclass(frozen=True, slots=True)

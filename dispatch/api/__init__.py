@@ -1,7 +1,6 @@
 """The API of trips, assignments, runs, quotes, and the driver's own day."""
 
 from dispatch.api.assignments import AssignmentViewSet
-from dispatch.api.errors import register_errors
 from dispatch.api.me import MeViewSet, MyTripViewSet
 from dispatch.api.quotes import QuoteViewSet
 from dispatch.api.runs import RunViewSet
@@ -9,7 +8,6 @@ from dispatch.api.trips import TripViewSet
 
 
 def register_routes(router):
-    register_errors()
     router.register("bookings", TripViewSet, basename="booking")
     router.register("assignments", AssignmentViewSet, basename="assignment")
     router.register("dispatch-runs", RunViewSet, basename="run")

@@ -9,9 +9,14 @@ import json
 from django.http import HttpResponse
 from django.shortcuts import render
 
+from drivers.refused import Refused
 
-class BadInput(Exception):
+
+class BadInput(Refused):
     """A field of the request is missing or invalid; the message names it."""
+
+    code = "invalid"
+    status = 400
 
 
 def fragment(request, template, context, *, status=200, toast="", events=(), target=""):

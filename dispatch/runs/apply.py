@@ -22,6 +22,7 @@ from dispatch.models import DispatchRun
 from dispatch.planner.problem import Plan, PlannedTrip
 from dispatch.runs.difference import Difference, difference
 from drivers.fleet.breaks import plan_breaks
+from drivers.refused import Refused
 
 # The constraints that keep a driver and a booking from being given away twice, as PostgreSQL
 # and SQLite name them in their errors.
@@ -36,8 +37,11 @@ GUARDS = (
 Breaks = dict[int, datetime | None]
 
 
-class StalePlan(Exception):
-    """The world changed while the plan was made; nothing was written."""
+class StalePlan(Refused):
+    """The day changed since it was planned."""
+
+    code = "stale_plan"
+    status = 409
 
 
 @dataclass(frozen=True, slots=True)

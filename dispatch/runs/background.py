@@ -22,13 +22,17 @@ from dispatch.runs.claim import claim, this_process
 from dispatch.runs.options import THOROUGH, RunOptions
 from dispatch.runs.previews import start_preview
 from drivers.models import Company
+from drivers.refused import Refused
 
 NOBODY = ""  # the process of a run that waits for its worker
 TASK = "dispatch.tasks.work_run"  # by its name: Celery is optional, and the task imports the work
 
 
-class NoWorker(Exception):
-    """Nobody could be found to do the work; the run has failed."""
+class NoWorker(Refused):
+    """No process takes the run; try again."""
+
+    code = "no_worker"
+    status = 503
 
 
 def start_dispatch(

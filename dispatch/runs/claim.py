@@ -19,6 +19,7 @@ from bookings.models import Actor
 from dispatch.models import DispatchRun
 from dispatch.runs.meter import Meter
 from drivers.models import Company
+from drivers.refused import Refused
 
 # How long beyond its planning time a run may hold the day before others take it over.
 CLAIM = timedelta(minutes=10)
@@ -27,8 +28,11 @@ PROCESS_MARK = secrets.token_hex(4)
 Taken = TypeVar("Taken")
 
 
-class DayBusy(Exception):
-    """Another run holds the company's day."""
+class DayBusy(Refused):
+    """The day is being planned."""
+
+    code = "day_busy"
+    status = 409
 
 
 def claim(

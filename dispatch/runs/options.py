@@ -4,7 +4,15 @@ from dataclasses import asdict, dataclass
 
 from dispatch.day.load import Day
 from dispatch.planner.problem import Plan
-from dispatch.planner.solve import solve
+from dispatch.planner.solve import TooManyTrips, solve
+from drivers.refused import Refused
+
+
+class DayTooLarge(Refused):
+    """The day is too large for the planner."""
+
+    code = "too_many_trips"
+    status = 409
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +32,11 @@ class RunOptions:
         return asdict(self)
 
     def plan(self, day: Day) -> tuple[Plan, tuple[str, ...]]:
-        """Return a plan of the loaded day, and no notices."""
-        return solve(day.problem, **asdict(self)), ()
+        """Return a plan of the loaded day, and no notices. Raises DayTooLarge."""
+        try:
+            return solve(day.problem, **asdict(self)), ()
+        except TooManyTrips as error:
+            raise DayTooLarge(str(error)) from error
 
 
 # Search as long as the size of the day asks for; take the first feasible plan.

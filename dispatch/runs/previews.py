@@ -28,6 +28,7 @@ from dispatch.runs.report import Report, stored_report
 from dispatch.runs.restore_plan import Was, plan_of_assignments
 from dispatch.runs.run import carry_out, plan_day, preview_report
 from drivers.models import Company
+from drivers.refused import Refused
 
 KEPT = timedelta(days=7)
 # What a plan depends on in the company.
@@ -59,8 +60,11 @@ PARTICULARS = (
 )
 
 
-class NoPreview(Exception):
-    """The run is no preview that could be applied or discarded."""
+class NoPreview(Refused):
+    """Only a preview can be applied or discarded."""
+
+    code = "not_a_preview"
+    status = 409
 
 
 def plan_preview(

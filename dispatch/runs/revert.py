@@ -21,13 +21,17 @@ from dispatch.runs.meter import Meter
 from dispatch.runs.report import Report
 from dispatch.runs.restore_plan import Was, plan_of_assignments
 from dispatch.runs.run import carry_out
+from drivers.refused import Refused
 
 # Booking id: (assignment id, the assignment).
 Touched = dict[int, tuple[int, Was]]
 
 
-class NotRevertible(Exception):
-    """The run wrote no plan that could be taken back."""
+class NotRevertible(Refused):
+    """Only a completed run can be reverted."""
+
+    code = "not_revertible"
+    status = 409
 
 
 def revert_run(run: DispatchRun, *, now: datetime, actor: Actor) -> Report:

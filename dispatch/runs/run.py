@@ -22,13 +22,17 @@ from dispatch.runs.notices import notices_of
 from dispatch.runs.options import THOROUGH, RunOptions
 from dispatch.runs.report import Report, build_report, stored_report
 from drivers.models import Company
+from drivers.refused import Refused
 
 # Makes a plan of a loaded day, with notices for the report.
 Planning = Callable[[Day], tuple[Plan, tuple[str, ...]]]
 
 
-class PlanRefused(Exception):
-    """The checker found a broken rule; the plan was not written."""
+class PlanRefused(Refused):
+    """The plan breaks a rule."""
+
+    code = "plan_refused"
+    status = 409
 
 
 def run_dispatch(

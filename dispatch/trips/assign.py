@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -37,24 +38,38 @@ from dispatch.trips.locking import (
 from dispatch.trips.violations import Fault
 from dispatch.trips.write_assignment import write_proposals
 from drivers.models import Company, Driver
+from drivers.refused import Refused
 
 ASSIGNABLE = (Status.ACCEPTED, Status.ASSIGNED, Status.EN_ROUTE)
 
 
-class RuleBroken(Exception):
-    """The trip cannot go to this driver without breaking a rule; `faults` say which."""
+class RuleBroken(Refused):
+    """The trip would break a rule; `errors` names each, `override` allows it."""
+
+    code = "rule_broken"
+    status = 400
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
         super().__init__(" ".join(fault.text for fault in self.faults))
 
+    def members(self) -> dict[str, Any]:
+        errors = [{"field": "driver", "code": f.code, "detail": f.text} for f in self.faults]
+        return {"errors": errors}
 
-class DoubleBooked(Exception):
-    """The driver has another trip at the same time: no override can change that."""
+
+class DoubleBooked(Refused):
+    """The driver has another trip at this time."""
+
+    code = "double_booked"
+    status = 409
 
 
-class NotSwappable(Exception):
+class NotSwappable(Refused):
     """The two trips do not have two different drivers, or are on different days."""
+
+    code = "conflict"
+    status = 409
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from dispatch.day.fitness import Ability, lacking, off_duty
 from dispatch.models import Assignment
 from dispatch.trips.release import release_trips
 from drivers.models import Absence, Driver, Shift
+from drivers.refused import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,11 @@ class BrokenTrip:
     why: str
 
 
-class TripsBroken(Exception):
-    """The change would break `trips` without the caller's agreement; nothing was written."""
+class TripsBroken(Refused):
+    """The change would break assigned trips, which `trips` lists."""
+
+    code = "trips_broken"
+    status = 409
 
     def __init__(self, trips: Iterable[BrokenTrip]) -> None:
         self.trips = tuple(trips)
@@ -51,6 +55,9 @@ class TripsBroken(Exception):
             )
             % {"count": len(self.trips)}
         )
+
+    def members(self) -> dict[str, Any]:
+        return {"trips": self.as_dicts()}
 
     def as_dicts(self) -> list[dict[str, Any]]:
         """Return the trips for machines; the pickup carries its offset."""

@@ -15,14 +15,22 @@ from bookings.save import StaleBookingError
 from dispatch import ledger
 from dispatch.models import Assignment
 from drivers.models import Company
+from drivers.refused import Refused
 
 
-class NoSuchTrip(Exception):
+class NoSuchTrip(Refused):
     """The company has no such booking, or the driver no such trip."""
 
+    code = "not_found"
+    status = 404
 
-class NoSuchDriver(Exception):
+
+class NoSuchDriver(Refused):
     """The company has no such driver."""
+
+    code = "does_not_exist"
+    status = 400
+    field = "driver"
 
 
 @dataclass(frozen=True, slots=True)

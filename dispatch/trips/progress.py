@@ -21,6 +21,7 @@ from dispatch import ledger
 from dispatch.models import Assignment
 from dispatch.trips.locking import LockedTrip, locked_trip, stale
 from drivers.models import Company
+from drivers.refused import Refused
 
 # How far a driver's clock may be ahead, and how long after the event a report is accepted.
 CLOCK_AHEAD = timedelta(minutes=5)
@@ -38,16 +39,26 @@ ASSIGNMENT_STATUS = {
 }
 
 
-class NotAssigned(Exception):
-    """The booking has no driver, so it cannot be confirmed, locked or driven."""
+class NotAssigned(Refused):
+    """The trip has no driver."""
+
+    code = "not_assigned"
+    status = 409
 
 
-class ImplausibleTime(Exception):
+class ImplausibleTime(Refused):
     """An actual time lies in the future, too far back, or before the pickup."""
 
+    code = "invalid"
+    status = 400
+    field = "at"
 
-class AppointmentMissed(Exception):
-    """The client would be ready only after the booking's appointment."""
+
+class AppointmentMissed(Refused):
+    """The client would be ready after the appointment."""
+
+    code = "appointment_missed"
+    status = 409
 
 
 def accept(

@@ -11,11 +11,10 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from drivers.companies.roles import OWNERS
-from drivers.companies.tokens import TokenRefused, issue_token, revoke_tokens
+from drivers.companies.tokens import issue_token, revoke_tokens
 from drivers.fleet.changes import changing
 from drivers.models import Absence, ApiToken, Company, Driver, Membership, Role, Shift, Vehicle
 from drivers.rest.access import EVERYBODY, PLANNERS, STAFF, actor_of
-from drivers.rest.errors import register
 from drivers.rest.fields import (
     Body,
     DegreesField,
@@ -37,8 +36,6 @@ from drivers.rest.views import (
     Reads,
     Resource,
 )
-
-register(TokenRefused, 400, "invalid", field="role")
 
 
 class CompanySerializer(Resource):

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from drivers.models import GRANTABLE_ROLES, ApiToken, Membership, Role
+from drivers.refused import Refused
 
 PREFIX = "dsp_"
 LONGEST = timedelta(days=366)
@@ -18,8 +19,12 @@ LONGEST = timedelta(days=366)
 USE_NOTED_EVERY = timedelta(hours=1)
 
 
-class TokenRefused(Exception):
+class TokenRefused(Refused):
     """The token cannot be issued."""
+
+    code = "invalid"
+    status = 400
+    field = "role"
 
 
 def issue_token(

@@ -13,13 +13,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from drivers.models import SHIFT_AT_MOST, Company, Driver, Shift, ShiftTemplate
+from drivers.refused import Refused
 
 WEEK = timedelta(days=7)
 WEEKS_AT_MOST = 26
 
 
-class WeeksRefused(Exception):
+class WeeksRefused(Refused):
     """These weeks cannot be filled; the message says why."""
+
+    code = "invalid"
+    status = 400
+    field = "week"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,8 @@
 """Answer every error with problem details, RFC 9457.
 
 `type` names the kind of problem, `detail` is a sentence, `errors` lists the invalid fields and
-says what would be right. Each app registers the exceptions of its use-cases.
+says what would be right. A refusal of a use-case says itself what its problem is.
 """
-
-from dataclasses import dataclass
 
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import ValidationError as ModelError
@@ -15,6 +13,8 @@ from django.utils.translation import gettext_noop, ngettext
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
+
+from drivers.refused import Refused
 
 CONTENT_TYPE = "application/problem+json"
 TITLES = {
@@ -35,25 +35,15 @@ TITLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """The response to an exception: status, last part of `type`, field and further members."""
-
-    status: int
-    name: str
-    field: str = ""
-    members: object = None
-
-
-KINDS = {
-    IntegrityError: Kind(409, "conflict"),
-    DataError: Kind(400, "invalid"),
-    OperationalError: Kind(503, "busy"),
-}
-SILENT = {  # the messages of the database are not for the caller
-    IntegrityError: gettext_noop("This conflicts with the stored data. Read it again and retry."),
-    DataError: gettext_noop("A value is too long or out of range."),
-    OperationalError: gettext_noop("The database is busy; try again in a moment."),
+# Status, last part of `type`, and what is said: the database's own messages are not for the caller.
+OF_DATABASE = {
+    IntegrityError: (
+        409,
+        "conflict",
+        gettext_noop("This conflicts with the stored data. Read it again and retry."),
+    ),
+    DataError: (400, "invalid", gettext_noop("A value is too long or out of range.")),
+    OperationalError: (503, "busy", gettext_noop("The database is busy; try again in a moment.")),
 }
 
 
@@ -65,22 +55,13 @@ class PreconditionFailed(exceptions.APIException):
     default_code = "stale"
 
 
-def register(exception, status_code, name, *, field="", members=None):
-    """Map an exception to a response; `members(error)` returns further members of the body."""
-    KINDS[exception] = Kind(status_code, name, field, members)
-
-
 def problem_response(error, context):
     """Return the response to an exception, or None for an unexpected one."""
-    kind = next((KINDS[base] for base in type(error).__mro__ if base in KINDS), None)
-    if kind:
-        set_rollback()
-        detail = next((_(SILENT[base]) for base in SILENT if isinstance(error, base)), str(error))
-        members = kind.members(error) if kind.members else {}
-        if kind.field:
-            members["errors"] = [{"field": kind.field, "code": kind.name, "detail": detail}]
-        headers = {"Retry-After": "1"} if kind.status == 503 else {}
-        return _response(kind.status, kind.name, detail, members, headers)
+    if isinstance(error, Refused):
+        return _refusal(error.status, error.code, str(error), error.members())
+    for base, (status_code, name, sentence) in OF_DATABASE.items():
+        if isinstance(error, base):
+            return _refusal(status_code, name, _(sentence), {})
     if isinstance(error, ModelError):
         error = exceptions.ValidationError(_by_field(error))
     response = exception_handler(error, context)
@@ -100,6 +81,12 @@ def problem_response(error, context):
     return _response(
         response.status_code, codes, str(_(str(getattr(error, "detail", error)))), {}, headers
     )
+
+
+def _refusal(status_code, name, detail, members):
+    set_rollback()
+    headers = {"Retry-After": "1"} if status_code == 503 else {}
+    return _response(status_code, name, detail, members, headers)
 
 
 def _by_field(error):

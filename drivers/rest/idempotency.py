@@ -16,14 +16,9 @@ from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
 from drivers.rest.access import caller_id, caller_of
-from drivers.rest.errors import register
-from drivers.rest.idempotency_keys import KeyInUse, KeyReused, claim_key, release_key, store_answer
+from drivers.rest.idempotency_keys import HEADER, KeyInUse, claim_key, release_key, store_answer
 
-HEADER = "Idempotency-Key"
 KEPT_HEADERS = ("Location", "ETag", "Preference-Applied")
-
-register(KeyInUse, 409, "key_in_use")
-register(KeyReused, 422, "key_reused", field=HEADER)
 
 
 def commits_itself(view=None, *, undone=()):

@@ -6,21 +6,30 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from drivers.models import StoredAnswer
+from drivers.refused import Refused
 
+HEADER = "Idempotency-Key"
 KEPT = timedelta(hours=24)
 # A request without a response after this time has died; longer than the longest search.
 CLAIM = timedelta(minutes=10)
 
 
-class KeyInUse(Exception):
-    """Another request with this key is in progress."""
+class KeyInUse(Refused):
+    """A request with this idempotency key is still in progress."""
+
+    code = "key_in_use"
+    status = 409
 
     def __init__(self):
         super().__init__(_("A request with this key is still in progress. Try again in a moment."))
 
 
-class KeyReused(Exception):
-    """The key was used for another request."""
+class KeyReused(Refused):
+    """The idempotency key was used for another request; in `errors`."""
+
+    code = "key_reused"
+    status = 422
+    field = HEADER
 
     def __init__(self):
         super().__init__(_("This key was already used for a different request. Use a new key."))

@@ -1,10 +1,12 @@
 """Describe errors, preconditions and idempotency keys of every endpoint in OpenAPI."""
 
+from django.utils.functional import lazy
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
+from drivers.refused import refusals
 from drivers.rest.errors import CONTENT_TYPE
 from drivers.rest.fields import KnownFields
 from drivers.rest.idempotency import HEADER, Idempotent
@@ -17,11 +19,10 @@ class FieldErrorSerializer(serializers.Serializer):
     detail = serializers.CharField()
 
 
-# What `type` ends in: the status and what it means. Those with `errors` say for each field what
-# would be right.
+# What `type` ends in where it is not the code of one refusal: the status and what it means. Those
+# with `errors` say for each field what would be right.
 PROBLEMS = {
     "invalid": (400, "Values are not valid; `errors` names each."),
-    "rule_broken": (400, "The trip would break a rule; `errors` names each, `override` allows it."),
     "does_not_exist": (400, "What the body names is not in this company; in `errors`."),
     "parse_error": (400, "The body is not JSON in UTF-8."),
     "not_authenticated": (401, "No token."),
@@ -31,35 +32,24 @@ PROBLEMS = {
     "method_not_allowed": (405, "The resource does not have this method."),
     "not_acceptable": (406, "The format is not available."),
     "stale": (409, "Someone else was faster; 412 with `If-Match`."),
-    "settled": (409, "The booking has started or ended."),
-    "status": (409, "This status may not follow the present one."),
-    "reference_taken": (
-        409,
-        "The reference has a booking with other details; `errors` names them.",
-    ),
-    "not_assigned": (409, "The trip has no driver."),
-    "appointment_missed": (409, "The client would be ready after the appointment."),
-    "double_booked": (409, "The driver has another trip at this time."),
-    "stale_plan": (409, "The day changed since it was planned."),
-    "day_busy": (409, "The day is being planned."),
-    "plan_refused": (409, "The plan breaks a rule."),
-    "not_revertible": (409, "Only a completed run can be reverted."),
-    "not_a_preview": (409, "Only a preview can be applied or discarded."),
-    "too_many_trips": (409, "The day is too large for the planner."),
-    "trips_broken": (409, "The change would break assigned trips, which `trips` lists."),
-    "key_in_use": (409, "A request with this idempotency key is still in progress."),
     "conflict": (409, "This conflicts with the stored data."),
     "length_required": (411, "The length of the body is not known."),
     "too_large": (413, "The body is larger than 4 MiB."),
     "unsupported_media_type": (415, "The body is not application/json."),
-    "key_reused": (422, "The idempotency key was used for another request; in `errors`."),
     "throttled": (429, "Too many requests; `Retry-After` says when."),
     "busy": (503, "The database is busy; try again."),
-    "no_worker": (503, "No process takes the run; try again."),
 }
-PROBLEM_TYPES = "`urn:dispatchsite:problem:` and one of:\n\n" + "\n".join(
-    f"- `{name}` ({status}): {meaning}" for name, (status, meaning) in PROBLEMS.items()
-)
+
+
+def problems():
+    """Return {name: (status, meaning)} of all problems, those of the refusals too, by status."""
+    found = {each.code: (each.status, (each.__doc__ or "").split("\n")[0]) for each in refusals()}
+    return dict(sorted((found | PROBLEMS).items(), key=lambda row: (row[1][0], row[0])))
+
+
+def _problem_types():
+    lines = (f"- `{name}` ({status}): {meaning}" for name, (status, meaning) in problems().items())
+    return "`urn:dispatchsite:problem:` and one of:\n\n" + "\n".join(lines)
 
 
 class ProblemSerializer(serializers.Serializer):
@@ -71,7 +61,8 @@ class ProblemSerializer(serializers.Serializer):
     not changed here.
     """
 
-    type = serializers.CharField(help_text=PROBLEM_TYPES)
+    # Late: by then every app has its refusals.
+    type = serializers.CharField(help_text=lazy(_problem_types, str)())
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField()

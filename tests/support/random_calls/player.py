@@ -1,6 +1,6 @@
 """Call the use-cases at random on one company's day, as many people at once would.
 
-What a person may be told (`REFUSALS`) is counted; any other exception is raised, with a note of
+What a person may be told (`Refused`) is counted; any other exception is raised, with a note of
 the seed and the call. One caller with the same seed makes the same calls.
 """
 
@@ -15,53 +15,26 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 
 from bookings.accept import accept_all
-from bookings.importing.import_bookings import ImportConflictError, import_bookings
+from bookings.importing.import_bookings import import_bookings
 from bookings.models import Booking, Status
-from bookings.save import (
-    SettledBookingError,
-    StaleBookingError,
-    StatusRefusedError,
-    save_booking,
-)
+from bookings.save import save_booking
 from bookings.webhooks import worker
 from dispatch.models import Assignment, DispatchRun
-from dispatch.runs.apply import StalePlan
-from dispatch.runs.claim import DayBusy
 from dispatch.runs.options import FIRST_PLAN, RunOptions
-from dispatch.runs.previews import NoPreview, apply_preview, discard_preview, plan_preview
-from dispatch.runs.revert import NotRevertible, revert_run
+from dispatch.runs.previews import apply_preview, discard_preview, plan_preview
+from dispatch.runs.revert import revert_run
 from dispatch.runs.run import run_dispatch
 from dispatch.trips import progress
-from dispatch.trips.assign import DoubleBooked, NotSwappable, RuleBroken, assign, swap
+from dispatch.trips.assign import assign, swap
 from dispatch.trips.cancel import cancel, cancel_trips
 from dispatch.trips.driver_sick import report_sick
-from dispatch.trips.fleet_changes import TripsBroken, change_of_fleet
-from dispatch.trips.locking import NoSuchDriver, NoSuchTrip
+from dispatch.trips.fleet_changes import change_of_fleet
 from dispatch.trips.release import release_trips
 from drivers.models import Absence, Company, Driver, Shift
+from drivers.refused import Refused
 from tests.support import builders as make
 from tests.support.random_calls.day import ACTOR, random_place
 
-REFUSALS = (
-    DayBusy,
-    DoubleBooked,
-    ImportConflictError,
-    NoPreview,
-    NoSuchDriver,
-    NoSuchTrip,
-    NotRevertible,
-    NotSwappable,
-    RuleBroken,
-    SettledBookingError,
-    StaleBookingError,
-    StalePlan,
-    StatusRefusedError,
-    TripsBroken,
-    ValidationError,
-    progress.AppointmentMissed,
-    progress.ImplausibleTime,
-    progress.NotAssigned,
-)
 # How often each is called: {name of the method without "call_": weight}.
 PLANNING = {
     "assign": 14,
@@ -109,7 +82,7 @@ def play(
         call: Callable[[], Any] = getattr(player, f"call_{name}")
         try:
             call()
-        except REFUSALS as refusal:
+        except (Refused, ValidationError) as refusal:
             played[name, type(refusal).__name__] += 1
         except Exception as error:
             error.add_note(f"Call {number} of {calls} with seed {seed}: {name}.")
