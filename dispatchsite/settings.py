@@ -54,6 +54,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "drivers.admin.addresses.CleanAddressMiddleware",
     "drivers.companies.current.CompanyMiddleware",
+    "dispatchsite.refusals.RefusalMiddleware",
 ]
 
 ROOT_URLCONF = "dispatchsite.urls"

@@ -3,7 +3,7 @@
 from django import forms
 from django.contrib import admin, messages
 from django.db import models
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -34,13 +34,7 @@ from bookings.models import (
     Status,
     Webhook,
 )
-from bookings.save import (
-    SettledBookingError,
-    StaleBookingError,
-    StatusRefusedError,
-    check_order,
-    save_booking,
-)
+from bookings.save import check_order, save_booking
 from drivers.admin.base import CompanyScopedAdmin, ListsOneCompany, ReadOnlyAdmin
 from drivers.admin.fields import WordsField
 from drivers.admin.fleet import PK
@@ -50,7 +44,6 @@ from drivers.companies.roles import companies_of
 from drivers.models import Role
 
 REFUSED_SHOWN = 10
-REFUSALS = (SettledBookingError, StaleBookingError, StatusRefusedError)
 
 
 admin.site.register(Client, ClientAdmin)
@@ -231,13 +224,6 @@ class BookingAdmin(
     def has_change_permission(self, request, obj=None):
         settled = obj is not None and obj.status in SETTLED_STATUSES
         return not settled and super().has_change_permission(request, obj)
-
-    def changeform_view(self, request, *args, **kwargs):
-        try:
-            return super().changeform_view(request, *args, **kwargs)
-        except REFUSALS as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
-            return redirect(request.path)
 
     def get_readonly_fields(self, request, obj=None):
         fixed = super().get_readonly_fields(request, obj)

@@ -3,7 +3,6 @@
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import path
@@ -12,8 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
-from bookings.importing.csv_file import FileRefusedError
-from bookings.importing.import_bookings import ImportConflictError, import_bookings
+from bookings.importing.import_bookings import import_bookings
 from bookings.importing.rows import OPTIONAL, REQUIRED, UNREAD
 from bookings.importing.uploads import UPLOAD_AT_MOST, files_of, store_upload
 from bookings.models import ImportFile
@@ -23,6 +21,7 @@ from drivers.admin.pages import admin_page
 from drivers.companies.actors import admin_actor
 from drivers.companies.roles import WRITING_ROLES, companies_of
 from drivers.models import Company
+from drivers.refused import Refused
 
 SHOWN = 100
 
@@ -128,8 +127,8 @@ class ImportsBookings:
                 dry_run=not confirmed,
                 skip_invalid=not confirmed or "skip_invalid" in request.POST,
             )
-        except (FileRefusedError, ImportConflictError) as error:
-            refusal = str(error)
+        except Refused as refused:
+            refusal = refused
         if confirmed and result and not result.refused:
             file.delete()
             self.message_user(request, result.summary(), messages.SUCCESS)
@@ -141,6 +140,7 @@ class ImportsBookings:
             title=_("Import %(file)s into %(company)s") % {
                 "file": file.name, "company": file.company,
             },
+            status=refusal.status if refusal else 200,
             file=file,
             result=result,
             refusal=refusal,
@@ -154,10 +154,7 @@ class ImportsBookings:
     def import_errors(self, request, import_file):
         """Return all errors as a CSV file."""
         file = self._file(request, import_file)
-        try:
-            errors = self._import(request, file, dry_run=True, skip_invalid=True).errors
-        except FileRefusedError as error:
-            return HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8")
+        errors = self._import(request, file, dry_run=True, skip_invalid=True).errors
         rows = (error.as_dict().values() for error in errors)
         return csv_response(["line", "column", "value", "message"], rows, "errors.csv")
 

@@ -21,19 +21,18 @@ from unfold.widgets import (
 from bookings import cancel_reasons
 from bookings.admin import bookings
 from bookings.models import TRANSITIONS, Booking, Status
-from bookings.save import StaleBookingError, StatusRefusedError
 from dispatch.admin.broken_trips import WarnsOfBrokenTrips
 from dispatch.trips import progress
 from dispatch.trips.cancel import cancel_trips
-from dispatch.trips.locking import NoSuchTrip
+from drivers.admin.forms import add_refusal
 from drivers.admin.pages import admin_page
 from drivers.companies.actors import admin_actor
 from drivers.companies.current import act_for
+from drivers.refused import Refused
 
 CANCELED_AT_ONCE = 100
 PK = re.compile(r"[0-9]{1,18}")
 SEEN = re.compile(r"([0-9]{1,18})-([0-9]{1,9})")
-REFUSALS = (NoSuchTrip, StaleBookingError, StatusRefusedError, progress.AppointmentMissed)
 
 
 class ReadyForm(forms.Form):
@@ -107,25 +106,20 @@ class BookingAdmin(WarnsOfBrokenTrips, bookings.BookingAdmin):
         """Ask when the client of a will-call is ready; open the trip for dispatch."""
         booking = self.own_booking(request, booking)
         form = ReadyForm(request.POST or None, initial={"version": booking.version})
-        back = redirect("admin:bookings_booking_change", booking.pk)
         if form.is_valid():
-            try:
-                trip = progress.ready(
-                    booking.company,
-                    booking.pk,
-                    actor=admin_actor(request),
-                    now=timezone.now(),
-                    **form.cleaned_data,
-                )
-            except REFUSALS as refusal:
-                self.message_user(request, str(refusal), messages.ERROR)
-            else:
-                at = booking.company.local(trip.booking.scheduled_time)
-                text = _("%(trip)s is ready at %(at)s and open for dispatch.")
-                self.message_user(
-                    request, text % {"trip": booking, "at": f"{at:%H:%M}"}, messages.SUCCESS
-                )
-            return back
+            trip = progress.ready(
+                booking.company,
+                booking.pk,
+                actor=admin_actor(request),
+                now=timezone.now(),
+                **form.cleaned_data,
+            )
+            at = booking.company.local(trip.booking.scheduled_time)
+            text = _("%(trip)s is ready at %(at)s and open for dispatch.")
+            self.message_user(
+                request, text % {"trip": booking, "at": f"{at:%H:%M}"}, messages.SUCCESS
+            )
+            return redirect("admin:bookings_booking_change", booking.pk)
         return admin_page(
             self,
             request,
@@ -152,7 +146,7 @@ class BookingAdmin(WarnsOfBrokenTrips, bookings.BookingAdmin):
         rows = self._wanted(request, ids)
         company = rows[0].company
         seen = _seen(request.POST.getlist("trip"))
-        form = CancelForm(request.POST or None)
+        form, status = CancelForm(request.POST or None), 200
         if form.is_valid():
             if not seen:
                 form.add_error(None, _("Choose at least one trip."))
@@ -165,8 +159,9 @@ class BookingAdmin(WarnsOfBrokenTrips, bookings.BookingAdmin):
                         actor=admin_actor(request),
                         now=timezone.now(),
                     )
-                except REFUSALS as refusal:
-                    form.add_error(None, str(refusal))
+                except Refused as refusal:
+                    add_refusal(form, refusal)
+                    status = refusal.status
                 else:
                     text = ngettext(
                         "%(count)d booking canceled.", "%(count)d bookings canceled.", len(canceled)
@@ -182,6 +177,7 @@ class BookingAdmin(WarnsOfBrokenTrips, bookings.BookingAdmin):
             request,
             "dispatch/bookings/cancel.html",
             title=_("Cancel bookings"),
+            status=status,
             form=form,
             trips=[
                 {

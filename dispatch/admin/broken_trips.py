@@ -1,12 +1,9 @@
 """Ask before a change breaks assigned trips: the page that lists them."""
 
-from django.contrib import messages
-from django.shortcuts import redirect
-
-from bookings.save import StaleBookingError
 from dispatch.trips.fleet_changes import TripsBroken
 from drivers.admin.fleet import AGREED
 from drivers.admin.pages import admin_page
+from drivers.refused import Refused
 
 MOVED = "move"  # the form's field with the ids of the assignments that may be moved
 
@@ -19,6 +16,7 @@ class WarnsOfBrokenTrips:
     """
 
     may_move = False
+    shown_apart: tuple[type[Refused], ...] = (TripsBroken,)
 
     def changeform_view(self, request, *args, **kwargs):
         return self._asking(request, super().changeform_view, *args, **kwargs)
@@ -50,6 +48,3 @@ class WarnsOfBrokenTrips:
                     for value in values
                 ],
             )
-        except StaleBookingError as stale:
-            self.message_user(request, str(stale), messages.ERROR)
-            return redirect(request.get_full_path())

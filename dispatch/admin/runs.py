@@ -17,10 +17,7 @@ from dispatch.admin.run_page import CHANGES, METRICS, TIMINGS, changes_of, label
 from dispatch.day.reasons import translated
 from dispatch.manifest import CSV_COLUMNS, read_manifest
 from dispatch.models import Assignment, DispatchRun
-from dispatch.runs.apply import StalePlan
-from dispatch.runs.claim import DayBusy
-from dispatch.runs.revert import NotRevertible, revert_run
-from dispatch.runs.run import PlanRefused
+from dispatch.runs.revert import revert_run
 from drivers.admin.base import ListsOneCompany, ReadOnlyAdmin
 from drivers.admin.pages import admin_page
 from drivers.companies.actors import admin_actor
@@ -28,7 +25,6 @@ from drivers.companies.roles import companies_of
 from drivers.models import Absence, Driver, Shift, Vehicle
 from drivers.times import day_of
 
-REFUSALS = (DayBusy, NotRevertible, PlanRefused, StalePlan)
 SHEETS = {"csv": csv_response, "xlsx": xlsx_response}
 
 # The pages of the fleet and of bookings are registered here, because they check the assigned trips
@@ -150,11 +146,7 @@ class DispatchRunAdmin(ReadOnlyAdmin):
                 title=_("Revert run #%(run)s?") % {"run": run.pk},
                 run=run,
             )
-        try:
-            report = revert_run(run, now=timezone.now(), actor=admin_actor(request))
-        except REFUSALS as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
-            return redirect("admin:dispatch_dispatchrun_change", run.pk)
+        report = revert_run(run, now=timezone.now(), actor=admin_actor(request))
         for notice in report.notices:
             self.message_user(request, notice, messages.WARNING)
         self.message_user(

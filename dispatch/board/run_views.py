@@ -9,34 +9,23 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dispatch.board.access import company_context, writable_context
 from dispatch.board.preview_changes import read_changes
-from dispatch.board.responses import error_response, fragment
+from dispatch.board.responses import fragment
 from dispatch.models import DispatchRun
-from dispatch.planner.solve import TooManyTrips
-from dispatch.runs.apply import StalePlan
-from dispatch.runs.background import NoWorker, start_dispatch
-from dispatch.runs.claim import DayBusy, end_if_dead
-from dispatch.runs.previews import NoPreview, apply_preview, discard_preview
+from dispatch.runs.background import start_dispatch
+from dispatch.runs.claim import end_if_dead
+from dispatch.runs.previews import apply_preview, discard_preview
 from dispatch.runs.report import read_report
-from dispatch.runs.revert import NotRevertible, revert_run
-from dispatch.runs.run import PlanRefused
+from dispatch.runs.revert import revert_run
 from drivers.companies.actors import admin_actor
+from drivers.refused import Refused
 
-REFUSALS = (
-    DayBusy,
-    NoPreview,
-    NotRevertible,
-    NoWorker,
-    PlanRefused,
-    StalePlan,
-    TooManyTrips,
-)
 Status = DispatchRun.Status
 # The toolbar offers runs among the newest of a day.
 NEWEST = 20
 
 
 def run_view(view):
-    """Find the run of the company, and translate refusals into a response that shows it."""
+    """Find the run of the company; show it as it is then where a use-case refuses."""
 
     @wraps(view)
     def translating(request, company, run):
@@ -48,7 +37,7 @@ def run_view(view):
         found.company = current.company
         try:
             return view(request, current, found)
-        except REFUSALS as refusal:
+        except Refused as refusal:
             found.refresh_from_db(fields=["status", "error"])
             return _shown(request, current, found, refusal=refusal)
 
@@ -89,12 +78,9 @@ def _last_revertible(newest):
 def plan(request, company, day):
     """Start a preview in the background, and show its progress."""
     current = writable_context(request, company)
-    try:
-        run = start_dispatch(
-            current.company, day, preview=True, now=timezone.now(), actor=admin_actor(request)
-        )
-    except REFUSALS as refusal:
-        return error_response(str(refusal), status=409)
+    run = start_dispatch(
+        current.company, day, preview=True, now=timezone.now(), actor=admin_actor(request)
+    )
     return _shown(request, current, run, events=("board:runs", "board:done"))
 
 
@@ -158,7 +144,7 @@ def _shown(request, current, run, *, refusal=None, toast="", events=()):
         request,
         "_run.html",
         context,
-        status=409 if refusal else 200,
+        status=refusal.status if refusal else 200,
         toast=toast,
         events=events,
         target="#panel-body" if refusal else "",

@@ -1,7 +1,7 @@
 """Change one trip from the board. Every response shows the trip as it is then.
 
-A refused change is 409 with the reason, and with the latest change if someone else was faster; a
-change against the rules shows the preview again.
+A refused change shows the reason, and the latest change if someone else was faster; a change
+against the rules shows the preview again.
 """
 
 from functools import wraps
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from bookings import cancel_reasons
 from bookings.models import Status
-from bookings.save import StaleBookingError, StatusRefusedError
+from bookings.save import StaleBookingError
 from dispatch.board.access import company_context, writable_context
 from dispatch.board.detail import read_detail
 from dispatch.board.forms import (
@@ -27,11 +27,9 @@ from dispatch.board.forms import (
     last_time,
     on_day,
 )
-from dispatch.board.responses import BadInput, checked, error_response, fragment
+from dispatch.board.responses import BadInput, checked, fragment
 from dispatch.trips import progress
 from dispatch.trips.assign import (
-    DoubleBooked,
-    NotSwappable,
     RuleBroken,
     advise,
     assign,
@@ -41,19 +39,11 @@ from dispatch.trips.assign import (
 )
 from dispatch.trips.cancel import cancel
 from dispatch.trips.driver_sick import report_sick
-from dispatch.trips.locking import NoSuchDriver, NoSuchTrip, no_such_driver
+from dispatch.trips.locking import NoSuchDriver, NoSuchTrip
 from drivers.companies.actors import admin_actor
 from drivers.models import Driver
+from drivers.refused import Refused
 
-REFUSALS = (
-    StaleBookingError,
-    StatusRefusedError,
-    DoubleBooked,
-    NotSwappable,
-    progress.NotAssigned,
-    progress.ImplausibleTime,
-    progress.AppointmentMissed,
-)
 CHANGED = ("board:refresh", "board:done")
 
 
@@ -84,29 +74,23 @@ ACTIONS = {
 WITH_REASON = {"cancel", "no_show"}
 
 
-def action_view(view):
-    """Translate the refusals of a use-case into a response that shows the trip as it is."""
+def trip_view(view):
+    """Show the trip as it is then where a use-case refuses; input stays in its form."""
 
     @wraps(view)
-    def translating(request, company, **kwargs):
+    def translating(request, company, booking):
         try:
-            return view(request, company, **kwargs)
-        except (NoSuchTrip, NoSuchDriver) as missing:
-            raise Http404(str(missing)) from None
-        except BadInput as bad:
-            return error_response(str(bad))
-        except REFUSALS as refusal:
-            if "booking" not in kwargs:
-                return error_response(str(refusal), status=409)
-            return _trip(
-                request, company_context(request, company), kwargs["booking"], refusal=refusal
-            )
+            return view(request, company, booking)
+        except (BadInput, NoSuchTrip):
+            raise
+        except Refused as refusal:
+            return _trip(request, company_context(request, company), booking, refusal=refusal)
 
     return translating
 
 
 def _trip(request, current, booking_id, *, refusal=None, toast=""):
-    """Show the panel of a trip: on request, after a change, or after a refusal (409)."""
+    """Show the panel of a trip: on request, after a change, or after a refusal."""
     context = {
         "may_write": current.may_write,
         "company": current.company,
@@ -118,7 +102,7 @@ def _trip(request, current, booking_id, *, refusal=None, toast=""):
         request,
         "_trip.html",
         context,
-        status=409 if refusal else 200,
+        status=refusal.status if refusal else 200,
         toast=toast,
         events=CHANGED if refusal or toast else (),
         target="#panel-body" if refusal else "",
@@ -126,14 +110,14 @@ def _trip(request, current, booking_id, *, refusal=None, toast=""):
 
 
 @require_safe
-@action_view
+@trip_view
 def detail(request, company, booking):
     """Show the panel of one trip: at most 7 statements."""
     return _trip(request, company_context(request, company), booking)
 
 
 @require_safe
-@action_view
+@trip_view
 def candidates(request, company, booking):
     """Show the drivers who could take the trip, or why there is none: 7 statements."""
     current = company_context(request, company)
@@ -151,7 +135,7 @@ def candidates(request, company, booking):
 
 
 @require_safe
-@action_view
+@trip_view
 def preview(request, company, booking):
     """Show what assigning the trip to a driver would mean: 7 statements, nothing written."""
     current = writable_context(request, company)
@@ -172,7 +156,7 @@ def _preview(request, current, booking_id, driver_id, *, clock=None, pickup_at=N
 
 
 @require_POST
-@action_view
+@trip_view
 def assign_trip(request, company, booking):
     """Assign the trip to the driver, as previewed."""
     current = writable_context(request, company)
@@ -201,7 +185,7 @@ def assign_trip(request, company, booking):
     return _trip(request, current, booking, toast=toast)
 
 
-@action_view
+@trip_view
 def swap_trips(request, company, booking):
     """Preview swapping the drivers of two trips (GET); swap them (POST)."""
     current = writable_context(request, company)
@@ -237,7 +221,7 @@ def _preview_swap(request, current, booking_id, other_id, *, status=200):
 
 
 @require_POST
-@action_view
+@trip_view
 def change(request, company, booking):
     """Carry out the action of one button (`ACTIONS`)."""
     current = writable_context(request, company)
@@ -264,18 +248,20 @@ def change(request, company, booking):
     return _trip(request, current, booking, toast=str(done))
 
 
-@action_view
 def sick(request, company, driver):
     """Ask for confirmation (GET); report the driver sick and offer to plan again (POST)."""
     current = writable_context(request, company)
     if request.method != "POST":
         found = Driver.objects.filter(company=current.company, id=driver).first()
         if found is None:
-            raise no_such_driver()
+            raise Http404(_("Driver not found."))
         return fragment(request, "_sick.html", {"company": current.company, "driver": found})
     note = checked(SickForm, request.POST)["note"]
     now = timezone.now()
-    done = report_sick(current.company, driver, actor=admin_actor(request), now=now, note=note)
+    try:
+        done = report_sick(current.company, driver, actor=admin_actor(request), now=now, note=note)
+    except NoSuchDriver as missing:  # it is the address that names the driver
+        raise Http404(str(missing)) from None
     context = {
         "company": current.company,
         "driver": done.driver,

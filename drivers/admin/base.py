@@ -17,6 +17,7 @@ from drivers.admin.paginator import BoundedPaginator
 from drivers.companies.current import act_for, memberships_of
 from drivers.companies.roles import STAFF_ROLES, WRITING_ROLES, companies_of
 from drivers.models import Company
+from drivers.refused import Refused
 
 
 class CompanyScopedAdmin(ModelAdmin):
@@ -29,6 +30,8 @@ class CompanyScopedAdmin(ModelAdmin):
     company_path = "company"
     reading_roles = STAFF_ROLES
     writing_roles = WRITING_ROLES
+    # Refusals of a save that a page of their own shows, not the form.
+    shown_apart: tuple[type[Refused], ...] = ()
     paginator = BoundedPaginator
     show_full_result_count = False
     show_facets = ShowFacets.NEVER  # they count every row
@@ -53,12 +56,15 @@ class CompanyScopedAdmin(ModelAdmin):
         """Show the form again, with what it says, if the database or a use-case refuses the row."""
         try:
             return super().changeform_view(request, *args, **kwargs)
-        except (IntegrityError, ValidationError) as refusal:
-            if hasattr(request, "refusal"):  # even the form that says it was taken
+        except (IntegrityError, ValidationError, Refused) as refusal:
+            # Not twice: even the form that says it was taken.
+            if hasattr(request, "refusal") or isinstance(refusal, self.shown_apart):
                 raise
             request.refusal = refusal
             request.row_as_read = getattr(request, "row_as_read", None)  # a new row was not read
-        return super().changeform_view(request, *args, **kwargs)
+        response = super().changeform_view(request, *args, **kwargs)
+        response.status_code = getattr(request.refusal, "status", response.status_code)
+        return response
 
     def get_object(self, request, object_id, from_field=None):
         if getattr(request, "refusal", None) and request.row_as_read:

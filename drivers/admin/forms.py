@@ -6,6 +6,7 @@ from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 
 from drivers.db.constraints import fields_of
+from drivers.refused import Refused
 
 CONFLICT = _(
     "Nothing was saved: it conflicts with what somebody else has just saved. Check the values and "
@@ -14,7 +15,7 @@ CONFLICT = _(
 
 
 class ChecksWholeRow(forms.ModelForm):
-    """Mixin for the forms of an admin; `refusal` is what the database said to this form before.
+    """Mixin for the forms of an admin; `refusal` is what refused to save this form before.
 
     Django leaves out of the validation every constraint with a field that the form does not have,
     so a name that is unique within a fixed company would be checked by nobody but the database.
@@ -28,6 +29,8 @@ class ChecksWholeRow(forms.ModelForm):
             self._check_beside_fixed_fields()
         if isinstance(self.refusal, IntegrityError):
             self.add_error(None, ValidationError(CONFLICT, code="conflict"))
+        elif isinstance(self.refusal, Refused):
+            add_refusal(self, self.refusal)
         elif self.refusal:
             self.add_error(None, self.refusal)
 
@@ -53,3 +56,8 @@ class ChecksWholeRow(forms.ModelForm):
                 shown.setdefault(here, []).extend(errors)
             error = ValidationError(shown)
         super().add_error(field, error)
+
+
+def add_refusal(form, refusal):
+    """Show what a use-case refuses at its field of the form, or above the form."""
+    form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))

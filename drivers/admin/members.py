@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from django import forms
 from django.contrib import admin, messages
-from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -17,9 +16,9 @@ from unfold.widgets import (
 
 from drivers.admin.base import CompanyScopedAdmin
 from drivers.admin.pages import admin_page
-from drivers.companies.members import MembersRefused, add_member, change_role, remove_member
+from drivers.companies.members import add_member, change_role, remove_member
 from drivers.companies.roles import OWNERS, companies_of
-from drivers.companies.tokens import LONGEST, TokenRefused, issue_token, revoke_tokens
+from drivers.companies.tokens import LONGEST, issue_token, revoke_tokens
 from drivers.models import ApiToken, Membership, Role
 
 ROLES = _(
@@ -30,7 +29,7 @@ ROLES = _(
 
 
 class OwnersAdmin(CompanyScopedAdmin):
-    """Pages for owners only; a refusal of a use-case is shown as a message."""
+    """Pages for owners only."""
 
     reading_roles = writing_roles = OWNERS
 
@@ -38,21 +37,6 @@ class OwnersAdmin(CompanyScopedAdmin):
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
-
-    def changeform_view(self, request, *args, **kwargs):
-        return self._with_refusals_shown(request, super().changeform_view, *args, **kwargs)
-
-    def delete_view(self, request, *args, **kwargs):
-        return self._with_refusals_shown(request, super().delete_view, *args, **kwargs)
-
-    def _with_refusals_shown(self, request, view, *args, **kwargs):
-        try:
-            return view(request, *args, **kwargs)
-        except MembersRefused as refusal:
-            self.message_user(request, " ".join(refusal.messages), messages.ERROR)
-        except TokenRefused as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
-        return redirect(request.get_full_path())
 
     def show_once(self, request, *, title, message, secret):
         """Return a page that shows a secret once; it is not stored."""

@@ -15,17 +15,18 @@ from unfold.widgets import (
     UnfoldAdminSelectWidget,
 )
 
+from drivers.admin.forms import add_refusal
 from drivers.admin.pages import admin_page
 from drivers.companies.roles import WRITING_ROLES, companies_of
 from drivers.fleet.fill_weeks import (
     WEEK,
     WEEKS_AT_MOST,
-    WeeksRefused,
     copy_week,
     fill_weeks,
     monday_of,
 )
 from drivers.models import Company, Driver
+from drivers.refused import Refused
 
 SHOWN = 200
 TEMPLATES, COPY = "templates", "copy"
@@ -129,12 +130,13 @@ class FillsWeeks:
                 "week": monday_of(timezone.localdate() + WEEK),
             },
         )
-        filled = None
+        filled, status = None, 200
         if form.is_valid():
             try:
                 filled = form.fill(now=timezone.now(), dry_run="confirm" not in request.POST)
-            except WeeksRefused as refusal:
-                form.add_error("week", str(refusal))
+            except Refused as refusal:
+                add_refusal(form, refusal)
+                status = refusal.status
         if filled and not filled.dry_run:
             self.message_user(request, filled.summary(), messages.SUCCESS)
             return redirect("admin:drivers_shift_changelist")
@@ -143,6 +145,7 @@ class FillsWeeks:
             request,
             "drivers/weeks.html",
             title=_("Fill weeks with shifts"),
+            status=status,
             form=form,
             filled=filled,
             created=_rows(form, filled) if filled else (),

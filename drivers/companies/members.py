@@ -14,10 +14,18 @@ from django.utils.translation import gettext as _
 
 from drivers.companies.roles import STAFF_ROLES
 from drivers.models import Company, Membership, Role
+from drivers.refused import Refused
 
 
-class MembersRefused(ValidationError):
-    """A member cannot be added, changed or removed; `message_dict` names the field."""
+class MembersRefused(Refused):
+    """A member cannot be added, changed or removed."""
+
+    code = "invalid"
+    status = 400
+
+    def __init__(self, sentence: str, field: str = "") -> None:
+        super().__init__(sentence)
+        self.field = field
 
 
 def add_member(
@@ -39,10 +47,10 @@ def add_member(
             try:
                 user.full_clean()
             except ValidationError as error:
-                raise MembersRefused({"username": error.messages}) from error
+                raise MembersRefused(" ".join(error.messages), "username") from error
             user.save()
         elif user.memberships.filter(company=company).exists():
-            raise MembersRefused({"username": _("%(user)s is already a member.") % {"user": user}})
+            raise MembersRefused(_("%(user)s is already a member.") % {"user": user}, "username")
         membership = Membership.objects.create(user=user, company=company, role=role)
         _set_staff_access(user)
     return membership, password
@@ -82,7 +90,7 @@ def _keep_an_owner(membership: Membership) -> None:
     was = Membership.objects.filter(pk=membership.pk).values_list("role", flat=True).first()
     if was == Role.OWNER and not others.exclude(pk=membership.pk).exists():
         raise MembersRefused(
-            {"role": _("The company needs an owner: make someone else an owner first.")}
+            _("The company needs an owner: make someone else an owner first."), "role"
         )
 
 

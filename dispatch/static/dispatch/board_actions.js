@@ -35,8 +35,8 @@ htmx.config.defaultSettleDelay = 0; // what is shown can be clicked
 
 document.body.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr, target, requestConfig } = event.detail;
-  if (xhr.status === 409) {
-    event.detail.shouldSwap = !/^text\/plain/.test(xhr.getResponseHeader("Content-Type"));
+  if (xhr.getResponseHeader("HX-Retarget")) { // a refusal that is shown in its place
+    event.detail.shouldSwap = true;
     event.detail.isError = false;
   }
   if (target === runs) toRuns = runs.contains(document.activeElement);

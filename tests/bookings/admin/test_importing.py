@@ -81,7 +81,7 @@ def test_to_discard_imports_nothing(client, user):
 @pytest.mark.parametrize("data", [b"%PDF-1.7", b"PK\x03\x04rubbish", b"<html>", b"a,b\n1,2\n"])
 def test_hostile_files_are_refused_on_the_page(client, user, data):
     address, shown = preview(client, data)
-    assert shown.status_code == 200
+    assert shown.status_code == 400
     assert shown.context["refusal"]
     assert client.post(address, {"confirm": "1"}).context["refusal"]
     assert not Booking.objects.exists()

@@ -100,8 +100,9 @@ def test_another_companys_rows_do_not_exist():
     assert me.get(url("booking", row.id)).status_code == 404
     assert me.get(url("candidates", row.id)).status_code == 404
     assert change(me, row, "cancel", code="called_off").status_code == 404
-    assert assign_to(me, mine, anna).status_code == 404
-    assert me.get(url("look", mine.id), {"driver": anna.id}).status_code == 404
+    for answer in (assign_to(me, mine, anna), me.get(url("look", mine.id), {"driver": anna.id})):
+        assert answer.status_code == 400
+        assert "Driver not found." in answer.content.decode()
     assert me.post(url("sick", anna.id)).status_code == 404
     for name in ("run", "apply", "discard", "revert"):
         ask = me.get if name == "run" else me.post

@@ -61,11 +61,12 @@ def test_others_see_no_members_and_make_none(client, company, role):
 
 def test_the_last_owner_stays(client, owner):
     own = owner.memberships.get()
-    client.post(page(own), {"role": "viewer"})
-    client.post(page(own, "delete"), {"post": "yes"})
+    changed = client.post(page(own), {"role": "viewer"})
+    removed = client.post(page(own, "delete"), {"post": "yes"})
     assert Membership.objects.get().role == "owner"
-    told = client.get(reverse("admin:drivers_membership_changelist"))
-    assert "needs an owner" in told.content.decode()
+    assert "needs an owner" in changed.context["adminform"].form.errors["role"][0]
+    assert "needs an owner" in removed.content.decode()
+    assert changed.status_code == removed.status_code == 400
 
 
 def test_an_owner_changes_and_removes_others(client, owner, company):
@@ -99,7 +100,9 @@ def test_a_token_is_shown_once_and_can_be_revoked(client, owner, company):
 def test_a_token_never_may_more_than_its_member(client, owner, company):
     member = make.member(company, Role.VIEWER).memberships.get()
     form = token_form(member, role="owner")
-    client.post(reverse("admin:drivers_apitoken_add"), form)
+    response = client.post(reverse("admin:drivers_apitoken_add"), form)
+    assert response.status_code == 400
+    assert "role" in response.context["adminform"].form.errors
     assert not ApiToken.objects.exists()
 
 

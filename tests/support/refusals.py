@@ -1,0 +1,40 @@
+"""All refusals of use-cases, and one of each."""
+
+import pkgutil
+from importlib import import_module
+
+from bookings.api.bookings import StaleReference
+from bookings.intake import IntakeRefused, Outcome
+from dispatch.trips.assign import RuleBroken
+from dispatch.trips.fleet_changes import TripsBroken
+from dispatch.trips.violations import Fault
+from drivers.refused import refusals
+from drivers.rest.idempotency_keys import KeyInUse, KeyReused
+
+APPS = ("drivers", "bookings", "dispatch")
+OUTCOME = Outcome(errors={"reference": [("taken", "It is taken.")]})
+# Those that are not made of a sentence.
+MADE = {
+    IntakeRefused: lambda: IntakeRefused([OUTCOME]),
+    KeyInUse: KeyInUse,
+    KeyReused: KeyReused,
+    RuleBroken: lambda: RuleBroken([Fault("lacks_skill", "It lacks oxygen.")]),
+    StaleReference: lambda: StaleReference(OUTCOME),
+    TripsBroken: lambda: TripsBroken([]),
+}
+
+
+def import_all():
+    """Import every module of the apps but migrations: whoever defines a refusal is known then."""
+    for app in APPS:
+        for module in pkgutil.walk_packages(import_module(app).__path__, f"{app}."):
+            if ".migrations" not in module.name:
+                import_module(module.name)
+
+
+def every_refusal():
+    """Return one refusal of each class of the apps, by name."""
+    import_all()
+    found = [each for each in refusals() if each.__module__.split(".")[0] in APPS]
+    made = [MADE.get(each, lambda each=each: each("No, for a reason."))() for each in found]
+    return sorted(made, key=lambda each: type(each).__name__)
