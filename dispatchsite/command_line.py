@@ -1,6 +1,7 @@
-"""Run a command as manage.py was asked to; a database without its tables is told in a sentence.
+"""Run a command as manage.py was asked to; what it cannot do is told in a sentence.
 
-Here rather than in the commands, so that Django's own say the same.
+A use-case refused it, or the database is without its tables. Here rather than in the commands, so
+that none is forgotten and Django's own say the same.
 """
 
 import sys
@@ -9,11 +10,18 @@ from django.core.management import execute_from_command_line
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from drivers.refused import Refused
+
 
 def run(arguments):
-    """Run the command; where migrations are missing, its failure becomes one sentence and 1."""
+    """Run the command; a refusal, or missing migrations, become one sentence and 1."""
     try:
         execute_from_command_line(arguments)
+    except Refused as refusal:
+        if "--traceback" in arguments:
+            raise
+        print(refusal, file=sys.stderr)
+        sys.exit(1)
     except (DatabaseError, SystemExit) as problem:
         error = _of_database(problem)
         if error is None or arguments[1] == "migrate" or "--traceback" in arguments:

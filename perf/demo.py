@@ -17,6 +17,7 @@ from dispatch.runs.options import RunOptions
 from dispatch.runs.report import Report
 from dispatch.runs.run import run_dispatch
 from drivers.models import Company, Driver, Membership, Role, Shift
+from drivers.refused import Refused
 from perf import populate, scenarios
 
 SLUG, NAME = "demo", "Léman Transport"
@@ -25,8 +26,11 @@ BOOKINGS, DRIVERS, SEED = 200, 22, 3
 SEEDER = Actor(Door.COMMAND, name="demo")
 
 
-class DemoRefusedError(Exception):
+class DemoRefusedError(Refused):
     """The database holds something that is not the demonstration's to change."""
+
+    code = "conflict"
+    status = 409
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ import django
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError
 
+from drivers.refused import Refused
+
 
 def main(arguments):
     django.setup()
@@ -49,7 +51,7 @@ def dispatch(arguments):
             call_command("dispatch_day", *arguments, "--json")
         report = json.loads(printed.getvalue())
         answer |= {"statements": report.get("statements"), "assigned": report.get("assigned")}
-    except (CommandError, DatabaseError) as error:
+    except (CommandError, DatabaseError, Refused) as error:
         answer["error"] = f"{type(error).__name__}: {error}"
     return answer | {"seconds": time.perf_counter() - start}
 

@@ -14,6 +14,10 @@ from django.utils import timezone
 
 from dispatch.models import Assignment, DispatchRun
 from dispatch.planner.check.duty import Rule, Violation
+from dispatch.runs.claim import DayBusy
+from dispatch.runs.options import DayTooLarge
+from dispatch.runs.revert import NotRevertible
+from dispatch.runs.run import PlanRefused
 from tests import PROJECT
 from tests.support import builders as make
 
@@ -146,14 +150,14 @@ def test_a_busy_day_is_refused_with_who_and_since_when(day):
         process="elsewhere:1",
         claim_ends_at=timezone.now() + timedelta(days=1),
     )
-    with pytest.raises(CommandError, match=r"Run #\d+ of this day is under way, by admin since"):
+    with pytest.raises(DayBusy, match=r"Run #\d+ of this day is under way, by admin since"):
         dispatch_day()
 
 
 def test_a_refused_plan_is_an_error(day, monkeypatch):
     faults = (Violation(Rule.SEATS, "Trip X: too many."),)
     monkeypatch.setattr("dispatch.runs.run.check", lambda problem, plan: faults)
-    with pytest.raises(CommandError, match="breaks 1 rules, first: Trip X: too many."):
+    with pytest.raises(PlanRefused, match="breaks 1 rules, first: Trip X: too many."):
         dispatch_day()
 
 
@@ -176,7 +180,7 @@ def test_revert_dispatch_refuses_unknown_and_failed_runs():
     failed = make.run(status="failed")
     with pytest.raises(CommandError, match="Run #987654 not found"):
         run("revert_dispatch", "987654")
-    with pytest.raises(CommandError, match="is failed; only a completed run"):
+    with pytest.raises(NotRevertible, match="is failed; only a completed run"):
         run("revert_dispatch", str(failed.id))
 
 
@@ -209,6 +213,6 @@ def manage(*arguments, env):
 
 def test_a_day_too_large_for_vroom_is_refused_in_one_sentence(day, monkeypatch):
     monkeypatch.setattr("dispatch.planner.solve.VROOM_MOST_TRIPS", 1)
-    with pytest.raises(CommandError, match="VROOM takes up to 1 trips, not 2; use the search"):
+    with pytest.raises(DayTooLarge, match="VROOM takes up to 1 trips, not 2; use the search"):
         run("dispatch_day", "--company", "geneva", "--date", str(FAR), "--engine", "vroom:0")
     assert DispatchRun.objects.get().status == "failed"

@@ -4,7 +4,7 @@ from unittest import mock
 
 import pytest
 from django.contrib.auth import authenticate, get_user_model
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.utils import timezone
 
 from bookings.models import Booking, Event
@@ -127,5 +127,5 @@ def test_command_prints_the_result():
 def test_command_tells_what_is_wrong_in_a_sentence():
     get_user_model().objects.create_user("dispatcher")
 
-    with pytest.raises(CommandError, match="not the demonstration's"):
+    with pytest.raises(DemoRefusedError, match="not the demonstration's"):
         call_command("demo")

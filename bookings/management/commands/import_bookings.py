@@ -8,12 +8,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from bookings.cells import safe_cells
-from bookings.importing.csv_file import BYTES_AT_MOST, FileRefusedError
-from bookings.importing.import_bookings import ImportConflictError, import_bookings
+from bookings.importing.csv_file import BYTES_AT_MOST
+from bookings.importing.import_bookings import import_bookings
 from bookings.importing.rows import OPTIONAL, REQUIRED, UNREAD
 from bookings.models import Actor, Door
 from bookings.parsing import DAY_FIRST, MONTH_FIRST
 from drivers.models import Company
+from drivers.refused import Refused
 
 SHOWN = 20
 
@@ -80,7 +81,7 @@ class Command(BaseCommand):
             raise CommandError(
                 _("There is no company with the slug “%(slug)s”.") % {"slug": company}
             ) from None
-        except (FileRefusedError, ImportConflictError) as error:
+        except Refused as error:  # of several imports, the name says which
             raise CommandError(f"{path.name}: {error}") from error
 
         if options["json"]:

@@ -7,11 +7,8 @@ from django.utils import timezone
 
 from bookings.models import Actor, Door
 from dispatch.management.arguments import add_day
-from dispatch.planner.solve import TooManyTrips
-from dispatch.runs.apply import StalePlan
-from dispatch.runs.claim import DayBusy
 from dispatch.runs.options import RunOptions
-from dispatch.runs.run import PlanRefused, run_dispatch
+from dispatch.runs.run import run_dispatch
 from drivers.management.arguments import add_company, company_of
 
 
@@ -65,17 +62,14 @@ class Command(BaseCommand):
         company = company_of(company)
         if time_limit is not None and not 0 <= time_limit <= 3600:
             raise CommandError("--time-limit must be between 0 and 3600 seconds.")
-        try:
-            report = run_dispatch(
-                company,
-                day,
-                now=timezone.now(),
-                actor=Actor(Door.COMMAND, name="dispatch_day"),
-                options=RunOptions(engine=engine, time_limit_s=time_limit, seed=seed),
-                preview=preview,
-            )
-        except (DayBusy, PlanRefused, StalePlan, TooManyTrips) as error:
-            raise CommandError(str(error)) from error
+        report = run_dispatch(
+            company,
+            day,
+            now=timezone.now(),
+            actor=Actor(Door.COMMAND, name="dispatch_day"),
+            options=RunOptions(engine=engine, time_limit_s=time_limit, seed=seed),
+            preview=preview,
+        )
         if options["json"]:
             return json.dumps(report.as_dict(), indent=2, ensure_ascii=False)
         return report.summary()

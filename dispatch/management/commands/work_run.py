@@ -1,10 +1,7 @@
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.utils import timezone, translation
 
-from dispatch.planner.solve import TooManyTrips
-from dispatch.runs.apply import StalePlan
-from dispatch.runs.run import PlanRefused
 from dispatch.runs.worker import take_over, work
 
 
@@ -24,8 +21,5 @@ class Command(BaseCommand):
         taken = take_over(run, now=timezone.now())
         if taken is None:
             return f"Run #{run} is not queued."
-        try:
-            with translation.override(language):
-                return work(taken).summary()
-        except (PlanRefused, StalePlan, TooManyTrips) as error:
-            raise CommandError(str(error)) from error
+        with translation.override(language):
+            return work(taken).summary()

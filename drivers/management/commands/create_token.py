@@ -4,7 +4,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from drivers.companies.tokens import TokenRefused, issue_token
+from drivers.companies.tokens import issue_token
 from drivers.management.arguments import add_company, company_of
 from drivers.models import Membership, Role
 
@@ -41,14 +41,8 @@ class Command(BaseCommand):
             raise CommandError(_("--name must have 1 to 100 characters."))
         if not 1 <= days <= 366:
             raise CommandError(_("--days must be a number from 1 to 366."))
-        try:
-            _token, key = issue_token(
-                membership,
-                name=name,
-                role=role,
-                lifetime=timedelta(days=days),
-                now=timezone.now(),
-            )
-        except TokenRefused as error:
-            raise CommandError(f"--role: {error}") from error
+        lifetime = timedelta(days=days)
+        _token, key = issue_token(
+            membership, name=name, role=role, lifetime=lifetime, now=timezone.now()
+        )
         return key

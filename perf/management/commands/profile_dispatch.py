@@ -2,9 +2,6 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from dispatch.management.arguments import add_day
-from dispatch.runs.apply import StalePlan
-from dispatch.runs.claim import DayBusy
-from dispatch.runs.run import PlanRefused
 from drivers.management.arguments import add_company, company_of
 from perf.headlines import remember_profile
 from perf.management.profiling import add_profiling, options_of, shown
@@ -30,16 +27,13 @@ class Command(BaseCommand):
     def handle(self, *, company, day, time_limit, output, record, **options):
         if time_limit is not None and not 0 <= time_limit <= 3600:
             raise CommandError("--time-limit must be between 0 and 3600 seconds.")
-        try:
-            profile = profile_dispatch(
-                company_of(company),
-                day,
-                now=timezone.now(),
-                time_limit_s=time_limit,
-                **options_of(options),
-            )
-        except (DayBusy, PlanRefused, StalePlan) as error:
-            raise CommandError(str(error)) from error
+        profile = profile_dispatch(
+            company_of(company),
+            day,
+            now=timezone.now(),
+            time_limit_s=time_limit,
+            **options_of(options),
+        )
         if record:
             remember_profile(profile)
         return shown(profile, output)
