@@ -177,10 +177,13 @@ class RunViewSet(Reads, CompanyViewSet):
     def apply(self, request, *args, keep=not_kept, **kwargs):
         """Apply the plan of a preview, unless the day has changed since."""
         read_body(Body, request)
-        report = apply_preview(self.run(), now=timezone.now(), actor=actor_of(request))
-        response = Response(report.as_dict())
-        keep(response)
-        return response
+        report = apply_preview(
+            self.run(),
+            now=timezone.now(),
+            actor=actor_of(request),
+            done=lambda report: keep(Response(report.as_dict())),
+        )
+        return Response(report.as_dict())
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
@@ -197,10 +200,14 @@ class RunViewSet(Reads, CompanyViewSet):
     def revert(self, request, *args, keep=not_kept, **kwargs):
         """Restore the assignments from before the run, as far as the rules allow."""
         read_body(Body, request)
-        report = revert_run(self.run(), now=timezone.now(), actor=actor_of(request))
-        response = self.written(report, request.path.rsplit("/", 3)[0] + "/")
-        keep(response)
-        return response
+        path = request.path.rsplit("/", 3)[0] + "/"
+        report = revert_run(
+            self.run(),
+            now=timezone.now(),
+            actor=actor_of(request),
+            done=lambda report: keep(self.written(report, path)),
+        )
+        return self.written(report, path)
 
     def run(self):
         run = self.get_object()

@@ -120,11 +120,17 @@ def keep_preview(
     return report
 
 
-def apply_preview(run: DispatchRun, *, now: datetime, actor: Actor) -> Report:
+def apply_preview(
+    run: DispatchRun,
+    *,
+    now: datetime,
+    actor: Actor,
+    done: Callable[[Report], object] | None = None,
+) -> Report:
     """Write the plan of a preview if the world is still the one it was made for.
 
-    Of two who apply it at once, one does. Three statements more than a dispatch. Raises
-    NoPreview, DayBusy, StalePlan; where it was stale the run has failed.
+    Of two who apply it at once, one does. Three statements more than a dispatch; `done` is that
+    of `run_dispatch`. Raises NoPreview, DayBusy, StalePlan; where it was stale the run has failed.
     """
 
     def take() -> StoredPlan:
@@ -141,7 +147,9 @@ def apply_preview(run: DispatchRun, *, now: datetime, actor: Actor) -> Report:
     plan = hold(run.company, run.day, now, take)
     run.started_at = now
     with Meter() as meter:
-        return carry_out(run, lambda day: plan_again(day, plan, run), meter, now=now, actor=actor)
+        return carry_out(
+            run, lambda day: plan_again(day, plan, run), meter, now=now, actor=actor, done=done
+        )
 
 
 def discard_preview(run: DispatchRun) -> None:

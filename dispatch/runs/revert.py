@@ -5,7 +5,7 @@ under way, locked since, or changed since by others stay, and so does what would
 rule; if its staying breaks one too, it is released.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from django.db.models import Q
@@ -34,10 +34,17 @@ class NotRevertible(Refused):
     status = 409
 
 
-def revert_run(run: DispatchRun, *, now: datetime, actor: Actor) -> Report:
+def revert_run(
+    run: DispatchRun,
+    *,
+    now: datetime,
+    actor: Actor,
+    done: Callable[[Report], object] | None = None,
+) -> Report:
     """Restore what stood before the run, and report which trips could not go back.
 
-    One statement more than a dispatch. Raises NotRevertible, and what `run_dispatch` raises.
+    One statement more than a dispatch. `done`, and what is raised beside NotRevertible, are those
+    of `run_dispatch`.
     """
     if run.status != DispatchRun.Status.COMPLETED:
         raise NotRevertible(
@@ -56,6 +63,7 @@ def revert_run(run: DispatchRun, *, now: datetime, actor: Actor) -> Report:
             now=now,
             actor=actor,
             freeze=False,
+            done=done,
         )
 
 

@@ -11,10 +11,12 @@ from django.utils import timezone
 from bookings.models import Actor, Booking, Door
 from dispatch.api import runs
 from dispatch.models import Assignment, DispatchRun
-from dispatch.runs import background
+from dispatch.runs import background, run
 from dispatch.runs import options as planning
+from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.previews import plan_preview
-from drivers.models import Role, StoredAnswer
+from dispatch.runs.run import run_dispatch
+from drivers.models import Company, Role, StoredAnswer
 from drivers.rest.idempotency_keys import CLAIM, KEPT, clear_idempotency_keys
 from tests.api.test_api_matrix import ENDPOINTS, row_of
 from tests.dispatch.runs.test_concurrency import together
@@ -268,6 +270,68 @@ def test_who_lost_the_key_while_planning_writes_nothing(monkeypatch, kind):
     assert problem(plan(dispatcher, **kind)) == (409, "key_in_use")
     assert DispatchRun.objects.get().status == "failed"
     assert not Assignment.objects.exists()
+    assert StoredAnswer.objects.get().status is None  # the other one's
+
+
+# (what is done, made first by, how it is answered)
+ENDS = {
+    "apply": ("apply_preview", plan_preview, 200),
+    "revert": ("revert_run", run_dispatch, 201),
+}
+
+
+def run_to_end(act):
+    """Return the path that applies the preview of a small day, or reverts its run."""
+    dispatcher = caller()
+    day_to_plan()
+    made = ENDS[act][1](
+        Company.objects.get(),
+        make.DAY,
+        now=make.NOW,
+        actor=Actor(Door.COMMAND, name="test"),
+        options=FIRST_PLAN,
+    )
+    return dispatcher, f"dispatch-runs/{made.run}/{act}/"
+
+
+@pytest.mark.parametrize("act", ENDS)
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_dies_after_an_apply_or_a_revert_has_answered(monkeypatch, act):
+    dispatcher, path = run_to_end(act)
+    name, _made, status = ENDS[act]
+    use_case = getattr(runs, name)
+
+    def die(*args, **options):
+        use_case(*args, **options)
+        raise SystemExit
+
+    with monkeypatch.context() as dying:
+        dying.setattr(runs, name, die)
+        with pytest.raises(SystemExit):
+            post(dispatcher, path, {})
+    again = post(dispatcher, path, {})
+    assert (again.status_code, again["Idempotent-Replayed"]) == (status, "true")
+    done = DispatchRun.objects.latest("id")
+    assert (again.json()["run"], done.status) == (done.id, "completed")
+    if act == "revert":
+        assert again["Location"].endswith(f"/dispatch-runs/{done.id}/")
+        assert DispatchRun.objects.count() == 2
+
+
+@pytest.mark.parametrize("act", ENDS)
+@pytest.mark.django_db(transaction=True)
+def test_who_lost_the_key_applies_and_reverts_nothing(monkeypatch, act):
+    dispatcher, path = run_to_end(act)
+    standing = list(Assignment.objects.values_list("id", "status"))
+
+    def claim_slowly(*args, plan_day=run.plan_day, **options):
+        StoredAnswer.objects.update(begun_at=timezone.now() + CLAIM)
+        return plan_day(*args, **options)
+
+    monkeypatch.setattr(run, "plan_day", claim_slowly)
+    assert problem(post(dispatcher, path, {})) == (409, "key_in_use")
+    assert DispatchRun.objects.latest("id").status == "failed"
+    assert list(Assignment.objects.values_list("id", "status")) == standing
     assert StoredAnswer.objects.get().status is None  # the other one's
 
 
