@@ -1,5 +1,6 @@
 """Webhooks and the log of their deliveries in the API, for owners."""
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema
@@ -14,7 +15,14 @@ from bookings.webhooks.worker import message_id_of, redeliver
 from drivers.companies.roles import OWNERS
 from drivers.rest.fields import Body, TextField, TruthField, read_body
 from drivers.rest.filters import Filters, id_filter
-from drivers.rest.views import Changes, CompanyViewSet, Deletes, Reads, Resource
+from drivers.rest.views import (
+    Changes,
+    CompanyViewSet,
+    Deletes,
+    Reads,
+    Resource,
+    locked_row,
+)
 
 
 class WebhookSerializer(Resource):
@@ -87,8 +95,9 @@ class WebhookViewSet(Reads, Changes, Deletes, CompanyViewSet):
     def rotate(self, request, *args, **kwargs):
         """Replace the secret; for 24 hours deliveries are signed with the old one too."""
         read_body(Body, request)
-        webhook = self.get_object()
-        secret = change_secret(webhook, now=timezone.now())
+        with transaction.atomic():
+            webhook = locked_row(self)
+            secret = change_secret(webhook, now=timezone.now())
         return Response({**self.get_serializer(webhook).data, "secret": secret})
 
 
@@ -143,6 +152,7 @@ class DeliveryViewSet(Reads, CompanyViewSet):
     def redeliver(self, request, *args, **kwargs):
         """Send the delivery again with the same `webhook-id`."""
         read_body(Body, request)
-        delivery = self.get_object()
-        redeliver(delivery, now=timezone.now())
+        with transaction.atomic():
+            delivery = locked_row(self)
+            redeliver(delivery, now=timezone.now())
         return self.tagged(delivery)

@@ -28,7 +28,7 @@ from drivers.rest.fields import (
     parse_day,
     read_body,
 )
-from drivers.rest.views import Door
+from drivers.rest.views import Door, etag_of
 
 MOST_POSITIONS = 1_000
 TRIP_COLUMNS = {
@@ -113,6 +113,7 @@ class MeViewSet(Door, viewsets.ViewSet):
 
     roles = {"read": DRIVERS, "write": DRIVERS}
     params = {"day": ["day"]}
+    tagged_reads = ("day",)
 
     def mine(self):
         """Return the queryset of the driver: empty if the user is not a driver of the company."""
@@ -149,7 +150,7 @@ class MeViewSet(Door, viewsets.ViewSet):
     )
     @action(detail=False, methods=["get"])
     def day(self, request):
-        """List the driver's trips of a day, in order of pickup."""
+        """List the driver's trips of a day, in order of pickup: 1 statement."""
         company = caller_of(request).company
         text = request.query_params.get("day")
         day = parse_day(text) if text is not None else company.local(timezone.now()).date()
@@ -175,7 +176,8 @@ class MeViewSet(Door, viewsets.ViewSet):
             }
             for row in rows.values_list(*TRIP_COLUMNS.values())
         ]
-        return Response({"day": day.isoformat(), "trips": found})
+        data = {"day": day.isoformat(), "trips": found}
+        return Response(data, headers={"ETag": etag_of(data)})
 
     @extend_schema(request=PositionsSerializer, responses={204: None})
     @action(detail=False, methods=["post"])

@@ -13,14 +13,14 @@ from dispatch.models import DispatchRun
 from dispatch.runs.background import NoWorker, start_dispatch
 from dispatch.runs.claim import end_if_dead
 from dispatch.runs.options import RunOptions
-from dispatch.runs.previews import apply_preview, discard_preview, plan_preview
+from dispatch.runs.previews import NoPreview, apply_preview, discard_preview, plan_preview
 from dispatch.runs.revert import revert_run
 from dispatch.runs.run import run_dispatch
 from drivers.rest.access import PLANNERS, STAFF, actor_of
 from drivers.rest.fields import Body, DayField, TruthField, WholeField, read_body
 from drivers.rest.filters import Filters
 from drivers.rest.idempotency import commits_itself, not_kept
-from drivers.rest.views import CompanyViewSet, Reads, Resource
+from drivers.rest.views import CompanyViewSet, Reads, Resource, locked_row
 
 LONGEST_SEARCH_S = 60
 PREFER = OpenApiParameter(
@@ -177,12 +177,18 @@ class RunViewSet(Reads, CompanyViewSet):
     def apply(self, request, *args, keep=not_kept, **kwargs):
         """Apply the plan of a preview, unless the day has changed since."""
         read_body(Body, request)
-        report = apply_preview(
-            self.run(),
-            now=timezone.now(),
-            actor=actor_of(request),
-            done=lambda report: keep(Response(report.as_dict())),
-        )
+        run = self.run()
+        try:
+            report = apply_preview(
+                run,
+                now=timezone.now(),
+                actor=actor_of(request),
+                done=lambda report: keep(Response(report.as_dict())),
+            )
+        except NoPreview:
+            run.refresh_from_db()
+            self.compare(run)  # 412 if it still was one when it was read
+            raise
         return Response(report.as_dict())
 
     @extend_schema(request=None)
@@ -190,8 +196,9 @@ class RunViewSet(Reads, CompanyViewSet):
     def discard(self, request, *args, **kwargs):
         """Discard a preview. Repeating the request is harmless."""
         read_body(Body, request)
-        run = self.run()
-        discard_preview(run)
+        with transaction.atomic():
+            run = locked_row(self)
+            discard_preview(run)
         return self.tagged(run)
 
     @extend_schema(request=None, responses={201: ReportSerializer})
@@ -210,6 +217,11 @@ class RunViewSet(Reads, CompanyViewSet):
         return self.written(report, path)
 
     def run(self):
+        """Return the run, compared with `If-Match`: 1 statement.
+
+        Without its lock: applying claims only what still is a preview, and reverting writes a run
+        of its own; a completed run never changes.
+        """
         run = self.get_object()
         run.company = self.company
         return run

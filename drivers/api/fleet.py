@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -35,6 +36,7 @@ from drivers.rest.views import (
     InCompany,
     Reads,
     Resource,
+    locked_row,
 )
 
 
@@ -294,8 +296,9 @@ class TokenViewSet(Reads, CompanyViewSet):
     @action(detail=True, methods=["post"])
     def revoke(self, request, *args, **kwargs):
         read_body(Body, request)
-        token = self.get_object()
-        revoke_tokens(ApiToken.objects.filter(pk=token.pk), now=timezone.now())
+        with transaction.atomic():
+            token = locked_row(self)
+            revoke_tokens(ApiToken.objects.filter(pk=token.pk), now=timezone.now())
         token.refresh_from_db()
         return self.tagged(token)
 

@@ -187,7 +187,8 @@ class Schema(AutoSchema):
         return self.method == "POST" and isinstance(self.view, Idempotent)
 
     def _has_tag(self):
-        return self.method == "GET" and getattr(self.view, "action", "") == "retrieve"
+        tagged = getattr(self.view, "tagged_reads", ())
+        return self.method == "GET" and getattr(self.view, "action", "") in tagged
 
     def _get_response_bodies(self, direction="response"):
         bodies = super()._get_response_bodies(direction)

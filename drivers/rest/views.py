@@ -1,8 +1,8 @@
 """Base classes of the API's resources: company, roles, pages, ETags and `?fields=`.
 
 An ETag is a hash of the serialized resource. A change with `If-Match` is refused with 412 if the
-stored row no longer has this ETag. PATCH and DELETE compare them under the lock of the row; a POST
-when it reads the row, unless the view has locked it before.
+stored row no longer has this ETag. PATCH, DELETE and a POST that writes the row compare them under
+its lock (`locked_row`); any other POST when it reads the row (`get_object`).
 """
 
 import hashlib
@@ -21,12 +21,14 @@ from rest_framework.views import APIView
 from drivers.rest.access import caller_of
 from drivers.rest.errors import PreconditionFailed
 from drivers.rest.fields import (
+    Body,
     DegreesField,
     KnownFields,
     MomentField,
     TextField,
     TruthField,
     WholeField,
+    read_body,
 )
 from drivers.rest.idempotency import Idempotent
 from drivers.rest.paging import KeysetPagination
@@ -36,12 +38,15 @@ MAY_BE_EMPTY = {"search", "fields", "expand", "cursor"}
 
 
 class Door(Idempotent):
-    """What holds for every resource: keys of POSTs are honoured, unknown parameters refused.
+    """What holds for every resource: keys of POSTs are honoured, unknown parameters refused, and
+    what a caller has already is not sent again.
 
-    `params` are the query parameters of an action beyond filters, pages and fields.
+    `params` are the query parameters of an action beyond filters, pages and fields; `tagged_reads`
+    the actions of a GET whose response has an ETag.
     """
 
     params: dict[str, list[str]] = {}
+    tagged_reads = ("retrieve",)
 
     def initial(self, request, *args, **kwargs):
         super().initial(request, *args, **kwargs)
@@ -55,6 +60,15 @@ class Door(Idempotent):
                 {name[:100]: [ErrorDetail(problem, "unknown")] for name in unknown[:10]}
             )
         refuse_empty_and_repeated(request)
+
+    def finalize_response(self, request, response, *args, **kwargs):
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if request.method in ("GET", "HEAD") and response.status_code == 200:
+            wanted = request.headers.get("If-None-Match", "")
+            # The ETag of a booking does not cover related rows that are expanded.
+            if etag_matches(response.get("ETag"), wanted) and not request.GET.get("expand"):
+                response.data, response.status_code = None, 304
+        return response
 
     def known_params(self):
         """Return the query parameters that actions of this kind know."""
@@ -85,15 +99,6 @@ class CompanyViewSet(Door, viewsets.GenericViewSet):
         searched = {"search"} if getattr(self, "search_fields", None) else set()
         return {"fields"} | PAGING | searched | set(filterset.base_filters if filterset else ())
 
-    def finalize_response(self, request, response, *args, **kwargs):
-        response = super().finalize_response(request, response, *args, **kwargs)
-        if request.method in ("GET", "HEAD") and response.status_code == 200:
-            wanted = request.headers.get("If-None-Match", "")
-            # The ETag of a booking does not cover related rows that are expanded.
-            if etag_matches(response.get("ETag"), wanted) and not request.GET.get("expand"):
-                response.data, response.status_code = None, 304
-        return response
-
     @property
     def company(self):
         return caller_of(self.request).company
@@ -107,8 +112,12 @@ class CompanyViewSet(Door, viewsets.GenericViewSet):
         """Return the row of the URL; a POST is refused if `If-Match` names another state of it."""
         instance = super().get_object()
         if self.request.method == "POST":
-            compare_tag(self.request, lambda: etag_of(self.get_serializer(instance).data))
+            self.compare(instance)
         return instance
+
+    def compare(self, instance):
+        """Raise PreconditionFailed if `If-Match` names another state of the row."""
+        compare_tag(self.request, lambda: etag_of(self.get_serializer(instance).data))
 
     def get_serializer(self, *args, **kwargs):
         serializer = super().get_serializer(*args, **kwargs)
@@ -194,20 +203,23 @@ class Creates:
         return self.tagged(instance, status=201, headers={"Location": location})
 
 
-def locked_row(view, request):
-    """Return the row of the URL, locked. Raises PreconditionFailed if `If-Match` is stale."""
+def locked_row(view):
+    """Return the row of the URL, locked. Raises PreconditionFailed if `If-Match` is stale.
+
+    In the transaction that writes the row: 1 statement.
+    """
     rows = view.get_queryset().select_for_update(of=("self",), no_key=True)
     instance = rows.filter(pk=view.kwargs["pk"]).first()
     if instance is None:
         raise NotFound
-    compare_tag(request, lambda: etag_of(view.get_serializer(instance).data))
+    view.compare(instance)
     return instance
 
 
 class Changes:
     def partial_update(self, request, *args, **kwargs):
         with transaction.atomic():
-            instance = locked_row(self, request)
+            instance = locked_row(self)
             stored = copy(instance)
             serializer = self.get_serializer(instance, data=request.data, partial=True)
             serializer.is_valid(raise_exception=True)
@@ -222,8 +234,9 @@ class Changes:
 
 class Deletes:
     def destroy(self, request, *args, **kwargs):
+        read_body(Body, request)
         with transaction.atomic():
-            instance = locked_row(self, request)
+            instance = locked_row(self)
             with self.guarded([instance]):
                 instance.delete()
         return Response(status=204)

@@ -412,6 +412,20 @@ def test_a_driver_sees_the_day_and_reports_progress():
         assert phone.post(f"{API}me/trips/{other.id}/{door}/", body).status_code == 404
 
 
+def test_a_day_that_a_driver_has_already_is_not_sent_again(django_assert_num_queries):
+    phone, anna = a_driver()
+    path = f"{API}me/day/?day={make.DAY}"
+    make.assignment(make.booking(), anna)
+    first = phone.get(path)
+    with django_assert_num_queries(2):  # the token, the trips
+        known = phone.get(path, headers={"If-None-Match": first["ETag"]})
+    assert (known.status_code, known.content, known["ETag"]) == (304, b"", first["ETag"])
+    Booking.objects.update(notes="ring twice")
+    changed = phone.get(path, headers={"If-None-Match": first["ETag"]})
+    assert (changed.status_code, changed.json()["trips"][0]["notes"]) == (200, "ring twice")
+    assert changed["ETag"] != first["ETag"]
+
+
 def test_positions_of_a_batch_cost_one_statement_and_the_newest_counts(
     django_assert_num_queries,
 ):

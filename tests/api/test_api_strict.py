@@ -47,6 +47,14 @@ def test_an_unknown_parameter_is_refused_by_name(path, method):
     assert refusals(send(f"{address}?wheelchiar=1", {})) == {("wheelchiar", "unknown")}
 
 
+@pytest.mark.parametrize("path", [path for path, method in WRITING if method == "delete"])
+def test_a_deletion_with_a_body_is_refused_by_name_and_deletes_nothing(path):
+    send, address = sender(path, "delete")
+    assert refusals(send(address, {"reason": "sick"})) == {("reason", "unknown")}
+    assert refusals(send(address, [1])) == {("", "invalid")}
+    assert send(address, {}).status_code == 204
+
+
 def test_unknown_fields_of_rows_are_refused_with_their_place():
     portal = caller(Role.CLIENT_API)
     rows = [booking_values("A"), booking_values("B", wheelchair=True)]
