@@ -47,4 +47,4 @@ LIKE = {
     "WebhookRequest": "WebhookSecret",
     "PatchedWebhookRequest": "WebhookSecret",
 }
-ONE_OF = {"Feed": ("Event", {"last": 1024}), "Places": ("Place", {})}
+ONE_OF = {"Feed": ("Event", {"last": 1024}), "Places": ("Place", {"why": None})}

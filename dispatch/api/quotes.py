@@ -1,5 +1,7 @@
 """Quote a trip: the drivers who could take it, when, and at what price."""
 
+from dataclasses import replace
+
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema, extend_schema_serializer
@@ -26,9 +28,27 @@ class CandidateSerializer(serializers.Serializer):
     )
 
 
+class NoPlaceSerializer(serializers.Serializer):
+    """Why no driver could take a trip, in the language of the request.
+
+    `blockers` and `suggestion` are for who may plan: they can name other trips.
+    """
+
+    reason = serializers.CharField(help_text=gettext_lazy("The code of the reason."))
+    detail = serializers.CharField()
+    blockers = serializers.ListField(
+        child=serializers.CharField(),
+        help_text=gettext_lazy("What keeps the drivers who come closest from the trip."),
+    )
+    suggestion = serializers.CharField(
+        allow_null=True, help_text=gettext_lazy("What would help, if anything simple does.")
+    )
+
+
 @extend_schema_serializer(component_name="Places")
 class CandidatesSerializer(serializers.Serializer):
-    results = CandidateSerializer(many=True)
+    results = CandidateSerializer(many=True, source="candidates")
+    why = NoPlaceSerializer(allow_null=True, help_text=gettext_lazy("If there are no results."))
 
 
 class QuoteViewSet(Door, viewsets.ViewSet):
@@ -44,5 +64,8 @@ class QuoteViewSet(Door, viewsets.ViewSet):
         require_relations(company, values)
         relations = {f"{name}_id": values.pop(name, None) for name in ("client", "return_of")}
         booking = Booking(status=Status.ACCEPTED, **values, **relations)
-        found = quote(company, booking, now=timezone.now())
-        return Response({"results": CandidateSerializer(found, many=True).data})
+        advice = quote(company, booking, now=timezone.now())
+        if advice.why and caller_of(request).role not in PLANNERS:
+            # They name trips of other clients.
+            advice = replace(advice, why=replace(advice.why, blockers=(), suggestion=None))
+        return Response(CandidatesSerializer(advice).data)

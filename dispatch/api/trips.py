@@ -21,7 +21,7 @@ from bookings.api.roles import READERS
 from bookings.api.serializers import BookingSerializer
 from bookings.models import Status
 from bookings.save import StaleBookingError
-from dispatch.api.quotes import CandidateSerializer, CandidatesSerializer
+from dispatch.api.quotes import CandidatesSerializer
 from dispatch.api.request_serializers import (
     AssignSerializer,
     HappenedSerializer,
@@ -31,7 +31,7 @@ from dispatch.api.request_serializers import (
 )
 from dispatch.day.load import DONE
 from dispatch.trips import progress
-from dispatch.trips.assign import assign, candidates
+from dispatch.trips.assign import advise, assign
 from dispatch.trips.cancel import cancel
 from drivers.rest.access import CLIENTS, PLANNERS, STAFF, actor_of
 from drivers.rest.errors import PreconditionFailed
@@ -207,11 +207,11 @@ class TripViewSet(BookingViewSet):
     )
     @action(detail=True, methods=["get"], pagination_class=None)
     def candidates(self, request, *args, **kwargs):
-        """List the best drivers who could take the trip, with time and price."""
+        """List the best drivers who could take the trip, with time and price, or say why none."""
         text = request.query_params.get("top", "3")
         top = parse_whole(text, "top", 1, 20)
-        found = candidates(self.company, int(self.kwargs["pk"]), now=timezone.now(), top=top)
-        return Response({"results": CandidateSerializer(found, many=True).data})
+        advice = advise(self.company, int(self.kwargs["pk"]), now=timezone.now(), top=top)
+        return Response(CandidatesSerializer(advice).data)
 
     def done(self, use_case, compared, *args, **options):
         """Call the use-case on this booking, if `If-Match` agrees; return the booking."""

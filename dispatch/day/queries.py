@@ -292,6 +292,15 @@ def read_trips(
     return bookings, neighbours
 
 
+def preferences_of(client_id: int | None) -> frozenset[tuple[int, int, str]]:
+    """Return the driver preferences of a client, as `read_preferences` does: 1 query."""
+    return frozenset(
+        DriverPreference.objects.filter(client=client_id).values_list(
+            "client_id", "driver_id", "kind"
+        )
+    )
+
+
 def read_preferences(company: Company, day: date) -> frozenset[tuple[int, int, str]]:
     """Return the driver preferences of the day's clients, as (client, driver, kind): 1 query."""
     start_at, end_at = company.day_bounds(day)

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from dispatch.day.duties import DayFrame
 from dispatch.day.load import Day, arrived_s, by_client, make_trip, pickup_window
+from dispatch.day.pairs import keep_order
 from dispatch.day.queries import BookingRow
 from dispatch.day.reasons import Unassigned, describe_excluded, describe_reason
 from dispatch.planner.check.plan import check
@@ -79,10 +80,13 @@ class Proposal:
 
 
 def candidates_for(day: Day, row: BookingRow, *, top: int = 3) -> tuple[Candidate, ...]:
-    """Return the best candidates for one trip in the day as it stands."""
-    if _is_over(day, row):
+    """Return the best candidates for one trip in the day as it stands.
+
+    A return trip has none who would come before the arrival of its outbound trip.
+    """
+    trip = None if _is_over(day, row) else _offered(day, row)
+    if trip is None:
         return ()
-    trip = _trip(day, row)
     names = {driver.id: driver.name for driver in day.problem.drivers}
     return tuple(
         Candidate(
@@ -101,7 +105,10 @@ def explain_no_candidate(day: Day, row: BookingRow) -> Unassigned:
     """Explain why no driver can take the trip in the day as it stands, and what would help."""
     if _is_over(day, row):
         return describe_excluded(day, row.id, "window_passed")
-    problem = replace(_all_pinned(day, row), trips=(_trip(day, row),))
+    trip = _offered(day, row)
+    if trip is None:
+        return describe_excluded(day, row.id, "before_arrival")
+    problem = replace(_all_pinned(day, row), trips=(trip,))
     (reason,) = reasons(problem, Plan((), (), (row.id,)))
     return describe_reason(day, reason)
 
@@ -203,6 +210,19 @@ def _trip(day: Day, row: BookingRow) -> Trip:
         latest_s=latest_s,
     )
     return _in_order(day, row, trip)
+
+
+def _offered(day: Day, row: BookingRow) -> Trip | None:
+    """Return the trip after the arrival of its outbound trip, or None if that is too late.
+
+    An outbound trip without a driver arrives as late as a run may plan it.
+    """
+    trip = _trip(day, row)
+    if there := _arrival(day, row):
+        return trip if there[1] <= trip.latest_s else None
+    waiting = [other for other in day.problem.trips if other.id == row.return_of_id]
+    trips, _too_early = keep_order([*waiting, trip], {row.id: row}, {})
+    return next((replace(kept, after=None) for kept in trips if kept.id == row.id), None)
 
 
 def _in_order(day: Day, row: BookingRow, trip: Trip) -> Trip:

@@ -265,6 +265,26 @@ def test_a_quote_tells_who_could_drive_and_stores_nothing():
     assert not Booking.objects.exists()
 
 
+def test_a_quote_without_a_driver_says_why():
+    dispatcher = caller()
+    wanted = booking_values("", scheduled_time=tomorrow("09:00").isoformat())
+    none = dispatcher.post(f"{API}quotes/", wanted).json()
+    assert (none["results"], none["why"]["reason"]) == ([], "no_vehicle")
+    booking = make.booking(scheduled_time=tomorrow("09:00"))
+    path = f"{API}bookings/{booking.id}/candidates/"
+    assert dispatcher.get(path).json() == none
+    anna = duty()
+    other = make.booking(scheduled_time=tomorrow("09:00"), reference="OTHER")
+    dispatcher.post(f"{API}bookings/{other.id}/assign/", {"driver": anna.id})
+    busy = dispatcher.post(f"{API}quotes/", wanted).json()["why"]
+    assert "OTHER" in busy["blockers"][0]
+    told = caller(Role.CLIENT_API).post(f"{API}quotes/", wanted).json()["why"]
+    assert told == busy | {"blockers": [], "suggestion": None}
+    duty()
+    assert dispatcher.post(f"{API}quotes/", wanted).json()["why"] is None
+    assert dispatcher.get(path).json()["why"] is None
+
+
 def test_bulk_tells_what_became_of_each_row():
     portal = caller(Role.CLIENT_API)
     rows = [

@@ -1,6 +1,7 @@
 """Assign trips to drivers by hand."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from unittest import mock
 
 import pytest
@@ -229,9 +230,81 @@ def test_a_quote_stores_nothing():
     anna = on_duty("Anna")
     booking = make.booking(clock="10:00")
     Booking.objects.filter(id=booking.id).delete()
-    found = quote(booking.company, booking, now=make.NOW)
-    assert [(place.driver_id, place.pickup_at) for place in found] == [(anna.id, make.at("10:00"))]
+    found = quoted(booking)
+    assert [(place.driver_id, place.pickup_at) for place in found.candidates] == [
+        (anna.id, make.at("10:00"))
+    ]
+    assert found.why is None
     assert not Booking.objects.exists()
+
+
+def quoted(booking):
+    return quote(booking.company, booking, now=make.NOW)
+
+
+def way_back(there, clock, **fields):
+    """Return a way back that is not stored."""
+    back = make.booking(clock=clock, return_of=there, **fields)
+    Booking.objects.filter(id=back.id).delete()
+    return back
+
+
+@pytest.mark.django_db
+def test_a_quote_for_a_way_back_waits_for_the_arrival():
+    there, anna, _ben = make.booking(clock="09:00"), on_duty("Anna"), on_duty("Ben")
+    assign_to(there, anna, pickup_at=make.at("09:00"))
+    # 3 minutes of boarding, 18:44 of driving and 2 of alighting: out at 09:23:44.
+    out_at = make.at("09:23") + timedelta(seconds=44)
+    pickups = {place.pickup_at for place in quoted(way_back(there, "09:10")).candidates}
+    assert pickups == {out_at}
+    never = quoted(way_back(there, "08:50"))  # boards until 09:20
+    assert (never.candidates, never.why.reason) == ((), "before_arrival")
+    assert "cannot arrive from the outbound trip by 09:20" in never.why.detail
+
+
+@pytest.mark.django_db
+def test_a_quote_for_a_way_back_knows_when_a_run_may_plan_the_way_there():
+    there, _anna, _ben = make.booking(clock="09:00"), on_duty("Anna"), on_duty("Ben")
+    # Boards until 09:15; out 23:44 later.
+    latest_at = make.at("09:38") + timedelta(seconds=44)
+    assert {p.pickup_at for p in quoted(way_back(there, "09:20")).candidates} == {latest_at}
+    assert {p.pickup_at for p in quoted(way_back(there, "10:00")).candidates} == {make.at("10:00")}
+    assert quoted(way_back(there, "08:30")).why.reason == "before_arrival"
+
+
+@pytest.mark.django_db
+def test_nobody_is_offered_for_a_way_back_that_ends_before_the_arrival():
+    there, anna, ben = make.booking(clock="09:00"), on_duty("Anna"), on_duty("Ben")
+    back = make.booking(clock="08:50", return_of=there)
+    assign_to(there, anna, pickup_at=make.at("09:00"))
+    assert candidates(back.company, back.id, now=make.NOW) == ()
+    with pytest.raises(RuleBroken, match="outbound trip"):
+        assign_to(back, ben)
+
+
+@pytest.mark.django_db
+def test_a_quote_knows_whom_the_client_does_not_want(django_assert_num_queries):
+    client, anna, ben = make.client(), on_duty("Anna"), on_duty("Ben")
+    DriverPreference.objects.create(
+        client=client, driver=anna, kind=DriverPreference.Kind.FORBIDDEN
+    )
+    booking = make.booking(client=client)
+    Booking.objects.filter(id=booking.id).delete()
+    with django_assert_num_queries(4):
+        found = quoted(booking)
+    assert [place.driver_id for place in found.candidates] == [ben.id]
+
+
+@pytest.mark.django_db
+def test_a_quote_does_not_take_the_place_of_a_trip_that_stays():
+    anna, early = on_duty("Anna"), make.booking(clock="08:00")
+    late = make.booking(clock="10:00")
+    assign_to(late, anna)
+    Assignment.objects.update(locked=True)  # no trip of the problem: the highest is the early one
+    assert early.id < late.id
+    booking = make.booking(clock="10:00")
+    Booking.objects.filter(id=booking.id).delete()
+    assert quoted(booking).candidates == ()
 
 
 @pytest.mark.django_db
