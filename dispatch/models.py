@@ -3,6 +3,8 @@
 Times are stored in UTC; `day` is a day in the company's timezone.
 """
 
+from datetime import date, timedelta
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -150,6 +152,21 @@ OPEN = Q(is_open=True)
 class AssignmentQuerySet(OneStatementInserts):
     def open(self) -> "AssignmentQuerySet":
         return self.filter(OPEN)
+
+
+def of_day(company: Company, day: date) -> Q:
+    """Return the condition of the trips of a local day, which is that of the wanted pickup.
+
+    As `Booking.objects.on`. The indexes are by the planned pickup, which is less than a day away
+    from the wanted one.
+    """
+    start_at, end_at = company.day_bounds(day)
+    return Q(
+        booking__scheduled_time__gte=start_at,
+        booking__scheduled_time__lt=end_at,
+        planned_pickup_at__gte=start_at - timedelta(days=1),
+        planned_pickup_at__lt=end_at + timedelta(days=1),
+    )
 
 
 class Assignment(models.Model):

@@ -1,7 +1,5 @@
 """The driver's own day in the API: trips, progress, positions, availability."""
 
-from datetime import timedelta
-
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,7 +12,7 @@ from rest_framework.response import Response
 
 from bookings.models import Status
 from dispatch.api.request_serializers import HappenedSerializer, ProgressSerializer
-from dispatch.models import Assignment
+from dispatch.models import Assignment, of_day
 from dispatch.trips import progress
 from drivers.models import Driver
 from drivers.rest.access import DRIVERS, actor_of, caller_of
@@ -154,17 +152,9 @@ class MeViewSet(Door, viewsets.ViewSet):
         company = caller_of(request).company
         text = request.query_params.get("day")
         day = parse_day(text) if text is not None else company.local(timezone.now()).date()
-        start_at, end_at = company.day_bounds(day)
         rows = (
             Assignment.objects.filter(
-                company=company,
-                driver__user=request.user,
-                # The day is that of the wanted time, as on the board; the index is by the planned
-                # one, which is less than a day away from it.
-                booking__scheduled_time__gte=start_at,
-                booking__scheduled_time__lt=end_at,
-                planned_pickup_at__gte=start_at - timedelta(days=1),
-                planned_pickup_at__lt=end_at + timedelta(days=1),
+                of_day(company, day), company=company, driver__user=request.user
             )
             .exclude(status__in=[Assignment.Status.SUPERSEDED, Assignment.Status.CANCELED])
             .order_by("planned_pickup_at", "id")

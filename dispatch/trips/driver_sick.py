@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils.translation import gettext as _
 
 from bookings.models import Actor
-from dispatch.models import Assignment
+from dispatch.models import Assignment, of_day
 from dispatch.trips.locking import no_such_driver
 from dispatch.trips.release import release_trips
 from drivers.models import Absence, Company, Driver, Shift
@@ -29,8 +29,9 @@ def report_sick(
 ) -> SickDriver:
     """Record the driver as sick until the end of the day, and release trips that have not begun.
 
-    The day ends with the company's day, or with a later shift that is under way. At most 13
-    statements. A second report releases the trips assigned since. Raises NoSuchDriver.
+    The day ends with the company's day, or with a later shift that is under way. Released are the
+    trips of the day, and those of the next one that are planned to begin in the absence. At most
+    13 statements. A second report releases the trips assigned since. Raises NoSuchDriver.
     """
     with transaction.atomic():
         driver = (
@@ -40,14 +41,19 @@ def report_sick(
         )
         if driver is None:
             raise no_such_driver()
-        start_at, end_at = company.day_bounds(company.local(now).date())
+        today = company.local(now).date()
+        end_at = company.day_bounds(today)[1]
         shift_end_at = Shift.objects.filter(
             driver=driver, start_at__lt=end_at, end_at__gt=now
         ).aggregate(last=Max("end_at"))["last"]
         end_at = max(end_at, shift_end_at or end_at)
         trips = list(
             Assignment.objects.open()
-            .filter(driver=driver, planned_pickup_at__gte=start_at, planned_pickup_at__lt=end_at)
+            .filter(
+                of_day(company, today)
+                | Q(planned_pickup_at__gte=now, planned_pickup_at__lt=end_at),
+                driver=driver,
+            )
             .order_by("id")
             .values_list("id", "booking_id", "status")
         )

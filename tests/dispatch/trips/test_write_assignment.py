@@ -303,6 +303,22 @@ def test_a_sick_driver_loses_what_has_not_begun_and_is_absent_until_the_day_ends
 
 
 @pytest.mark.django_db
+def test_a_sick_driver_loses_the_trips_of_the_day_whenever_they_are_planned():
+    anna, next_day = on_duty("Anna"), make.DAY + timedelta(days=1)
+    planned = {
+        "today, after midnight": ("23:55", make.DAY, make.at("24:05")),
+        "tomorrow, before midnight": ("00:05", next_day, make.at("23:55")),
+        "tomorrow": ("00:45", next_day, make.at("24:45")),
+    }
+    for name, (clock, day, at) in planned.items():
+        booking = make.booking(clock=clock, day=day, reference=name)
+        make.assignment(booking, anna, minutes=9, planned_pickup_at=at)
+    done = report_sick(anna.company, anna.id, actor=ACTOR, now=make.at("08:00"))
+    lost = Booking.objects.filter(id__in=done.released).values_list("reference", flat=True)
+    assert set(lost) == {"today, after midnight", "tomorrow, before midnight"}
+
+
+@pytest.mark.django_db
 def test_sick_twice_is_one_absence():
     anna = on_duty("Anna")
     for _time in range(2):
