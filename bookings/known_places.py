@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from bookings.models import Booking, Client, SavedPlace
+from drivers.db.folding import fold
 from drivers.models import Company
 
 RECENT_TRIPS = 1_000  # of a company that are searched
@@ -39,21 +40,21 @@ def usual_place(client: Client) -> Place | None:
 
 def search_places(company: Company, words: str) -> list[Place]:
     """Return known places whose address contains every word, the latest first: 3 statements."""
-    wanted = words.casefold().split()
+    wanted = fold(words).split()
     if not wanted:
         return []
-    matches = (p for p in _known(company) if all(w in p.address.casefold() for w in wanted))
+    matches = (p for p in _known(company) if all(w in fold(p.address) for w in wanted))
     return _different(matches)[:OFFERED]
 
 
 def known_place(company: Company, address: str) -> Place | None:
-    """Return the place with this address, ignoring case, or None: 3 statements."""
-    same = (p for p in _known(company) if p.address.casefold() == address.casefold())
+    """Return the place with this address, ignoring case and accents, or None: 3 statements."""
+    wanted = fold(address)
+    same = (p for p in _known(company) if fold(p.address) == wanted)
     return next(same, None)
 
 
 def _known(company: Company) -> list[Place]:
-    # Compared in Python: SQLite ignores case for ASCII letters only.
     trips = Booking.objects.filter(company=company).order_by("-scheduled_time", "-id")
     homes = Client.objects.filter(company=company, lat__isnull=False).exclude(address="")
     latest = homes.order_by("-id").values_list("address", "lat", "lon")[:RECENT_TRIPS]
@@ -90,5 +91,5 @@ def _different(places: Iterable[Place]) -> list[Place]:
     """Return the first place of every address."""
     by_address: dict[str, Place] = {}
     for place in places:
-        by_address.setdefault(place.address.casefold(), place)
+        by_address.setdefault(fold(place.address), place)
     return list(by_address.values())

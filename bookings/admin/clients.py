@@ -77,7 +77,7 @@ class ClientAdmin(ExportsList, CompanyScopedAdmin):
     }
     list_display = ["name", "phone", "address", "wheelchair", "company"]
     list_select_related = ["company"]
-    search_fields = ["name", "phone"]
+    search_fields = ["folded_name", "phone"]
     ordering = ["name", "id"]
     compressed_fields = True
     fieldsets = [

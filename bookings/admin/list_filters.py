@@ -18,7 +18,8 @@ from drivers.times import day_of
 
 TRIPS_FOUND = 1_000
 CLIENTS_FOUND = 50
-WORDS = ("reference", "client__name", "client__phone", "pickup_address", "dropoff_address")
+SEARCHED = ("folded_name", "phone")  # of clients
+WORDS = ("reference", "client__folded_name", "client__phone", "pickup_address", "dropoff_address")
 LONGEST = timedelta(days=31)  # a period whose bookings may be searched word by word
 
 
@@ -127,7 +128,7 @@ def search(rows, words, *, company, params, zone):
             rows = rows.filter(any_contains(word, WORDS))
         return rows
     text = words.strip()
-    clients = Client.objects.filter(any_contains(text, ("name", "phone")), company=company)
+    clients = Client.objects.filter(any_contains(text, SEARCHED), company=company)
     client_ids = list(clients.order_by("name", "id").values_list("id", flat=True)[:CLIENTS_FOUND])
     # Not filtered by company, which is the clients': SQLite would read the whole company.
     of_clients = Booking.objects.filter(client_id__any_of=client_ids)

@@ -64,7 +64,7 @@ class BookingViewSet(CompanyViewSet):
         "retrieve": ["expand"],
         "partial_update": ["release", "move"],
     }
-    search_fields = ["reference", "client__name", "client__phone"]
+    search_fields = ["reference", "client__folded_name", "client__phone"]
     expandable = ("client",)
 
     @extend_schema(parameters=[EXPAND])

@@ -39,4 +39,4 @@ class ClientViewSet(Reads, Creates, Changes, CompanyViewSet):
     filterset_class = ClientFilter
     roles = {"read": READERS, "write": WRITERS}
     orderings = ("name", "id")
-    search_fields = ["name", "phone", "address"]
+    search_fields = ["folded_name", "phone", "address"]

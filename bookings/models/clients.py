@@ -5,6 +5,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from drivers.db.folding import FoldedField, KeepsFolded
+from drivers.db.indexes import SqliteIndex
 from drivers.db.rules import CHOICE, POSITION, POSITION_OR_NONE, Check, Unique
 from drivers.models import LATITUDE, LONGITUDE, Company, Driver
 
@@ -16,6 +18,7 @@ class Client(models.Model):
         Company, models.PROTECT, db_index=False, related_name="clients", verbose_name=_("company")
     )
     name = models.CharField(_("name"), max_length=100)
+    folded_name = FoldedField()  # what searches compare
     phone = models.CharField(_("phone"), max_length=40, blank=True)
     address = models.CharField(_("address"), max_length=200, blank=True)
     lat = models.FloatField(_("latitude"), null=True, blank=True, **LATITUDE)
@@ -31,6 +34,14 @@ class Client(models.Model):
     class Meta:
         verbose_name = _("client")
         verbose_name_plural = _("clients")
+        indexes = [
+            # The searches of ClientAdmin, BooksByTelephone, ClientViewSet and list_filters.search:
+            # read whole, in the order of names, without the table. PostgreSQL reads the table.
+            SqliteIndex(
+                fields=["company", "name", "phone", "folded_name", "address"],
+                name="idx_client_company_searched",
+            ),
+        ]
         constraints = [
             Unique(
                 fields=["company", "name", "phone"],
@@ -51,6 +62,7 @@ class Client(models.Model):
                 name="client_on_earth",
                 says=POSITION_OR_NONE,
             ),
+            KeepsFolded(name="client_folds_name", source="name", folded="folded_name"),
         ]
 
     def __str__(self) -> str:

@@ -113,7 +113,7 @@ class DriverAdmin(FillsWeeks, GuardedAdmin):
     list_display = ["name", "phone", "kind", "vehicle", "is_active", "is_available", "company"]
     list_select_related = ["vehicle", "company"]
     list_filter = ["kind", "is_active", "is_available"]
-    search_fields = ["name", "phone"]
+    search_fields = ["folded_name", "phone"]
     ordering = ["name", "id"]
     inlines = [ShiftTemplateInline]
     fieldsets = [
@@ -142,7 +142,7 @@ class ShiftAdmin(GuardedAdmin):
     list_display = ["driver", "start_at", "end_at", "break_min", "break_at"]
     list_select_related = ["driver"]
     list_filter = ["start_at"]
-    search_fields = ["driver__name"]
+    search_fields = ["driver__folded_name"]
     ordering = ["-start_at", "-id"]
     fields = [
         "driver",
@@ -160,6 +160,6 @@ class AbsenceAdmin(GuardedAdmin):
     list_display = ["driver", "start_at", "end_at", "reason", "note"]
     list_select_related = ["driver"]
     list_filter = ["reason", "start_at"]
-    search_fields = ["driver__name"]
+    search_fields = ["driver__folded_name"]
     ordering = ["-start_at", "-id"]
     fields = ["driver", "start_at", "end_at", "reason", "note"]

@@ -169,7 +169,7 @@ class DriverViewSet(Guarded, Reads, Creates, Changes, CompanyViewSet):
     filterset_class = DriverFilter
     roles = {"read": STAFF, "write": PLANNERS}
     orderings = ("name", "id")
-    search_fields = ["name", "phone"]
+    search_fields = ["folded_name", "phone"]
 
 
 class ShiftSerializer(Resource):

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from drivers.db.folding import FoldedField, KeepsFolded
 from drivers.db.indexes import Index
 from drivers.db.rules import CHOICE, POSITION_OR_NONE, Check, Unique
 from drivers.models.company import Company
@@ -71,6 +72,7 @@ class Driver(models.Model):
         verbose_name=_("user"),
     )
     name = models.CharField(_("name"), max_length=100)
+    folded_name = FoldedField()  # what searches compare
     phone = models.CharField(_("phone"), max_length=40, blank=True)
     vehicle = models.ForeignKey(
         Vehicle,
@@ -124,6 +126,7 @@ class Driver(models.Model):
                 says=CHOICE,
                 field="kind",
             ),
+            KeepsFolded(name="driver_folds_name", source="name", folded="folded_name"),
         ]
 
     def __str__(self) -> str:

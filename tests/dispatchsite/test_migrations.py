@@ -7,7 +7,9 @@ from django.apps import apps
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
-from bookings.models import Event
+from bookings.models import Client, Event
+from drivers.db.folding import fold, fold_stored
+from drivers.models import Driver
 from tests.support import builders as make
 
 APPS = ["drivers", "bookings", "dispatch"]
@@ -16,6 +18,7 @@ FIRST = {
     "bookings": "0001_bookings_and_events",
     "dispatch": "0001_runs_and_assignments",
 }
+BEFORE_FOLDING = {"drivers": "0011_plain_english", "bookings": "0011_plain_english"}
 # name: (table, columns, partial)
 PERFORMANCE_INDEXES = {
     "idx_assignment_booking_created": ("dispatch_assignment", ["booking_id", "created_at"], False),
@@ -61,7 +64,12 @@ OF_ONE_ENGINE = {
             "dispatch_assignment",
             ["driver_id", "planned_pickup_at"],
             True,
-        )
+        ),
+        "idx_client_company_searched": (
+            "bookings_client",
+            ["company_id", "name", "phone", "folded_name", "address"],
+            False,
+        ),
     },
     "postgresql": {"idx_shift_start": ("drivers_shift", ["start_at"], False)},
 }
@@ -80,8 +88,18 @@ GUARDS_SQLITE = {
     "assignment_no_double_booking_update",
     "event_append_only_update",
     "event_append_only_delete",
+    "client_folds_name_insert",
+    "client_folds_name_update",
+    "driver_folds_name_insert",
+    "driver_folds_name_update",
 }
-GUARDS_POSTGRESQL = {"shift_no_overlap", "assignment_no_double_booking", "event_append_only"}
+GUARDS_POSTGRESQL = {
+    "shift_no_overlap",
+    "assignment_no_double_booking",
+    "event_append_only",
+    "client_folds_name",
+    "driver_folds_name",
+}
 
 
 def migrate(*arguments):
@@ -176,6 +194,31 @@ def test_the_performance_indexes_go_down_and_up_with_the_data_in_place():
     booking.refresh_from_db()
     assert booking.status == "accepted"
     assert_guarded()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("whole_again")
+@pytest.mark.slow
+def test_names_of_before_are_folded_in_batches(monkeypatch):
+    monkeypatch.setitem(fold_stored.__kwdefaults__, "batch", 2)
+    names = ["Zoé", "Ève", "Noël", "Anna", "Chloé"]
+    for name in names:
+        make.client(name=name)
+        make.driver(name=name)
+    for app in BEFORE_FOLDING:
+        migrate(app, BEFORE_FOLDING[app])
+    columns = {column.name for column in introspected("bookings_client")}
+    assert "folded_name" not in columns
+    migrate()
+    for model in (Client, Driver):
+        stored = model.objects.order_by("id").values_list("name", "folded_name")
+        assert list(stored) == [(name, fold(name)) for name in names]
+    assert_guarded()
+
+
+def introspected(table):
+    with connection.cursor() as cursor:
+        return connection.introspection.get_table_description(cursor, table)
 
 
 @pytest.mark.django_db
