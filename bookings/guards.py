@@ -4,6 +4,7 @@ This app knows nothing of assignments: who does registers a guard in its `ready(
 `save_booking`.
 """
 
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from typing import Protocol
 from bookings.events import Changes
 from bookings.models import Booking, Status
 from drivers.companies.actors import Actor
+from drivers.models import Company
 
 # What a trip's driver, vehicle and time depend on.
 PLANNED_FIELDS = frozenset(
@@ -79,3 +81,62 @@ def hold(
     return [
         stack.enter_context(guard(booking, actor=actor, now=now, agreed=agreed)) for guard in GUARDS
     ]
+
+
+class Broken(Protocol):
+    """A trip that its driver could not drive any more; `pickup_at` is local to the company."""
+
+    @property
+    def assignment_id(self) -> int: ...
+    @property
+    def booking_id(self) -> int: ...
+    @property
+    def driver(self) -> str: ...
+    @property
+    def pickup_at(self) -> datetime: ...
+    @property
+    def why(self) -> str: ...
+
+
+class Outcome(Protocol):
+    """What becomes of the trips of many bookings that change at once."""
+
+    @property
+    def broken(self) -> Sequence[Broken]: ...
+
+    def write(self, *, actor: Actor, now: datetime) -> None:
+        """Write what becomes of the trips, after the changes; the broken ones must be gone."""
+
+
+class HeldTrips(Protocol):
+    """Many assigned bookings whose drivers are locked until the transaction ends."""
+
+    def check(self, changes: Mapping[int, Changes], released: Collection[int]) -> Outcome:
+        """Return what these changes, all together, do to the trips; nothing is written.
+
+        `changes` are by booking: without its changes a booking stays as it is. The bookings
+        `released` lose their drivers. To leave out or release the trips that break may break
+        others: check again.
+        """
+
+
+class BulkGuard(Protocol):
+    """Locks the drivers of many assigned bookings, before the bookings themselves are locked."""
+
+    def __call__(
+        self, company: Company, booking_ids: Collection[int], *, now: datetime
+    ) -> HeldTrips: ...
+
+
+BULK_GUARDS: list[BulkGuard] = []
+
+
+def register_bulk(guard: BulkGuard) -> None:
+    """Let this guard hold the assigned bookings that change in bulk."""
+    if guard not in BULK_GUARDS:
+        BULK_GUARDS.append(guard)
+
+
+def hold_trips(company: Company, booking_ids: Collection[int], *, now: datetime) -> list[HeldTrips]:
+    """Enter the bulk guards in the caller's transaction. No statement without bookings."""
+    return [guard(company, booking_ids, now=now) for guard in BULK_GUARDS if booking_ids]

@@ -10,8 +10,10 @@ class DispatchConfig(AppConfig):
         """Guard the trips that stand against changes of bookings and of the fleet."""
         from bookings import guards
         from dispatch.trips.booking_changes import change_of_booking
+        from dispatch.trips.bulk_changes import change_of_bookings
         from dispatch.trips.fleet_changes import change_of_fleet
         from drivers.fleet import changes
 
         changes.register(change_of_fleet)
         guards.register(change_of_booking)
+        guards.register_bulk(change_of_bookings)

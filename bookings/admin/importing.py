@@ -5,11 +5,15 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404, redirect
 from django.template.defaultfilters import filesizeformat
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
+from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldBooleanWidget,
+)
 
 from bookings.importing.import_bookings import import_bookings
 from bookings.importing.rows import OPTIONAL, REQUIRED, UNREAD
@@ -17,6 +21,7 @@ from bookings.importing.uploads import UPLOAD_AT_MOST, files_of, store_upload
 from bookings.models import ImportFile
 from bookings.parsing import DAY_FIRST, MONTH_FIRST
 from bookings.sheets import csv_response
+from drivers.admin.fleet import AGREED, PK
 from drivers.admin.pages import admin_page
 from drivers.companies.actors import admin_actor
 from drivers.companies.roles import WRITING_ROLES, companies_of
@@ -24,6 +29,10 @@ from drivers.models import Company
 from drivers.refused import Refused
 
 SHOWN = 100
+TOLD = 20
+# In the address of a preview: whether it is one with the broken trips released. In its form: the
+# assignments that it listed, since agreeing to these is no agreement to others.
+RELEASE = "release_broken"
 
 
 class UploadForm(forms.Form):
@@ -45,6 +54,15 @@ class UploadForm(forms.Form):
         ],
         required=False,
         widget=UnfoldAdminSelectWidget,
+    )
+    release_broken = forms.BooleanField(
+        label=_("Release the trips that a row breaks"),
+        help_text=_(
+            "They need a driver again, and the preview lists them. Without this, such rows are "
+            "left out."
+        ),
+        required=False,
+        widget=UnfoldBooleanWidget,
     )
 
     def __init__(self, *args, companies, **kwargs):
@@ -100,7 +118,8 @@ class ImportsBookings:
                 date_order=values["date_order"],
                 now=timezone.now(),
             )
-            return redirect("admin:bookings_booking_import", stored.pk)
+            preview = reverse("admin:bookings_booking_import", args=[stored.pk])
+            return redirect(f"{preview}?{RELEASE}=1" if values["release_broken"] else preview)
         return admin_page(
             self,
             request,
@@ -126,12 +145,15 @@ class ImportsBookings:
                 file,
                 dry_run=not confirmed,
                 skip_invalid=not confirmed or "skip_invalid" in request.POST,
+                release_broken=_agreed(request, confirmed=confirmed),
             )
         except Refused as refused:
             refusal = refused
         if confirmed and result and not result.refused:
             file.delete()
             self.message_user(request, result.summary(), messages.SUCCESS)
+            for row in (*result.broken, *result.released)[:TOLD]:
+                self.message_user(request, str(row), messages.WARNING)
             return redirect("admin:bookings_booking_changelist")
         return admin_page(
             self,
@@ -147,6 +169,10 @@ class ImportsBookings:
             to_write=result.created + result.updated if result else 0,
             errors=_table(result.errors[:SHOWN], ERROR_COLUMNS) if result else None,
             skipped=_table(result.skipped[:SHOWN], SKIPPED_COLUMNS) if result else None,
+            broken=_broken(result.broken) if result else None,
+            released=_broken(result.released) if result else None,
+            agreed=AGREED,
+            assignments=[row.trip.assignment_id for row in result.released] if result else [],
             sample=_sample(file.company, result) if result else None,
             shown=SHOWN,
         )  # fmt: skip
@@ -163,7 +189,7 @@ class ImportsBookings:
             raise PermissionDenied
         return get_object_or_404(files_of(request.user), pk=pk)
 
-    def _import(self, request, file: ImportFile, *, dry_run, skip_invalid):
+    def _import(self, request, file: ImportFile, *, dry_run, skip_invalid, release_broken=False):
         return import_bookings(
             file.company,
             bytes(file.data),
@@ -172,6 +198,7 @@ class ImportsBookings:
             filename=file.name,
             dry_run=dry_run,
             skip_invalid=skip_invalid,
+            release_broken=release_broken,
             order=file.date_order or None,
         )
 
@@ -189,6 +216,23 @@ def _table(rows, columns):
     """Return the rows for Unfold's table component, or None if there are none."""
     rows = [[row.as_dict()[name] for name in columns] for row in rows]
     return {"headers": list(columns.values()), "rows": rows} if rows else None
+
+
+def _broken(rows):
+    """Return the rows that break trips for Unfold's table component, or None."""
+    headers = [_("Line"), _("Trip"), _("Driver"), _("Planned pickup"), _("Why")]
+    found = [
+        [row.line, row.reference, row.trip.driver, row.clock, row.trip.why] for row in rows[:SHOWN]
+    ]
+    return {"headers": headers, "rows": found} if found else None
+
+
+def _agreed(request, *, confirmed):
+    """Return which trips may be released: in a preview all or none, then those it listed."""
+    if not confirmed:
+        return RELEASE in request.GET
+    listed = request.POST.get(AGREED, "").split(",")
+    return {int(pk) for pk in listed if PK.fullmatch(pk)}
 
 
 def _sample(company, result):

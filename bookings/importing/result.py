@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from bookings.guards import Broken
 from bookings.importing.rows import BookingRow, RowError, shown
 
 DELIMITER_NAMES = {",": ",", ";": ";", "\t": "tab", "|": "|"}
@@ -28,13 +29,43 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class BrokenRow:
+    """A row with which the driver could not drive the trip of its booking any more."""
+
+    line: int
+    reference: str
+    trip: Broken
+
+    def __str__(self) -> str:
+        return _("line %(line)s, trip %(reference)s of %(driver)s at %(at)s: %(why)s") % {
+            **self.as_dict(),
+            "at": self.clock,
+        }
+
+    @property
+    def clock(self) -> str:
+        """Return the planned pickup in the company's zone."""
+        return f"{self.trip.pickup_at:%Y-%m-%d %H:%M}"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "line": self.line,
+            "reference": shown(self.reference),
+            "assignment": self.trip.assignment_id,
+            "driver": self.trip.driver,
+            "pickup_at": self.trip.pickup_at.isoformat(),
+            "why": self.trip.why,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class ImportResult:
     """Counts of bookings, in a dry run of those that would be written.
 
-    `refused`: rows are invalid and nothing was written. `replan`: updated bookings that already
-    had a driver. `kept`: lines whose blank cells left a stored value. `far_away`: lines with a
-    place more than a day's drive from the depot. `sample`: the first rows created or updated, with
-    the names of the changed fields.
+    `refused`: rows are invalid and nothing was written. `broken`: rows left out because they break
+    a trip. `released`: rows whose trip was released because they break it. `kept`: lines whose
+    blank cells left a stored value. `far_away`: lines with a place more than a day's drive from
+    the depot. `sample`: the first rows created or updated, with the names of the changed fields.
     """
 
     filename: str
@@ -43,9 +74,10 @@ class ImportResult:
     rows: int
     created: int = 0
     updated: int = 0
-    replan: int = 0
     unchanged: int = 0
     skipped: tuple[Skipped, ...] = ()
+    broken: tuple[BrokenRow, ...] = ()
+    released: tuple[BrokenRow, ...] = ()
     errors: tuple[RowError, ...] = ()
     refused: bool = False
     dry_run: bool = False
@@ -108,12 +140,16 @@ class ImportResult:
         return "\n".join(lines)
 
     def _remarks(self) -> Iterator[str]:
-        if self.replan:
+        if self.broken:
             yield ngettext(
-                "%(count)s updated booking already has a driver: dispatch its day again.",
-                "%(count)s updated bookings already have drivers: dispatch their days again.",
-                self.replan,
-            ) % {"count": self.replan}
+                "%(count)s row would break a trip that has a driver (line %(line)s): it is "
+                "left out.",
+                "%(count)s rows would break trips that have drivers (the first: line %(line)s): "
+                "they are left out.",
+                len(self.broken),
+            ) % {"count": len(self.broken), "line": self.broken[0].line}
+        if self.released:
+            yield self._releases() % {"count": len(self.released), "line": self.released[0].line}
         if self.kept:
             yield ngettext(
                 "%(count)s row leaves a cell blank where its booking has a value (line "
@@ -131,6 +167,23 @@ class ImportResult:
                 len(self.far_away),
             ) % {"count": len(self.far_away), "line": self.far_away[0]}
 
+    def _releases(self) -> str:
+        if self.dry_run:
+            return ngettext(
+                "%(count)s trip would be released, because its driver could not drive it any more "
+                "(line %(line)s).",
+                "%(count)s trips would be released, because their drivers could not drive them any "
+                "more (the first: line %(line)s).",
+                len(self.released),
+            )
+        return ngettext(
+            "%(count)s trip was released, because its driver could not drive it any more (line "
+            "%(line)s): dispatch its day again.",
+            "%(count)s trips were released, because their drivers could not drive them any more "
+            "(the first: line %(line)s): dispatch their days again.",
+            len(self.released),
+        )
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "file": self.filename,
@@ -139,12 +192,13 @@ class ImportResult:
             "rows": self.rows,
             "created": self.created,
             "updated": self.updated,
-            "replan": self.replan,
             "unchanged": self.unchanged,
             "refused": self.refused,
             "dry_run": self.dry_run,
             "bad_rows": self.bad_rows,
             "skipped": [row.as_dict() for row in self.skipped],
+            "broken": [row.as_dict() for row in self.broken],
+            "released": [row.as_dict() for row in self.released],
             "errors": [error.as_dict() for error in self.errors],
             "kept": list(self.kept),
             "far_away": list(self.far_away),

@@ -88,8 +88,33 @@ def load_problem(company: Company, day: date, *, now: datetime, freeze: bool = T
     horizon = _horizon(drivers, start_at, end_at)
     seen: dict[tuple[Any, ...], BookingRow] = {}
     bookings, neighbours = read_trips(company, day, horizon, seen=seen)
-    preferences = read_preferences(company, day)
+    return make_day(
+        company,
+        day,
+        now=now,
+        freeze=freeze,
+        drivers=drivers,
+        bookings=bookings,
+        neighbours=neighbours,
+        preferences=read_preferences(company, day),
+        seen=seen,
+    )
 
+
+def make_day(
+    company: Company,
+    day: date,
+    *,
+    now: datetime,
+    freeze: bool,
+    drivers: dict[int, list[DriverRow]],
+    bookings: dict[int, BookingRow],
+    neighbours: dict[int, BookingRow],
+    preferences: frozenset[tuple[int, int, str]],
+    seen: dict[tuple[Any, ...], BookingRow],
+) -> Day:
+    """Return the day of these rows with its planning problem. No query."""
+    start_at, end_at = company.day_bounds(day)
     travel = travel_times(company)
     rows = [*bookings.values(), *neighbours.values()]
     ride_s, ride_m = _rides(travel, rows)
@@ -123,7 +148,7 @@ def load_problem(company: Company, day: date, *, now: datetime, freeze: bool = T
         now=now,
         start_at=start_at,
         end_at=end_at,
-        horizon=horizon,
+        horizon=_horizon(drivers, start_at, end_at),
         drivers=drivers,
         bookings=bookings,
         neighbours=neighbours,

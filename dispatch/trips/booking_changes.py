@@ -65,7 +65,7 @@ class HeldTrip:
         if planned_at[1] <= self.now:  # it is over, whatever was reported of it
             return
         kept = propose(day, row, self.driver, pickup_at=planned_at[0])
-        broken = _newly_broken(day, kept, self._known_faults(day, row, stored))
+        broken = newly_broken(day, kept, self._known_faults(day, row, stored))
         if not broken:
             if (day.moment(kept.trip.pickup_s), day.moment(kept.trip.dropoff_s)) != planned_at:
                 self._write(day, kept)
@@ -122,7 +122,7 @@ class HeldTrip:
         )
 
 
-def _newly_broken(day: Day, kept: Proposal, known: set[Fault]) -> list[str]:
+def newly_broken(day: Day, kept: Proposal, known: set[Fault]) -> list[str]:
     """Return why the trip cannot stay as it is: new faults, or other trips that had to move."""
     found = [fault.text for fault in kept.faults if fault not in known]
     others = [

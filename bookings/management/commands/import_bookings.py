@@ -45,6 +45,12 @@ class Command(BaseCommand):
             help="Import the valid rows; by default one invalid row stops the whole import.",
         )
         parser.add_argument(
+            "--release-broken",
+            action="store_true",
+            help="Release the trips that rows break, so that they need a driver again; by default "
+            "such rows are left out.",
+        )
+        parser.add_argument(
             "--dates",
             choices=[DAY_FIRST, MONTH_FIRST],
             help="Which number is first in dates like 05/06/2026; by default they are rejected.",
@@ -56,7 +62,9 @@ class Command(BaseCommand):
         )
         parser.add_argument("--json", action="store_true", help="Print the result as JSON.")
 
-    def handle(self, *, file, company, dry_run, skip_invalid, dates, errors, **options):
+    def handle(
+        self, *, file, company, dry_run, skip_invalid, release_broken, dates, errors, **options
+    ):
         path = Path(file)
         try:
             with path.open("rb") as opened:
@@ -71,6 +79,7 @@ class Command(BaseCommand):
                     filename=path.name,
                     dry_run=dry_run,
                     skip_invalid=skip_invalid,
+                    release_broken=release_broken,
                     order=dates,
                 )
                 if errors_file:
@@ -98,6 +107,8 @@ class Command(BaseCommand):
         for title, rows in (
             (_("Rows with errors:"), result.errors),
             (_("Skipped rows:"), result.skipped),
+            (_("Rows left out, which would break trips:"), result.broken),
+            (_("Rows whose trips have to be released:"), result.released),
         ):
             if rows:
                 self.stdout.write(title)

@@ -277,15 +277,6 @@ class ImportTests(TestCase):
                 self.assertEqual((booking.passengers, booking.status), (1, status))
                 self.assertFalse(Event.objects.exists())
 
-    def test_changed_booking_with_a_driver_asks_for_a_dispatch(self):
-        booking = builders.booking(self.company, status=Status.ASSIGNED)
-
-        result = self.load(csv_of({"reference": booking.reference, "passengers": "3"}))
-
-        self.assertEqual(result.replan, 1)
-        self.assertIn("dispatch its day again", result.summary())
-        self.assertEqual(self.stored(booking.reference).status, Status.ASSIGNED)
-
     def test_same_reference_of_another_company_is_another_booking(self):
         other = builders.booking(builders.company("lausanne"), reference="R-1")
 

@@ -1,0 +1,153 @@
+"""Leave out the rows that would break the trips of assigned bookings, or agree to release these.
+
+Nothing is written: the guards say what would break (see `bookings.guards.HeldTrips`).
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bookings.events import Changes as FieldChanges
+from bookings.guards import PLANNED_FIELDS, Outcome, hold_trips
+from bookings.importing.compare import Changes, Stored, check_ways_there, compare
+from bookings.importing.order import check_order
+from bookings.importing.result import BrokenRow, Skipped
+from bookings.importing.rows import BookingRow
+from bookings.models import Client, Status
+from drivers.models import Company
+
+# The id of an outbound trip that the file creates.
+TO_COME = -1
+
+ClientIds = dict[tuple[str, str] | None, int]
+Updated = tuple[BookingRow, Stored, FieldChanges]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The changes to write, and after them the `outcomes` for the trips.
+
+    `broken` are the rows left out because they break a trip, `released` those whose trip is
+    released.
+    """
+
+    changes: Changes
+    broken: tuple[BrokenRow, ...] = ()
+    released: tuple[BrokenRow, ...] = ()
+    outcomes: Sequence[Outcome] = ()
+
+
+def settle(
+    company: Company,
+    rows: list[BookingRow],
+    stored: dict[str, Stored],
+    columns: Sequence[str],
+    *,
+    release_broken: bool | Collection[int],
+    now: datetime,
+) -> Settled:
+    """Compare the valid rows with the stored bookings, and settle which trips they break.
+
+    A row that breaks a trip is left out, unless `release_broken` agrees: to every trip, or to these
+    assignments. Without a row, others may break a trip or the order of a pair: all are checked
+    again. The statements are those of the guards, and 1 if clients change; none unless a row
+    changes what the trip of an assigned booking depends on.
+    """
+    changes = compare(rows, stored, columns)
+    held = hold_trips(company, [old.id for _row, old, _changes in _of_trips(changes)], now=now)
+    if not held:
+        return Settled(changes)
+    client_ids = find_clients(
+        company, {row.client for row, _old, changed in _of_trips(changes) if "client" in changed}
+    )
+    broken: list[BrokenRow] = []
+    released: dict[int, BrokenRow] = {}
+    skipped: list[Skipped] = []
+    while True:
+        wanted = {
+            old.id: _with_ids(row, differing, stored, client_ids)
+            for row, old, differing in _of_trips(changes)
+        }
+        row_of = {old.id: row for row, old, _differing in _of_trips(changes)}
+        outcomes = [trips.check(wanted, released.keys()) for trips in held]
+        found = [
+            BrokenRow(row_of[trip.booking_id].line, row_of[trip.booking_id].reference, trip)
+            for outcome in outcomes
+            for trip in outcome.broken
+        ]
+        if not found:
+            break
+        refused = [row for row in found if not _is_agreed(row, release_broken)]
+        if refused:
+            broken += refused
+            released = {}  # what breaks without these rows may be less
+            rows, lost = _without({row.line for row in refused}, rows, stored)
+            skipped += lost
+            changes = compare(rows, stored, columns)
+        else:
+            released |= {row.trip.booking_id: row for row in found}
+    changes.skipped = sorted([*changes.skipped, *skipped], key=lambda row: row.line)
+    return Settled(changes, _in_order(broken), _in_order(released.values()), outcomes)
+
+
+def find_clients(company: Company, wanted: Collection[tuple[str, str] | None]) -> ClientIds:
+    """Return {(name, phone): id} of the stored clients: 1 statement, or none."""
+    names = sorted({client[0] for client in wanted if client})
+    if not names:
+        return {}
+    rows = Client.objects.filter(company=company, name__any_of=names)
+    return {(name, phone): pk for pk, name, phone in rows.values_list("id", "name", "phone")}
+
+
+def _of_trips(changes: Changes) -> list[Updated]:
+    """Return the changes of assigned bookings that matter to their trips."""
+    return [
+        (row, old, differing)
+        for row, old, differing in changes.updated
+        if old.status == Status.ASSIGNED and differing.keys() & PLANNED_FIELDS
+    ]
+
+
+def _with_ids(
+    row: BookingRow,
+    differing: FieldChanges,
+    stored: Mapping[str, Stored],
+    client_ids: ClientIds,
+) -> FieldChanges:
+    """Return the changes with the ids of the new client and of the new outbound trip.
+
+    A client who is still to come has none: nothing is known of them.
+    """
+    ids: FieldChanges = {}
+    if "client" in differing:
+        ids["client"] = (differing["client"][0], client_ids.get(row.client))
+    if "return_of" in differing:
+        there = stored.get(row.return_of)
+        there_id = there.id if there else TO_COME if row.return_of else None
+        ids["return_of"] = (differing["return_of"][0], there_id)
+    return differing | ids
+
+
+def _is_agreed(row: BrokenRow, release_broken: bool | Collection[int]) -> bool:
+    if isinstance(release_broken, bool):
+        return release_broken
+    return row.trip.assignment_id in release_broken
+
+
+def _without(
+    lines: Collection[int], rows: Iterable[BookingRow], stored: dict[str, Stored]
+) -> tuple[list[BookingRow], list[Skipped]]:
+    """Return (the rows without these lines, rows that are not valid without them)."""
+    left = [row for row in rows if row.line not in lines]
+    kept, unordered = check_order(left, stored)
+    kept, lost = check_ways_there(kept, stored)
+    reference = {row.line: row.reference for row in left}
+    skipped = {
+        error.line: Skipped(error.line, reference[error.line], error.message)
+        for error in (*lost, *unordered)
+    }
+    return kept, list(skipped.values())
+
+
+def _in_order(rows: Iterable[BrokenRow]) -> tuple[BrokenRow, ...]:
+    return tuple(sorted(rows, key=lambda row: row.line))

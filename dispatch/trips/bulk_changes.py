@@ -1,0 +1,216 @@
+"""Check what changes of many assigned bookings at once do to their trips, before they are written.
+
+The rules are those of `booking_changes`. Each day is read once and made again with all changes;
+there every changed trip, at its planned time, is held against its driver's day. Nothing is written
+before the caller has left out, or agreed to release, what breaks.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+
+from django.utils.translation import gettext as _
+
+from bookings.events import Changes
+from bookings.guards import PLANNED_FIELDS
+from bookings.models import Booking, DriverPreference
+from dispatch import ledger
+from dispatch.day.load import Day, load_problem, make_day
+from dispatch.day.queries import BookingRow, read_bookings
+from dispatch.models import Assignment
+from dispatch.trips.booking_changes import newly_broken
+from dispatch.trips.fleet_changes import BrokenTrip
+from dispatch.trips.insertion import Proposal, propose
+from dispatch.trips.locking import stale
+from dispatch.trips.release import release_trips
+from dispatch.trips.violations import Fault
+from dispatch.trips.write_assignment import write_proposals
+from drivers.companies.actors import Actor
+from drivers.models import Company, Driver
+
+COLUMNS = {"client": "client_id", "return_of": "return_of_id"}
+OF_ASSIGNMENT = BookingRow._fields[BookingRow._fields.index("assignment_id") :]
+
+Rows = Mapping[int, BookingRow]
+
+
+def change_of_bookings(
+    company: Company, booking_ids: Collection[int], *, now: datetime
+) -> "ChangingTrips":
+    """Lock the drivers of the bookings' trips in order of id, then read the trips: 3 statements.
+
+    Raises StaleBookingError if a trip changes drivers at the same moment.
+    """
+    ids = sorted(booking_ids)
+    trips = Assignment.objects.open().filter(company=company, booking__any_of=ids)
+    drivers = ledger.lock_drivers(company, set(trips.values_list("driver_id", flat=True)))
+    rows = read_bookings(Booking.objects.filter(company=company, id__any_of=ids))
+    for row in rows.values():
+        if row.standing() and row.driver_id not in drivers:
+            raise stale(row.label)
+    return ChangingTrips(company, now, drivers, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedTrips:
+    """The trips that break, the others with their new times by day, and those to release."""
+
+    broken: tuple[BrokenTrip, ...]
+    retimed: tuple[tuple[Day, list[Proposal]], ...]
+    released: tuple[int, ...]
+
+    def write(self, *, actor: Actor, now: datetime) -> None:
+        """Release and retime the trips: 8 statements, and at most 6 for each day; none if none.
+
+        Raises StaleBookingError if a trip was changed by someone else.
+        """
+        reason = _("booking changed")
+        # First: a longer trip may need the time of one that is released.
+        release_trips(self.released, actor=actor, now=now, reason=reason)
+        for day, proposals in self.retimed:
+            write_proposals(day, proposals, actor=actor, now=now, reason=reason)
+
+
+@dataclass
+class ChangingTrips:
+    """Assigned bookings that are about to change, as they are, with their locked drivers."""
+
+    company: Company
+    now: datetime
+    drivers: Mapping[int, Driver]
+    rows: Rows
+    days: dict[date, Day] = field(default_factory=dict)
+    known: dict[int, set[Fault]] = field(default_factory=dict)
+
+    def check(self, changes: Mapping[int, Changes], released: Collection[int]) -> CheckedTrips:
+        """Return what becomes of the trips if these bookings change and `released` lose drivers.
+
+        Where a trip breaks only because another one changes, the other one is broken. 3 statements
+        for each day to which changed trips belong, and 1, the first time; none later for fewer
+        changes.
+        """
+        rows = {i: _changed(row, changes[i]) for i, row in self.rows.items() if i in changes}
+        after = {i: _released(row) if i in released else row for i, row in rows.items()}
+        judged = self._judged(after, changes)
+        self._read_days(judged, rows.values())
+        retimed: list[tuple[Day, list[Proposal]]] = []
+        suspects: dict[int, list[str]] = {}
+        guilty: dict[int, list[str]] = {}
+        for at, trips in sorted(judged.items()):
+            old, day = self.days[at], _with_rows(self.days[at], after)
+            moved = []
+            for row in trips:
+                kept = self._propose(day, row)
+                why = self._why(old, day, row, kept)
+                if why:
+                    suspects[row.id] = why
+                    before = self.rows[row.id]
+                    unchanged = self._propose(day, before)
+                    if set(why) - set(self._why(old, day, before, unchanged)):
+                        guilty[row.id] = why
+                elif _is_retimed(day, row, kept):
+                    moved.append(kept)
+            # Last those that keep all rules: of the breaks of one shift, the last is written.
+            moved.sort(key=lambda proposal: not proposal.faults)
+            retimed += [(day, moved)] if moved else []
+        return CheckedTrips(
+            broken=tuple(self._broken(i, why) for i, why in (guilty or suspects).items()),
+            retimed=tuple(retimed),
+            released=tuple(s[0] for i in released if (s := self.rows[i].standing())),
+        )
+
+    def _judged(self, after: Rows, changes: Mapping[int, Changes]) -> dict[date, list[BookingRow]]:
+        """Return the trips whose change matters to them, by the day that they are wanted on."""
+        judged: defaultdict[date, list[BookingRow]] = defaultdict(list)
+        for row in after.values():
+            standing = row.standing()
+            if standing and standing[3] > self.now and changes[row.id].keys() & PLANNED_FIELDS:
+                judged[self.company.local(row.scheduled_time).date()].append(row)
+        return dict(judged)
+
+    def _read_days(self, days: Iterable[date], rows: Collection[BookingRow]) -> None:
+        """Read the days that are not read yet, with the preferences of all clients of the rows."""
+        wanted = sorted(set(days) - self.days.keys())
+        if not wanted:
+            return
+        clients = sorted({row.client_id for row in rows if row.client_id})
+        preferences = DriverPreference.objects.filter(client__any_of=clients).values_list(
+            "client_id", "driver_id", "kind"
+        )
+        found = frozenset(preferences) if clients else frozenset()
+        for at in wanted:
+            day = load_problem(self.company, at, now=self.now, freeze=False)
+            self.days[at] = replace(day, preferences=day.preferences | found)
+
+    def _propose(self, day: Day, row: BookingRow) -> Proposal:
+        driver = self.drivers[row.driver_id or 0]
+        return propose(day, row, driver, pickup_at=row.planned()[0])
+
+    def _why(self, old: Day, day: Day, row: BookingRow, kept: Proposal) -> list[str]:
+        """Return why the trip cannot stay as it is, apart from what it broke before."""
+        known = self._known_faults(old, row.id) if kept.faults else set()
+        found = newly_broken(day, kept, known)
+        if not found and kept.impossible and _is_retimed(day, row, kept):
+            return [fault.text for fault in kept.faults]
+        return found
+
+    def _known_faults(self, old: Day, booking_id: int) -> set[Fault]:
+        if booking_id not in self.known:
+            before = self.rows[booking_id]
+            on_day = old.start_at <= before.scheduled_time < old.end_at
+            self.known[booking_id] = set(self._propose(old, before).faults) if on_day else set()
+        return self.known[booking_id]
+
+    def _broken(self, booking_id: int, why: Iterable[str]) -> BrokenTrip:
+        row = self.rows[booking_id]
+        return BrokenTrip(
+            row.assignment_id or 0,
+            row.id,
+            row.label,
+            self.drivers[row.driver_id or 0].name,
+            self.company.local(row.planned()[0]),
+            row.locked or False,
+            " ".join(why),
+        )
+
+
+def _changed(row: BookingRow, changes: Changes) -> BookingRow:
+    """Return the row as it is once the changes are written."""
+    named = {COLUMNS.get(name, name): new for name, (_old, new) in changes.items()}
+    return row._replace(
+        version=row.version + 1,
+        **{name: value for name, value in named.items() if name in BookingRow._fields},
+    )
+
+
+def _released(row: BookingRow) -> BookingRow:
+    return row._replace(**dict.fromkeys(OF_ASSIGNMENT))
+
+
+def _is_retimed(day: Day, row: BookingRow, kept: Proposal) -> bool:
+    return (day.moment(kept.trip.pickup_s), day.moment(kept.trip.dropoff_s)) != row.planned()
+
+
+def _with_rows(day: Day, rows: Rows) -> Day:
+    """Return the day made with these rows in place of its own. No query."""
+    bookings, neighbours = dict(day.bookings), dict(day.neighbours)
+    for row in rows.values():
+        bookings.pop(row.id, None)
+        neighbours.pop(row.id, None)
+        standing = row.standing()
+        if day.start_at <= row.scheduled_time < day.end_at:
+            bookings[row.id] = row
+        elif standing and standing[2] < day.horizon[1] and standing[3] > day.horizon[0]:
+            neighbours[row.id] = row
+    return make_day(
+        day.company,
+        day.day,
+        now=day.now,
+        freeze=False,
+        drivers=day.drivers,
+        bookings=dict(sorted(bookings.items())),
+        neighbours=dict(sorted(neighbours.items())),
+        preferences=day.preferences,
+        seen=day.seen,
+    )
