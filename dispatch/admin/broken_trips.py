@@ -1,5 +1,7 @@
 """Ask before a change breaks assigned trips: the page that lists them."""
 
+from django.db import transaction
+
 from dispatch.trips.fleet_changes import TripsBroken
 from drivers.admin.fleet import AGREED
 from drivers.admin.pages import admin_page
@@ -25,7 +27,11 @@ class WarnsOfBrokenTrips:
         return self._asking(request, super().delete_view, *args, **kwargs)
 
     def changelist_view(self, request, *args, **kwargs):
-        return self._asking(request, super().changelist_view, *args, **kwargs)
+        view = super().changelist_view
+        if request.method == "POST":
+            # Django logs the deletion of selected rows before it deletes them.
+            view = transaction.atomic(view)
+        return self._asking(request, view, *args, **kwargs)
 
     def _asking(self, request, view, *args, **kwargs):
         """Return the view's response; ask for agreement if the change would break trips."""

@@ -1,5 +1,7 @@
 """The driver's own day in the API: trips, progress, positions, availability."""
 
+from copy import copy
+
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,6 +16,7 @@ from bookings.models import Status
 from dispatch.api.request_serializers import HappenedSerializer, ProgressSerializer
 from dispatch.models import Assignment, of_day
 from dispatch.trips import progress
+from drivers.fleet.changes import changing
 from drivers.models import Driver
 from drivers.rest.access import DRIVERS, actor_of, caller_of
 from drivers.rest.fields import (
@@ -118,11 +121,15 @@ class MeViewSet(Door, viewsets.ViewSet):
         company = caller_of(self.request).company
         return Driver.objects.filter(company=company, user=self.request.user, is_active=True)
 
-    def driver_id(self):
-        found = self.mine().values_list("id", flat=True).first()
-        if found is None:
+    def me(self):
+        """Return the driver: 1 statement. Raises NotFound."""
+        driver = self.mine().first()
+        if driver is None:
             raise NotFound(_("You are not a driver of this company."))
-        return found
+        return driver
+
+    def driver_id(self):
+        return self.me().pk
 
     @extend_schema(responses=MeSerializer)
     def list(self, request):
@@ -136,8 +143,16 @@ class MeViewSet(Door, viewsets.ViewSet):
     @extend_schema(request=AvailabilitySerializer, responses=MeSerializer)
     @action(detail=False, methods=["post"])
     def availability(self, request):
-        """Set whether the driver is available for planning."""
-        self.mine().update(**read_body(AvailabilitySerializer, request))
+        """Set whether the driver is available for planning.
+
+        A driver who has trips asks the dispatcher, who releases them: 409 with the list.
+        """
+        values = read_body(AvailabilitySerializer, request)
+        driver = self.me()
+        wanted = copy(driver)
+        wanted.is_available = values["is_available"]
+        with changing([driver], wanted, actor=actor_of(request), now=timezone.now()):
+            wanted.save(update_fields=["is_available"])
         return self.list(request)
 
     @extend_schema(
@@ -191,6 +206,7 @@ class MyTripViewSet(Door, viewsets.ViewSet):
     roles = {"write": DRIVERS}
     lookup_value_regex = "[0-9]{1,18}"
     driver_id = MeViewSet.driver_id
+    me = MeViewSet.me
     mine = MeViewSet.mine
 
     @extend_schema(request=ProgressSerializer, responses=MyTripSerializer)

@@ -1,9 +1,9 @@
 """Check what a change of the fleet does to the assigned trips, before it is committed.
 
-The change is made; the planned trips of its drivers are checked before and after it; if it breaks
-any, it is rolled back, unless the caller agreed to release exactly these. The check covers what a
-trip itself needs: an available driver on duty, seats, wheelchair places, equipment. Driving between
-trips and breaks are left to the planner.
+The drivers are locked and the change is made; their planned trips are checked before and after it;
+if it breaks any, it is rolled back, unless the caller agreed to release exactly these. The check
+covers what a trip itself needs: an available driver on duty, seats, wheelchair places, equipment.
+Driving between trips and breaks are left to the planner.
 """
 
 from collections import defaultdict
@@ -77,28 +77,22 @@ class TripsBroken(Refused):
 
 @contextmanager
 def change_of_fleet(
-    driver_ids: Iterable[int],
+    driver_ids: Sequence[int],
     *,
     actor: Actor,
     now: datetime,
     agreed: Collection[int] = (),
     reason: str = "",
 ) -> Iterator[list[BrokenTrip]]:
-    """Guard a change to these drivers, made inside the block; yield a list.
+    """Guard a change to these locked drivers, made inside the block; yield a list.
 
     After the block the list holds the BrokenTrips that were released. `agreed` are the ids of the
-    assignments that may be released. At most 15 statements besides the change. Raises TripsBroken,
+    assignments that may be released. At most 14 statements besides the change. Raises TripsBroken,
     or StaleBookingError if a trip begins at the same moment.
     """
     released: list[BrokenTrip] = []
-    ids = sorted(pk for pk in set(driver_ids) if pk)
-    if not ids:  # a new driver, a vehicle that nobody drives
-        yield released
-        return
     with transaction.atomic():
-        rows = Driver.objects.filter(id__any_of=ids).order_by("id")
-        list(rows.select_for_update(no_key=True).values_list("id"))
-        trips = _planned(ids, now)
+        trips = _planned(driver_ids, now)
         before = {trip.id for trip, _driver, _why in _unfit(trips)}
         yield released
         broken = [

@@ -58,29 +58,30 @@ class GuardedAdmin(FleetAdmin):
     """Rows that decide which trips a driver can drive: their changes pass the guards."""
 
     def save_model(self, request, obj, form, change):
-        stored = list(self.model.objects.filter(pk=obj.pk)) if change else []
-        with self._changing(request, [*stored, obj]):
+        read = list(self.model.objects.filter(pk=obj.pk)) if change else []
+        with self._changing(request, read, obj):
             super().save_model(request, obj, form, change)
 
     def delete_model(self, request, obj):
-        with self._changing(request, [obj]):
+        with self._changing(request, [obj], None):
             super().delete_model(request, obj)
 
     def delete_queryset(self, request, queryset):
-        with self._changing(request, list(queryset)):
+        with self._changing(request, list(queryset), None):
             super().delete_queryset(request, queryset)
 
     @contextmanager
-    def _changing(self, request, rows):
+    def _changing(self, request, read, row):
         with changing(
-            rows,
+            read,
+            row,
             actor=admin_actor(request),
             now=timezone.now(),
             agreed=[int(pk) for pk in request.POST.getlist(AGREED) if PK.fullmatch(pk)],
             reason=gettext("%(what)s changed") % {"what": self.opts.verbose_name},
-        ) as released:
+        ) as change:
             yield
-        if released:
+        if released := change.gave_way:
             text = ngettext(
                 "%(count)d trip was released: it needs a driver again.",
                 "%(count)d trips were released: they need a driver again.",

@@ -4,40 +4,29 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
+from drivers.api.guarded import ChangesGuarded, DeletesGuarded, guarded
 from drivers.companies.roles import OWNERS
 from drivers.companies.tokens import issue_token, revoke_tokens
-from drivers.fleet.changes import changing
 from drivers.models import Absence, ApiToken, Company, Driver, Membership, Role, Shift, Vehicle
-from drivers.rest.access import EVERYBODY, PLANNERS, STAFF, actor_of
+from drivers.rest.access import EVERYBODY, PLANNERS, STAFF
 from drivers.rest.fields import (
     Body,
     DegreesField,
     TagsField,
     TextField,
     WholeField,
-    ids_of,
     latitude,
     longitude,
     read_body,
 )
 from drivers.rest.filters import Filters, MomentFilter, PeriodFilterSet, id_filter
-from drivers.rest.views import (
-    Changes,
-    CompanyViewSet,
-    Creates,
-    Deletes,
-    InCompany,
-    Reads,
-    Resource,
-    locked_row,
-)
+from drivers.rest.views import Changes, CompanyViewSet, InCompany, Reads, Resource, locked_row
 
 
 class CompanySerializer(Resource):
@@ -92,35 +81,8 @@ class VehicleSerializer(Resource):
         fields = ["id", "plate", "seats", "wheelchair_places", "skills"]
 
 
-RELEASE = OpenApiParameter(
-    "release",
-    str,
-    description="Ids of the assignments that may be released, with commas between them.",
-)
-GUARDED = {name: extend_schema(parameters=[RELEASE]) for name in ("create", "partial_update")}
-
-
-class Guarded:
-    """Rows that decide which trips a driver can drive: their changes pass the guards.
-
-    A change that would break assigned trips answers 409 with the list; sent again with
-    `?release=` and the ids of exactly these assignments, it releases them.
-    """
-
-    params = {name: ["release"] for name in ("create", "partial_update", "destroy")}
-
-    def guarded(self, rows):
-        return changing(
-            rows,
-            actor=actor_of(self.request),
-            now=timezone.now(),
-            agreed=ids_of(self.request, "release"),
-            reason=gettext("%(what)s changed") % {"what": rows[0]._meta.verbose_name},
-        )
-
-
-@extend_schema_view(**GUARDED)
-class VehicleViewSet(Guarded, Reads, Creates, Changes, CompanyViewSet):
+@guarded
+class VehicleViewSet(ChangesGuarded, Reads, CompanyViewSet):
     queryset = Vehicle.objects.all()
     serializer_class = VehicleSerializer
     roles = {"read": STAFF, "write": PLANNERS}
@@ -162,8 +124,8 @@ class DriverFilter(Filters):
         fields = ["kind", "is_active", "is_available"]
 
 
-@extend_schema_view(**GUARDED)
-class DriverViewSet(Guarded, Reads, Creates, Changes, CompanyViewSet):
+@guarded
+class DriverViewSet(ChangesGuarded, Reads, CompanyViewSet):
     queryset = Driver.objects.all()
     serializer_class = DriverSerializer
     filterset_class = DriverFilter
@@ -204,8 +166,8 @@ class DutyFilter(PeriodFilterSet):
         }
 
 
-@extend_schema_view(**GUARDED, destroy=extend_schema(parameters=[RELEASE]))
-class ShiftViewSet(Guarded, Reads, Creates, Changes, Deletes, CompanyViewSet):
+@guarded
+class ShiftViewSet(DeletesGuarded, ChangesGuarded, Reads, CompanyViewSet):
     company_path = "driver__company"
     queryset = Shift.objects.all()
     serializer_class = ShiftSerializer
@@ -222,8 +184,8 @@ class AbsenceSerializer(Resource):
         fields = ["id", "driver", "start_at", "end_at", "reason", "note"]
 
 
-@extend_schema_view(**GUARDED, destroy=extend_schema(parameters=[RELEASE]))
-class AbsenceViewSet(Guarded, Reads, Creates, Changes, Deletes, CompanyViewSet):
+@guarded
+class AbsenceViewSet(DeletesGuarded, ChangesGuarded, Reads, CompanyViewSet):
     company_path = "driver__company"
     queryset = Absence.objects.all()
     serializer_class = AbsenceSerializer

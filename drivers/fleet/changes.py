@@ -1,18 +1,23 @@
 """Change the fleet: every door goes this way, past the guards that apps above have registered.
 
 A change of a vehicle, a driver, a shift or an absence may break trips that are assigned already.
-This app knows nothing of trips: who does registers a guard in its `ready()`.
+This app knows nothing of trips: who does registers a guard in its `ready()`. The order of locks is
+everybody's: drivers, then vehicles, shifts or absences, then bookings, each in order of id.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from drivers.companies.actors import Actor
 from drivers.models import Absence, Driver, Shift, Vehicle
+from drivers.refused import Refused
 
 Row = Vehicle | Driver | Shift | Absence
 
@@ -26,7 +31,7 @@ DECIDES: dict[type[Row], tuple[str, ...]] = {
 
 
 class Guard(Protocol):
-    """Surrounds a change that affects these drivers; yields what had to give way for it.
+    """Surrounds a change that affects these locked drivers; yields what had to give way for it.
 
     It raises if the change would break something that `agreed` does not name: then nothing is
     written.
@@ -34,7 +39,7 @@ class Guard(Protocol):
 
     def __call__(
         self,
-        driver_ids: Iterable[int],
+        driver_ids: Sequence[int],
         *,
         actor: Actor,
         now: datetime,
@@ -53,59 +58,104 @@ def register(guard: Guard) -> Guard:
     return guard
 
 
+class StaleRow(Refused):
+    """The row was changed or deleted by someone else after it was read; nothing was written."""
+
+    code = "stale"
+    status = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change under way: the locked rows as they are stored, and what had to give way for it."""
+
+    stored: tuple[Row, ...]
+    gave_way: list[Any] = field(default_factory=list)
+
+
 @contextmanager
 def changing(
-    rows: Sequence[Row],
+    read: Sequence[Row],
+    row: Row | None,
     *,
     actor: Actor,
     now: datetime,
     agreed: Collection[int] = (),
     reason: str = "",
-) -> Iterator[list[Any]]:
-    """Guard a change of these rows, made inside the block, in one transaction.
+) -> Iterator[Change]:
+    """Lock, and guard, a change that is made inside the block, in one transaction.
 
-    `rows` are as they are stored and as they will be. Yields a list which holds, after the block,
-    what had to give way. `agreed` are the ids of the assignments that may. Raises what the guards
-    raise.
+    `read` are the stored rows as the caller read them, none if `row` is new; `row` is as it will
+    be, None if those are deleted. What gave way is in the Change after the block; `agreed` are the
+    ids of the assignments that may. At most 4 statements besides those of the guards. Raises
+    StaleRow, and what the guards raise.
     """
-    gave_way: list[Any] = []
     with transaction.atomic():
-        with ExitStack() as guards:
-            driver_ids = sorted(set(affected(rows))) if GUARDS and matters(rows) else []
+        stored, driver_ids = _lock(read, row)
+        change = Change(stored)
+        with ExitStack() as stack:
             results = [
-                guards.enter_context(
+                stack.enter_context(
                     guard(driver_ids, actor=actor, now=now, agreed=agreed, reason=reason)
                 )
                 for guard in GUARDS
-                if driver_ids
+                if driver_ids and matters(stored, row)
             ]
-            yield gave_way
+            yield change
         for result in results:
-            gave_way += result
+            change.gave_way.extend(result)
 
 
-def matters(rows: Sequence[Row]) -> bool:
-    """Return whether a change of these rows can take a trip from its driver.
+def matters(stored: Sequence[Row], row: Row | None) -> bool:
+    """Return whether a change of what is stored to this row can take a trip from its driver.
 
-    Two rows of one id are a row before and after; a row without an id is new, another is deleted.
-    No query.
+    What is new takes nothing away but an absence, whose end takes nothing away. No query.
     """
-    first, last = rows[0], rows[-1]
-    if len(rows) == 2 and first.pk == last.pk:
-        return any(getattr(first, name) != getattr(last, name) for name in DECIDES[type(first)])
-    # What is new takes nothing away but an absence, whose end takes nothing away.
-    return (first.pk is None) == isinstance(first, Absence)
+    if row is None:
+        return not isinstance(stored[0], Absence)
+    if not stored:
+        return isinstance(row, Absence)
+    return any(getattr(stored[0], name) != getattr(row, name) for name in DECIDES[type(row)])
 
 
-def affected(rows: Iterable[Row]) -> Iterator[int]:
-    """Yield the ids of the drivers whom these rows concern: 1 query if there are vehicles."""
-    vehicles = []
-    for row in rows:
-        if isinstance(row, Vehicle):
-            vehicles.append(row.pk)
-        elif isinstance(row, Driver):
-            yield row.pk
-        else:
-            yield row.driver_id
-    if stored := [pk for pk in vehicles if pk]:
-        yield from Driver.objects.filter(vehicle__in=stored).values_list("pk", flat=True)
+def _lock(read: Sequence[Row], row: Row | None) -> tuple[tuple[Row, ...], list[int]]:
+    """Lock the drivers concerned, then the rows; return the rows as stored and the drivers' ids.
+
+    At most 4 statements. Who adds a row that takes nothing away locks nobody. Raises StaleRow if a
+    row is gone, or concerns other drivers than when it was read.
+    """
+    if not read and not (row and matters(read, row)):
+        return (), []
+    rows = [*read, row] if row else read
+    kind, ids = type(rows[0]), sorted(stored.pk for stored in read)
+    if kind is Vehicle:
+        concerned = Driver.objects.filter(vehicle__any_of=ids)
+    else:
+        concerned = Driver.objects.filter(id__any_of=sorted({_driver_id(row) for row in rows}))
+    drivers = _locked(concerned)
+    driver_ids = [driver.pk for driver in drivers]
+    if isinstance(row, Driver):
+        # Who changes that vehicle at the same time must not overlook its new driver.
+        given = {row.vehicle_id} - {driver.vehicle_id for driver in drivers} - {None}
+        _locked(Vehicle.objects.filter(id__in=given))
+    stored = drivers if kind is Driver else _locked(kind._default_manager.filter(id__any_of=ids))
+    if kind is Vehicle:
+        concerns = set(concerned.values_list("pk", flat=True))
+    else:
+        concerns = {_driver_id(row) for row in stored}
+    if len(stored) != len(ids) or not concerns <= set(driver_ids):
+        raise StaleRow(
+            _("Someone else has changed “%(row)s”. Read it again and retry.") % {"row": rows[0]}
+        )
+    return tuple(stored), driver_ids
+
+
+def _locked(queryset: QuerySet[Any]) -> list[Any]:
+    return list(queryset.order_by("id").select_for_update(no_key=True))
+
+
+def _driver_id(row: Row) -> int:
+    """Return the id of the driver whom the row concerns. Not for vehicles, which have many."""
+    if isinstance(row, Vehicle):
+        raise TypeError(row)
+    return row.pk if isinstance(row, Driver) else row.driver_id

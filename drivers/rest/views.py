@@ -7,7 +7,6 @@ its lock (`locked_row`); any other POST when it reads the row (`get_object`).
 
 import hashlib
 import json
-from copy import copy
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -128,10 +127,6 @@ class CompanyViewSet(Door, viewsets.GenericViewSet):
                 shown.pop(name)
         return serializer
 
-    def guarded(self, rows):
-        """Surround a change of these rows, as stored and as they will be, by a transaction."""
-        return transaction.atomic()
-
     def tagged(self, instance, status=200, headers=None):
         """Return the response with the resource and its ETag."""
         data = self.get_serializer(instance).data
@@ -196,11 +191,13 @@ class Creates:
         instance = serializer.Meta.model(**serializer.validated_data)
         if self.company_path == "company":
             instance.company = self.company
-        with self.guarded([instance]):
-            instance.full_clean()
-            instance.save(force_insert=True)
+        self.insert(instance)
         location = f"{request.build_absolute_uri(request.path)}{instance.pk}/"
         return self.tagged(instance, status=201, headers={"Location": location})
+
+    def insert(self, instance):
+        instance.full_clean()
+        instance.save(force_insert=True)
 
 
 def locked_row(view):
@@ -216,19 +213,27 @@ def locked_row(view):
     return instance
 
 
+def changes_of(view, instance):
+    """Return the valid values of a PATCH of this row. Raises ValidationError."""
+    serializer = view.get_serializer(instance, data=view.request.data, partial=True)
+    serializer.is_valid(raise_exception=True)
+    return serializer.validated_data
+
+
+def set_values(instance, values):
+    """Give a locked row these values, and save them. Raises ValidationError."""
+    for name, value in values.items():
+        setattr(instance, name, value)
+    instance.full_clean()
+    if values:
+        instance.save(update_fields=list(values))
+
+
 class Changes:
     def partial_update(self, request, *args, **kwargs):
         with transaction.atomic():
             instance = locked_row(self)
-            stored = copy(instance)
-            serializer = self.get_serializer(instance, data=request.data, partial=True)
-            serializer.is_valid(raise_exception=True)
-            for name, value in serializer.validated_data.items():
-                setattr(instance, name, value)
-            instance.full_clean()
-            if serializer.validated_data:
-                with self.guarded([stored, instance]):
-                    instance.save(update_fields=list(serializer.validated_data))
+            set_values(instance, changes_of(self, instance))
         return self.tagged(instance)
 
 
@@ -236,9 +241,7 @@ class Deletes:
     def destroy(self, request, *args, **kwargs):
         read_body(Body, request)
         with transaction.atomic():
-            instance = locked_row(self)
-            with self.guarded([instance]):
-                instance.delete()
+            locked_row(self).delete()
         return Response(status=204)
 
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 from django.utils import timezone
 
@@ -123,6 +124,33 @@ def test_agreeing_to_other_trips_is_no_agreement(day):
     body = {"wheelchair_places": 0}
     address = f"{API}vehicles/{day.vehicle_id}/?release={other}"
     assert api.patch(address, body, format="json").status_code == 409
+
+
+def test_a_driver_with_trips_asks_the_dispatcher_to_release_them(day):
+    """Anna cannot drive tomorrow: she may say so, but she cannot give her trips back herself."""
+    Driver.objects.filter(id=day.id).update(user=make.member(day.company, Role.DRIVER))
+    before = standing()
+    phone = caller(Role.DRIVER, day.company, user=Driver.objects.get().user)
+    for query in ("", f"?release={','.join(map(str, before.values()))}"):
+        address = f"{API}me/availability/{query}"
+        response = phone.post(address, {"is_available": False}, format="json")
+        assert response.status_code == (400 if query else 409), response.json()
+    assert phone.get(f"{API}me/").json()["is_available"] is True
+    assert standing() == before
+    Assignment.objects.update(status="superseded")
+    response = phone.post(f"{API}me/availability/", {"is_available": False}, format="json")
+    assert (response.status_code, response.json()["is_available"]) == (200, False)
+
+
+def test_the_log_of_the_admin_tells_of_no_deletion_that_was_refused(day, client):
+    client.force_login(make.member(day.company, Role.OWNER))
+    chosen = {"action": "delete_selected", "_selected_action": Shift.objects.get().id}
+    page = reverse("admin:drivers_shift_changelist")
+    assert client.post(page, chosen | {"post": "yes"}).status_code == 409
+    assert (Shift.objects.count(), LogEntry.objects.count()) == (1, 0)
+    agreed = chosen | {"post": "yes", "release": list(standing().values())}
+    assert client.post(page, agreed).status_code == 302
+    assert (Shift.objects.count(), LogEntry.objects.count()) == (0, 1)
 
 
 BOOKING = {

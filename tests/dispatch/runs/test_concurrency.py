@@ -1,7 +1,6 @@
 """Many at once, with real transactions: nobody is booked twice, whoever is first."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -9,7 +8,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from django.db import IntegrityError, connection, connections, transaction
+from django.db import IntegrityError, connection, transaction
 
 from bookings.models import Actor, Booking, Door, Event
 from bookings.save import StaleBookingError, save_booking
@@ -22,12 +21,12 @@ from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from drivers.models import Driver, Shift
 from tests.support import builders as make
+from tests.support.together import PATIENCE_S, together, wait_for_somebody_who_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ACTOR = Actor(Door.COMMAND, name="test")
 TOMORROW = make.DAY + timedelta(days=1)
-PATIENCE_S = 30  # a test that waits longer has failed
 
 
 def dispatch(company, day=make.DAY):
@@ -40,21 +39,6 @@ def attempt(call):
         return call()
     except (DayBusy, StalePlan) as error:
         return error
-
-
-def together(*calls):
-    """Start all calls at one moment, each in a thread of its own; return what they return."""
-    start = threading.Barrier(len(calls))
-
-    def run(call):
-        try:
-            start.wait(PATIENCE_S)
-            return call()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return [future.result(PATIENCE_S) for future in [pool.submit(run, c) for c in calls]]
 
 
 def meeting_while_planning(monkeypatch, parties):
@@ -233,15 +217,6 @@ def while_applying(monkeypatch, before, after):
             after()
 
     return other
-
-
-def wait_for_somebody_who_waits():
-    with connection.cursor() as cursor:
-        for _ in range(100_000):
-            cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone():
-                return
-    raise AssertionError("Nobody waits for a lock.")
 
 
 def lock_everybody():

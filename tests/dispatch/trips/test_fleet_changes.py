@@ -159,6 +159,6 @@ def test_all_or_none_is_released():
 def test_statements_do_not_grow_with_the_trips(trips, django_assert_max_num_queries):
     driver = on_duty()
     ids = [trip(driver, f"{7 + number}:00").id for number in range(trips)]
-    with django_assert_max_num_queries(15 + 1 + 4), changing(driver, agreed=ids):
+    with django_assert_max_num_queries(14 + 1 + 4), changing(driver, agreed=ids):
         update(driver, is_available=False)()
     assert Event.objects.count() == trips

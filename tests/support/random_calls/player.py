@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from datetime import timedelta
 from typing import Any
 
@@ -28,8 +29,8 @@ from dispatch.trips import progress
 from dispatch.trips.assign import assign, swap
 from dispatch.trips.cancel import cancel, cancel_trips
 from dispatch.trips.driver_sick import report_sick
-from dispatch.trips.fleet_changes import change_of_fleet
 from dispatch.trips.release import release_trips
+from drivers.fleet.changes import changing
 from drivers.models import Absence, Company, Driver, Shift
 from drivers.refused import Refused
 from tests.support import builders as make
@@ -220,15 +221,16 @@ class Player:
         if absences.count() < 3:
             report_sick(self.company, self.driver().id, **self.who_and_when())
         elif absence := self.pick(absences):
-            with change_of_fleet([absence.driver_id], **self.who_and_when()):
+            with changing([absence], None, **self.who_and_when()):
                 absence.delete()
 
     def call_shift(self) -> None:
         """Change the end of a shift, and agree to nothing that this would break."""
         shift = self.pick(Shift.objects.filter(driver__company=self.company))
-        end_at = make.at(f"{self.rng.randrange(14, 20)}:00")
-        with change_of_fleet([shift.driver_id], **self.who_and_when()):
-            Shift.objects.filter(id=shift.id).update(end_at=end_at)
+        wanted = copy(shift)
+        wanted.end_at = make.at(f"{self.rng.randrange(14, 20)}:00")
+        with changing([shift], wanted, **self.who_and_when()):
+            wanted.save(update_fields=["end_at"])
 
     def call_change(self) -> None:
         booking_id = self.booking_id(Status.PENDING, Status.ACCEPTED, Status.ASSIGNED)
