@@ -1,17 +1,19 @@
-"""What must hold when a booking changes that others rely on.
+"""What must hold when a booking changes, or a client forbids a driver, and others rely on that.
 
-This app knows nothing of assignments: who does registers a guard in its `ready()`, below
-`save_booking`.
+This app knows nothing of assignments: who does registers guards in its `ready()`, below
+`save_booking` and below whoever writes preferences.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
+
+from django.db import transaction
 
 from bookings.events import Changes
-from bookings.models import Booking, Status
+from bookings.models import Booking, Client, Status
 from drivers.companies.actors import Actor
 from drivers.models import Company
 
@@ -140,3 +142,56 @@ def register_bulk(guard: BulkGuard) -> None:
 def hold_trips(company: Company, booking_ids: Collection[int], *, now: datetime) -> list[HeldTrips]:
     """Enter the bulk guards in the caller's transaction. No statement without bookings."""
     return [guard(company, booking_ids, now=now) for guard in BULK_GUARDS if booking_ids]
+
+
+class ForbidGuard(Protocol):
+    """Surrounds the change by which a client must not be driven by these drivers any more.
+
+    It yields what had to give way, and raises if that is not what was `agreed`.
+    """
+
+    def __call__(
+        self,
+        client: Client,
+        driver_ids: Collection[int],
+        *,
+        actor: Actor,
+        now: datetime,
+        agreed: Collection[int],
+    ) -> AbstractContextManager[list[Any]]: ...
+
+
+FORBID_GUARDS: list[ForbidGuard] = []
+
+
+def register_forbid(guard: ForbidGuard) -> None:
+    """Let this guard surround every change that forbids a client's drivers."""
+    if guard not in FORBID_GUARDS:
+        FORBID_GUARDS.append(guard)
+
+
+@contextmanager
+def forbidding(
+    client: Client,
+    driver_ids: Collection[int],
+    *,
+    actor: Actor,
+    now: datetime,
+    agreed: Collection[int] = (),
+) -> Iterator[list[Any]]:
+    """Guard the change, made inside the block, that forbids these drivers to a client.
+
+    After the block the yielded list has what gave way; `agreed` are the ids of the assignments
+    that may. Raises what the guards raise.
+    """
+    gave_way: list[Any] = []
+    with transaction.atomic():
+        with ExitStack() as stack:
+            results = [
+                stack.enter_context(guard(client, driver_ids, actor=actor, now=now, agreed=agreed))
+                for guard in FORBID_GUARDS
+                if driver_ids
+            ]
+            yield gave_way
+        for result in results:
+            gave_way += result

@@ -12,8 +12,10 @@ class DispatchConfig(AppConfig):
         from dispatch.trips.booking_changes import change_of_booking
         from dispatch.trips.bulk_changes import change_of_bookings
         from dispatch.trips.fleet_changes import change_of_fleet
+        from dispatch.trips.forbidden_drivers import forbid_drivers
         from drivers.fleet import changes
 
         changes.register(change_of_fleet)
         guards.register(change_of_booking)
         guards.register_bulk(change_of_bookings)
+        guards.register_forbid(forbid_drivers)

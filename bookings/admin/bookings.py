@@ -12,7 +12,6 @@ from django.utils.translation import ngettext
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from bookings.accept import accept_all
-from bookings.admin.clients import ClientAdmin
 from bookings.admin.duplicate import DuplicatesBookings
 from bookings.admin.exporting import ExportsBookings
 from bookings.admin.importing import ImportsBookings
@@ -28,7 +27,6 @@ from bookings.history import history_of
 from bookings.models import (
     SETTLED_STATUSES,
     Booking,
-    Client,
     Delivery,
     Event,
     Status,
@@ -44,9 +42,6 @@ from drivers.companies.roles import companies_of
 from drivers.models import Role
 
 REFUSED_SHOWN = 10
-
-
-admin.site.register(Client, ClientAdmin)
 
 
 # (icon, colours) of a status, which is written out beside it.

@@ -3,13 +3,17 @@
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from bookings.admin.exporting import ExportsList
+from bookings.guards import forbidding
 from bookings.models import Booking, DriverPreference, SavedPlace
 from drivers.admin.base import CompanyScopedAdmin, RowChoice, RowsReadOnce, ScopedInline
+from drivers.admin.fleet import agreed_trips, tell_released
+from drivers.companies.actors import admin_actor
 from drivers.models import Driver
 
 LAST_TRIPS = 10
@@ -65,6 +69,8 @@ class DriverPreferenceInline(ScopedInline):
 
 
 class ClientAdmin(ExportsList, CompanyScopedAdmin):
+    """Clients. `dispatch.admin.clients` registers it, because it knows the trips."""
+
     export_columns = {
         "company": "company__slug",
         "name": "name",
@@ -101,6 +107,20 @@ class ClientAdmin(ExportsList, CompanyScopedAdmin):
     def get_inlines(self, request, obj):
         return [SavedPlaceInline, DriverPreferenceInline] if obj else []
 
+    def save_formset(self, request, form, formset, change):
+        if formset.model is not DriverPreference:
+            super().save_formset(request, form, formset, change)
+            return
+        with forbidding(
+            form.instance,
+            _newly_forbidden(formset),
+            actor=admin_actor(request),
+            now=timezone.now(),
+            agreed=agreed_trips(request),
+        ) as released:
+            super().save_formset(request, form, formset, change)
+        tell_released(self, request, released)
+
     def render_change_form(self, request, context, *args, obj=None, **kwargs):
         if obj:
             trips = Booking.objects.filter(client=obj).order_by("-id")[:LAST_TRIPS]
@@ -108,3 +128,14 @@ class ClientAdmin(ExportsList, CompanyScopedAdmin):
             context["may_book"] = self._has_role(request, self.writing_roles, obj)
             context["client"] = obj
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
+
+def _newly_forbidden(formset):
+    """Return the ids of the drivers whom the submitted preferences forbid, but no stored one."""
+    return sorted(
+        form.instance.driver_id
+        for form in formset.forms
+        if form.has_changed()
+        and form not in formset.deleted_forms
+        and form.instance.kind == DriverPreference.Kind.FORBIDDEN
+    )

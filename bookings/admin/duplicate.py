@@ -20,6 +20,7 @@ from unfold.widgets import (
 
 from bookings.duplicate import AHEAD, duplicate
 from bookings.models import Status
+from drivers.admin.fields import DayField
 from drivers.admin.pages import admin_page
 from drivers.admin.weeks import DayInput
 from drivers.companies.actors import admin_actor
@@ -37,10 +38,8 @@ class DuplicateForm(forms.Form):
         help_text=gettext_lazy("For example 2026-06-18, 2026-06-25."),
         widget=UnfoldAdminTextInputWidget(attrs={"autofocus": True}),
     )
-    first = forms.DateField(
-        label=gettext_lazy("and every day from"), required=False, widget=DayInput
-    )
-    last = forms.DateField(label=gettext_lazy("until (inclusive)"), required=False, widget=DayInput)
+    first = DayField(label=gettext_lazy("and every day from"), required=False, widget=DayInput)
+    last = DayField(label=gettext_lazy("until (inclusive)"), required=False, widget=DayInput)
     weekdays = forms.TypedMultipleChoiceField(
         label=gettext_lazy("only on"),
         choices=Weekday.choices,

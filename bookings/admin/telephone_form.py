@@ -18,6 +18,7 @@ from bookings import parsing
 from bookings.known_places import known_place
 from bookings.models import Booking, Client, DriverPreference
 from bookings.telephone import Call
+from drivers.admin.fields import DayField
 from drivers.admin.weeks import DayInput
 from drivers.models import Driver
 
@@ -84,7 +85,7 @@ class TelephoneForm(forms.Form):
     dropoff_address = _address(gettext_lazy("To"), "dropoff")
     dropoff_lat = _degrees(parsing.latitude, gettext_lazy("Latitude"))
     dropoff_lon = _degrees(parsing.longitude, gettext_lazy("Longitude"))
-    day = forms.DateField(label=gettext_lazy("Day"), widget=DayInput)
+    day = DayField(label=gettext_lazy("Day"), widget=DayInput)
     pickup_at = _clock(gettext_lazy("Pickup at"), help_text=CLOCK)
     appointment_at = _clock(
         gettext_lazy("Appointment at"),

@@ -13,6 +13,7 @@ from bookings.models.clients import Client
 from drivers.db.indexes import Index
 from drivers.db.rules import CHOICE, POSITION, Check, Unique
 from drivers.models import LATITUDE, LONGITUDE, Company, on_earth, validate_tags
+from drivers.times import YEARS
 
 
 class Status(models.TextChoices):
@@ -215,6 +216,10 @@ class Booking(models.Model):
         return self.reference or f"#{self.pk}"
 
     def clean(self) -> None:
+        for name in ("scheduled_time", "appointment_at"):
+            at = getattr(self, name)
+            if at and at.year not in YEARS:
+                raise ValidationError({name: _("The year must be from 2000 to 2099.")})
         if self.client and self.client.company_id != self.company_id:
             raise ValidationError({"client": _("This client belongs to another company.")})
         if self.return_of and self.return_of.company_id != self.company_id:

@@ -9,9 +9,10 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from bookings.models import Booking
+from bookings.models import Booking, Client
 from bookings.sheets import csv_response, xlsx_response
 from dispatch.admin.bookings import BookingAdmin
+from dispatch.admin.clients import ClientAdmin
 from dispatch.admin.fleet import AbsenceAdmin, DriverAdmin, ShiftAdmin, VehicleAdmin
 from dispatch.admin.run_page import CHANGES, METRICS, TIMINGS, changes_of, labelled
 from dispatch.day.reasons import translated
@@ -27,9 +28,10 @@ from drivers.times import day_of
 
 SHEETS = {"csv": csv_response, "xlsx": xlsx_response}
 
-# The pages of the fleet and of bookings are registered here, because they check the assigned trips
+# The pages of the fleet, of bookings and of clients are registered here, because they check the assigned trips
 # that a change would break.
 admin.site.register(Booking, BookingAdmin)
+admin.site.register(Client, ClientAdmin)
 admin.site.register(Driver, DriverAdmin)
 admin.site.register(Vehicle, VehicleAdmin)
 admin.site.register(Shift, ShiftAdmin)

@@ -140,7 +140,7 @@ def assign(
     stays. Raises NoSuchTrip, NoSuchDriver, StaleBookingError, StatusRefusedError, RuleBroken or
     DoubleBooked.
     """
-    with _refuse_double_booking():
+    with refuse_double_booking():
         seen = driver_of(company, booking_id)
         drivers = ledger.lock_drivers(company, {driver_id, seen or driver_id})
         if driver_id not in drivers:
@@ -172,7 +172,7 @@ def swap(
     `seen` has the assignment ids of the two as the caller saw them. Raises NotSwappable, and
     what `assign` raises.
     """
-    with _refuse_double_booking():
+    with refuse_double_booking():
         ids = (booking_id, other_id)
         holders = dict(
             Assignment.objects.open()
@@ -282,7 +282,7 @@ def standing_id(row: BookingRow) -> int:
 
 
 @contextmanager
-def _refuse_double_booking() -> Iterator[None]:
+def refuse_double_booking() -> Iterator[None]:
     """Open the transaction; raise DoubleBooked for two trips of a driver at the same time."""
     try:
         with transaction.atomic():

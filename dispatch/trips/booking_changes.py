@@ -19,7 +19,8 @@ from bookings.models import Booking
 from dispatch import ledger
 from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
-from dispatch.trips.assign import load_trip
+from dispatch.models import Assignment
+from dispatch.trips.assign import load_trip, refuse_double_booking
 from dispatch.trips.fleet_changes import BrokenTrip, TripsBroken
 from dispatch.trips.insertion import Proposal, propose
 from dispatch.trips.locking import driver_of, stale
@@ -34,9 +35,17 @@ from drivers.models import Driver
 def change_of_booking(
     booking: Booking, *, actor: Actor, now: datetime, agreed: Agreed
 ) -> Iterator["HeldTrip"]:
-    """Lock the driver of the booking's trip, and yield what checks the change: 2 statements."""
+    """Lock the driver of the booking's trip, and yield what checks the change.
+
+    2 statements, or 4 to move the trip: the driver's other trips may move with it, and bookings are
+    locked in order of id.
+    """
     driver_id = driver_of(booking.company, booking.pk)
     drivers = ledger.lock_drivers(booking.company, [driver_id] if driver_id else [])
+    if driver_id and agreed.move:
+        others = Assignment.objects.open().filter(company=booking.company, driver=driver_id)
+        wanted = {booking.pk, *others.values_list("booking_id", flat=True)}
+        ledger.lock_bookings(booking.company_id, wanted)
     yield HeldTrip(booking, drivers.get(driver_id or 0), actor, now, agreed)
 
 
@@ -53,8 +62,8 @@ class HeldTrip:
     def check(self, stored: Booking, changes: Changes) -> None:
         """Hold the changed booking against its driver's day: 4 statements, if that matters to it.
 
-        At most 10 more to write what was agreed to. Raises TripsBroken, or StaleBookingError if
-        the trip has changed drivers.
+        At most 10 more to write what was agreed to. Raises TripsBroken, DoubleBooked, or
+        StaleBookingError if the trip has changed drivers.
         """
         if not changes.keys() & PLANNED_FIELDS:
             return
@@ -103,7 +112,8 @@ class HeldTrip:
 
     def _write(self, day: Day, proposal: Proposal) -> None:
         reason = _("booking changed")
-        write_proposals(day, [proposal], actor=self.actor, now=self.now, reason=reason)
+        with refuse_double_booking():
+            write_proposals(day, [proposal], actor=self.actor, now=self.now, reason=reason)
 
     def _refusal(self, row: BookingRow, why: list[str]) -> TripsBroken:
         company = self.booking.company
@@ -123,8 +133,11 @@ class HeldTrip:
 
 
 def newly_broken(day: Day, kept: Proposal, known: set[Fault]) -> list[str]:
-    """Return why the trip cannot stay as it is: new faults, or other trips that had to move."""
-    found = [fault.text for fault in kept.faults if fault not in known]
+    """Return why the trip cannot stay as it is: new faults, or other trips that had to move.
+
+    Faults that somebody overrode before are no reason, but where nobody could override them.
+    """
+    found = [fault.text for fault in kept.faults if kept.impossible or fault not in known]
     others = [
         day.bookings[trip.trip_id].label
         for trip in kept.trips

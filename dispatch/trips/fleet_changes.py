@@ -96,22 +96,39 @@ def change_of_fleet(
         before = {trip.id for trip, _driver, _why in _unfit(trips)}
         yield released
         broken = [
-            BrokenTrip(
-                trip.id,
-                trip.booking_id,
-                str(trip.booking),
-                driver.name,
-                driver.company.local(trip.planned_pickup_at),
-                trip.locked,
-                why,
-            )
+            broken_trip(trip, driver, why)
             for trip, driver, why in _unfit(trips)
             if trip.id not in before
         ]
-        if not {trip.assignment_id for trip in broken} <= set(agreed):
-            raise TripsBroken(broken)
-        release_trips([trip.assignment_id for trip in broken], actor=actor, now=now, reason=reason)
+        release_agreed(broken, agreed, actor=actor, now=now, reason=reason)
         released += broken
+
+
+def broken_trip(trip: Assignment, driver: Driver, why: str) -> BrokenTrip:
+    return BrokenTrip(
+        trip.id,
+        trip.booking_id,
+        str(trip.booking),
+        driver.name,
+        driver.company.local(trip.planned_pickup_at),
+        trip.locked,
+        why,
+    )
+
+
+def release_agreed(
+    broken: Sequence[BrokenTrip],
+    agreed: Collection[int],
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str,
+) -> None:
+    """Release the trips, if all were agreed to: 7 statements, or none. Raises TripsBroken."""
+    ids = [trip.assignment_id for trip in broken]
+    if not set(ids) <= set(agreed):
+        raise TripsBroken(broken)
+    release_trips(ids, actor=actor, now=now, reason=reason)
 
 
 def _planned(driver_ids: Sequence[int], now: datetime) -> list[Assignment]:

@@ -3,7 +3,7 @@
 from zoneinfo import available_timezones
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
@@ -15,6 +15,9 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from drivers.admin.base import CompanyScopedAdmin
 from drivers.admin.members import ApiTokenAdmin, MembershipAdmin
 from drivers.models import ApiToken, Company, Membership, Role
+
+# What the planned times of trips were computed with.
+TIMING = {"boarding_min", "alighting_min", "speed_kmh", "circuity"}
 
 
 class CompanyForm(forms.ModelForm):
@@ -58,6 +61,15 @@ class CompanyAdmin(CompanyScopedAdmin):
             },
         ),
     ]
+
+    def save_model(self, request, obj, form, change):
+        super().save_model(request, obj, form, change)
+        if change and TIMING.intersection(form.changed_data):
+            text = _(
+                "Trips that are planned already keep the times of the old durations: "
+                "plan the coming days again."
+            )
+            self.message_user(request, text, messages.WARNING)
 
     def _company_id(self, obj):
         return obj.pk

@@ -10,6 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from unfold.widgets import UnfoldAdminSplitDateTimeWidget
 
+from drivers.times import YEARS
+
 OFFSET = re.compile(r"(?P<sign>[+-])(?P<hours>0[0-9]|1[0-4]):?(?P<minutes>[0-5][0-9])$")
 
 
@@ -71,6 +73,7 @@ class MomentField(forms.SplitDateTimeField):
         day, clock = data_list or (None, None)
         if day in self.empty_values or clock in self.empty_values:
             return super().compress(data_list)  # nothing, or an error
+        require_year(day)
         if clock.tzinfo:
             return datetime.combine(day, clock)
         moments = _meanings(datetime.combine(day, clock, timezone.get_current_timezone()))
@@ -90,6 +93,21 @@ class MomentField(forms.SplitDateTimeField):
             )
             values = dict(zip(("before", "after"), (f"{at:%H:%M}" for at in around), strict=True))
         raise ValidationError(text, code="ambiguous_timezone", params=values)
+
+
+class DayField(forms.DateField):
+    """A day of the years in which moments are allowed."""
+
+    def to_python(self, value):
+        day = super().to_python(value)
+        if day is not None:
+            require_year(day)
+        return day
+
+
+def require_year(day):
+    if day.year not in YEARS:
+        raise ValidationError(_("The year must be from 2000 to 2099."), code="bounds")
 
 
 def _meanings(local):

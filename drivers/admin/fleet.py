@@ -27,6 +27,22 @@ PK = re.compile("[0-9]{1,18}")
 AGREED = "release"  # the form's field with the ids of the assignments that may be released
 
 
+def agreed_trips(request):
+    """Return the ids of the assignments that the user agreed to release."""
+    return [int(pk) for pk in request.POST.getlist(AGREED) if PK.fullmatch(pk)]
+
+
+def tell_released(model_admin, request, released):
+    """Tell the user how many trips were released by a change, if any."""
+    if released:
+        text = ngettext(
+            "%(count)d trip was released: it needs a driver again.",
+            "%(count)d trips were released: they need a driver again.",
+            len(released),
+        )
+        model_admin.message_user(request, text % {"count": len(released)}, messages.WARNING)
+
+
 class FleetAdmin(CompanyScopedAdmin):
     formfield_overrides = {
         models.JSONField: {"form_class": WordsField, "widget": UnfoldAdminTextInputWidget}
@@ -77,17 +93,11 @@ class GuardedAdmin(FleetAdmin):
             row,
             actor=admin_actor(request),
             now=timezone.now(),
-            agreed=[int(pk) for pk in request.POST.getlist(AGREED) if PK.fullmatch(pk)],
+            agreed=agreed_trips(request),
             reason=gettext("%(what)s changed") % {"what": self.opts.verbose_name},
         ) as change:
             yield
-        if released := change.gave_way:
-            text = ngettext(
-                "%(count)d trip was released: it needs a driver again.",
-                "%(count)d trips were released: they need a driver again.",
-                len(released),
-            )
-            self.message_user(request, text % {"count": len(released)}, messages.WARNING)
+        tell_released(self, request, change.gave_way)
 
 
 class VehicleAdmin(GuardedAdmin):

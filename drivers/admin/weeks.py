@@ -15,6 +15,7 @@ from unfold.widgets import (
     UnfoldAdminSelectWidget,
 )
 
+from drivers.admin.fields import DayField
 from drivers.admin.forms import add_refusal
 from drivers.admin.pages import admin_page
 from drivers.companies.roles import WRITING_ROLES, companies_of
@@ -58,13 +59,13 @@ class WeeksForm(forms.Form):
         initial=TEMPLATES,
         widget=UnfoldAdminRadioSelectWidget,
     )
-    source = forms.DateField(
+    source = DayField(
         label=_("The week to copy"),
         required=False,
         help_text=_("Any day of that week."),
         widget=DayInput,
     )
-    week = forms.DateField(
+    week = DayField(
         label=_("First week to fill"), help_text=_("Any day of that week."), widget=DayInput
     )
     weeks = forms.IntegerField(

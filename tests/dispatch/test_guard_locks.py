@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 from django.urls import reverse
 
-from bookings.models import Actor, Door
+from bookings.models import Actor, Booking, Door
 from dispatch.trips.fleet_changes import TripsBroken
 from drivers.fleet.changes import StaleRow, changing
 from drivers.models import Absence, Driver, Role, Shift, Vehicle
@@ -134,6 +134,31 @@ def test_who_changes_a_vehicle_sees_who_has_just_got_it(small_van):
     _, refused = first_and_then(lambda: gets(driver, van), lambda: loses_its_place(van))
     assert isinstance(refused, StaleRow)
     assert Vehicle.objects.get(id=van.id).wheelchair_places == 1
+
+
+@pytest.mark.postgres_only
+@pytest.mark.django_db(transaction=True)
+def test_a_trip_that_moves_waits_for_an_import_without_keeping_what_that_wants():
+    driver = on_duty()
+    early = make.booking(driver.company, "09:00")
+    late = make.assignment(make.booking(driver.company, "11:00"), driver)
+    make.assignment(early, driver)
+    api = caller(Role.DISPATCHER, driver.company)
+
+    def lock(booking_id):
+        return Booking.objects.select_for_update().get(id=booking_id)
+
+    def an_import_locks_bookings():
+        lock(early.id)
+        return lambda: lock(late.booking_id)
+
+    def somebody_moves_the_later_trip():
+        address = f"{API}bookings/{late.booking_id}/?move={late.id}"
+        wanted = {"scheduled_time": make.at("12:00").isoformat()}
+        return api.patch(address, wanted, format="json")
+
+    imported, response = first_and_then(an_import_locks_bookings, somebody_moves_the_later_trip)
+    assert (imported, response.status_code) == ("done", 200)
 
 
 @pytest.mark.django_db

@@ -7,10 +7,11 @@ from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 from django.utils import timezone
 
-from bookings.models import Actor, Booking, Door
+from bookings.models import Actor, Booking, Door, DriverPreference
 from dispatch.models import Assignment
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
+from dispatch.trips import booking_changes
 from drivers.fleet import changes
 from drivers.models import Driver, Role, Shift
 from tests.support import builders as make
@@ -236,6 +237,44 @@ def test_a_worse_break_of_an_overridden_rule_is_refused(day):
     assert api.patch(f"{API}bookings/{booking.id}/", body, format="json").status_code == 409
 
 
+@pytest.fixture
+def tight(day):
+    """Anna drives LATER right after WHEELS: she would need wings, and somebody said so."""
+    wheels, later = (Assignment.objects.get(id=pk) for pk in standing().values())
+    soon = wheels.planned_dropoff_at
+    for row in (wheels, later):
+        Assignment.objects.filter(id=row.id).update(locked=True)
+    Assignment.objects.filter(id=later.id).update(
+        planned_pickup_at=soon, planned_dropoff_at=soon + timedelta(minutes=25)
+    )
+    Booking.objects.filter(reference="LATER").update(scheduled_time=soon)
+    return day
+
+
+LONGER = {"dropoff_lat": 46.2100, "dropoff_lon": 6.2500}  # so the ride runs into LATER
+
+
+def test_a_longer_ride_into_a_trip_of_an_override_is_refused(tight):
+    response = patch(tight.company, LONGER)
+    assert response.status_code == 409, response.json()
+    assert response.json()["type"] == "urn:dispatchsite:problem:trips_broken"
+    assert patch(tight.company, LONGER, f"?release={standing()['WHEELS']}").status_code == 200
+    assert list(standing()) == ["LATER"]
+
+
+def test_what_the_database_refuses_is_a_sentence_at_every_door(tight, client, monkeypatch):
+    """As if another trip came between the check and the writing."""
+    monkeypatch.setattr(booking_changes, "_newly_broken", lambda *_args: [])
+    response = patch(tight.company, LONGER)
+    assert response.status_code == 409
+    assert response.json()["type"] == "urn:dispatchsite:problem:double_booked"
+    client.force_login(make.member(tight.company, Role.OWNER))
+    page, values = booking_form(client, Booking.objects.get(reference="WHEELS"))
+    asked = client.post(page, values | LONGER, follow=True)
+    assert "The driver has another trip at this time." in asked.content.decode()
+    assert Booking.objects.get(reference="WHEELS").dropoff_lat == make.HOSPITAL[0]
+
+
 def test_who_may_not_plan_cannot_agree(day):
     booking = Booking.objects.get(reference="WHEELS")
     portal = caller(Role.CLIENT_API, day.company)
@@ -244,23 +283,57 @@ def test_who_may_not_plan_cannot_agree(day):
     assert "WHEELS" in standing()
 
 
-def test_the_admin_asks_and_releases_or_moves(day, client):
-    client.force_login(make.member(day.company, Role.OWNER))
-    booking = Booking.objects.get(reference="WHEELS")
+def booking_form(client, booking):
+    """Return the address and the values of the admin's page of a booking, as it is."""
     page = reverse("admin:bookings_booking_change", args=[booking.id])
     form = client.get(page).context["adminform"].form
     values = {
         name: "" if (value := form.get_initial_for_field(field, name)) is None else value
         for name, field in form.fields.items()
     }
-    values |= {
-        "scheduled_time_0": f"{tomorrow()}",
-        "scheduled_time_1": "15:00",
-        "needs": "",
+    local = timezone.localtime(booking.scheduled_time, make.ZONE)
+    return page, values | {
+        "scheduled_time_0": f"{local:%Y-%m-%d}",
+        "scheduled_time_1": f"{local:%H:%M:%S}",
+        "needs": ",".join(booking.needs),
         "client": "",
         "appointment_at_0": "",
         "appointment_at_1": "",
     }
+
+
+def test_forbidding_a_driver_asks_for_the_trips_of_the_client_with_that_driver(day, client):
+    ana, other = make.client(name="Ana"), make.driver(name="Berta")
+    Booking.objects.filter(reference="WHEELS").update(client=ana)
+    client.force_login(make.member(day.company, Role.OWNER))
+    page = reverse("admin:bookings_client_change", args=[ana.id])
+    empty = {"TOTAL_FORMS": 0, "INITIAL_FORMS": 0}
+    values = {"name": "Ana", "phone": ana.phone, "lat": ana.lat, "lon": ana.lon}
+    values |= {f"places-{name}": value for name, value in empty.items()}
+    values |= {"driver_preferences-TOTAL_FORMS": 1, "driver_preferences-INITIAL_FORMS": 0}
+
+    def choose(driver, kind, **more):
+        row = {"driver_preferences-0-driver": driver.id, "driver_preferences-0-kind": kind}
+        return client.post(page, values | row | more)
+
+    asked = choose(day, "forbidden")
+    assert (asked.status_code, DriverPreference.objects.count()) == (409, 0)
+    assert "WHEELS" in asked.content.decode()
+    assert "LATER" not in asked.content.decode()
+    assert choose(other, "forbidden").status_code == 302
+    assert choose(day, "preferred").status_code == 302
+    assert len(standing()) == 2
+    DriverPreference.objects.all().delete()
+    assert choose(day, "forbidden", release=standing()["WHEELS"]).status_code == 302
+    assert list(standing()) == ["LATER"]
+    assert Booking.objects.get(reference="WHEELS").status == "accepted"
+    sound(day.company)
+
+
+def test_the_admin_asks_and_releases_or_moves(day, client):
+    client.force_login(make.member(day.company, Role.OWNER))
+    page, values = booking_form(client, Booking.objects.get(reference="WHEELS"))
+    values |= {"scheduled_time_0": f"{tomorrow()}", "scheduled_time_1": "15:00"}
     asked = client.post(page, values)
     assert asked.status_code == 409
     assert "WHEELS" in asked.content.decode()

@@ -1,0 +1,8 @@
+"""The pages of clients: they ask before a forbidden driver takes the client's trips away."""
+
+from bookings.admin import clients
+from dispatch.admin.broken_trips import WarnsOfBrokenTrips
+
+
+class ClientAdmin(WarnsOfBrokenTrips, clients.ClientAdmin):
+    pass
