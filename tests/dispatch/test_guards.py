@@ -264,7 +264,7 @@ def test_a_longer_ride_into_a_trip_of_an_override_is_refused(tight):
 
 def test_what_the_database_refuses_is_a_sentence_at_every_door(tight, client, monkeypatch):
     """As if another trip came between the check and the writing."""
-    monkeypatch.setattr(booking_changes, "_newly_broken", lambda *_args: [])
+    monkeypatch.setattr(booking_changes, "newly_broken", lambda *_args: [])
     response = patch(tight.company, LONGER)
     assert response.status_code == 409
     assert response.json()["type"] == "urn:dispatchsite:problem:double_booked"
