@@ -28,8 +28,8 @@ from drivers.times import day_of
 
 SHEETS = {"csv": csv_response, "xlsx": xlsx_response}
 
-# The pages of the fleet, of bookings and of clients are registered here, because they check the assigned trips
-# that a change would break.
+# The pages of the fleet, of bookings and of clients are registered here, because they check the
+# assigned trips that a change would break.
 admin.site.register(Booking, BookingAdmin)
 admin.site.register(Client, ClientAdmin)
 admin.site.register(Driver, DriverAdmin)

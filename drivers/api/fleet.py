@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from drivers.api.guarded import ChangesGuarded, DeletesGuarded, guarded
+from drivers.api.guarded import DeletableViewSet, GuardedViewSet, guarded
 from drivers.companies.roles import OWNERS
 from drivers.companies.tokens import issue_token, revoke_tokens
 from drivers.models import Absence, ApiToken, Company, Driver, Membership, Role, Shift, Vehicle
@@ -82,7 +82,7 @@ class VehicleSerializer(Resource):
 
 
 @guarded
-class VehicleViewSet(ChangesGuarded, Reads, CompanyViewSet):
+class VehicleViewSet(GuardedViewSet):
     queryset = Vehicle.objects.all()
     serializer_class = VehicleSerializer
     roles = {"read": STAFF, "write": PLANNERS}
@@ -125,7 +125,7 @@ class DriverFilter(Filters):
 
 
 @guarded
-class DriverViewSet(ChangesGuarded, Reads, CompanyViewSet):
+class DriverViewSet(GuardedViewSet):
     queryset = Driver.objects.all()
     serializer_class = DriverSerializer
     filterset_class = DriverFilter
@@ -167,7 +167,7 @@ class DutyFilter(PeriodFilterSet):
 
 
 @guarded
-class ShiftViewSet(DeletesGuarded, ChangesGuarded, Reads, CompanyViewSet):
+class ShiftViewSet(DeletableViewSet):
     company_path = "driver__company"
     queryset = Shift.objects.all()
     serializer_class = ShiftSerializer
@@ -185,7 +185,7 @@ class AbsenceSerializer(Resource):
 
 
 @guarded
-class AbsenceViewSet(DeletesGuarded, ChangesGuarded, Reads, CompanyViewSet):
+class AbsenceViewSet(DeletableViewSet):
     company_path = "driver__company"
     queryset = Absence.objects.all()
     serializer_class = AbsenceSerializer

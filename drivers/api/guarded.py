@@ -1,4 +1,7 @@
-"""Resources that decide which trips a driver can drive: their changes pass the guards."""
+"""Create, change and delete what decides which trips a driver can drive, past the guards.
+
+The row is read first without a lock: `changing` locks its drivers before it.
+"""
 
 from copy import copy
 
@@ -10,7 +13,7 @@ from rest_framework.response import Response
 from drivers.fleet.changes import changing
 from drivers.rest.access import actor_of
 from drivers.rest.fields import Body, ids_of, read_body
-from drivers.rest.views import Creates, changes_of, set_values
+from drivers.rest.views import CompanyViewSet, Creates, Reads, changes_of, set_values
 
 RELEASE = OpenApiParameter(
     "release",
@@ -21,13 +24,13 @@ RELEASE = OpenApiParameter(
 
 def guarded(viewset):
     """Describe the parameter of the actions that pass the guards."""
-    actions = (name for name in ChangesGuarded.params if hasattr(viewset, name))
+    actions = (name for name in GuardedViewSet.params if hasattr(viewset, name))
     described = {name: extend_schema(parameters=[RELEASE]) for name in actions}
     return extend_schema_view(**described)(viewset)
 
 
-class ChangesGuarded(Creates):
-    """Create and change rows past the guards, which lock the drivers before the row.
+class GuardedViewSet(Creates, Reads, CompanyViewSet):
+    """Rows that decide which trips a driver can drive: their changes pass the guards.
 
     A change that would break assigned trips answers 409 with the list; sent again with
     `?release=` and the ids of exactly these assignments, it releases them.
@@ -68,9 +71,7 @@ class ChangesGuarded(Creates):
         )
 
 
-class DeletesGuarded:
-    """Delete rows past the guards."""
-
+class DeletableViewSet(GuardedViewSet):
     def destroy(self, request, *args, **kwargs):
         read_body(Body, request)
         with self.changing([self.read_row()], None) as change:

@@ -1,5 +1,7 @@
 """A booking is saved by one use-case, which keeps a return trip after its outbound trip."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client as Web
@@ -29,6 +31,17 @@ def refusal(booking):
 @pytest.fixture
 def there():
     return make.booking(clock="09:00", reference="A", appointment_at=make.at("09:30"))
+
+
+@pytest.mark.parametrize("year", [1, 1900, 2100, 9999])
+def test_a_booking_of_another_century_is_refused_at_its_field(there, year):
+    wrong = {"scheduled_time": datetime(year, 1, 1, 9, tzinfo=UTC)}
+    if year > 2000:
+        wrong |= {"scheduled_time": there.scheduled_time, "appointment_at": wrong["scheduled_time"]}
+    for name, at in wrong.items():
+        setattr(there, name, at)
+    field = "appointment_at" if year > 2000 else "scheduled_time"
+    assert refusal(there)[field] == ["The year must be from 2000 to 2099."]
 
 
 @pytest.mark.parametrize("clock", ["08:00", "09:00", "09:30"])

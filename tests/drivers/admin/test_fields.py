@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bookings.models import Booking
-from drivers.admin.fields import MomentField
+from drivers.admin.fields import DayField, MomentField
 from drivers.models import Absence, Shift
 from tests.support import builders as make
 from tests.support.pages import save, shown_fields
@@ -46,6 +46,15 @@ def said(*parts):
 )
 def test_a_moment_is_read_as_it_is_written(day, clock, moment):
     assert clean(day, clock) == moment
+
+
+@pytest.mark.parametrize("year", ["0001", "1900", "2100", "9999"])
+def test_a_day_of_another_century_is_a_typing_error(year):
+    expected = ["The year must be from 2000 to 2099."]
+    assert said(f"{year}-01-01", "00:10") == expected
+    with pytest.raises(ValidationError) as error:
+        DayField().clean(f"{year}-12-31")
+    assert error.value.messages == expected
 
 
 def test_a_time_that_is_twice_is_refused_with_both_spellings():

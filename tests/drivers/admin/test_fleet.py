@@ -9,6 +9,7 @@ from bookings.models import Event
 from dispatch.models import Assignment
 from drivers.models import Absence, Driver, Role, Shift, ShiftTemplate, Vehicle
 from tests.support import builders as make
+from tests.support.pages import save
 
 DAY = date(2030, 6, 12)  # to come, by the real clock
 pytestmark = pytest.mark.django_db
@@ -222,3 +223,14 @@ def test_an_owner_changes_the_policy_but_not_into_nonsense(client, field, value)
     assert list(response.context["adminform"].form.errors) == [field]
     client.force_login(make.member(company))
     assert client.post(page, form).status_code == 403
+
+
+def test_new_durations_tell_that_planned_trips_keep_the_old_ones(client):
+    company = make.company()
+    client.force_login(make.member(company, Role.OWNER))
+    page = reverse("admin:drivers_company_change", args=[company.id])
+    said = "Trips that are planned already keep the times of the old durations"
+    save(client, page, freeze_min=40)
+    assert said not in client.get(page).text
+    save(client, page, alighting_min=9)
+    assert said in client.get(page).text
