@@ -111,7 +111,8 @@ ASKED = {
     "POST api/v1/dispatch-runs/<pk>/revert/": _run("run"),
     "POST api/v1/drivers/": _body(name="Zoé"),
     "PATCH api/v1/drivers/<pk>/": _body(phone="+41 22 000 00 02"),
-    "POST api/v1/me/availability/": _body(is_available=False),
+    # That the driver is not available is refused: there are trips.
+    "POST api/v1/me/availability/": _body(is_available=True),
     "POST api/v1/me/positions/": _positions,
     "POST api/v1/me/trips/<pk>/arrive/": _started(),
     "POST api/v1/me/trips/<pk>/confirm/": _started(),

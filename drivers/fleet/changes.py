@@ -134,9 +134,10 @@ def _lock(read: Sequence[Row], row: Row | None) -> tuple[tuple[Row, ...], list[i
         concerned = Driver.objects.filter(id__any_of=sorted({_driver_id(row) for row in rows}))
     drivers = _locked(concerned)
     driver_ids = [driver.pk for driver in drivers]
-    if isinstance(row, Driver) and row.vehicle_id not in {None, *(d.vehicle_id for d in drivers)}:
+    vehicle_id = row.vehicle_id if isinstance(row, Driver) else None
+    if vehicle_id and vehicle_id not in {driver.vehicle_id for driver in drivers}:
         # Who changes that vehicle at the same time must not overlook its new driver.
-        _locked(Vehicle.objects.filter(id=row.vehicle_id))
+        _locked(Vehicle.objects.filter(id=vehicle_id))
     stored = drivers if kind is Driver else _locked(kind._default_manager.filter(id__any_of=ids))
     if kind is Vehicle:
         concerns = set(concerned.values_list("pk", flat=True))
