@@ -123,10 +123,13 @@ class HeldTrips(Protocol):
 
 
 class BulkGuard(Protocol):
-    """Locks the drivers of many assigned bookings, before the bookings themselves are locked."""
+    """Locks the drivers of many assigned bookings, before the bookings themselves are locked.
+
+    Without `lock` it reads the same, to preview what the changes would do.
+    """
 
     def __call__(
-        self, company: Company, booking_ids: Collection[int], *, now: datetime
+        self, company: Company, booking_ids: Collection[int], *, now: datetime, lock: bool
     ) -> HeldTrips: ...
 
 
@@ -139,9 +142,14 @@ def register_bulk(guard: BulkGuard) -> None:
         BULK_GUARDS.append(guard)
 
 
-def hold_trips(company: Company, booking_ids: Collection[int], *, now: datetime) -> list[HeldTrips]:
-    """Enter the bulk guards in the caller's transaction. No statement without bookings."""
-    return [guard(company, booking_ids, now=now) for guard in BULK_GUARDS if booking_ids]
+def hold_trips(
+    company: Company, booking_ids: Collection[int], *, now: datetime, lock: bool
+) -> list[HeldTrips]:
+    """Enter the bulk guards in the caller's transaction; a preview needs no `lock`.
+
+    No statement without bookings.
+    """
+    return [guard(company, booking_ids, now=now, lock=lock) for guard in BULK_GUARDS if booking_ids]
 
 
 class ForbidGuard(Protocol):

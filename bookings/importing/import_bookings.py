@@ -73,7 +73,7 @@ def import_bookings(
     At most nine statements for 5,000 rows, two if nothing changed; on SQLite one insert takes some
     50 bookings or clients. If rows change what the trips of assigned bookings depend on, at most 13
     more, 3 for each day of these trips, and 6 for each where dropoffs change. Imports of one
-    company wait for each other, and a dry run as the import would.
+    company wait for each other.
 
     Raises FileRefusedError if the file is not a list of bookings, or ImportConflictError.
     """
@@ -94,7 +94,13 @@ def import_bookings(
             settled = Settled(Changes())
             if not refused:
                 settled = settle(
-                    company, rows, stored, table.columns, release_broken=release_broken, now=now
+                    company,
+                    rows,
+                    stored,
+                    table.columns,
+                    release_broken=release_broken,
+                    now=now,
+                    lock=not dry_run,
                 )
             changes = settled.changes
             if not dry_run and not refused:

@@ -45,16 +45,20 @@ def settle(
     *,
     release_broken: bool | Collection[int],
     now: datetime,
+    lock: bool,
 ) -> Settled:
     """Compare the valid rows with the stored bookings, and settle which trips they break.
 
     A row that breaks a trip is left out, unless `release_broken` agrees: to every trip, or to these
     assignments. Without a row, others may break a trip or the order of a pair: all are checked
-    again. The statements are those of the guards, and 1 if clients change; none unless a row
-    changes what the trip of an assigned booking depends on.
+    again. Without `lock`, for a preview, nobody has to wait.
+
+    The statements are those of the guards, and 1 if clients change; none unless a row changes what
+    the trip of an assigned booking depends on.
     """
     changes = compare(rows, stored, columns)
-    held = hold_trips(company, [old.id for _row, old, _changes in _of_trips(changes)], now=now)
+    assigned = [old.id for _row, old, _changes in _of_trips(changes)]
+    held = hold_trips(company, assigned, now=now, lock=lock)
     if not held:
         return Settled(changes)
     client_ids = find_clients(

@@ -6,7 +6,7 @@ before the caller has left out, or agreed to release, what breaks.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -21,7 +21,7 @@ from dispatch.day.queries import BookingRow, read_bookings
 from dispatch.models import Assignment
 from dispatch.trips.booking_changes import newly_broken
 from dispatch.trips.fleet_changes import BrokenTrip
-from dispatch.trips.insertion import Proposal, propose
+from dispatch.trips.insertion import Proposal, propose, stay
 from dispatch.trips.locking import stale
 from dispatch.trips.release import release_trips
 from dispatch.trips.violations import Fault
@@ -36,15 +36,20 @@ Rows = Mapping[int, BookingRow]
 
 
 def change_of_bookings(
-    company: Company, booking_ids: Collection[int], *, now: datetime
+    company: Company, booking_ids: Collection[int], *, now: datetime, lock: bool
 ) -> "ChangingTrips":
     """Lock the drivers of the bookings' trips in order of id, then read the trips: 3 statements.
 
-    Raises StaleBookingError if a trip changes drivers at the same moment.
+    Without `lock`, for a preview, nobody has to wait. Raises StaleBookingError if a trip changes
+    drivers at the same moment.
     """
     ids = sorted(booking_ids)
     trips = Assignment.objects.open().filter(company=company, booking__any_of=ids)
-    drivers = ledger.lock_drivers(company, set(trips.values_list("driver_id", flat=True)))
+    driver_ids = set(trips.values_list("driver_id", flat=True))
+    if lock:
+        drivers = ledger.lock_drivers(company, driver_ids)
+    else:
+        drivers = Driver.objects.filter(company=company).in_bulk(driver_ids)
     rows = read_bookings(Booking.objects.filter(company=company, id__any_of=ids))
     for row in rows.values():
         if row.standing() and row.driver_id not in drivers:
@@ -81,7 +86,6 @@ class ChangingTrips:
     drivers: Mapping[int, Driver]
     rows: Rows
     days: dict[date, Day] = field(default_factory=dict)
-    known: dict[int, set[Fault]] = field(default_factory=dict)
 
     def check(self, changes: Mapping[int, Changes], released: Collection[int]) -> CheckedTrips:
         """Return what becomes of the trips if these bookings change and `released` lose drivers.
@@ -92,44 +96,40 @@ class ChangingTrips:
         """
         rows = {i: _changed(row, changes[i]) for i, row in self.rows.items() if i in changes}
         after = {i: _released(row) if i in released else row for i, row in rows.items()}
-        judged = self._judged(after, changes)
-        self._read_days(judged, rows.values())
-        retimed: list[tuple[Day, list[Proposal]]] = []
-        suspects: dict[int, list[str]] = {}
-        guilty: dict[int, list[str]] = {}
-        for at, trips in sorted(judged.items()):
-            old, day = self.days[at], _with_rows(self.days[at], after)
-            moved = []
-            for row in trips:
-                kept = self._propose(day, row)
-                why = self._why(old, day, row, kept)
-                if why:
-                    suspects[row.id] = why
-                    before = self.rows[row.id]
-                    unchanged = self._propose(day, before)
-                    if set(why) - set(self._why(old, day, before, unchanged)):
-                        guilty[row.id] = why
-                elif _is_retimed(day, row, kept):
-                    moved.append(kept)
-            # Last those that keep all rules: of the breaks of one shift, the last is written.
-            moved.sort(key=lambda proposal: not proposal.faults)
-            retimed += [(day, moved)] if moved else []
+        routes = self._routes(after, changes)
+        wanted = {at for at, _driver_id in routes}
+        self._read_days(wanted, rows.values())
+        days = {at: _with_rows(self.days[at], after) for at in wanted}
+        retimed: defaultdict[date, list[Proposal]] = defaultdict(list)
+        broken: dict[int, list[str]] = {}
+        at_fault: set[int] = set()
+        for (at, driver_id), trips in sorted(routes.items()):
+            old, day = (_of_driver(whole, driver_id) for whole in (self.days[at], days[at]))
+            route = _Route(self.drivers[driver_id], old, day, self.rows)
+            stays, breaks, guilty = route.judge(trips)
+            retimed[at] += stays
+            broken |= breaks
+            at_fault |= guilty
         return CheckedTrips(
-            broken=tuple(self._broken(i, why) for i, why in (guilty or suspects).items()),
-            retimed=tuple(retimed),
+            broken=tuple(
+                self._broken(i, why) for i, why in broken.items() if i in (at_fault or broken)
+            ),
+            retimed=tuple((days[at], proposals) for at, proposals in retimed.items() if proposals),
             released=tuple(s[0] for i in released if (s := self.rows[i].standing())),
         )
 
-    def _judged(self, after: Rows, changes: Mapping[int, Changes]) -> dict[date, list[BookingRow]]:
-        """Return the trips whose change matters to them, by the day that they are wanted on."""
-        judged: defaultdict[date, list[BookingRow]] = defaultdict(list)
+    def _routes(
+        self, after: Rows, changes: Mapping[int, Changes]
+    ) -> dict[tuple[date, int], list[BookingRow]]:
+        """Return the trips whose change matters to them, by the day they are wanted and driver."""
+        routes: defaultdict[tuple[date, int], list[BookingRow]] = defaultdict(list)
         for row in after.values():
             standing = row.standing()
             if standing and standing[3] > self.now and changes[row.id].keys() & PLANNED_FIELDS:
-                judged[self.company.local(row.scheduled_time).date()].append(row)
-        return dict(judged)
+                routes[self.company.local(row.scheduled_time).date(), standing[1]].append(row)
+        return dict(routes)
 
-    def _read_days(self, days: Iterable[date], rows: Collection[BookingRow]) -> None:
+    def _read_days(self, days: Collection[date], rows: Iterable[BookingRow]) -> None:
         """Read the days that are not read yet, with the preferences of all clients of the rows."""
         wanted = sorted(set(days) - self.days.keys())
         if not wanted:
@@ -142,25 +142,6 @@ class ChangingTrips:
         for at in wanted:
             day = load_problem(self.company, at, now=self.now, freeze=False)
             self.days[at] = replace(day, preferences=day.preferences | found)
-
-    def _propose(self, day: Day, row: BookingRow) -> Proposal:
-        driver = self.drivers[row.driver_id or 0]
-        return propose(day, row, driver, pickup_at=row.planned()[0])
-
-    def _why(self, old: Day, day: Day, row: BookingRow, kept: Proposal) -> list[str]:
-        """Return why the trip cannot stay as it is, apart from what it broke before."""
-        known = self._known_faults(old, row.id) if kept.faults else set()
-        found = newly_broken(day, kept, known)
-        if not found and kept.impossible and _is_retimed(day, row, kept):
-            return [fault.text for fault in kept.faults]
-        return found
-
-    def _known_faults(self, old: Day, booking_id: int) -> set[Fault]:
-        if booking_id not in self.known:
-            before = self.rows[booking_id]
-            on_day = old.start_at <= before.scheduled_time < old.end_at
-            self.known[booking_id] = set(self._propose(old, before).faults) if on_day else set()
-        return self.known[booking_id]
 
     def _broken(self, booking_id: int, why: Iterable[str]) -> BrokenTrip:
         row = self.rows[booking_id]
@@ -175,6 +156,68 @@ class ChangingTrips:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """One driver's day as it was read (`old`) and with all changes (`day`)."""
+
+    driver: Driver
+    old: Day
+    day: Day
+    before: Rows
+
+    def judge(
+        self, trips: Sequence[BookingRow]
+    ) -> tuple[list[Proposal], dict[int, list[str]], set[int]]:
+        """Return (proposals of trips with new times, why the others break, those at fault).
+
+        A trip is at fault if it would break less without its own change.
+        """
+        together = stay(self.day, trips, self.driver)
+        if together is not None:
+            moved = zip(sorted(trips, key=lambda row: row.id), together, strict=True)
+            return [kept for row, kept in moved if self._is_retimed(row, kept)], {}, set()
+        retimed: list[Proposal] = []
+        broken: dict[int, list[str]] = {}
+        at_fault: set[int] = set()
+        for row in trips:
+            kept = self._propose(self.day, row)
+            known = self._known_faults(row.id) if kept.faults else set()
+            if why := self._why(row, kept, known):
+                broken[row.id] = why
+                before = self.before[row.id]
+                unchanged = self._propose(self.day, before)
+                if set(why) - set(self._why(before, unchanged, known)):
+                    at_fault.add(row.id)
+            elif self._is_retimed(row, kept):
+                retimed.append(kept)
+        # Last those that keep all rules: of the breaks of one shift, the last is written.
+        return sorted(retimed, key=lambda kept: not kept.faults), broken, at_fault
+
+    def _propose(self, day: Day, row: BookingRow) -> Proposal:
+        """Propose the trip at its planned pickup."""
+        if found := stay(day, [row], self.driver):
+            return found[0]
+        return propose(day, row, self.driver, pickup_at=row.planned()[0])
+
+    def _why(self, row: BookingRow, kept: Proposal, known: set[Fault]) -> list[str]:
+        """Return why the trip cannot stay as it is, apart from what it broke before."""
+        found = newly_broken(self.day, kept, known)
+        if not found and kept.impossible and self._is_retimed(row, kept):
+            return [fault.text for fault in kept.faults]
+        return found
+
+    def _known_faults(self, booking_id: int) -> set[Fault]:
+        """Return what the trip breaks without any change, such as what somebody overrode."""
+        before = self.before[booking_id]
+        if not self.old.start_at <= before.scheduled_time < self.old.end_at:
+            return set()
+        return set(self._propose(self.old, before).faults)
+
+    def _is_retimed(self, row: BookingRow, kept: Proposal) -> bool:
+        times = self.day.moment(kept.trip.pickup_s), self.day.moment(kept.trip.dropoff_s)
+        return times != row.planned()
+
+
 def _changed(row: BookingRow, changes: Changes) -> BookingRow:
     """Return the row as it is once the changes are written."""
     named = {COLUMNS.get(name, name): new for name, (_old, new) in changes.items()}
@@ -186,10 +229,6 @@ def _changed(row: BookingRow, changes: Changes) -> BookingRow:
 
 def _released(row: BookingRow) -> BookingRow:
     return row._replace(**dict.fromkeys(OF_ASSIGNMENT))
-
-
-def _is_retimed(day: Day, row: BookingRow, kept: Proposal) -> bool:
-    return (day.moment(kept.trip.pickup_s), day.moment(kept.trip.dropoff_s)) != row.planned()
 
 
 def _with_rows(day: Day, rows: Rows) -> Day:
@@ -213,4 +252,26 @@ def _with_rows(day: Day, rows: Rows) -> Day:
         neighbours=dict(sorted(neighbours.items())),
         preferences=day.preferences,
         seen=day.seen,
+    )
+
+
+def _of_driver(day: Day, driver_id: int) -> Day:
+    """Return the part of the day that matters to this driver's trips; the whole takes longer."""
+    rows = day.bookings | day.neighbours
+    own = {row.id for row in rows.values() if row.driver_id == driver_id}
+    pairs = {row.return_of_id for row in rows.values() if row.id in own}
+    near = {row.id for row in rows.values() if row.id in own | pairs or row.return_of_id in own}
+    problem = day.problem
+    return replace(
+        day,
+        bookings={i: row for i, row in day.bookings.items() if i in near},
+        neighbours={i: row for i, row in day.neighbours.items() if i in near},
+        problem=replace(
+            problem,
+            trips=tuple(
+                t for t in problem.trips if t.standing and t.standing.driver_id == driver_id
+            ),
+            drivers=tuple(d for d in problem.drivers if d.id == driver_id),
+            duties=tuple(duty for duty in problem.duties if duty.driver_id == driver_id),
+        ),
     )

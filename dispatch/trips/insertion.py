@@ -7,7 +7,7 @@ driver never change. The planner finds the times, and its checker decides. If no
 rule, the trip goes where it breaks the fewest: late rather than at the same time as another.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -159,6 +159,39 @@ def propose(
     found = replace(found, faults=faults)
     impossible = not driver.is_active or _double_booked(day, found.trip, removed)
     return replace(found, impossible=bool(found.faults) and impossible)
+
+
+def stay(day: Day, rows: Sequence[BookingRow], driver: Driver) -> tuple[Proposal, ...] | None:
+    """Return proposals of the driver's trips at their planned pickups, if they keep every rule.
+
+    They are in order of id. Returns None if one breaks a rule, or if the break has to move:
+    `propose` says more. One check of all and no search, which takes a fraction of the time.
+    """
+    if driver.id not in {known.id for known in day.problem.drivers}:
+        return None
+    whole = _without(day.problem, {row.id for row in rows})
+    trips = tuple(sorted((_trip(day, row) for row in rows), key=lambda trip: trip.id))
+    pickups = {row.id: day.seconds(row.planned()[0]) for row in rows}
+    duties = tuple(_pinned(duty, whole) for duty in whole.duties if duty.driver_id == driver.id)
+    placed = [
+        _planned(trip, duty.id, driver.id, pickups[trip.id])
+        for trip in trips
+        for duty in duties
+        if duty.start_s <= pickups[trip.id] < duty.end_s
+    ]
+    (known,) = (one for one in whole.drivers if one.id == driver.id)
+    problem = Problem(trips, (_loaded(known, whole.trips),), duties, whole.travel)
+    at_work = {row.duty_id for row in placed}
+    busy = tuple(duty for duty in duties if duty.commitments or duty.id in at_work)
+    breaks = _standing_breaks(day, replace(problem, duties=busy))
+    plan = Plan(tuple(sorted(placed, key=lambda p: (p.duty_id, p.pickup_s))), breaks, ())
+    if check(problem, plan):
+        return None
+    row_of, trip_of = {row.id: row for row in rows}, {trip.id: trip for trip in trips}
+    for at in placed:
+        if any(_order_faults(day, row_of[at.trip_id], trip_of[at.trip_id], at, ())):
+            return None
+    return tuple(Proposal(driver.id, at, (at,), {}) for at in placed)
 
 
 def _within_rules(

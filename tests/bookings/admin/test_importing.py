@@ -71,6 +71,51 @@ def test_bad_rows_are_told_and_only_left_out_on_demand(client, user):
     assert Booking.objects.get().reference == "R-1"
 
 
+@pytest.fixture
+def assigned(user):
+    """A trip of Anna's that the file gives 60 passengers, and the file."""
+    day = timezone.localdate() + timedelta(days=1)
+    driver = make.driver(name="Anna")
+    make.shift(driver, day=day)
+    booking = make.booking(day=day, reference="R-1")
+    make.assignment(booking, driver, minutes=17)
+    at = make.at("09:00", day).isoformat()
+    return booking, csv_of({"passengers": "60", "scheduled_time": at})
+
+
+def test_rows_that_break_trips_are_listed_and_left_out(client, assigned):
+    booking, data = assigned
+    address, shown = preview(client, data)
+    (row,) = shown.context["broken"]["rows"]
+    assert (row[0], row[1], row[2]) == (2, "R-1", "Anna")
+    assert "Preview with these trips released" in shown.content.decode()
+    told = client.post(address, {"confirm": "1"}, follow=True).content.decode()
+    assert "trip R-1 of Anna" in told
+    booking.refresh_from_db()
+    assert (booking.passengers, booking.status) == (1, "assigned")
+
+
+def test_the_trips_that_a_preview_lists_are_released_and_no_others(client, assigned):
+    booking, data = assigned
+    file = SimpleUploadedFile("day.csv", data)
+    fields = {"company": booking.company_id, "file": file, "date_order": "", "release_broken": "on"}
+    address = client.post(reverse(UPLOAD), fields).url
+    shown = client.get(address)
+    assert "would be released" in shown.content.decode()
+    (row,) = shown.context["released"]["rows"]
+    assert row[0] == 2
+    (trip,) = shown.context["assignments"]
+    assert f'name="release" value="{trip}"' in shown.content.decode()
+    before = ImportFile.objects.values().get()
+    client.post(address, {"confirm": "1", "release": str(trip + 1)})
+    booking.refresh_from_db()
+    assert booking.status == "assigned"
+    ImportFile.objects.create(**before)
+    client.post(address, {"confirm": "1", "release": str(trip)})
+    booking.refresh_from_db()
+    assert (booking.passengers, booking.status) == (60, "accepted")
+
+
 def test_to_discard_imports_nothing(client, user):
     address, _shown = preview(client, csv_of())
     client.post(address, {"discard": "1"})

@@ -8,8 +8,9 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from bookings.importing.import_bookings import import_bookings
+from bookings.importing.import_bookings import ImportConflictError, import_bookings
 from bookings.models import Actor, Booking, Door, DriverPreference, Event
+from dispatch import ledger
 from dispatch.models import Assignment
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
@@ -301,3 +302,24 @@ def test_the_command_lists_what_breaks_and_releases_on_demand(anna, tmp_path):
     (row,) = json.loads(printed)["released"]
     assert (row["line"], row["reference"], row["driver"]) == (2, "WHEELS", "Anna")
     assert "WHEELS" not in standing()
+
+
+def test_a_trip_that_is_given_to_another_driver_meanwhile_stops_the_import(anna, monkeypatch):
+    """Between the reading of the driver and their lock, another one may get the trip."""
+    bea = make.driver(anna.company, name="Bea")
+    make.shift(bea, day=tomorrow())
+    lock_drivers = ledger.lock_drivers
+
+    def lock_and_be_overtaken(*args):
+        Assignment.objects.filter(id=standing()["WHEELS"]).update(driver=bea)
+        return lock_drivers(*args)
+
+    monkeypatch.setattr(ledger, "lock_drivers", lock_and_be_overtaken)
+    with pytest.raises(ImportConflictError):
+        import_bookings(
+            anna.company,
+            rows_of(WHEELS | {"passengers": "2"}),
+            actor=ACTOR,
+            now=timezone.now(),
+        )
+    assert Booking.objects.get(reference="WHEELS").passengers == 1
