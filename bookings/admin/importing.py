@@ -151,9 +151,10 @@ class ImportsBookings:
             refusal = refused
         if confirmed and result and not result.refused:
             file.delete()
-            self.message_user(request, result.summary(), messages.SUCCESS)
-            for row in (*result.broken, *result.released)[:TOLD]:
-                self.message_user(request, str(row), messages.WARNING)
+            rows = (*result.broken, *result.released)[:TOLD]
+            told = [(result.summary(), messages.SUCCESS)]
+            for text, level in [*told, *((str(row), messages.WARNING) for row in rows)]:
+                self.message_user(request, text, level)
             return redirect("admin:bookings_booking_changelist")
         return admin_page(
             self,

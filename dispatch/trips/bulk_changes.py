@@ -30,7 +30,6 @@ from drivers.companies.actors import Actor
 from drivers.models import Company, Driver
 
 COLUMNS = {"client": "client_id", "return_of": "return_of_id"}
-OF_ASSIGNMENT = BookingRow._fields[BookingRow._fields.index("assignment_id") :]
 
 Rows = Mapping[int, BookingRow]
 
@@ -228,7 +227,14 @@ def _changed(row: BookingRow, changes: Changes) -> BookingRow:
 
 
 def _released(row: BookingRow) -> BookingRow:
-    return row._replace(**dict.fromkeys(OF_ASSIGNMENT))
+    return row._replace(
+        assignment_id=None,
+        driver_id=None,
+        assignment_status=None,
+        planned_pickup_at=None,
+        planned_dropoff_at=None,
+        locked=None,
+    )
 
 
 def _with_rows(day: Day, rows: Rows) -> Day:
