@@ -125,8 +125,11 @@ def _booked_already(booking: Booking, times: Times) -> list[str]:
         .distinct()
     )
     message = _("%(day)s: this client already has a trip at %(clock)s.")
-    local = map(booking.company.local, taken)
-    return [message % {"day": date_format(at.date()), "clock": f"{at:%H:%M}"} for at in local]
+    company = booking.company
+    return [
+        message % {"day": date_format(company.local(at).date()), "clock": company.clock(at)}
+        for at in taken
+    ]
 
 
 def _insert(

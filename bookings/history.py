@@ -117,7 +117,7 @@ def _what(event, drivers, company):
 
     def clock(values):
         moment = _moment(values.get("pickup"))
-        return f"{company.local(moment):%H:%M}" if moment else "?"
+        return company.clock(moment) if moment else "?"
 
     if event.kind == kind.BOOKING_CREATED:
         return _("booked")

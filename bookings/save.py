@@ -175,4 +175,4 @@ def _in_order(there: Booking, back: Booking) -> bool:
 
 
 def _clock(booking: Booking, at: datetime) -> str:
-    return f"{booking.company.local(at):%Y-%m-%d %H:%M}"
+    return booking.company.day_and_clock(at)

@@ -47,11 +47,6 @@ class Stop:
     notes: str = ""
     status: str = ""
 
-    @property
-    def zone_names(self):
-        """Name the zones of `at` and `until`; Django names none for a clock time that is twice."""
-        return self.at.tzname(), self.until and self.until.tzname()
-
 
 @dataclass(slots=True)
 class DriverManifest:
@@ -79,10 +74,6 @@ class Unassigned:
     wheelchairs: int
     reason: str
 
-    @property
-    def zone_name(self):
-        return self.scheduled_time.tzname()
-
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
@@ -92,12 +83,6 @@ class Manifest:
     day: date
     drivers: tuple[DriverManifest, ...]
     unassigned: tuple[Unassigned, ...]
-
-    @property
-    def repeats_an_hour(self):
-        """Say whether a clock time may be twice on this day: it needs its offset then."""
-        start, end = self.company.day_bounds(self.day)
-        return end - start > timedelta(days=1)
 
     def as_dict(self):
         return {

@@ -40,6 +40,7 @@ from drivers.companies.actors import admin_actor
 from drivers.companies.current import act_for
 from drivers.companies.roles import companies_of
 from drivers.models import Role
+from drivers.times import clock
 
 REFUSED_SHOWN = 10
 
@@ -106,7 +107,7 @@ class BookingForm(forms.ModelForm):
             "Reload it and make your change again."
         ) % {
             "who": latest.who or latest.door,
-            "at": timezone.localtime(latest.at).strftime("%H:%M"),
+            "at": clock(timezone.localtime(latest.at)),
             "changes": changes,
         }
 

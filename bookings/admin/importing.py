@@ -242,7 +242,7 @@ def _sample(company, result):
             row.line,
             row.reference,
             _("changed: %(fields)s") % {"fields": ", ".join(differing)} if differing else _("new"),
-            f"{company.local(row.values['scheduled_time']):%Y-%m-%d %H:%M}",
+            company.day_and_clock(row.values["scheduled_time"]),
             row.client[0] if row.client else "",
             row.values.get("pickup_address", ""),
             row.values.get("dropoff_address", ""),

@@ -155,7 +155,7 @@ def _booked_message(booked):
         there.client_id,
         _("Book another trip for this client"),
     )
-    at = f"{there.company.local(there.scheduled_time):%Y-%m-%d %H:%M}"
+    at = there.company.day_and_clock(there.scheduled_time)
     if len(links) == 1:
         sentence = _("Booked for {client} on {at}: {there}. {another}.")
         return format_html(sentence, client=there.client, at=at, there=links[0], another=another)

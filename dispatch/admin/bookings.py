@@ -114,11 +114,9 @@ class BookingAdmin(WarnsOfBrokenTrips, bookings.BookingAdmin):
                 now=timezone.now(),
                 **form.cleaned_data,
             )
-            at = booking.company.local(trip.booking.scheduled_time)
+            at = booking.company.clock(trip.booking.scheduled_time)
             text = _("%(trip)s is ready at %(at)s and open for dispatch.")
-            self.message_user(
-                request, text % {"trip": booking, "at": f"{at:%H:%M}"}, messages.SUCCESS
-            )
+            self.message_user(request, text % {"trip": booking, "at": at}, messages.SUCCESS)
             return redirect("admin:bookings_booking_change", booking.pk)
         return admin_page(
             self,

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
 
@@ -39,12 +38,12 @@ TIMINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A trip that the run assigned or released. Times are local to the company."""
+    """A trip that the run assigned or released, with the planned clock times."""
 
     booking_id: int
     booking: str
-    pickup_at: datetime
-    dropoff_at: datetime
+    pickup: str
+    dropoff: str
     what: str
     since: str  # the status of the assignment now
     locked: bool
@@ -80,12 +79,12 @@ def _what(row, before):
 
 
 def _change(run, row: Assignment, what):
-    local = run.company.local
+    clock = run.company.clock
     return Change(
         row.booking_id,
         str(row.booking),
-        local(row.planned_pickup_at),
-        local(row.planned_dropoff_at),
+        clock(row.planned_pickup_at),
+        clock(row.planned_dropoff_at),
         what,
         row.get_status_display(),
         row.locked,

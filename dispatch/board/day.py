@@ -323,7 +323,7 @@ def _waiting(company, row, run, reasons, changed_at, now):
     elif latest_at < now:
         code = "window_passed"
     if code:
-        detail = _(EXCLUDED[code]) % {"latest_s": f"{company.local(latest_at):%H:%M}"}
+        detail = _(EXCLUDED[code]) % {"latest_s": company.clock(latest_at)}
         return Waiting(row, detail, _(SUGGESTIONS[code]))
     if run is None:
         return Waiting(row, _("The day has not been planned yet."), "")

@@ -1,6 +1,6 @@
 """Validate the requests of the board's actions. Clock times are local to the company."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django import forms
 from django.utils import timezone
@@ -8,6 +8,8 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
 from bookings import cancel_reasons
+from dispatch.board.responses import BadInput
+from drivers.admin.fields import ClockField, moment_on
 
 
 class MomentField(forms.Field):
@@ -29,7 +31,7 @@ class MomentField(forms.Field):
 
 class PreviewForm(forms.Form):
     driver = forms.IntegerField(min_value=1, max_value=2**63 - 1)
-    clock = forms.TimeField(required=False)
+    clock = ClockField(required=False)
 
 
 class AssignForm(forms.Form):
@@ -56,7 +58,7 @@ class ChangeForm(forms.Form):
     action = forms.CharField()
     version = forms.IntegerField(min_value=1, max_value=2**31 - 1)
     assignment = forms.IntegerField(min_value=0, max_value=2**63 - 1)
-    clock = forms.TimeField(required=False)
+    clock = ClockField(required=False)
     code = forms.ChoiceField(choices=[("", ""), *cancel_reasons.Reason.choices], required=False)
     note = forms.CharField(max_length=150, required=False)
 
@@ -65,12 +67,24 @@ class SickForm(forms.Form):
     note = forms.CharField(max_length=150, required=False)
 
 
-def on_day(company, moment, clock):
-    """Return a clock time on the local day of a moment, as a moment."""
-    return datetime.combine(company.local(moment).date(), clock, company.zone)
+def on_day(company, day, clock):
+    """Return a clock time on a local day, as a moment.
+
+    Raises BadInput for one that is twice on the day, or is skipped.
+    """
+    try:
+        return moment_on(day, clock, company.zone)
+    except forms.ValidationError as error:
+        raise BadInput(" ".join(error.messages)) from None
 
 
 def last_time(company, now, clock):
-    """Return the last moment with this clock time; it may be up to 5 minutes ahead."""
-    at = on_day(company, now, clock)
-    return at if at <= now + timedelta(minutes=5) else at - timedelta(days=1)
+    """Return the last moment with this clock time; it may be up to 5 minutes ahead.
+
+    Raises BadInput as `on_day`.
+    """
+    today = company.local(now).date()
+    at = on_day(company, today, clock)
+    if at <= now + timedelta(minutes=5):
+        return at
+    return on_day(company, today - timedelta(days=1), clock)

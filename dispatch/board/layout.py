@@ -95,10 +95,7 @@ class Scale:
 
     def clock(self, moment):
         """Return a local clock time, with the date if that is not the day's."""
-        local = self.company.local(moment)
-        if local.date() == self.day:
-            return f"{local:%H:%M}"
-        return f"{local:%H:%M} ({local:%d.%m.})"
+        return self.company.clock(moment, self.day)
 
     def number(self, value):
         return f"{value:.1f}".replace(".", self.decimal)

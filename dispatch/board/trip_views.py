@@ -97,6 +97,7 @@ def _trip(request, current, booking_id, *, refusal=None, toast=""):
         "trip": read_detail(current.company, booking_id),
         "refusal": refusal,
         "stale": isinstance(refusal, StaleBookingError),
+        "long_night": current.company.repeats_an_hour(timezone.now()),
     }
     return fragment(
         request,
@@ -147,9 +148,14 @@ def _preview(request, current, booking_id, driver_id, *, clock=None, pickup_at=N
     now = timezone.now()
     if clock:
         wanted_at = read_detail(current.company, booking_id).booking.scheduled_time
-        pickup_at = on_day(current.company, wanted_at, clock)
+        pickup_at = on_day(current.company, current.company.local(wanted_at).date(), clock)
     seen = preview_assignment(current.company, booking_id, driver_id, now=now, pickup_at=pickup_at)
-    context = {"company": current.company, "seen": seen, "changed": status == 409}
+    context = {
+        "company": current.company,
+        "seen": seen,
+        "changed": status == 409,
+        "long_night": current.company.repeats_an_hour(seen.row.scheduled_time),
+    }
     return fragment(
         request, "_assignment_preview.html", context, status=status, target="#dialog-body"
     )
@@ -176,11 +182,10 @@ def assign_trip(request, company, booking):
         return _preview(
             request, current, booking, values["driver"], pickup_at=values["pickup_at"], status=409
         )
-    at = current.company.local(trip.assignment.planned_pickup_at)
     toast = _("%(trip)s assigned to %(driver)s at %(clock)s.") % {
         "trip": trip.booking,
         "driver": trip.assignment.driver,
-        "clock": f"{at:%H:%M}",
+        "clock": current.company.clock(trip.assignment.planned_pickup_at),
     }
     return _trip(request, current, booking, toast=toast)
 

@@ -103,10 +103,7 @@ def _values(day: Day, detail: Mapping[str, Any]) -> dict[str, str]:
 
 def clock(day: Day, seconds: int) -> str:
     """Return a local clock time, with the date if that is not the day's."""
-    local = day.company.local(day.moment(seconds))
-    if local.date() == day.day:
-        return f"{local:%H:%M}"
-    return f"{local:%H:%M} ({local:%d.%m.})"
+    return day.company.clock(day.moment(seconds), day.day)
 
 
 def _value(day: Day, name: str, value: object) -> str:

@@ -124,4 +124,4 @@ def _is_due(day: Day, row: DriverRow) -> bool:
 
 
 def _clock(day: Day, moment: datetime | None) -> str:
-    return f"{day.company.local(moment):%H:%M}" if moment else ""
+    return day.company.clock(moment) if moment else ""

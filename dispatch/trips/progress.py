@@ -114,7 +114,7 @@ def ready(
         if booking.appointment_at and booking.appointment_at <= wanted_at:
             raise AppointmentMissed(
                 _("Trip %(trip)s has an appointment at %(at)s; change or remove it first.")
-                % {"trip": booking, "at": f"{company.local(booking.appointment_at):%H:%M}"}
+                % {"trip": booking, "at": company.clock(booking.appointment_at)}
             )
         fields = {"status": Status.ACCEPTED, "will_call": False, "scheduled_time": wanted_at}
         return _write(trip, booking=fields, actor=actor, now=now, reason=reason)

@@ -47,7 +47,7 @@ class MomentWidget(UnfoldAdminSplitDateTimeWidget):
         if not value:
             return [None, None]
         local = timezone.localtime(value).replace(microsecond=0)
-        if len(_meanings(local)) > 1:
+        if len(meanings(local)) > 1:
             return [local.date(), _spelling(local)]
         return [local.date(), local.time()]
 
@@ -74,25 +74,7 @@ class MomentField(forms.SplitDateTimeField):
         if day in self.empty_values or clock in self.empty_values:
             return super().compress(data_list)  # nothing, or an error
         require_year(day)
-        if clock.tzinfo:
-            return datetime.combine(day, clock)
-        moments = _meanings(datetime.combine(day, clock, timezone.get_current_timezone()))
-        if len(moments) == 1:
-            return moments[0]
-        if moments:
-            text = _("This time is twice on this day: write %(before)s or %(after)s.")
-            before, after = map(_spelling, moments)
-            values = {"before": before, "after": after}
-        else:
-            text = _(
-                "This time is skipped when the clocks go forward: write %(before)s or %(after)s."
-            )
-            skipped = datetime.combine(day, clock, timezone.get_current_timezone())
-            around = sorted(
-                timezone.localtime(skipped.replace(fold=fold).astimezone(UTC)) for fold in (0, 1)
-            )
-            values = dict(zip(("before", "after"), (f"{at:%H:%M}" for at in around), strict=True))
-        raise ValidationError(text, code="ambiguous_timezone", params=values)
+        return moment_on(day, clock, timezone.get_current_timezone())
 
 
 class DayField(forms.DateField):
@@ -110,7 +92,31 @@ def require_year(day):
         raise ValidationError(_("The year must be from 2000 to 2099."), code="bounds")
 
 
-def _meanings(local):
+def moment_on(day, clock, zone):
+    """Return the moment of a clock time, which may have an offset, on a day of the zone.
+
+    Raises ValidationError for a time that is twice on the day, or is skipped.
+    """
+    if clock.tzinfo:
+        return datetime.combine(day, clock)
+    local = datetime.combine(day, clock, zone)
+    moments = meanings(local)
+    if len(moments) == 1:
+        return moments[0]
+    if moments:
+        text = _("This time is twice on this day: write %(before)s or %(after)s.")
+        before, after = map(_spelling, moments)
+        values = {"before": before, "after": after}
+    else:
+        text = _("This time is skipped when the clocks go forward: write %(before)s or %(after)s.")
+        around = sorted(
+            local.replace(fold=fold).astimezone(UTC).astimezone(zone) for fold in (0, 1)
+        )
+        values = dict(zip(("before", "after"), (f"{at:%H:%M}" for at in around), strict=True))
+    raise ValidationError(text, code="ambiguous_timezone", params=values)
+
+
+def meanings(local):
     """Return the moments of a clock time in its zone, in order: one, two, or none if skipped."""
     wall = local.replace(tzinfo=None, fold=0)
     found = {}

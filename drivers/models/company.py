@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from drivers.db.rules import POSITION, Check, Unique
 from drivers.models.values import LATITUDE, LONGITUDE, on_earth, validate_timezone
+from drivers.times import clock, repeats_an_hour
 
 
 class Company(models.Model):
@@ -180,6 +181,22 @@ class Company(models.Model):
         start = datetime.combine(day, time.min, self.zone)
         end = datetime.combine(day + timedelta(days=1), time.min, self.zone)
         return start.astimezone(UTC), end.astimezone(UTC)
+
+    def clock(self, moment: datetime, day: date | None = None) -> str:
+        """Write the local clock time (`drivers.times.clock`), with the date if it is not `day`."""
+        local = moment.astimezone(self.zone)
+        if day is None or local.date() == day:
+            return clock(local)
+        return f"{clock(local)} ({local:%d.%m.})"
+
+    def day_and_clock(self, moment: datetime) -> str:
+        """Write the local day and clock time: 2026-06-17 08:30."""
+        local = moment.astimezone(self.zone)
+        return f"{local.date()} {clock(local)}"
+
+    def repeats_an_hour(self, moment: datetime) -> bool:
+        """Say whether the clock shows some times of the moment's local day twice."""
+        return repeats_an_hour(self.zone, moment.astimezone(self.zone).date())
 
     def local(self, moment: datetime) -> datetime:
         """Return the moment in local time, with the offset it has then.

@@ -1,7 +1,7 @@
 """What dispatchers do from the board: over HTTP, as the page does it."""
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.test import Client
@@ -129,6 +129,20 @@ def test_another_time_can_be_tried():
     row, anna = booking(), driver("Anna")
     page = dispatcher().get(url("look", row.id), {"driver": anna.id, "clock": "09:40"})
     assert "25 min late" in page.content.decode()
+
+
+@pytest.mark.django_db
+def test_a_time_that_is_twice_is_tried_with_its_offset_and_shown_with_its_zone():
+    night, anna, me = date(2027, 10, 31), make.driver(name="Anna"), dispatcher()
+    row = make.booking(clock="01:50", day=night)
+    make.shift(anna, "00:00", "12:00", day=night)
+    refused = me.get(url("look", row.id), {"driver": anna.id, "clock": "02:10"})
+    assert refused.status_code == 400
+    assert "write 02:10+02:00 or 02:10+01:00" in refused.content.decode()
+    tried = {"driver": anna.id, "clock": "02:10+01:00"}
+    page = me.get(url("look", row.id), tried).content.decode()
+    assert "02:10 CET–" in page
+    assert '<input type="text" name="clock" value="02:10+01:00">' in page
 
 
 @pytest.mark.django_db

@@ -1,0 +1,53 @@
+"""A clock time says which of two it is in the night that is an hour longer."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from drivers.models import Company
+
+AUTUMN, SPRING = date(2026, 10, 25), date(2026, 3, 29)  # 03:00 becomes 02:00; 02:00 becomes 03:00
+
+
+def clocks(day, zone="Europe/Zurich", step=timedelta(minutes=30)):
+    """Return the clock times of a day, one every half hour."""
+    company = Company(timezone=zone)
+    at, end_at = company.day_bounds(day)
+    found = []
+    while at < end_at:
+        found.append(company.clock(at))
+        at += step
+    return found
+
+
+def test_the_repeated_hour_names_its_zone_and_no_other_does():
+    night = clocks(AUTUMN)[2:10]
+    assert night == [
+        *("01:00", "01:30"),
+        *("02:00 CEST", "02:30 CEST", "02:00 CET", "02:30 CET"),
+        *("03:00", "03:30"),
+    ]
+    for day in (AUTUMN, SPRING, date(2026, 6, 17)):
+        assert len(set(clocks(day))) == len(clocks(day))
+    assert not [text for text in clocks(SPRING) + clocks(date(2026, 6, 17)) if " " in text]
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "repeated"),
+    [
+        ("America/New_York", date(2026, 11, 1), "01:30 EST"),
+        ("Atlantic/Azores", date(2026, 10, 25), "00:30 -01"),  # 01:00 becomes 00:00
+        ("Australia/Lord_Howe", date(2026, 4, 5), "01:30 +1030"),  # half an hour
+    ],
+)
+def test_every_zone_tells_its_two_times_apart(zone, day, repeated):
+    assert repeated in clocks(day, zone)
+    assert len(set(clocks(day, zone))) == len(clocks(day, zone))
+
+
+def test_the_date_is_said_where_it_is_not_that_of_the_day():
+    company = Company(timezone="Europe/Zurich")
+    at = datetime(2026, 10, 25, 1, 10, tzinfo=UTC)
+    assert company.clock(at, AUTUMN) == "02:10 CET"
+    assert company.clock(at, date(2026, 10, 24)) == "02:10 CET (25.10.)"
+    assert company.day_and_clock(at - timedelta(hours=1)) == "2026-10-25 02:10 CEST"
