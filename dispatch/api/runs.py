@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
+from dispatch.api.quotes import NoPlaceSerializer
 from dispatch.day.reasons import translated
 from dispatch.models import DispatchRun
 from dispatch.runs.background import NoWorker, start_dispatch
@@ -31,11 +32,22 @@ PREFER = OpenApiParameter(
 )
 
 
-class UnassignedField(serializers.DictField):
+class UnassignedSerializer(NoPlaceSerializer):
     """Why a booking has no driver, in the language of the request."""
+
+    booking = serializers.IntegerField()
+    reference = serializers.CharField(help_text=gettext_lazy("The reference, or # and the id."))
 
     def to_representation(self, row):
         return super().to_representation(translated(row))
+
+
+class GainSerializer(serializers.Serializer):
+    """How many trips a driver gained and lost."""
+
+    driver = serializers.CharField(help_text=gettext_lazy("The name."))
+    gained = serializers.IntegerField()
+    lost = serializers.IntegerField()
 
 
 class RunSerializer(Resource):
@@ -44,14 +56,14 @@ class RunSerializer(Resource):
     reverts = serializers.IntegerField(source="reverts_id", allow_null=True)
     settings = serializers.DictField()
     metrics = serializers.DictField()
-    timings = serializers.DictField()
-    unassigned = serializers.ListField(child=UnassignedField())
+    timings = serializers.DictField(
+        child=serializers.FloatField(), help_text=gettext_lazy("Seconds.")
+    )
+    unassigned = UnassignedSerializer(many=True)
     progress = serializers.DictField(
         help_text=gettext_lazy("In the background: the phase (queued, load, plan, check, apply).")
     )
-    drivers = serializers.ListField(
-        child=serializers.DictField(), source="outcome.drivers", default=list
-    )
+    drivers = GainSerializer(many=True, source="outcome.drivers", default=list)
     notices = serializers.ListField(
         child=serializers.CharField(), source="outcome.notices", default=list
     )
@@ -107,13 +119,15 @@ class ReportSerializer(serializers.Serializer):
     status = serializers.ChoiceField(choices=["preview", "completed"])
     bookings = serializers.IntegerField()
     assigned = serializers.IntegerField()
-    unassigned = serializers.ListField(child=serializers.DictField())
+    unassigned = UnassignedSerializer(many=True)
     metrics = serializers.DictField()
     changes = serializers.DictField(child=serializers.IntegerField())
-    drivers = serializers.ListField(child=serializers.DictField())
+    drivers = GainSerializer(many=True)
     notices = serializers.ListField(child=serializers.CharField())
     statements = serializers.IntegerField()
-    timings = serializers.DictField()
+    timings = serializers.DictField(
+        child=serializers.FloatField(), help_text=gettext_lazy("Seconds.")
+    )
 
 
 class RunFilter(Filters):

@@ -166,6 +166,13 @@ class Schema(AutoSchema):
         if status in ("429", "503"):
             yield "Retry-After"
 
+    def _resolve_path_parameters(self, variables):
+        found = super()._resolve_path_parameters(variables)
+        for parameter in found:
+            if parameter["name"] == "id":
+                parameter["schema"] = whole(1, 10**18 - 1)
+        return found
+
     def _resource(self):
         """Return the reference to the view's resource, whose responses have an ETag."""
         if not isinstance(self.view, CompanyViewSet) or self.view.action == "list":
