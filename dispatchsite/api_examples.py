@@ -47,4 +47,7 @@ LIKE = {
     "WebhookRequest": "WebhookSecret",
     "PatchedWebhookRequest": "WebhookSecret",
 }
-ONE_OF = {"Feed": ("Event", {"last": 1024}), "Places": ("Place", {"why": None})}
+ONE_OF: dict[str, tuple[str, dict[str, object]]] = {
+    "Feed": ("Event", {"last": 1024}),
+    "Places": ("Place", {"why": None}),
+}

@@ -24,6 +24,7 @@ from drivers.rest.idempotency import commits_itself, not_kept
 from drivers.rest.views import CompanyViewSet, Reads, Resource, locked_row
 
 LONGEST_SEARCH_S = 60
+POLL_AFTER_S = 1  # between two looks at a run in the background
 PREFER = OpenApiParameter(
     "Prefer",
     str,
@@ -165,7 +166,10 @@ class RunViewSet(Reads, CompanyViewSet):
         if asked or preferred:
             with transaction.atomic():
                 run = start_dispatch(self.company, day, preview=preview, **about)
-                headers = {"Location": self.address(request.path, run.id)}
+                headers = {
+                    "Location": self.address(request.path, run.id),
+                    "Retry-After": str(POLL_AFTER_S),
+                }
                 if preferred:
                     headers["Preference-Applied"] = "respond-async"
                 response = self.tagged(run, status=202, headers=headers)

@@ -18,7 +18,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from drivers.rest.access import caller_id, caller_of
 from drivers.rest.idempotency_keys import HEADER, KeyInUse, claim_key, release_key, store_answer
 
-KEPT_HEADERS = ("Location", "ETag", "Preference-Applied")
+KEPT_HEADERS = ("Location", "ETag", "Preference-Applied", "Retry-After")
 
 
 def commits_itself(view=None, *, undone=()):

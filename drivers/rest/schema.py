@@ -163,7 +163,7 @@ class Schema(AutoSchema):
             yield "ETag"
         if status == "401":
             yield "WWW-Authenticate"
-        if status in ("429", "503"):
+        if status in ("202", "429", "503"):
             yield "Retry-After"
 
     def _resolve_path_parameters(self, variables):

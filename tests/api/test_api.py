@@ -239,6 +239,7 @@ def test_a_day_is_planned_in_the_background_and_polled(field, header):
     accepted = dispatcher.post(f"{API}dispatch-runs/", body, headers=headers)
     assert (accepted.status_code, accepted.json()["status"]) == (202, "running")
     assert accepted.get("Preference-Applied") == ("respond-async" if header else None)
+    assert accepted["Retry-After"] == "1"
     poll = accepted["Location"]
     assert dispatcher.get(poll).json()["progress"] == {"phase": "queued"}
     work(take_over(accepted.json()["id"], now=timezone.now()))
