@@ -80,7 +80,7 @@ def driver_day(
     absences = _absences(rows)
     duties: list[tuple[Duty, int]] = []
     for shift in _shifts(rows):
-        pieces = _without((shift.start_at, shift.end_at), absences)
+        pieces = pieces_of((shift.start_at, shift.end_at), absences)
         breaks = _breaks_left(frame, shift, pieces)
         for piece in pieces:
             if piece[1] <= frame.now:
@@ -186,7 +186,7 @@ def free_at(frame: DayFrame, trip: BookingRow) -> datetime:
     return max(free_at, planned_dropoff_at)
 
 
-def _without(period: Period, absences: Iterable[Period]) -> list[Period]:
+def pieces_of(period: Period, absences: Iterable[Period]) -> list[Period]:
     """Return the pieces of the period outside the absences (sorted), in order."""
     start_at, end_at = period
     pieces = []

@@ -1,46 +1,53 @@
-"""What a trip asks of its driver and vehicle, and what they lack, in sentences for people."""
+"""Hold one trip against its driver, vehicle and shifts, where no route is made. No query.
 
-from collections.abc import Collection, Iterable, Iterator
+The rules are the planner's (`planner/rules`). Driving between trips and breaks are not asked.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from django.utils.translation import gettext as _
+from dispatch.day.duties import Period, pieces_of
+from dispatch.planner.rules import duty
+from dispatch.planner.rules.rule import Breach
 
-Period = tuple[datetime, datetime]
+
+class Wanted(NamedTuple):
+    """What a trip asks of driver and vehicle, in the shape of the planner's trip."""
+
+    seats: int
+    wheelchairs: int
+    needs: frozenset[str]
+    forbidden: frozenset[int] = frozenset()
 
 
 class Ability(NamedTuple):
-    """What a driver brings with the vehicle; no vehicle has no seats."""
+    """What a driver brings with the vehicle, in the shape of the planner's driver."""
 
+    id: int
+    name: str
     seats: int
     wheelchair_places: int
     skills: frozenset[str]
 
 
-def lacking(
-    passengers: int, wheelchairs: int, needs: Collection[str], ability: Ability
-) -> Iterator[str]:
-    """Yield a sentence for each thing that the trip needs and the driver's vehicle lacks."""
-    seated = passengers - wheelchairs
-    if wheelchairs > ability.wheelchair_places:
-        yield _("%(wanted)d wheelchairs, but the vehicle has %(have)d wheelchair places") % {
-            "wanted": wheelchairs,
-            "have": ability.wheelchair_places,
-        }
-    if seated > ability.seats:
-        yield _("%(wanted)d seated passengers, but the vehicle has %(have)d seats") % {
-            "wanted": seated,
-            "have": ability.seats,
-        }
-    if missing := set(needs) - ability.skills:
-        yield _("driver and vehicle lack %(needs)s") % {"needs": ", ".join(sorted(missing))}
-
-
 def off_duty(
-    start_at: datetime, end_at: datetime, shifts: Iterable[Period], absences: Iterable[Period]
-) -> Iterator[str]:
-    """Yield a sentence if the driver is absent, or has no shift, from `start_at` to `end_at`."""
-    if any(begin < end_at and end > start_at for begin, end in absences):
-        yield _("the driver is absent at that time")
-    elif not any(begin <= start_at and end >= end_at for begin, end in shifts):
-        yield _("the driver has no shift at that time")
+    driver: str,
+    start_at: datetime,
+    end_at: datetime,
+    shifts: Sequence[Period],
+    absences: Iterable[Period],
+) -> Iterator[Breach]:
+    """Yield the breach if the driver is absent, or has no duty, from `start_at` to `end_at`.
+
+    `shifts` are those that touch the day.
+    """
+    absences = sorted(absences)
+    left = any(pieces_of(shift, absences) for shift in shifts)
+    absence = next((a for a in absences if duty.is_absent(*a, start_at, end_at)), None)
+    if absence:
+        yield duty.absent(driver, *absence, duties_left=left)
+    elif not left:
+        yield duty.no_duty(driver)
+    elif not any(duty.covers(*shift, start_at, end_at) for shift in shifts):
+        yield duty.outside(driver, start_at, end_at)

@@ -6,6 +6,7 @@ sentences with the company's clock times.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -15,6 +16,8 @@ from dispatch.day.load import Day, pickup_window
 from dispatch.day.queries import BookingRow
 from dispatch.planner.explain.reasons import Reason
 from dispatch.planner.explain.sentences import SENTENCES
+from dispatch.planner.rules.rule import Breach
+from drivers.models import Company
 
 # Why a booking is excluded from planning, and what would help; codes of `Day.left_out`.
 EXCLUDED = {
@@ -90,25 +93,25 @@ def _sentence(code: str, values: Values) -> str:
     return _(STORED[code]) % values
 
 
-def sentence(
-    day: Day, code: str, detail: Mapping[str, Any], sentences: Mapping[Any, str] = SENTENCES
-) -> str:
-    """Return the sentence of a code; parameters in `_s` become the company's clock times."""
-    return _(sentences[code]) % _values(day, detail)
+def say(company: Company, day: date, breach: Breach) -> str:
+    """Return the sentence of a broken rule; parameters in `_s` become the company's clock times."""
+    return _(breach.sentence.text) % _values(company, day, breach.values)
 
 
-def _values(day: Day, detail: Mapping[str, Any]) -> dict[str, str]:
-    return {name: _value(day, name, value) for name, value in detail.items()}
+def _values(company: Company, day: date, detail: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _value(company, day, name, value) for name, value in detail.items()}
 
 
-def clock(day: Day, seconds: int) -> str:
-    """Return a local clock time, with the date if that is not the day's."""
-    return day.company.clock(day.moment(seconds), day.day)
+def clock(company: Company, day: date, at: int | datetime) -> str:
+    """Return the local clock time of a moment or a second of the day, dated if of another day."""
+    if isinstance(at, int):
+        at = company.day_bounds(day)[0] + timedelta(seconds=at)
+    return company.clock(at, day)
 
 
-def _value(day: Day, name: str, value: object) -> str:
-    if name.endswith("_s") and isinstance(value, int):
-        return clock(day, value)
+def _value(company: Company, day: date, name: str, value: object) -> str:
+    if name.endswith("_s") and isinstance(value, int | datetime):
+        return clock(company, day, value)
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(sorted(value))
     return str(value)
@@ -116,14 +119,14 @@ def _value(day: Day, name: str, value: object) -> str:
 
 def describe_reason(day: Day, reason: Reason) -> Unassigned:
     """Return the planner's reason in sentences."""
-    blockers = [_code(day, blocker.code, blocker.detail) for blocker in reason.blockers]
+    breaches = [blocker.breach for blocker in reason.blockers]
     suggestion = reason.suggestion
     return _unassigned(
         day.bookings[reason.trip_id],
         reason.code,
         {
             "detail": _code(day, reason.code, reason.detail),
-            "blockers": blockers,
+            "blockers": [_code(day, row.sentence.key, row.values) for row in breaches],
             "suggestion": suggestion and _code(day, suggestion.code, suggestion.detail),
         },
     )
@@ -133,13 +136,13 @@ def describe_excluded(day: Day, booking_id: int, code: str) -> Unassigned:
     """Return in sentences why a booking was excluded from planning."""
     row = day.bookings[booking_id]
     latest_at = pickup_window(day.company, row.scheduled_time, row.return_of_id)[1]
-    values = {"latest_s": clock(day, day.seconds(latest_at))}
+    values = {"latest_s": clock(day.company, day.day, latest_at)}
     codes = {"detail": [code, values], "blockers": [], "suggestion": [f"then_{code}", {}]}
     return _unassigned(row, code, codes)
 
 
 def _code(day: Day, code: str, detail: Mapping[str, Any]) -> list[object]:
-    return [str(code), _values(day, detail)]
+    return [str(code), _values(day.company, day.day, detail)]
 
 
 def _unassigned(row: BookingRow, code: str, codes: Values) -> Unassigned:

@@ -6,17 +6,23 @@ break that no longer fits is left out. Both are for the dispatcher to settle. No
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 
 from django.utils.translation import gettext as _
 
-from dispatch.day.fitness import Ability, lacking, off_duty
+from dispatch.day.fitness import Ability, Wanted, off_duty
 from dispatch.day.load import Day, by_client
 from dispatch.day.queries import BookingRow, DriverRow
+from dispatch.day.reasons import say
 from dispatch.planner.problem import Plan
+from dispatch.planner.rules import availability, driver_break, overlap, travel
+from dispatch.planner.rules.codes import Block
+from dispatch.planner.rules.registry import misfits
+from dispatch.planner.rules.rule import Breach, minutes
 
 KEPT = ("locked", "frozen")  # trips under way are not a plan any more
+ROUNDING = timedelta(minutes=1)  # planned times are rounded to seconds, drives to minutes
 
 
 def notices_of(day: Day, plan: Plan) -> tuple[str, ...]:
@@ -34,30 +40,35 @@ def _impossible(day: Day) -> Iterator[str]:
     for driver_id, route in sorted(routes.items()):
         route.sort(key=lambda row: (row.planned(), row.id))
         rows = day.drivers.get(driver_id)
+        name = rows[0].name if rows else f"#{driver_id}"
+        gone = [availability.breach(name)]
         for row in route:
-            found = list(_why_not(day, row, rows)) if rows else [_("the driver is not available")]
-            if driver_id in forbidden.get(row.client_id, ()):
-                found.append(_("the client must not be driven by this driver"))
-            if found:
-                yield _kept(row, rows, ", ".join(found))
+            excluded = forbidden.get(row.client_id, frozenset())
+            if found := list(_breaches(day, row, rows, excluded) if rows else gone):
+                yield _kept(day, row, name, found)
         for before, after in pairwise(route):
-            if late := _too_late(day, before, after):
-                yield _kept(after, rows, late)
+            if late := _too_late(day, name, before, after):
+                yield _kept(day, after, name, [late])
 
 
-def _kept(row: BookingRow, rows: Sequence[DriverRow] | None, why: str) -> str:
-    return _("Trip %(trip)s stays with %(driver)s, but cannot be driven so: %(why)s.") % {
+def _kept(day: Day, row: BookingRow, name: str, found: Sequence[Breach]) -> str:
+    return _("Trip %(trip)s stays with %(driver)s, but cannot be driven so. %(why)s") % {
         "trip": row.label,
-        "driver": rows[0].name if rows else f"#{row.driver_id}",
-        "why": why,
+        "driver": name,
+        "why": " ".join(say(day.company, day.day, breach) for breach in found),
     }
 
 
-def _why_not(day: Day, row: BookingRow, rows: Sequence[DriverRow]) -> Iterator[str]:
+def _breaches(
+    day: Day, row: BookingRow, rows: Sequence[DriverRow], forbidden: frozenset[int]
+) -> Iterator[Breach]:
+    """Yield what keeps the driver from the trip, without its neighbours."""
     first = rows[0]
     skills = frozenset([*first.skills, *(first.equipment or [])])
-    ability = Ability(first.seats or 0, first.wheelchair_places or 0, skills)
-    yield from lacking(row.passengers, row.wheelchairs, row.needs, ability)
+    places = (first.seats or 0, first.wheelchair_places or 0)
+    seats = row.passengers - row.wheelchairs
+    wanted = Wanted(seats, row.wheelchairs, frozenset(row.needs), forbidden)
+    yield from misfits(wanted, Ability(first.id, first.name, *places, skills))
     start_at, end_at = row.planned()
     shifts = [
         (r.shift_start_at, r.shift_end_at) for r in rows if r.shift_start_at and r.shift_end_at
@@ -67,20 +78,21 @@ def _why_not(day: Day, row: BookingRow, rows: Sequence[DriverRow]) -> Iterator[s
         for r in rows
         if r.absence_start_at and r.absence_end_at
     ]
-    yield from off_duty(start_at, end_at + _alighting(day), shifts, absences)
+    yield from off_duty(first.name, start_at, end_at + _alighting(day), shifts, absences)
 
 
-def _too_late(day: Day, before: BookingRow, after: BookingRow) -> str:
-    """Return why the driver cannot be at a pickup in time after the trip before it, or nothing."""
-    free_at = before.planned()[1] + _alighting(day)
+def _too_late(day: Day, name: str, before: BookingRow, after: BookingRow) -> Breach | None:
+    """Return why the driver cannot be at a pickup in time after the trip before it, or None."""
+    from_at, free_at = before.planned()[0], before.planned()[1] + _alighting(day)
+    pickup_at, free_again_at = after.planned()
     away = timedelta(seconds=day.problem.travel.leg(before.dropoff, after.pickup)[0])
-    late = free_at + away - after.planned()[0]
-    if late <= timedelta(minutes=1):  # planned times are rounded to seconds, drives to minutes
-        return ""
-    return _("after trip %(trip)s the driver arrives %(late)d min late") % {
-        "trip": before.label,
-        "late": -(-late.total_seconds() // 60),
-    }
+    if travel.fits(free_at, away - ROUNDING, pickup_at):
+        return None
+    if not overlap.fits(from_at, free_at, pickup_at, free_again_at):
+        return overlap.breach(name, before.label, from_at, free_at)
+    away_min = minutes(away.total_seconds())
+    values: dict[str, object] = {"trip": before.label, "until_s": free_at, "away_min": away_min}
+    return travel.breach(Block.BUSY_UNTIL, name, values)
 
 
 def _alighting(day: Day) -> timedelta:
@@ -96,14 +108,9 @@ def _lost_breaks(day: Day, plan: Plan) -> Iterator[str]:
         for row in {row.shift_id: row for row in rows}.values():
             if row.shift_id in given or row.shift_id not in busy or not _is_due(day, row):
                 continue
-            yield _(
-                "%(driver)s gets no break: no %(minutes)d min are free from %(from)s to %(until)s."
-            ) % {
-                "driver": row.name,
-                "minutes": row.break_min,
-                "from": _clock(day, row.break_from_at),
-                "until": _clock(day, row.break_until_at),
-            }
+            length_min, until_at = row.break_min or 0, row.break_until_at
+            lost = driver_break.breach(row.name, length_min, row.break_from_at, until_at)
+            yield say(day.company, day.day, lost)
 
 
 def _is_due(day: Day, row: DriverRow) -> bool:
@@ -121,7 +128,3 @@ def _is_due(day: Day, row: DriverRow) -> bool:
             if r.absence_start_at and r.absence_end_at
         )
     )
-
-
-def _clock(day: Day, moment: datetime | None) -> str:
-    return day.company.clock(moment) if moment else ""

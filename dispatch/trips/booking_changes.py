@@ -6,7 +6,7 @@ new dropoff if the ride has changed; what does not is refused, unless the caller
 the trip, or to move it to the new time if the driver can.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,7 +81,7 @@ class HeldTrip:
         elif row.assignment_id in self.agreed.move:
             moved = propose(day, row, self.driver)
             if moved.faults:
-                raise self._refusal(row, [fault.text for fault in moved.faults])
+                raise self._refusal(row, moved.faults)
             self._write(day, moved)
         elif row.assignment_id in self.agreed.release:
             release_trips(
@@ -115,7 +115,7 @@ class HeldTrip:
         with refuse_double_booking():
             write_proposals(day, [proposal], actor=self.actor, now=self.now, reason=reason)
 
-    def _refusal(self, row: BookingRow, why: list[str]) -> TripsBroken:
+    def _refusal(self, row: BookingRow, faults: Iterable[Fault]) -> TripsBroken:
         company = self.booking.company
         return TripsBroken(
             [
@@ -126,18 +126,18 @@ class HeldTrip:
                     self.driver.name if self.driver else "",
                     company.local(row.planned()[0]),
                     row.locked or False,
-                    " ".join(why),
+                    tuple(faults),
                 )
             ]
         )
 
 
-def newly_broken(day: Day, kept: Proposal, known: set[Fault]) -> list[str]:
+def newly_broken(day: Day, kept: Proposal, known: set[Fault]) -> list[Fault]:
     """Return why the trip cannot stay as it is: new faults, or other trips that had to move.
 
     Faults that somebody overrode before are no reason, but where nobody could override them.
     """
-    found = [fault.text for fault in kept.faults if kept.impossible or fault not in known]
+    found = [fault for fault in kept.faults if kept.impossible or fault not in known]
     others = [
         day.bookings[trip.trip_id].label
         for trip in kept.trips
@@ -145,8 +145,6 @@ def newly_broken(day: Day, kept: Proposal, known: set[Fault]) -> list[str]:
         and day.bookings[trip.trip_id].planned_pickup_at != day.moment(trip.pickup_s)
     ]
     if others and not found:
-        found = [
-            _("Other trips of the driver would have to move: %(trips)s.")
-            % {"trips": ", ".join(others)}
-        ]
+        text = _("Other trips of the driver would have to move: %(trips)s.")
+        found = [Fault("others_move", text % {"trips": ", ".join(others)})]
     return found

@@ -100,7 +100,7 @@ class ChangingTrips:
         self._read_days(wanted, rows.values())
         days = {at: _with_rows(self.days[at], after) for at in wanted}
         retimed: defaultdict[date, list[Proposal]] = defaultdict(list)
-        broken: dict[int, list[str]] = {}
+        broken: dict[int, list[Fault]] = {}
         at_fault: set[int] = set()
         for (at, driver_id), trips in sorted(routes.items()):
             old, day = (_of_driver(whole, driver_id) for whole in (self.days[at], days[at]))
@@ -142,7 +142,7 @@ class ChangingTrips:
             day = load_problem(self.company, at, now=self.now, freeze=False)
             self.days[at] = replace(day, preferences=day.preferences | found)
 
-    def _broken(self, booking_id: int, why: Iterable[str]) -> BrokenTrip:
+    def _broken(self, booking_id: int, faults: Iterable[Fault]) -> BrokenTrip:
         row = self.rows[booking_id]
         return BrokenTrip(
             row.assignment_id or 0,
@@ -151,7 +151,7 @@ class ChangingTrips:
             self.drivers[row.driver_id or 0].name,
             self.company.local(row.planned()[0]),
             row.locked or False,
-            " ".join(why),
+            tuple(faults),
         )
 
 
@@ -166,7 +166,7 @@ class _Route:
 
     def judge(
         self, trips: Sequence[BookingRow]
-    ) -> tuple[list[Proposal], dict[int, list[str]], set[int]]:
+    ) -> tuple[list[Proposal], dict[int, list[Fault]], set[int]]:
         """Return (proposals of trips with new times, why the others break, those at fault).
 
         A trip is at fault if it would break less without its own change.
@@ -176,7 +176,7 @@ class _Route:
             moved = zip(sorted(trips, key=lambda row: row.id), together, strict=True)
             return [kept for row, kept in moved if self._is_retimed(row, kept)], {}, set()
         retimed: list[Proposal] = []
-        broken: dict[int, list[str]] = {}
+        broken: dict[int, list[Fault]] = {}
         at_fault: set[int] = set()
         for row in trips:
             kept = self._propose(self.day, row)
@@ -198,11 +198,11 @@ class _Route:
             return found[0]
         return propose(day, row, self.driver, pickup_at=row.planned()[0])
 
-    def _why(self, row: BookingRow, kept: Proposal, known: set[Fault]) -> list[str]:
+    def _why(self, row: BookingRow, kept: Proposal, known: set[Fault]) -> list[Fault]:
         """Return why the trip cannot stay as it is, apart from what it broke before."""
         found = newly_broken(self.day, kept, known)
         if not found and kept.impossible and self._is_retimed(row, kept):
-            return [fault.text for fault in kept.faults]
+            return list(kept.faults)
         return found
 
     def _known_faults(self, booking_id: int) -> set[Fault]:

@@ -11,17 +11,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings.models import Actor
-from dispatch.day.fitness import Ability, lacking, off_duty
+from dispatch.day.fitness import Ability, Wanted, off_duty
 from dispatch.models import Assignment
+from dispatch.planner.rules import availability
+from dispatch.planner.rules.registry import misfits
+from dispatch.planner.rules.rule import Breach
 from dispatch.trips.release import release_trips
+from dispatch.trips.violations import Fault, fault_of
 from drivers.models import Absence, Driver, Shift
 from drivers.refused import Refused
 
@@ -36,7 +40,11 @@ class BrokenTrip:
     driver: str
     pickup_at: datetime
     locked: bool
-    why: str
+    faults: tuple[Fault, ...]
+
+    @property
+    def why(self) -> str:
+        return " ".join(fault.text for fault in self.faults)
 
 
 class TripsBroken(Refused):
@@ -70,6 +78,7 @@ class TripsBroken(Refused):
                 "pickup_at": trip.pickup_at.isoformat(),
                 "locked": trip.locked,
                 "why": trip.why,
+                "codes": [fault.code for fault in trip.faults],
             }
             for trip in self.trips
         ]
@@ -93,18 +102,18 @@ def change_of_fleet(
     released: list[BrokenTrip] = []
     with transaction.atomic():
         trips = _planned(driver_ids, now)
-        before = {trip.id for trip, _driver, _why in _unfit(trips)}
+        before = {trip.id for trip, _driver, _fault in _unfit(trips)}
         yield released
         broken = [
-            broken_trip(trip, driver, why)
-            for trip, driver, why in _unfit(trips)
+            broken_trip(trip, driver, fault)
+            for trip, driver, fault in _unfit(trips)
             if trip.id not in before
         ]
         release_agreed(broken, agreed, actor=actor, now=now, reason=reason)
         released += broken
 
 
-def broken_trip(trip: Assignment, driver: Driver, why: str) -> BrokenTrip:
+def broken_trip(trip: Assignment, driver: Driver, fault: Fault) -> BrokenTrip:
     return BrokenTrip(
         trip.id,
         trip.booking_id,
@@ -112,7 +121,7 @@ def broken_trip(trip: Assignment, driver: Driver, why: str) -> BrokenTrip:
         driver.name,
         driver.company.local(trip.planned_pickup_at),
         trip.locked,
-        why,
+        (fault,),
     )
 
 
@@ -145,26 +154,30 @@ def _planned(driver_ids: Sequence[int], now: datetime) -> list[Assignment]:
     )
 
 
-def _unfit(trips: Sequence[Assignment]) -> Iterator[tuple[Assignment, Driver, str]]:
-    """Yield (trip, driver, reason) of the trips that their driver cannot drive: 3 queries."""
+def _unfit(trips: Sequence[Assignment]) -> Iterator[tuple[Assignment, Driver, Fault]]:
+    """Yield (trip, driver, broken rule) of the trips that their driver cannot drive: 3 queries."""
     if not trips:
         return
     ids = sorted({trip.driver_id for trip in trips})
-    start_at = min(trip.planned_pickup_at for trip in trips)
-    end_at = max(trip.planned_dropoff_at for trip in trips)
     drivers = Driver.objects.select_related("vehicle", "company").filter(id__any_of=ids).in_bulk()
+    companies = {trip.id: drivers[trip.driver_id].company for trip in trips}
+    days = {trip.id: companies[trip.id].local(trip.planned_pickup_at).date() for trip in trips}
+    bounds = {trip.id: companies[trip.id].day_bounds(days[trip.id]) for trip in trips}
+    start_at = min(day_start_at for day_start_at, _end_at in bounds.values())
+    end_at = max(day_end_at for _start_at, day_end_at in bounds.values())
     shifts, absences = (
         _periods(model.objects.filter(driver__any_of=ids, start_at__lt=end_at, end_at__gt=start_at))
         for model in (Shift, Absence)
     )
     for trip in trips:
-        driver = drivers[trip.driver_id]
-        why = _why_not(trip, driver, shifts[driver.id], absences[driver.id])
-        if why:
-            yield trip, driver, why
+        driver, (day_start_at, day_end_at) = drivers[trip.driver_id], bounds[trip.id]
+        of_day = [s for s in shifts[driver.id] if s[0] < day_end_at and day_start_at < s[1]]
+        breach = _why_not(trip, driver, of_day, absences[driver.id])
+        if breach:
+            yield trip, driver, fault_of(driver.company, days[trip.id], breach)
 
 
-Periods = Iterable[tuple[datetime, datetime]]
+Periods = Sequence[tuple[datetime, datetime]]
 
 
 def _periods(rows: QuerySet[Any]) -> Mapping[int, list[tuple[datetime, datetime]]]:
@@ -175,20 +188,17 @@ def _periods(rows: QuerySet[Any]) -> Mapping[int, list[tuple[datetime, datetime]
     return found
 
 
-def _why_not(trip: Assignment, driver: Driver, shifts: Periods, absences: Periods) -> str | None:
-    """Return why the driver cannot drive the trip. Returns None if the driver can."""
+def _why_not(trip: Assignment, driver: Driver, shifts: Periods, absences: Periods) -> Breach | None:
+    """Return the most permanent rule that keeps the driver from the trip, or None."""
+    if not availability.fits(driver.is_active, driver.is_available):
+        return availability.breach(driver.name, is_active=driver.is_active)
     booking, vehicle = trip.booking, driver.vehicle
-    if not driver.is_active:
-        return _("the driver is not active")
-    if not driver.is_available:
-        return _("the driver is not available")
-    if vehicle is None:
-        return _("the driver has no vehicle")
-    skills = frozenset([*driver.skills, *vehicle.skills])
-    ability = Ability(vehicle.seats, vehicle.wheelchair_places, skills)
+    seats = booking.passengers - booking.wheelchairs
+    wanted = Wanted(seats, booking.wheelchairs, frozenset(booking.needs))
+    places, skills = (0, 0), frozenset(driver.skills)
+    if vehicle:
+        places, skills = (vehicle.seats, vehicle.wheelchair_places), skills | {*vehicle.skills}
+    ability = Ability(driver.id, driver.name, *places, skills)
     end_at = trip.planned_dropoff_at + timedelta(minutes=driver.company.alighting_min)
-    why = [
-        *lacking(booking.passengers, booking.wheelchairs, booking.needs, ability),
-        *off_duty(trip.planned_pickup_at, end_at, shifts, absences),
-    ]
-    return why[0] if why else None
+    on_duty = off_duty(driver.name, trip.planned_pickup_at, end_at, shifts, absences)
+    return next(chain(misfits(wanted, ability), on_duty), None)

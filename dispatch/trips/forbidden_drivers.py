@@ -14,7 +14,11 @@ from django.utils.translation import gettext as _
 from bookings.models import Actor, Client
 from dispatch import ledger
 from dispatch.models import Assignment
+from dispatch.planner.rules.codes import Block
+from dispatch.planner.rules.excluded_driver import EXCLUDED
+from dispatch.planner.rules.rule import Breach
 from dispatch.trips.fleet_changes import BrokenTrip, broken_trip, release_agreed
+from dispatch.trips.violations import Fault, fault_of
 
 
 @contextmanager
@@ -46,9 +50,14 @@ def forbid_drivers(
             .select_related("booking", "driver__company")
             .order_by("planned_pickup_at", "id")
         )
-        why = _("the client must not be driven by this driver")
-        broken = [broken_trip(trip, trip.driver, why) for trip in trips]
+        broken = [broken_trip(trip, trip.driver, _excluded(trip)) for trip in trips]
         release_agreed(
             broken, agreed, actor=actor, now=now, reason=_("the client has forbidden the driver")
         )
         released += broken
+
+
+def _excluded(trip: Assignment) -> Fault:
+    company = trip.driver.company
+    breach = Breach(Block.FORBIDDEN, EXCLUDED, {"driver": trip.driver.name})
+    return fault_of(company, company.local(trip.planned_pickup_at).date(), breach)

@@ -11,8 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from dispatch.day.duties import DayFrame
-from dispatch.day.load import Day, arrived_s, by_client, make_trip, pickup_window
+from dispatch.day.load import Day, by_client, make_trip, pickup_window
 from dispatch.day.pairs import keep_order
 from dispatch.day.queries import BookingRow
 from dispatch.day.reasons import Unassigned, describe_excluded, describe_reason
@@ -30,8 +29,12 @@ from dispatch.planner.problem import (
     Trip,
 )
 from dispatch.planner.problem import Driver as PlannerDriver
+from dispatch.planner.rules import availability
+from dispatch.planner.rules import duty as duty_rule
+from dispatch.planner.rules import pickup_window as window_rule
 from dispatch.planner.solve import solve
-from dispatch.trips.violations import Fault, describe, off_duty, out_of_order, unavailable
+from dispatch.trips.linked_trips import arrival, keep_in_order, out_of_order
+from dispatch.trips.violations import Fault, describe, fault_of
 from drivers.models import Driver
 
 ALWAYS_SERVED = 10**8
@@ -149,14 +152,17 @@ def propose(
     if driver.id not in {known.id for known in day.problem.drivers}:
         wanted_s = max(trip.wanted_s, day.seconds(day.now)) if pickup_s is None else pickup_s
         placed = _planned(trip, NO_DUTY, driver.id, wanted_s)
-        found = Proposal(driver.id, placed, (placed,), {}, (unavailable(driver),))
+        breach = availability.breach(driver.name, is_active=driver.is_active)
+        fault = fault_of(day.company, day.day, breach)
+        found = Proposal(driver.id, placed, (placed,), {}, (fault,))
     else:
         whole = _without(day.problem, removed)
         found = _within_rules(day, whole, trip, driver, pickup_s) or _against_rules(
             day, whole, trip, driver, pickup_s
         )
-    faults = (*found.faults, *_order_faults(day, row, trip, found.trip, removed))
-    found = replace(found, faults=faults)
+    breaches = out_of_order(day, row, trip, found.trip, removed)
+    unordered = (fault_of(day.company, day.day, breach) for breach in breaches)
+    found = replace(found, faults=(*found.faults, *unordered))
     impossible = not driver.is_active or _double_booked(day, found.trip, removed)
     return replace(found, impossible=bool(found.faults) and impossible)
 
@@ -199,7 +205,7 @@ def _within_rules(
 ) -> Proposal | None:
     """Return a proposal that the checker accepts. Returns None if there is none."""
     if pickup_s is not None:
-        if not trip.earliest_s <= pickup_s <= trip.latest_s:
+        if not window_rule.fits(pickup_s, trip.earliest_s, trip.latest_s):
             return None
         trip = replace(trip, wanted_s=pickup_s, earliest_s=pickup_s, latest_s=pickup_s)
     alone, together = _of_driver(whole, driver.id, trip)
@@ -217,7 +223,8 @@ def _against_rules(
     problem, plan = _fewest_faults(day, alone, trip, pickup_s)
     faults = describe(day, problem, plan, check(problem, plan))
     if not alone.duties:
-        faults = (off_duty(driver), *faults)
+        no_duty = fault_of(day.company, day.day, duty_rule.no_duty(driver.name))
+        faults = (no_duty, *faults)
     return replace(_proposal(day, plan, trip.id), faults=faults)
 
 
@@ -242,7 +249,7 @@ def _trip(day: Day, row: BookingRow) -> Trip:
         earliest_s=min(max(earliest_s, day.seconds(day.now)), latest_s),
         latest_s=latest_s,
     )
-    return _in_order(day, row, trip)
+    return keep_in_order(day, row, trip)
 
 
 def _offered(day: Day, row: BookingRow) -> Trip | None:
@@ -251,53 +258,11 @@ def _offered(day: Day, row: BookingRow) -> Trip | None:
     An outbound trip without a driver arrives as late as a run may plan it.
     """
     trip = _trip(day, row)
-    if there := _arrival(day, row):
+    if there := arrival(day, row):
         return trip if there[1] <= trip.latest_s else None
     waiting = [other for other in day.problem.trips if other.id == row.return_of_id]
     trips, _too_early = keep_order([*waiting, trip], {row.id: row}, {})
     return next((replace(kept, after=None) for kept in trips if kept.id == row.id), None)
-
-
-def _in_order(day: Day, row: BookingRow, trip: Trip) -> Trip:
-    """Return the trip with the part of its window that keeps it after or before its other trip."""
-    there, back = _arrival(day, row), _return_trip(day, row)
-    if there and there[1] <= trip.latest_s:
-        trip = replace(trip, earliest_s=max(trip.earliest_s, there[1]))
-    if back and back[1] - trip.service_s >= trip.earliest_s:
-        trip = replace(trip, latest_s=min(trip.latest_s, back[1] - trip.service_s))
-    return trip
-
-
-def _order_faults(
-    day: Day, row: BookingRow, trip: Trip, placed: PlannedTrip, removed: Collection[int]
-) -> Iterable[Fault]:
-    """Yield the faults of a trip that overlaps with its outbound or its return trip."""
-    there, back = _arrival(day, row), _return_trip(day, row)
-    out_s = placed.dropoff_s + trip.alighting_s
-    if there and there[0].id not in removed and placed.pickup_s < there[1]:
-        yield out_of_order(day, "before_arrival", there[0].label, placed.pickup_s, there[1])
-    if back and back[0].id not in removed and back[1] < out_s:
-        yield out_of_order(day, "after_return", back[0].label, back[1], out_s)
-
-
-def _arrival(day: Day, row: BookingRow) -> tuple[BookingRow, int] | None:
-    """Return the assigned outbound trip and when its client is out, or None without one."""
-    there = (day.bookings | day.neighbours).get(row.return_of_id or 0)
-    if there is None or there.standing() is None:
-        return None
-    travel, company = day.problem.travel, day.company
-    ride_s = {there.id: travel.leg(there.pickup, there.dropoff)[0]}
-    frame = DayFrame(company, day.start_at, day.end_at, day.now, day.now, travel, ride_s)
-    out_s = arrived_s(frame, there)
-    return None if out_s is None else (there, out_s)
-
-
-def _return_trip(day: Day, row: BookingRow) -> tuple[BookingRow, int] | None:
-    """Return the assigned return trip and its planned pickup, or None without one."""
-    for back in (day.bookings | day.neighbours).values():
-        if back.return_of_id == row.id and (standing := back.standing()):
-            return back, day.seconds(standing[2])
-    return None
 
 
 def _without(problem: Problem, trip_ids: Collection[int]) -> Problem:

@@ -19,8 +19,8 @@ from dispatch.day.load import Day, by_client, load_problem, make_trip, pickup_wi
 from dispatch.day.queries import DONE, UNDER_WAY, BookingRow
 from dispatch.models import Assignment, DispatchRun, StoredPlan
 from dispatch.planner.check.plan import Violation, check
-from dispatch.planner.explain.sentences import Block
 from dispatch.planner.problem import Driver, Duty, Plan, PlannedBreak, PlannedTrip, Problem, Trip
+from dispatch.planner.rules.codes import Block
 from drivers.models import Company
 from tests.support.replay import Fault, booking_values, replay, trip_values
 

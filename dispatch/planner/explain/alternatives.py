@@ -13,7 +13,6 @@ from dispatch.planner.explain.findings import find
 from dispatch.planner.explain.slack import FITS
 from dispatch.planner.explain.tours import (
     Tours,
-    capable,
     drives,
     free_before,
     need_after,
@@ -22,6 +21,8 @@ from dispatch.planner.explain.tours import (
     room,
 )
 from dispatch.planner.problem import Plan, Problem, Trip
+from dispatch.planner.rules import cap
+from dispatch.planner.rules.registry import may_drive
 from dispatch.planner.search.arrays import NEVER, Day, Flags, Index, Longs, collapse
 from dispatch.planner.search.compiled import kernel
 
@@ -72,8 +73,8 @@ def alternatives(
         return ()
     day = day or collapse(problem)
     tours = read_tours(problem, plan, day)
-    able = capable(problem, problem.trips)
-    able[:, tours.planned >= day.capacity] = False
+    able = may_drive(problem.trips, problem.drivers)
+    able &= cap.fits(tours.planned + 1, day.capacity)
     stops = np.flatnonzero(tours.trip >= 0)
     cost = np.zeros(len(stops), np.int64)
     best = np.full((len(stops), top, 2), NEVER)

@@ -12,27 +12,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from dispatch.planner.explain.findings import Finding
-from dispatch.planner.explain.sentences import Block
 from dispatch.planner.explain.tours import BEYOND, Tours
 from dispatch.planner.problem import Driver, Duty, Problem
+from dispatch.planner.rules import cap, driver_break, travel
+from dispatch.planner.rules import duty as duties
+from dispatch.planner.rules.codes import Block
+from dispatch.planner.rules.registry import misfits
+from dispatch.planner.rules.rule import Breach, Values, minutes
 
 MOST_BLOCKERS = 3
-
-Detail = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """One driver and what keeps that driver from the trip; `detail` fills the code's sentence."""
+    """One driver and the rule that keeps the driver from the trip."""
 
     driver_id: int
-    code: Block
-    detail: Detail
-
-
-def minutes(seconds: float) -> int:
-    """Return whole minutes, rounded up."""
-    return int(-(-seconds // 60))
+    breach: Breach
 
 
 def blockers(finding: Finding, most: int = MOST_BLOCKERS) -> tuple[Blocker, ...]:
@@ -48,54 +44,32 @@ def blockers(finding: Finding, most: int = MOST_BLOCKERS) -> tuple[Blocker, ...]
         d = int(tours.driver[k])
         if d not in listed and len(rows) < most:
             listed.add(d)
-            code, detail = _block(finding, k, problem.drivers[d])
-            rows.append(_row(problem.drivers[d], code, detail))
+            rows.append(Blocker(problem.drivers[d].id, _block(finding, k, problem.drivers[d])))
     on_duty = {duty.driver_id for duty in problem.duties}
-    for d, driver in enumerate(problem.drivers):
+    for driver in problem.drivers:
         if len(rows) < most and driver.id not in on_duty:
-            code, detail = _unfit(finding, d, driver) or (Block.NO_DUTY, {})
-            rows.append(_row(driver, code, detail))
+            unfit = next(misfits(finding.trip, driver), None)
+            rows.append(Blocker(driver.id, unfit or duties.no_duty(driver.name)))
     return tuple(rows)
 
 
-def _row(driver: Driver, code: Block, detail: Detail) -> Blocker:
-    return Blocker(driver.id, code, {"driver": driver.name, **detail})
-
-
-def _unfit(finding: Finding, d: int, driver: Driver) -> tuple[Block, Detail] | None:
-    """Return (code, detail) if the driver may not take the trip at all, else None."""
-    trip = finding.trip
-    if trip.seats > driver.seats:
-        return Block.NO_SEATS, {"seats": driver.seats}
-    if trip.wheelchairs > driver.wheelchair_places:
-        return Block.NO_WHEELCHAIR_PLACE, {"wheelchair_places": driver.wheelchair_places}
-    if not finding.skilled[d]:
-        return Block.NO_SKILL, {"needs": ", ".join(sorted(trip.needs - driver.skills))}
-    if not finding.welcome[d]:
-        return Block.FORBIDDEN, {}
-    return None
-
-
-def _block(finding: Finding, k: int, driver: Driver) -> tuple[Block, Detail]:
-    """Return (code, detail) of what keeps the driver of duty k from the trip."""
+def _block(finding: Finding, k: int, driver: Driver) -> Breach:
+    """Return what keeps the driver of duty k from the trip."""
     tours, duty = finding.tours, finding.problem.duties[k]
     d = int(tours.driver[k])
-    unfit = _unfit(finding, d, driver)
+    unfit = next(misfits(finding.trip, driver), None)
     if unfit:
         return unfit
     if not finding.covered[k]:
         day, i = finding.day, finding.index
-        return Block.OFF_SHIFT, {
-            "from_s": duty.start_s,
-            "until_s": duty.end_s,
-            "away_min": minutes(tours.travel[tours.start_at[k], day.pickup_at[i]].item()),
-            "back_min": minutes(tours.travel[day.dropoff_at[i], tours.end_at[k]].item()),
-        }
+        away_s = tours.travel[tours.start_at[k], day.pickup_at[i]].item()
+        back_s = tours.travel[day.dropoff_at[i], tours.end_at[k]].item()
+        return duties.off_shift(driver.name, duty, away_s, back_s)
     if finding.capped[d]:
-        return Block.CAP_REACHED, {"trips": driver.load + int(tours.planned[d])}
+        return cap.breach(driver.name, driver.load + int(tours.planned[d]))
     if duty.break_ and not _break_fits(tours, k):
-        return Block.BREAK_IMPOSSIBLE, {}
-    return _busy(finding, k, duty)
+        return driver_break.impossible(driver.name)
+    return _busy(finding, k, driver, duty)
 
 
 def _break_fits(tours: Tours, k: int) -> bool:
@@ -104,8 +78,8 @@ def _break_fits(tours: Tours, k: int) -> bool:
     return bool(a == b or tours.labels[a, 1] < BEYOND or tours.labels[a, 2] > -BEYOND)
 
 
-def _busy(finding: Finding, k: int, duty: Duty) -> tuple[Block, Detail]:
-    """Return (code, detail) of the two stops between which fewest seconds are missing.
+def _busy(finding: Finding, k: int, driver: Driver, duty: Duty) -> Breach:
+    """Return the breach at the two stops between which fewest seconds are missing.
 
     If the stops alone leave room, the break is what does not fit.
     """
@@ -121,13 +95,10 @@ def _busy(finding: Finding, k: int, duty: Duty) -> tuple[Block, Detail]:
     late, early = low > trip.last_start_s, high < trip.earliest_s
     due = duty.break_
     if due is not None and not late and not early and low <= high:
-        return Block.BREAK, {
-            "length_min": minutes(due.length_s),
-            "from_s": due.earliest_s,
-            "to_s": due.latest_s,
-        }
-    before: Detail = {}
-    after: Detail = {}
+        length_min = minutes(due.length_s)
+        return driver_break.breach(driver.name, length_min, due.earliest_s, due.latest_s)
+    before: Values = {}
+    after: Values = {}
     if s > a and (late or not early):
         name, trip_id = _name(finding.problem, duty, tours.trip[s - 1])
         before = {"trip": name, "trip_id": trip_id, "until_s": free, "away_min": minutes(there)}
@@ -137,15 +108,15 @@ def _busy(finding: Finding, k: int, duty: Duty) -> tuple[Block, Detail]:
             name, trip_id = _name(finding.problem, duty, tours.trip[s])
             after |= {"next_trip": name, "next_trip_id": trip_id}
     if not after:
-        return Block.BUSY_UNTIL, before
+        return travel.breach(Block.BUSY_UNTIL, driver.name, before)
     if s == b:
-        return Block.BACK_BY, before | after
+        return travel.breach(Block.BACK_BY, driver.name, before | after)
     if early and not late:
-        return Block.DUE_AT, after
+        return travel.breach(Block.DUE_AT, driver.name, after)
     if s == a:
         start = {"from_s": duty.start_s, "away_min": minutes(there)}
-        return Block.STARTS_AND_DUE, start | after
-    return Block.BUSY, before | after
+        return travel.breach(Block.STARTS_AND_DUE, driver.name, start | after)
+    return travel.breach(Block.BUSY, driver.name, before | after)
 
 
 def _name(problem: Problem, duty: Duty, stop: int) -> tuple[str, int]:

@@ -12,6 +12,12 @@ import numpy as np
 from dispatch.planner.explain.slack import FITS, Slack, measure_slack
 from dispatch.planner.explain.tours import Tours, read_tours
 from dispatch.planner.problem import Plan, Problem, Trip
+from dispatch.planner.rules import cap
+from dispatch.planner.rules.excluded_driver import EXCLUDED_DRIVER
+from dispatch.planner.rules.registry import may_drive
+from dispatch.planner.rules.seats import SEATS
+from dispatch.planner.rules.skills import SKILLS
+from dispatch.planner.rules.wheelchairs import WHEELCHAIRS
 from dispatch.planner.search.arrays import NEVER, Day, Flags, Longs, collapse
 from dispatch.planner.search.greedy import entry_prices
 
@@ -28,13 +34,14 @@ class Finding:
     roomy: Flags  # (p,) seats and wheelchair places suffice
     skilled: Flags  # (p,) the driver has every skill the trip needs
     welcome: Flags  # (p,) not forbidden for this client
+    able: Flags  # (p,) keeps every rule of trip and driver, these and any other
     capped: Flags  # (p,) has as many trips as allowed
     slack: Slack  # of this trip only: without the first axis
 
     @property
     def allowed(self) -> Flags:
-        """Return (K,) whether the driver may take the trip: seats, skills, not forbidden."""
-        allowed: Flags = (self.roomy & self.skilled & self.welcome)[self.tours.driver]
+        """Return (K,) whether the driver may take the trip, whatever the time."""
+        allowed: Flags = self.able[self.tours.driver]
         return allowed
 
     @property
@@ -76,13 +83,10 @@ def find(
     trips = [problem.trips[i] for i in indices]
     slack = measure_slack(tours, day, trips, indices)
     drivers = problem.drivers
-    seats = np.array([driver.seats for driver in drivers], np.int64)
-    places = np.array([driver.wheelchair_places for driver in drivers], np.int64)
-    capped = tours.planned >= day.capacity
-    skilled = {
-        needs: np.array([needs <= driver.skills for driver in drivers], bool)
-        for needs in {trip.needs for trip in trips}
-    }
+    roomy = SEATS.mask(trips, drivers) & WHEELCHAIRS.mask(trips, drivers)
+    skilled, welcome = SKILLS.mask(trips, drivers), EXCLUDED_DRIVER.mask(trips, drivers)
+    able = may_drive(trips, drivers)
+    capped = ~cap.fits(tours.planned + 1, day.capacity)
     return [
         Finding(
             problem=problem,
@@ -90,9 +94,10 @@ def find(
             tours=tours,
             trip=trip,
             index=i,
-            roomy=(seats >= trip.seats) & (places >= trip.wheelchairs),
-            skilled=skilled[trip.needs],
-            welcome=np.array([driver.id not in trip.forbidden for driver in drivers], bool),
+            roomy=roomy[u],
+            skilled=skilled[u],
+            welcome=welcome[u],
+            able=able[u],
             capped=capped,
             slack=Slack(*(values[u] for values in slack)),
         )

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dispatch.planner.explain.blockers import Blocker, blockers, minutes
+from dispatch.planner.explain.blockers import Blocker, blockers
 from dispatch.planner.explain.findings import Finding, find
 from dispatch.planner.explain.sentences import Why
 from dispatch.planner.explain.slack import FITS
 from dispatch.planner.explain.suggestions import Suggestion, smallest_change
 from dispatch.planner.problem import Plan, Problem
+from dispatch.planner.rules import appointment
+from dispatch.planner.rules.rule import minutes
 from dispatch.planner.search.arrays import NEVER, Day
 
 
@@ -81,7 +83,7 @@ def _reason(finding: Finding, plan: Plan) -> Reason:
 def _why(finding: Finding) -> tuple[Why, dict[str, object]]:
     """Return (code, detail) of the first reason that holds."""
     trip, problem = finding.trip, finding.problem
-    if trip.last_start_s < trip.earliest_s:
+    if not appointment.is_possible(trip):
         return Why.APPOINTMENT_IMPOSSIBLE, {
             "earliest_s": trip.earliest_s,
             "ride_min": minutes(trip.boarding_s + trip.ride_s),
@@ -98,7 +100,7 @@ def _why(finding: Finding) -> tuple[Why, dict[str, object]]:
     window = {"earliest_s": trip.earliest_s, "latest_s": trip.last_start_s}
     on_duty = finding.allowed & finding.covered
     if not on_duty.any():
-        return Why.OFF_SHIFT, {"drivers": int((able & finding.welcome).sum()), **window}
+        return Why.OFF_SHIFT, {"drivers": int(finding.able.sum()), **window}
     drivers = np.unique(finding.tours.driver[on_duty])
     capped = int(finding.capped[drivers].sum())
     if capped == len(drivers):

@@ -23,7 +23,6 @@ import numpy as np
 
 from dispatch.planner.check.plan import check
 from dispatch.planner.explain import slack
-from dispatch.planner.explain.blockers import minutes
 from dispatch.planner.explain.findings import Finding
 from dispatch.planner.explain.sentences import Change
 from dispatch.planner.problem import (
@@ -36,6 +35,7 @@ from dispatch.planner.problem import (
     Problem,
     Trip,
 )
+from dispatch.planner.rules.rule import minutes
 from dispatch.planner.search.arrays import NEVER, Flags, Longs
 from dispatch.planner.search.schedule import times
 from dispatch.planner.travel import TravelTimes

@@ -14,18 +14,16 @@ such time:
   3  need, break had   the same, the break had or none due
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from dispatch.planner.problem import Plan, Problem, Trip
+from dispatch.planner.problem import Plan, Problem
 from dispatch.planner.search import route_labels
 from dispatch.planner.search.arrays import (
     NEVER,
     Day,
     Durations,
-    Flags,
     Index,
     Ints,
     Longs,
@@ -255,21 +253,3 @@ def replaced_leg(tours: Tours, k: int, s: int) -> int:
     """Return the deadhead that a trip inserted before stop s of duty k replaces."""
     leg: int = tours.leg[s] if s < tours.first[k + 1] else tours.back[k]
     return leg
-
-
-def capable(problem: Problem, trips: Sequence[Trip]) -> Flags:
-    """Return trips x drivers: seats, wheelchair places and skills suffice, and not forbidden."""
-    able = np.ones((len(trips), len(problem.drivers)), bool)
-    index = {driver.id: d for d, driver in enumerate(problem.drivers)}
-    kinds: dict[tuple[int, int, frozenset[str]], list[int]] = {}
-    for i, trip in enumerate(trips):
-        kinds.setdefault((trip.seats, trip.wheelchairs, trip.needs), []).append(i)
-        able[i, [index[d] for d in trip.forbidden if d in index]] = False
-    for (seats, wheelchairs, needs), members in kinds.items():
-        able[members] &= [
-            driver.seats >= seats
-            and driver.wheelchair_places >= wheelchairs
-            and needs <= driver.skills
-            for driver in problem.drivers
-        ]
-    return able

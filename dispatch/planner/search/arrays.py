@@ -23,6 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatch.planner.problem import Break, Costs, Driver, Problem, Trip
+from dispatch.planner.rules import appointment
+from dispatch.planner.rules.registry import may_drive
 from dispatch.planner.travel import Place, TravelTimes
 
 Ints = npt.NDArray[np.int32]
@@ -255,9 +257,7 @@ def _extra_costs(problem: Problem, index: Mapping[int, int]) -> Ints:
     """Return trips x drivers: FORBIDDEN, or the price of a missed preference and a move."""
     trips, drivers, costs = problem.trips, problem.drivers, problem.costs
     extra = np.zeros((len(trips), len(drivers)), dtype=np.int32)
-    kinds: dict[tuple[int, int, frozenset[str]], list[int]] = {}
     for i, trip in enumerate(trips):
-        kinds.setdefault((trip.seats, trip.wheelchairs, trip.needs), []).append(i)
         favourites = [index[d] for d in trip.preferred if d in index]
         if trip.preferred:
             extra[i] += costs.missed_preference_s
@@ -266,19 +266,8 @@ def _extra_costs(problem: Problem, index: Mapping[int, int]) -> Ints:
             extra[i] += costs.move_s
             if trip.standing.driver_id in index:
                 extra[i, index[trip.standing.driver_id]] -= costs.move_s
-    for (seats, wheelchairs, needs), members in kinds.items():
-        unfit = [
-            d
-            for d, driver in enumerate(drivers)
-            if driver.seats < seats
-            or driver.wheelchair_places < wheelchairs
-            or not needs <= driver.skills
-        ]
-        extra[np.ix_(members, unfit)] = FORBIDDEN
-    for i, trip in enumerate(trips):
-        extra[i, [index[d] for d in trip.forbidden if d in index]] = FORBIDDEN
-        if trip.last_start_s < trip.earliest_s:
-            extra[i] = FORBIDDEN
+    extra[~may_drive(trips, drivers)] = FORBIDDEN
+    extra[[not appointment.is_possible(trip) for trip in trips]] = FORBIDDEN
     return extra
 
 

@@ -12,9 +12,11 @@ import pytest
 from dispatch.planner.check.plan import check
 from dispatch.planner.explain.alternatives import alternatives, candidates
 from dispatch.planner.explain.reasons import insertable, reasons
-from dispatch.planner.explain.sentences import SENTENCES, Block, Change, Why
+from dispatch.planner.explain.sentences import SENTENCES, Change, Why
 from dispatch.planner.explain.suggestions import applied
 from dispatch.planner.problem import Costs, Standing
+from dispatch.planner.rules import registry
+from dispatch.planner.rules.codes import Block
 from tests.support.problems import (
     clock,
     make_break,
@@ -53,9 +55,9 @@ def busy_morning(trip, **driver):
 
 class TestCodes:
     def test_every_code_has_a_sentence_and_no_two_are_alike(self):
-        codes = [*Why, *Block, *Change]
-        assert len({str(code) for code in codes}) == len(codes)
-        assert set(codes) == set(SENTENCES)
+        keys = [*Why, *Change, *registry.SENTENCES]
+        assert len({str(key) for key in keys}) == len(keys)
+        assert set(keys) == set(SENTENCES)
 
     def test_sentences_name_times_and_durations_as_such(self):
         """Whoever shows a sentence knows clock times and minutes by the ends of their names."""
@@ -88,14 +90,15 @@ class TestReasons:
         reason = only_reason(*unserved(make_trip(seats=2, wheelchairs=2)))
         assert (reason.code, reason.detail) == (Why.NO_VEHICLE, {"seats": 2, "wheelchairs": 2})
         (blocker,) = reason.blockers
-        assert blocker.code == Block.NO_WHEELCHAIR_PLACE
-        assert blocker.detail == {"driver": "Driver 1", "wheelchair_places": 1}
+        assert blocker.breach.code == Block.NO_WHEELCHAIR_PLACE
+        assert blocker.breach.values == {"driver": "Driver 1", "wheelchair_places": 1}
 
     def test_seats_and_wheelchair_places_have_to_be_in_one_vehicle(self):
         bus, van = make_driver(1, seats=8, wheelchair_places=0), make_driver(2, seats=1)
         reason = only_reason(*unserved(make_trip(seats=2, wheelchairs=1), [bus, van]))
         assert reason.code == Why.NO_VEHICLE
-        assert {b.code for b in reason.blockers} == {Block.NO_SEATS, Block.NO_WHEELCHAIR_PLACE}
+        codes = {blocker.breach.code for blocker in reason.blockers}
+        assert codes == {Block.NO_SEATS, Block.NO_WHEELCHAIR_PLACE}
 
     def test_no_drivers_at_all(self):
         problem = make_problem([make_trip()], [], [])
@@ -108,21 +111,21 @@ class TestReasons:
         reason = only_reason(*unserved(trip, [make_driver(1, skills=frozenset({"oxygen"}))]))
         assert (reason.code, reason.detail) == (Why.NO_SKILL, {"needs": "oxygen, stairs"})
         (blocker,) = reason.blockers
-        assert (blocker.code, blocker.detail["needs"]) == (Block.NO_SKILL, "stairs")
+        assert (blocker.breach.code, blocker.breach.values["needs"]) == (Block.NO_SKILL, "stairs")
 
     def test_forbidden(self):
         trip = make_trip(forbidden=frozenset({1}))
         reason = only_reason(*unserved(trip, [make_driver(1)]))
         assert (reason.code, reason.detail) == (Why.FORBIDDEN, {"drivers": 1})
-        assert [blocker.code for blocker in reason.blockers] == [Block.FORBIDDEN]
+        assert [blocker.breach.code for blocker in reason.blockers] == [Block.FORBIDDEN]
 
     def test_off_shift(self):
         # 30 minutes from home to the pickup, 40 back from the dropoff.
         reason = only_reason(*unserved(make_trip(1, "07:10", 30, 40)))
         assert (reason.code, reason.detail["drivers"]) == (Why.OFF_SHIFT, 1)
         (blocker,) = reason.blockers
-        assert blocker.code == Block.OFF_SHIFT
-        assert blocker.detail == {
+        assert blocker.breach.code == Block.OFF_SHIFT
+        assert blocker.breach.values == {
             "driver": "Driver 1",
             "from_s": clock("07:00"),
             "until_s": clock("17:00"),
@@ -133,7 +136,7 @@ class TestReasons:
     def test_a_driver_without_a_duty_is_said_to_have_none(self):
         reason = only_reason(*unserved(make_trip(), [make_driver(1)], []))
         assert reason.code == Why.OFF_SHIFT
-        assert [blocker.code for blocker in reason.blockers] == [Block.NO_DUTY]
+        assert [blocker.breach.code for blocker in reason.blockers] == [Block.NO_DUTY]
 
     def test_cap_reached(self):
         problem, plan = busy_morning(make_trip(2, "12:00"), capacity=1, load=3)
@@ -141,7 +144,7 @@ class TestReasons:
         assert (reason.code, reason.detail) == (Why.CAP_REACHED, {"drivers": 1})
         (blocker,) = reason.blockers
         # Three trips that count already and one in the plan.
-        assert blocker.detail == {"driver": "Driver 1", "trips": 4}
+        assert blocker.breach.values == {"driver": "Driver 1", "trips": 4}
 
     def test_all_busy(self):
         # Out at 15 at 08:10, 15 minutes from 0, boards by 08:20.
@@ -149,8 +152,8 @@ class TestReasons:
         assert reason.code == Why.ALL_BUSY
         assert reason.detail["drivers"] == 1
         (blocker,) = reason.blockers
-        assert blocker.code == Block.BUSY_UNTIL
-        assert blocker.detail == {
+        assert blocker.breach.code == Block.BUSY_UNTIL
+        assert blocker.breach.values == {
             "driver": "Driver 1",
             "trip": "B1",
             "trip_id": 1,
@@ -182,8 +185,8 @@ class TestBlockers:
         problem, plan = busy_morning(trip)
         problem = dataclasses.replace(problem, duties=(make_duty(start="07:00"),))
         (blocker,) = only_reason(problem, plan).blockers
-        assert blocker.code == Block.DUE_AT
-        assert blocker.detail == {
+        assert blocker.breach.code == Block.DUE_AT
+        assert blocker.breach.values == {
             "driver": "Driver 1",
             "next_trip": "B1",
             "next_trip_id": 1,
@@ -201,11 +204,11 @@ class TestBlockers:
         problem = make_problem(trips)
         plan = make_plan(problem, [(1, 1, "08:00"), (3, 1, "08:20")])
         (blocker,) = only_reason(problem, plan).blockers
-        assert blocker.code == Block.BUSY
-        assert (blocker.detail["trip"], blocker.detail["next_trip"]) == ("B1", "B3")
-        assert blocker.detail["until_s"] == clock("08:10")
-        assert blocker.detail["next_s"] == clock("08:20")
-        assert (blocker.detail["away_min"], blocker.detail["next_min"]) == (6, 6)
+        assert blocker.breach.code == Block.BUSY
+        assert (blocker.breach.values["trip"], blocker.breach.values["next_trip"]) == ("B1", "B3")
+        assert blocker.breach.values["until_s"] == clock("08:10")
+        assert blocker.breach.values["next_s"] == clock("08:20")
+        assert (blocker.breach.values["away_min"], blocker.breach.values["next_min"]) == (6, 6)
 
     def test_driving_counts_while_the_break_is_still_to_come(self):
         # Out at 10 at 08:10, at 20 at 08:20 at the earliest, a minute late; the break is at noon.
@@ -224,21 +227,22 @@ class TestBlockers:
         duty = make_duty(commitments=(make_commitment(900, "08:00", "09:00", 0, 10),))
         problem, plan = unserved(make_trip(1, "08:30", 10, 0), duties=[duty])
         (blocker,) = only_reason(problem, plan).blockers
-        assert (blocker.detail["trip"], blocker.detail["trip_id"]) == ("B900", 900)
+        assert (blocker.breach.values["trip"], blocker.breach.values["trip_id"]) == ("B900", 900)
 
     def test_has_to_be_back(self):
         # Free at 15 at 08:10, at 20 at 08:15, out at 30 at 08:25, home at 08:55.
         problem, plan = busy_morning(make_trip(2, "08:10", 20, 30))
         problem = dataclasses.replace(problem, duties=(make_duty(start="07:45", end="08:54"),))
         (blocker,) = only_reason(problem, plan).blockers
-        assert blocker.code == Block.BACK_BY
-        assert (blocker.detail["next_s"], blocker.detail["next_min"]) == (clock("08:54"), 30)
+        assert blocker.breach.code == Block.BACK_BY
+        assert blocker.breach.values["next_s"] == clock("08:54")
+        assert blocker.breach.values["next_min"] == 30
 
     def test_the_break(self):
         duty = make_duty(break_=make_break("12:00", "12:30"))
         (blocker,) = only_reason(*unserved(make_trip(1, "12:00", late=0), duties=[duty])).blockers
-        assert blocker.code == Block.BREAK
-        assert blocker.detail == {
+        assert blocker.breach.code == Block.BREAK
+        assert blocker.breach.values == {
             "driver": "Driver 1",
             "length_min": 30,
             "from_s": clock("12:00"),
@@ -249,7 +253,7 @@ class TestBlockers:
         fixed = make_commitment(900, "12:00", "12:30")
         duty = make_duty(break_=make_break("12:00", "12:30"), commitments=(fixed,))
         (blocker,) = only_reason(*unserved(make_trip(1, "08:00"), duties=[duty])).blockers
-        assert blocker.code == Block.BREAK_IMPOSSIBLE
+        assert blocker.breach.code == Block.BREAK_IMPOSSIBLE
 
     def test_whoever_is_closest_comes_first(self):
         """Three of four: by minutes missing on duty, then off duty, the forbidden last."""
@@ -264,7 +268,7 @@ class TestBlockers:
             make_duty(4, start="09:00"),
         ]
         reason = only_reason(*unserved(trip, duties=duties))
-        assert [(b.driver_id, b.code) for b in reason.blockers] == [
+        assert [(b.driver_id, b.breach.code) for b in reason.blockers] == [
             (3, Block.BUSY_UNTIL),
             (2, Block.BUSY_UNTIL),
             (4, Block.OFF_SHIFT),

@@ -13,10 +13,11 @@ from dispatch.planner.check.plan import check
 from dispatch.planner.explain.alternatives import alternatives, candidates
 from dispatch.planner.explain.findings import find
 from dispatch.planner.explain.reasons import insertable, reasons
-from dispatch.planner.explain.sentences import SENTENCES, Block, Change, Why
+from dispatch.planner.explain.sentences import SENTENCES, Change, Why
 from dispatch.planner.explain.slack import FITS
 from dispatch.planner.explain.suggestions import applied
 from dispatch.planner.measures import measure
+from dispatch.planner.rules.codes import Block
 from dispatch.planner.search.arrays import NEVER
 from dispatch.planner.solve import solve
 from tests.support.insertions import empty_drive_s, insertions, without
@@ -220,17 +221,17 @@ def test_blockers_add_up(day):
         ids = [blocker.driver_id for blocker in reason.blockers]
         assert len(ids) == len(set(ids)) <= 3
         for blocker in reason.blockers:
-            detail = blocker.detail
-            assert SENTENCES[blocker.code] % detail
+            detail = blocker.breach.values
+            assert blocker.breach.sentence.text % detail
             duties = {d.id for d in problem.duties if d.driver_id == blocker.driver_id}
             assert not any(insertions(problem, plan, trip.id, duties))
             there_s = detail.get("away_min", 0) * 60
             on_s = detail.get("next_min", 0) * 60
-            if blocker.code == Block.BUSY_UNTIL:
+            if blocker.breach.code == Block.BUSY_UNTIL:
                 assert detail["until_s"] + there_s > last_s
-            elif blocker.code == Block.DUE_AT:
+            elif blocker.breach.code == Block.DUE_AT:
                 assert trip.earliest_s + trip.service_s + on_s > detail["next_s"]
-            elif blocker.code in (Block.BUSY, Block.BACK_BY, Block.STARTS_AND_DUE):
+            elif blocker.breach.code in (Block.BUSY, Block.BACK_BY, Block.STARTS_AND_DUE):
                 ready_s = detail.get("until_s", detail.get("from_s")) + there_s
                 late = ready_s > last_s
                 ready_s = max(ready_s, trip.earliest_s)

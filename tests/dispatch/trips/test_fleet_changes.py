@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 def on_duty(**fields):
-    driver = make.driver(**fields)
+    driver = make.driver(name="Anna", **fields)
     make.shift(driver)
     return driver
 
@@ -53,9 +53,9 @@ def test_a_change_that_breaks_nothing_is_saved():
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"is_active": False}, "the driver is not active"),
-        ({"is_available": False}, "the driver is not available"),
-        ({"vehicle": None}, "the driver has no vehicle"),
+        ({"is_active": False}, "Anna is not active."),
+        ({"is_available": False}, "Anna is not available."),
+        ({"vehicle": None}, "Anna has no vehicle for passengers."),
     ],
 )
 def test_a_driver_who_cannot_be_planned_any_more_loses_the_trips(fields, why):
@@ -72,8 +72,8 @@ def test_fewer_places_break_the_trips_that_need_them():
     party = trip(driver, "10:00", passengers=4).booking
     lowered = update(driver.vehicle, wheelchair_places=0, seats=3)
     assert broken_by(lowered, driver) == [
-        (chair.id, "1 wheelchairs, but the vehicle has 0 wheelchair places"),
-        (party.id, "4 seated passengers, but the vehicle has 3 seats"),
+        (chair.id, "Anna has 0 wheelchair places."),
+        (party.id, "Anna has 3 seats."),
     ]
 
 
@@ -81,7 +81,7 @@ def test_equipment_taken_out_breaks_the_trips_that_need_it():
     driver = on_duty(skills=["oxygen"])
     booking = trip(driver, needs=["oxygen"]).booking
     assert broken_by(update(driver, skills=[]), driver) == [
-        (booking.id, "driver and vehicle lack oxygen")
+        (booking.id, "Anna cannot do this: oxygen.")
     ]
 
 
@@ -93,7 +93,7 @@ def test_an_absence_breaks_the_trips_inside_it():
     def absent():
         Absence.objects.create(driver=driver, start_at=make.at("09:10"), end_at=make.at("12:00"))
 
-    assert broken_by(absent, driver) == [(inside.id, "the driver is absent at that time")]
+    assert broken_by(absent, driver) == [(inside.id, "Anna is absent from 09:10 to 12:00.")]
     assert not Absence.objects.exists()
 
 
@@ -102,7 +102,7 @@ def test_a_shift_must_hold_the_trip_until_the_client_is_out():
     shift = driver.shifts.get()
     booking = trip(driver, "09:00").booking  # until 09:20, and 2 minutes to alight
     assert broken_by(update(shift, end_at=make.at("09:21")), driver) == [
-        (booking.id, "the driver has no shift at that time")
+        (booking.id, "Anna is not on duty from 09:00 to 09:22.")
     ]
     with changing(driver):
         update(shift, end_at=make.at("09:22"))()
