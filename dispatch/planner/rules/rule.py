@@ -126,7 +126,7 @@ class PairRule:
         rows, row_of = _distinct(self.wanted(trip) for trip in trips)
         columns, column_of = _distinct(self.have(driver) for driver in drivers)
         table = np.array([[self.fits(w, h) for h in columns] for w in rows], bool)
-        kept: Flags = table.reshape(len(rows), len(columns))[np.ix_(row_of, column_of)]
+        kept: Flags = table.reshape(len(rows), len(columns))[row_of][:, column_of]
         return kept
 
     def breaches(self, placed: Placed, trip_id: int | None) -> Iterator[Breach]:
