@@ -46,13 +46,15 @@ def describe(
 
 
 def _breaches(problem: Problem, plan: Plan, violation: Violation) -> tuple[Breach, ...]:
+    rule = BY_CHECK.get(violation.code)
+    if rule is None or rule.breaches is None:
+        raise ValueError(violation.detail)
     (driver,), (trip,), (row,) = problem.drivers, problem.trips, plan.trips
     duties = {duty.id: duty for duty in problem.duties}
     duty = duties[row.duty_id if violation.duty_id is None else violation.duty_id]
     others = tuple(c for known in problem.duties for c in known.commitments)
     placed = Placed(driver, trip, row, duty, others, problem.travel)
-    rule = BY_CHECK.get(violation.code)
-    found = tuple(rule.breaches(placed, violation.trip_id)) if rule and rule.breaches else ()
-    if not found:
+    found = tuple(rule.breaches(placed, violation.trip_id))
+    if not found:  # the rule does not see what the checker has found
         raise ValueError(violation.detail)
     return found
