@@ -181,11 +181,11 @@ class _Route:
         for row in trips:
             kept = self._propose(self.day, row)
             known = self._known_faults(row.id) if kept.faults else set()
-            if why := self._why(row, kept, known):
+            if why := newly_broken(self.day, kept, known):
                 broken[row.id] = why
                 before = self.before[row.id]
                 unchanged = self._propose(self.day, before)
-                if set(why) - set(self._why(before, unchanged, known)):
+                if set(why) - set(newly_broken(self.day, unchanged, known)):
                     at_fault.add(row.id)
             elif self._is_retimed(row, kept):
                 retimed.append(kept)
@@ -197,13 +197,6 @@ class _Route:
         if found := stay(day, [row], self.driver):
             return found[0]
         return propose(day, row, self.driver, pickup_at=row.planned()[0])
-
-    def _why(self, row: BookingRow, kept: Proposal, known: set[Fault]) -> list[Fault]:
-        """Return why the trip cannot stay as it is, apart from what it broke before."""
-        found = newly_broken(self.day, kept, known)
-        if not found and kept.impossible and self._is_retimed(row, kept):
-            return list(kept.faults)
-        return found
 
     def _known_faults(self, booking_id: int) -> set[Fault]:
         """Return what the trip breaks without any change, such as what somebody overrode."""

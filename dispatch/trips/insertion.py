@@ -195,7 +195,7 @@ def stay(day: Day, rows: Sequence[BookingRow], driver: Driver) -> tuple[Proposal
         return None
     row_of, trip_of = {row.id: row for row in rows}, {trip.id: trip for trip in trips}
     for at in placed:
-        if any(_order_faults(day, row_of[at.trip_id], trip_of[at.trip_id], at, ())):
+        if any(out_of_order(day, row_of[at.trip_id], trip_of[at.trip_id], at, ())):
             return None
     return tuple(Proposal(driver.id, at, (at,), {}) for at in placed)
 
