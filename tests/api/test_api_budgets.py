@@ -70,8 +70,8 @@ def test_a_preview_and_its_end_cost_the_same_whatever_the_day_holds(count):
     # token, run, drivers, trips, preferences, savepoint, run, plan, release
     preview, number = cost(lambda: owner.post(f"{API}dispatch-runs/", body))
     assert number == 9
-    # token, run, savepoint, run, plan, release
-    assert cost(lambda: owner.post(f"{preview['Location']}discard/"))[1] == 6
+    # token, savepoint, run, savepoint, run, plan, release, release
+    assert cost(lambda: owner.post(f"{preview['Location']}discard/"))[1] == 8
     # token, savepoint, run, its progress, release
     assert cost(lambda: owner.post(f"{API}dispatch-runs/", body | {"background": True}))[1] == 5
     # token, run
