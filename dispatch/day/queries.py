@@ -292,7 +292,7 @@ def read_trips(
     return bookings, neighbours
 
 
-def preferences_of(client_id: int | None) -> frozenset[tuple[int, int, str]]:
+def preferences_of(client_id: int) -> frozenset[tuple[int, int, str]]:
     """Return the driver preferences of a client, as `read_preferences` does: 1 query."""
     return frozenset(
         DriverPreference.objects.filter(client=client_id).values_list(

@@ -254,7 +254,7 @@ def candidates(
 
 
 def quote(company: Company, booking: Booking, *, now: datetime, top: int = 3) -> Advice:
-    """Find the drivers who could take a booking that is not stored: 4 statements.
+    """Find the drivers who could take a booking that is not stored: 4 statements at most.
 
     As `advise`, but nothing is raised.
     """
@@ -262,12 +262,10 @@ def quote(company: Company, booking: Booking, *, now: datetime, top: int = 3) ->
     values = {name: getattr(booking, name, None) for name in BookingRow._fields}
     highest = max(day.bookings | day.neighbours, default=0)
     row = BookingRow._make((values | {"id": highest + 1, "version": 1}).values())
-    day = replace(
-        day,
-        bookings=day.bookings | {row.id: row},
-        # The day has those of the clients who have booked it already.
-        preferences=day.preferences | preferences_of(booking.client_id),
-    )
+    day = replace(day, bookings=day.bookings | {row.id: row})
+    if row.client_id:  # the day has the preferences of the clients who have booked it already
+        preferences = day.preferences | preferences_of(row.client_id)
+        day = replace(day, preferences=preferences)
     return _advice(day, row, top)
 
 
