@@ -1,6 +1,7 @@
 """Admin pages of clients: home, saved places, preferred drivers, last trips."""
 
 from django import forms
+from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
@@ -81,10 +82,10 @@ class ClientAdmin(ExportsList, CompanyScopedAdmin):
         "wheelchair": "wheelchair",
         "notes": "notes",
     }
-    list_display = ["name", "phone", "address", "wheelchair", "company"]
+    list_display = ["shown_name", "phone", "address", "wheelchair", "company"]
     list_select_related = ["company"]
     search_fields = ["folded_name", "phone"]
-    ordering = ["name", "id"]
+    ordering = ["folded_name", "id"]
     compressed_fields = True
     fieldsets = [
         (None, {"fields": ["company", ("name", "phone"), "wheelchair", "notes"]}),
@@ -103,6 +104,10 @@ class ClientAdmin(ExportsList, CompanyScopedAdmin):
     }
     change_form_before_template = "bookings/client_actions.html"
     change_form_after_template = "bookings/client_trips.html"
+
+    @admin.display(description=gettext_lazy("name"), ordering="folded_name")
+    def shown_name(self, client):
+        return client.name
 
     def get_inlines(self, request, obj):
         return [SavedPlaceInline, DriverPreferenceInline] if obj else []

@@ -129,7 +129,9 @@ def search(rows, words, *, company, params, zone):
         return rows
     text = words.strip()
     clients = Client.objects.filter(any_contains(text, SEARCHED), company=company)
-    client_ids = list(clients.order_by("name", "id").values_list("id", flat=True)[:CLIENTS_FOUND])
+    client_ids = list(
+        clients.order_by("folded_name", "id").values_list("id", flat=True)[:CLIENTS_FOUND]
+    )
     # Not filtered by company, which is the clients': SQLite would read the whole company.
     of_clients = Booking.objects.filter(client_id__any_of=client_ids)
     newest = list(of_clients.order_by("-id").values_list("id", flat=True)[:TRIPS_FOUND])

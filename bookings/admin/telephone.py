@@ -76,7 +76,7 @@ class BooksByTelephone:
         """Suggest clients by a part of their name or phone: 1 statement more."""
         company, words = self._company(request), request.GET.get("q", "").strip()
         matches = Client.objects.filter(any_contains(words, SEARCHED), company=company)
-        clients = matches.order_by("name", "id")[:OFFERED] if words else ()
+        clients = matches.order_by("folded_name", "id")[:OFFERED] if words else ()
         context = {"clients": clients, "words": words, "company": company}
         return render(request, "bookings/telephone_clients.html", context)
 

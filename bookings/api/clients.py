@@ -39,4 +39,5 @@ class ClientViewSet(Reads, Creates, Changes, CompanyViewSet):
     filterset_class = ClientFilter
     roles = {"read": READERS, "write": WRITERS}
     orderings = ("name", "id")
+    ordered_by = {"name": "folded_name"}
     search_fields = ["folded_name", "phone", "address"]

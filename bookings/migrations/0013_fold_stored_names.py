@@ -3,7 +3,7 @@
 from django.db import migrations
 
 from drivers.db.folding import fold_stored
-from drivers.db.indexes import SqliteIndex
+from drivers.db.indexes import PostgresqlIndex, SqliteIndex
 
 
 def fold_clients(apps, schema_editor):
@@ -18,8 +18,12 @@ class Migration(migrations.Migration):
         migrations.RunPython(fold_clients, migrations.RunPython.noop),
         migrations.AddIndex(
             "client",
+            PostgresqlIndex(fields=["company", "folded_name"], name="idx_client_company_folded"),
+        ),
+        migrations.AddIndex(
+            "client",
             SqliteIndex(
-                fields=["company", "name", "phone", "folded_name", "address"],
+                fields=["company", "folded_name", "phone", "address"],
                 name="idx_client_company_searched",
             ),
         ),

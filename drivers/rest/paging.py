@@ -35,6 +35,7 @@ class KeysetPagination(BasePagination):
         limit = _limit(request.query_params.get("limit"))
         ordering = _ordering(request.query_params.get("ordering"), view.orderings)
         names = [ordering] if ordering.lstrip("-") == "id" else [ordering, _like(ordering)]
+        names[0] = _column(ordering, view.ordered_by)
         cursor = request.query_params.get("cursor")
         if cursor:
             queryset = queryset.filter(_after(queryset.model, names, cursor))
@@ -95,6 +96,11 @@ def _turned(name):
 
 def _like(name):
     return "-id" if name.startswith("-") else "id"
+
+
+def _column(ordering, ordered_by):
+    name = ordering.lstrip("-")
+    return ordering.removesuffix(name) + ordered_by.get(name, name)
 
 
 def _limit(text):

@@ -79,12 +79,13 @@ class CompanyViewSet(Door, viewsets.GenericViewSet):
 
     `roles` lists who may "read" (list, retrieve), "write" (all else), or perform a named action;
     nobody else may. `orderings` are the possible first keys of a page, the default first; none of
-    them may be null.
+    them may be null. `ordered_by` names the column that orders for one of them, if another does.
     """
 
     company_path = "company"
     roles: dict[str, frozenset[str]] = {}
     orderings: tuple[str, ...] = ("id",)
+    ordered_by: dict[str, str] = {}
     pagination_class = KeysetPagination
     lookup_value_regex = "[0-9]{1,18}"
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]

@@ -90,3 +90,24 @@ def test_places_are_found_without_accents():
         "Hôpital de Genève"
     ]
     assert known_place(company, "hopital de geneve").address == "Hôpital de Genève"
+
+
+def test_names_are_listed_and_paged_beside_each_other_with_and_without_accents(client):
+    company = make.company()
+    client.force_login(make.member(company, Role.OWNER))
+    for name in ("Zoé", "Élodie", "emma", "Elsa", "Élodie"):
+        make.client(company, name, phone=f"{name} {len(name)} {company.clients.count()}")
+    names = ["Élodie", "Élodie", "Elsa", "emma", "Zoé"]
+    assert listed(client, "admin:bookings_client_changelist") == names
+
+    def paged(ordering):
+        found, url = [], f"{API}clients/?limit=2&ordering={ordering}"
+        while url:
+            page = owner.get(url).json()
+            found += [row["name"] for row in page["results"]]
+            url = page["next"]
+        return found
+
+    owner = caller(Role.OWNER)
+    assert paged("name") == names
+    assert paged("-name") == names[::-1]

@@ -67,11 +67,14 @@ OF_ONE_ENGINE = {
         ),
         "idx_client_company_searched": (
             "bookings_client",
-            ["company_id", "name", "phone", "folded_name", "address"],
+            ["company_id", "folded_name", "phone", "address"],
             False,
         ),
     },
-    "postgresql": {"idx_shift_start": ("drivers_shift", ["start_at"], False)},
+    "postgresql": {
+        "idx_shift_start": ("drivers_shift", ["start_at"], False),
+        "idx_client_company_folded": ("bookings_client", ["company_id", "folded_name"], False),
+    },
 }
 PERFORMANCE_INDEXES |= OF_ONE_ENGINE[connection.vendor]
 OF_THE_GUIDE = {

@@ -18,7 +18,7 @@ RULES = [
     for app in ("drivers", "bookings", "dispatch")
     for model in apps.get_app_config(app).get_models()
     for constraint in model._meta.constraints
-    # Not those about changes, and what the database makes so.
+    # About changes, not values; and what the database does by itself.
     if not isinstance(constraint, AppendOnly | NumberedInCommitOrder | KeepsFolded)
 ]
 
