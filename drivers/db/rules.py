@@ -36,7 +36,8 @@ class _SaysWhatIsRight(BaseConstraint):
         excluded = set(exclude or ())
         try:
             super().validate(model, instance, excluded, using)
-        except ValidationError:
+        except ValidationError as broken:
+            error = broken
             if self.says:  # a form replaces the texts of "invalid" and "unique" by its own
                 error = ValidationError(self.says, code=self.violation_error_code or "rule")
             if self.field and self.field not in excluded:

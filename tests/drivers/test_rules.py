@@ -63,6 +63,14 @@ def test_a_form_without_the_field_shows_the_error_above():
 
 
 @pytest.mark.django_db
+def test_a_rule_whose_sentence_is_that_of_the_constraint_says_it():
+    booking = make.booking()
+    booking.will_call = True
+    said = "A will-call stays pending until the client is ready and its time is known."
+    assert refused(booking) == {"__all__": [said]}
+
+
+@pytest.mark.django_db
 def test_the_api_names_the_field():
     driver = make.driver()
     body = {"driver": driver.pk, "start_at": make.at("10:00"), "end_at": make.at("09:00")}
