@@ -20,7 +20,7 @@ def chromium():
     """Yield a browser. Playwright runs a loop in this thread, which Django takes for async."""
     with (
         mock.patch.dict(os.environ, {"DJANGO_ALLOW_ASYNC_UNSAFE": "1"}),
-        mock.patch.object(background, "_launch", _at_once),
+        at_once(),
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(
@@ -31,8 +31,12 @@ def chromium():
         connections.close_all()  # those of this loop: nobody else finds them
 
 
-def _at_once(run):
+def at_once():
     """Plan where the request is, instead of a process that knows another database."""
+    return mock.patch.object(background, "_launch", _work)
+
+
+def _work(run):
     worker.work(worker.take_over(run.id, now=timezone.now()))
 
 

@@ -5,10 +5,15 @@ from django.urls import reverse
 
 from bookings.api.serializers import BookingSerializer
 from bookings.history import history_of
-from bookings.models import Booking
-from drivers.models import Role
+from bookings.models import Booking, Client
+from drivers.models import Driver, Role, Shift, Vehicle
+from perf.budgets import taken_back
 from tests.support import builders as make
 from tests.support.callers import API, caller
+from tests.support.every_door.admin import rows_of
+from tests.support.every_door.columns import changes_of
+from tests.support.every_door.company import clock, make_company
+from tests.support.every_door.walk import Walk, admin_url, broken_trips, status_of
 from tests.support.pages import save, shown_fields
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -80,6 +85,78 @@ def test_a_changed_booking_is_shown_on_every_page(client, column, door):
     ):
         assert client.get(address).status_code == 200, address
     assert shown_fields(client.get(page))["seen_version"] == ["2"]
+
+
+ROOMS = {Client: "clients", Driver: "drivers", Shift: "shifts", Vehicle: "vehicles"}
+# Whom the telephone of the driver does not know any more: 404.
+LET_GO = {"is_active", "user"}
+
+
+@pytest.mark.parametrize("door", ["admin", "api"])
+@pytest.mark.parametrize("model", ROOMS)
+def test_every_page_that_shows_a_row_opens_after_each_change_of_it(model, door):
+    """The row belongs to a planned day; what breaks trips is agreed to."""
+    busy = make_company()
+    row = rows_of(model, busy)[0]
+    with clock():
+        send = sender(Walk(busy), model, row, door)
+        for column, changes in changes_of(row, busy).items():
+            sent = [getattr(change, "form" if door == "admin" else "api") for change in changes]
+            sent = [values for values in sent if values is not None]
+            done = [open_after(busy, model, row, column, send, values) for values in sent]
+            assert any(done) or not sent, f"{column} was never changed"
+
+
+def sender(walk, model, row, door):
+    """Return what changes the row through the door."""
+    if door == "api":
+        address = f"{ROOMS[model]}/{row.pk}/"
+        return lambda values, **agreed: walk.api("patch", address, values, **agreed)
+    page = admin_url(model, "change", row.pk)
+    shown = shown_fields(walk.busy.browser.get(page))
+    return lambda values, **agreed: walk.post(page, shown | values, **agreed)
+
+
+def open_after(busy, model, row, column, send, values):
+    """Change the row, open every page that shows it, take it back; return whether it was done."""
+    with taken_back():
+        answer = send(values)
+        if trips := broken_trips(answer):
+            answer = send(values, release=trips)
+        if status_of(answer) >= 400:
+            return False
+        for get, address, gone in pages_that_show(busy, model, row):
+            status = get(address).status_code
+            assert status == 200 or (gone and column in LET_GO and status == 404), (
+                f"{address} answers {status} after {values}"
+            )
+        return True
+
+
+def pages_that_show(busy, model, row):
+    """Yield (how it is got, address, whether it is the driver's own) of each page with the row."""
+    place, day = {"company": busy.company.slug}, {"day": make.DAY}
+    trip = busy.bookings["ASSIGNED"].pk
+    for page in ("change", "history"):
+        yield busy.browser.get, admin_url(model, page, row.pk), False
+    for page in ("changelist", "export_csv", "export_xlsx"):
+        yield busy.browser.get, admin_url(model, page), False
+    yield busy.browser.get, reverse("admin:bookings_booking_change", args=[trip]), False
+    for page in ("booking", "candidates"):
+        yield (
+            busy.browser.get,
+            reverse(f"admin:board:{page}", kwargs=place | {"booking": trip}),
+            False,
+        )
+    for page in ("day", "map", "manifests"):
+        yield busy.browser.get, reverse(f"admin:board:{page}", kwargs=place | day), False
+    for kind in ("csv", "xlsx"):
+        name = f"admin:dispatch_assignment_manifest_{kind}"
+        yield busy.browser.get, reverse(name, args=[busy.company.slug, make.DAY]), False
+    for address in (f"{ROOMS[model]}/{row.pk}/", f"bookings/{trip}/?expand=client,driver"):
+        yield busy.owner.get, API + address, False
+    for address in ("me/", f"me/day/?day={make.DAY}"):
+        yield busy.callers[busy.anna.pk].get, API + address, True
 
 
 ODD = [

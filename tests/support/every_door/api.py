@@ -1,0 +1,206 @@
+"""What is sent to each writing address of the API; `Ask` is one request."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from rest_framework.test import APIClient
+
+from bookings.models import Delivery, Webhook
+from drivers.models import ApiToken
+from perf.budget_doors import _name, routes
+from tests.support import builders as make
+from tests.support.every_door.columns import FAR_LAT, FAR_LON, changes_of
+from tests.support.every_door.company import PLANNED, Busy
+
+WRITING = ("post", "put", "patch", "delete")
+DAY = make.DAY.isoformat()
+# Which statuses are reported of each trip; what may not follow is refused.
+STATUSES = ("assigned", "en_route", "in_progress", "completed", "no_show")
+TRIP = {
+    "pickup_lat": make.HOME[0],
+    "pickup_lon": make.HOME[1],
+    "dropoff_lat": make.HOSPITAL[0],
+    "dropoff_lon": make.HOSPITAL[1],
+    "scheduled_time": make.at("11:00").isoformat(),
+}
+
+
+class Ask(NamedTuple):
+    """A body, what stands for <pk> in the address, and the column that it changes."""
+
+    body: dict[str, Any] | None = None
+    pk: int | None = None
+    caller: APIClient | None = None
+    about: str = ""
+
+
+def writing_addresses(resolver: Any) -> Iterator[tuple[str, Any]]:
+    """Yield ("POST bookings/<pk>/assign/", view) of everything that the API takes.
+
+    A view that is no viewset is taken for one that takes everything it has a method for.
+    """
+    for route, pattern in routes(resolver):
+        if not route.startswith("api/v1/"):
+            continue
+        view = getattr(pattern.callback, "cls", None)
+        actions = getattr(pattern.callback, "actions", None)
+        methods = actions if actions is not None else vars(view) if view else ()
+        for method in WRITING:
+            if method in methods:
+                yield f"{method.upper()} {_name(route).removeprefix('api/v1/')}", view
+
+
+def _changed(rows: Callable[[Busy], list[Any]]) -> Callable[[Busy], list[Ask]]:
+    """Return the requests that change each column of the rows, one at a time."""
+
+    def asks(busy: Busy) -> list[Ask]:
+        return [
+            Ask(change.api, row.pk, about=column)
+            for row in rows(busy)
+            for column, changes in changes_of(row, busy).items()
+            for change in changes
+            if change.api is not None
+        ]
+
+    return asks
+
+
+def _trips(*bodies: dict[str, Any]) -> Callable[[Busy], list[Ask]]:
+    """Return the requests about each booking."""
+    return lambda busy: [
+        Ask(body, row.pk) for row in busy.bookings.values() for body in bodies or ({},)
+    ]
+
+
+def _assignments(*bodies: dict[str, Any]) -> Callable[[Busy], list[Ask]]:
+    return lambda busy: [
+        Ask(body, busy.trip(name).pk)
+        for name, row in busy.bookings.items()
+        if row.assignments.exists()
+        for body in bodies or ({},)
+    ]
+
+
+def _mine(*bodies: dict[str, Any]) -> Callable[[Busy], list[Ask]]:
+    """Return the requests of Anna and Ben about their trips."""
+    return lambda busy: [
+        Ask(body, trip.booking_id, busy.callers[driver.pk])
+        for driver in (busy.anna, busy.ben)
+        for trip in driver.assignments.order_by("id")
+        for body in bodies or ({},)
+    ]
+
+
+def _given(busy: Busy) -> list[dict[str, Any]]:
+    """Return what assigns a trip to each driver: as the rules allow, at a time, against them."""
+    at = {"pickup_at": make.at("15:10").isoformat()}
+    return [
+        {"driver": busy.anna.pk},
+        {"driver": busy.ben.pk},
+        {"driver": busy.dan.pk},
+        {"driver": busy.chloe.pk, **at},
+        {"driver": busy.dan.pk, **at, "override": "One car is left."},
+    ]
+
+
+def _periods(busy: Busy) -> list[Ask]:
+    """Return periods over the trips of each driver."""
+    over = {"start_at": make.at("09:00").isoformat(), "end_at": make.at("17:00").isoformat()}
+    return [
+        Ask({"driver": driver.pk, **over})
+        for driver in (busy.anna, busy.ben, busy.chloe, busy.dan, busy.eve)
+    ]
+
+
+def _new_bookings(busy: Busy) -> list[dict[str, Any]]:
+    """Return new bookings, and known references with another particular."""
+    return [
+        {"reference": "N-1", **TRIP, "passengers": 60},
+        {"reference": "N-2", **TRIP, "dropoff_lat": FAR_LAT, "dropoff_lon": FAR_LON},
+        {"reference": "ASSIGNED", **TRIP, "passengers": 60},
+        {"reference": "N-3", **TRIP, "return_of": busy.bookings["ASSIGNED"].pk},
+    ]
+
+
+def _only(*bodies: dict[str, Any]) -> Callable[[Busy], list[Ask]]:
+    return lambda busy: [Ask(body) for body in bodies]
+
+
+def _drivers(busy: Busy) -> list[Any]:
+    return [busy.anna, busy.ben, busy.chloe]
+
+
+def _shifts(busy: Busy) -> list[Any]:
+    return [driver.shifts.get() for driver in _drivers(busy)]
+
+
+API_DOORS: dict[str, Callable[[Busy], list[Ask]]] = {
+    "PATCH companies/<pk>/": _changed(lambda busy: [busy.company]),
+    "POST vehicles/": _only({"plate": "GE NEW", "seats": 0}),
+    "PATCH vehicles/<pk>/": _changed(lambda busy: [row.vehicle for row in _drivers(busy)]),
+    "POST drivers/": lambda busy: [Ask({"name": "Zoé", "vehicle": busy.anna.vehicle_id})],
+    "PATCH drivers/<pk>/": _changed(_drivers),
+    "POST shifts/": _periods,
+    "PATCH shifts/<pk>/": _changed(_shifts),
+    "DELETE shifts/<pk>/": lambda busy: [Ask(None, row.pk) for row in _shifts(busy)],
+    "POST absences/": _periods,
+    "PATCH absences/<pk>/": _changed(lambda busy: list(busy.anna.absences.all())),
+    "DELETE absences/<pk>/": lambda busy: [Ask(None, busy.anna.absences.get().pk)],
+    "POST tokens/": _only({"name": "portal"}),
+    "POST tokens/<pk>/revoke/": lambda busy: [Ask({}, ApiToken.objects.latest("pk").pk)],
+    "POST clients/": _only({"name": "Ada", "wheelchair": True}),
+    "PATCH clients/<pk>/": _changed(lambda busy: [busy.client]),
+    "POST webhooks/": _only({"url": "https://localhost/"}),
+    "PATCH webhooks/<pk>/": lambda busy: [
+        Ask({"is_active": False, "kinds": [], "url": "https://example.org/"}, _webhook())
+    ],
+    "DELETE webhooks/<pk>/": lambda busy: [Ask(None, _webhook())],
+    "POST webhooks/<pk>/rotate/": lambda busy: [Ask({}, _webhook())],
+    "POST webhook-deliveries/<pk>/redeliver/": lambda busy: [Ask({}, Delivery.objects.get().pk)],
+    "POST bookings/": lambda busy: [Ask(body) for body in _new_bookings(busy)],
+    "POST bookings/bulk/": lambda busy: [
+        Ask({"bookings": _new_bookings(busy), "mode": mode}) for mode in ("all", "partial")
+    ],
+    "PATCH bookings/<pk>/": lambda busy: [
+        *_changed(lambda busy: [busy.bookings[name] for name in PLANNED])(busy),
+        *_trips({"passengers": 60}, {"scheduled_time": make.at("11:05").isoformat()})(busy),
+    ],
+    "POST bookings/<pk>/accept/": _trips(),
+    "POST bookings/<pk>/arrive/": _trips(),
+    "POST bookings/<pk>/assign/": lambda busy: _trips(*_given(busy))(busy),
+    "POST bookings/<pk>/cancel/": _trips({"reason": "by telephone"}),
+    "POST bookings/<pk>/no-show/": _trips(),
+    "POST bookings/<pk>/progress/": _trips(*({"status": status} for status in STATUSES)),
+    "POST bookings/<pk>/ready/": _trips({"minutes": 0}, {"minutes": 300}),
+    "POST bookings/<pk>/release/": _trips(),
+    "POST assignments/<pk>/confirm/": _assignments(),
+    "POST assignments/<pk>/lock/": _assignments(),
+    "POST assignments/<pk>/reassign/": lambda busy: _assignments(*_given(busy))(busy),
+    "POST assignments/<pk>/unlock/": _assignments(),
+    "POST dispatch-runs/": _only(
+        *({"day": DAY, "time_limit_s": 0, **how} for how in ({}, {"preview": True})),
+        {"day": DAY, "time_limit_s": 0, "background": True},
+    ),
+    "POST dispatch-runs/<pk>/apply/": lambda busy: [Ask({}, busy.preview.pk), Ask({}, busy.run.pk)],
+    "POST dispatch-runs/<pk>/discard/": lambda busy: [Ask({}, busy.preview.pk)],
+    "POST dispatch-runs/<pk>/revert/": lambda busy: [Ask({}, busy.run.pk)],
+    "POST quotes/": _only(TRIP),
+    "POST me/availability/": lambda busy: [
+        Ask({"is_available": there}, caller=busy.callers[driver.pk])
+        for driver in (busy.anna, busy.ben)
+        for there in (False, True)
+    ],
+    "POST me/positions/": lambda busy: [
+        Ask(
+            {"positions": [{"at": make.at("09:59").isoformat(), "lat": FAR_LAT, "lon": FAR_LON}]},
+            caller=busy.callers[busy.anna.pk],
+        )
+    ],
+    "POST me/trips/<pk>/arrive/": _mine(),
+    "POST me/trips/<pk>/confirm/": _mine(),
+    "POST me/trips/<pk>/progress/": _mine(*({"status": status} for status in STATUSES)),
+}
+
+
+def _webhook() -> int:
+    return Webhook.objects.get().pk

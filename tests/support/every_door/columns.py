@@ -1,0 +1,194 @@
+"""New values of every column that a person may change, which break a plan if nobody guards it.
+
+`changes_of` returns {column: [Change]}: what is sent to the API, and the fields of a form. None is
+a column that the door does not have. Some values are refused by every rule of the row itself; each
+column has one that is not.
+"""
+
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from bookings.models import Booking, Client
+from drivers.models import Absence, Company, Driver, Shift, Vehicle
+from tests.support import builders as make
+from tests.support.every_door.company import Busy
+
+TOMORROW = make.DAY + timedelta(days=1)
+FAR_LAT, FAR_LON = 47.3769, 8.5417  # Zurich, 225 km away
+
+
+class Change(NamedTuple):
+    """What is sent to the API and to a form; in a form, None takes the field away."""
+
+    api: dict[str, Any] | None
+    form: dict[str, Any] | None
+
+
+def both(**values: Any) -> Change:
+    """Return the change of these columns through both doors."""
+    return Change(values, {name: _typed(value) for name, value in values.items()})
+
+
+def _typed(value: Any) -> Any:
+    if value is False:
+        return None
+    if value is True:
+        return "on"
+    if isinstance(value, list):
+        return ", ".join(value)
+    return "" if value is None else str(value)
+
+
+def at(day=make.DAY, **clocks: str) -> Change:
+    """Return the change of these moments to clock times of the day."""
+    form = {}
+    for name, clock in clocks.items():
+        form |= {f"{name}_0": day.isoformat(), f"{name}_1": clock}
+    return Change({name: make.at(clock, day).isoformat() for name, clock in clocks.items()}, form)
+
+
+def together(*changes: Change) -> Change:
+    """Return the changes as one."""
+    api, form = {}, {}
+    for change in changes:
+        api |= change.api
+        form |= change.form
+    return Change(api, form)
+
+
+def form_only(**values: Any) -> Change:
+    return Change(None, both(**values).form)
+
+
+def api_only(**values: Any) -> Change:
+    return Change(values, None)
+
+
+def changes_of(row: Any, busy: Busy) -> dict[str, list[Change]]:
+    """Return the changes of each column of the row."""
+    return COLUMNS[type(row)](row, busy)
+
+
+def _booking(row: Booking, busy: Busy) -> dict[str, list[Change]]:
+    soon = (row.scheduled_time + timedelta(minutes=1)).astimezone(make.ZONE)
+    return {
+        "client": [both(client=busy.other.pk), both(client=None)],
+        "reference": [both(reference="NEW")],
+        "pickup_address": [both(pickup_address="Quai 1")],
+        "pickup_lat": [both(pickup_lat=FAR_LAT), both(pickup_lat=46.235)],
+        "pickup_lon": [both(pickup_lon=FAR_LON)],
+        "dropoff_address": [both(dropoff_address="Quai 2")],
+        "dropoff_lat": [both(dropoff_lat=FAR_LAT, dropoff_lon=FAR_LON), both(dropoff_lat=46.194)],
+        "dropoff_lon": [both(dropoff_lon=FAR_LON)],
+        "scheduled_time": [
+            at(scheduled_time="10:20"),
+            at(scheduled_time="14:40"),
+            at(scheduled_time="20:00"),
+            at(TOMORROW, scheduled_time="11:00"),
+        ],
+        "appointment_at": [at(appointment_at=f"{soon:%H:%M}")],
+        "will_call": [api_only(will_call=True)],
+        "passengers": [both(passengers=60), both(passengers=5)],
+        "wheelchairs": [both(passengers=3, wheelchairs=3)],
+        "needs": [both(needs=["hoist"])],
+        "priority": [both(priority=2)],
+        "return_of": [
+            api_only(return_of=busy.bookings["EN_ROUTE"].pk),
+            api_only(return_of=busy.bookings["FULL"].pk),
+            api_only(return_of=busy.bookings["CALLS"].pk),
+        ],
+        "notes": [both(notes="Rings twice")],
+    }
+
+
+def _driver(row: Driver, busy: Busy) -> dict[str, list[Change]]:
+    return {
+        "name": [both(name="Zoé")],
+        "phone": [both(phone="+41 22 000 00 00")],
+        "vehicle": [both(vehicle=None), both(vehicle=busy.dan.vehicle_id)],
+        "kind": [both(kind="emergency")],
+        "is_active": [both(is_active=False)],
+        "is_available": [both(is_available=False)],
+        "skills": [both(skills=[]), both(skills=["hoist"])],
+        "max_bookings": [both(max_bookings=1)],
+        "home_lat": [both(home_lat=FAR_LAT, home_lon=FAR_LON)],
+        "home_lon": [both(home_lat=None, home_lon=None)],
+        "user": [form_only(user=None)],
+    }
+
+
+def _vehicle(row: Vehicle, busy: Busy) -> dict[str, list[Change]]:
+    return {
+        "plate": [both(plate="GE NEW")],
+        "seats": [both(seats=0), both(seats=3)],
+        "wheelchair_places": [both(wheelchair_places=0)],
+        "skills": [both(skills=["hoist"])],
+    }
+
+
+def _shift(row: Shift, busy: Busy) -> dict[str, list[Change]]:
+    no_break = both(break_min=0)
+    moved = together(at(TOMORROW, start_at="06:00", end_at="18:00"), no_break)
+    a_break = at(break_from_at="06:00", break_until_at="18:00")
+    return {
+        "driver": [both(driver=busy.eve.pk), both(driver=busy.dan.pk)],
+        "start_at": [together(at(start_at="15:15"), no_break), moved],
+        "end_at": [together(at(end_at="10:30"), no_break)],
+        "break_min": [together(a_break, both(break_min=300))],
+        "break_from_at": [together(at(break_from_at="06:00", break_until_at="17:00"))],
+        "break_until_at": [together(at(break_from_at="06:00", break_until_at="07:00"))],
+    }
+
+
+def _absence(row: Absence, busy: Busy) -> dict[str, list[Change]]:
+    return {
+        "driver": [together(both(driver=busy.ben.pk), at(start_at="09:00"))],
+        "start_at": [at(start_at="09:00")],
+        "end_at": [at(end_at="23:00"), at(start_at="06:00", end_at="14:00")],
+        "reason": [both(reason="sick")],
+        "note": [both(note="dentist")],
+    }
+
+
+def _client(row: Client, busy: Busy) -> dict[str, list[Change]]:
+    return {
+        "name": [both(name="Zoé")],
+        "phone": [both(phone="+41 22 000 00 00")],
+        "address": [both(address="Quai 1")],
+        "lat": [both(lat=FAR_LAT)],
+        "lon": [both(lon=FAR_LON)],
+        "wheelchair": [both(wheelchair=True)],
+        "notes": [form_only(notes="Rings twice")],
+    }
+
+
+def _company(row: Company, busy: Busy) -> dict[str, list[Change]]:
+    return {
+        "name": [both(name="New")],
+        "slug": [form_only(slug="new")],
+        "timezone": [form_only(timezone="Asia/Tokyo")],
+        "depot_lat": [both(depot_lat=FAR_LAT)],
+        "depot_lon": [both(depot_lon=FAR_LON)],
+        "pickup_early_min": [both(pickup_early_min=0)],
+        "pickup_late_min": [both(pickup_late_min=0)],
+        "return_late_min": [both(return_late_min=0)],
+        "boarding_min": [both(boarding_min=100)],
+        "alighting_min": [both(alighting_min=100)],
+        "speed_kmh": [both(speed_kmh=5)],
+        "circuity": [both(circuity=5)],
+        "max_bookings_per_driver": [both(max_bookings_per_driver=1)],
+        "freeze_min": [both(freeze_min=0)],
+        "fairness": [both(fairness=0)],
+        "emergency_cost_min": [both(emergency_cost_min=0)],
+    }
+
+
+COLUMNS = {
+    Absence: _absence,
+    Booking: _booking,
+    Client: _client,
+    Company: _company,
+    Driver: _driver,
+    Shift: _shift,
+    Vehicle: _vehicle,
+}
