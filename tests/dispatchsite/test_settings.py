@@ -273,7 +273,9 @@ def test_every_statement_is_echoed_when_asked(took, caplog):
 
 
 class Connection:
-    """As much of a connection as the log looks at."""
+    """As much of a connection as those look at who are told of a new one."""
+
+    vendor = "postgresql"
 
     def __init__(self):
         self.execute_wrappers = []

@@ -62,7 +62,7 @@ def test_a_file_with_errors_is_shown_before_its_good_rows_are_written(browser, l
         "input[type=file]",
         {"name": "day.csv", "mimeType": "text/csv", "buffer": "\n".join(rows).encode()},
     )
-    page.click("text=Preview")
+    page.get_by_role("button", name="Preview").click()
     page.wait_for_selector("text=2 rows have errors")
     said = page.inner_text("#content, main")
     assert "T25:00" in said
