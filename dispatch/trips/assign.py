@@ -2,16 +2,16 @@
 
 A broken rule refuses the assignment, unless the caller overrides it with a reason: then the trip
 is written as previewed, and locked, so that no run undoes it. No reason overrides the database's
-own rule: one driver never has two trips at the same time. Where a trip goes: `insertion.py`.
+own rule: one driver never has two trips at the same time. Where a trip goes: `insertion.py`; who
+could drive it: `candidates.py`.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bookings.models import Actor, Booking, Status
@@ -21,13 +21,8 @@ from dispatch.day.load import Day, load_problem
 from dispatch.day.queries import BookingRow, preferences_of
 from dispatch.day.reasons import Unassigned
 from dispatch.models import Assignment
-from dispatch.trips.insertion import (
-    Candidate,
-    Proposal,
-    candidates_for,
-    explain_no_candidate,
-    propose,
-)
+from dispatch.trips.candidates import Candidate, candidates_for, explain_no_candidate
+from dispatch.trips.insertion import Proposal, propose
 from dispatch.trips.locking import (
     LockedTrip,
     driver_of,
@@ -56,13 +51,6 @@ class RuleBroken(Refused):
     def members(self) -> dict[str, Any]:
         errors = [{"field": "driver", "code": f.code, "detail": f.text} for f in self.faults]
         return {"errors": errors}
-
-
-class DoubleBooked(Refused):
-    """The driver has another trip at this time."""
-
-    code = "double_booked"
-    status = 409
 
 
 class NotSwappable(Refused):
@@ -140,7 +128,7 @@ def assign(
     stays. Raises NoSuchTrip, NoSuchDriver, StaleBookingError, StatusRefusedError, RuleBroken or
     DoubleBooked.
     """
-    with refuse_double_booking():
+    with transaction.atomic():
         seen = driver_of(company, booking_id)
         drivers = ledger.lock_drivers(company, {driver_id, seen or driver_id})
         if driver_id not in drivers:
@@ -172,7 +160,7 @@ def swap(
     `seen` has the assignment ids of the two as the caller saw them. Raises NotSwappable, and
     what `assign` raises.
     """
-    with refuse_double_booking():
+    with transaction.atomic():
         ids = (booking_id, other_id)
         holders = dict(
             Assignment.objects.open()
@@ -277,16 +265,6 @@ def _advice(day: Day, row: BookingRow, top: int) -> Advice:
 def standing_id(row: BookingRow) -> int:
     """Return the id of the row's open assignment, 0 for none."""
     return (row.assignment_id or 0) if row.standing() else 0
-
-
-@contextmanager
-def refuse_double_booking() -> Iterator[None]:
-    """Open the transaction; raise DoubleBooked for two trips of a driver at the same time."""
-    try:
-        with transaction.atomic():
-            yield
-    except IntegrityError as error:
-        raise DoubleBooked(_("The driver has another trip at this time.")) from error
 
 
 def _on_same_day(day: Day, booking_id: int) -> BookingRow:

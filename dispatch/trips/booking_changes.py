@@ -20,7 +20,7 @@ from dispatch import ledger
 from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
 from dispatch.models import Assignment
-from dispatch.trips.assign import load_trip, refuse_double_booking
+from dispatch.trips.assign import load_trip
 from dispatch.trips.fleet_changes import BrokenTrip, TripsBroken
 from dispatch.trips.insertion import Proposal, propose
 from dispatch.trips.locking import driver_of, stale
@@ -28,7 +28,7 @@ from dispatch.trips.release import release_trips
 from dispatch.trips.violations import Fault
 from dispatch.trips.write_assignment import write_proposals
 from drivers.companies.actors import Actor
-from drivers.models import Driver
+from drivers.models import Company, Driver
 
 
 @contextmanager
@@ -67,7 +67,8 @@ class HeldTrip:
         """
         if not changes.keys() & PLANNED_FIELDS:
             return
-        day, row = load_trip(self.booking.company, self.booking.pk, self.now)
+        company = self.booking.company
+        day, row = load_trip(company, self.booking.pk, self.now)
         if self.driver is None or not row.standing() or row.driver_id != self.driver.id:
             raise stale(row.label)
         planned_at = row.planned()
@@ -81,14 +82,14 @@ class HeldTrip:
         elif row.assignment_id in self.agreed.move:
             moved = propose(day, row, self.driver)
             if moved.faults:
-                raise self._refusal(row, moved.faults)
+                raise TripsBroken([broken_row(company, row, self.driver, moved.faults)])
             self._write(day, moved)
         elif row.assignment_id in self.agreed.release:
             release_trips(
                 [row.assignment_id], actor=self.actor, now=self.now, reason=_("booking changed")
             )
         else:
-            raise self._refusal(row, broken)
+            raise TripsBroken([broken_row(company, row, self.driver, broken)])
 
     def _known_faults(self, day: Day, row: BookingRow, stored: Booking) -> set[Fault]:
         """Return the faults that the trip had before, such as those that somebody overrode."""
@@ -112,24 +113,21 @@ class HeldTrip:
 
     def _write(self, day: Day, proposal: Proposal) -> None:
         reason = _("booking changed")
-        with refuse_double_booking():
-            write_proposals(day, [proposal], actor=self.actor, now=self.now, reason=reason)
+        write_proposals(day, [proposal], actor=self.actor, now=self.now, reason=reason)
 
-    def _refusal(self, row: BookingRow, faults: Iterable[Fault]) -> TripsBroken:
-        company = self.booking.company
-        return TripsBroken(
-            [
-                BrokenTrip(
-                    row.assignment_id or 0,
-                    row.id,
-                    row.label,
-                    self.driver.name if self.driver else "",
-                    company.local(row.planned()[0]),
-                    row.locked or False,
-                    tuple(faults),
-                )
-            ]
-        )
+
+def broken_row(
+    company: Company, row: BookingRow, driver: Driver, faults: Iterable[Fault]
+) -> BrokenTrip:
+    return BrokenTrip(
+        row.assignment_id or 0,
+        row.id,
+        row.label,
+        driver.name,
+        company.local(row.planned()[0]),
+        row.locked or False,
+        tuple(faults),
+    )
 
 
 def newly_broken(day: Day, kept: Proposal, known: set[Fault]) -> list[Fault]:

@@ -19,7 +19,7 @@ from dispatch import ledger
 from dispatch.day.load import Day, load_problem, make_day
 from dispatch.day.queries import BookingRow, read_bookings
 from dispatch.models import Assignment
-from dispatch.trips.booking_changes import newly_broken
+from dispatch.trips.booking_changes import broken_row, newly_broken
 from dispatch.trips.fleet_changes import BrokenTrip
 from dispatch.trips.insertion import Proposal, propose, stay
 from dispatch.trips.locking import stale
@@ -111,7 +111,9 @@ class ChangingTrips:
             at_fault |= guilty
         return CheckedTrips(
             broken=tuple(
-                self._broken(i, why) for i, why in broken.items() if i in (at_fault or broken)
+                broken_row(self.company, row, self.drivers[row.driver_id or 0], why)
+                for row, why in ((self.rows[i], why) for i, why in broken.items())
+                if row.id in (at_fault or broken)
             ),
             retimed=tuple((days[at], proposals) for at, proposals in retimed.items() if proposals),
             released=tuple(s[0] for i in released if (s := self.rows[i].standing())),
@@ -141,18 +143,6 @@ class ChangingTrips:
         for at in wanted:
             day = load_problem(self.company, at, now=self.now, freeze=False)
             self.days[at] = replace(day, preferences=day.preferences | found)
-
-    def _broken(self, booking_id: int, faults: Iterable[Fault]) -> BrokenTrip:
-        row = self.rows[booking_id]
-        return BrokenTrip(
-            row.assignment_id or 0,
-            row.id,
-            row.label,
-            self.drivers[row.driver_id or 0].name,
-            self.company.local(row.planned()[0]),
-            row.locked or False,
-            tuple(faults),
-        )
 
 
 @dataclass(frozen=True, slots=True)

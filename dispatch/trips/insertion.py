@@ -11,59 +11,22 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from dispatch.day.load import Day, by_client, make_trip, pickup_window
-from dispatch.day.pairs import keep_order
+from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
-from dispatch.day.reasons import Unassigned, describe_excluded, describe_reason
 from dispatch.planner.check.plan import check
-from dispatch.planner.explain.alternatives import candidates
-from dispatch.planner.explain.reasons import reasons
-from dispatch.planner.problem import (
-    Commitment,
-    Costs,
-    Duty,
-    Plan,
-    PlannedBreak,
-    PlannedTrip,
-    Problem,
-    Trip,
-)
-from dispatch.planner.problem import Driver as PlannerDriver
+from dispatch.planner.problem import Duty, Plan, PlannedBreak, PlannedTrip, Problem, Trip
 from dispatch.planner.rules import availability
 from dispatch.planner.rules import duty as duty_rule
 from dispatch.planner.rules import pickup_window as window_rule
 from dispatch.planner.solve import solve
-from dispatch.trips.linked_trips import arrival, keep_in_order, out_of_order
+from dispatch.trips.linked_trips import out_of_order
+from dispatch.trips.problems import ALWAYS_SERVED, loaded, of_driver, pinned, trip_of, without
 from dispatch.trips.violations import Fault, describe, fault_of
 from drivers.models import Driver
 
-ALWAYS_SERVED = 10**8
 # How late a trip that breaks the rules may be inserted, and the steps in which that is tried.
 LATE_S, LATE_AT_MOST_S = 15 * 60, 3600
 NO_DUTY = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A driver who could take a trip, and when.
-
-    `price_s` and `detour_s` are those of `planner.explain.alternatives`.
-    """
-
-    driver_id: int
-    driver: str
-    pickup_at: datetime
-    dropoff_at: datetime
-    detour_s: int
-    price_s: int
-
-    @property
-    def detour_min(self) -> int:
-        return round(self.detour_s / 60)
-
-    @property
-    def price_min(self) -> int:
-        return round(self.price_s / 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,58 +45,6 @@ class Proposal:
     impossible: bool = False
 
 
-def candidates_for(day: Day, row: BookingRow, *, top: int = 3) -> tuple[Candidate, ...]:
-    """Return the best candidates for one trip in the day as it stands.
-
-    A return trip has none who would come before the arrival of its outbound trip.
-    """
-    trip = None if _is_over(day, row) else _offered(day, row)
-    if trip is None:
-        return ()
-    names = {driver.id: driver.name for driver in day.problem.drivers}
-    return tuple(
-        Candidate(
-            driver_id=found.driver_id,
-            driver=names[found.driver_id],
-            pickup_at=day.moment(found.pickup_s),
-            dropoff_at=day.moment(found.pickup_s + trip.boarding_s + trip.ride_s),
-            detour_s=found.detour_s,
-            price_s=found.price_s,
-        )
-        for found in candidates(_all_pinned(day, row), Plan((), (), ()), trip, top)
-    )
-
-
-def explain_no_candidate(day: Day, row: BookingRow) -> Unassigned:
-    """Explain why no driver can take the trip in the day as it stands, and what would help."""
-    if _is_over(day, row):
-        return describe_excluded(day, row.id, "window_passed")
-    trip = _offered(day, row)
-    if trip is None:
-        return describe_excluded(day, row.id, "before_arrival")
-    problem = replace(_all_pinned(day, row), trips=(trip,))
-    (reason,) = reasons(problem, Plan((), (), (row.id,)))
-    return describe_reason(day, reason)
-
-
-def _is_over(day: Day, row: BookingRow) -> bool:
-    return pickup_window(day.company, row.scheduled_time, row.return_of_id)[1] < day.now
-
-
-def _all_pinned(day: Day, row: BookingRow) -> Problem:
-    """Return the day's problem without this trip, all other standing trips as commitments.
-
-    Standing trips that no longer fit together still occupy their drivers.
-    """
-    problem = _without(day.problem, {row.id})
-    return replace(
-        problem,
-        trips=(),
-        drivers=tuple(_loaded(driver, problem.trips) for driver in problem.drivers),
-        duties=tuple(_pinned(duty, problem) for duty in problem.duties),
-    )
-
-
 def propose(
     day: Day,
     row: BookingRow,
@@ -147,7 +58,7 @@ def propose(
     The bookings `removed` are taken out of the day first.
     """
     removed |= {row.id}
-    trip = _trip(day, row)
+    trip = trip_of(day, row)
     pickup_s = None if pickup_at is None else day.seconds(pickup_at)
     if driver.id not in {known.id for known in day.problem.drivers}:
         wanted_s = max(trip.wanted_s, day.seconds(day.now)) if pickup_s is None else pickup_s
@@ -156,7 +67,7 @@ def propose(
         fault = fault_of(day.company, day.day, breach)
         found = Proposal(driver.id, placed, (placed,), {}, (fault,))
     else:
-        whole = _without(day.problem, removed)
+        whole = without(day.problem, removed)
         found = _within_rules(day, whole, trip, driver, pickup_s) or _against_rules(
             day, whole, trip, driver, pickup_s
         )
@@ -175,10 +86,10 @@ def stay(day: Day, rows: Sequence[BookingRow], driver: Driver) -> tuple[Proposal
     """
     if driver.id not in {known.id for known in day.problem.drivers}:
         return None
-    whole = _without(day.problem, {row.id for row in rows})
-    trips = tuple(sorted((_trip(day, row) for row in rows), key=lambda trip: trip.id))
+    whole = without(day.problem, {row.id for row in rows})
+    trips = tuple(sorted((trip_of(day, row) for row in rows), key=lambda trip: trip.id))
     pickups = {row.id: day.seconds(row.planned()[0]) for row in rows}
-    duties = tuple(_pinned(duty, whole) for duty in whole.duties if duty.driver_id == driver.id)
+    duties = tuple(pinned(duty, whole) for duty in whole.duties if duty.driver_id == driver.id)
     placed = [
         _planned(trip, duty.id, driver.id, pickups[trip.id])
         for trip in trips
@@ -186,16 +97,16 @@ def stay(day: Day, rows: Sequence[BookingRow], driver: Driver) -> tuple[Proposal
         if duty.start_s <= pickups[trip.id] < duty.end_s
     ]
     (known,) = (one for one in whole.drivers if one.id == driver.id)
-    problem = Problem(trips, (_loaded(known, whole.trips),), duties, whole.travel)
+    problem = Problem(trips, (loaded(known, whole.trips),), duties, whole.travel)
     at_work = {row.duty_id for row in placed}
     busy = tuple(duty for duty in duties if duty.commitments or duty.id in at_work)
     breaks = _standing_breaks(day, replace(problem, duties=busy))
     plan = Plan(tuple(sorted(placed, key=lambda p: (p.duty_id, p.pickup_s))), breaks, ())
     if check(problem, plan):
         return None
-    row_of, trip_of = {row.id: row for row in rows}, {trip.id: trip for trip in trips}
+    changed, asked = {row.id: row for row in rows}, {trip.id: trip for trip in trips}
     for at in placed:
-        if any(out_of_order(day, row_of[at.trip_id], trip_of[at.trip_id], at, ())):
+        if any(out_of_order(day, changed[at.trip_id], asked[at.trip_id], at, ())):
             return None
     return tuple(Proposal(driver.id, at, (at,), {}) for at in placed)
 
@@ -208,7 +119,7 @@ def _within_rules(
         if not window_rule.fits(pickup_s, trip.earliest_s, trip.latest_s):
             return None
         trip = replace(trip, wanted_s=pickup_s, earliest_s=pickup_s, latest_s=pickup_s)
-    alone, together = _of_driver(whole, driver.id, trip)
+    alone, together = of_driver(whole, driver.id, trip)
     for problem in (alone, together) if together.trips != alone.trips else (alone,):
         plan = solve(problem, engine="greedy", threads=1)
         if not plan.unserved and not check(problem, plan):
@@ -219,126 +130,13 @@ def _within_rules(
 def _against_rules(
     day: Day, whole: Problem, trip: Trip, driver: Driver, pickup_s: int | None
 ) -> Proposal:
-    alone, _together = _of_driver(whole, driver.id, trip)
+    alone, _together = of_driver(whole, driver.id, trip)
     problem, plan = _fewest_faults(day, alone, trip, pickup_s)
     faults = describe(day, problem, plan, check(problem, plan))
     if not alone.duties:
         no_duty = fault_of(day.company, day.day, duty_rule.no_duty(driver.name))
         faults = (no_duty, *faults)
     return replace(_proposal(day, plan, trip.id), faults=faults)
-
-
-def _trip(day: Day, row: BookingRow) -> Trip:
-    """Return the planner's trip, with its whole window even if that is over."""
-    preferred, forbidden = by_client(day.preferences)
-    window = pickup_window(day.company, row.scheduled_time, row.return_of_id)
-    earliest_s, latest_s = map(day.seconds, window)
-    trip = make_trip(
-        day.company,
-        row._replace(scheduled_time=max(row.scheduled_time, day.now)),
-        start_at=day.start_at,
-        now=day.now,
-        ride_s=day.problem.travel.leg(row.pickup, row.dropoff)[0],
-        preferred=preferred.get(row.client_id, frozenset()),
-        forbidden=forbidden.get(row.client_id, frozenset()),
-        stands=False,
-    )
-    trip = replace(
-        trip,
-        wanted_s=day.seconds(row.scheduled_time),
-        earliest_s=min(max(earliest_s, day.seconds(day.now)), latest_s),
-        latest_s=latest_s,
-    )
-    return keep_in_order(day, row, trip)
-
-
-def _offered(day: Day, row: BookingRow) -> Trip | None:
-    """Return the trip after the arrival of its outbound trip, or None if that is too late.
-
-    An outbound trip without a driver arrives as late as a run may plan it.
-    """
-    trip = _trip(day, row)
-    if there := arrival(day, row):
-        return trip if there[1] <= trip.latest_s else None
-    waiting = [other for other in day.problem.trips if other.id == row.return_of_id]
-    trips, _too_early = keep_order([*waiting, trip], {row.id: row}, {})
-    return next((replace(kept, after=None) for kept in trips if kept.id == row.id), None)
-
-
-def _without(problem: Problem, trip_ids: Collection[int]) -> Problem:
-    """Return the problem without these trips and commitments."""
-    return replace(
-        problem,
-        trips=tuple(trip for trip in problem.trips if trip.id not in trip_ids),
-        duties=tuple(
-            replace(
-                duty,
-                commitments=tuple(c for c in duty.commitments if c.trip_id not in trip_ids),
-            )
-            for duty in problem.duties
-        ),
-    )
-
-
-def _of_driver(whole: Problem, driver_id: int, trip: Trip) -> tuple[Problem, Problem]:
-    """Return two problems of one driver and one more trip: the other trips fixed, and movable."""
-    own = tuple(duty for duty in whole.duties if duty.driver_id == driver_id)
-    standing = tuple(
-        replace(other, unserved_cost=ALWAYS_SERVED)
-        for other in whole.trips
-        if any(_stands_in(other, duty, whole) for duty in own)
-    )
-    (driver,) = (d for d in whole.drivers if d.id == driver_id)
-    trip = replace(trip, unserved_cost=ALWAYS_SERVED)
-    alone = Problem(
-        trips=(trip,),
-        drivers=(_loaded(driver, whole.trips),),
-        duties=tuple(_pinned(duty, whole) for duty in own),
-        travel=whole.travel,
-        costs=Costs(),
-    )
-    together = replace(
-        alone,
-        trips=tuple(sorted([*standing, trip], key=lambda known: known.id)),
-        drivers=(driver,),
-        duties=own,
-    )
-    return alone, together
-
-
-def _stands_in(trip: Trip, duty: Duty, problem: Problem) -> bool:
-    """Return whether the trip stands in this duty of its driver; it stands in at most one."""
-    if trip.standing is None or trip.standing.driver_id != duty.driver_id:
-        return False
-    duties = [d for d in problem.duties if d.driver_id == duty.driver_id]
-    inside = [d.id for d in duties if d.start_s <= trip.standing.pickup_s < d.end_s]
-    return inside[:1] == [duty.id]
-
-
-def _pinned(duty: Duty, problem: Problem) -> Duty:
-    """Return the duty with its standing trips as commitments."""
-    standing = [
-        Commitment(
-            trip_id=trip.id,
-            reference=trip.reference,
-            pickup_s=trip.standing.pickup_s,
-            free_s=trip.standing.pickup_s + trip.service_s,
-            pickup=trip.pickup,
-            dropoff=trip.dropoff,
-        )
-        for trip in problem.trips
-        if trip.standing and _stands_in(trip, duty, problem)
-    ]
-    ordered = sorted([*duty.commitments, *standing], key=lambda c: (c.pickup_s, c.trip_id))
-    return replace(duty, commitments=tuple(ordered))
-
-
-def _loaded(driver: PlannerDriver, trips: Iterable[Trip]) -> PlannerDriver:
-    """Return the driver with the standing trips counted in the load."""
-    count = sum(
-        trip.standing is not None and trip.standing.driver_id == driver.id for trip in trips
-    )
-    return replace(driver, capacity=max(0, driver.capacity - count), load=driver.load + count)
 
 
 def _fewest_faults(

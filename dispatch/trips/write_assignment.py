@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from django.db import IntegrityError
+from django.utils.translation import gettext as _
+
 from bookings.models import Actor, Booking, Status
 from dispatch import ledger
 from dispatch.day.load import Day
@@ -11,6 +14,14 @@ from dispatch.planner.problem import PlannedTrip
 from dispatch.trips.insertion import Proposal
 from dispatch.trips.locking import stale
 from drivers.fleet.breaks import plan_breaks
+from drivers.refused import Refused
+
+
+class DoubleBooked(Refused):
+    """The driver has another trip at this time."""
+
+    code = "double_booked"
+    status = 409
 
 
 def write_proposals(
@@ -20,7 +31,8 @@ def write_proposals(
 
     The caller has locked the drivers. Their other trips are written if they have to move. A trip
     that breaks a rule is locked, so that no run takes it away, and its event has the rules and the
-    reason. Raises StaleBookingError if the database no longer agrees with the day.
+    reason. Raises DoubleBooked, or StaleBookingError if the database no longer agrees with the day:
+    either ends the caller's transaction.
     """
     given = {proposal.trip.trip_id: proposal for proposal in proposals}
     planned = [
@@ -35,20 +47,23 @@ def write_proposals(
     ended = [standing[0] for was in before.values() if (standing := was.standing())]
     if not ledger.end(ended, now=now):
         raise stale(next(iter(before.values())).label)
-    created = ledger.assign(
-        day.company.id,
-        {
-            "booking_id": [trip.trip_id for trip in planned],
-            "driver_id": [trip.driver_id for trip in planned],
-            "sequence": [trip.pickup_s for trip in planned],
-            "planned_pickup_at": [day.moment(trip.pickup_s) for trip in planned],
-            "planned_dropoff_at": [day.moment(trip.dropoff_s) for trip in planned],
-            "locked": [
-                trip.trip_id in given and bool(given[trip.trip_id].faults) for trip in planned
-            ],
-        },
-        now=now,
-    )
+    try:
+        created = ledger.assign(
+            day.company.id,
+            {
+                "booking_id": [trip.trip_id for trip in planned],
+                "driver_id": [trip.driver_id for trip in planned],
+                "sequence": [trip.pickup_s for trip in planned],
+                "planned_pickup_at": [day.moment(trip.pickup_s) for trip in planned],
+                "planned_dropoff_at": [day.moment(trip.dropoff_s) for trip in planned],
+                "locked": [
+                    trip.trip_id in given and bool(given[trip.trip_id].faults) for trip in planned
+                ],
+            },
+            now=now,
+        )
+    except IntegrityError as error:
+        raise DoubleBooked(_("The driver has another trip at this time.")) from error
     turned = [i for i in given if before[i].status != Status.ASSIGNED]
     ledger.set_status({Status.ASSIGNED: turned}, now=now)
     known = {r.shift_id: r.break_at for rows in day.drivers.values() for r in rows if r.shift_id}

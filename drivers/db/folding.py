@@ -9,7 +9,7 @@ same tables.
 
 import re
 import sys
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from unicodedata import normalize
 
@@ -157,6 +157,7 @@ def _postgresql(name: str) -> list[str]:
     ]
 
 
+@cache
 def _case_and_letters() -> tuple[dict[str, str], dict[str, str]]:
     """Return what `fold` makes of letters beyond ASCII without marks: one letter, or several."""
     folded = {

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 import numba
-from numba.core import config
+from numba.core import config as numba_config
 from numba.extending import register_jitable
+
+config: Any = numba_config  # its options are set at run time, so that no type knows them
 
 # Any parameters: a decorator takes every function, and object would be too narrow for them.
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -43,12 +45,12 @@ def kernel(function: Callable[..., Any] | None = None, /, **options: object) -> 
 def _compile(function: Function, options: dict[str, object]) -> Function:
     # Any: Numba's own types for njit know neither `_nrt` nor that the signature is kept.
     njit: Any = numba.njit
-    before = getattr(config, "CACHE_DIR")  # noqa: B009, set at run time and unknown to mypy
-    setattr(config, "CACHE_DIR", CACHE)  # noqa: B010, likewise
+    before = config.CACHE_DIR
+    config.CACHE_DIR = CACHE
     try:
         compiled: Function = njit(function, cache=bool(CACHE), nogil=True, _nrt=False, **options)
     finally:
-        setattr(config, "CACHE_DIR", before)  # noqa: B010, likewise
+        config.CACHE_DIR = before
     return compiled
 
 
@@ -66,7 +68,7 @@ def _cache_directory() -> str:
     name = f"planner-{digest.hexdigest()[:16]}"
     private = Path(tempfile.gettempdir()) / f"dispatch-{os.getuid()}"
     parents = [PLANNER / "__pycache__", Path.home() / ".cache" / "dispatch", private]
-    if chosen := getattr(config, "CACHE_DIR"):  # noqa: B009, unknown to mypy
+    if chosen := config.CACHE_DIR:
         parents.insert(0, Path(chosen))
     for parent in parents:
         try:

@@ -15,13 +15,13 @@ from dispatch.models import Assignment
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from dispatch.trips.assign import (
-    DoubleBooked,
     RuleBroken,
     assign,
     candidates,
     quote,
 )
 from dispatch.trips.locking import NoSuchDriver, NoSuchTrip
+from dispatch.trips.write_assignment import DoubleBooked
 from tests.support import builders as make
 
 ACTOR = Actor(Door.ADMIN, name="Nadia")

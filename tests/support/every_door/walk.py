@@ -75,7 +75,7 @@ class Walk:
             try:
                 with TestCase.captureOnCommitCallbacks(execute=True):
                     response = send(*sent, **agreed)
-            except Exception as error:
+            except Exception as error:  # only to name the door; it is raised on unchanged
                 error.add_note(f"door: {label}")
                 raise
             faults = self._faults() if writes.any else ()

@@ -85,7 +85,7 @@ def play(
             call()
         except (Refused, ValidationError) as refusal:
             played[name, type(refusal).__name__] += 1
-        except Exception as error:
+        except Exception as error:  # only to name the call; it is raised on unchanged
             error.add_note(f"Call {number} of {calls} with seed {seed}: {name}.")
             raise
         else:

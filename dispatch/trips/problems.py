@@ -1,0 +1,128 @@
+"""The planner's problems of one trip more, in the day as it stands. No query.
+
+The driver's other trips are fixed as commitments, or may move within their windows.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from dispatch.day.load import Day, by_client, make_trip, pickup_window
+from dispatch.day.queries import BookingRow
+from dispatch.planner.problem import Commitment, Costs, Driver, Duty, Problem, Trip
+from dispatch.trips.linked_trips import keep_in_order
+
+ALWAYS_SERVED = 10**8
+
+
+def trip_of(day: Day, row: BookingRow) -> Trip:
+    """Return the planner's trip, with its whole window even if that is over."""
+    preferred, forbidden = by_client(day.preferences)
+    window = pickup_window(day.company, row.scheduled_time, row.return_of_id)
+    earliest_s, latest_s = map(day.seconds, window)
+    trip = make_trip(
+        day.company,
+        row._replace(scheduled_time=max(row.scheduled_time, day.now)),
+        start_at=day.start_at,
+        now=day.now,
+        ride_s=day.problem.travel.leg(row.pickup, row.dropoff)[0],
+        preferred=preferred.get(row.client_id, frozenset()),
+        forbidden=forbidden.get(row.client_id, frozenset()),
+        stands=False,
+    )
+    trip = replace(
+        trip,
+        wanted_s=day.seconds(row.scheduled_time),
+        earliest_s=min(max(earliest_s, day.seconds(day.now)), latest_s),
+        latest_s=latest_s,
+    )
+    return keep_in_order(day, row, trip)
+
+
+def without(problem: Problem, trip_ids: Collection[int]) -> Problem:
+    """Return the problem without these trips and commitments."""
+    return replace(
+        problem,
+        trips=tuple(trip for trip in problem.trips if trip.id not in trip_ids),
+        duties=tuple(
+            replace(
+                duty,
+                commitments=tuple(c for c in duty.commitments if c.trip_id not in trip_ids),
+            )
+            for duty in problem.duties
+        ),
+    )
+
+
+def of_driver(whole: Problem, driver_id: int, trip: Trip) -> tuple[Problem, Problem]:
+    """Return two problems of one driver and one more trip: the other trips fixed, and movable."""
+    own = tuple(duty for duty in whole.duties if duty.driver_id == driver_id)
+    standing = tuple(
+        replace(other, unserved_cost=ALWAYS_SERVED)
+        for other in whole.trips
+        if any(_stands_in(other, duty, whole) for duty in own)
+    )
+    (driver,) = (d for d in whole.drivers if d.id == driver_id)
+    trip = replace(trip, unserved_cost=ALWAYS_SERVED)
+    alone = Problem(
+        trips=(trip,),
+        drivers=(loaded(driver, whole.trips),),
+        duties=tuple(pinned(duty, whole) for duty in own),
+        travel=whole.travel,
+        costs=Costs(),
+    )
+    together = replace(
+        alone,
+        trips=tuple(sorted([*standing, trip], key=lambda known: known.id)),
+        drivers=(driver,),
+        duties=own,
+    )
+    return alone, together
+
+
+def _stands_in(trip: Trip, duty: Duty, problem: Problem) -> bool:
+    """Return whether the trip stands in this duty of its driver; it stands in at most one."""
+    if trip.standing is None or trip.standing.driver_id != duty.driver_id:
+        return False
+    duties = [d for d in problem.duties if d.driver_id == duty.driver_id]
+    inside = [d.id for d in duties if d.start_s <= trip.standing.pickup_s < d.end_s]
+    return inside[:1] == [duty.id]
+
+
+def pinned(duty: Duty, problem: Problem) -> Duty:
+    """Return the duty with its standing trips as commitments."""
+    standing = [
+        Commitment(
+            trip_id=trip.id,
+            reference=trip.reference,
+            pickup_s=trip.standing.pickup_s,
+            free_s=trip.standing.pickup_s + trip.service_s,
+            pickup=trip.pickup,
+            dropoff=trip.dropoff,
+        )
+        for trip in problem.trips
+        if trip.standing and _stands_in(trip, duty, problem)
+    ]
+    ordered = sorted([*duty.commitments, *standing], key=lambda c: (c.pickup_s, c.trip_id))
+    return replace(duty, commitments=tuple(ordered))
+
+
+def loaded(driver: Driver, trips: Iterable[Trip]) -> Driver:
+    """Return the driver with the standing trips counted in the load."""
+    count = sum(
+        trip.standing is not None and trip.standing.driver_id == driver.id for trip in trips
+    )
+    return replace(driver, capacity=max(0, driver.capacity - count), load=driver.load + count)
+
+
+def all_pinned(day: Day, row: BookingRow) -> Problem:
+    """Return the day's problem without this trip, all other standing trips as commitments.
+
+    Standing trips that no longer fit together still occupy their drivers.
+    """
+    problem = without(day.problem, {row.id})
+    return replace(
+        problem,
+        trips=(),
+        drivers=tuple(loaded(driver, problem.trips) for driver in problem.drivers),
+        duties=tuple(pinned(duty, problem) for duty in problem.duties),
+    )
