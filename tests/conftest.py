@@ -25,7 +25,8 @@ def browser():
         yield found
 
 
-# A test that asks for one of these is of the kind, wherever it stands. (`outcome`: of a benchmark.)
+# A test that asks for one of these is of the kind, wherever it stands. (`outcome`: of a benchmark,
+# which one process makes for all of its module.)
 MARK_OF = {"browser": "browser", "live_server": "process", "outcome": "slow"}
 
 
@@ -35,6 +36,8 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         for fixture in MARK_OF.keys() & set(item.fixturenames):
             item.add_marker(MARK_OF[fixture])
+        if "outcome" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
     other = {"sqlite": "postgres_only", "postgresql": "sqlite_only"}[connection.vendor]
     gone = [item for item in items if item.get_closest_marker(other)]
     if gone:

@@ -78,6 +78,8 @@ class Walk:
             except Exception as error:  # only to name the door; it is raised on unchanged
                 error.add_note(f"door: {label}")
                 raise
+            finally:  # the door may have been that to log out
+                self.busy.browser.cookies = SimpleCookie(self.busy.cookies)
             faults = self._faults() if writes.any else ()
         found = frozenset(fault if isinstance(fault, str) else fault[0] for fault in faults)
         self.entered.append(Entered(about, label, status_of(response), found))
@@ -110,7 +112,6 @@ class Walk:
         """Post a form of the admin."""
         agreed = {"release": list(release), "move": list(move)}
         sent = {name: value for name, value in form.items() if value is not None}
-        self.busy.browser.cookies = SimpleCookie(self.busy.cookies)  # whoever logged out before
         return self.busy.browser.post(path, sent | {k: v for k, v in agreed.items() if v})
 
 
