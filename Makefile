@@ -34,13 +34,13 @@ test: $(VENV)/dev.stamp
 
 # Between two edits: what is quick and needs neither a browser nor processes.
 test-fast: $(VENV)/dev.stamp
-	$(PY) -m pytest -n 2 --dist loadgroup -m "not slow and not browser and not process"
+	$(PY) -m pytest -n 2 -m "not slow and not browser and not process"
 
 test-sqlite: $(VENV)/dev.stamp
-	$(PY) -m pytest -n 2 --dist loadgroup
+	$(PY) -m pytest -n 2
 
 test-postgres: $(VENV)/dev.stamp
-	$(POSTGRES) $(PY) -m pytest -n 2 --dist loadgroup
+	$(POSTGRES) $(PY) -m pytest -n 2
 
 lint: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check .

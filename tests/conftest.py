@@ -1,10 +1,12 @@
 import gc
 import signal
+from pathlib import Path
 
 import pytest
 from django.apps import apps
 from django.db import connection
 from django.utils import translation
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from drivers.db.constraints import AppendOnly
 from tests.support import builders as make
@@ -25,8 +27,7 @@ def browser():
         yield found
 
 
-# A test that asks for one of these is of the kind, wherever it stands. (`outcome`: of a benchmark,
-# which one process makes for all of its module.)
+# A test that asks for one of these is of the kind, wherever it stands. (`outcome`: of a benchmark.)
 MARK_OF = {"browser": "browser", "live_server": "process", "outcome": "slow"}
 
 
@@ -36,13 +37,23 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         for fixture in MARK_OF.keys() & set(item.fixturenames):
             item.add_marker(MARK_OF[fixture])
-        if "outcome" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
     other = {"sqlite": "postgres_only", "postgresql": "sqlite_only"}[connection.vendor]
     gone = [item for item in items if item.get_closest_marker(other)]
     if gone:
         config.hook.pytest_deselected(items=gone)
         items[:] = [item for item in items if item not in gone]
+
+
+class ABenchmarkInOneProcess(LoadScopeScheduling):
+    """Tests go to whoever is free, but those that share the outcome of a benchmark together."""
+
+    def _split_scope(self, nodeid):
+        file, _, _test = nodeid.partition("::")
+        return file if Path(file).name.startswith("test_benchmark_") else nodeid
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return ABenchmarkInOneProcess(config, log)
 
 
 def pytest_collection_finish():
