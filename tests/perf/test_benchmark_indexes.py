@@ -14,6 +14,7 @@ from perf.ablation import Bench
 from perf.index_benchmark import ASKED_FOR, judge_index
 from perf.index_facts import IndexFacts, covered_by, parts, read_indexes
 from perf.index_report import markdown, table
+from perf.models import Kind, Measurement
 from perf.record import record_queries
 from perf.scratch import scratch_database
 from perf.statistics import Verdict
@@ -25,6 +26,9 @@ PLAIN = IndexFacts(
 )  # fmt: skip
 
 
+pytestmark = pytest.mark.django_db  # in one stretch, so that `outcome` is made once
+
+
 @pytest.fixture(scope="module")
 def outcome(django_db_setup, django_db_blocker, tmp_path_factory):
     folder = tmp_path_factory.mktemp("indexes")
@@ -32,14 +36,16 @@ def outcome(django_db_setup, django_db_blocker, tmp_path_factory):
     with django_db_blocker.unblock():
         call_command(
             "benchmark_indexes", "--bookings", "60", "--seconds", "1", "--output", str(folder),
-            stdout=out,
+            "--record", stdout=out, stderr=StringIO(),
         )  # fmt: skip
-    return json.loads((folder / "indexes.json").read_text()), folder, out.getvalue()
+        kept = Measurement.objects.get(kind=Kind.INDEXES)
+        Measurement.objects.all().delete()
+    return json.loads((folder / "indexes.json").read_text()), folder, out.getvalue(), kept
 
 
 @pytest.mark.slow
 def test_every_declared_index_is_judged(outcome):
-    result, _folder, _text = outcome
+    result, _folder, _text, _kept = outcome
     judged = {entry["name"]: entry for entry in result["indexes"]}
     declared = {index.name for _model, index in naive.performance_indexes()}
     assert declared <= set(judged)
@@ -48,6 +54,15 @@ def test_every_declared_index_is_judged(outcome):
     assert all(entry["bytes"] > 0 for entry in judged.values())
     assert not [entry["name"] for entry in judged.values() if entry["covered_by"]]
     assert set(result["together"]["indexes"]) == declared
+
+
+def test_its_figures_are_kept_when_told_to_and_shown(outcome, admin_client):
+    kept = outcome[3]
+    assert kept.figures["indexes"][0]["verdict"]
+    Measurement.objects.bulk_create([kept])
+    page = admin_client.get("/admin/perf/measurement/")
+    ((_row, table),) = page.context["indexes"]
+    assert "idx_booking_company_scheduled" in {index.name for index in table}
 
 
 def test_what_the_owner_asked_for_stays(outcome):
@@ -72,7 +87,7 @@ def test_comparisons_keep_every_raw_value(outcome):
 
 
 def test_the_report_comes_from_the_json(outcome):
-    result, folder, text = outcome
+    result, folder, text, _kept = outcome
     assert (folder / "INDEX_REPORT.md").read_text() == markdown(result)
     assert table(result) in text
 
@@ -150,7 +165,6 @@ def test_an_index_is_judged_by_what_was_measured(fields, called):
     assert judge_index(entry(**fields)) == called
 
 
-@pytest.mark.django_db
 @pytest.mark.slow
 def test_a_replay_changes_nothing_and_sees_no_dropped_index():
     with scratch_database() as scratch:

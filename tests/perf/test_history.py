@@ -98,26 +98,21 @@ def test_nothing_is_recorded_unasked(settings):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.slow
-def test_the_measuring_commands_keep_their_figures_when_told_to(tmp_path, admin_client):
+def test_the_measuring_commands_keep_their_figures_when_told_to(tmp_path):
     company = make.company()
     make.shift(make.driver(company))
     make.booking(company)
     profile = ["profile_dispatch", "--company", "geneva", "--date", f"{DAY}", "--time-limit", "0"]
     dispatch = ["benchmark_dispatch", "--bookings", "8", "--iterations", "1", "--history", "9"]
-    indexes = ["benchmark_indexes", "--bookings", "40", "--seconds", "1"]
     call_command(*profile, "--output", str(tmp_path))
     assert not Measurement.objects.exists()
-    for command in (profile, dispatch, indexes):
+    for command in (profile, dispatch):
         call_command(*command, "--output", str(tmp_path), "--record", stderr=io.StringIO())
     rows = {row.kind: row for row in Measurement.objects.all()}
-    assert rows.keys() == {Kind.PROFILE, Kind.DISPATCH, Kind.INDEXES}
+    assert rows.keys() == {Kind.PROFILE, Kind.DISPATCH}
     assert rows[Kind.PROFILE].size == 1
     assert rows[Kind.DISPATCH].size == 8
     assert rows[Kind.DISPATCH].figures["total_ms"] > 0
-    assert rows[Kind.INDEXES].figures["indexes"][0]["verdict"]
-    page = admin_client.get("/admin/perf/measurement/")
-    ((_row, table),) = page.context["indexes"]
-    assert "idx_booking_company_scheduled" in {index.name for index in table}
 
 
 def measurement(commit="c", kind=Kind.LOAD, engine="SQLite", size=100, machine="m", **figures):
