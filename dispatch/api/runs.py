@@ -145,6 +145,7 @@ class RunViewSet(Reads, CompanyViewSet):
     filterset_class = RunFilter
     orderings = ("-id",)
     roles = {"read": STAFF, "write": PLANNERS}
+    is_polled = True
 
     @extend_schema(
         request=RunRequestSerializer,
@@ -187,7 +188,8 @@ class RunViewSet(Reads, CompanyViewSet):
     def retrieve(self, request, *args, **kwargs):
         run = self.get_object()
         end_if_dead(run, now=timezone.now())
-        return self.tagged(run)
+        headers = {"Retry-After": str(POLL_AFTER_S)} if run.is_under_way else {}
+        return self.tagged(run, headers=headers)
 
     @extend_schema(request=None, responses=ReportSerializer)
     @action(detail=True, methods=["post"])
@@ -212,7 +214,7 @@ class RunViewSet(Reads, CompanyViewSet):
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def discard(self, request, *args, **kwargs):
-        """Discard a preview. Repeating the request is harmless."""
+        """Discard a preview. Repeating the request is harmless; a run that failed stays failed."""
         read_body(Body, request)
         with transaction.atomic():
             run = locked_row(self)
@@ -223,7 +225,7 @@ class RunViewSet(Reads, CompanyViewSet):
     @action(detail=True, methods=["post"])
     @commits_itself
     def revert(self, request, *args, keep=not_kept, **kwargs):
-        """Restore the assignments from before the run, as far as the rules allow."""
+        """Restore the assignments from before the run, as far as the rules allow; once."""
         read_body(Body, request)
         path = request.path.rsplit("/", 3)[0] + "/"
         report = revert_run(

@@ -50,8 +50,8 @@ class DriverRow(NamedTuple):
     last_position_at: datetime | None
 
     def facts(self) -> tuple[Any, ...]:
-        """Return what a plan depends on: everything but the driver's last position."""
-        return self[:-3]
+        """Return what a plan depends on, but for where a plan has put the break."""
+        return self._replace(break_at=None)[:-3]  # without the last position
 
 
 class BookingRow(NamedTuple):

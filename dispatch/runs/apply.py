@@ -128,6 +128,8 @@ def _compare(day: Day, plan: Plan) -> tuple[frozenset[int], int]:
     drivers = queries.read_drivers(day.company, day.start_at, day.end_at)
     if _facts(drivers) != _facts(day.drivers):
         raise StalePlan(_("Drivers, shifts or absences changed meanwhile; plan again."))
+    if _breaks(drivers) != _breaks(day.drivers):
+        raise StalePlan(_("The plan was changed by hand meanwhile; plan again."))
     bookings, neighbours = queries.read_trips(
         day.company, day.day, day.horizon, lock=True, seen=day.seen
     )
@@ -172,6 +174,10 @@ def _compare(day: Day, plan: Plan) -> tuple[frozenset[int], int]:
 
 def _facts(drivers: Mapping[int, Sequence[DriverRow]]) -> dict[int, list[tuple[Any, ...]]]:
     return {driver_id: [row.facts() for row in rows] for driver_id, rows in drivers.items()}
+
+
+def _breaks(drivers: Mapping[int, Sequence[DriverRow]]) -> list[datetime | None]:
+    return [row.break_at for rows in drivers.values() for row in rows]
 
 
 def _routes(rows: Mapping[int, BookingRow]) -> set[tuple[Any, ...]]:

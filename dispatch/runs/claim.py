@@ -42,7 +42,6 @@ def claim(
     now: datetime,
     actor: Actor,
     settings: Mapping[str, Any],
-    reverts: DispatchRun | None = None,
     process: str | None = None,
 ) -> DispatchRun:
     """Insert the running run that holds the day: 1 query. Raises DayBusy.
@@ -50,7 +49,7 @@ def claim(
     A run whose process is dead, or whose claim has ended, is marked as failed and replaced.
     """
     fields = run_fields(company, day, now=now, actor=actor, settings=settings, process=process)
-    return hold(company, day, now, lambda: DispatchRun.objects.create(reverts=reverts, **fields))
+    return hold(company, day, now, lambda: DispatchRun.objects.create(**fields))
 
 
 def run_fields(

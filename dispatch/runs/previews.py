@@ -153,15 +153,22 @@ def apply_preview(
 
 
 def discard_preview(run: DispatchRun) -> None:
-    """Give a preview up: 2 queries. Twice is fine. Raises NoPreview."""
+    """Give a preview up: 2 queries. Raises NoPreview.
+
+    Twice is fine; so is a run that failed, as an outdated preview does: it keeps no plan, and
+    goes on saying why it failed.
+    """
     with transaction.atomic():
         discarded = DispatchRun.objects.filter(
             id=run.id, status__in=[DispatchRun.Status.PREVIEW, DispatchRun.Status.DISCARDED]
         ).update(status=DispatchRun.Status.DISCARDED)
-        if not discarded:
-            raise _not_a_preview(run)
-        StoredPlan.objects.filter(run=run).delete()
-    run.status = DispatchRun.Status.DISCARDED
+        if discarded:
+            StoredPlan.objects.filter(run=run).delete()
+            run.status = DispatchRun.Status.DISCARDED
+            return
+    run.refresh_from_db(fields=["status", "finished_at", "error"])
+    if run.status != DispatchRun.Status.FAILED:
+        raise _not_a_preview(run)
 
 
 def clear_previews(*, now: datetime) -> int:
@@ -193,6 +200,7 @@ def stored(day: Day, plan: Plan) -> dict[str, Any]:
         "seal": {
             "policy": _policy(day),
             "drivers": _drivers(day),
+            "breaks": _breaks(day),
             "neighbours": sorted(_neighbours(day)),
             "bookings": {str(row.id): _sealed(row) for row in day.bookings.values()},
         },
@@ -234,6 +242,10 @@ def _compare(day: Day, seal: Mapping[str, Any]) -> tuple[set[int], int]:
         raise StalePlan(_("The company's rules changed since the preview; plan again."))
     if _drivers(day) != seal["drivers"]:
         raise StalePlan(_("Drivers, shifts or absences changed since the preview; plan again."))
+    if _breaks(day) != seal["breaks"]:
+        raise StalePlan(
+            _("The plan was changed since the preview, by a run or by hand; plan again.")
+        )
     if _neighbours(day) - set(seal["neighbours"]):
         raise StalePlan(_("Trips of the days around this one changed meanwhile; plan again."))
     changed, arrived = set(), 0
@@ -285,6 +297,10 @@ def _policy(day: Day) -> str:
 
 def _drivers(day: Day) -> str:
     return _digest([row.facts() for rows in day.drivers.values() for row in rows])
+
+
+def _breaks(day: Day) -> str:
+    return _digest([row.break_at for rows in day.drivers.values() for row in rows])
 
 
 def _neighbours(day: Day) -> set[str]:

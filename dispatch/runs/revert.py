@@ -5,8 +5,9 @@ under way, locked since, or changed since by others stay, and so does what would
 rule; if its staying breaks one too, it is released.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -16,7 +17,7 @@ from dispatch.day.load import Day
 from dispatch.models import Assignment, DispatchRun
 from dispatch.planner.check.plan import Violation, check
 from dispatch.planner.problem import Plan
-from dispatch.runs.claim import claim
+from dispatch.runs.claim import hold, run_fields
 from dispatch.runs.meter import Meter
 from dispatch.runs.report import Report
 from dispatch.runs.restore_plan import Was, plan_of_assignments
@@ -34,6 +35,13 @@ class NotRevertible(Refused):
     status = 409
 
 
+class AlreadyReverted(Refused):
+    """The run was reverted before."""
+
+    code = "already_reverted"
+    status = 409
+
+
 def revert_run(
     run: DispatchRun,
     *,
@@ -43,8 +51,9 @@ def revert_run(
 ) -> Report:
     """Restore what stood before the run, and report which trips could not go back.
 
-    One statement more than a dispatch. `done`, and what is raised beside NotRevertible, are those
-    of `run_dispatch`.
+    A run is reverted once; to redo it, revert the run that reverted it. Two statements more than
+    a dispatch. `done`, and what is raised beside NotRevertible and AlreadyReverted, are those of
+    `run_dispatch`.
     """
     if run.status != DispatchRun.Status.COMPLETED:
         raise NotRevertible(
@@ -53,9 +62,7 @@ def revert_run(
         )
     settings = {"reverts": run.id}
     with Meter() as meter:
-        reverting = claim(
-            run.company, run.day, now=now, actor=actor, settings=settings, reverts=run
-        )
+        reverting = hold(run.company, run.day, now, lambda: _claim_once(run, now, actor, settings))
         return carry_out(
             reverting,
             lambda day: plan_before(day, run),
@@ -65,6 +72,22 @@ def revert_run(
             freeze=False,
             done=done,
         )
+
+
+def _claim_once(
+    run: DispatchRun, now: datetime, actor: Actor, settings: Mapping[str, Any]
+) -> DispatchRun:
+    """Insert the reverting run, then look for an earlier one: the day is held by now."""
+    fields = run_fields(run.company, run.day, now=now, actor=actor, settings=settings)
+    reverting = DispatchRun.objects.create(reverts=run, **fields)
+    earlier = DispatchRun.objects.filter(
+        company=run.company, day=run.day, reverts=run, status=DispatchRun.Status.COMPLETED
+    )
+    if done := earlier.order_by("id").values_list("id", flat=True).first():
+        raise AlreadyReverted(
+            _("Run #%(run)s was already reverted, by run #%(by)s.") % {"run": run.id, "by": done}
+        )
+    return reverting
 
 
 def plan_before(day: Day, run: DispatchRun) -> tuple[Plan, tuple[str, ...]]:

@@ -106,7 +106,7 @@ def _header(description, kind="string", **more):
 HEADERS = {
     "ETag": _header("The state of the resource, for `If-Match` and `If-None-Match`."),
     "Location": _header("The URL of the resource."),
-    "Retry-After": _header("Seconds to wait.", "integer"),
+    "Retry-After": _header("Seconds to wait; of a run only while it is under way.", "integer"),
     "Idempotent-Replayed": _header("`true`: the response of an earlier request with the same key."),
     "WWW-Authenticate": _header("How to authenticate."),
     "Preference-Applied": _header("`respond-async` if `Prefer` asked for it."),
@@ -163,7 +163,7 @@ class Schema(AutoSchema):
             yield "ETag"
         if status == "401":
             yield "WWW-Authenticate"
-        if status in ("202", "429", "503"):
+        if status in ("202", "429", "503") or (status in ("200", "304") and self._is_polled()):
             yield "Retry-After"
 
     def _resolve_path_parameters(self, variables):
@@ -196,6 +196,9 @@ class Schema(AutoSchema):
     def _has_tag(self):
         tagged = getattr(self.view, "tagged_reads", ())
         return self.method == "GET" and getattr(self.view, "action", "") in tagged
+
+    def _is_polled(self):
+        return getattr(self.view, "is_polled", False) and self.view.action == "retrieve"
 
     def _get_response_bodies(self, direction="response"):
         bodies = super()._get_response_bodies(direction)

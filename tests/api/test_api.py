@@ -206,6 +206,8 @@ def test_a_day_is_previewed_planned_and_taken_back():
     assert (run.status_code, run.json()["status"]) == (200, "completed")
     back = dispatcher.post(f"{written['Location']}revert/")
     assert (back.status_code, back.json()["changes"]["released"]) == (201, 1)
+    again = dispatcher.post(f"{written['Location']}revert/")
+    assert (again.status_code, again.json()["type"].rsplit(":")[-1]) == (409, "already_reverted")
     assert not Assignment.objects.open().exists()
     make.run(status="running", claim_ends_at=timezone.now() + timedelta(hours=1), day=body["day"])
     busy = dispatcher.post(f"{API}dispatch-runs/", body)
@@ -226,6 +228,10 @@ def test_a_preview_is_applied_once_and_while_it_holds():
         refused = dispatcher.post(f"{path}apply/")
         assert (refused.status_code, refused.json()["type"].rsplit(":")[-1]) == (409, problem)
     assert dispatcher.get(second).json()["status"] == "failed"
+    for _time in range(2):  # nothing is left to discard
+        given_up = dispatcher.post(f"{second}discard/")
+        assert (given_up.status_code, given_up.json()["status"]) == (200, "failed")
+    assert dispatcher.post(f"{first}discard/").status_code == 409
 
 
 @pytest.mark.parametrize(
@@ -241,9 +247,14 @@ def test_a_day_is_planned_in_the_background_and_polled(field, header):
     assert accepted.get("Preference-Applied") == ("respond-async" if header else None)
     assert accepted["Retry-After"] == "1"
     poll = accepted["Location"]
-    assert dispatcher.get(poll).json()["progress"] == {"phase": "queued"}
+    waiting = dispatcher.get(poll)
+    assert (waiting.json()["progress"], waiting["Retry-After"]) == ({"phase": "queued"}, "1")
+    unchanged = dispatcher.get(poll, headers={"If-None-Match": waiting["ETag"]})
+    assert (unchanged.status_code, unchanged["Retry-After"]) == (304, "1")
     work(take_over(accepted.json()["id"], now=timezone.now()))
-    done = dispatcher.get(poll).json()
+    answer = dispatcher.get(poll)
+    assert "Retry-After" not in answer
+    done = answer.json()
     assert (done["status"], done["metrics"]["assigned"]) == ("completed", 1)
 
 

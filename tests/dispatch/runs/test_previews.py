@@ -111,6 +111,27 @@ def test_a_discarded_preview_is_gone_and_twice_is_fine():
         applied(run)
 
 
+def test_an_outdated_preview_is_discarded_as_well_and_says_why_it_failed():
+    small_day()
+    run, other = preview(), preview()
+    applied(other)
+    with pytest.raises(StalePlan) as stale:
+        applied(run)
+    for _time in range(2):
+        discard_preview(run)
+        assert run.status == "failed"
+        assert str(stale.value) in run.error
+    assert DispatchRun.objects.get(id=run.id).status == "failed"
+
+
+def test_a_preview_that_another_plan_has_overtaken_blames_nobodys_shift():
+    small_day()
+    run, other = preview(), preview()
+    applied(other)  # it places a break too
+    with pytest.raises(StalePlan, match="The plan was changed since the preview, by a run"):
+        applied(run)
+
+
 def test_previews_that_nobody_decided_on_are_cleared():
     small_day()
     old, new = preview(), preview(now=make.NOW + timedelta(days=1))
