@@ -1,5 +1,7 @@
 """The lists and rows of the admin and of the API: they join by being registered there."""
 
+from datetime import datetime
+
 from django.contrib import admin
 from django.urls import get_resolver, reverse
 
@@ -89,7 +91,9 @@ def _lists(view, name, url):
         if page.get("next"):
             visit.ask(page["next"])
 
-    for ordering in view.orderings:
+    if view.pagination_class is None:
+        yield Way(name, read)
+    for ordering in view.orderings if view.pagination_class else ():
         yield Way(f"{name}, {ordering}", lambda visit, o=ordering: read(visit, ordering=o))
     if getattr(view, "search_fields", None):
         yield Way(f"{name}, searched", lambda visit: read(visit, search="a1"))
@@ -98,13 +102,15 @@ def _lists(view, name, url):
         yield Way(
             f"{name} by {key}",
             lambda visit, value, key=key: (
-                None if value is None else read(visit, **{key: _text(value)})
+                None if value is None else read(visit, **{key: _text(value, key)})
             ),
             find=_newest(view.queryset.model, view.company_path, field.field_name),
         )
 
 
-def _text(value):
+def _text(value, key):
+    if key == "day" and isinstance(value, datetime):
+        return value.date().isoformat()
     return str(value).lower() if isinstance(value, bool) else value
 
 

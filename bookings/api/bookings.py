@@ -57,7 +57,7 @@ class BookingViewSet(CompanyViewSet):
     queryset = Booking.objects.all()
     serializer_class = BookingSerializer
     filterset_class = BookingFilter
-    orderings = ("-scheduled_time",)
+    orderings = ("-scheduled_time", "updated_at")
     roles = {"read": READERS, "write": WRITERS}
     params = {
         "list": ["expand"],

@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from bookings.api.roles import READERS
 from bookings.models import Event
 from drivers.rest.fields import parse_whole
+from drivers.rest.filters import Filters, IdFilter, MomentFilter
 from drivers.rest.schema import whole
 from drivers.rest.views import (
     CompanyViewSet,
@@ -46,9 +47,25 @@ class EventSerializer(Resource):
 @extend_schema_serializer(many=False)
 class FeedSerializer(serializers.Serializer):
     last = serializers.IntegerField(
-        help_text=gettext_lazy("Pass it as `after` in the next request.")
+        help_text=gettext_lazy(
+            "Pass it as `after` in the next request, with the same filters. With filters it may be "
+            "the id of an event that they leave out."
+        )
     )
     results = EventSerializer(many=True)
+
+
+class EventFilter(Filters):
+    booking = IdFilter("booking_id", says="Only the events of this booking.")
+    since = MomentFilter(
+        field_name="at",
+        lookup_expr="gte",
+        help_text="Only events of this time or later: to begin with; then continue with `after`.",
+    )
+
+    class Meta:
+        model = Event
+        fields = ["kind"]
 
 
 class EventViewSet(CompanyViewSet):
@@ -56,18 +73,17 @@ class EventViewSet(CompanyViewSet):
 
     queryset = Event.objects.all()
     serializer_class = EventSerializer
+    filterset_class = EventFilter
     roles = {"read": READERS}
-    params = {"list": ["after", "limit", "booking"]}
+    params = {"list": ["after", "limit"]}
 
     @extend_schema(
+        filters=True,
         parameters=[
             OpenApiParameter(
                 "after",
                 whole(0, 2**62, 0),
                 description="The id of the last event you have received.",
-            ),
-            OpenApiParameter(
-                "booking", whole(0, 2**62), description="Only the events of this booking."
             ),
             OpenApiParameter(
                 "limit", whole(1, MOST_EVENTS, 100), description="The maximum number of events."
@@ -79,11 +95,17 @@ class EventViewSet(CompanyViewSet):
         after = _number(request, "after", 0, 2**62)
         limit = _number(request, "limit", 100, MOST_EVENTS, least=1)
         rows = self.get_queryset().filter(id__gt=after)
-        if "booking" in request.query_params:
-            rows = rows.filter(booking_id=_number(request, "booking", 0, 2**62))
+        is_filtered = self.filterset_class.base_filters.keys() & request.query_params.keys()
+        last = after
+        if is_filtered:
+            # What the filters leave out is not read again: no event is committed behind this one.
+            last = rows.order_by("-id").values_list("id", flat=True).first() or after
+            rows = self.filter_queryset(rows).filter(id__lte=last)
         events = list(rows.order_by("id")[:limit])
+        if events and (len(events) == limit or not is_filtered):
+            last = events[-1].id
         data = self.get_serializer(events, many=True).data
-        return Response({"last": events[-1].id if events else after, "results": data})
+        return Response({"last": last, "results": data})
 
     pagination_class = None
 

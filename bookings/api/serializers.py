@@ -17,7 +17,7 @@ from drivers.rest.fields import (
     latitude,
     longitude,
 )
-from drivers.rest.filters import PeriodFilterSet, id_filter
+from drivers.rest.filters import DayFilter, IdFilter, IdsFilter, MomentFilter, PeriodFilterSet
 from drivers.rest.views import (
     Resource,
 )
@@ -109,7 +109,14 @@ class BookingFilter(PeriodFilterSet):
     """`from` and `until` restrict the requested pickup."""
 
     moment = "scheduled_time"
-    client = id_filter("client")
+    ids = IdsFilter("id")
+    day = DayFilter("scheduled_time")
+    updated_since = MomentFilter(
+        field_name="updated_at",
+        lookup_expr="gte",
+        help_text="Only those changed at this time or later; best with `ordering=updated_at`.",
+    )
+    client = IdFilter("client_id", says="Only those of this client.")
 
     class Meta:
         model = Booking

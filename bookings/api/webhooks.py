@@ -14,7 +14,7 @@ from bookings.webhooks.signing import change_secret, new_salt, secret_of
 from bookings.webhooks.worker import message_id_of, redeliver
 from drivers.companies.roles import OWNERS
 from drivers.rest.fields import Body, TextField, TruthField, read_body
-from drivers.rest.filters import Filters, id_filter
+from drivers.rest.filters import Filters, IdFilter
 from drivers.rest.views import (
     Changes,
     CompanyViewSet,
@@ -130,7 +130,7 @@ class DeliverySerializer(Resource):
 
 
 class DeliveryFilter(Filters):
-    webhook = id_filter("webhook")
+    webhook = IdFilter("webhook_id")
 
     class Meta:
         model = Delivery

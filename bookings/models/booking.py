@@ -157,6 +157,8 @@ class Booking(models.Model):
                 fields=["company", "priority", "scheduled_time"],
                 name="idx_booking_company_priority",
             ),
+            # BookingViewSet, by `updated_since`.
+            Index(fields=["company", "updated_at"], name="idx_booking_company_updated"),
         ]
         constraints = [
             Unique(

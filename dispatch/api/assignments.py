@@ -16,7 +16,7 @@ from dispatch.trips import progress
 from dispatch.trips.assign import assign
 from drivers.rest.access import PLANNERS, actor_of
 from drivers.rest.fields import read_body
-from drivers.rest.filters import PeriodFilterSet, TruthFilter, id_filter
+from drivers.rest.filters import IdFilter, PeriodFilterSet, TruthFilter
 from drivers.rest.views import CompanyViewSet, Reads, Resource
 
 
@@ -53,9 +53,9 @@ class AssignmentFilter(PeriodFilterSet):
     """`from` and `until` filter by the planned pickup."""
 
     moment = "planned_pickup_at"
-    booking = id_filter("booking")
-    driver = id_filter("driver")
-    run = id_filter("run")
+    booking = IdFilter("booking_id")
+    driver = IdFilter("driver_id")
+    run = IdFilter("run_id")
     open = TruthFilter(field_name="is_open")
 
     class Meta:

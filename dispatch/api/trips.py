@@ -18,7 +18,7 @@ from rest_framework.response import Response
 
 from bookings.api.bookings import BookingViewSet
 from bookings.api.roles import READERS
-from bookings.api.serializers import BookingSerializer
+from bookings.api.serializers import BookingFilter, BookingSerializer
 from bookings.models import Status
 from bookings.save import StaleBookingError
 from dispatch.api.quotes import CandidatesSerializer
@@ -36,6 +36,7 @@ from dispatch.trips.cancel import cancel
 from drivers.rest.access import CLIENTS, PLANNERS, STAFF, actor_of
 from drivers.rest.errors import PreconditionFailed
 from drivers.rest.fields import parse_whole, read_body
+from drivers.rest.filters import IdFilter
 from drivers.rest.schema import whole
 
 ASSIGNMENT_FIELDS = [
@@ -118,6 +119,17 @@ class ExpandableTripSerializer(TripSerializer):
     assignment = ExpandableAssignment(allow_null=True)
 
 
+class TripFilter(BookingFilter):
+    driver = IdFilter(
+        "assignments__driver_id",
+        method="of_driver",
+        says="The driver who has the trip, or has driven it.",
+    )
+
+    def of_driver(self, rows, name, driver_id):
+        return rows.filter(current__driver_id=driver_id)
+
+
 def trip_action(serializer_class=None, **options):
     """Mark a POST on one booking that returns the booking."""
 
@@ -139,6 +151,7 @@ class TripViewSet(BookingViewSet):
     """Bookings: created once by reference, changed with `If-Match`, never deleted."""
 
     serializer_class = TripSerializer
+    filterset_class = TripFilter
     expandable = ("client", "assignment", "driver")
     roles = {
         "read": READERS,

@@ -25,7 +25,7 @@ from drivers.rest.fields import (
     longitude,
     read_body,
 )
-from drivers.rest.filters import Filters, MomentFilter, PeriodFilterSet, id_filter
+from drivers.rest.filters import Filters, IdFilter, MomentFilter, PeriodFilterSet
 from drivers.rest.views import Changes, CompanyViewSet, InCompany, Reads, Resource, locked_row
 
 
@@ -156,7 +156,7 @@ class ShiftSerializer(Resource):
 class DutyFilter(PeriodFilterSet):
     """Periods that overlap [`from`, `until`)."""
 
-    driver = id_filter("driver")
+    driver = IdFilter("driver_id")
 
     @classmethod
     def get_filters(cls):

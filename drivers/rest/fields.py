@@ -201,10 +201,36 @@ def parse_whole(text, name, least, most):
     return int(text)
 
 
+LARGEST_ID = 2**63 - 1
+
+
 def ids_of(request, name):
     """Return the ids of a query parameter such as `?release=7,12`; none if it is not there."""
     text = request.query_params.get(name, "")
-    return [parse_whole(part.strip(), name, 1, 2**63 - 1) for part in text.split(",") if text]
+    return [parse_whole(part.strip(), name, 1, LARGEST_ID) for part in text.split(",") if text]
+
+
+def parse_ids(text, most):
+    """Return at most so many ids of a text such as `7,12`, or raise ValidationError."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > most:
+        raise serializers.ValidationError(_("At most %(most)d ids.") % {"most": most})
+    if not all(p.isascii() and p.isdigit() and 1 <= int(p[:20]) <= LARGEST_ID for p in parts):
+        raise serializers.ValidationError(_("Write ids as whole numbers, separated by commas."))
+    return [int(part) for part in parts]
+
+
+def parse_choices(text, known):
+    """Return the values of `known`, {text: value}, that a text such as `a,b` names.
+
+    Raises ValidationError.
+    """
+    names = {part.strip() for part in text.split(",")}
+    if unknown := sorted(names - known.keys()):
+        problem = _("Unknown: %(unknown)s; known: %(known)s.")
+        problem %= {"unknown": ", ".join(unknown)[:200], "known": ", ".join(known)}
+        raise serializers.ValidationError(problem)
+    return [known[name] for name in sorted(names)]
 
 
 def parse_day(text, name="day"):

@@ -1,15 +1,21 @@
 """Filters of lists, as strict as request bodies."""
 
+import re
+
 import django_filters
 from django import forms
 from django.db import models
 from django.utils.translation import gettext as _
 from django_filters.filterset import FILTER_FOR_DBFIELD_DEFAULTS
 from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.filters import SearchFilter
 
-from drivers.rest.fields import MomentField
+from drivers.rest.access import caller_of
+from drivers.rest.fields import LARGEST_ID, DayField, MomentField, parse_choices, parse_ids
+
+MOST_IDS = 200  # those of a page
 
 
 class AskedFilters(DjangoFilterBackend):
@@ -31,20 +37,97 @@ class AskedSearch(SearchFilter):
         return super().get_schema_operation_parameters(view)
 
 
-class MomentFormField(forms.Field):
-    """A time with its UTC offset; a `+` that arrived as a space is accepted."""
+class ReadField(forms.Field):
+    """A value that `read` reads from a text, as strictly as from a body; None if none is given."""
+
+    def __init__(self, *, read, **kwargs):
+        self.read = read
+        super().__init__(**kwargs)
 
     def to_python(self, value):
         if value in (None, ""):
             return None
         try:
-            return MomentField().run_validation(value.replace(" ", "+"))
+            return self.read(value)
         except serializers.ValidationError as error:
             raise forms.ValidationError([str(detail) for detail in error.detail]) from None
 
 
-class MomentFilter(django_filters.Filter):
-    field_class = MomentFormField
+class ReadFilter(django_filters.Filter):
+    field_class = ReadField
+
+
+class MomentFilter(ReadFilter):
+    """A time with its UTC offset; a `+` that arrived as a space is accepted."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, read=_read_moment, **kwargs)
+
+
+def _read_moment(text):
+    return MomentField().run_validation(text.replace(" ", "+"))
+
+
+@extend_schema_field({"type": "string", "format": "date", "description": "A day of the company."})
+class DayFilter(ReadFilter):
+    """The company's day on which the time `field_name` lies."""
+
+    def __init__(self, field_name):
+        super().__init__(field_name, read=DayField().run_validation)
+
+    def filter(self, qs, value):
+        if value is None:
+            return qs
+        start_at, end_at = caller_of(self.parent.request).company.day_bounds(value)
+        name = self.field_name
+        return qs.filter(**{f"{name}__gte": start_at, f"{name}__lt": end_at})
+
+
+class ChoicesFilter(ReadFilter):
+    """One of the choices, or several, separated by commas."""
+
+    def __init__(self, *args, choices, **kwargs):
+        known = {str(value): value for value, _label in choices}
+        kwargs |= {"lookup_expr": "in", "read": lambda text: parse_choices(text, known)}
+        super().__init__(*args, **kwargs)
+        one = "|".join(map(re.escape, known))
+        extend_schema_field(
+            {
+                "type": "string",
+                "pattern": f"^({one})(,({one}))*$",
+                "description": "One, or several separated by commas.",
+            }
+        )(self)
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "pattern": "^[1-9][0-9]{0,17}(,[1-9][0-9]{0,17})*$",
+        "description": f"Up to {MOST_IDS} ids, separated by commas.",
+    }
+)
+class IdsFilter(ReadFilter):
+    """Up to `MOST_IDS` ids, separated by commas."""
+
+    def __init__(self, field_name):
+        super().__init__(
+            field_name, lookup_expr="any_of", read=lambda text: parse_ids(text, MOST_IDS)
+        )
+
+
+class IdFilter(ReadFilter):
+    """The id of a related row; `says` describes it."""
+
+    def __init__(self, field_name, *, says=None, **kwargs):
+        super().__init__(field_name, read=_read_id, **kwargs)
+        schema = {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}
+        extend_schema_field(schema | ({"description": says} if says else {}))(self)
+
+
+def _read_id(text):
+    (found,) = parse_ids(text.replace(",", " "), 1)
+    return found
 
 
 class TruthFormField(forms.Field):
@@ -67,6 +150,12 @@ class Filters(django_filters.FilterSet):
         models.BooleanField: {"filter_class": TruthFilter}
     }
 
+    @classmethod
+    def filter_for_lookup(cls, field, lookup_type):
+        if lookup_type == "exact" and field.choices:
+            return ChoicesFilter, {"choices": field.choices}
+        return super().filter_for_lookup(field, lookup_type)
+
 
 class PeriodFilterSet(Filters):
     """`from` and `until` of one time: half-open. `moment` names its field."""
@@ -77,11 +166,11 @@ class PeriodFilterSet(Filters):
     def get_filters(cls):
         filters = super().get_filters()
         if cls.moment:
-            filters["from"] = MomentFilter(field_name=cls.moment, lookup_expr="gte")
-            filters["until"] = MomentFilter(field_name=cls.moment, lookup_expr="lt")
+            for name, lookup, says in (
+                ("from", "gte", "At this time or later."),
+                ("until", "lt", "Before this time."),
+            ):
+                filters[name] = MomentFilter(
+                    field_name=cls.moment, lookup_expr=lookup, help_text=says
+                )
         return filters
-
-
-def id_filter(name):
-    """Return a filter by the id of a related row."""
-    return django_filters.NumberFilter(field_name=f"{name}_id", min_value=1, max_value=2**62)

@@ -97,7 +97,8 @@ class CompanyViewSet(Door, viewsets.GenericViewSet):
             return ()
         filterset = getattr(self, "filterset_class", None)
         searched = {"search"} if getattr(self, "search_fields", None) else set()
-        return {"fields"} | PAGING | searched | set(filterset.base_filters if filterset else ())
+        paging = PAGING if self.pagination_class else set()
+        return {"fields"} | paging | searched | set(filterset.base_filters if filterset else ())
 
     @property
     def company(self):

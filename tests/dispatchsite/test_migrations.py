@@ -51,6 +51,7 @@ PERFORMANCE_INDEXES = {
         ["company_id", "priority", "scheduled_time"],
         False,
     ),
+    "idx_booking_company_updated": ("bookings_booking", ["company_id", "updated_at"], False),
     "idx_event_company": ("bookings_event", ["company_id", "id"], False),
     "idx_event_booking": ("bookings_event", ["booking_id", "id"], False),
     "idx_driver_company_available": ("drivers_driver", ["company_id"], True),

@@ -4,8 +4,10 @@ A new URL or command fails here until it has a budget: `manage.py check_budgets 
 """
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
+from django.test import Client
 
 from bookings.models import Booking
 from perf.budget_doors import BudgetDoor, all_doors
@@ -19,7 +21,7 @@ from perf.budgets import (
     write_budgets,
 )
 from perf.record import record_queries
-from perf.world import World, make_world
+from perf.world import DAY, World, make_world
 from perf.write_doors import ASKED
 from tests.support import builders as make
 
@@ -58,10 +60,37 @@ def test_no_door_reads_bookings_assignments_or_events_from_end_to_end():
     budgets = read_budgets()
     found = {
         door.name: lines
-        for door in all_doors()
+        for door in [*all_doors(), *filtered_lists(world)]
         if (lines := full_scans(measure(door, [world]), budgets))
     }
     assert not found
+
+
+def filtered_lists(world):
+    """Return the lists of the API by every filter that is more than one column."""
+    one = world.assigned()[0]
+    since = "2026-06-16T16:00:00Z"
+    for query in (
+        f"bookings/?updated_since={since}",
+        f"bookings/?updated_since={since}&ordering=updated_at",
+        f"bookings/?ids={one.booking_id},{one.booking_id + 1}",
+        f"bookings/?driver={one.driver_id}",
+        "bookings/?status=assigned,accepted",
+        f"bookings/?day={DAY}",
+        "events/?kind=booking.created,booking.status",
+        f"events/?since={since}",
+    ):
+        yield BudgetDoor("urls", query, lambda world, query=query: ask(world, query))
+
+
+def ask(world, query):
+    response = Client(SERVER_NAME="localhost").get(
+        f"/api/v1/{query}",
+        secure=settings.SECURE_SSL_REDIRECT,
+        headers={"Authorization": f"Bearer {world.keys['owner']}"},
+    )
+    assert response.status_code == 200, response.content
+    assert response.json()["results"], query
 
 
 def reading(queryset):
