@@ -4,7 +4,7 @@ The functions write nothing: one `Event.objects.bulk_create` in the transaction 
 writes all rows.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from bookings.models import Actor, Booking, Event
@@ -136,6 +136,6 @@ def _event(
 
 def plain_values(values: Values) -> Values:
     return {
-        name: value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+        name: moment(value) if isinstance(value, datetime) else value
         for name, value in values.items()
     }

@@ -1,12 +1,13 @@
 """Create bookings sent by other systems, in bulk and each of them once.
 
 A booking with a reference is created once, however often it is sent. Sent again with other
-details it is refused: a change needs the booking's id.
+details it is refused: a change needs the booking's id. A new one may be as old as yesterday; a
+past is imported from a file (`bookings.importing`).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -51,7 +52,7 @@ class Outcome:
     def error_rows(self, prefix: str = "") -> list[dict[str, str]]:
         """Return the errors as {field, code, detail}; the fields begin with `prefix`."""
         return [
-            {"field": f"{prefix}{field}", "code": code, "detail": str(sentence)}
+            {"field": f"{prefix}{field}".rstrip("."), "code": code, "detail": str(sentence)}
             for field, problems in (self.errors or {}).items()
             for code, sentence in problems
         ]
@@ -62,6 +63,11 @@ class IntakeRefused(Refused):
 
     code = "invalid"
     status = 400
+    error_codes = {
+        "taken": "A booking with this reference and other details exists.",
+        "twice": "Another row, or another booking, has this already.",
+        "in_the_past": "A new booking is wanted before yesterday.",
+    }
 
     def __init__(self, outcomes: list[Outcome]) -> None:
         self.outcomes = outcomes
@@ -112,6 +118,7 @@ def _take_in(
     outcomes = [Outcome(errors=errors.get(i)) for i in range(len(rows))]
     known = _read_known(company, rows)
     _check_relations(company, rows, outcomes, known)
+    earliest_at, _end_at = company.day_bounds(company.local(now).date() - timedelta(days=1))
     first_with: dict[str, int] = {}
     new: list[int] = []
     for i, (row, outcome) in enumerate(zip(rows, outcomes, strict=True)):
@@ -123,6 +130,9 @@ def _take_in(
         elif reference and reference in first_with:
             sentence = _("Row %(row)d has the same reference.") % {"row": first_with[reference]}
             outcome.errors = {"reference": [("twice", sentence)]}
+        elif row["scheduled_time"] < earliest_at:
+            sentence = _("The pickup is before yesterday; import past trips from a file.")
+            outcome.errors = {"scheduled_time": [("in_the_past", sentence)]}
         else:
             if reference:
                 first_with[reference] = i

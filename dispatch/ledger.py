@@ -6,7 +6,7 @@ bookings, each in order of id. What an event says of an assignment is spelled he
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db.models import Case, F, Value, When
@@ -15,6 +15,7 @@ from bookings.events import Changes, plain_values
 from bookings.models import Actor, Booking, Event, Status
 from dispatch.models import Assignment, DispatchRun
 from drivers.models import Company, Driver
+from drivers.times import moment
 
 REASON_AT_MOST = Event._meta.get_field("reason").max_length
 
@@ -29,8 +30,8 @@ class Promise(NamedTuple):
     def as_values(self) -> dict[str, Any]:
         return {
             "driver": self.driver_id,
-            "pickup": self.pickup_at.astimezone(UTC).isoformat(),
-            "dropoff": self.dropoff_at.astimezone(UTC).isoformat(),
+            "pickup": moment(self.pickup_at),
+            "dropoff": moment(self.dropoff_at),
         }
 
 

@@ -185,6 +185,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "bookings.api.sent.describe_webhooks",
         "dispatchsite.api_examples.add_examples",
         "drivers.rest.schema.add_headers",
     ],

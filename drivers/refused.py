@@ -4,7 +4,7 @@ The API answers it in `drivers/rest/errors.py`, pages and the board in `dispatch
 commands in `dispatchsite/command_line.py`: a new one needs no entry anywhere.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
@@ -13,12 +13,14 @@ class Refused(Exception):
 
     `code` is the last part of the problem's type, `status` that of HTTP, `field` the field of the
     request that is at fault, "" for none. The first line of a subclass's docstring is what the
-    API's description says of the code.
+    API's description says of the code. `error_codes` are those of its `errors` that have a meaning
+    of their own, {code: meaning}.
     """
 
     code: str
     status: int
     field: str = ""
+    error_codes: Mapping[str, str] = {}
 
     def __init_subclass__(cls) -> None:
         status = getattr(cls, "status", 0)

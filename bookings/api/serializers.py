@@ -38,7 +38,9 @@ class BookingSerializer(Resource):
     )
     pickup_lat, pickup_lon = latitude(), longitude()
     dropoff_lat, dropoff_lon = latitude(), longitude()
-    scheduled_time = MomentField(help_text=gettext_lazy("The requested pickup time."))
+    scheduled_time = MomentField(
+        help_text=gettext_lazy("The requested pickup time; of a new booking not before yesterday.")
+    )
     appointment_at = MomentField(
         allow_null=True, required=False, help_text=gettext_lazy("When the client must arrive.")
     )

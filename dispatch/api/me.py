@@ -29,7 +29,7 @@ from drivers.rest.fields import (
     parse_day,
     read_body,
 )
-from drivers.rest.views import Door, etag_of
+from drivers.rest.views import Door
 
 MOST_POSITIONS = 1_000
 TRIP_COLUMNS = {
@@ -114,7 +114,7 @@ class MeViewSet(Door, viewsets.ViewSet):
 
     roles = {"read": DRIVERS, "write": DRIVERS}
     params = {"day": ["day"]}
-    tagged_reads = ("day",)
+    tagged_reads = ("list", "day")
 
     def mine(self):
         """Return the queryset of the driver: empty if the user is not a driver of the company."""
@@ -181,8 +181,7 @@ class MeViewSet(Door, viewsets.ViewSet):
             }
             for row in rows.values_list(*TRIP_COLUMNS.values())
         ]
-        data = {"day": day.isoformat(), "trips": found}
-        return Response(data, headers={"ETag": etag_of(data)})
+        return Response({"day": day.isoformat(), "trips": found})
 
     @extend_schema(request=PositionsSerializer, responses={204: None})
     @action(detail=False, methods=["post"])

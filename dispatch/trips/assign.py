@@ -21,6 +21,7 @@ from dispatch.day.load import Day, load_problem
 from dispatch.day.queries import BookingRow, preferences_of
 from dispatch.day.reasons import Unassigned
 from dispatch.models import Assignment
+from dispatch.planner.rules.codes import Block
 from dispatch.trips.candidates import Candidate, candidates_for, explain_no_candidate
 from dispatch.trips.insertion import Proposal, propose
 from dispatch.trips.locking import (
@@ -43,6 +44,7 @@ class RuleBroken(Refused):
 
     code = "rule_broken"
     status = 400
+    error_codes = dict.fromkeys(Block, "The trip would break this rule of a plan.")
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)

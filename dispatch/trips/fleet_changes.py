@@ -28,6 +28,7 @@ from dispatch.trips.release import release_trips
 from dispatch.trips.violations import Fault, fault_of
 from drivers.models import Absence, Driver, Shift
 from drivers.refused import Refused
+from drivers.times import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +69,14 @@ class TripsBroken(Refused):
         return {"trips": self.as_dicts()}
 
     def as_dicts(self) -> list[dict[str, Any]]:
-        """Return the trips for machines; the pickup carries its offset."""
+        """Return the trips for machines; the pickup in UTC."""
         return [
             {
                 "assignment": trip.assignment_id,
                 "booking": trip.booking_id,
                 "reference": trip.booking,
                 "driver": trip.driver,
-                "pickup_at": trip.pickup_at.isoformat(),
+                "pickup_at": moment(trip.pickup_at),
                 "locked": trip.locked,
                 "why": trip.why,
                 "codes": [fault.code for fault in trip.faults],

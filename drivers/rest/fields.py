@@ -227,9 +227,10 @@ def parse_choices(text, known):
     """
     names = {part.strip() for part in text.split(",")}
     if unknown := sorted(names - known.keys()):
-        problem = _("Unknown: %(unknown)s; known: %(known)s.")
-        problem %= {"unknown": ", ".join(unknown)[:200], "known": ", ".join(known)}
-        raise serializers.ValidationError(problem)
+        raise serializers.ValidationError(
+            _("Unknown: %(unknown)s; known: %(known)s.")
+            % {"unknown": ", ".join(unknown)[:200], "known": ", ".join(known)}
+        )
     return [known[name] for name in sorted(names)]
 
 

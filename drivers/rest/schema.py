@@ -12,13 +12,6 @@ from drivers.rest.fields import KnownFields
 from drivers.rest.idempotency import HEADER, Idempotent
 from drivers.rest.views import CompanyViewSet
 
-
-class FieldErrorSerializer(serializers.Serializer):
-    field = serializers.CharField()
-    code = serializers.CharField()
-    detail = serializers.CharField()
-
-
 # What `type` ends in where it is not the code of one refusal: the status and what it means. Those
 # with `errors` say for each field what would be right.
 PROBLEMS = {
@@ -52,13 +45,54 @@ def _problem_types():
     return "`urn:dispatchsite:problem:` and one of:\n\n" + "\n".join(lines)
 
 
+# What a field may be told, whichever it is; what only a refusal says stands in its class.
+CODES = {
+    "required": "The field is missing.",
+    "null": "The field must not be null.",
+    "blank": "The text must not be empty.",
+    "empty": "The list must not be empty.",
+    "invalid": "Of another type or form, or against a rule; `detail` says which.",
+    "invalid_choice": "None of the choices.",
+    "not_a_list": "A list is needed.",
+    "offset": "A time without its offset from UTC.",
+    "bounds": "A year that is not from 2000 to 2099.",
+    "min_value": "The number is too small.",
+    "max_value": "The number is too large.",
+    "max_length": "Too long, or too many.",
+    "null_characters_not_allowed": "The text has a null character.",
+    "surrogate_characters_not_allowed": "The text has half of a surrogate pair.",
+    "does_not_exist": "Not in this company.",
+    "unknown": "There is no such field or parameter.",
+    "read_only": "Not changed here; `detail` names the endpoint that does.",
+}
+
+
+def error_codes():
+    """Return {code: meaning} of all `errors[].code`: the general ones, then by name."""
+    found = {}
+    for each in refusals():
+        if each.field and each.code not in CODES:
+            found[each.code] = (each.__doc__ or "").split("\n")[0]
+        found |= {str(code): meaning for code, meaning in each.error_codes.items()}
+    return CODES | dict(sorted(found.items()))
+
+
+def _error_codes():
+    lines = (f"- `{code}`: {meaning}" for code, meaning in error_codes().items())
+    return "One of:\n\n" + "\n".join(lines)
+
+
+class FieldErrorSerializer(serializers.Serializer):
+    field = serializers.CharField()
+    code = serializers.CharField(help_text=lazy(_error_codes, str)())
+    detail = serializers.CharField()
+
+
 class ProblemSerializer(serializers.Serializer):
     """Problem details, RFC 9457.
 
     Match `type` and `errors[].code`; `title` and `detail` are sentences in the language of the
-    request. `errors[].field` is a path such as `positions.3.at`, or "" for the whole body; its
-    code is `unknown` for a field or parameter that does not exist, `read_only` for one that is
-    not changed here.
+    request. `errors[].field` is a path such as `positions.3.at`, or "" for the whole body.
     """
 
     # Late: by then every app has its refusals.
@@ -134,7 +168,7 @@ class Schema(AutoSchema):
     def get_override_parameters(self):
         keys = [IDEMPOTENCY_KEY] if self._is_idempotent() else []
         tags = [IF_NONE_MATCH] if self._has_tag() else [IF_MATCH] if self._is_matched() else []
-        lists = self.view.action in ("list", "retrieve") and isinstance(self.view, CompanyViewSet)
+        lists = self._action() in ("list", "retrieve") and isinstance(self.view, CompanyViewSet)
         return keys + tags + ([FIELDS] if lists else [])
 
     def get_operation(self, *args, **kwargs):
@@ -175,7 +209,7 @@ class Schema(AutoSchema):
 
     def _resource(self):
         """Return the reference to the view's resource, whose responses have an ETag."""
-        if not isinstance(self.view, CompanyViewSet) or self.view.action == "list":
+        if not isinstance(self.view, CompanyViewSet) or self._action() == "list":
             return None
         return self.resolve_serializer(self.view.serializer_class, "response").ref["$ref"]
 
@@ -193,12 +227,15 @@ class Schema(AutoSchema):
     def _is_idempotent(self):
         return self.method == "POST" and isinstance(self.view, Idempotent)
 
+    def _action(self):
+        return getattr(self.view, "action", "")
+
     def _has_tag(self):
         tagged = getattr(self.view, "tagged_reads", ())
-        return self.method == "GET" and getattr(self.view, "action", "") in tagged
+        return self.method == "GET" and self._action() in tagged
 
     def _is_polled(self):
-        return getattr(self.view, "is_polled", False) and self.view.action == "retrieve"
+        return self._action() == "retrieve" and getattr(self.view, "is_polled", False)
 
     def _get_response_bodies(self, direction="response"):
         bodies = super()._get_response_bodies(direction)
@@ -218,7 +255,7 @@ class Schema(AutoSchema):
         yield 406, "Format not available."
         yield 429, "Too many requests."
         yield 503, "Service busy; try again."
-        if self.method != "GET" or self.view.action == "candidates":
+        if self.method != "GET" or self._action() == "candidates":
             yield 409, "Conflict with the stored data."
         if self.method != "GET":
             yield 411, "The length of the body is not known; send Content-Length."

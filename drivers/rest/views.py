@@ -1,15 +1,19 @@
 """Base classes of the API's resources: company, roles, pages, ETags and `?fields=`.
 
-An ETag is a hash of the serialized resource. A change with `If-Match` is refused with 412 if the
-stored row no longer has this ETag. PATCH, DELETE and a POST that writes the row compare them under
-its lock (`locked_row`); any other POST when it reads the row (`get_object`).
+An ETag is a hash of the serialized resource, and of a list one of the bytes that are sent. A
+change with `If-Match` is refused with 412 if the stored row no longer has this ETag. PATCH, DELETE
+and a POST that writes the row compare them under its lock (`locked_row`); any other POST when it
+reads the row (`get_object`).
 """
 
 import hashlib
 import json
+from functools import partial
 
 from django.db import transaction
+from django.urls import resolve
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 from rest_framework.permissions import AllowAny
@@ -45,7 +49,7 @@ class Door(Idempotent):
     """
 
     params: dict[str, list[str]] = {}
-    tagged_reads = ("retrieve",)
+    tagged_reads = ("retrieve", "list")
 
     def initial(self, request, *args, **kwargs):
         super().initial(request, *args, **kwargs)
@@ -65,7 +69,9 @@ class Door(Idempotent):
         if request.method in ("GET", "HEAD") and response.status_code == 200:
             wanted = request.headers.get("If-None-Match", "")
             # The ETag of a booking does not cover related rows that are expanded.
-            if etag_matches(response.get("ETag"), wanted) and not request.GET.get("expand"):
+            if "ETag" not in response and self.action in self.tagged_reads:
+                response.add_post_render_callback(partial(tag_content, wanted))
+            elif etag_matches(response.get("ETag"), wanted) and not request.GET.get("expand"):
                 response.data, response.status_code = None, 304
         return response
 
@@ -97,7 +103,7 @@ class CompanyViewSet(Door, viewsets.GenericViewSet):
             return ()
         filterset = getattr(self, "filterset_class", None)
         searched = {"search"} if getattr(self, "search_fields", None) else set()
-        paging = PAGING if self.pagination_class else set()
+        paging = set() if self.pagination_class is None else PAGING
         return {"fields"} | paging | searched | set(filterset.base_filters if filterset else ())
 
     @property
@@ -164,6 +170,13 @@ def etag_of(data):
     """Return the strong ETag of a representation."""
     text = json.dumps(data, sort_keys=True, cls=JSONEncoder)
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
+
+
+def tag_content(wanted, response):
+    """Give a rendered response the ETag of its bytes; empty it if the caller has them already."""
+    response["ETag"] = f'"{hashlib.sha256(response.content).hexdigest()[:24]}"'
+    if etag_matches(response["ETag"], wanted):
+        response.content, response.status_code = b"", 304
 
 
 def etag_matches(current, wanted):
@@ -250,6 +263,8 @@ class Deletes:
 class InCompany(serializers.PrimaryKeyRelatedField):
     """A row of the caller's company, by id; rows of other companies are unknown."""
 
+    default_error_messages = {"does_not_exist": gettext_lazy("Not found in this company.")}
+
     def __init__(self, queryset=None, company_path="company", **kwargs):
         self.company_path = company_path
         super().__init__(queryset=queryset, pk_field=WholeField(min_value=1), **kwargs)
@@ -305,6 +320,9 @@ class NothingHere(APIView):
     schema = None
 
     def get(self, request, *args, **kwargs):
-        raise NotFound
+        path = f"{request.path_info}/"
+        if getattr(resolve(path).func, "cls", None) is NothingHere:
+            raise NotFound
+        raise NotFound(_("Addresses end with a slash: %(path)s") % {"path": path})
 
     post = put = patch = delete = get

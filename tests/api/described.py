@@ -8,7 +8,7 @@ import jsonschema
 import yaml
 from django.conf import settings
 
-from drivers.rest.schema import problems
+from drivers.rest.schema import error_codes, problems
 
 SCHEMA = Path(settings.BASE_DIR) / "dispatchsite" / "openapi.yaml"
 # Headers that an answer has exactly where they are described; the others it may have there.
@@ -82,4 +82,6 @@ def disagreements(method, path, query, response):
         name = response.json()["type"].rpartition(":")[2]
         if name not in problems():
             found.append(f"the problem {name} is not described")
+        codes = {error["code"] for error in response.json().get("errors", ())}
+        found += [f"the code {code} is not described" for code in codes - error_codes().keys()]
     return found

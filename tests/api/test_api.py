@@ -309,13 +309,54 @@ def test_bulk_tells_what_became_of_each_row():
     refused = portal.post(f"{API}bookings/bulk/", {"bookings": rows})
     assert refused.status_code == 400
     fields = [row["field"] for row in refused.json()["errors"]]
-    assert fields == ["1.passengers", "2.client", "3.reference", "4."]
+    assert fields == ["1.passengers", "2.client", "3.reference", "4"]
     assert not Booking.objects.exists()
     partly = portal.post(f"{API}bookings/bulk/", {"mode": "partial", "bookings": rows}).json()
     assert (partly["created"], partly["known"], partly["refused"]) == (1, 0, 4)
     again = portal.post(f"{API}bookings/bulk/", {"bookings": rows[:1]}).json()
     assert (again["known"], again["results"][0]["id"]) == (1, partly["results"][0]["id"])
     assert Event.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ({"client": 10**9}, "does_not_exist"),
+        ({"return_of": 10**9}, "does_not_exist"),
+        ({"passengers": "2"}, "invalid"),
+        ({"passengers": 0}, "min_value"),
+        ({"pickup_lat": None}, "null"),
+        ({"scheduled_time": "2096-06-13T09:00:00"}, "offset"),
+        ({"wheelchair": True}, "unknown"),
+        ({"status": "accepted"}, "read_only"),
+        ({"scheduled_time": "2020-01-01T09:00:00Z"}, "in_the_past"),
+    ],
+)
+def test_a_fault_has_the_same_code_alone_and_in_bulk(fault, code):
+    portal, row = caller(Role.CLIENT_API), booking_values(**fault)
+    alone = portal.post(f"{API}bookings/", row)
+    bulk = portal.post(f"{API}bookings/bulk/", {"bookings": [row]})
+    assert alone.status_code == bulk.status_code == 400
+    (error,) = alone.json()["errors"]
+    assert error["code"] == code
+    assert bulk.json()["errors"] == [error | {"field": f"0.{error['field']}"}]
+    assert not Booking.objects.exists()
+
+
+def test_a_booking_is_taken_as_late_as_a_day_after_it_was():
+    """The days are those of the company."""
+    portal = caller(Role.CLIENT_API)
+    today = make.company("lausanne").local(timezone.now()).date()
+    yesterday = make.at("00:00", today - timedelta(days=1))
+    late = booking_values(scheduled_time=(yesterday - timedelta(seconds=1)).isoformat())
+    refused = portal.post(f"{API}bookings/", late)
+    assert [row["code"] for row in refused.json()["errors"]] == ["in_the_past"]
+    rows = [late, booking_values("P-2", scheduled_time=yesterday.isoformat())]
+    answer = portal.post(f"{API}bookings/bulk/", {"mode": "partial", "bookings": rows}).json()
+    assert (answer["created"], answer["refused"]) == (1, 1)
+    # Sent again later it is known.
+    Booking.objects.update(scheduled_time=late["scheduled_time"])
+    assert portal.post(f"{API}bookings/", late | {"reference": "P-2"}).status_code == 200
 
 
 def test_one_way_back_too_many_refuses_its_row_alone():

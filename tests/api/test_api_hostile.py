@@ -202,6 +202,11 @@ def test_unknown_addresses_and_methods_have_the_same_shape():
     owner = caller(Role.OWNER)
     assert in_shape(owner.get(f"{API}nothing/")).status_code == 404
     assert in_shape(owner.get("/api/v2/bookings/")).status_code == 404
+    for address in (f"{API}bookings", f"{API}bookings/1", f"{API}me/day"):
+        for answer in (owner.get(address), owner.post(address, {})):
+            assert in_shape(answer).status_code == 404
+            assert answer.json()["detail"] == f"Addresses end with a slash: {address}/"
+    assert in_shape(owner.get(f"{API}nothing")).json()["detail"] == "Not found."
     assert in_shape(owner.get(f"{API}bookings/{10**30}/")).status_code == 404
     assert in_shape(owner.get(f"{API}bookings/{10**17}/")).status_code == 404
     assert in_shape(owner.put(f"{API}bookings/{make.booking().pk}/", {})).status_code == 405

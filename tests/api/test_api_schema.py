@@ -11,13 +11,16 @@ from django.conf import settings
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiYamlRenderer
 from drf_spectacular.validation import validate_schema
+from rest_framework import serializers
 
 from bookings.api.serializers import BookingSerializer
 from dispatch.api.trips import TripSerializer
 from drivers.models import Role
 from drivers.refused import refusals
 from drivers.rest.errors import OF_DATABASE
-from drivers.rest.schema import problems
+from drivers.rest.fields import Body, KnownFields
+from drivers.rest.schema import error_codes, problems
+from drivers.rest.views import Resource
 from tests.api.described import disagreements
 from tests.support import builders as make
 from tests.support.callers import API, caller
@@ -61,6 +64,45 @@ def test_every_problem_is_described(schema):
     assert {(each.code, each.status) for each in refusals()} < described
     assert {(code, status) for status, code, _said in OF_DATABASE.values()} < described
     assert described == {(code, status) for code, (status, _meaning) in problems().items()}
+
+
+# Of values that JSON does not have, limits that nothing sets, fields that only answers have, and
+# what a stricter field refuses before.
+NEVER_TOLD = {
+    *("date", "datetime", "make_aware", "overflow", "max_string_length", "min_length"),
+    *("not_a_dict", "incorrect_type"),
+}
+
+
+def fields_of(serializer):
+    for field in serializer.fields.values():
+        while field is not None:
+            if not field.read_only:
+                yield field
+            field = getattr(field, "child", None)
+
+
+def bodies(base=KnownFields):
+    for found in base.__subclasses__():
+        yield from bodies(found)
+        if issubclass(found, serializers.Serializer) and found not in (Body, Resource):
+            yield found()
+
+
+def test_every_code_of_a_field_is_described(schema):
+    """Those of answers are held against the same list, in `described.py`."""
+    seen = set()
+    for body in bodies():
+        for field in fields_of(body):
+            seen |= field.error_messages.keys() | {v.code for v in field.validators if v.code}
+    assert {"offset", "max_value", "does_not_exist"} <= seen
+    text = schema["components"]["schemas"]["FieldError"]["properties"]["code"]["description"]
+    described = set(re.findall(r"- `(\w+)`: \w", text))
+    assert described == error_codes().keys()
+    assert seen - NEVER_TOLD - described == set()
+    of_refusals = {code for each in refusals() for code in each.error_codes}
+    assert of_refusals >= {"in_the_past", "no_duty"}
+    assert of_refusals <= described
 
 
 def test_search_is_described_where_it_works(schema):

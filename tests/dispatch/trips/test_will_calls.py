@@ -70,11 +70,11 @@ def test_ready_gives_it_a_time_and_opens_it(geneva, waiting, django_assert_max_n
     assert waiting.scheduled_time == trip.booking.scheduled_time == make.at("12:25")
     event = Event.objects.get()
     assert (event.kind, event.actor) == ("booking.status", "Ada")
-    assert event.new["scheduled_time"] == "2026-06-17T10:25:00+00:00"
+    assert event.new["scheduled_time"] == "2026-06-17T10:25:00Z"
     assert event.old == {
         "status": "pending",
         "will_call": True,
-        "scheduled_time": "2026-06-17T09:00:00+00:00",
+        "scheduled_time": "2026-06-17T09:00:00Z",
     }
     again = progress.ready(geneva, waiting.id, actor=ACTOR, now=now)
     assert (again.changed, again.booking.scheduled_time) == (False, make.at("12:25"))

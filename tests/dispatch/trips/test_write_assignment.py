@@ -349,7 +349,7 @@ def test_a_driver_en_route_arrives_once_and_only_then():
     assert progress.arrive(booking.company, booking.id, actor=ACTOR, now=now).changed
     assert not progress.arrive(booking.company, booking.id, actor=ACTOR, now=now).changed
     assert Assignment.objects.get().arrived_at == now
-    assert Event.objects.order_by("-id").first().new == {"arrived_at": "2026-06-17T06:50:00+00:00"}
+    assert Event.objects.order_by("-id").first().new == {"arrived_at": "2026-06-17T06:50:00Z"}
     progress.report_progress(booking.company, booking.id, Status.ASSIGNED, actor=ACTOR, now=now)
     assert Assignment.objects.get().arrived_at is None
 
