@@ -2,6 +2,7 @@
 
 import pytest
 
+from bookings.api.events import EventViewSet
 from bookings.models import Booking, Event
 from drivers.models import Role
 from tests.api.described import description
@@ -83,6 +84,21 @@ def test_the_feed_is_narrowed_and_goes_on_behind_what_it_leaves_out():
     assert page == {"last": other.id, "results": []}
     later = make.event(kind="booking.status")
     assert ids(portal, f"events/?kind=booking.status&after={other.id}") == [later.id]
+
+
+def test_an_event_that_comes_while_a_page_is_read_is_on_the_next(monkeypatch):
+    known, came = make.event(kind="booking.status"), []
+
+    def filter_queryset(self, rows, *, filters=EventViewSet.filter_queryset):
+        came.append(make.event(kind="booking.status"))
+        return filters(self, rows)
+
+    portal = caller(Role.CLIENT_API)
+    with monkeypatch.context() as busy:
+        busy.setattr(EventViewSet, "filter_queryset", filter_queryset)
+        page = portal.get(f"{API}events/?kind=booking.status").json()
+    assert ([row["id"] for row in page["results"]], page["last"]) == ([known.id], known.id)
+    assert ids(portal, f"events/?kind=booking.status&after={page['last']}") == [came[0].id]
 
 
 def test_the_feed_begins_at_a_time():
