@@ -13,6 +13,7 @@ from django.utils import timezone
 from drivers.companies.tokens import issue_token
 from drivers.models import Role
 from tests.support import builders as make
+from tests.support.callers import BOOKED
 
 SCHEMA = Path(settings.BASE_DIR) / "dispatchsite" / "openapi.yaml"
 
@@ -72,10 +73,10 @@ def test_a_generated_client_books_lists_and_polls(package, live_server):
         pickup_lon=make.HOME[1],
         dropoff_lat=make.HOSPITAL[0],
         dropoff_lon=make.HOSPITAL[1],
-        scheduled_time=make.at("09:00"),
+        scheduled_time=make.at("09:00", BOOKED),
     )
     made = load("api.bookings.bookings_create").sync(client=client, body=wanted)
-    assert (made.reference, made.scheduled_time) == ("GEN-1", make.at("09:00"))
+    assert (made.reference, made.scheduled_time) == ("GEN-1", make.at("09:00", BOOKED))
     retried = load("api.bookings.bookings_create").sync(client=client, body=wanted)
     assert retried.id == made.id  # 200, with the booking
     page = load("api.bookings.bookings_list").sync(client=client, limit=10)

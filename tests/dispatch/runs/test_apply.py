@@ -16,6 +16,7 @@ from dispatch.runs.apply import StalePlan
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from drivers.models import Absence, Driver, Shift
+from drivers.times import moment
 from tests.support import builders as make
 from tests.support.builders import at
 
@@ -216,8 +217,8 @@ def test_every_change_has_one_event_with_what_was_and_what_is():
     def facts(row):
         return {
             "driver": row.driver_id,
-            "pickup": row.planned_pickup_at.isoformat(),
-            "dropoff": row.planned_dropoff_at.isoformat(),
+            "pickup": moment(row.planned_pickup_at),
+            "dropoff": moment(row.planned_dropoff_at),
         }
 
     event = events[placed.id]
