@@ -8,6 +8,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from bookings.api.serializers import BookingSerializer
 from bookings.intake import MOST
 from drivers.rest.fields import Body
+from drivers.rest.schema import FieldErrorSerializer
 
 
 class BulkSerializer(Body):
@@ -26,7 +27,7 @@ class BulkRowSerializer(serializers.Serializer):
     outcome = serializers.ChoiceField(choices=["created", "known", "refused"])
     id = serializers.IntegerField(allow_null=True)
     reference = serializers.CharField(allow_null=True)
-    errors = serializers.ListField(child=serializers.DictField())
+    errors = FieldErrorSerializer(many=True)
 
 
 class BulkResultSerializer(serializers.Serializer):

@@ -15,7 +15,7 @@ from tests import PROJECT
 
 PAGES = sorted(
     page
-    for pattern in ("*.md", "docs/architecture.md", "docs/decisions/*.md", "docs/contributing/*.md")
+    for pattern in ("*.md", "docs/*.md", "docs/decisions/*.md", "docs/contributing/*.md")
     for page in PROJECT.glob(pattern)
     if page.name not in ("CHANGELOG.md", "LICENSE.md")
 )
