@@ -27,7 +27,7 @@ from bookings.models import Booking
 from bookings.save import StaleBookingError, save_booking
 from drivers.refused import Refused
 from drivers.rest.access import PLANNERS, actor_of, caller_of
-from drivers.rest.errors import PreconditionFailed, flatten
+from drivers.rest.errors import flatten
 from drivers.rest.fields import ids_of
 from drivers.rest.rows import read_rows
 from drivers.rest.views import (
@@ -129,8 +129,7 @@ class BookingViewSet(CompanyViewSet):
             )
             save_booking(booking, actor=actor_of(request), now=timezone.now(), agreed=agreed)
         except StaleBookingError:
-            if "If-Match" in request.headers:
-                raise PreconditionFailed from None
+            self.check_if_match()  # if the row itself has changed, 412 says more
             raise
         return self.one(booking.pk)
 

@@ -34,7 +34,6 @@ from dispatch.trips import progress
 from dispatch.trips.assign import advise, assign
 from dispatch.trips.cancel import cancel
 from drivers.rest.access import CLIENTS, PLANNERS, STAFF, actor_of
-from drivers.rest.errors import PreconditionFailed
 from drivers.rest.fields import parse_whole, read_body
 from drivers.rest.filters import IdFilter
 from drivers.rest.schema import whole
@@ -242,8 +241,7 @@ class TripViewSet(BookingViewSet):
                 **options,
             )
         except StaleBookingError:
-            if "If-Match" in self.request.headers:
-                raise PreconditionFailed from None
+            self.check_if_match()  # if the row itself has changed, 412 says more
             raise
         return self.one(int(self.kwargs["pk"]))
 

@@ -3,17 +3,26 @@
 The row is read first without a lock: `changing` locks its drivers before it.
 """
 
+from contextlib import contextmanager
 from copy import copy
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.response import Response
 
-from drivers.fleet.changes import changing
+from drivers.fleet.changes import StaleRow, changing
 from drivers.rest.access import actor_of
 from drivers.rest.fields import Body, ids_of, read_body
-from drivers.rest.views import CompanyViewSet, Creates, Reads, changes_of, set_values
+from drivers.rest.views import (
+    CompanyViewSet,
+    Creates,
+    Reads,
+    changes_of,
+    locked_row,
+    set_values,
+)
 
 RELEASE = OpenApiParameter(
     "release",
@@ -60,15 +69,25 @@ class GuardedViewSet(Creates, Reads, CompanyViewSet):
         self.compare(instance)
         return instance
 
+    @contextmanager
     def changing(self, read, row):
-        return changing(
-            read,
-            row,
-            actor=actor_of(self.request),
-            now=timezone.now(),
-            agreed=ids_of(self.request, "release"),
-            reason=gettext("%(what)s changed") % {"what": self.queryset.model._meta.verbose_name},
-        )
+        """Lock and guard the change. Whose row was deleted or changed meanwhile is told that."""
+        what = self.queryset.model._meta.verbose_name
+        try:
+            with changing(
+                read,
+                row,
+                actor=actor_of(self.request),
+                now=timezone.now(),
+                agreed=ids_of(self.request, "release"),
+                reason=gettext("%(what)s changed") % {"what": what},
+            ) as change:
+                yield change
+        except StaleRow:
+            if read:
+                with transaction.atomic():
+                    locked_row(self)  # 404, or 412 with the `If-Match` of another state
+            raise
 
 
 class DeletableViewSet(GuardedViewSet):

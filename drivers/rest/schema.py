@@ -24,7 +24,7 @@ PROBLEMS = {
     "not_found": (404, "Not in this company."),
     "method_not_allowed": (405, "The resource does not have this method."),
     "not_acceptable": (406, "The format is not available."),
-    "stale": (409, "Someone else was faster; 412 with `If-Match`."),
+    "stale": (409, "Someone else was faster; 412 if `If-Match` names another state of the row."),
     "conflict": (409, "This conflicts with the stored data."),
     "length_required": (411, "The length of the body is not known."),
     "too_large": (413, "The body is larger than 4 MiB."),
