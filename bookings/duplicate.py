@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 
 from bookings import parsing
 from bookings.events import booking_created
-from bookings.models import Actor, Booking, Event, Status, is_wanted_after
+from bookings.models import Actor, Booking, Event, Status
+from bookings.order import is_wanted_after, out_of_order
 from drivers.db.bulk import insert_columns
 from drivers.models import Company
 
@@ -101,9 +102,8 @@ def _times(
 
 def _out_of_order(days: list[date], times: Times, back: Times, way_back: Booking) -> list[str]:
     """Return an error for each day on which the return trip is not after the outbound trip."""
-    message = _("%(day)s: the return trip must be after the outbound trip and its appointment.")
     return [
-        message % {"day": date_format(day)}
+        _("%(day)s: %(error)s") % {"day": date_format(day), "error": out_of_order()}
         for day, (there_at, appointment_at), (back_at, _none) in zip(days, times, back, strict=True)
         if there_at
         and back_at

@@ -22,9 +22,8 @@ from bookings.models import (
     Client,
     Event,
     Status,
-    is_wanted_after,
 )
-from bookings.save import not_after
+from bookings.order import enter_after, is_wanted_after
 from drivers.models import Company
 from drivers.refused import Refused
 
@@ -185,7 +184,7 @@ def _check_relations(
             outcome.errors = {
                 "return_of": [("twice", _("The outbound trip already has a return trip."))]
             }
-        elif way and not is_known(row) and (sentence := _out_of_order(row, ways[way])):
+        elif way and not is_known(row) and (sentence := _out_of_order(company, row, ways[way])):
             outcome.errors = {"scheduled_time": [("invalid", sentence)]}
         elif way:
             taken.add(way)
@@ -195,7 +194,7 @@ def _has_return(there: Booking) -> bool:
     return hasattr(there, "return_trip")
 
 
-def _out_of_order(row: Row, there: Booking) -> str | None:
+def _out_of_order(company: Company, row: Row, there: Booking) -> str | None:
     """Return a sentence if the return trip is not wanted after the outbound trip."""
     there_at, appointment_at = there.scheduled_time, there.appointment_at
     will_call = bool(row.get("will_call"))
@@ -203,7 +202,7 @@ def _out_of_order(row: Row, there: Booking) -> str | None:
         row["scheduled_time"], there_at, appointment_at, will_call=will_call
     ):
         return None
-    return not_after(there)
+    return enter_after(company, there, there_at, appointment_at)
 
 
 def _read_known(company: Company, rows: Sequence[Row]) -> dict[str, Booking]:

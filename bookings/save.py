@@ -21,8 +21,8 @@ from bookings.models import (
     Booking,
     Event,
     Status,
-    is_wanted_after,
 )
+from bookings.order import enter_after, enter_before, is_wanted_after
 from drivers.refused import Refused
 
 BEGINNINGS = (Status.PENDING, Status.ACCEPTED)
@@ -151,28 +151,16 @@ def check_order(booking: Booking, changed: Collection[str]) -> None:
     field = next(name for name in fields if name in changed)
     there = booking.return_of
     if there and there.status in OPEN_STATUSES and not _in_order(there, booking):
-        raise ValidationError({field: not_after(there)})
+        times = there.scheduled_time, there.appointment_at
+        raise ValidationError({field: enter_after(booking.company, there, *times)})
     if booking.pk is None or changed == {"return_of"}:
         return
     back = Booking.objects.open().filter(return_of=booking.pk).first()
     if back and not _in_order(booking, back):
-        message = _("Enter a time before the return trip %(trip)s, which is wanted at %(at)s.")
-        shown = {"trip": back, "at": _clock(booking, back.scheduled_time)}
-        raise ValidationError({field: message % shown})
-
-
-def not_after(there: Booking) -> str:
-    """Return what would be right of a return trip that is not wanted after this one."""
-    message = _("Enter a time after the outbound trip %(trip)s, which is wanted at %(at)s.")
-    latest_at = there.appointment_at or there.scheduled_time
-    return message % {"trip": there, "at": _clock(there, latest_at)}
+        raise ValidationError({field: enter_before(booking.company, back, back.scheduled_time)})
 
 
 def _in_order(there: Booking, back: Booking) -> bool:
     return is_wanted_after(
         back.scheduled_time, there.scheduled_time, there.appointment_at, will_call=back.will_call
     )
-
-
-def _clock(booking: Booking, at: datetime) -> str:
-    return booking.company.day_and_clock(at)

@@ -17,6 +17,7 @@ from unfold.widgets import (
 from bookings import parsing
 from bookings.known_places import known_place
 from bookings.models import Booking, Client, DriverPreference
+from bookings.order import is_wanted_after, out_of_order
 from bookings.telephone import Call
 from drivers.admin.fields import DayField
 from drivers.admin.weeks import DayInput
@@ -236,9 +237,8 @@ class TelephoneForm(forms.Form):
             self.add_error("pickup_at", _("This time is not on the day entered above."))
         if pickup_at and appointment_at and appointment_at <= pickup_at:
             self.add_error("appointment_at", _("Enter a time after the pickup."))
-        latest = max(filter(None, (pickup_at, appointment_at)), default=None)
-        if latest and return_at and return_at <= latest:
-            self.add_error("return_at", _("Enter a time after the pickup and the appointment."))
+        if pickup_at and return_at and not is_wanted_after(return_at, pickup_at, appointment_at):
+            self.add_error("return_at", out_of_order())
 
 
 WHERE = ("address", "lat", "lon")

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.utils.translation import gettext as _
-
 from bookings.importing.compare import Stored
 from bookings.importing.rows import BookingRow, RowError
-from bookings.models import OPEN_STATUSES, SETTLED_STATUSES, is_wanted_after
+from bookings.models import OPEN_STATUSES, SETTLED_STATUSES
+from bookings.order import enter_after, enter_before, is_wanted_after
+from drivers.models import Company
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class _Wanted:
 
 
 def check_order(
-    rows: list[BookingRow], stored: dict[str, Stored]
+    company: Company, rows: list[BookingRow], stored: dict[str, Stored]
 ) -> tuple[list[BookingRow], list[RowError]]:
     """Return (valid rows, errors): a return trip is wanted after its outbound trip.
 
@@ -35,7 +35,7 @@ def check_order(
     kept, errors = rows, list[RowError]()
     while True:
         in_file = {row.reference: row for row in kept}
-        found = [error for row in kept for error in _faults(row, in_file, stored)]
+        found = [error for row in kept for error in _faults(company, row, in_file, stored)]
         if not found:
             return kept, errors
         errors += found
@@ -44,7 +44,10 @@ def check_order(
 
 
 def _faults(
-    row: BookingRow, in_file: dict[str, BookingRow], stored: dict[str, Stored]
+    company: Company,
+    row: BookingRow,
+    in_file: dict[str, BookingRow],
+    stored: dict[str, Stored],
 ) -> Iterator[RowError]:
     old = stored.get(row.reference)
     if old and old.status in SETTLED_STATUSES:
@@ -52,16 +55,14 @@ def _faults(
     this = _of_row(row, old)
     there = _way_there(row, old, in_file, stored)
     if there and (this.moved or there.moved) and not _in_order(there, this):
-        message = _("write a time after the outbound trip %(trip)s, which is wanted at %(at)s")
-        shown = {"trip": there.reference, "at": _shown(there.appointment_at or there.at)}
-        yield RowError(row.line, "scheduled_time", _shown(this.at), message % shown)
+        sentence = enter_after(company, there.reference, there.at, there.appointment_at)
+        yield RowError(row.line, "scheduled_time", _shown(this.at), sentence)
     back = old.way_back if old else None
     if back and back.reference not in in_file and this.moved:
         after = _Wanted(back.reference, back.at, None, back.will_call, False)
         if not _in_order(this, after):
-            message = _("write a time before the return trip %(trip)s, which is wanted at %(at)s")
-            shown = {"trip": back.reference, "at": _shown(back.at)}
-            yield RowError(row.line, "scheduled_time", _shown(this.at), message % shown)
+            sentence = enter_before(company, back.reference, back.at)
+            yield RowError(row.line, "scheduled_time", _shown(this.at), sentence)
 
 
 def _in_order(there: _Wanted, back: _Wanted) -> bool:

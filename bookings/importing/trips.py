@@ -85,7 +85,7 @@ def settle(
         if refused:
             broken += refused
             released = {}  # what breaks without these rows may be less
-            rows, lost = _without({row.line for row in refused}, rows, stored)
+            rows, lost = _without(company, {row.line for row in refused}, rows, stored)
             skipped += lost
             changes = compare(rows, stored, columns)
         else:
@@ -139,11 +139,14 @@ def _is_agreed(row: BrokenRow, release_broken: bool | Collection[int]) -> bool:
 
 
 def _without(
-    lines: Collection[int], rows: Iterable[BookingRow], stored: dict[str, Stored]
+    company: Company,
+    lines: Collection[int],
+    rows: Iterable[BookingRow],
+    stored: dict[str, Stored],
 ) -> tuple[list[BookingRow], list[Skipped]]:
     """Return (the rows without these lines, rows that are not valid without them)."""
     left = [row for row in rows if row.line not in lines]
-    kept, unordered = check_order(left, stored)
+    kept, unordered = check_order(company, left, stored)
     kept, lost = check_ways_there(kept, stored)
     reference = {row.line: row.reference for row in left}
     skipped = {

@@ -9,7 +9,6 @@ from bookings.models.booking import (
     TRANSITIONS,
     Booking,
     Status,
-    is_wanted_after,
 )
 from bookings.models.clients import Client, DriverPreference, SavedPlace
 from bookings.models.event import Event
@@ -32,5 +31,4 @@ __all__ = [
     "Status",
     "TRANSITIONS",
     "Webhook",
-    "is_wanted_after",
 ]

@@ -1,6 +1,6 @@
 """Bookings and their statuses."""
 
-from datetime import date, datetime
+from datetime import date
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
@@ -48,21 +48,6 @@ OPEN_STATUSES = [
 SETTLED_STATUSES = [status for status in Status if status not in OPEN_STATUSES[:3]]
 
 OPEN = Q(is_open=True)
-
-
-def is_wanted_after(
-    back_at: datetime,
-    there_at: datetime,
-    appointment_at: datetime | None,
-    *,
-    will_call: bool = False,
-) -> bool:
-    """Return whether a return trip is wanted after its outbound trip and its appointment.
-
-    The time of a will-call is the earliest possible: it may be that of the appointment.
-    """
-    latest_at = max(there_at, appointment_at) if appointment_at else there_at
-    return back_at > latest_at or (will_call and back_at == latest_at)
 
 
 class BookingQuerySet(models.QuerySet["Booking"]):

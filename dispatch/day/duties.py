@@ -15,7 +15,7 @@ from typing import NamedTuple
 from dispatch.day.queries import BookingRow, DriverRow
 from dispatch.models import Assignment
 from dispatch.planner.problem import Break, Commitment, Driver, Duty
-from dispatch.planner.travel import TravelTimes
+from dispatch.planner.travel import Place, TravelTimes
 from drivers.models import Company
 
 # An older position report does not say where a driver is now.
@@ -201,14 +201,16 @@ def pieces_of(period: Period, absences: Iterable[Period]) -> list[Period]:
     return pieces
 
 
-def _whole_duty(frame: DayFrame, driver: DriverRow, piece: Period, duty_id: int) -> Duty:
-    """Return the duty of a whole piece of a shift, from the driver's home and back.
+def home_of(company: Company, lat: float | None, lon: float | None) -> Place:
+    """Return where a driver with this home starts and ends: without a home, at the depot."""
+    if lat is None or lon is None:
+        return company.depot_lat, company.depot_lon
+    return lat, lon
 
-    A driver without a home starts and ends at the depot.
-    """
-    home = (frame.company.depot_lat, frame.company.depot_lon)
-    if driver.home_lat is not None and driver.home_lon is not None:
-        home = (driver.home_lat, driver.home_lon)
+
+def _whole_duty(frame: DayFrame, driver: DriverRow, piece: Period, duty_id: int) -> Duty:
+    """Return the duty of a whole piece of a shift, from the driver's home and back."""
+    home = home_of(frame.company, driver.home_lat, driver.home_lon)
     return Duty(
         id=duty_id,
         driver_id=driver.id,

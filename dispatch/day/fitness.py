@@ -3,13 +3,14 @@
 The rules are the planner's (`planner/rules`). Driving between trips and breaks are not asked.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from dispatch.day.duties import Period, pieces_of
 from dispatch.planner.rules import duty
 from dispatch.planner.rules.rule import Breach
+from dispatch.planner.travel import Place, TravelTimes
 
 
 class Wanted(NamedTuple):
@@ -31,23 +32,38 @@ class Ability(NamedTuple):
     skills: frozenset[str]
 
 
+class Ways(NamedTuple):
+    """The ways from the driver's home to the pickup, and back from the dropoff."""
+
+    travel: TravelTimes
+    home: Place
+    pickup: Place
+    dropoff: Place
+
+    def seconds(self) -> tuple[int, int]:
+        there, back = (self.home, self.pickup), (self.dropoff, self.home)
+        return self.travel.leg(*there)[0], self.travel.leg(*back)[0]
+
+
 def off_duty(
     driver: str,
     start_at: datetime,
     end_at: datetime,
-    shifts: Sequence[Period],
+    ways: Ways,
+    shifts: Iterable[Period],
     absences: Iterable[Period],
 ) -> Iterator[Breach]:
-    """Yield the breach if the driver is absent, or has no duty, from `start_at` to `end_at`.
+    """Yield the breach if no duty of the driver holds the trip, from `start_at` to `end_at`.
 
-    `shifts` are those that touch the day.
+    `shifts` are those that touch the day. The ways are said, not counted; of several duties, the
+    one is said that lacks least.
     """
     absences = sorted(absences)
-    left = any(pieces_of(shift, absences) for shift in shifts)
-    absence = next((a for a in absences if duty.is_absent(*a, start_at, end_at)), None)
-    if absence:
-        yield duty.absent(driver, *absence, duties_left=left)
-    elif not left:
+    duties = [piece for shift in shifts for piece in pieces_of(shift, absences)]
+    if not duties:
         yield duty.no_duty(driver)
-    elif not any(duty.covers(*shift, start_at, end_at) for shift in shifts):
-        yield duty.outside(driver, start_at, end_at)
+    elif not any(duty.covers(*piece, start_at, end_at) for piece in duties):
+        seconds = ways.seconds()
+        there_and_back = [timedelta(seconds=way_s) for way_s in seconds]
+        closest = min(duties, key=lambda d: duty.missing(*d, start_at, end_at, *there_and_back))
+        yield duty.off_shift(driver, *closest, *seconds)

@@ -11,7 +11,8 @@ from itertools import pairwise
 
 from django.utils.translation import gettext as _
 
-from dispatch.day.fitness import Ability, Wanted, off_duty
+from dispatch.day.duties import home_of
+from dispatch.day.fitness import Ability, Wanted, Ways, off_duty
 from dispatch.day.load import Day, by_client
 from dispatch.day.queries import BookingRow, DriverRow
 from dispatch.day.reasons import say
@@ -78,7 +79,9 @@ def _breaches(
         for r in rows
         if r.absence_start_at and r.absence_end_at
     ]
-    yield from off_duty(first.name, start_at, end_at + _alighting(day), shifts, absences)
+    home = home_of(day.company, first.home_lat, first.home_lon)
+    ways = Ways(day.problem.travel, home, row.pickup, row.dropoff)
+    yield from off_duty(first.name, start_at, end_at + _alighting(day), ways, shifts, absences)
 
 
 def _too_late(day: Day, name: str, before: BookingRow, after: BookingRow) -> Breach | None:

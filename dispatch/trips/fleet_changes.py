@@ -19,7 +19,9 @@ from django.db.models import QuerySet
 from django.utils.translation import ngettext
 
 from bookings.models import Actor
-from dispatch.day.fitness import Ability, Wanted, off_duty
+from dispatch.day.duties import home_of
+from dispatch.day.fitness import Ability, Wanted, Ways, off_duty
+from dispatch.day.travel_times import travel_times
 from dispatch.models import Assignment
 from dispatch.planner.rules import availability
 from dispatch.planner.rules.registry import misfits
@@ -201,5 +203,11 @@ def _why_not(trip: Assignment, driver: Driver, shifts: Periods, absences: Period
         places, skills = (vehicle.seats, vehicle.wheelchair_places), skills | {*vehicle.skills}
     ability = Ability(driver.id, driver.name, *places, skills)
     end_at = trip.planned_dropoff_at + timedelta(minutes=driver.company.alighting_min)
-    on_duty = off_duty(driver.name, trip.planned_pickup_at, end_at, shifts, absences)
+    ways = Ways(
+        travel_times(driver.company),
+        home_of(driver.company, driver.home_lat, driver.home_lon),
+        (booking.pickup_lat, booking.pickup_lon),
+        (booking.dropoff_lat, booking.dropoff_lon),
+    )
+    on_duty = off_duty(driver.name, trip.planned_pickup_at, end_at, ways, shifts, absences)
     return next(chain(misfits(wanted, ability), on_duty), None)

@@ -7,7 +7,6 @@ from django.core.exceptions import ValidationError
 from django.test import Client as Web
 from django.urls import reverse
 
-from bookings.duplicate import duplicate
 from bookings.intake import IntakeRefused, take_in
 from bookings.models import Actor, Booking, Door
 from bookings.save import save_booking
@@ -107,12 +106,6 @@ def test_what_other_systems_send_is_in_order(there):
     late = row | {"scheduled_time": make.at("09:31")}
     (outcome,) = take_in(there.company, [late], actor=ACTOR, now=make.NOW)
     assert outcome.created
-
-
-def test_copies_are_in_order(there):
-    back = make.booking(clock="09:15", return_of=there)
-    with pytest.raises(ValidationError, match="must be after the outbound trip"):
-        duplicate(there, [make.DAY], actor=ACTOR, now=make.NOW, way_back=back)
 
 
 def test_the_form_of_the_admin_says_what_would_be_right(there):

@@ -4,10 +4,15 @@ Judges: the plan of a run (as a blocker), an assignment by hand, the guard of th
 notices of a run. Each case fits by a hair before it misses by a hair.
 """
 
+import re
 from datetime import timedelta
+from difflib import SequenceMatcher
 
 import pytest
+from babel.messages.pofile import read_po
+from django.utils import timezone
 
+from bookings.importing.import_bookings import import_bookings
 from bookings.models import Actor, Booking, Door, DriverPreference
 from dispatch.day.load import load_problem
 from dispatch.day.reasons import say
@@ -18,8 +23,10 @@ from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from dispatch.trips.assign import assign, preview_assignment
 from dispatch.trips.fleet_changes import TripsBroken, change_of_fleet
+from dispatchsite import messages
 from drivers.models import Absence, Driver, Shift, Vehicle
 from tests.support import builders as make
+from tests.support.callers import API, caller
 
 pytestmark = pytest.mark.django_db
 ACTOR = Actor(Door.ADMIN, name="Nadia")
@@ -31,13 +38,17 @@ def free_at():
     return Assignment.objects.get().planned_dropoff_at + timedelta(minutes=2)
 
 
-def absent_until_noon(start_at):
-    Absence.objects.create(driver=Driver.objects.get(), start_at=start_at, end_at=make.at("12:00"))
+def absent(start_at, end_at):
+    Absence.objects.create(driver=Driver.objects.get(), start_at=start_at, end_at=end_at)
 
 
 def equip(driver, vehicle):
     Driver.objects.update(skills=driver)
     Vehicle.objects.update(skills=vehicle)
+
+
+def on_duty(clocks):
+    return f"Anna is on duty from {clocks}, 19 min from the pickup and 0 min back from the dropoff."
 
 
 # (what is wanted, what just fits, what just does not, the code, the sentence)
@@ -78,14 +89,28 @@ CASES = {
         lambda: Shift.objects.update(end_at=free_at()),
         lambda: Shift.objects.update(end_at=free_at() - HAIR),
         "not_on_duty",
-        None,  # a plan and a hand know the ways there and back, the guard does not
+        on_duty("06:00 to 09:23"),
     ),
-    "absence": (
+    "absence after the trip": (
         {},
-        lambda: absent_until_noon(free_at()),
-        lambda: absent_until_noon(free_at() - HAIR),
+        lambda: absent(free_at(), make.at("12:00")),
+        lambda: absent(free_at() - HAIR, make.at("12:00")),
         "not_on_duty",
-        None,
+        on_duty("06:00 to 09:23"),
+    ),
+    "absence before the trip": (
+        {},
+        lambda: absent(make.at("07:00"), make.at("08:40")),
+        lambda: absent(make.at("07:00"), make.at("09:01")),
+        "not_on_duty",
+        on_duty("09:01 to 18:00"),
+    ),
+    "absence all day": (
+        {},
+        lambda: None,
+        lambda: absent(make.at("05:00"), make.at("18:00")),
+        "no_duty",
+        "Anna has no duty.",
     ),
     "no shift": (
         {},
@@ -155,8 +180,7 @@ def test_a_plan_a_hand_and_the_guard_of_the_fleet_agree(anna, case):
     assert [code for code, _text in guard] == [code]
     assert [code for code, _text in hand] == [code]
     assert [code for code, _text in plan] == [code]
-    if text:
-        assert {text for _code, text in (*guard, *hand, *plan)} == {text}
+    assert {text for _code, text in (*guard, *hand, *plan)} == {text}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -205,3 +229,102 @@ def test_an_excluded_driver_is_said_so_by_a_plan_a_hand_and_a_run(anna):
     text = "Anna is excluded for this client."
     assert notices()[0].endswith(text)
     assert by_hand() == of_a_plan() == [("not_for_this_client", text)]
+
+
+@pytest.fixture
+def now(monkeypatch):
+    """Let doors that ask for the time get that of the other tests."""
+    monkeypatch.setattr(timezone, "now", lambda: make.NOW)
+
+
+@pytest.mark.usefixtures("now")
+@pytest.mark.parametrize("case", CASES)
+def test_the_api_says_what_the_guard_and_a_hand_say(anna, case):
+    fields, fits, misses, code, text = CASES[case]
+    trip = assigned(anna, fields, fits)
+    office, path = caller(), f"{API}bookings/{trip.booking_id}/"
+    misses()
+    body = {"driver": anna.id, "pickup_at": make.at("09:00").isoformat()}
+    Assignment.objects.filter(id=trip.id).delete()
+    Booking.objects.update(status="accepted")
+    refused = office.post(f"{path}assign/", body)
+    (error,) = refused.json()["errors"]
+    assert (error["code"], error["detail"]) == (code, text)
+
+
+@pytest.mark.usefixtures("now")
+@pytest.mark.parametrize(
+    ("fields", "code", "text"),
+    [
+        ({"passengers": 6}, "no_seats", "Anna has 4 seats."),
+        (
+            {"passengers": 2, "wheelchairs": 2},
+            "no_wheelchair_place",
+            "Anna has 1 wheelchair places.",
+        ),
+        ({"needs": ["oxygen"]}, "lacks_skill", "Anna cannot do this: oxygen."),
+    ],
+)
+def test_a_change_of_the_booking_is_refused_alike_by_the_api_an_import_and_a_hand(
+    anna, fields, code, text
+):
+    trip = assigned(anna, {}, lambda: None)
+    booking = trip.booking
+    by_api = caller().patch(f"{API}bookings/{booking.pk}/", fields)
+    (broken,) = by_api.json()["trips"]
+    assert (by_api.status_code, broken["codes"], broken["why"]) == (409, [code], text)
+    columns = {
+        "reference": booking.reference,
+        "passengers": 1,
+        "wheelchairs": 0,
+        "scheduled_time": booking.scheduled_time.isoformat(),
+        **{name: getattr(booking, name) for name in ("pickup_lat", "pickup_lon")},
+        **{name: getattr(booking, name) for name in ("dropoff_lat", "dropoff_lon")},
+        **{name: " ".join(v) if isinstance(v, list) else v for name, v in fields.items()},
+    }
+    lines = ",".join(columns), ",".join(str(value) for value in columns.values())
+    data = "\n".join(lines).encode()
+    result = import_bookings(booking.company, data, actor=ACTOR, now=make.NOW)
+    assert [row.trip.why for row in result.broken] == [text]
+    Booking.objects.update(**fields)
+    assert by_hand() == [(code, text)]
+
+
+def words_of(text):
+    return re.findall(r"[a-z]+", re.sub(r"%\(\w+\)[sd]", " ", text).lower())
+
+
+def likeness(text, other):
+    return SequenceMatcher(None, words_of(text), words_of(other)).ratio()
+
+
+def written():
+    """Return (text, file) of every text of the catalogue."""
+    (_language, path), *_others = messages.catalogs()
+    with path.open("rb") as file:
+        for message in read_po(file):
+            texts = [message.id] if isinstance(message.id, str) else message.id
+            yield from ((text, file) for text in texts if text for file, _n in message.locations)
+
+
+def written_twice(texts):
+    """Return the texts that say what a rule's own file says already."""
+    homes = ("dispatch/planner/rules/", "bookings/order.py")
+    own = [(text, file) for text, file in texts if file.startswith(homes)]
+    return {
+        text
+        for rule, home in own
+        for text, file in texts
+        if file != home and len(words_of(text)) > 2 and likeness(rule, text) >= 0.75
+    }
+
+
+def test_no_sentence_of_a_rule_is_written_in_another_place():
+    texts = list(written())
+    assert written_twice(texts) == set()
+    second = [
+        "write a time after the outbound trip %(trip)s, which is wanted at %(at)s",
+        "%(name)s has %(n)d wheelchair places.",
+        "%(who)s is not available",
+    ]
+    assert written_twice([*texts, *((text, "elsewhere.py") for text in second)]) == {*second}

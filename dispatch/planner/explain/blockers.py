@@ -64,7 +64,7 @@ def _block(finding: Finding, k: int, driver: Driver) -> Breach:
         day, i = finding.day, finding.index
         away_s = tours.travel[tours.start_at[k], day.pickup_at[i]].item()
         back_s = tours.travel[day.dropoff_at[i], tours.end_at[k]].item()
-        return duties.off_shift(driver.name, duty, away_s, back_s)
+        return duties.off_shift(driver.name, duty.start_s, duty.end_s, away_s, back_s)
     if finding.capped[d]:
         return cap.breach(driver.name, driver.load + int(tours.planned[d]))
     if duty.break_ and not _break_fits(tours, k):

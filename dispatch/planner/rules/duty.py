@@ -7,7 +7,6 @@ has to lie inside. Periods are half-open.
 from collections.abc import Iterator
 from typing import Any
 
-from dispatch.planner.problem import Duty
 from dispatch.planner.rules.codes import Block
 from dispatch.planner.rules.rule import Breach, Placed, Rule, Sentence, gettext_noop, minutes
 
@@ -19,10 +18,6 @@ OFF_SHIFT = Sentence(
         "and %(back_min)s min back from the dropoff."
     ),
 )
-OUTSIDE = Sentence(
-    "outside_duty", gettext_noop("%(driver)s is not on duty from %(from_s)s to %(until_s)s.")
-)
-ABSENT = Sentence("absent", gettext_noop("%(driver)s is absent from %(from_s)s to %(until_s)s."))
 
 
 def covers(duty_start: Any, duty_end: Any, start: Any, end: Any) -> Any:
@@ -30,30 +25,19 @@ def covers(duty_start: Any, duty_end: Any, start: Any, end: Any) -> Any:
     return (duty_start <= start) & (end <= duty_end)
 
 
-def is_absent(absence_start: Any, absence_end: Any, start: Any, end: Any) -> Any:
-    """Return whether the absence takes a part of [start, end): of one kind, or arrays."""
-    return (absence_start < end) & (start < absence_end)
+def missing(duty_start: Any, duty_end: Any, start: Any, end: Any, away: Any, back: Any) -> Any:
+    """Return how much time the duty lacks for [start, end) with the ways there and back."""
+    return max(start, duty_start + away) - min(start, duty_end - back - (end - start))
 
 
 def no_duty(driver: str) -> Breach:
     return Breach(Block.NO_DUTY, NO_DUTY, {"driver": driver})
 
 
-def outside(driver: str, start: object, end: object) -> Breach:
-    """Return that no duty of the driver holds [start, end), although there are duties."""
-    return Breach(Block.OFF_SHIFT, OUTSIDE, {"driver": driver, "from_s": start, "until_s": end})
-
-
-def absent(driver: str, start: object, end: object, *, duties_left: bool) -> Breach:
-    """Return that an absence, [start, end), is why; the code is what plans without it would say."""
-    values = {"driver": driver, "from_s": start, "until_s": end}
-    return Breach(Block.OFF_SHIFT if duties_left else Block.NO_DUTY, ABSENT, values)
-
-
-def off_shift(driver: str, duty: Duty, away_s: float, back_s: float) -> Breach:
-    """Return that the duty does not hold the trip with the ways there and back."""
+def off_shift(driver: str, start: object, end: object, away_s: float, back_s: float) -> Breach:
+    """Return that the duty, [start, end), does not hold the trip with the ways there and back."""
     numbers = {"away_min": minutes(away_s), "back_min": minutes(back_s)}
-    times = {"from_s": duty.start_s, "until_s": duty.end_s}
+    times = {"from_s": start, "until_s": end}
     return Breach(Block.OFF_SHIFT, OFF_SHIFT, {"driver": driver, **times, **numbers})
 
 
@@ -61,11 +45,11 @@ def _breaches(placed: Placed, trip_id: int | None) -> Iterator[Breach]:
     duty, trip = placed.duty, placed.trip
     away_s = placed.travel.leg(duty.start, trip.pickup)[0]
     back_s = placed.travel.leg(trip.dropoff, duty.end)[0]
-    yield off_shift(placed.driver.name, duty, away_s, back_s)
+    yield off_shift(placed.driver.name, duty.start_s, duty.end_s, away_s, back_s)
 
 
 DUTY = Rule(
-    sentences=(NO_DUTY, OFF_SHIFT, OUTSIDE, ABSENT),
+    sentences=(NO_DUTY, OFF_SHIFT),
     checked_as=("duty_start", "duty_end"),
     breaches=_breaches,
 )

@@ -50,7 +50,7 @@ def test_a_locked_trip_that_its_vehicle_cannot_take_is_named(anna):
 def test_a_locked_trip_of_an_absent_driver_is_named(anna):
     locked(anna)
     Absence.objects.create(driver=anna, start_at=at("08:00"), end_at=at("10:00"))
-    assert "Anna is absent from 08:00 to 10:00." in notices()[0]
+    assert "Anna is on duty from 10:00 to 18:00, 22 min from the pickup" in notices()[0]
 
 
 def test_a_locked_trip_of_a_forbidden_driver_is_named(anna):

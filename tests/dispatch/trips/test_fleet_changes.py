@@ -85,6 +85,11 @@ def test_equipment_taken_out_breaks_the_trips_that_need_it():
     ]
 
 
+def on_duty_until(clock):
+    ways = "22 min from the pickup and 9 min back from the dropoff"
+    return f"Anna is on duty from 06:00 to {clock}, {ways}."
+
+
 def test_an_absence_breaks_the_trips_inside_it():
     driver = on_duty()
     trip(driver, "08:00")
@@ -93,7 +98,7 @@ def test_an_absence_breaks_the_trips_inside_it():
     def absent():
         Absence.objects.create(driver=driver, start_at=make.at("09:10"), end_at=make.at("12:00"))
 
-    assert broken_by(absent, driver) == [(inside.id, "Anna is absent from 09:10 to 12:00.")]
+    assert broken_by(absent, driver) == [(inside.id, on_duty_until("09:10"))]
     assert not Absence.objects.exists()
 
 
@@ -102,7 +107,7 @@ def test_a_shift_must_hold_the_trip_until_the_client_is_out():
     shift = driver.shifts.get()
     booking = trip(driver, "09:00").booking  # until 09:20, and 2 minutes to alight
     assert broken_by(update(shift, end_at=make.at("09:21")), driver) == [
-        (booking.id, "Anna is not on duty from 09:00 to 09:22.")
+        (booking.id, on_duty_until("09:21"))
     ]
     with changing(driver):
         update(shift, end_at=make.at("09:22"))()
