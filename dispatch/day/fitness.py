@@ -63,7 +63,7 @@ def off_duty(
     if not duties:
         yield duty.no_duty(driver)
     elif not any(duty.covers(*piece, start_at, end_at) for piece in duties):
-        seconds = ways.seconds()
-        there_and_back = [timedelta(seconds=way_s) for way_s in seconds]
-        closest = min(duties, key=lambda d: duty.missing(*d, start_at, end_at, *there_and_back))
-        yield duty.off_shift(driver, *closest, *seconds)
+        away_s, back_s = ways.seconds()
+        away, back = timedelta(seconds=away_s), timedelta(seconds=back_s)
+        closest = min(duties, key=lambda d: duty.missing(*d, start_at, end_at, away, back))
+        yield duty.off_shift(driver, *closest, away_s, back_s)

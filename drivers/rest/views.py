@@ -3,8 +3,8 @@
 An ETag is a hash of the serialized resource, and of a list one of the bytes that are sent. A
 change with `If-Match` is refused with 412 if the stored row no longer has this ETag. PATCH, DELETE
 and a POST that writes the row compare them under its lock (`locked_row`); any other POST when it
-reads the row (`get_object`). Who loses a race for what the row depends
-on gets 409, or 412 if the row, read again, has changed too.
+reads the row (`get_object`). Who loses a race for what the row depends on gets 409, or 412 if the
+row, read again, has changed too.
 """
 
 import hashlib
