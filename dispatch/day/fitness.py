@@ -65,5 +65,5 @@ def off_duty(
     elif not any(duty.covers(*piece, start_at, end_at) for piece in duties):
         away_s, back_s = ways.seconds()
         away, back = timedelta(seconds=away_s), timedelta(seconds=back_s)
-        closest = min(duties, key=lambda d: duty.missing(*d, start_at, end_at, away, back))
+        closest = min(duties, key=lambda d: duty.missing(d[0], d[1], start_at, end_at, away, back))
         yield duty.off_shift(driver, *closest, away_s, back_s)
