@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from bookings.models import Booking
 from drivers.models import validate_tags
-from drivers.times import YEARS
+from drivers.times import EARLIEST, LATEST, YEARS
 
 PEOPLE_AT_MOST = 100  # the largest vehicle there may be
 NOTES_AT_MOST = 5_000
@@ -158,13 +158,20 @@ def moment(value: str, *, zone: tzinfo, order: str | None = None) -> datetime:
         local = datetime(*wall, tzinfo=zone)
     except ValueError:
         raise BadValueError(_("there is no such date or time")) from None
-    if local.year not in YEARS:
+    _require_year(local.year in YEARS)  # others may have no moment in UTC
+    if parts["offset"]:
+        at = local.replace(tzinfo=_offset(parts["offset"])).astimezone(UTC)
+    else:
+        at = _local_to_utc(local)
+    _require_year(EARLIEST <= at < LATEST)
+    return at
+
+
+def _require_year(is_valid: bool) -> None:
+    if not is_valid:
         raise BadValueError(
             _("write a year from %(first)s to %(last)s") % {"first": YEARS[0], "last": YEARS[-1]}
         )
-    if parts["offset"]:
-        return local.replace(tzinfo=_offset(parts["offset"])).astimezone(UTC)
-    return _local_to_utc(local)
 
 
 def _printable(value: str, at_most: int | None) -> str:

@@ -15,8 +15,9 @@ from bookings.models import Booking
 from drivers.db.bulk import OneStatementInserts
 from drivers.db.constraints import NoOverlap
 from drivers.db.indexes import Index, SqliteIndex
-from drivers.db.rules import CHOICE, Check, Unique
-from drivers.models import Company, Driver
+from drivers.db.rules import CHOICE, Between, Check, Unique
+from drivers.models import IN_YEARS, Company, Driver, within_years
+from drivers.times import EARLIEST, LATEST
 
 
 class DispatchRun(models.Model):
@@ -106,6 +107,13 @@ class DispatchRun(models.Model):
                 name="run_status_known",
                 says=CHOICE,
                 field="status",
+            ),
+            Between(
+                name="run_day_in_years",
+                field="day",
+                first=EARLIEST.date(),
+                end=LATEST.date(),
+                says=IN_YEARS,
             ),
         ]
 
@@ -302,6 +310,9 @@ class Assignment(models.Model):
                 says=_("The dropoff must not be before the pickup."),
                 field="planned_dropoff_at",
             ),
+            within_years("assignment_arrived_in_years", "arrived_at"),
+            within_years("assignment_pickup_in_years", "actual_pickup_at"),
+            within_years("assignment_dropoff_in_years", "actual_dropoff_at"),
             Check(
                 condition=Q(
                     status__in=[

@@ -9,6 +9,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 YEARS = range(2000, 2100)  # others are typing errors, and some have no bounds in UTC
+# The moments of these years, which begin and end in UTC: [EARLIEST, LATEST).
+EARLIEST, LATEST = (datetime(year, 1, 1, tzinfo=UTC) for year in (YEARS.start, YEARS.stop))
 
 
 def day_of(text: str) -> date:

@@ -12,8 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from bookings.models.clients import Client
 from drivers.db.indexes import Index
 from drivers.db.rules import CHOICE, POSITION, Check, Unique
-from drivers.models import LATITUDE, LONGITUDE, Company, on_earth, validate_tags
-from drivers.times import YEARS
+from drivers.models import LATITUDE, LONGITUDE, Company, on_earth, validate_tags, within_years
 
 
 class Status(models.TextChoices):
@@ -178,6 +177,8 @@ class Booking(models.Model):
                 says=_("The appointment must be after the pickup."),
                 field="appointment_at",
             ),
+            within_years("booking_scheduled_in_years", "scheduled_time"),
+            within_years("booking_appointment_in_years", "appointment_at"),
             Check(
                 condition=Q(status__in=Status.values),
                 name="booking_status_known",
@@ -203,10 +204,6 @@ class Booking(models.Model):
         return self.reference or f"#{self.pk}"
 
     def clean(self) -> None:
-        for name in ("scheduled_time", "appointment_at"):
-            at = getattr(self, name)
-            if at and at.year not in YEARS:
-                raise ValidationError({name: _("The year must be from 2000 to 2099.")})
         if self.client and self.client.company_id != self.company_id:
             raise ValidationError({"client": _("This client belongs to another company.")})
         if self.return_of and self.return_of.company_id != self.company_id:

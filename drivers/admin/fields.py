@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from unfold.widgets import UnfoldAdminSplitDateTimeWidget
 
+from drivers.models import IN_YEARS
 from drivers.times import YEARS
 
 OFFSET = re.compile(r"(?P<sign>[+-])(?P<hours>0[0-9]|1[0-4]):?(?P<minutes>[0-5][0-9])$")
@@ -89,7 +90,7 @@ class DayField(forms.DateField):
 
 def require_year(day):
     if day.year not in YEARS:
-        raise ValidationError(_("The year must be from 2000 to 2099."), code="bounds")
+        raise ValidationError(IN_YEARS, code="bounds")
 
 
 def moment_on(day, clock, zone):

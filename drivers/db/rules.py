@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, models
-from django.db.models import BaseConstraint, CheckConstraint, UniqueConstraint
+from django.db.models import BaseConstraint, CheckConstraint, Q, UniqueConstraint
 from django.utils.translation import gettext_lazy as _
 
 CHOICE = _("Choose a value from the list.")
@@ -57,6 +57,32 @@ class _SaysWhatIsRight(BaseConstraint):
 
 class Check(_SaysWhatIsRight, CheckConstraint):
     """A condition for the values of one row."""
+
+
+class Between(Check):
+    """A moment or a day in [first, end), or none: checked without asking the database."""
+
+    def __init__(self, *, name: str, field: str, first: Any, end: Any, says: Any) -> None:
+        self.first, self.end = first, end
+        condition = Q(**{f"{field}__gte": first, f"{field}__lt": end})
+        super().__init__(condition=condition, name=name, says=says, field=field)
+
+    def validate(
+        self,
+        model: type[models.Model],
+        instance: models.Model,
+        exclude: Iterable[str] | None = None,
+        using: str = DEFAULT_DB_ALIAS,
+    ) -> None:
+        value = getattr(instance, self.field)
+        if value is None or self.field in set(exclude or ()) or self.first <= value < self.end:
+            return
+        raise ValidationError({self.field: ValidationError(self.says, code="bounds")})
+
+    def clone(self) -> "Between":
+        return type(self)(
+            name=self.name, field=self.field, first=self.first, end=self.end, says=self.says
+        )
 
 
 class Unique(_SaysWhatIsRight, UniqueConstraint):

@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 
 from drivers.models import SHIFT_AT_MOST, Company, Driver, Shift, ShiftTemplate
 from drivers.refused import Refused
+from drivers.times import LATEST
 
 WEEK = timedelta(days=7)
 WEEKS_AT_MOST = 26
@@ -251,6 +252,8 @@ def _taken(names: dict[int, str], rows: list[Shift]) -> dict[int, list[tuple[dat
 def _why_not(row: Shift, periods: list[tuple[datetime, datetime]], now: datetime) -> str | None:
     if row.start_at < now:
         return _("it is in the past")
+    if row.end_at >= LATEST:
+        return _("it does not end before the year 2100")
     if row.start_at >= row.end_at:
         return _("its hours are skipped when the clocks go forward")
     if any(start < row.end_at and end > row.start_at for start, end in periods):

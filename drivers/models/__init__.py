@@ -9,12 +9,14 @@ from drivers.models.fleet import Driver, Vehicle
 from drivers.models.membership import GRANTABLE_ROLES, ApiToken, Membership, Role, StoredAnswer
 from drivers.models.shifts import Absence, Shift, ShiftTemplate, Weekday
 from drivers.models.values import (
+    IN_YEARS,
     LATITUDE,
     LONGITUDE,
     SHIFT_AT_MOST,
     on_earth,
     validate_tags,
     validate_timezone,
+    within_years,
 )
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "ApiToken",
     "Company",
     "Driver",
+    "IN_YEARS",
     "LATITUDE",
     "LONGITUDE",
     "Membership",
@@ -36,4 +39,5 @@ __all__ = [
     "on_earth",
     "validate_tags",
     "validate_timezone",
+    "within_years",
 ]

@@ -10,7 +10,7 @@ from drivers.db.folding import FoldedField, KeepsFolded
 from drivers.db.indexes import Index
 from drivers.db.rules import CHOICE, POSITION_OR_NONE, Check, Unique
 from drivers.models.company import Company
-from drivers.models.values import LATITUDE, LONGITUDE, on_earth, validate_tags
+from drivers.models.values import LATITUDE, LONGITUDE, on_earth, validate_tags, within_years
 
 
 class Vehicle(models.Model):
@@ -126,6 +126,7 @@ class Driver(models.Model):
                 says=CHOICE,
                 field="kind",
             ),
+            within_years("driver_last_position_in_years", "last_position_at"),
             KeepsFolded(name="driver_folds_name", source="name", folded="folded_name"),
         ]
 

@@ -11,7 +11,7 @@ from drivers.db.constraints import NoOverlap
 from drivers.db.indexes import Index, PostgresqlIndex
 from drivers.db.rules import CHOICE, Check, Unique
 from drivers.models.fleet import Driver
-from drivers.models.values import SHIFT_AT_MOST
+from drivers.models.values import SHIFT_AT_MOST, within_years
 from drivers.times import shown_period
 
 
@@ -50,6 +50,10 @@ class Shift(models.Model):
                 says=_("The end must be after the start."),
                 field="end_at",
             ),
+            within_years("shift_start_in_years", "start_at"),
+            within_years("shift_end_in_years", "end_at"),
+            within_years("shift_break_from_in_years", "break_from_at"),
+            within_years("shift_break_until_in_years", "break_until_at"),
             Check(
                 condition=Q(end_at__lte=F("start_at") + SHIFT_AT_MOST),
                 name="shift_within_24_hours",
@@ -194,6 +198,8 @@ class Absence(models.Model):
                 says=_("The end must be after the start."),
                 field="end_at",
             ),
+            within_years("absence_start_in_years", "start_at"),
+            within_years("absence_end_in_years", "end_at"),
         ]
 
     def __str__(self) -> str:

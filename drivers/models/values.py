@@ -9,7 +9,11 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from drivers.db.rules import Between
+from drivers.times import EARLIEST, LATEST
+
 SHIFT_AT_MOST = timedelta(hours=24)
+IN_YEARS = _("The year must be from 2000 to 2099.")
 
 LATITUDE: dict[str, Any] = {"validators": [MinValueValidator(-90), MaxValueValidator(90)]}
 LONGITUDE: dict[str, Any] = {"validators": [MinValueValidator(-180), MaxValueValidator(180)]}
@@ -30,6 +34,11 @@ def on_earth(prefix: str, *, optional: bool = False) -> Q:
     empty = Q(**{f"{prefix}_lat__isnull": True, f"{prefix}_lon__isnull": True})
     known = Q(**{f"{prefix}_lat__isnull": False, f"{prefix}_lon__isnull": False})
     return empty | (known & inside)
+
+
+def within_years(name: str, field: str) -> Between:
+    """Return the rule that a moment lies in the years in which people may write one."""
+    return Between(name=name, field=field, first=EARLIEST, end=LATEST, says=IN_YEARS)
 
 
 def validate_timezone(name: str) -> None:

@@ -3,17 +3,16 @@
 import json
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, ErrorDetail, ParseError
 from rest_framework.parsers import BaseParser
 
-from drivers.times import moment
+from drivers.times import EARLIEST, LATEST, YEARS, moment
 
 LARGEST_BODY = 4 * 1024 * 1024
-EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class TooLarge(APIException):
@@ -114,7 +113,7 @@ class DayField(serializers.DateField):
 
     def to_internal_value(self, value):
         day = super().to_internal_value(value)
-        if not EARLIEST.date() <= day < LATEST.date():
+        if day.year not in YEARS:
             self.fail("bounds")
         return day
 

@@ -104,6 +104,14 @@ def test_a_shift_in_the_hour_that_does_not_exist_is_told():
     ]
 
 
+def test_a_shift_that_does_not_end_before_the_year_2100_is_told():
+    driver = make.driver()
+    template(driver, Weekday.THURSDAY, "22:00", "06:00")
+    filled = fill(driver, date(2099, 12, 31))
+    why = "it does not end before the year 2100"
+    assert [(row.driver, row.why) for row in filled.left_out] == [(driver.name, why)]
+
+
 def test_a_break_lies_in_the_shift_unless_the_template_says_where():
     driver = make.driver()
     template(driver, break_min=30)
