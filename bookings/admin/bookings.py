@@ -135,7 +135,7 @@ class BookingAdmin(
     search_fields = ["reference"]
     search_help_text = _(
         "Within the chosen days: client, phone, reference or place. Across all days: "
-        "client, phone or the full reference."
+        "client, phone, the client's address or the full reference."
     )
     ordering = ["-scheduled_time", "-id"]
     sortable_by = ["shown_time"]

@@ -84,7 +84,7 @@ class ClientAdmin(ExportsList, CompanyScopedAdmin):
     }
     list_display = ["shown_name", "phone", "address", "wheelchair", "company"]
     list_select_related = ["company"]
-    search_fields = ["folded_name", "phone"]
+    search_fields = ["searched"]
     ordering = ["folded_name", "id"]
     compressed_fields = True
     fieldsets = [
@@ -108,6 +108,9 @@ class ClientAdmin(ExportsList, CompanyScopedAdmin):
     @admin.display(description=gettext_lazy("name"), ordering="folded_name")
     def shown_name(self, client):
         return client.name
+
+    def get_search_results(self, request, queryset, search_term):
+        return queryset.filter(searched__has_parts=search_term), False
 
     def get_inlines(self, request, obj):
         return [SavedPlaceInline, DriverPreferenceInline] if obj else []

@@ -10,10 +10,10 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from bookings.admin.list_filters import SEARCHED, any_contains
 from bookings.admin.telephone_form import TelephoneForm, preferences_of
 from bookings.known_places import OFFERED, places_of_client, search_places, usual_place
 from bookings.models import Client
+from bookings.search import find_clients
 from bookings.telephone import book
 from drivers.admin.pages import admin_page
 from drivers.companies.actors import admin_actor
@@ -75,8 +75,7 @@ class BooksByTelephone:
     def telephone_clients(self, request):
         """Suggest clients by a part of their name or phone: 1 statement more."""
         company, words = self._company(request), request.GET.get("q", "").strip()
-        matches = Client.objects.filter(any_contains(words, SEARCHED), company=company)
-        clients = matches.order_by("folded_name", "id")[:OFFERED] if words else ()
+        clients = find_clients(company, words)[:OFFERED] if words else ()
         context = {"clients": clients, "words": words, "company": company}
         return render(request, "bookings/telephone_clients.html", context)
 

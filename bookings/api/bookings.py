@@ -25,6 +25,7 @@ from bookings.guards import Agreed
 from bookings.intake import IntakeRefused, take_in
 from bookings.models import Booking
 from bookings.save import StaleBookingError, save_booking
+from bookings.search import find_bookings
 from drivers.refused import Refused
 from drivers.rest.access import PLANNERS, actor_of, caller_of
 from drivers.rest.errors import flatten
@@ -64,8 +65,11 @@ class BookingViewSet(CompanyViewSet):
         "retrieve": ["expand"],
         "partial_update": ["release", "move"],
     }
-    search_fields = ["reference", "client__folded_name", "client__phone"]
+    search_fields = ["reference", "client__searched"]
     expandable = ("client",)
+
+    def search(self, rows, words):
+        return find_bookings(rows, words, company=self.company)
 
     @extend_schema(parameters=[EXPAND])
     def list(self, request, *args, **kwargs):

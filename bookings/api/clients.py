@@ -40,4 +40,7 @@ class ClientViewSet(Reads, Creates, Changes, CompanyViewSet):
     roles = {"read": READERS, "write": WRITERS}
     orderings = ("name", "id")
     ordered_by = {"name": "folded_name"}
-    search_fields = ["folded_name", "phone", "address"]
+    search_fields = ["searched"]
+
+    def search(self, rows, words):
+        return rows.filter(searched__has_parts=words)

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from drivers.db.folding import FoldedField, KeepsFolded
 from drivers.db.indexes import PostgresqlIndex, SqliteIndex
+from drivers.db.parts import FindsParts
 from drivers.db.rules import CHOICE, POSITION, POSITION_OR_NONE, Check, Unique
 from drivers.models import LATITUDE, LONGITUDE, Company, Driver
 
@@ -18,7 +19,8 @@ class Client(models.Model):
         Company, models.PROTECT, db_index=False, related_name="clients", verbose_name=_("company")
     )
     name = models.CharField(_("name"), max_length=100)
-    folded_name = FoldedField()  # what searches compare
+    folded_name = FoldedField()  # orders the lists
+    searched = FoldedField()  # name, phone and address: what searches compare
     phone = models.CharField(_("phone"), max_length=40, blank=True)
     address = models.CharField(_("address"), max_length=200, blank=True)
     lat = models.FloatField(_("latitude"), null=True, blank=True, **LATITUDE)
@@ -35,12 +37,11 @@ class Client(models.Model):
         verbose_name = _("client")
         verbose_name_plural = _("clients")
         indexes = [
-            # The lists and searches of ClientAdmin, BooksByTelephone, ClientViewSet and
-            # list_filters.search, in this order. SQLite finds parts of a text without the table.
+            # The lists of ClientAdmin, BooksByTelephone and ClientViewSet, in this order. SQLite
+            # finds words of one or two letters without the table.
             PostgresqlIndex(fields=["company", "folded_name"], name="idx_client_company_folded"),
             SqliteIndex(
-                fields=["company", "folded_name", "phone", "address"],
-                name="idx_client_company_searched",
+                fields=["company", "folded_name", "searched"], name="idx_client_company_searched"
             ),
         ]
         constraints = [
@@ -64,6 +65,12 @@ class Client(models.Model):
                 says=POSITION_OR_NONE,
             ),
             KeepsFolded(name="client_folds_name", source="name", folded="folded_name"),
+            KeepsFolded(
+                name="client_folds_searched",
+                source=("name", "phone", "address"),
+                folded="searched",
+            ),
+            FindsParts(name="client_parts", field="searched"),
         ]
 
     def __str__(self) -> str:

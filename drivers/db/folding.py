@@ -9,6 +9,7 @@ same tables.
 
 import re
 import sys
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any
 from unicodedata import normalize
@@ -72,10 +73,16 @@ FoldedField.register_lookup(FoldedContains, "icontains")
 
 
 class KeepsFolded(BaseConstraint):
-    """The column `folded` of a row is always what `fold` makes of its column `source`."""
+    """The column `folded` of a row is always what `fold` makes of its column `source`.
 
-    def __init__(self, *, name: str, source: str, folded: str, **messages: Any) -> None:
-        self.source, self.folded = source, folded
+    Or of several columns, one after the other, with a space between.
+    """
+
+    def __init__(
+        self, *, name: str, source: str | Sequence[str], folded: str, **messages: Any
+    ) -> None:
+        self.source = source if isinstance(source, str) else tuple(source)
+        self.folded = folded
         super().__init__(name=name, **messages)
 
     def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
@@ -95,8 +102,9 @@ class KeepsFolded(BaseConstraint):
 
     def _statements(self, model: Any, schema_editor: Any) -> list[Statement]:
         quote = schema_editor.quote_name
-        source, folded = (
-            quote(model._meta.get_field(name).column) for name in (self.source, self.folded)
+        names = (self.source,) if isinstance(self.source, str) else self.source
+        *sources, folded = (
+            quote(model._meta.get_field(name).column) for name in (*names, self.folded)
         )
         sqlite = schema_editor.connection.vendor == "sqlite"
         templates = _sqlite(self.name, quote) if sqlite else _postgresql(quote(self.name))
@@ -105,7 +113,8 @@ class KeepsFolded(BaseConstraint):
                 template,
                 table=Table(model._meta.db_table, quote),
                 key=quote(model._meta.pk.column),
-                source=source,
+                text=" || ' ' || ".join(f"NEW.{source}" for source in sources),
+                sources=", ".join(sources),
                 folded=folded,
             )
             for template in templates
@@ -132,9 +141,9 @@ class KeepsFolded(BaseConstraint):
 def _sqlite(name: str, quote: Any) -> list[str]:
     return [
         f"CREATE TRIGGER {quote(f'{name}_{event.lower()}')} AFTER {event}{columns} ON %(table)s "
-        "WHEN NEW.%(folded)s IS NOT fold(NEW.%(source)s) BEGIN UPDATE %(table)s "
-        "SET %(folded)s = fold(NEW.%(source)s) WHERE %(key)s = NEW.%(key)s; END"
-        for event, columns in (("INSERT", ""), ("UPDATE", " OF %(source)s, %(folded)s"))
+        "WHEN NEW.%(folded)s IS NOT fold(%(text)s) BEGIN UPDATE %(table)s "
+        "SET %(folded)s = fold(%(text)s) WHERE %(key)s = NEW.%(key)s; END"
+        for event, columns in (("INSERT", ""), ("UPDATE", " OF %(sources)s, %(folded)s"))
     ]
 
 
@@ -146,13 +155,13 @@ def _postgresql(name: str) -> list[str]:
     not_ascii = "octet_length(t) > length(t)"
     return [
         f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ "
-        "DECLARE t text := NEW.%(source)s; BEGIN "
+        "DECLARE t text := %(text)s; BEGIN "
         f"IF {not_ascii} THEN t := regexp_replace(normalize(t, NFKD), '{MARKS}', '', 'g'); END IF; "
         't := lower(t COLLATE "C"); '  # ASCII alone, in every locale
         f"IF {not_ascii} THEN t := {letters}; END IF; "
         f"NEW.%(folded)s := btrim(regexp_replace(t, '{SPACES}', ' ', 'g'), ' '); "
         "RETURN NEW; END $$",
-        f"CREATE TRIGGER {name} BEFORE INSERT OR UPDATE OF %(source)s, %(folded)s ON %(table)s "
+        f"CREATE TRIGGER {name} BEFORE INSERT OR UPDATE OF %(sources)s, %(folded)s ON %(table)s "
         f"FOR EACH ROW EXECUTE FUNCTION {name}()",
     ]
 

@@ -68,7 +68,7 @@ OF_ONE_ENGINE = {
         ),
         "idx_client_company_searched": (
             "bookings_client",
-            ["company_id", "folded_name", "phone", "address"],
+            ["company_id", "folded_name", "searched"],
             False,
         ),
     },
@@ -94,6 +94,11 @@ GUARDS_SQLITE = {
     "event_append_only_delete",
     "client_folds_name_insert",
     "client_folds_name_update",
+    "client_folds_searched_insert",
+    "client_folds_searched_update",
+    "client_parts_insert",
+    "client_parts_update",
+    "client_parts_delete",
     "driver_folds_name_insert",
     "driver_folds_name_update",
 }
@@ -102,6 +107,7 @@ GUARDS_POSTGRESQL = {
     "assignment_no_double_booking",
     "event_append_only",
     "client_folds_name",
+    "client_folds_searched",
     "driver_folds_name",
 }
 

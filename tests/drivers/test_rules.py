@@ -8,6 +8,7 @@ from django.urls import reverse
 from bookings.models import Booking
 from drivers.db.constraints import AppendOnly, NoOverlap, NumberedInCommitOrder
 from drivers.db.folding import KeepsFolded
+from drivers.db.parts import FindsParts
 from drivers.models import Absence, Shift, Vehicle
 from tests.support import builders as make
 from tests.support.callers import API, caller
@@ -19,7 +20,7 @@ RULES = [
     for model in apps.get_app_config(app).get_models()
     for constraint in model._meta.constraints
     # About changes, not values; and what the database does by itself.
-    if not isinstance(constraint, AppendOnly | NumberedInCommitOrder | KeepsFolded)
+    if not isinstance(constraint, AppendOnly | NumberedInCommitOrder | KeepsFolded | FindsParts)
 ]
 
 
