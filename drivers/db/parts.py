@@ -28,17 +28,14 @@ class FindsParts(BaseConstraint):
         schema_editor.deferred_sql.extend(self._statements(model, schema_editor))
 
     def create_sql(self, model: Any, schema_editor: Any) -> Any:
-        first, *others = self._statements(model, schema_editor)
-        schema_editor.deferred_sql.extend(others)
+        """On PostgreSQL; SQLite's schema editor makes the table anew, with `constraint_sql`."""
+        first, second = self._statements(model, schema_editor)
+        schema_editor.deferred_sql.append(second)
         return first
 
     def remove_sql(self, model: Any, schema_editor: Any) -> str:
+        """On PostgreSQL; on SQLite the triggers go with the old table: see `drop_parts`."""
         name = schema_editor.quote_name(self.name)
-        if schema_editor.connection.vendor == "sqlite":
-            for event in ("insert", "update", "delete"):
-                trigger = schema_editor.quote_name(f"{self.name}_{event}")
-                schema_editor.execute(f"DROP TRIGGER IF EXISTS {trigger}")
-            return f"DROP TABLE IF EXISTS {name}"
         return f"DROP FUNCTION IF EXISTS {name}(text) CASCADE"  # with the index
 
     def _statements(self, model: Any, schema_editor: Any) -> list[Statement]:
@@ -99,9 +96,10 @@ def _sqlite(name: str, quote: Any) -> list[str]:
             f"ON %(table)s BEGIN {statements}END"
             for event, (columns, statements) in changes.items()
         ),
-        f"INSERT INTO {parts} ({parts}, rowid, %(column)s) "
-        "SELECT NULL, %(key)s, %(column)s FROM %(table)s WHERE %(column)s <> '' "
-        f"AND NOT EXISTS (SELECT 1 FROM {quote(name + '_docsize')})",
+        # Anew whenever Django has made the table anew, which a change of a constraint does.
+        f"INSERT INTO {parts} ({parts}) VALUES ('delete-all')",
+        f"INSERT INTO {parts} (rowid, %(column)s) "
+        "SELECT %(key)s, %(column)s FROM %(table)s WHERE %(column)s <> ''",
     ]
 
 
@@ -113,6 +111,12 @@ def _postgresql(name: str) -> list[str]:
         f"substr(t, i, {LETTERS})) FROM generate_series(1, length(t) - {LETTERS - 1}) i $$",
         f"CREATE INDEX {name} ON %(table)s USING gin ({name}(%(column)s)) WITH (fastupdate = off)",
     ]
+
+
+def drop_parts(name: str, schema_editor: Any) -> None:
+    """Drop SQLite's table of parts: for the way back of the migration that added `FindsParts`."""
+    if schema_editor.connection.vendor == "sqlite":
+        schema_editor.execute(f"DROP TABLE IF EXISTS {schema_editor.quote_name(name)}")
 
 
 class HasParts(Lookup):

@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
 from bookings.models import Client, Event
+from bookings.search import find_clients
 from drivers.db.folding import fold, fold_stored
 from drivers.models import Driver
 from tests.support import builders as make
@@ -223,6 +224,23 @@ def test_names_of_before_are_folded_in_batches(monkeypatch):
     for model in (Client, Driver):
         stored = model.objects.order_by("id").values_list("name", "folded_name")
         assert list(stored) == [(name, fold(name)) for name in names]
+    assert_guarded()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("whole_again")
+@pytest.mark.slow
+def test_clients_of_before_are_found_by_parts_and_those_deleted_meanwhile_are_not():
+    gone, stays = make.client(name="Zoé", address="Rue 1"), make.client(name="Ève", address="Rue 2")
+    migrate("bookings", "0015")
+    assert "searched" not in {column.name for column in introspected("bookings_client")}
+    with connection.cursor() as cursor:
+        assert not any("client_parts" in name for name in tables())
+        cursor.execute("DELETE FROM bookings_client WHERE id = %s", [gone.pk])
+        cursor.execute("UPDATE bookings_client SET address = 'Quai 3' WHERE id = %s", [stays.pk])
+    migrate()
+    assert list(find_clients(stays.company, "eve quai")) == [stays]
+    assert not find_clients(stays.company, "rue").exists()
     assert_guarded()
 
 
