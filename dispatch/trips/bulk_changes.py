@@ -168,9 +168,10 @@ class _Route:
         retimed: list[Proposal] = []
         broken: dict[int, list[Fault]] = {}
         at_fault: set[int] = set()
+        were_sound = self._were_sound(trips)
         for row in trips:
             kept = self._propose(self.day, row)
-            known = self._known_faults(row.id) if kept.faults else set()
+            known = self._known_faults(row.id) if kept.faults and not were_sound else set()
             if why := newly_broken(self.day, kept, known):
                 broken[row.id] = why
                 before = self.before[row.id]
@@ -187,6 +188,13 @@ class _Route:
         if found := stay(day, [row], self.driver):
             return found[0]
         return propose(day, row, self.driver, pickup_at=row.planned()[0])
+
+    def _were_sound(self, trips: Sequence[BookingRow]) -> bool:
+        """Return whether the trips kept all rules before they changed: one check for all."""
+        before = [self.before[row.id] for row in trips]
+        return all(
+            self.old.start_at <= row.scheduled_time < self.old.end_at for row in before
+        ) and bool(stay(self.old, before, self.driver))
 
     def _known_faults(self, booking_id: int) -> set[Fault]:
         """Return what the trip breaks without any change, such as what somebody overrode."""

@@ -15,9 +15,11 @@ from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
 from dispatch.planner.check.plan import check
 from dispatch.planner.problem import Duty, Plan, PlannedBreak, PlannedTrip, Problem, Trip
+from dispatch.planner.rules import appointment as appointment_rule
 from dispatch.planner.rules import availability
 from dispatch.planner.rules import duty as duty_rule
 from dispatch.planner.rules import pickup_window as window_rule
+from dispatch.planner.rules.registry import may_drive
 from dispatch.planner.solve import solve
 from dispatch.trips.linked_trips import out_of_order
 from dispatch.trips.problems import ALWAYS_SERVED, loaded, of_driver, pinned, trip_of, without
@@ -120,11 +122,23 @@ def _within_rules(
             return None
         trip = replace(trip, wanted_s=pickup_s, earliest_s=pickup_s, latest_s=pickup_s)
     alone, together = of_driver(whole, driver.id, trip)
+    if not _may_fit(trip, alone, pickup_s):
+        return None
     for problem in (alone, together) if together.trips != alone.trips else (alone,):
         plan = solve(problem, engine="greedy", threads=1)
         if not plan.unserved and not check(problem, plan):
             return _proposal(day, plan, trip.id)
     return None
+
+
+def _may_fit(trip: Trip, alone: Problem, pickup_s: int | None) -> bool:
+    """Return whether the driver could take the trip if all others gave way: no search if not."""
+    if not may_drive((trip,), alone.drivers).all() or not appointment_rule.is_possible(trip):
+        return False
+    if pickup_s is None:
+        return True
+    end_s = pickup_s + trip.service_s
+    return any(duty.start_s <= pickup_s and end_s <= duty.end_s for duty in alone.duties)
 
 
 def _against_rules(

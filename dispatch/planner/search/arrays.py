@@ -294,7 +294,11 @@ def _matrix(
         return fits
 
     blocks = [slice(start, stop) for start, stop in pairwise(edges)]
-    with ThreadPoolExecutor(threads) as pool:
-        if all(pool.map(fill, blocks)):
-            return seconds
+    if threads == 1 or len(blocks) == 1:  # to start a thread takes longer than a small block
+        fit = all(map(fill, blocks))
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            fit = all(pool.map(fill, blocks))
+    if fit:
+        return seconds
     return np.asarray(travel.seconds(from_places, to_places), dtype=np.int32)

@@ -11,9 +11,12 @@ from django.utils import timezone
 from bookings.importing.import_bookings import ImportConflictError, import_bookings
 from bookings.models import Actor, Booking, Door, DriverPreference, Event
 from dispatch import ledger
+from dispatch.day.load import load_problem
 from dispatch.models import Assignment
+from dispatch.planner.solve import solve
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
+from dispatch.trips import bulk_changes, insertion
 from drivers.models import Driver, Role
 from tests.bookings.importing.test_import_bookings import csv_of
 from tests.support import builders as make
@@ -103,6 +106,30 @@ def sound(company):
 
 def lines(rows):
     return [row.line for row in rows]
+
+
+@pytest.mark.parametrize(("change", "solved"), [({"passengers": "60"}, 1), ({"needs": "x"}, 1)])
+def test_what_no_plan_can_keep_is_not_searched_for(anna, monkeypatch, change, solved):
+    solves = []
+
+    def counted(problem, **options):
+        solves.append(problem)
+        return solve(problem, **options)
+
+    monkeypatch.setattr(insertion, "solve", counted)
+    loads = []
+    monkeypatch.setattr(
+        bulk_changes, "load_problem", lambda *a, **o: loads.append(a) or load_problem(*a, **o)
+    )
+    import_bookings(
+        anna.company,
+        rows_of(WHEELS | change, LATER | change),
+        actor=ACTOR,
+        now=timezone.now(),
+        filename="day.csv",
+        dry_run=True,
+    )
+    assert (len(solves), len(loads)) == (2 * solved, 1)  # where each breaks the fewest rules
 
 
 BREAKING = {
