@@ -64,13 +64,13 @@ def run(bookings, seed, engine, time_limit_s=None, threads=2):
     peak_mb = _peak_mb()
     measures = measure(problem, plan)
     unserved = set(plan.unserved)
-    dearest = max((trip.unserved_cost for trip in problem.trips), default=0)
+    highest = max((trip.priority for trip in problem.trips), default=0)
     return PlannerRun(
         bookings=bookings,
         seed=seed,
         engine=engine,
         placed=measures.placed,
-        urgent_unserved=sum(t.id in unserved for t in problem.trips if t.unserved_cost == dearest),
+        urgent_unserved=sum(t.id in unserved for t in problem.trips if t.priority == highest),
         objective=measures.objective,
         deadhead_km=round(measures.deadhead_m / 1000, 1),
         drivers=measures.drivers,

@@ -1,6 +1,6 @@
 """A scenario as the planner's problem, without a database between."""
 
-from dispatch.planner.problem import Break, Costs, Driver, Duty, Problem, Trip
+from dispatch.planner.problem import Break, Costs, Driver, Duty, Priority, Problem, Trip
 from dispatch.planner.travel import GreatCircle
 from perf.scenarios import (
     ALIGHTING_S,
@@ -11,7 +11,6 @@ from perf.scenarios import (
     RETURN_EARLY_S,
     RETURN_LATE_S,
     SPEED_KMH,
-    UNSERVED_COST,
 )
 
 
@@ -34,7 +33,7 @@ def as_problem(scenario, *, costs=None, breaks=True):
                 earliest_s=b.wanted_s - (OUTBOUND_EARLY_S if there else RETURN_EARLY_S),
                 latest_s=b.wanted_s + (OUTBOUND_LATE_S if there else RETURN_LATE_S),
                 ride_s=ride_s[i],
-                unserved_cost=UNSERVED_COST[b.priority],
+                priority=Priority(b.priority),
                 arrive_by_s=b.appointment_s,
                 boarding_s=BOARDING_S,
                 alighting_s=ALIGHTING_S,

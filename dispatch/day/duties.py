@@ -295,8 +295,9 @@ def _breaks_left(frame: DayFrame, shift: Shift, pieces: Sequence[Period]) -> tup
         return ()
     if shift.break_at is not None and shift.break_at < frame.frozen_until:
         windows.insert(0, (shift.break_at, shift.break_at + length))
+    told_s = None if shift.break_at is None else frame.seconds(shift.break_at)
     return tuple(
-        Break(shift.break_min * 60, frame.seconds(start, math.ceil), frame.seconds(end))
+        Break(shift.break_min * 60, frame.seconds(start, math.ceil), frame.seconds(end), told_s)
         for start, end in windows
         if frame.seconds(end) - frame.seconds(start, math.ceil) >= shift.break_min * 60
     )

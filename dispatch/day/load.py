@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bookings.models import Booking, DriverPreference, Status
+from bookings.models import DriverPreference, Status
 from dispatch.day.duties import DayFrame, driver_day, free_at
 from dispatch.day.pairs import keep_order
 from dispatch.day.queries import (
@@ -26,16 +26,11 @@ from dispatch.day.queries import (
 )
 from dispatch.day.travel_times import travel_times
 from dispatch.models import Assignment
-from dispatch.planner.problem import Costs, Duty, Problem, Standing, Trip
+from dispatch.planner.problem import Costs, Duty, Priority, Problem, Standing, Trip
 from dispatch.planner.problem import Driver as PlannerDriver
 from dispatch.planner.travel import TravelTimes
 from drivers.models import Company
 
-UNSERVED_COST: dict[int, int] = {
-    Booking.Priority.NORMAL: 10_000,
-    Booking.Priority.HIGH: 15_000,
-    Booking.Priority.URGENT: 20_000,
-}
 # How many seconds of empty driving it must save to move a trip to another driver.
 MOVE_COST_S = 600
 PLANNABLE = {Status.ACCEPTED, Status.ASSIGNED}
@@ -331,7 +326,7 @@ def make_trip(
         earliest_s=seconds(max(earliest_at, now)),
         latest_s=seconds(latest_at),
         ride_s=ride_s,
-        unserved_cost=UNSERVED_COST[row.priority],
+        priority=Priority(row.priority),
         arrive_by_s=seconds(row.appointment_at) if row.appointment_at else None,
         boarding_s=company.boarding_min * 60,
         alighting_s=company.alighting_min * 60,

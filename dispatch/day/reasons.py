@@ -39,8 +39,17 @@ SUGGESTIONS = {
     ),
     "window_passed": gettext_noop("Agree a new time with the client, or cancel the booking."),
 }
+# What no run says any more, but older ones have stored.
+FORMER = {
+    "costs_more": gettext_noop(
+        "%(driver)s could take it at %(pickup_s)s, but at %(price_min)s min of empty driving "
+        "that costs more than leaving it out (%(unserved_min)s min)."
+    ),
+}
 # The sentence of every code that is stored.
-STORED = SENTENCES | EXCLUDED | {f"then_{code}": text for code, text in SUGGESTIONS.items()}
+STORED = (
+    SENTENCES | EXCLUDED | FORMER | {f"then_{code}": text for code, text in SUGGESTIONS.items()}
+)
 
 Values = dict[str, Any]
 

@@ -6,7 +6,8 @@ Computed from the problem and the plan alone, not from the arrays of the search.
 from dataclasses import dataclass
 from statistics import pstdev
 
-from dispatch.planner.problem import Plan, Problem
+from dispatch.planner.prices import prices_of
+from dispatch.planner.problem import TOLD_S, Plan, Problem
 from dispatch.planner.travel import Place
 
 Stop = tuple[int, int, Place, Place]  # pickup_s, free_s, pickup, dropoff
@@ -16,7 +17,8 @@ Stop = tuple[int, int, Place, Place]  # pickup_s, free_s, pickup, dropoff
 class Measures:
     """Figures of one plan: counts, `_s` in seconds, `_m` in metres; `objective` in seconds.
 
-    `load_sd` is the standard deviation of the trips per driver in use.
+    `retimed` trips board more than TOLD_S from what was told; `load_sd` is the standard deviation
+    of the trips per driver in use.
     """
 
     trips: int
@@ -28,6 +30,7 @@ class Measures:
     emergency_drivers: int
     missed_preferences: int
     moved: int
+    retimed: int
     load_sd: float
 
 
@@ -37,14 +40,17 @@ def measure(problem: Problem, plan: Plan) -> Measures:
     costs = problem.costs
     stops: dict[int, list[Stop]] = {duty.id: [] for duty in problem.duties}
     count = {driver.id: 0 for driver in problem.drivers}
-    missed = moved = 0
+    prices = prices_of(problem)
+    missed = moved = retimed = 0
     for planned in plan.trips:
         trip = trips[planned.trip_id]
         free_s = planned.dropoff_s + trip.alighting_s
         stops[planned.duty_id].append((planned.pickup_s, free_s, trip.pickup, trip.dropoff))
         count[planned.driver_id] += 1
         missed += bool(trip.preferred) and planned.driver_id not in trip.preferred
-        moved += trip.standing is not None and trip.standing.driver_id != planned.driver_id
+        if trip.standing is not None:
+            moved += trip.standing.driver_id != planned.driver_id
+            retimed += abs(trip.standing.pickup_s - planned.pickup_s) > TOLD_S
     unserved = [trips[i] for i in plan.unserved]
     moved += sum(trip.standing is not None for trip in unserved)
 
@@ -62,9 +68,9 @@ def measure(problem: Problem, plan: Plan) -> Measures:
     used = [d for d in problem.drivers if d.load + count[d.id] > 0]
     new = [d for d in problem.drivers if count[d.id] > 0 and not d.used]
     loads = [d.load + count[d.id] for d in problem.drivers]
-    objective = deadhead_s + sum(trip.unserved_cost for trip in unserved)
+    objective = deadhead_s + sum(prices.unserved[trip.priority] for trip in unserved)
     objective += sum(costs.emergency_s if d.emergency else costs.driver_s for d in new)
-    objective += missed * costs.missed_preference_s + moved * costs.move_s
+    objective += missed * costs.missed_preference_s + moved * prices.move_s
     objective += costs.fairness * sum(load**2 for load in loads)
     return Measures(
         trips=len(problem.trips),
@@ -76,6 +82,7 @@ def measure(problem: Problem, plan: Plan) -> Measures:
         emergency_drivers=sum(d.emergency for d in used),
         missed_preferences=missed,
         moved=moved,
+        retimed=retimed,
         load_sd=round(pstdev([load for load in loads if load] or [0]), 2),
     )
 

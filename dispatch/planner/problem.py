@@ -11,13 +11,25 @@ of a duty to its first pickup and from its last dropoff to its end, is empty: th
 """
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from dispatch.planner.travel import Place, TravelTimes
+
+# A told pickup may move by so much without another word to the client.
+TOLD_S = 300
+
+
+class Priority(IntEnum):
+    """Which trips go first: one of a higher priority is worth more than all of the lower ones."""
+
+    NORMAL = 0
+    HIGH = 1
+    URGENT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The driver and the pickup a trip has before this run: moving it has a price."""
+    """The driver and the pickup a trip has before this run, as client and driver were told."""
 
     driver_id: int
     pickup_s: int
@@ -30,8 +42,9 @@ class Trip:
     The time window: boarding starts in [earliest_s, latest_s], both inclusive, and the
     arrival at the dropoff is at most `arrive_by_s`. `wanted_s` is the requested pickup time:
     the schedule keeps as close to it as the route allows. `seats` are ordinary seats, `wheelchairs`
-    wheelchair places. `needs` must all be among the driver's skills. `unserved_cost` is the
-    price in seconds of leaving the trip out. `preferred` and `forbidden` are ids of drivers.
+    wheelchair places. `needs` must all be among the driver's skills. `preferred` and `forbidden`
+    are ids of drivers. Where that leaves no trip out, the arrival is `margin_s` before
+    `arrive_by_s`, and a trip that stands boards within TOLD_S of the pickup that was told.
     `after` is the id of the trip, or of the commitment, from which the client must have arrived.
     The windows keep this order already: the engines need not know it.
     Raises ValueError if the window or a duration is impossible.
@@ -45,8 +58,9 @@ class Trip:
     earliest_s: int
     latest_s: int
     ride_s: int
-    unserved_cost: int
+    priority: Priority = Priority.NORMAL
     arrive_by_s: int | None = None
+    margin_s: int = 0
     boarding_s: int = 0
     alighting_s: int = 0
     seats: int = 1
@@ -63,7 +77,8 @@ class Trip:
                 f"Trip {self.reference}: the pickup window ends ({self.latest_s} s) "
                 f"before it starts ({self.earliest_s} s)."
             )
-        if min(self.boarding_s, self.ride_s, self.alighting_s, self.seats, self.wheelchairs) < 0:
+        durations = self.boarding_s, self.ride_s, self.alighting_s, self.margin_s
+        if min(*durations, self.seats, self.wheelchairs) < 0:
             raise ValueError(f"Trip {self.reference}: durations and places cannot be negative.")
 
     @property
@@ -80,6 +95,24 @@ class Trip:
         if self.arrive_by_s is None:
             return self.latest_s
         return min(self.latest_s, self.arrive_by_s - self.boarding_s - self.ride_s)
+
+    @property
+    def kept_window(self) -> tuple[int, int]:
+        """Return (earliest, latest) start of boarding that keeps what was told, or the margin.
+
+        It lies in the window of the trip. Of a told time that the window excludes, and of a margin
+        that nobody can keep, nothing is left.
+        """
+        earliest_s, last_s = self.earliest_s, self.last_start_s
+        if self.standing is not None:
+            told_s = self.standing.pickup_s
+            if earliest_s <= told_s <= last_s:
+                return max(earliest_s, told_s - TOLD_S), min(last_s, told_s + TOLD_S)
+        if self.arrive_by_s is not None:
+            in_good_time_s = self.arrive_by_s - self.margin_s - self.boarding_s - self.ride_s
+            if earliest_s <= in_good_time_s:
+                return earliest_s, min(last_s, in_good_time_s)
+        return earliest_s, last_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +134,14 @@ class Commitment:
 class Break:
     """A break of `length_s` seconds in one piece, inside [earliest_s, latest_s).
 
-    It may interrupt a deadhead, never a trip. Raises ValueError if it does not fit inside.
+    It may interrupt a deadhead, never a trip. `told_s` is when it began in the plan before this
+    run. Raises ValueError if it does not fit inside.
     """
 
     length_s: int
     earliest_s: int
     latest_s: int
+    told_s: int | None = None
 
     def __post_init__(self) -> None:
         if self.length_s <= 0 or self.earliest_s + self.length_s > self.latest_s:
@@ -164,16 +199,17 @@ class Driver:
 class Costs:
     """The prices of the objective, in seconds of empty driving.
 
-    objective = deadhead + unserved_cost of every trip left out + driver_s (emergency_s) of
+    objective = deadhead + the price of every trip left out + driver_s (emergency_s) of
     every driver used + missed_preference_s of every trip whose client prefers other drivers
     + move_s of every trip that leaves the driver it stood with + fairness x the sum over
-    drivers of (trips of the day) squared.
+    drivers of (trips of the day) squared. A `move_s` of None is more than all that moving one
+    trip could save. What leaving a trip out costs follows from the problem: `prices.py`.
     """
 
     driver_s: int = 300
     emergency_s: int = 3600
     missed_preference_s: int = 600
-    move_s: int = 0
+    move_s: int | None = 0
     fairness: int = 0
 
 

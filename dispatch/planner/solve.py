@@ -9,7 +9,8 @@ import numpy as np
 
 from dispatch.planner.problem import Plan, Problem
 from dispatch.planner.search import greedy
-from dispatch.planner.search.arrays import Day, Ints, collapse
+from dispatch.planner.search.arrays import Day, collapse, int32
+from dispatch.planner.search.first_plan import Stands
 from dispatch.planner.search.route_labels import Routes
 from dispatch.planner.search.schedule import schedule
 
@@ -41,9 +42,9 @@ def solve(
     `engine` is "search" (ruin and recreate), "greedy" (cheapest insertion, needs no compiler)
     or "vroom:LEVEL". A `time_limit_s` of 0 gives the first plan without searching; None takes
     `default_budget_s`. With `iterations` (of each thread) instead, no clock is read, and the
-    same problem, seed, iterations and threads give the same plan. `warm` starts from the
-    standing drivers of the trips. Raises ValueError for options that make no sense, and
-    TooManyTrips.
+    same problem, seed, iterations and threads give the same plan. `warm` starts from what
+    stands: the same drivers, in the order of the told times. Raises ValueError for options that
+    make no sense, and TooManyTrips.
     """
     began = time.monotonic()
     if threads < 1:
@@ -51,16 +52,14 @@ def solve(
     if time_limit_s is not None and iterations is not None:
         raise ValueError("Give a time limit or a number of iterations, not both.")
     day = collapse(problem, threads)
-    standing = _standing(problem) if warm else None
+    stands = _stands(problem) if warm else None
     done = 0
     if engine == "greedy":
-        routes = greedy.build(day, standing)
+        routes = greedy.build(day, stands)
     elif engine == "search":
         if iterations is None and time_limit_s is None:
             time_limit_s = default_budget_s(len(problem.trips))
-        routes, done = _search(
-            problem, day, standing, began, time_limit_s, iterations, seed, threads
-        )
+        routes, done = _search(problem, day, stands, began, time_limit_s, iterations, seed, threads)
     elif engine.startswith("vroom:") and engine[6:].isdecimal():
         if len(problem.trips) > VROOM_MOST_TRIPS:
             raise TooManyTrips(
@@ -92,7 +91,7 @@ def default_budget_s(trips: int) -> float:
 def _search(
     problem: Problem,
     day: Day,
-    standing: Ints | None,
+    stands: Stands | None,
     began: float,
     time_limit_s: float | None,
     iterations: int | None,
@@ -102,20 +101,21 @@ def _search(
     """Return (routes, iterations done)."""
     nothing_to_search = time_limit_s == 0 or iterations == 0
     if nothing_to_search and len(problem.trips) <= INSTANT:
-        return greedy.build(day, standing), 0
+        return greedy.build(day, stands), 0
     from dispatch.planner.search import parallel  # loads the compiled kernels
 
-    state = parallel.first_plan(day, standing)
+    first = parallel.first_plan(day, stands)
     if nothing_to_search or not (day.extra >= 0).any():
-        return state.routes, 0
+        return first.state.routes, 0
     ends = None if time_limit_s is None else began + time_limit_s
-    return parallel.search(problem, day, state, ends, iterations, seed, threads)
+    return parallel.search(problem, day, first, ends, iterations, seed, threads)
 
 
-def _standing(problem: Problem) -> Ints:
-    """Return (n,) the index of the driver each trip stands with, -1 for none."""
+def _stands(problem: Problem) -> Stands:
+    """Return where the trips of the problem stand."""
     index = {driver.id: d for d, driver in enumerate(problem.drivers)}
-    return np.array(
-        [index.get(trip.standing.driver_id, -1) if trip.standing else -1 for trip in problem.trips],
-        dtype=np.int32,
+    told = [trip.standing for trip in problem.trips]
+    return Stands(
+        driver=int32([index.get(stands.driver_id, -1) if stands else -1 for stands in told]),
+        pickup=int32([stands.pickup_s if stands else -1 for stands in told]),
     )

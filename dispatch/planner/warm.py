@@ -53,7 +53,6 @@ def _smallest_problem() -> Problem:
             earliest_s=36_000 + 7200 * i,
             latest_s=37_000 + 7200 * i,
             ride_s=ride_s,
-            unserved_cost=10_000,
             standing=Standing(1, 36_000) if i == 0 else None,
         )
         for i in range(2)

@@ -22,7 +22,7 @@ from dispatch.planner.rules import pickup_window as window_rule
 from dispatch.planner.rules.registry import may_drive
 from dispatch.planner.solve import solve
 from dispatch.trips.linked_trips import out_of_order
-from dispatch.trips.problems import ALWAYS_SERVED, loaded, of_driver, pinned, trip_of, without
+from dispatch.trips.problems import loaded, of_driver, pinned, trip_of, without
 from dispatch.trips.violations import Fault, describe, fault_of
 from drivers.models import Driver
 
@@ -175,7 +175,6 @@ def _fewest_faults(
         seats=0,
         wheelchairs=0,
         arrive_by_s=None,
-        unserved_cost=ALWAYS_SERVED,
     )
     anyone = (replace(driver, capacity=max(1, driver.capacity)),)
     for earliest_s, latest_s in windows:

@@ -8,10 +8,8 @@ from dataclasses import replace
 
 from dispatch.day.load import Day, by_client, make_trip, pickup_window
 from dispatch.day.queries import BookingRow
-from dispatch.planner.problem import Commitment, Costs, Driver, Duty, Problem, Trip
+from dispatch.planner.problem import Commitment, Costs, Driver, Duty, Priority, Problem, Trip
 from dispatch.trips.linked_trips import keep_in_order
-
-ALWAYS_SERVED = 10**8
 
 
 def trip_of(day: Day, row: BookingRow) -> Trip:
@@ -57,12 +55,12 @@ def of_driver(whole: Problem, driver_id: int, trip: Trip) -> tuple[Problem, Prob
     """Return two problems of one driver and one more trip: the other trips fixed, and movable."""
     own = tuple(duty for duty in whole.duties if duty.driver_id == driver_id)
     standing = tuple(
-        replace(other, unserved_cost=ALWAYS_SERVED)
+        replace(other, priority=Priority.NORMAL)
         for other in whole.trips
         if any(_stands_in(other, duty, whole) for duty in own)
     )
     (driver,) = (d for d in whole.drivers if d.id == driver_id)
-    trip = replace(trip, unserved_cost=ALWAYS_SERVED)
+    trip = replace(trip, priority=Priority.NORMAL)
     alone = Problem(
         trips=(trip,),
         drivers=(loaded(driver, whole.trips),),

@@ -17,6 +17,7 @@ from dispatch.planner.problem import (
     Plan,
     PlannedBreak,
     PlannedTrip,
+    Priority,
     Problem,
     Standing,
     Trip,
@@ -53,7 +54,7 @@ def make_trip(id=1, wanted="08:00", start=0, end=10, *, early=0, late=600, **cha
         "earliest_s": wanted_s - early,
         "latest_s": wanted_s + late,
         "ride_s": round(abs(end - start) * 60),
-        "unserved_cost": 10_000,
+        "priority": Priority.NORMAL,
     }
     return Trip(**(values | changes))
 
@@ -158,7 +159,9 @@ def problems(draw, most_drivers=4, most_trips=8, *, breaks=None):
         draw(_trips(trip_id, len(drivers), begin, crowded))
         for trip_id in range(1, draw(st.integers(0, most_trips)) + 1)
     ]
-    costs = Costs(move_s=draw(st.sampled_from([0, 300])), fairness=draw(st.sampled_from([0, 10])))
+    costs = Costs(
+        move_s=draw(st.sampled_from([0, 300, None])), fairness=draw(st.sampled_from([0, 10]))
+    )
     return make_problem(trips, drivers, duties, costs=costs)
 
 
@@ -214,5 +217,5 @@ def _trips(draw, trip_id, drivers, begin, crowded):
         preferred=draw(some_drivers) if draw(rare) else frozenset(),
         forbidden=draw(some_drivers) if draw(rare) else frozenset(),
         standing=standing,
-        unserved_cost=draw(st.sampled_from([10_000, 20_000, 200])),
+        priority=draw(st.sampled_from(Priority)),
     )

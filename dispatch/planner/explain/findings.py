@@ -11,6 +11,7 @@ import numpy as np
 
 from dispatch.planner.explain.slack import FITS, Slack, measure_slack
 from dispatch.planner.explain.tours import Tours, read_tours
+from dispatch.planner.prices import prices_of
 from dispatch.planner.problem import Plan, Problem, Trip
 from dispatch.planner.rules import cap
 from dispatch.planner.rules.excluded_driver import EXCLUDED_DRIVER
@@ -54,13 +55,14 @@ class Finding:
         """Return (K,) what the trip would add to the objective, NEVER if it does not fit."""
         measure = self.slack.found[:, FITS, 0]
         costs, trip, drivers = self.problem.costs, self.trip, self.problem.drivers
+        move_s = prices_of(self.problem).move_s
         entry = entry_prices(self.day, self.tours.planned)
         if trip.preferred:
             entry = entry + costs.missed_preference_s * np.array(
                 [driver.id not in trip.preferred for driver in drivers], np.int64
             )
-        if trip.standing and costs.move_s:
-            entry = entry + costs.move_s * np.array(
+        if trip.standing and move_s:
+            entry = entry + move_s * np.array(
                 [driver.id != trip.standing.driver_id for driver in drivers], np.int64
             )
         possible = (measure < NEVER) & self.allowed & ~self.capped[self.tours.driver]

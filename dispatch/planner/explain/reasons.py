@@ -52,7 +52,7 @@ def reasons(problem: Problem, plan: Plan, day: Day | None = None) -> tuple[Reaso
 def insertable(problem: Problem, plan: Plan, day: Day | None = None) -> tuple[Insertion, ...]:
     """Return the cheapest insertion of every unserved trip that has one.
 
-    If it costs less than leaving the trip out, the search has missed it.
+    Leaving it out never costs less: the search has missed it.
     """
     found = (_cheapest(finding) for finding in find(problem, plan, plan.unserved, day))
     return tuple(insertion for insertion in found if insertion)
@@ -70,7 +70,7 @@ def _cheapest(finding: Finding) -> Insertion | None:
 
 def _reason(finding: Finding, plan: Plan) -> Reason:
     code, detail = _why(finding)
-    blocked = code not in (Why.APPOINTMENT_IMPOSSIBLE, Why.COSTS_MORE, Why.COULD_BE_INSERTED)
+    blocked = code not in (Why.APPOINTMENT_IMPOSSIBLE, Why.COULD_BE_INSERTED)
     return Reason(
         finding.trip.id,
         code,
@@ -108,14 +108,9 @@ def _why(finding: Finding) -> tuple[Why, dict[str, object]]:
     insertion = _cheapest(finding)
     if insertion is None:
         return Why.ALL_BUSY, {"drivers": len(drivers), "capped": capped, **window}
-    unserved_s = int(finding.day.unserved[finding.index])
     names = {driver.id: driver.name for driver in problem.drivers}
-    detail = {
+    return Why.COULD_BE_INSERTED, {
         "driver": names[insertion.driver_id],
         "driver_id": insertion.driver_id,
         "pickup_s": insertion.pickup_s,
-        "price_min": minutes(insertion.price_s),
-        "unserved_min": minutes(unserved_s),
     }
-    missed = insertion.price_s < unserved_s
-    return (Why.COULD_BE_INSERTED if missed else Why.COSTS_MORE), detail

@@ -20,7 +20,6 @@ class Why(StrEnum):
     OFF_SHIFT = "off_shift"
     CAP_REACHED = "cap_reached"
     ALL_BUSY = "all_busy"
-    COSTS_MORE = "costs_more"
     COULD_BE_INSERTED = "could_be_inserted"
 
 
@@ -61,10 +60,6 @@ SENTENCES: dict[str, str] = {
     Why.ALL_BUSY: gettext_noop(
         "None of the suitable drivers on duty (%(drivers)s) is free for a pickup between "
         "%(earliest_s)s and %(latest_s)s."
-    ),
-    Why.COSTS_MORE: gettext_noop(
-        "%(driver)s could take it at %(pickup_s)s, but at %(price_min)s min of empty driving "
-        "that costs more than leaving it out (%(unserved_min)s min)."
     ),
     Why.COULD_BE_INSERTED: gettext_noop(
         "%(driver)s could take it at %(pickup_s)s: the search ended before it was placed."

@@ -26,7 +26,7 @@ from dispatch.planner.search.arrays import NEVER, Day, Ints, Longs
 from dispatch.planner.search.compiled import kernel
 
 # Kinds of insertions, the third axis of `found`. The measure is the detour in seconds for
-# FITS, the price of the swap for INSTEAD, and otherwise the seconds of the change.
+# FITS, what a swap changes in the objective for INSTEAD, and otherwise the seconds of the change.
 FITS, LATER, EARLIER, ARRIVE_LATE, START_EARLIER, END_LATER, INSTEAD = range(7)
 KINDS = 7
 EVER = -NEVER // 4  # earlier than any duty starts, far enough from overflow to add to
@@ -65,7 +65,7 @@ def measure_slack(tours: Tours, day: Day, trips: Sequence[Trip], indices: Sequen
         ),
         wanted=_column(trip.wanted_s for trip in trips),
         service=_column(trip.service_s for trip in trips),
-        unserved=day.unserved[indices].astype(np.int64),
+        unserved=day.unserved[indices],
         pickup_at=day.pickup_at[indices],
         dropoff_at=day.dropoff_at[indices],
     )
@@ -84,7 +84,7 @@ def _column(values: Iterable[int]) -> Longs:
 
 
 @kernel
-def measure_gaps(tours: Tours, asked: Asked, unserved: Ints, result: Slack) -> None:
+def measure_gaps(tours: Tours, asked: Asked, unserved: Longs, result: Slack) -> None:
     """Fill the slack; `unserved` (n,) as in `Day`."""
     for u in range(len(asked.earliest)):
         earliest, service = asked.earliest[u], asked.service[u]
@@ -218,7 +218,7 @@ def end_later(
 def instead(
     tours: Tours, asked: Asked, u: int, k: int, s: int, unserved: int, result: Slack
 ) -> None:
-    """Note the price of taking the trip in the place of stop s, left out at `unserved`."""
+    """Note what it changes to take the trip in the place of stop s, left out at `unserved`."""
     there, _ = drives(tours, k, s, asked.pickup_at[u], asked.dropoff_at[u])
     _, on = drives(tours, k, s + 1, asked.pickup_at[u], asked.dropoff_at[u])
     free, need = free_before(tours, k, s), need_after(tours, k, s + 1)
@@ -229,4 +229,4 @@ def instead(
         if low <= high:
             detour = there + on - tours.leg[s] - replaced_leg(tours, k, s + 1)
             start = min(max(asked.wanted[u], low), high)
-            note(result, u, k, INSTEAD, unserved + detour, s, start)
+            note(result, u, k, INSTEAD, unserved - asked.unserved[u] + detour, s, start)

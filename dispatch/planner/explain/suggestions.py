@@ -7,7 +7,7 @@ Tried in this order:
 2. the change of fewest minutes, up to `FEW_MINUTES`: a pickup later or earlier than the time
    window, an arrival after the appointment, a driver who starts earlier or ends later. Of
    equally many minutes the first of these, and the driver with the lowest id;
-3. leave out another trip that is not dearer to leave out: the cheapest swap;
+3. leave out another trip of no higher priority: the cheapest swap;
 4. add a vehicle with what the trip needs;
 5. the changes of 2 that take longer.
 
@@ -204,7 +204,6 @@ def _fixed(commitment: Commitment) -> Trip:
         earliest_s=commitment.pickup_s,
         latest_s=commitment.pickup_s,
         ride_s=commitment.free_s - commitment.pickup_s,
-        unserved_cost=0,
     )
 
 

@@ -22,7 +22,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dispatch.planner.problem import Break, Costs, Driver, Problem, Trip
+from dispatch.planner.prices import Prices, prices_of
+from dispatch.planner.problem import Break, Costs, Driver, Problem
 from dispatch.planner.rules import appointment
 from dispatch.planner.rules.registry import may_drive
 from dispatch.planner.travel import Place, TravelTimes
@@ -45,8 +46,11 @@ class Day(NamedTuple):
     # leave the dropoff `service` later.
     earliest: Ints  # (n,)
     last_start: Ints  # (n,)
+    kept_from: Ints  # (n,) start of boarding that keeps what was told, and the margin
+    kept_until: Ints  # (n,)
     service: Ints  # (n,)
-    unserved: Ints  # (n,) price of leaving the trip out
+    unserved: Longs  # (n,) price of leaving the trip out
+    annealed: Ints  # (n,) what the annealing counts for it
     pickup_at: Ints  # (n,) column of travel
     dropoff_at: Ints  # (n,) row of travel
     # Routes
@@ -74,6 +78,8 @@ class Day(NamedTuple):
 def collapse(problem: Problem, threads: int = 2) -> Day:
     """Return the `Day` of this problem, its travel times asked for on so many threads."""
     trips, drivers = problem.trips, problem.drivers
+    prices = prices_of(problem)
+    kept = [trip.kept_window for trip in trips]
     index = {driver.id: d for d, driver in enumerate(drivers)}
     rows, columns = _Places(), _Places()
     dropoff_at = int32([rows.index(trip.dropoff) for trip in trips])
@@ -86,8 +92,11 @@ def collapse(problem: Problem, threads: int = 2) -> Day:
     day = Day(
         earliest=int32([trip.earliest_s for trip in trips]),
         last_start=int32([trip.last_start_s for trip in trips]),
+        kept_from=int32([window[0] for window in kept]),
+        kept_until=int32([window[1] for window in kept]),
         service=int32([trip.service_s for trip in trips]),
-        unserved=int32([_unserved(trip, problem.costs) for trip in trips]),
+        unserved=np.array([prices.of(trip) for trip in trips], dtype=np.int64),
+        annealed=int32([prices.annealed[trip.priority] for trip in trips]),
         pickup_at=pickup_at,
         dropoff_at=dropoff_at,
         driver=driver,
@@ -108,7 +117,7 @@ def collapse(problem: Problem, threads: int = 2) -> Day:
         travel=travel,
         travel_to=travel.T.copy(),
     )
-    extra = _extra_costs(problem, index)[:, driver]
+    extra = _extra_costs(problem, prices, index)[:, driver]
     extra[:, shut == 1] = FORBIDDEN
     forbid_alone(day, extra)
     return day._replace(extra=np.ascontiguousarray(extra))
@@ -227,7 +236,10 @@ def _routes(
 
 
 def _break_piece(pieces: Sequence[_Piece], rest: Break | None) -> int | None:
-    """Return the index of the piece with most room beside the break; None if it fits nowhere."""
+    """Return the index of the piece for the break: where it was, else that with most room beside.
+
+    None if it fits nowhere.
+    """
     best, best_room = None, -1
     if rest is None:
         return None
@@ -237,14 +249,13 @@ def _break_piece(pieces: Sequence[_Piece], rest: Break | None) -> int | None:
         ready = max(opens + leg, rest.earliest_s) + rest.length_s
         # Count the room on both sides of the break: a long morning is worth as much.
         room = closes - opens - leg - rest.length_s
-        if ready <= closes and room > best_room:
+        if ready > closes:
+            continue
+        if rest.told_s is not None and opens <= rest.told_s <= closes - rest.length_s:
+            return p
+        if room > best_room:
             best, best_room = p, room
     return best
-
-
-def _unserved(trip: Trip, costs: Costs) -> int:
-    """Return the price of leaving a trip out, the move away from its standing driver included."""
-    return trip.unserved_cost + (costs.move_s if trip.standing else 0)
 
 
 def _driver_cost(driver: Driver, costs: Costs) -> int:
@@ -253,7 +264,7 @@ def _driver_cost(driver: Driver, costs: Costs) -> int:
     return costs.emergency_s if driver.emergency else costs.driver_s
 
 
-def _extra_costs(problem: Problem, index: Mapping[int, int]) -> Ints:
+def _extra_costs(problem: Problem, prices: Prices, index: Mapping[int, int]) -> Ints:
     """Return trips x drivers: FORBIDDEN, or the price of a missed preference and a move."""
     trips, drivers, costs = problem.trips, problem.drivers, problem.costs
     extra = np.zeros((len(trips), len(drivers)), dtype=np.int32)
@@ -262,10 +273,10 @@ def _extra_costs(problem: Problem, index: Mapping[int, int]) -> Ints:
         if trip.preferred:
             extra[i] += costs.missed_preference_s
             extra[i, favourites] = 0
-        if trip.standing is not None and costs.move_s:
-            extra[i] += costs.move_s
+        if trip.standing is not None:
+            extra[i] += prices.move_s
             if trip.standing.driver_id in index:
-                extra[i, index[trip.standing.driver_id]] -= costs.move_s
+                extra[i, index[trip.standing.driver_id]] -= prices.move_s
     extra[~may_drive(trips, drivers)] = FORBIDDEN
     extra[[not appointment.is_possible(trip) for trip in trips]] = FORBIDDEN
     return extra

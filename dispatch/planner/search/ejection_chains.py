@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dispatch.planner.search.arrays import Day, Flags, Ints
+from dispatch.planner.search.arrays import Day, Flags, Ints, Longs
 from dispatch.planner.search.compiled import kernel
 from dispatch.planner.search.moves import State, cheapest, cheapest_at, entry_price, put
 from dispatch.planner.search.route_labels import Routes, label
@@ -38,12 +38,12 @@ class Tree(NamedTuple):
 
     parent: Ints  # the trip that takes its place; -1 for an absent trip and for one not reached
     where: Ints  # position after which that one goes, in the route without this trip
-    cost: Ints  # change of the objective by the chain up to here
+    cost: Longs  # change of the objective by the chain up to here
     level: Ints  # trips ejected up to here; -1 when no chain reaches this trip
     root: Ints  # the absent trip that is served
     queue: Ints  # trips in the order the search reaches them
     end: Ints  # for an absent trip: where its best chain ends, -1 when it has none
-    end_cost: Ints  # change of the objective by all of that chain
+    end_cost: Longs  # change of the objective by all of that chain
     end_route: Ints  # for an end: the route that takes it
     end_where: Ints  # position after which it goes there
     changed: Flags  # (m,) routes changed by a chain of this sweep
@@ -59,8 +59,23 @@ class Without(NamedTuple):
 
 def new_tree(n: int, m: int) -> Tree:
     """Return memory for a tree over n trips and m routes."""
-    columns = {name: np.empty(n, dtype=np.int32) for name in Tree._fields if name != "changed"}
-    return Tree(**columns, changed=np.empty(m, dtype=np.bool_))
+
+    def column() -> Ints:
+        return np.empty(n, dtype=np.int32)
+
+    return Tree(
+        parent=column(),
+        where=column(),
+        cost=np.empty(n, dtype=np.int64),
+        level=column(),
+        root=column(),
+        queue=column(),
+        end=column(),
+        end_cost=np.empty(n, dtype=np.int64),
+        end_route=column(),
+        end_where=column(),
+        changed=np.empty(m, dtype=np.bool_),
+    )
 
 
 def new_without(day: Day, width: int) -> Without:

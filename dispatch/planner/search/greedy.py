@@ -8,38 +8,40 @@ Units: seconds of the objective (`problem.Costs`). Sizes: n trips, m routes, p d
 
 import numpy as np
 
-from dispatch.planner.search.arrays import Day, Ints, Longs
-from dispatch.planner.search.route_labels import Routes, empty_routes, fits_everywhere, put
+from dispatch.planner.search.arrays import NEVER, Day, Flags, Ints, Longs
+from dispatch.planner.search.first_plan import Plan, Stands, fill
+from dispatch.planner.search.route_labels import (
+    Routes,
+    empty_routes,
+    fits_everywhere,
+    label,
+    put,
+)
 
 
-def build(day: Day, standing: Ints | None = None) -> Routes:
+def build(day: Day, stands: Stands | None = None) -> Routes:
     """Return routes filled trip by trip, each where it adds least to the objective.
 
-    `standing` (n,) is the index of the driver each trip stands with, or -1: such a trip goes
-    to that driver first, if it fits there.
+    What stands is put where it stands first.
     """
-    routes = empty_routes(day)
-    trips_of = np.zeros(len(day.capacity), dtype=np.int32)
-    order = insertion_order(day)
-    if standing is None:
-        standing = np.full(len(order), -1, dtype=np.int32)
-    # Standing trips first, in order of time; those that no longer fit join the others.
-    again = [i for i in order if standing[i] < 0]
-    first = [i for i in np.argsort(day.earliest, kind="stable").tolist() if standing[i] >= 0]
-    again += [i for i in first if not insert(day, routes, trips_of, i, standing[i])]
-    for i in again:
-        insert(day, routes, trips_of, i)
-    return routes
+    plan = Plan(empty_routes(day), np.zeros(len(day.capacity), dtype=np.int32))
+
+    def insert_all(kept: Day, order: Ints, driver_of: Ints) -> None:
+        for i in order.tolist():
+            insert(kept, plan.routes, plan.trips_of, i, int(driver_of[i]))
+
+    fill(day, plan, stands, insert_all, label_all)
+    return plan.routes
 
 
-def insertion_order(day: Day) -> list[int]:
-    """Return the trips in the order they are inserted: the dearest first, then by time."""
-    order = np.lexsort((np.arange(len(day.earliest)), day.last_start, -day.unserved))
-    return [int(i) for i in order]
+def label_all(day: Day, routes: Routes, in_time: Flags) -> None:
+    """Label every route; fill `in_time` (m,) with what `label` returns."""
+    for r in range(len(in_time)):
+        in_time[r] = label(day, routes, r)
 
 
 def insert(day: Day, routes: Routes, trips_of: Ints, i: int, driver: int = -1) -> bool:
-    """Insert trip i where it is cheapest; return False if no insertion is worth its price.
+    """Insert trip i where it is cheapest; return False if it fits nowhere.
 
     With `driver`, only into that driver's routes. Counts it in `trips_of` (p,).
     """
@@ -48,10 +50,10 @@ def insert(day: Day, routes: Routes, trips_of: Ints, i: int, driver: int = -1) -
         return False
     price = detour + (day.extra[i] + entry_prices(day, trips_of)[day.driver])[:, None]
     in_time &= (trips_of < day.capacity)[day.driver][:, None]
-    in_time &= (price < day.unserved[i]) & (routes.size < in_time.shape[1] - 2)[:, None]
+    in_time &= (routes.size < in_time.shape[1] - 2)[:, None]
     if driver >= 0:
         in_time &= (day.driver == driver)[:, None]
-    price = np.where(in_time, price, np.iinfo(np.int64).max)
+    price = np.where(in_time, price, NEVER)
     # Of equal prices the last position in the first route, as in the search.
     r, from_end = divmod(int(np.argmin(price[:, ::-1])), price.shape[1])
     k = price.shape[1] - 1 - from_end

@@ -7,7 +7,7 @@ Units: seconds of the objective (`problem.Costs`).
 from typing import NamedTuple
 
 from dispatch.planner.search import route_labels
-from dispatch.planner.search.arrays import NEVER, Day, Ints, Longs
+from dispatch.planner.search.arrays import NEVER, Day, Flags, Ints, Longs
 from dispatch.planner.search.compiled import callable_from_kernels, kernel
 from dispatch.planner.search.route_labels import Routes, fits, label
 
@@ -15,6 +15,7 @@ callable_from_kernels(
     route_labels.ready_after_break,
     route_labels.leave_before_break,
     route_labels.label,
+    route_labels.fits_between,
     route_labels.fits,
 )
 
@@ -93,7 +94,7 @@ def insert_in_order(day: Day, state: State, order: Ints, driver_of: Ints) -> Non
     `driver_of` (n,) is the index of the only driver who may take the trip, or -1 for any.
     """
     for i in order:
-        best, at, where = int(day.unserved[i]), -1, -1
+        best, at, where = NEVER, -1, -1
         for r in range(len(day.driver)):
             driver = day.driver[r]
             if state.trips_of[driver] >= day.capacity[driver]:
@@ -108,15 +109,22 @@ def insert_in_order(day: Day, state: State, order: Ints, driver_of: Ints) -> Non
             put(day, state, at, where, i)
 
 
+@kernel
+def label_all(day: Day, routes: Routes, in_time: Flags) -> None:
+    """Label every route; fill `in_time` (m,) with what `label` returns."""
+    for r in range(len(day.driver)):
+        in_time[r] = label(day, routes, r)
+
+
 @kernel(forceinline=True)
 def remove(day: Day, state: State, r: int, driver: int, i: int) -> int:
-    """Make trip i of route r absent; return the change of the objective, driving left out.
+    """Make trip i of route r absent; return the change that the annealing counts, without driving.
 
     The caller removes it from the positions of the route.
     """
     state.route_of[i] = -1
     state.trips_of[driver] -= 1
-    change: int = day.unserved[i] - day.extra[i, r] - entry_price(day, state.trips_of, driver)
+    change: int = day.annealed[i] - day.extra[i, r] - entry_price(day, state.trips_of, driver)
     return change
 
 

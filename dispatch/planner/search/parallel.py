@@ -4,7 +4,8 @@ A small day is searched as a whole: every thread improves a plan of its own from
 and the best plan wins. A large day is decomposed into parts in each round, along a new
 direction of place and time, and the threads take the parts in turn; no two parts write the
 same elements. The temperature falls over all rounds as it would over one long search. After
-every round, ejection chains serve trips the search has left out (`ejection_chains.py`).
+every round, ejection chains serve trips the search has left out (`ejection_chains.py`), from time
+to time with all windows open (`kept_windows.py`).
 
 Units: seconds. With a number of iterations no clock is read, and the result depends on
 problem, seed, iterations and threads alone.
@@ -13,33 +14,45 @@ problem, seed, iterations and threads alone.
 import time
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
+from typing import NamedTuple
 
 import numpy as np
 
+from dispatch.planner.prices import prices_of
 from dispatch.planner.problem import Problem
-from dispatch.planner.search import greedy
 from dispatch.planner.search.arrays import Day, Ints
 from dispatch.planner.search.decompose import Part, decompose, flat_map, neighbourhood
-from dispatch.planner.search.ejection_chains import new_chain_workspace, serve_more
-from dispatch.planner.search.moves import State, insert_in_order
+from dispatch.planner.search.ejection_chains import (
+    ChainWorkspace,
+    new_chain_workspace,
+    serve_more,
+)
+from dispatch.planner.search.first_plan import Insert, Plan, Stands, fill, make_room
+from dispatch.planner.search.kept_windows import close_all, open_all, opened
+from dispatch.planner.search.moves import State, insert_in_order, label_all
 from dispatch.planner.search.params import Annealing, SearchParams
-from dispatch.planner.search.route_labels import Routes, empty_routes, label
+from dispatch.planner.search.route_labels import Routes, empty_routes
 from dispatch.planner.search.ruin_recreate import improve
 from dispatch.planner.search.workspace import Workspace, new_workspace, with_cells
 
 ROUNDS = 40
 SMALL = 40  # drivers: a day with fewer is not decomposed
 DRIVERS_OF_A_PART = 100
+OPENING = 10  # rounds after which trips are served with all windows open
 FIRST_STEP = 200  # iterations of the first round, which measures the speed
 # Trips, temperature at the start and at the end; in between by interpolation of logarithms.
 TEMPERATURES = ((100, 5000.0, 3.0), (1_000, 1000.0, 3.0), (10_000, 300.0, 3.0))
 
 
-def first_plan(day: Day, standing: Ints | None = None) -> State:
-    """Return the plan of `greedy.build` as a State, computed by compiled kernels.
+class PlanInWork(NamedTuple):
+    """A plan of the day, on a copy of the day whose windows it keeps (`kept_windows`)."""
 
-    `standing` (n,) as there.
-    """
+    kept: Day
+    state: State
+
+
+def first_plan(day: Day, stands: Stands | None = None) -> PlanInWork:
+    """Return the plan of `greedy.build`, computed by compiled kernels."""
     routes = empty_routes(day)
     n, m = len(day.earliest), len(day.driver)
     state = State(
@@ -51,28 +64,29 @@ def first_plan(day: Day, standing: Ints | None = None) -> State:
         best_trip=np.full(routes.trip.shape, -1, dtype=np.int32),
     )
     if not n or not m or routes.trip.shape[1] < 3:
-        return state
-    order = np.array(greedy.insertion_order(day), dtype=np.int32)
-    any_driver = np.full(n, -1, dtype=np.int32)
-    if standing is not None and (standing >= 0).any():
-        by_time = np.argsort(day.earliest, kind="stable").astype(np.int32)
-        first = by_time[standing[by_time] >= 0]
-        insert_in_order(day, state, first, standing)
-        order = np.concatenate([order[standing[order] < 0], first[state.route_of[first] < 0]])
-    insert_in_order(day, state, order, any_driver)
-    return state
+        return PlanInWork(day, state)
+    kept = fill(day, Plan(routes, state.trips_of), stands, _inserting_into(state), label_all)
+    return PlanInWork(kept, state)
+
+
+def _inserting_into(state: State) -> Insert:
+    def insert(kept: Day, order: Ints, driver_of: Ints) -> None:
+        _recount(kept, state)
+        insert_in_order(kept, state, order, driver_of)
+
+    return insert
 
 
 def search(
     problem: Problem,
     day: Day,
-    state: State,
+    first: PlanInWork,
     ends: float | None,
     iterations: int | None,
     seed: int,
     threads: int,
 ) -> tuple[Routes, int]:
-    """Improve the plan in `state` until the monotonic clock shows `ends`.
+    """Improve the first plan until the monotonic clock shows `ends`.
 
     With `ends` None, for so many iterations of each thread.
     Return (routes of the best plan, iterations done).
@@ -81,17 +95,20 @@ def search(
     neighbours = neighbourhood(day, places, threads)
     drivers = len(day.capacity)
     if drivers < SMALL:
-        plans, cuts = [state] + [_copy(state) for _ in range(threads - 1)], 1
+        plans, cuts = [first] + [_copy(first) for _ in range(threads - 1)], 1
     else:
-        plans, cuts = [state], threads * max(1, round(drivers / DRIVERS_OF_A_PART / threads))
-    now = [0] * len(plans)  # change of the objective of each plan since the first one
-    best, best_routes = 0, _routes_of(state)
+        plans, cuts = [first], threads * max(1, round(drivers / DRIVERS_OF_A_PART / threads))
+    width = first.state.routes.trip.shape[1]
     workspaces: SimpleQueue[Workspace] = SimpleQueue()
     for _ in range(threads):
-        workspaces.put(new_workspace(day, state.routes))
-    chain_work = new_chain_workspace(day, state.routes.trip.shape[1])
+        workspaces.put(new_workspace(day, first.state.routes))
+    chain_work = [new_chain_workspace(plan.kept, width) for plan in plans]
     hot, cold = temperatures(len(day.earliest))
     clock = Clock(ends, iterations, len(plans) * cuts / threads)
+    opened_s = prices_of(problem).opened_s
+    now = [0] * len(plans)  # change of the objective of each plan since the first one
+    best_routes = _routes_of(first.state)
+    best = opened_s * opened(first.kept, *best_routes)
 
     def work_on(job: tuple[int, Part]) -> tuple[int, int]:
         p, part = job
@@ -102,35 +119,53 @@ def search(
         work.rng[:] = sequence.generate_state(1, np.uint64)
         begin, end = (hot * (cold / hot) ** share for share in (clock.begins, clock.stops))
         annealing = Annealing(clock.step, begin, end)
-        result = improve(day, plans[p], work, part, neighbours, SearchParams(), annealing)
+        result = improve(*plans[p], work, part, neighbours, SearchParams(), annealing)
         workspaces.put(work)
         return result
 
     with ThreadPoolExecutor(threads) as pool:
         while clock.next_round():
             rng = np.random.default_rng([seed, clock.rounds])
-            for plan in plans:
-                plan.best_size[:], plan.best_trip[:] = plan.routes.size, plan.routes.trip
+            for _kept, state in plans:
+                state.best_size[:], state.best_trip[:] = state.routes.size, state.routes.trip
             jobs = [
                 (p, part)
                 for p, plan in enumerate(plans)
-                for part in decompose(day, places, plan, cuts, rng)
+                for part in decompose(day, places, plan.state, cuts, rng)
             ]
             results = list(pool.map(work_on, jobs))
-            for p, plan in enumerate(plans):
+            for p, (kept, state) in enumerate(plans):
                 changes, lowest = zip(*results[p * cuts : (p + 1) * cuts], strict=True)
-                if now[p] + sum(lowest) < best:
-                    best = now[p] + sum(lowest)
-                    best_routes = plan.best_size.copy(), plan.best_trip.copy()
-                now[p] += sum(changes) + serve_more(day, plan, chain_work)
-                if now[p] < best:
-                    best, best_routes = now[p], _routes_of(plan)
+                met = (
+                    now[p] + sum(lowest) + opened_s * opened(kept, state.best_size, state.best_trip)
+                )
+                if met < best:
+                    best = met
+                    best_routes = state.best_size.copy(), state.best_trip.copy()
+                now[p] += sum(changes) + serve_more(kept, state, chain_work[p])
+                if clock.rounds % OPENING == OPENING - 1:
+                    now[p] += _serve_with_open_windows(day, plans[p], chain_work[p])
+                close_all(day, kept, state.routes, label_all)
+                met = now[p] + opened_s * opened(kept, *_routes_of(state))
+                if met < best:
+                    best, best_routes = met, _routes_of(state)
+    kept, state = first
     state.routes.size[:], state.routes.trip[:] = best_routes
-    for r in range(len(day.driver)):
-        label(day, state.routes, r)
     _recount(day, state)
-    serve_more(day, state, chain_work)
+    _serve_with_open_windows(day, first, chain_work[0])
+    plan = Plan(state.routes, state.trips_of)
+    if make_room(day, kept, plan, _inserting_into(state), label_all):
+        _recount(day, state)
+        _serve_with_open_windows(day, first, chain_work[0])
     return state.routes, clock.iterations_done
+
+
+def _serve_with_open_windows(day: Day, plan: PlanInWork, chain_work: ChainWorkspace) -> int:
+    """Serve absent trips by chains with all windows open; return the change of the objective."""
+    open_all(day, plan.kept, plan.state.routes, label_all)
+    if (plan.state.route_of >= 0).all():
+        return 0
+    return serve_more(plan.kept, plan.state, chain_work)
 
 
 def _recount(day: Day, state: State) -> None:
@@ -193,6 +228,10 @@ def _routes_of(state: State) -> tuple[Ints, Ints]:
     return state.routes.size.copy(), state.routes.trip.copy()
 
 
-def _copy(state: State) -> State:
-    routes = Routes(*(array.copy() for array in state.routes))
-    return State(routes, *(array.copy() for array in state[1:]))
+def _copy(plan: PlanInWork) -> PlanInWork:
+    routes = Routes(*(array.copy() for array in plan.state.routes))
+    state = State(routes, *(array.copy() for array in plan.state[1:]))
+    kept = plan.kept._replace(
+        earliest=plan.kept.earliest.copy(), last_start=plan.kept.last_start.copy()
+    )
+    return PlanInWork(kept, state)

@@ -6,7 +6,7 @@ see `ruin_recreate.py`.
 Units: seconds of the objective (`problem.Costs`).
 """
 
-from dispatch.planner.search.arrays import Day, Floats, Ints
+from dispatch.planner.search.arrays import NEVER, Day, Floats, Ints
 from dispatch.planner.search.compiled import kernel
 from dispatch.planner.search.decompose import Part
 from dispatch.planner.search.draws import RandomState, random_below, random_share
@@ -47,7 +47,7 @@ def sort_for_recreate(
         if order < 4:
             key[t] = random_share(rng)
         elif order < 7:  # the dearest to leave out first
-            key[t] = -day.unserved[i] + random_share(rng)
+            key[t] = -day.annealed[i] + random_share(rng)
         elif order < 9:  # fewest routes that could take it first
             key[t] = choices[i] + random_share(rng)
         elif order < 10:
@@ -71,11 +71,11 @@ def cheapest_route(
 ) -> tuple[int, int]:
     """Return (price, route) of the cheapest insertion of trip i into one of these routes.
 
-    The route is -1 and the price that of leaving the trip out if no insertion is cheaper.
+    The route is -1 if it fits nowhere: a trip that fits is never left out.
     A blink (5.3) skips a route here, in the paper a position.
     """
     memo = work.memo
-    best, best_route = int(day.unserved[i]), -1
+    best, best_route = NEVER, -1
     for r in candidates:
         driver = day.driver[r]
         if state.trips_of[driver] >= day.capacity[driver]:
@@ -104,8 +104,8 @@ def recreate(
     """Insert the trips of `work.todo` in order, each where it is cheapest (5.3, Algorithm 3).
 
     Trips removed in this iteration are tried on all routes of the part, trips that were
-    absent before on the ruined ones. A trip stays absent if every insertion costs more.
-    Return (number of routes in `work.undo`, change of the objective).
+    absent before on the ruined ones.
+    Return (number of routes in `work.undo`, change that the annealing counts).
     """
     undo = work.undo
     n_touched = n_ruined
@@ -123,5 +123,5 @@ def recreate(
             n_touched += 1
         put(day, state, r, work.memo.where[work.first_cell[i] + work.column[r]], i)
         renew_version(work, r)
-        change += price - day.unserved[i]
+        change += price - day.annealed[i]
     return n_touched, change

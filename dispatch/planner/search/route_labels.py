@@ -162,16 +162,23 @@ def fits(
     `to_pickup` is the drive from k to its pickup, `from_dropoff` the one to k + 1. Only times
     are tested: seats, skills and caps are not.
     """
+    return fits_between(day, routes, r, k, k + 1, i, to_pickup, from_dropoff)
+
+
+def fits_between(
+    day: Day, routes: Routes, r: int, k: int, after: int, i: int, to_pickup: int, from_dropoff: int
+) -> bool:
+    """Tell whether trip i fits in the place of all trips between two positions, as `fits` does."""
     length, earliest, latest = day.break_length[r], day.break_from[r], day.break_until[r]
     leave = routes.leave_pending[r, k]
     start = max(leave + to_pickup, day.earliest[i])
     if start > day.last_start[i]:
         return False
-    done_next = routes.start_done[r, k + 1]
+    done_next = routes.start_done[r, after]
     left = start + day.service[i]
     if left + from_dropoff > done_next:
         return False
-    if left + from_dropoff <= routes.start_pending[r, k + 1]:
+    if left + from_dropoff <= routes.start_pending[r, after]:
         return True
     if ready_after_break(left, from_dropoff, length, earliest, latest) <= done_next:
         return True

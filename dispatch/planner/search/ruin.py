@@ -38,8 +38,8 @@ def remove_string(
 ) -> tuple[int, int]:
     """Remove a string, perhaps a split one, that holds this trip of route r (5.2).
 
-    Return (number of trips in `work.todo`, change of the objective). The change leaves out
-    what the route saves in driving: its labels are not computed here.
+    Return (number of trips in `work.todo`, change that the annealing counts). The change leaves
+    out what the route saves in driving: its labels are not computed here.
     """
     routes = state.routes
     driver = day.driver[r]
@@ -114,8 +114,8 @@ def ruin(
     """Remove strings of trips from routes near the seed (5.2, Algorithm 2).
 
     `adjacent` holds the trips nearest to the seed, itself first, filled up with -1.
-    Return (number of routes ruined, number of trips removed, change of the objective): the
-    routes stand first in `work.undo`, the trips first in `work.todo`.
+    Return (number of routes ruined, number of trips removed, change that the annealing counts):
+    the routes stand first in `work.undo`, the trips first in `work.todo`.
     """
     # Equation 5: a string is no longer than the average route.
     average = max(1.0, (len(part.trips) - n_absent) / len(part.routes))

@@ -4,7 +4,9 @@ The method is SISR: Christiaens & Vanden Berghe, Slack Induction by String Remov
 Vehicle Routing Problems, Transportation Science 54 (2020), doi:10.1287/trsc.2019.0914.
 Numbers of sections, algorithms and equations below are that paper's. Differences from it:
 
-- a trip that fits nowhere stays absent at its price, so the search may trade one for another;
+- a trip that fits nowhere stays absent, so the search may trade one for another. The annealing
+  counts a moderate price for it, or it could not leave the plan it stands in; which plan is the
+  best is decided by the true prices, which keep the soft order (`prices.py`);
 - trips that were absent before a ruin are tried only on the routes it touched: the others
   refused them already and have not changed;
 - the best position of a trip in a route is remembered until the route changes;
@@ -62,7 +64,7 @@ def improve(
         n_touched, gain = recreate(day, state, work, part, params, iteration, n_ruined, n_todo)
         change += gain
         if accepts(change, temperature, work):
-            present += change
+            present += change + true_change(day, state, work, iteration, n_todo)
             n_absent = list_absent(state, work, n_absent - n_retried, n_todo)
             n_differing = list_differing(work, n_touched, n_differing)
             if present < best:
@@ -72,6 +74,20 @@ def improve(
         else:
             take_back(day, state, work, n_touched, n_todo)
     return present, best
+
+
+@kernel(forceinline=True)
+def true_change(day: Day, state: State, work: Workspace, iteration: int, n_todo: int) -> int:
+    """Return what the true prices of the trips left out change beyond the annealing's."""
+    change = 0
+    for t in range(n_todo):
+        i = work.todo[t]
+        was_absent = work.removed_in[i] != iteration
+        is_absent = state.route_of[i] < 0
+        if is_absent != was_absent:
+            difference = day.unserved[i] - day.annealed[i]
+            change += difference if is_absent else -difference
+    return change
 
 
 @kernel

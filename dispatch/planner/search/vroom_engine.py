@@ -14,6 +14,7 @@ import vroom
 
 from dispatch.planner.search import greedy
 from dispatch.planner.search.arrays import FORBIDDEN, Day
+from dispatch.planner.search.first_plan import insertion_order
 from dispatch.planner.search.route_labels import Routes, empty_routes, fits, put
 
 LEVELS = range(6)
@@ -45,7 +46,7 @@ def build(day: Day, level: int, threads: int = 2) -> Routes:
                 put(day, routes, r, k, i)
                 trips_of[day.driver[r]] += 1
                 left.discard(i)
-    for i in greedy.insertion_order(day):
+    for i in insertion_order(day).tolist():
         if i in left:
             greedy.insert(day, routes, trips_of, i)
     return routes
@@ -58,7 +59,7 @@ def _propose(day: Day, level: int, threads: int) -> dict[int, list[int]]:
     problem = vroom.Input()
     problem.set_durations_matrix("car", _square(day))
     skills_of_trip, skills_of_route = _skills(day)
-    unserved = day.unserved / max(1, int(day.unserved.max())) * 100
+    unserved = day.annealed / max(1, int(day.annealed.max())) * 100
     for i in range(n):
         if day.last_start[i] < day.earliest[i]:
             continue

@@ -14,7 +14,7 @@ from dispatch.planner.explain.alternatives import alternatives, candidates
 from dispatch.planner.explain.reasons import insertable, reasons
 from dispatch.planner.explain.sentences import SENTENCES, Change, Why
 from dispatch.planner.explain.suggestions import applied
-from dispatch.planner.problem import Costs, Standing
+from dispatch.planner.problem import Costs, Priority, Standing
 from dispatch.planner.rules import registry
 from dispatch.planner.rules.codes import Block
 from tests.support.problems import (
@@ -27,8 +27,6 @@ from tests.support.problems import (
     make_problem,
     make_trip,
 )
-
-ANYTHING_ELSE = 5000  # price of leaving out a trip that matters less
 
 
 def only_reason(problem, plan):
@@ -168,14 +166,6 @@ class TestReasons:
         assert reason.detail["driver"] == "Driver 1"
         assert reason.detail["pickup_s"] == clock("12:00")
         assert (reason.suggestion.code, reason.blockers) == (Change.INSERT, ())
-
-    def test_costs_more_when_it_is_cheaper_to_leave_it_out(self):
-        # 15 minutes to 30 and, instead of 15 home from 15, 20 from 20: 20 more for a price of 10.
-        trip = make_trip(2, "12:00", 30, 20, unserved_cost=600)
-        reason = only_reason(*busy_morning(trip))
-        assert reason.code == Why.COSTS_MORE
-        assert (reason.detail["price_min"], reason.detail["unserved_min"]) == (20, 10)
-        assert reason.suggestion.code == Change.INSERT
 
 
 class TestBlockers:
@@ -350,14 +340,14 @@ class TestSuggestions:
 
     def test_instead_of_a_trip_that_matters_less(self):
         # At 10:00 the driver is an hour from home, and has just the time to be there and back.
-        far = make_trip(1, "10:00", 60, 60, late=0, unserved_cost=ANYTHING_ELSE)
-        trip = make_trip(2, "10:00", 0, 10, late=0, alighting_s=60)
+        far = make_trip(1, "10:00", 60, 60, late=0)
+        trip = make_trip(2, "10:00", 0, 10, late=0, alighting_s=60, priority=Priority.HIGH)
         problem = make_problem([far, trip], duties=[make_duty(start="09:00", end="11:00")])
         swap = self.suggestion(problem, make_plan(problem, [(1, 1, "10:00")]))
         assert (swap.code, swap.instead_of, swap.detail["trip"]) == (Change.INSTEAD_OF, 1, "B1")
 
     def test_not_instead_of_a_trip_that_matters_more(self):
-        far = make_trip(1, "10:00", 60, 60, late=0, unserved_cost=20_000)
+        far = make_trip(1, "10:00", 60, 60, late=0, priority=Priority.URGENT)
         trip = make_trip(2, "10:00", 0, 10, late=0, alighting_s=60)
         problem = make_problem([far, trip], duties=[make_duty(start="09:00", end="11:00")])
         swap = self.suggestion(problem, make_plan(problem, [(1, 1, "10:00")]))

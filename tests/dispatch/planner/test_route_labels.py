@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from django.test import SimpleTestCase
 
+from dispatch.planner.prices import prices_of
 from dispatch.planner.problem import Costs, Standing
 from dispatch.planner.search.arrays import FORBIDDEN, NEVER, collapse
 from dispatch.planner.search.route_labels import (
@@ -149,9 +150,10 @@ class CollapseTests(SimpleTestCase):
     def test_extra_costs_are_preference_and_move(self):
         asked = trip(1, preferred=frozenset({2}), standing=Standing(1, 8 * 3600))
         drivers = [make_driver(1), make_driver(2), make_driver(3)]
-        day = collapse(make_problem([asked], drivers, costs=Costs(move_s=50)))
+        problem = make_problem([asked], drivers, costs=Costs(move_s=50))
+        day = collapse(problem)
         # Driver 1: preference missed, not moved; 2: moved; 3: both.
         self.assertEqual(day.extra[0].tolist(), [600, 50, 650])
         # Leaving it out is leaving its driver, too.
-        self.assertEqual(day.unserved.tolist(), [10_000 + 50])
+        self.assertEqual(day.unserved.tolist(), [prices_of(problem).unserved[asked.priority] + 50])
         self.assertEqual(day.extra.dtype, np.int32)

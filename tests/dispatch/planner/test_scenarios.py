@@ -59,10 +59,10 @@ class AsProblemTests(SimpleTestCase):
             self.assertEqual(window, (0, 30 * 60) if back else (-10 * 60, 15 * 60))
             self.assertLessEqual(trip.earliest_s, trip.last_start_s)
 
-    def test_unserved_costs_twice_for_urgent(self):
+    def test_trips_have_the_priority_of_their_bookings(self):
         scenario = geneva_day(200)
         for booking, trip in zip(scenario.bookings, as_problem(scenario).trips, strict=True):
-            self.assertEqual(trip.unserved_cost, (10_000, 15_000, 20_000)[booking.priority])
+            self.assertEqual(trip.priority, booking.priority)
 
     def test_drivers_carry_their_cap_and_duties_their_break(self):
         problem = as_problem(geneva_day(100))

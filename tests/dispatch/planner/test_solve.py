@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from dispatch.planner import solve as solve_module
 from dispatch.planner.check.plan import check
 from dispatch.planner.measures import measure
-from dispatch.planner.problem import Costs, Standing
+from dispatch.planner.problem import Costs, Priority, Standing
 from dispatch.planner.solve import default_budget_s, solve
 from perf.scenario_problem import as_problem
 from perf.scenarios import geneva_day
@@ -190,7 +190,7 @@ class SearchTests(SimpleTestCase):
     def test_an_urgent_trip_is_kept_where_one_has_to_go(self):
         trips = [
             make_trip(1, "08:00", late=0),
-            make_trip(2, "08:00", late=0, unserved_cost=20_000),
+            make_trip(2, "08:00", late=0, priority=Priority.URGENT),
         ]
         self.assertEqual(search(make_problem(trips)).unserved, (1,))
 
