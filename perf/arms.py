@@ -15,6 +15,7 @@ from time import perf_counter
 from django.db import connection, transaction
 
 from bookings.models import Actor, Booking, Door, Event, Status
+from dispatch.day.keeping import Leeway
 from dispatch.day.load import load_problem
 from dispatch.models import Assignment, DispatchRun
 from dispatch.planner.check.plan import check
@@ -102,7 +103,7 @@ def prepared_case(scratch, *, bookings, history, seed):
     _vacuum(full=True)
     company = Company.objects.get()
     began = perf_counter()
-    day = load_problem(company, DAY, now=NOW)
+    day = load_problem(company, DAY, now=NOW, leeway=Leeway())
     loaded = perf_counter()
     plan = solve(day.problem, time_limit_s=0)
     planned = perf_counter()
@@ -148,7 +149,7 @@ def run_once(arm: Arm, case: Case, *, around=nullcontext) -> dict:
         try:
             with naive.reading_in_loops() if arm.loops else nullcontext(), around() as loading:
                 began = perf_counter()
-                day = load_problem(case.company, DAY, now=NOW)
+                day = load_problem(case.company, DAY, now=NOW, leeway=Leeway())
                 load_s = perf_counter() - began
             with around() as applying:
                 began = perf_counter()

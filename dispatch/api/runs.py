@@ -13,7 +13,7 @@ from dispatch.day.reasons import translated
 from dispatch.models import DispatchRun
 from dispatch.runs.background import NoWorker, start_dispatch
 from dispatch.runs.claim import end_if_dead
-from dispatch.runs.options import RunOptions
+from dispatch.runs.options import Mode, RunOptions
 from dispatch.runs.previews import NoPreview, apply_preview, discard_preview, plan_preview
 from dispatch.runs.revert import revert_run
 from dispatch.runs.run import run_dispatch
@@ -51,6 +51,22 @@ class GainSerializer(serializers.Serializer):
     lost = serializers.IntegerField()
 
 
+class BrokenSerializer(serializers.Serializer):
+    """A trip of which client or driver was told otherwise."""
+
+    booking = serializers.IntegerField()
+    reference = serializers.CharField(help_text=gettext_lazy("The reference, or # and the id."))
+    driver = serializers.BooleanField(help_text=gettext_lazy("It has another driver, or none."))
+    time = serializers.BooleanField(
+        help_text=gettext_lazy("Its pickup is more than 5 minutes away from the one before.")
+    )
+    confirmed = serializers.BooleanField(help_text=gettext_lazy("It was confirmed."))
+    told_at = serializers.DateTimeField(help_text=gettext_lazy("The pickup before."))
+    pickup_at = serializers.DateTimeField(
+        allow_null=True, help_text=gettext_lazy("The pickup now; null without a driver.")
+    )
+
+
 class RunSerializer(Resource):
     """One attempt to plan a day."""
 
@@ -65,6 +81,7 @@ class RunSerializer(Resource):
         help_text=gettext_lazy("In the background: the phase (queued, load, plan, check, apply).")
     )
     drivers = GainSerializer(many=True, source="outcome.drivers", default=list)
+    broken = BrokenSerializer(many=True, source="outcome.broken", default=list)
     notices = serializers.ListField(
         child=serializers.CharField(), source="outcome.notices", default=list
     )
@@ -85,6 +102,7 @@ class RunSerializer(Resource):
             "timings",
             "unassigned",
             "drivers",
+            "broken",
             "notices",
             "progress",
             "error",
@@ -109,6 +127,12 @@ class RunRequestSerializer(Body):
         help_text=gettext_lazy("Seconds to search; the default depends on the size of the day."),
     )
     seed = WholeField(min_value=0, max_value=2**31 - 1, default=0)
+    mode = serializers.ChoiceField(
+        Mode.choices, default=Mode.SERVE, help_text=gettext_lazy("What may become of what stands.")
+    )
+    move_confirmed = TruthField(
+        default=False, help_text=gettext_lazy("Confirmed trips may move as others do.")
+    )
 
 
 class ReportSerializer(serializers.Serializer):
@@ -124,6 +148,7 @@ class ReportSerializer(serializers.Serializer):
     metrics = serializers.DictField()
     changes = serializers.DictField(child=serializers.IntegerField())
     drivers = GainSerializer(many=True)
+    broken = BrokenSerializer(many=True)
     notices = serializers.ListField(child=serializers.CharField())
     statements = serializers.IntegerField()
     timings = serializers.DictField(

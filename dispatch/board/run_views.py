@@ -2,6 +2,7 @@
 
 from functools import wraps
 
+from django.core.exceptions import BadRequest
 from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -13,6 +14,7 @@ from dispatch.board.responses import fragment
 from dispatch.models import DispatchRun
 from dispatch.runs.background import start_dispatch
 from dispatch.runs.claim import end_if_dead
+from dispatch.runs.options import Mode, RunOptions
 from dispatch.runs.previews import apply_preview, discard_preview
 from dispatch.runs.report import read_report
 from dispatch.runs.revert import revert_run
@@ -59,6 +61,7 @@ def toolbar(request, company, day):
     kept = next((run for run in newest if run.status in (Status.PREVIEW, Status.COMPLETED)), None)
     context = {
         "may_write": current.may_write,
+        "modes": Mode.choices,
         "company": current.company,
         "day": day,
         "under_way": under_way,
@@ -78,8 +81,16 @@ def _last_revertible(newest):
 def plan(request, company, day):
     """Start a preview in the background, and show its progress."""
     current = writable_context(request, company)
+    mode = request.POST.get("mode", Mode.SERVE)
+    if mode not in Mode.values:
+        raise BadRequest(_("There is no such way to plan."))
     run = start_dispatch(
-        current.company, day, preview=True, now=timezone.now(), actor=admin_actor(request)
+        current.company,
+        day,
+        preview=True,
+        now=timezone.now(),
+        actor=admin_actor(request),
+        options=RunOptions(mode=mode, move_confirmed="move_confirmed" in request.POST),
     )
     return _shown(request, current, run, events=("board:runs", "board:done"))
 

@@ -6,7 +6,7 @@ and compares, so that a plan is only written to the day it was made for.
 
 import math
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from bookings.models import DriverPreference, Status
 from dispatch.day.duties import DayFrame, driver_day, free_at
+from dispatch.day.keeping import Leeway, beyond_keeping, kept_trips, too_late
 from dispatch.day.pairs import keep_order
 from dispatch.day.queries import (
     DONE,
@@ -31,21 +32,22 @@ from dispatch.planner.problem import Driver as PlannerDriver
 from dispatch.planner.travel import TravelTimes
 from drivers.models import Company
 
-# How many seconds of empty driving it must save to move a trip to another driver.
-MOVE_COST_S = 600
+# No pickup window of a day begins earlier than so long before it.
+MOST_EARLY = timedelta(days=1)
 PLANNABLE = {Status.ACCEPTED, Status.ASSIGNED}
-# A run releases an assignment that is still open although its booking has such a status.
-OVER = {Status.COMPLETED, Status.CANCELED, Status.NO_SHOW}
 
 
 @dataclass(frozen=True)
 class Day:
     """A company-day as it was read, and the planning problem made from it.
 
-    `kept` are the bookings whose assignment no plan may move, with the reason: under way, frozen
-    or locked. `left_out` are the open bookings that no plan can serve, with the code of the reason.
-    `shift_of` maps a duty of the problem to its shift, `ride_m` a booking to the metres from
-    pickup to dropoff. `seen` is the cache of `read_bookings`.
+    `kept` are the bookings whose assignment no plan may move, with the reason: under way, frozen,
+    confirmed, locked, or standing where the run may move nothing (`leeway`). Those of `freed` would
+    be kept, but their driver cannot do them any more; those of `stay` neither, and they are kept.
+    `too_late` are kept trips that their driver cannot board in time, with the seconds of the
+    (earliest, latest) boarding. `left_out` are the open bookings that no plan can serve, with the
+    code of the reason. `shift_of` maps a duty of the problem to its shift, `ride_m` a booking to
+    the metres from pickup to dropoff. `seen` is the cache of `read_bookings`.
     """
 
     company: Company
@@ -60,7 +62,11 @@ class Day:
     seen: dict[tuple[Any, ...], BookingRow]
     preferences: frozenset[tuple[int, int, str]]
     problem: Problem
+    leeway: Leeway
     kept: dict[int, str]
+    freed: frozenset[int]
+    too_late: dict[int, tuple[int, int]]
+    stay: frozenset[int]
     left_out: dict[int, str]
     shift_of: dict[int, int]
     ride_m: dict[int, int]
@@ -72,12 +78,8 @@ class Day:
         return self.start_at + timedelta(seconds=seconds)
 
 
-def load_problem(company: Company, day: date, *, now: datetime, freeze: bool = True) -> Day:
-    """Read the day and return it with its planning problem: 3 queries.
-
-    Without `freeze`, only trips under way and locked ones stay where they are: to assign by hand,
-    and to take a run back.
-    """
+def load_problem(company: Company, day: date, *, now: datetime, leeway: Leeway) -> Day:
+    """Read the day and return it with its planning problem: 3 queries."""
     start_at, end_at = company.day_bounds(day)
     drivers = read_drivers(company, start_at, end_at)
     horizon = _horizon(drivers, start_at, end_at)
@@ -87,7 +89,7 @@ def load_problem(company: Company, day: date, *, now: datetime, freeze: bool = T
         company,
         day,
         now=now,
-        freeze=freeze,
+        leeway=leeway,
         drivers=drivers,
         bookings=bookings,
         neighbours=neighbours,
@@ -101,23 +103,41 @@ def make_day(
     day: date,
     *,
     now: datetime,
-    freeze: bool,
+    leeway: Leeway,
     drivers: dict[int, list[DriverRow]],
     bookings: dict[int, BookingRow],
     neighbours: dict[int, BookingRow],
     preferences: frozenset[tuple[int, int, str]],
     seen: dict[tuple[Any, ...], BookingRow],
+    stay: frozenset[int] = frozenset(),
 ) -> Day:
-    """Return the day of these rows with its planning problem. No query."""
+    """Return the day of these rows with its planning problem. No query.
+
+    Trips of `stay` are kept although they cannot be driven as they stand.
+    """
     start_at, end_at = company.day_bounds(day)
     travel = travel_times(company)
     rows = [*bookings.values(), *neighbours.values()]
     ride_s, ride_m = _rides(travel, rows)
-    frozen_until = now + timedelta(minutes=company.freeze_min) if freeze else now
+    frozen_until = now if leeway.frozen else now + timedelta(minutes=company.freeze_min)
     frame = DayFrame(company, start_at, end_at, now, frozen_until, travel, ride_s)
-    kept = _kept(bookings, neighbours, frozen_until)
-    left_out = _left_out(frame, bookings, kept)
+    kept = kept_trips(bookings, neighbours, frozen_until, leeway)
     planner_drivers, duties, shift_of = _duties(frame, drivers, rows, kept)
+    standing = _kept_trips(frame, bookings, kept, preferences)
+    busy = {row.driver_id for row in rows if row.assignment_status in UNDER_WAY}
+    freed: set[int] = set()
+    while more := beyond_keeping(
+        [trip for trip in standing if trip.id not in stay and trip.latest_s >= frame.seconds(now)],
+        kept,
+        duties,
+        planner_drivers,
+        busy,
+    ):
+        freed |= more
+        kept = {i: why for i, why in kept.items() if i not in freed}
+        standing = [trip for trip in standing if trip.id not in freed]
+        planner_drivers, duties, shift_of = _duties(frame, drivers, rows, kept)
+    left_out = _left_out(frame, bookings, kept)
     trips = _trips(
         frame,
         [row for row in bookings.values() if row.id not in kept and row.id not in left_out],
@@ -133,7 +153,7 @@ def make_day(
         travel=travel,
         costs=Costs(
             emergency_s=company.emergency_cost_min * 60,
-            move_s=MOVE_COST_S,
+            move_s=leeway.move_s,
             fairness=company.fairness,
         ),
     )
@@ -150,7 +170,11 @@ def make_day(
         seen=seen,
         preferences=preferences,
         problem=problem,
+        leeway=leeway,
         kept=kept,
+        freed=frozenset(freed),
+        too_late=too_late(standing, duties, busy),
+        stay=stay,
         left_out=left_out,
         shift_of=shift_of,
         ride_m=ride_m,
@@ -183,24 +207,32 @@ def _rides(
     )
 
 
-def _kept(
+def keep_all(day: Day, booking_ids: Iterable[int]) -> Day:
+    """Return the day in which these freed trips stay where they stand after all. No query."""
+    return make_day(
+        day.company,
+        day.day,
+        now=day.now,
+        leeway=day.leeway,
+        drivers=day.drivers,
+        bookings=day.bookings,
+        neighbours=day.neighbours,
+        preferences=day.preferences,
+        seen=day.seen,
+        stay=frozenset(booking_ids),
+    )
+
+
+def _kept_trips(
+    frame: DayFrame,
     bookings: Mapping[int, BookingRow],
-    neighbours: Mapping[int, BookingRow],
-    frozen_until: datetime,
-) -> dict[int, str]:
-    """Return the trips that no plan may move, by booking, with the reason."""
-    kept = {row.id: "other day" for row in neighbours.values()}
-    for row in bookings.values():
-        standing = row.standing()
-        if standing is None or row.status in OVER:
-            continue
-        if row.assignment_status in UNDER_WAY or row.status in UNDER_WAY:
-            kept[row.id] = "under way"
-        elif row.locked:
-            kept[row.id] = "locked"
-        elif standing[2] < frozen_until:
-            kept[row.id] = "frozen"
-    return kept
+    kept: Container[int],
+    preferences: Iterable[tuple[int, int, str]],
+) -> list[Trip]:
+    """Return the kept trips as the planner would see them, with their whole windows."""
+    rows = [row for row in bookings.values() if row.id in kept]
+    whole = replace(frame, now=min(frame.now, frame.start_at) - MOST_EARLY)
+    return list(_trips(whole, rows, preferences, drivers=None))
 
 
 def _left_out(
@@ -246,9 +278,12 @@ def _trips(
     frame: DayFrame,
     rows: Iterable[BookingRow],
     preferences: Iterable[tuple[int, int, str]],
-    drivers: Container[int | None],
+    drivers: Container[int | None] | None,
 ) -> tuple[Trip, ...]:
-    """Return the planner's trips of the plannable rows, in order of id."""
+    """Return the planner's trips of the plannable rows, in order of id.
+
+    A trip stands with its driver if that is one of `drivers`; None: whoever it is.
+    """
     preferred, forbidden = by_client(preferences)
     trips = [
         make_trip(
@@ -259,7 +294,7 @@ def _trips(
             ride_s=frame.ride_s[row.id],
             preferred=preferred.get(row.client_id, frozenset()),
             forbidden=forbidden.get(row.client_id, frozenset()),
-            stands=row.driver_id in drivers,
+            stands=drivers is None or row.driver_id in drivers,
         )
         for row in rows
         if row.status in PLANNABLE
@@ -328,6 +363,7 @@ def make_trip(
         ride_s=ride_s,
         priority=Priority(row.priority),
         arrive_by_s=seconds(row.appointment_at) if row.appointment_at else None,
+        margin_s=company.appointment_margin_min * 60,
         boarding_s=company.boarding_min * 60,
         alighting_s=company.alighting_min * 60,
         seats=row.passengers - row.wheelchairs,

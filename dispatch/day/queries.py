@@ -83,6 +83,7 @@ class BookingRow(NamedTuple):
     actual_pickup_at: datetime | None
     actual_dropoff_at: datetime | None
     locked: bool | None
+    confirmed: bool | None
 
     @property
     def label(self) -> str:
@@ -241,6 +242,7 @@ def read_bookings(
         "current__actual_pickup_at",
         "current__actual_dropoff_at",
         "current__locked",
+        "current__confirmed",
     )
     at = BookingRow._fields.index("needs")
     decoded: Callable[[str], list[str]] = cache(json.loads)  # few distinct values

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
-from dispatch.planner.problem import Plan, PlannedTrip
+from dispatch.planner.problem import TOLD_S, Plan, PlannedTrip
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,36 @@ class Difference:
         for row in self.released:
             count(row.driver_id, 0, 1)
         return dict(sorted(changed.items()))
+
+    def broken(self, day: Day) -> tuple["Broken", ...]:
+        """Return what was told to clients and drivers and would not hold, in order of booking."""
+        changed = [*self.moved, *self.retimed, *((row, None) for row in self.released)]
+        return tuple(
+            Broken(
+                row,
+                trip,
+                driver=trip is None or trip.driver_id != row.driver_id,
+                time=trip is None or abs(day.seconds(row.planned()[0]) - trip.pickup_s) > TOLD_S,
+            )
+            for row, trip in sorted(changed, key=lambda pair: pair[0].id)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A promise that does not hold: another driver, another time (by more than TOLD_S), or none.
+
+    A confirmed trip loses its confirmation with any change, however small.
+    """
+
+    row: BookingRow
+    trip: PlannedTrip | None
+    driver: bool
+    time: bool
+
+    @property
+    def confirmed(self) -> bool:
+        return bool(self.row.confirmed)
 
 
 def difference(day: Day, plan: Plan) -> Difference:

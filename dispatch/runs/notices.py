@@ -1,7 +1,8 @@
-"""Say what a run keeps although it is impossible, and which breaks it cannot give.
+"""Say what a run keeps although it is impossible, what it rescues, and which breaks are lost.
 
-A trip that is locked or about to begin stays where it is, whatever has changed around it, and a
-break that no longer fits is left out. Both are for the dispatcher to settle. No query.
+A trip that is locked stays where it is, whatever has changed around it; one that is frozen or
+confirmed is given to another driver if its own cannot do it any more and another can. A break that
+no longer fits is left out. No query.
 """
 
 from collections import defaultdict
@@ -15,20 +16,56 @@ from dispatch.day.duties import home_of
 from dispatch.day.fitness import Ability, Wanted, Ways, off_duty
 from dispatch.day.load import Day, by_client
 from dispatch.day.queries import BookingRow, DriverRow
-from dispatch.day.reasons import say
+from dispatch.day.reasons import clock, say
 from dispatch.planner.problem import Plan
 from dispatch.planner.rules import availability, driver_break, overlap, travel
 from dispatch.planner.rules.codes import Block
 from dispatch.planner.rules.registry import misfits
 from dispatch.planner.rules.rule import Breach, minutes
 
-KEPT = ("locked", "frozen")  # trips under way are not a plan any more
+KEPT = ("locked", "frozen", "confirmed", "standing")  # trips under way are not a plan any more
 ROUNDING = timedelta(minutes=1)  # planned times are rounded to seconds, drives to minutes
 
 
 def notices_of(day: Day, plan: Plan) -> tuple[str, ...]:
-    """Return a sentence for each kept trip that breaks a rule, and for each break that is lost."""
-    return (*_impossible(day), *_lost_breaks(day, plan))
+    """Return a sentence for each kept trip that breaks a rule, for each that its driver could not
+    do any more and another drives, and for each break that is lost.
+    """
+    return (*_impossible(day), *_too_late(day), *_rescued(day, plan), *_lost_breaks(day, plan))
+
+
+def _name(day: Day, driver_id: int | None) -> str:
+    rows = day.drivers.get(driver_id or 0)
+    return rows[0].name if rows else f"#{driver_id}"
+
+
+def _too_late(day: Day) -> Iterator[str]:
+    """Say which kept trips their drivers reach too late, because of what they do before."""
+    for booking_id, (earliest_s, latest_s) in sorted(day.too_late.items()):
+        row = day.bookings[booking_id]
+        if day.kept[booking_id] not in KEPT:
+            continue
+        yield _(
+            "Trip %(trip)s stays with %(driver)s, who cannot be there before %(at)s: boarding by "
+            "%(latest)s would be in time."
+        ) % {
+            "trip": row.label,
+            "driver": _name(day, row.driver_id),
+            "at": clock(day.company, day.day, earliest_s),
+            "latest": clock(day.company, day.day, latest_s),
+        }
+
+
+def _rescued(day: Day, plan: Plan) -> Iterator[str]:
+    """Say which trips another driver takes over because their own cannot do them any more."""
+    for trip in plan.trips:
+        row = day.bookings[trip.trip_id]
+        if row.id in day.freed and row.driver_id != trip.driver_id:
+            yield _("%(driver)s could not do trip %(trip)s any more: %(other)s drives it.") % {
+                "trip": row.label,
+                "driver": _name(day, row.driver_id),
+                "other": _name(day, trip.driver_id),
+            }
 
 
 def _impossible(day: Day) -> Iterator[str]:
@@ -41,14 +78,14 @@ def _impossible(day: Day) -> Iterator[str]:
     for driver_id, route in sorted(routes.items()):
         route.sort(key=lambda row: (row.planned(), row.id))
         rows = day.drivers.get(driver_id)
-        name = rows[0].name if rows else f"#{driver_id}"
+        name = _name(day, driver_id)
         gone = [availability.breach(name)]
         for row in route:
             excluded = forbidden.get(row.client_id, frozenset())
             if found := list(_breaches(day, row, rows, excluded) if rows else gone):
                 yield _kept(day, row, name, found)
         for before, after in pairwise(route):
-            if late := _too_late(day, name, before, after):
+            if late := _unreachable(day, name, before, after):
                 yield _kept(day, after, name, [late])
 
 
@@ -84,7 +121,7 @@ def _breaches(
     yield from off_duty(first.name, start_at, end_at + _alighting(day), ways, shifts, absences)
 
 
-def _too_late(day: Day, name: str, before: BookingRow, after: BookingRow) -> Breach | None:
+def _unreachable(day: Day, name: str, before: BookingRow, after: BookingRow) -> Breach | None:
     """Return why the driver cannot be at a pickup in time after the trip before it, or None."""
     from_at, free_at = before.planned()[0], before.planned()[1] + _alighting(day)
     pickup_at, free_again_at = after.planned()

@@ -39,6 +39,7 @@ POLICY = (
     "pickup_early_min",
     "pickup_late_min",
     "return_late_min",
+    "appointment_margin_min",
     "boarding_min",
     "alighting_min",
     "speed_kmh",
@@ -105,8 +106,15 @@ def keep_preview(
 ) -> Report:
     """Plan a started preview and keep the plan: 5 queries."""
     with meter, failing(run, meter):
-        planning = RunOptions(**run.settings).plan
-        planned = plan_day(run.company, run.day, planning, meter, now=run.started_at)
+        options = RunOptions(**run.settings)
+        planned = plan_day(
+            run.company,
+            run.day,
+            options.plan,
+            meter,
+            now=run.started_at,
+            leeway=options.leeway,
+        )
         report = preview_report(planned, meter, run)
         with transaction.atomic():
             DispatchRun.objects.filter(id=run.id, status=DispatchRun.Status.PLANNING).update(
@@ -148,7 +156,13 @@ def apply_preview(
     run.started_at = now
     with Meter() as meter:
         return carry_out(
-            run, lambda day: plan_again(day, plan, run), meter, now=now, actor=actor, done=done
+            run,
+            lambda day: plan_again(day, plan, run),
+            meter,
+            now=now,
+            actor=actor,
+            leeway=RunOptions(**run.settings).leeway,
+            done=done,
         )
 
 

@@ -12,7 +12,7 @@ from dispatch.models import DispatchRun
 from dispatch.planner.explain.reasons import Reason
 from dispatch.planner.measures import measure
 from dispatch.planner.problem import Plan
-from dispatch.runs.difference import Difference
+from dispatch.runs.difference import Broken, Difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Report:
     that is not kept.
 
     `changes` counts trips by what happened to them; `by_driver` names drivers with the trips
-    they gained and lost.
+    they gained and lost. `broken` are the promises that do not hold: whom to call.
     """
 
     run: int | None
@@ -35,6 +35,7 @@ class Report:
     metrics: dict[str, Any]
     changes: dict[str, int]
     by_driver: tuple[tuple[str, int, int], ...]
+    broken: tuple[dict[str, Any], ...]
     notices: tuple[str, ...]
     statements: int
     timings: dict[str, float] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class Report:
             "metrics": self.metrics,
             "changes": self.changes,
             "drivers": self.drivers(),
+            "broken": list(self.broken),
             "notices": list(self.notices),
             "statements": self.statements,
             "timings": self.timings,
@@ -105,6 +107,7 @@ class Report:
         if self.by_driver and self.changes["moved"] + self.changes["released"]:
             lines += ["", _("Drivers whose trips change")]
             lines += [f"  {name:24} +{gained} -{lost}" for name, gained, lost in self.by_driver]
+        lines += self._told()
         if self.unassigned:
             lines += ["", _("Unassigned")]
         for row in self.unassigned:
@@ -115,6 +118,32 @@ class Report:
         if self.notices:
             lines += ["", *self.notices]
         return "\n".join(lines)
+
+    def told(self) -> dict[str, int]:
+        """Return how many promises do not hold: of a driver, of a time, confirmed ones."""
+        return {
+            kind: sum(bool(row[kind]) for row in self.broken)
+            for kind in ("driver", "time", "confirmed")
+        }
+
+    def _told(self) -> list[str]:
+        """Return the lines of what was told and does not hold: the confirmed trips one by one."""
+        if not any(self.told().values()):
+            return []
+        lines = [
+            "",
+            _(
+                "Told otherwise      another driver %(driver)d, another time %(time)d, "
+                "confirmed %(confirmed)d"
+            )
+            % self.told(),
+        ]
+        confirmed = [row["reference"] for row in self.broken if row["confirmed"]]
+        if confirmed:
+            lines.append(
+                _("  Confirmed before, to be called: %(trips)s") % {"trips": ", ".join(confirmed)}
+            )
+        return lines
 
 
 def stored_report(report: Report, plan: Plan) -> dict[str, Any]:
@@ -130,7 +159,11 @@ def stored_report(report: Report, plan: Plan) -> dict[str, Any]:
         },
         "unassigned": [row.as_dict() for row in report.unassigned],
         "timings": report.timings,
-        "outcome": {"drivers": report.drivers(), "notices": list(report.notices)},
+        "outcome": {
+            "drivers": report.drivers(),
+            "broken": list(report.broken),
+            "notices": list(report.notices),
+        },
     }
 
 
@@ -153,6 +186,7 @@ def read_report(run: DispatchRun) -> Report:
         by_driver=tuple(
             (row["driver"], row["gained"], row["lost"]) for row in run.outcome.get("drivers", ())
         ),
+        broken=tuple(run.outcome.get("broken", ())),
         notices=tuple(run.outcome.get("notices", ())),
         timings=run.timings,
         **{name: run.metrics[name] for name in counts},
@@ -210,7 +244,21 @@ def build_report(
             (names.get(driver_id) or f"#{driver_id}", gained, lost)
             for driver_id, (gained, lost) in diff.of_drivers().items()
         ),
+        broken=tuple(_as_values(day, row) for row in diff.broken(day)),
         notices=notices,
         statements=statements,
         timings=timings,
     )
+
+
+def _as_values(day: Day, broken: Broken) -> dict[str, Any]:
+    trip = broken.trip
+    return {
+        "booking": broken.row.id,
+        "reference": broken.row.label,
+        "driver": broken.driver,
+        "time": broken.time,
+        "confirmed": broken.confirmed,
+        "told_at": broken.row.planned()[0].isoformat(),
+        "pickup_at": day.moment(trip.pickup_s).isoformat() if trip else None,
+    }

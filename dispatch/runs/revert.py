@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from bookings.models import Actor
+from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import Day
 from dispatch.models import Assignment, DispatchRun
 from dispatch.planner.check.plan import Violation, check
@@ -69,7 +70,7 @@ def revert_run(
             meter,
             now=now,
             actor=actor,
-            freeze=False,
+            leeway=BY_HAND,
             done=done,
         )
 

@@ -8,7 +8,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from bookings.models import Actor
-from dispatch.day.load import Day, load_problem
+from dispatch.day.keeping import Leeway
+from dispatch.day.load import Day, keep_all, load_problem
 from dispatch.models import DispatchRun
 from dispatch.planner.check.plan import check
 from dispatch.planner.explain.reasons import Reason
@@ -53,9 +54,13 @@ def run_dispatch(
     """
     with Meter() as meter:
         if preview:
-            return preview_report(plan_day(company, day, options.plan, meter, now=now), meter)
+            return preview_report(
+                plan_day(company, day, options.plan, meter, now=now, leeway=options.leeway), meter
+            )
         run = claim(company, day, now=now, actor=actor, settings=options.as_dict())
-        return carry_out(run, options.plan, meter, now=now, actor=actor, done=done)
+        return carry_out(
+            run, options.plan, meter, now=now, actor=actor, leeway=options.leeway, done=done
+        )
 
 
 def carry_out(
@@ -65,12 +70,12 @@ def carry_out(
     *,
     now: datetime,
     actor: Actor,
-    freeze: bool = True,
+    leeway: Leeway,
     done: Callable[[Report], object] | None = None,
 ) -> Report:
     """Plan the day that the run has claimed, write the plan and complete the run."""
     with failing(run, meter):
-        planned = plan_day(run.company, run.day, planning, meter, now=now, freeze=freeze)
+        planned = plan_day(run.company, run.day, planning, meter, now=now, leeway=leeway)
         with applying(
             planned.day, planned.plan, run, now=now, actor=actor, explanations=planned.explanations
         ) as applied:
@@ -104,19 +109,23 @@ def plan_day(
     meter: Meter,
     *,
     now: datetime,
-    freeze: bool = True,
+    leeway: Leeway,
 ) -> PlannedDay:
     """Load the day, plan it, check the plan and explain it: 3 statements. Raises PlanRefused.
 
-    A day that is over is planned as from the day before: to see what could have been. Without
-    `freeze` trips that begin soon may move too: for undoing.
+    A day that is over is planned as from the day before: to see what could have been. A trip that
+    its driver cannot do any more stays with the driver if nobody else can: late is better than
+    never.
     """
     start_at, end_at = company.day_bounds(day)
     is_over = end_at <= now
     moment = start_at - timedelta(days=1) if is_over else now
-    loaded = load_problem(company, day, now=moment, freeze=freeze)
+    loaded = load_problem(company, day, now=moment, leeway=leeway)
     meter.finish("load_s", bookings=len(loaded.problem.trips))
     plan, notices = planning(loaded)
+    while homeless := loaded.freed.intersection(plan.unserved):
+        loaded = keep_all(loaded, loaded.stay | homeless)
+        plan, notices = planning(loaded)
     notices += notices_of(loaded, plan)
     if is_over:
         notices += (_("This day is over; it was planned as from its beginning."),)

@@ -42,7 +42,9 @@ def work(run: DispatchRun) -> Report:
     meter = Meter(report_progress)
     if run.status == DispatchRun.Status.PLANNING:
         return keep_preview(run, meter)
-    planning = RunOptions(**run.settings).plan
+    options = RunOptions(**run.settings)
     actor = Actor(Door(run.trigger), name=run.actor, user_id=run.user_id)
     with meter:
-        return carry_out(run, planning, meter, now=run.started_at, actor=actor)
+        return carry_out(
+            run, options.plan, meter, now=run.started_at, actor=actor, leeway=options.leeway
+        )

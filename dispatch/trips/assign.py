@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from bookings.models import Actor, Booking, Status
 from bookings.save import StatusRefusedError
 from dispatch import ledger
+from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import Day, load_problem
 from dispatch.day.queries import BookingRow, preferences_of
 from dispatch.day.reasons import Unassigned
@@ -248,7 +249,7 @@ def quote(company: Company, booking: Booking, *, now: datetime, top: int = 3) ->
 
     As `advise`, but nothing is raised.
     """
-    day = load_problem(company, _day_of(company, booking.scheduled_time), now=now, freeze=False)
+    day = load_problem(company, _day_of(company, booking.scheduled_time), now=now, leeway=BY_HAND)
     values = {name: getattr(booking, name, None) for name in BookingRow._fields}
     highest = max(day.bookings | day.neighbours, default=0)
     row = BookingRow._make((values | {"id": highest + 1, "version": 1}).values())
@@ -365,7 +366,7 @@ def load_trip(company: Company, booking_id: int, now: datetime) -> tuple[Day, Bo
     )
     if wanted_at is None:
         raise no_such_trip()
-    day = load_problem(company, _day_of(company, wanted_at), now=now, freeze=False)
+    day = load_problem(company, _day_of(company, wanted_at), now=now, leeway=BY_HAND)
     if booking_id not in day.bookings:
         raise stale(f"#{booking_id}")
     return day, day.bookings[booking_id]

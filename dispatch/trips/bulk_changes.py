@@ -16,6 +16,7 @@ from bookings.events import Changes
 from bookings.guards import PLANNED_FIELDS
 from bookings.models import Booking, DriverPreference
 from dispatch import ledger
+from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import Day, load_problem, make_day
 from dispatch.day.queries import BookingRow, read_bookings
 from dispatch.models import Assignment
@@ -141,7 +142,7 @@ class ChangingTrips:
         )
         found = frozenset(preferences) if clients else frozenset()
         for at in wanted:
-            day = load_problem(self.company, at, now=self.now, freeze=False)
+            day = load_problem(self.company, at, now=self.now, leeway=BY_HAND)
             self.days[at] = replace(day, preferences=day.preferences | found)
 
 
@@ -243,7 +244,7 @@ def _with_rows(day: Day, rows: Rows) -> Day:
         day.company,
         day.day,
         now=day.now,
-        freeze=False,
+        leeway=BY_HAND,
         drivers=day.drivers,
         bookings=dict(sorted(bookings.items())),
         neighbours=dict(sorted(neighbours.items())),

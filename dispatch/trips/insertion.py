@@ -1,6 +1,6 @@
 """Insert one trip into the day as it stands, and find the rules that it would break there.
 
-No query. The day is loaded without freezing (`load_problem(..., freeze=False)`): only trips
+No query. The day is loaded without freezing (`keeping.BY_HAND`): only trips
 under way and locked ones are fixed. First the trip is inserted between the driver's other trips
 as they stand; if that fails, their times may move within their windows; their order and their
 driver never change. The planner finds the times, and its checker decides. If no time keeps every

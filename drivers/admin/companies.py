@@ -45,7 +45,12 @@ class CompanyAdmin(CompanyScopedAdmin):
         (None, {"fields": ["name", "slug", "timezone", ("depot_lat", "depot_lon")]}),
         (
             _("Pickup times"),
-            {"fields": [("pickup_early_min", "pickup_late_min"), "return_late_min"]},
+            {
+                "fields": [
+                    ("pickup_early_min", "pickup_late_min"),
+                    ("return_late_min", "appointment_margin_min"),
+                ]
+            },
         ),
         (
             _("Trip durations"),

@@ -47,6 +47,7 @@ class CompanySerializer(Resource):
             "pickup_early_min",
             "pickup_late_min",
             "return_late_min",
+            "appointment_margin_min",
             "boarding_min",
             "alighting_min",
             "speed_kmh",

@@ -51,6 +51,15 @@ class Company(models.Model):
             "early."
         ),
     )
+    appointment_margin_min = models.PositiveSmallIntegerField(
+        _("margin before appointments (minutes)"),
+        default=5,
+        validators=[MaxValueValidator(120)],
+        help_text=_(
+            "Minutes, 0 to 120. A run plans arrivals this long before the appointment, unless a "
+            "trip would be left out for it."
+        ),
+    )
     boarding_min = models.PositiveSmallIntegerField(
         _("boarding (minutes)"),
         default=3,
@@ -149,6 +158,12 @@ class Company(models.Model):
                 says=_(
                     "Early pickups, late pickups and late returns must be from 0 to 720 minutes."
                 ),
+            ),
+            Check(
+                condition=Q(appointment_margin_min__lte=120),
+                name="company_margin_sensible",
+                says=_("The margin before appointments must be from 0 to 120 minutes."),
+                field="appointment_margin_min",
             ),
             Check(
                 condition=Q(boarding_min__lte=120) & Q(alighting_min__lte=120),

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from bookings.importing.import_bookings import import_bookings
 from bookings.models import Actor, Booking, Door, DriverPreference
+from dispatch.day.keeping import Leeway
 from dispatch.day.load import load_problem
 from dispatch.day.reasons import say
 from dispatch.models import Assignment
@@ -152,7 +153,7 @@ def of_a_plan():
     """Return what blocks the driver in the plan of a run without the trip."""
     Assignment.objects.all().delete()
     Booking.objects.update(status="accepted")
-    day = load_problem(make.Company.objects.get(), make.DAY, now=make.NOW)
+    day = load_problem(make.Company.objects.get(), make.DAY, now=make.NOW, leeway=Leeway())
     plan = solve(day.problem, engine="greedy", threads=1)
     breaches = [row.breach for reason in reasons(day.problem, plan) for row in reason.blockers]
     return [(str(breach.code), say(day.company, day.day, breach)) for breach in breaches]

@@ -7,6 +7,7 @@ from django.db import connection
 
 from bookings.models import Actor, Booking, Client, Door, DriverPreference, Event
 from dispatch.day import load
+from dispatch.day.keeping import Leeway
 from dispatch.day.load import load_problem
 from dispatch.models import Assignment, DispatchRun
 from dispatch.planner.solve import solve
@@ -88,7 +89,7 @@ def test_loops_take_a_query_for_each_row(company, django_assert_num_queries):
 
 def written(company, write):
     """Load, plan and write; return what was written, without the ids of new rows."""
-    day = load_problem(company, make.DAY, now=make.NOW)
+    day = load_problem(company, make.DAY, now=make.NOW, leeway=Leeway())
     plan = solve(day.problem, time_limit_s=0)
     run = make.run(company, status="running", finished_at=None)
     write(day, plan, run)

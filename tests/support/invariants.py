@@ -15,6 +15,7 @@ from typing import Any
 
 from bookings.models import Booking, Delivery, Event, Status
 from dispatch.day.duties import DayFrame, driver_day
+from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import Day, by_client, load_problem, make_trip, pickup_window
 from dispatch.day.queries import DONE, UNDER_WAY, BookingRow
 from dispatch.models import Assignment, DispatchRun, StoredPlan
@@ -202,7 +203,7 @@ def violations_of_plan(company: Company, day: date, now: datetime) -> tuple[Viol
     without a stop, the rest of a route only gets easier. A driver who was given a trip against the
     break is not judged for the break.
     """
-    loaded = load_problem(company, day, now=now, freeze=False)
+    loaded = load_problem(company, day, now=now, leeway=BY_HAND)
     excepted = excepted_trips(loaded)
     rows = {row.id: row for row in loaded.bookings.values() if _is_promised(row)}
     trips = tuple(_trip(loaded, row) for _id, row in sorted(rows.items()) if row.id not in excepted)

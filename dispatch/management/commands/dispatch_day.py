@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from bookings.models import Actor, Door
 from dispatch.management.arguments import add_day
-from dispatch.runs.options import RunOptions
+from dispatch.runs.options import Mode, RunOptions
 from dispatch.runs.run import run_dispatch
 from drivers.management.arguments import add_company, company_of
 
@@ -50,6 +50,27 @@ class Command(BaseCommand):
             metavar="SECONDS",
             help="Seconds for planning; default: by the size of the day, 3 to 60.",
         )
+        mode = parser.add_mutually_exclusive_group()
+        mode.add_argument(
+            "--place-open",
+            action="store_const",
+            const=Mode.PLACE,
+            dest="mode",
+            help="Only place what is open; what stands keeps driver and time.",
+        )
+        mode.add_argument(
+            "--improve",
+            action="store_const",
+            const=Mode.IMPROVE,
+            dest="mode",
+            help="Move trips to other drivers also where that saves driving; default: only to "
+            "serve more.",
+        )
+        parser.add_argument(
+            "--move-confirmed",
+            action="store_true",
+            help="Move confirmed trips as others; default: they stay.",
+        )
         parser.add_argument(
             "--engine",
             type=_engine,
@@ -58,7 +79,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--seed", type=_seed, default=0, help="Seed of the search; default 0.")
 
-    def handle(self, *, company, day, preview, time_limit, engine, seed, **options):
+    def handle(self, *, company, day, preview, time_limit, engine, seed, mode, **options):
         company = company_of(company)
         if time_limit is not None and not 0 <= time_limit <= 3600:
             raise CommandError("--time-limit must be between 0 and 3600 seconds.")
@@ -67,7 +88,13 @@ class Command(BaseCommand):
             day,
             now=timezone.now(),
             actor=Actor(Door.COMMAND, name="dispatch_day"),
-            options=RunOptions(engine=engine, time_limit_s=time_limit, seed=seed),
+            options=RunOptions(
+                engine=engine,
+                time_limit_s=time_limit,
+                seed=seed,
+                mode=mode or Mode.SERVE,
+                move_confirmed=options["move_confirmed"],
+            ),
             preview=preview,
         )
         if options["json"]:

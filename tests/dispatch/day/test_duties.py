@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from dispatch.day.keeping import Leeway
 from dispatch.day.load import load_problem
 from dispatch.planner.travel import GreatCircle
 from drivers.models import Absence
@@ -24,7 +25,7 @@ ELSEWHERE = (46.25, 6.20)
 
 
 def load(*, now=make.NOW, day=DAY):
-    return load_problem(make.Company.objects.get(), day, now=now)
+    return load_problem(make.Company.objects.get(), day, now=now, leeway=Leeway())
 
 
 def duties(**options):

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from bookings.models import DriverPreference
+from dispatch.day.keeping import BY_HAND, Leeway
 from dispatch.day.load import load_problem
 from tests.support import builders as make
 from tests.support.builders import at
@@ -15,7 +16,12 @@ pytestmark = pytest.mark.django_db
 
 
 def load(company=None, *, now=make.NOW, day=make.DAY, **options):
-    return load_problem(company or make.Company.objects.get(slug="geneva"), day, now=now, **options)
+    return load_problem(
+        company or make.Company.objects.get(slug="geneva"),
+        day,
+        now=now,
+        **{"leeway": Leeway()} | options,
+    )
 
 
 def trip_of(day, booking):
@@ -70,7 +76,7 @@ def test_accepted_and_assigned_bookings_become_trips():
     day = load()
     assert [trip.id for trip in day.problem.trips] == [accepted.id, assigned.id]
     trip = trip_of(day, accepted)
-    assert (trip.seats, trip.wheelchairs, trip.unserved_cost) == (2, 1, 20_000)  # 3 - 1 seats
+    assert (trip.seats, trip.wheelchairs, trip.priority) == (2, 1, 2)  # 3 - 1 seats
     assert (trip.boarding_s, trip.alighting_s) == (180, 120)
     assert trip.standing is None
     trip = trip_of(day, assigned)
@@ -176,7 +182,7 @@ def test_a_trip_is_frozen_when_its_pickup_is_nearer_than_thirty_minutes():
     make.assignment(far, driver, planned_pickup_at=at("10:00"))
     now = at("09:00")
     assert load(now=now).kept == {near.id: "frozen"}
-    assert load(now=now, freeze=False).kept == {}
+    assert load(now=now, leeway=BY_HAND).kept == {}
     # 09:30 + 30 min: at the very minute a trip may move.
     assert load(now=at("09:30")).kept == {near.id: "frozen"}
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from dispatch.day.keeping import Leeway
 from dispatch.day.load import load_problem
 from dispatch.planner.check.plan import check
 from dispatch.planner.solve import solve
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 def load(now=make.NOW, **options):
     company = make.Company.objects.get(slug="geneva")
-    return load_problem(company, make.DAY, now=now, **options)
+    return load_problem(company, make.DAY, now=now, **{"leeway": Leeway()} | options)
 
 
 def trip_of(day, booking):

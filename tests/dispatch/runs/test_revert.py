@@ -85,6 +85,7 @@ def test_drivers_times_and_breaks_are_as_before(two_drivers):
     make.booking(clock="09:00")
     booking, _ = a_moved_trip(ada)
     assign(make.booking(clock="14:00"), ben, planned_pickup_at=at("14:07"))
+    make.booking(clock="16:00")
     before = standing()
     report = dispatch()
     assert standing() != before

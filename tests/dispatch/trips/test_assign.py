@@ -10,6 +10,7 @@ from django.db import DatabaseError, connection
 from bookings.models import Actor, Booking, Door, DriverPreference, Event, Status
 from bookings.save import StaleBookingError, StatusRefusedError
 from dispatch import ledger
+from dispatch.day.keeping import Leeway
 from dispatch.day.load import load_problem
 from dispatch.models import Assignment
 from dispatch.runs.options import FIRST_PLAN
@@ -82,7 +83,7 @@ def test_the_drivers_other_trips_keep_their_times_where_that_is_possible():
     before = Assignment.objects.open().get(booking=first).id
     assign_to(second, anna)
     assert Assignment.objects.open().get(booking=first).id == before
-    day = load_problem(first.company, make.DAY, now=make.NOW)
+    day = load_problem(first.company, make.DAY, now=make.NOW, leeway=Leeway())
     assert len(day.problem.trips) == 2
     assert anna.shifts.get().break_at is not None
 

@@ -172,6 +172,7 @@ def _company(row: Company, busy: Busy) -> dict[str, list[Change]]:
         "pickup_early_min": [both(pickup_early_min=0)],
         "pickup_late_min": [both(pickup_late_min=0)],
         "return_late_min": [both(return_late_min=0)],
+        "appointment_margin_min": [both(appointment_margin_min=60)],
         "boarding_min": [both(boarding_min=100)],
         "alighting_min": [both(alighting_min=100)],
         "speed_kmh": [both(speed_kmh=5)],
