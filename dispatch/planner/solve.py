@@ -4,13 +4,17 @@ Units: seconds. The only clock is a monotonic timer that ends the search.
 """
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
+from dispatch.planner.measures import measure
+from dispatch.planner.prices import prices_of
 from dispatch.planner.problem import Plan, Problem
 from dispatch.planner.search import greedy
 from dispatch.planner.search.arrays import Day, collapse, int32
 from dispatch.planner.search.first_plan import Stands
+from dispatch.planner.search.kept_windows import placed_trips
 from dispatch.planner.search.route_labels import Routes
 from dispatch.planner.search.schedule import schedule
 
@@ -20,6 +24,8 @@ BUDGETS = ((0, 0.3), (20, 0.5), (100, 2.6), (1_000, 19.0), (10_000, 55.0))
 INSTANT = 300
 # Above this VROOM needs several matrices of hundreds of megabytes.
 VROOM_MOST_TRIPS = 4_000
+# Seconds of empty driving, to look for room where trips that stand would have to move.
+MODERATE_MOVE_S = 600
 ENGINES = ("search", "greedy", "vroom:0 to vroom:5")
 
 
@@ -108,7 +114,53 @@ def _search(
     if nothing_to_search or not (day.extra >= 0).any():
         return first.state.routes, 0
     ends = None if time_limit_s is None else began + time_limit_s
-    return parallel.search(problem, day, first, ends, iterations, seed, threads)
+    if problem.costs.move_s is not None or stands is None or not (stands.driver >= 0).any():
+        return parallel.search(problem, day, first, ends, iterations, seed, threads)
+    # Where moving has a prohibitive price, the search hardly sees that a few changes would make
+    # room for one trip more. So it looks with a moderate price in between, then for told times
+    # too, and at last with the true prices for the fewest of these changes.
+    moving = _moving_moderately(problem, day, stands)
+    freely = moving._replace(kept_from=day.earliest, kept_until=day.last_start)
+    best = parallel.copied(first.state.routes)
+    least, done = _worth(problem, day, best), 0
+    parts = (day, moving, freely, day)
+    for number, priced in enumerate(parts, start=1):
+        if time_limit_s is not None:
+            ends = began + time_limit_s * number / len(parts)
+        count = None if iterations is None else max(1, iterations // len(parts))
+        plan = parallel.continued(priced, first.state, best)
+        routes, more = parallel.search(problem, priced, plan, ends, count, seed, threads)
+        done += more
+        worth = _worth(problem, day, routes)
+        if worth < least:
+            least, best = worth, parallel.copied(routes)
+        if not _could_serve_more(day, best):
+            break
+    return best, done
+
+
+def _moving_moderately(problem: Problem, day: Day, stands: Stands) -> Day:
+    """Return the day in which moving a trip that stands has a moderate price."""
+    prices = prices_of(problem)
+    moderate = prices_of(replace(problem, costs=replace(problem.costs, move_s=MODERATE_MOVE_S)))
+    moved = (stands.driver >= 0)[:, None] & (stands.driver[:, None] != day.driver)
+    moved &= day.extra >= 0
+    extra = day.extra - np.int32(prices.move_s - MODERATE_MOVE_S) * moved
+    annealed = int32([moderate.annealed[trip.priority] for trip in problem.trips])
+    return day._replace(extra=extra.astype(np.int32), annealed=annealed)
+
+
+def _worth(problem: Problem, day: Day, routes: Routes) -> int:
+    """Return the objective of these routes, times that were told and are not kept included."""
+    found = measure(problem, schedule(problem, day, routes, {}))
+    return found.objective + prices_of(problem).opened_s * found.retimed
+
+
+def _could_serve_more(day: Day, routes: Routes) -> bool:
+    """Return whether a trip is left out that some empty route could take."""
+    left = np.ones(len(day.earliest), dtype=bool)
+    left[placed_trips(routes.size, routes.trip)] = False
+    return bool((day.extra[left] >= 0).any())
 
 
 def _stands(problem: Problem) -> Stands:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from bookings.models import Booking, Event
 from dispatch.models import Assignment
 from dispatch.runs.worker import take_over, work
-from drivers.models import Driver, Role
+from drivers.models import Driver, Role, Shift
 from drivers.rest.views import CompanyViewSet
 from tests.api.test_api_matrix import ENDPOINTS, row_of
 from tests.support import builders as make
@@ -212,6 +212,24 @@ def test_a_day_is_previewed_planned_and_taken_back():
     make.run(status="running", claim_ends_at=timezone.now() + timedelta(hours=1), day=body["day"])
     busy = dispatcher.post(f"{API}dispatch-runs/", body)
     assert (busy.status_code, busy.json()["type"].rsplit(":")[-1]) == (409, "day_busy")
+
+
+def test_a_run_is_told_what_it_may_do_to_what_stands():
+    dispatcher, driver = caller(), duty()
+    booking = make.booking(scheduled_time=tomorrow("09:00"), status="assigned")
+    make.assignment(booking, driver, planned_pickup_at=tomorrow("09:05"), confirmed=True)
+    body = {"day": tomorrow("09:00").date().isoformat(), "time_limit_s": 0}
+    run = dispatcher.get(dispatcher.post(f"{API}dispatch-runs/", body)["Location"]).json()
+    assert (run["settings"]["mode"], run["settings"]["move_confirmed"]) == ("serve", False)
+    assert (run["metrics"]["changes"]["left"], run["broken"]) == (1, [])
+    Shift.objects.all().delete()
+    free = body | {"mode": "improve", "move_confirmed": True}
+    report = dispatcher.post(f"{API}dispatch-runs/", free).json()
+    (broken,) = report["broken"]
+    assert (broken["booking"], broken["confirmed"], broken["pickup_at"]) == (booking.id, True, None)
+    refused = dispatcher.post(f"{API}dispatch-runs/", body | {"mode": "shuffle"})
+    assert refused.status_code == 400
+    assert [error["field"] for error in refused.json()["errors"]] == ["mode"]
 
 
 def test_a_preview_is_applied_once_and_while_it_holds():

@@ -80,6 +80,25 @@ def test_dispatch_day_prints_json(day):
     )
 
 
+@pytest.mark.parametrize(
+    ("options", "mode", "move_confirmed"),
+    [
+        ((), "serve", False),
+        (("--place-open",), "place", False),
+        (("--improve", "--move-confirmed"), "improve", True),
+    ],
+)
+def test_dispatch_day_says_what_may_become_of_what_stands(day, options, mode, move_confirmed):
+    dispatch_day(*options)
+    settings = DispatchRun.objects.get().settings
+    assert (settings["mode"], settings["move_confirmed"]) == (mode, move_confirmed)
+
+
+def test_dispatch_day_plans_in_one_way_at_a_time(day):
+    with pytest.raises(CommandError, match="not allowed with"):
+        dispatch_day("--place-open", "--improve")
+
+
 def test_a_preview_says_that_nothing_was_written(day):
     assert "(nothing was written)" in dispatch_day("--preview")
     report = json.loads(dispatch_day("--preview", "--json"))

@@ -69,6 +69,22 @@ def first_plan(day: Day, stands: Stands | None = None) -> PlanInWork:
     return PlanInWork(kept, state)
 
 
+def continued(day: Day, state: State, routes: Routes) -> PlanInWork:
+    """Return the plan of these routes, to be searched on a day with other prices.
+
+    `state` is any of the same day.
+    """
+    kept = day._replace(earliest=day.earliest.copy(), last_start=day.last_start.copy())
+    state = State(copied(routes), *(array.copy() for array in state[1:]))
+    close_all(day, kept, state.routes, label_all)
+    _recount(day, state)
+    return PlanInWork(kept, state)
+
+
+def copied(routes: Routes) -> Routes:
+    return Routes(*(array.copy() for array in routes))
+
+
 def _inserting_into(state: State) -> Insert:
     def insert(kept: Day, order: Ints, driver_of: Ints) -> None:
         _recount(kept, state)
@@ -229,8 +245,7 @@ def _routes_of(state: State) -> tuple[Ints, Ints]:
 
 
 def _copy(plan: PlanInWork) -> PlanInWork:
-    routes = Routes(*(array.copy() for array in plan.state.routes))
-    state = State(routes, *(array.copy() for array in plan.state[1:]))
+    state = State(copied(plan.state.routes), *(array.copy() for array in plan.state[1:]))
     kept = plan.kept._replace(
         earliest=plan.kept.earliest.copy(), last_start=plan.kept.last_start.copy()
     )

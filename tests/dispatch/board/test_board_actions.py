@@ -362,6 +362,19 @@ def test_planning_starts_in_the_background_and_is_polled():
 
 
 @pytest.mark.django_db
+def test_planning_is_told_what_may_become_of_what_stands():
+    booking()
+    day, me = later("00:00").date(), dispatcher()
+    toolbar = me.get(url("runs", day)).content.decode()
+    assert toolbar.count('name="mode"') == 3
+    assert 'value="serve" checked' in toolbar
+    me.post(url("plan", day), {"mode": "place", "move_confirmed": "on"})
+    settings = DispatchRun.objects.get().settings
+    assert (settings["mode"], settings["move_confirmed"]) == ("place", True)
+    assert me.post(url("plan", day), {"mode": "shuffle"}).status_code == 400
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("others", [0, 6])
 def test_statements_do_not_grow(django_assert_max_num_queries, others):
     row, anna, me = booking("07:00"), driver("Anna"), dispatcher()
