@@ -118,6 +118,8 @@ def test_the_run_keeps_what_the_report_says(day):
         "time_limit_s": 0,
         "iterations": None,
         "seed": 0,
+        "mode": "serve",
+        "move_confirmed": False,
     }
     assert dispatched.metrics.items() >= report["metrics"].items()
 
