@@ -140,6 +140,7 @@ def _booking_row(booking):
         actual_pickup_at=latest and latest.actual_pickup_at,
         actual_dropoff_at=latest and latest.actual_dropoff_at,
         locked=latest and latest.locked,
+        confirmed=latest and latest.confirmed,
     )
 
 
