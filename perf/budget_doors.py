@@ -98,7 +98,7 @@ def _write(world, route, pattern, name):
     if name not in ASKED:
         raise NotMeasured("perf/write_doors.py does not know what to send")
     asked = ASKED[name](world)
-    send(world, name, "/" + _filled(world, route, pattern.callback, asked.pk), asked.body)
+    send(world, name, "/" + _filled(world, route, pattern.callback, asked.pk), asked)
 
 
 def _filled(world, route, callback, pk=None):

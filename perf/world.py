@@ -20,6 +20,7 @@ from perf.scenario_company import seed_scenario
 
 DAY = date(2026, 6, 17)
 NOW = datetime.fromisoformat("2026-06-16T18:00:00+02:00")
+EVENING = datetime.fromisoformat("2026-06-17T20:00:00+02:00")
 ACTOR = Actor(Door.COMMAND, name="check_budgets")
 # Bookings on the day, drivers, past bookings.
 SIZES = {"small": (12, 3, 24), "large": (48, 9, 96)}
@@ -135,7 +136,7 @@ def make_world(size, *, history=None) -> World:
     )
     report = run_dispatch(company, DAY, now=NOW, actor=ACTOR, options=FIRST_PLAN)
     Booking.objects.filter(id__in=later[:-2]).update(status="accepted")
-    Booking.objects.filter(id=later[-1]).update(will_call=True)
+    Booking.objects.filter(id=later[-1]).update(will_call=True, appointment_at=None)
     Assignment.objects.filter(pk=_planned(company)[0].pk).update(locked=True)
     started = _planned(company)[1]
     _let_start(started)
@@ -174,9 +175,9 @@ def _driver_key(driver):
 
 
 def _key(member, name):
-    """Return the key of a token whose use was noted a moment ago."""
+    """Return the key of a token whose use is noted: no request has to."""
     token, key = issue_token(member, name=name, now=NOW)
-    ApiToken.objects.filter(pk=token.pk).update(last_used_at=NOW)
+    ApiToken.objects.filter(pk=token.pk).update(last_used_at=EVENING)
     return key
 
 

@@ -1,11 +1,12 @@
 """What is sent to the API: a body for each POST, PATCH and DELETE of the URL configuration.
 
 Everything is sent with the key of an owner, or of a driver for `me/`, at the hour at which the
-invented day was planned. An address that is not told here, or refuses what it is told, is not
-measured, and fails until it is.
+invented day was planned; what is reported of a trip, in its evening. An address that is not told
+here, or refuses what it is told, is not measured, and fails until it is.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from unittest import mock
 
 from django.conf import settings
@@ -13,7 +14,7 @@ from django.test import Client
 
 from bookings.models import Status
 from drivers.models import Driver
-from perf.world import DAY, NOW, NotMeasured
+from perf.world import DAY, EVENING, NOW, NotMeasured
 
 WRITING = ("post", "patch", "delete")
 HOME, HOSPITAL = (46.2336, 6.0800), (46.1936, 6.1487)
@@ -33,14 +34,19 @@ class Asked:
 
     body: dict
     pk: int | None = None
+    now: datetime = NOW
 
 
 def _assigned(**body):
     return lambda world: Asked(body, world.assigned()[0].booking_id)
 
 
+def _setting_off():
+    return lambda world: Asked({"status": "en_route"}, world.assigned()[0].booking_id, EVENING)
+
+
 def _started(**body):
-    return lambda world: Asked(body, world.started().booking_id)
+    return lambda world: Asked(body, world.started().booking_id, EVENING)
 
 
 def _assignment(world):
@@ -98,8 +104,10 @@ ASKED = {
     "POST api/v1/bookings/<pk>/assign/": _accepted,
     "POST api/v1/bookings/<pk>/cancel/": _assigned(reason="measured"),
     "POST api/v1/bookings/<pk>/no-show/": _started(),
-    "POST api/v1/bookings/<pk>/progress/": _assigned(status="en_route"),
-    "POST api/v1/bookings/<pk>/ready/": lambda world: Asked({"minutes": 5}, world.will_call().pk),
+    "POST api/v1/bookings/<pk>/progress/": _setting_off(),
+    "POST api/v1/bookings/<pk>/ready/": lambda world: Asked(
+        {"minutes": 5}, world.will_call().pk, EVENING
+    ),
     "POST api/v1/bookings/<pk>/release/": _assigned(reason="measured"),
     "POST api/v1/bookings/bulk/": _bulk,
     "POST api/v1/clients/": _body(name="Ada", phone="+41 22 000 00 00"),
@@ -133,14 +141,14 @@ ASKED = {
 }
 
 
-def send(world, name, path, body):
+def send(world, name, path, asked):
     """Send what is asked for; what is refused is not measured."""
     role = "driver" if "/me/" in path else "owner"
     # The trips of the invented day are over by the real clock.
-    with mock.patch("django.utils.timezone.now", return_value=NOW):
+    with mock.patch("django.utils.timezone.now", return_value=asked.now):
         response = getattr(Client(SERVER_NAME="localhost"), name.partition(" ")[0].lower())(
             path,
-            body,
+            asked.body,
             content_type="application/json",
             secure=settings.SECURE_SSL_REDIRECT,
             headers={"Authorization": f"Bearer {world.keys[role]}"},

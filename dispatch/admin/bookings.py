@@ -45,6 +45,7 @@ class ReadyForm(forms.Form):
         widget=UnfoldAdminIntegerFieldWidget(attrs={"autofocus": True}),
     )
     version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+    anyway = forms.BooleanField(required=False)
 
 
 class CancelForm(forms.Form):
@@ -105,26 +106,32 @@ class BookingAdmin(WarnsOfBrokenTrips, bookings.BookingAdmin):
     def ready(self, request, booking):
         """Ask when the client of a will-call is ready; open the trip for dispatch."""
         booking = self.own_booking(request, booking)
-        form = ReadyForm(request.POST or None, initial={"version": booking.version})
+        form, early = ReadyForm(request.POST or None, initial={"version": booking.version}), None
         if form.is_valid():
-            trip = progress.ready(
-                booking.company,
-                booking.pk,
-                actor=admin_actor(request),
-                now=timezone.now(),
-                **form.cleaned_data,
-            )
-            at = booking.company.clock(trip.booking.scheduled_time)
-            text = _("%(trip)s is ready at %(at)s and open for dispatch.")
-            self.message_user(request, text % {"trip": booking, "at": at}, messages.SUCCESS)
-            return redirect("admin:bookings_booking_change", booking.pk)
+            try:
+                trip = progress.ready(
+                    booking.company,
+                    booking.pk,
+                    actor=admin_actor(request),
+                    now=timezone.now(),
+                    **form.cleaned_data,
+                )
+            except progress.NotThereYet as refusal:
+                early = refusal
+            else:
+                at = booking.company.clock(trip.booking.scheduled_time)
+                text = _("%(trip)s is ready at %(at)s and open for dispatch.")
+                self.message_user(request, text % {"trip": booking, "at": at}, messages.SUCCESS)
+                return redirect("admin:bookings_booking_change", booking.pk)
         return admin_page(
             self,
             request,
             "dispatch/bookings/ready.html",
             title=_("%(trip)s: ready now") % {"trip": booking},
+            status=early.status if early else 200,
             booking=booking,
             form=form,
+            early=early,
         )
 
     @admin.action(description=_("Cancel the selected bookings…"), permissions=["change"])

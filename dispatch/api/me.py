@@ -211,7 +211,10 @@ class MyTripViewSet(Door, viewsets.ViewSet):
     @extend_schema(request=ProgressSerializer, responses=MyTripSerializer)
     @action(detail=True, methods=["post"])
     def progress(self, request, pk):
-        """Report the progress of one of the driver's trips, with the actual time."""
+        """Report the progress of one of the driver's trips, with the actual time.
+
+        409 `too_early` more than 4 hours before the planned pickup.
+        """
         values = dict(read_body(ProgressSerializer, request))
         return self.done(progress.report_progress, pk, Status(values.pop("status")), **values)
 

@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from dispatch.trips.progress import READY_WITHIN_MIN
-from drivers.rest.fields import Body, MomentField, TextField, WholeField
+from drivers.rest.fields import Body, MomentField, TextField, TruthField, WholeField
 
 
 class ReasonSerializer(Body):
@@ -17,6 +17,10 @@ class ReadySerializer(ReasonSerializer):
         max_value=READY_WITHIN_MIN,
         default=0,
         help_text=gettext_lazy("Minutes from now; 0 by default."),
+    )
+    anyway = TruthField(
+        default=False,
+        help_text=gettext_lazy("Also if the outbound trip has not arrived by then."),
     )
 
 

@@ -173,7 +173,10 @@ class TripViewSet(BookingViewSet):
 
     @trip_action(ReadySerializer)
     def ready(self, request, *args, **kwargs):
-        """Accept a will-call that is ready now or in some minutes. May be repeated."""
+        """Accept a will-call that is ready now or in some minutes. May be repeated.
+
+        409 `not_there_yet` if the outbound trip has not arrived by then.
+        """
         return self.done(progress.ready, "version", **read_body(ReadySerializer, request))
 
     @trip_action(ReasonSerializer)
@@ -189,7 +192,10 @@ class TripViewSet(BookingViewSet):
 
     @trip_action(ProgressSerializer)
     def progress(self, request, *args, **kwargs):
-        """Report the progress of the trip, with the actual time."""
+        """Report the progress of the trip, with the actual time.
+
+        409 `too_early` more than 4 hours before the planned pickup.
+        """
         values = dict(read_body(ProgressSerializer, request))
         status = Status(values.pop("status"))
         return self.done(progress.report_progress, "assignment_id", status, **values)

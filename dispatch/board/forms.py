@@ -53,7 +53,10 @@ class OtherForm(forms.Form):
 
 
 class ChangeForm(forms.Form):
-    """`action` is one of `trip_views.ACTIONS`; `clock` is when it happened, now by default."""
+    """`action` is one of `trip_views.ACTIONS`; `clock` is when it happened, now by default.
+
+    `anyway` confirms what the action asked about.
+    """
 
     action = forms.CharField()
     version = forms.IntegerField(min_value=1, max_value=2**31 - 1)
@@ -61,6 +64,7 @@ class ChangeForm(forms.Form):
     clock = ClockField(required=False)
     code = forms.ChoiceField(choices=[("", ""), *cancel_reasons.Reason.choices], required=False)
     note = forms.CharField(max_length=150, required=False)
+    anyway = forms.BooleanField(required=False)
 
 
 class SickForm(forms.Form):

@@ -58,7 +58,7 @@ def _progress(status):
 SEEN, WHEN = {"assignment_id"}, {"assignment_id", "at"}
 ACTIONS = {
     "accept": (progress.accept, {"version"}, gettext_lazy("Accepted.")),
-    "ready": (progress.ready, {"version"}, gettext_lazy("Ready: open for dispatch.")),
+    "ready": (progress.ready, {"version", "anyway"}, gettext_lazy("Ready: open for dispatch.")),
     "cancel": (cancel, {"version"}, gettext_lazy("Canceled.")),
     "release": (progress.release, SEEN, gettext_lazy("Released from the driver.")),
     "lock": (progress.lock, SEEN, gettext_lazy("Locked: runs will not move it.")),
@@ -241,15 +241,31 @@ def change(request, company, booking):
         "version": values["version"],
         "assignment_id": values["assignment"],
         "at": values["clock"] and last_time(current.company, now, values["clock"]),
+        "anyway": values["anyway"],
     }
-    use_case(
-        current.company,
-        booking,
-        actor=admin_actor(request),
-        now=now,
-        reason=cancel_reasons.written(values["code"], values["note"]),
-        **{name: options[name] for name in takes},
-    )
+    try:
+        use_case(
+            current.company,
+            booking,
+            actor=admin_actor(request),
+            now=now,
+            reason=cancel_reasons.written(values["code"], values["note"]),
+            **{name: options[name] for name in takes},
+        )
+    except progress.NotThereYet as refusal:
+        context = {
+            "company": current.company,
+            "booking": booking,
+            "version": values["version"],
+            "refusal": refusal,
+        }
+        return fragment(
+            request,
+            "_ready_early.html",
+            context,
+            status=refusal.status,
+            target="#dialog-body",
+        )
     return _trip(request, current, booking, toast=str(done))
 
 

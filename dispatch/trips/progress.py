@@ -9,9 +9,10 @@ To assign a trip to a driver by hand: `assign.py`.
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db.models import F, FilteredRelation, Q
 from django.utils.translation import gettext as _
 
 from bookings.accept import why_not_accepted
@@ -26,6 +27,10 @@ from drivers.refused import Refused
 # How far a driver's clock may be ahead, and how long after the event a report is accepted.
 CLOCK_AHEAD = timedelta(minutes=5)
 REPORTED_WITHIN = timedelta(hours=48)
+# How long before its planned pickup a trip may begin. A driver sets off an hour ahead at most, and
+# a trip driven in another order than planned begins a few hours before its time; what is reported
+# of a trip that begins even later is a click on the wrong trip, or on the wrong day.
+BEGINS_WITHIN = timedelta(hours=4)
 
 READY_WITHIN_MIN = 600  # how far ahead a client may announce that they will be ready
 
@@ -52,6 +57,27 @@ class ImplausibleTime(Refused):
     code = "invalid"
     status = 400
     field = "at"
+
+
+class TooEarly(Refused):
+    """The trip is planned for much later; `possible_from` says when it may begin."""
+
+    code = "too_early"
+    status = 409
+
+    def __init__(self, sentence: str, possible_from: datetime) -> None:
+        self.possible_from = possible_from
+        super().__init__(sentence)
+
+    def members(self) -> dict[str, Any]:
+        return {"possible_from": self.possible_from.astimezone(UTC).isoformat()}
+
+
+class NotThereYet(Refused):
+    """The outbound trip has not arrived yet; `anyway` accepts its return trip all the same."""
+
+    code = "not_there_yet"
+    status = 409
 
 
 class AppointmentMissed(Refused):
@@ -92,13 +118,15 @@ def ready(
     actor: Actor,
     now: datetime,
     minutes: int = 0,
+    anyway: bool = False,
     reason: str = "",
     version: int | None = None,
 ) -> LockedTrip:
-    """Accept a will-call whose client is ready now, or in some minutes: 5 statements.
+    """Accept a will-call whose client is ready now, or in some minutes: at most 6 statements.
 
-    An accepted booking with a time keeps it. Raises NoSuchTrip, StaleBookingError,
-    StatusRefusedError or AppointmentMissed.
+    An accepted booking with a time keeps it. `anyway` accepts it although the outbound trip has
+    not arrived by then. Raises NoSuchTrip, StaleBookingError, StatusRefusedError, AppointmentMissed
+    or NotThereYet.
     """
     with locked_trip(company, booking_id) as trip:
         booking = trip.booking
@@ -116,8 +144,41 @@ def ready(
                 _("Trip %(trip)s has an appointment at %(at)s; change or remove it first.")
                 % {"trip": booking, "at": company.clock(booking.appointment_at)}
             )
+        if not anyway:
+            _require_arrived(company, booking, wanted_at, now)
         fields = {"status": Status.ACCEPTED, "will_call": False, "scheduled_time": wanted_at}
         return _write(trip, booking=fields, actor=actor, now=now, reason=reason)
+
+
+def _require_arrived(company: Company, back: Booking, wanted_at: datetime, now: datetime) -> None:
+    """Raise NotThereYet if the outbound trip arrives after `wanted_at`: at most 1 statement.
+
+    A trip that is over hinders nothing. One under way arrives as planned, but not before now.
+    """
+    if back.return_of_id is None:
+        return
+    standing = Q(assignments__is_open=True)
+    there = (
+        Booking.objects.open()
+        .annotate(standing=FilteredRelation("assignments", condition=standing))
+        .annotate(dropoff_at=F("standing__planned_dropoff_at"))
+        .filter(id=back.return_of_id)
+        .first()
+    )
+    if there is None:
+        return
+    arrives_at = there.dropoff_at or there.appointment_at or there.scheduled_time
+    if there.status in (Status.EN_ROUTE, Status.IN_PROGRESS):
+        arrives_at = max(arrives_at, now)
+    if wanted_at < arrives_at:
+        raise NotThereYet(
+            _("Outbound trip %(trip)s is %(status)s: it arrives at %(at)s at the earliest.")
+            % {
+                "trip": there,
+                "status": there.get_status_display(),
+                "at": company.clock(arrives_at, company.local(now).date()),
+            }
+        )
 
 
 def confirm(
@@ -205,7 +266,7 @@ def report_progress(
 
     `at` is when it happened, now by default; a driver without reception reports late. With
     `driver_id`, only trips of this driver exist. At most 7 statements. Raises NoSuchTrip,
-    StaleBookingError, NotAssigned, StatusRefusedError or ImplausibleTime.
+    StaleBookingError, NotAssigned, StatusRefusedError, ImplausibleTime or TooEarly.
     """
     at = at or now
     with locked_trip(company, booking_id, driver_id=driver_id) as trip:
@@ -224,6 +285,8 @@ def report_progress(
         elif status in (Status.COMPLETED, Status.NO_SHOW):
             fields["actual_dropoff_at"] = at
         _require_plausible(open_assignment, at, now)
+        if status != Status.ASSIGNED:
+            _require_begun(company, trip, str(Status(status).label), at)
         return _write(
             trip, booking={"status": status}, assignment=fields, actor=actor, now=now, reason=reason
         )
@@ -256,6 +319,7 @@ def arrive(
                 % {"trip": trip.booking, "status": trip.booking.get_status_display()}
             )
         _require_plausible(open_assignment, at, now)
+        _require_begun(company, trip, _("arrived at the pickup"), at)
         return _write(trip, assignment={"arrived_at": at}, actor=actor, now=now, reason=reason)
 
 
@@ -302,6 +366,26 @@ def _require_plausible(assignment: Assignment, at: datetime, now: datetime) -> N
     pickup_at = assignment.actual_pickup_at
     if pickup_at and at < pickup_at:
         raise ImplausibleTime(_("The dropoff cannot be before the pickup."))
+
+
+def _require_begun(company: Company, trip: LockedTrip, what: str, at: datetime) -> None:
+    """Raise TooEarly if the trip is planned for much later than `at`."""
+    planned_at = _assignment(trip).planned_pickup_at
+    possible_from = planned_at - BEGINS_WITHIN
+    if at < possible_from:
+        sentence = _(
+            "Trip %(trip)s is planned for %(pickup)s: “%(what)s” is possible from %(from)s."
+        )
+        raise TooEarly(
+            sentence
+            % {
+                "trip": trip.booking,
+                "pickup": company.day_and_clock(planned_at),
+                "what": what,
+                "from": company.day_and_clock(possible_from),
+            },
+            possible_from,
+        )
 
 
 def _flag(

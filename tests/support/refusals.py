@@ -7,9 +7,11 @@ from bookings.api.bookings import StaleReference
 from bookings.intake import IntakeRefused, Outcome
 from dispatch.trips.assign import RuleBroken
 from dispatch.trips.fleet_changes import TripsBroken
+from dispatch.trips.progress import TooEarly
 from dispatch.trips.violations import Fault
 from drivers.refused import refusals
 from drivers.rest.idempotency_keys import KeyInUse, KeyReused
+from tests.support import builders as make
 
 APPS = ("drivers", "bookings", "dispatch")
 OUTCOME = Outcome(errors={"reference": [("taken", "It is taken.")]})
@@ -20,6 +22,7 @@ MADE = {
     KeyReused: KeyReused,
     RuleBroken: lambda: RuleBroken([Fault("lacks_skill", "It lacks oxygen.")]),
     StaleReference: lambda: StaleReference(OUTCOME),
+    TooEarly: lambda: TooEarly("It is planned for tomorrow.", make.NOW),
     TripsBroken: lambda: TripsBroken([]),
 }
 

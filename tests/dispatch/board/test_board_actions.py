@@ -192,7 +192,7 @@ def test_of_two_dispatchers_the_second_sees_what_the_first_did():
 
 @pytest.mark.django_db
 def test_every_status_by_one_click_with_real_times():
-    row, anna, me = booking(), driver("Anna"), dispatcher()
+    row, anna, me = make.booking(scheduled_time=timezone.now()), driver("Anna"), dispatcher()
     make.assignment(row, anna)
     local = timezone.now().astimezone(make.ZONE)
     assert toast(change(me, row, "confirm")) == "Confirmed."
@@ -210,6 +210,30 @@ def test_every_status_by_one_click_with_real_times():
     expected = local.replace(second=0, microsecond=0)
     assert done.arrived_at == done.actual_pickup_at == done.actual_dropoff_at == expected
     assert change(me, row, "en_route").status_code == 409
+
+
+@pytest.mark.django_db
+def test_a_trip_of_tomorrow_is_not_set_en_route_and_the_panel_says_from_when():
+    row, anna, me = booking("09:00"), driver("Anna"), dispatcher()
+    make.assignment(row, anna)
+    answer = change(me, row, "en_route")
+    day = later("00:00").date()
+    assert answer.status_code == 409
+    assert f"“driver en route” is possible from {day} 05:00." in answer.content.decode()
+    row.refresh_from_db()
+    assert row.status == "assigned"
+
+
+@pytest.mark.django_db
+def test_a_will_call_is_ready_before_its_outbound_trip_arrived_only_after_a_question():
+    there, me = booking("09:00"), dispatcher()
+    row = booking("11:00", will_call=True, status="pending", return_of=there)
+    asked = change(me, row, "ready")
+    assert (asked.status_code, asked["HX-Retarget"]) == (409, "#dialog-body")
+    assert f"Outbound trip {there} is accepted: it arrives at 09:00" in asked.content.decode()
+    assert Booking.objects.get(id=row.id).will_call
+    assert change(me, row, "ready", anyway="on").status_code == 200
+    assert not Booking.objects.get(id=row.id).will_call
 
 
 @pytest.mark.django_db
@@ -390,6 +414,9 @@ def test_statements_do_not_grow(django_assert_max_num_queries, others):
     ]:
         with django_assert_max_num_queries(most):
             assert me.get(address).status_code == 200
+    now = timezone.now()  # by when the driver may set off
+    trip = Assignment.objects.filter(booking=row)
+    trip.update(planned_pickup_at=now, planned_dropoff_at=now + timedelta(minutes=20))
     # and of what writes: the use-case, the test's savepoints, and the panel again
     for values, most in [
         ({"action": "lock"}, 19),

@@ -180,6 +180,41 @@ def test_a_time_that_cannot_be_is_refused(status, at):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("old", "report"),
+    [
+        ("assigned", Status.EN_ROUTE),
+        ("en_route", Status.IN_PROGRESS),
+        ("en_route", Status.NO_SHOW),
+        ("en_route", "arrive"),
+        ("in_progress", Status.COMPLETED),
+    ],
+)
+def test_a_trip_begins_four_hours_before_its_planned_pickup_at_the_earliest(old, report):
+    booking = a_trip(Status(old))  # planned for 09:00
+
+    def tell(clock, now):
+        when = {"at": clock and make.at(clock), "now": make.at(now)}
+        if report == "arrive":
+            return do(progress.arrive, booking, **when)
+        return do(progress.report_progress, booking, report, **when)
+
+    with pytest.raises(progress.TooEarly, match="2026-06-17 05:00") as refused:
+        tell(None, "04:59")
+    assert refused.value.members() == {"possible_from": "2026-06-17T03:00:00+00:00"}
+    with pytest.raises(progress.TooEarly):  # told late, of a time too early
+        tell("04:59", "08:00")
+    assert not Event.objects.exists()
+    assert tell("05:00", "08:00").changed
+
+
+@pytest.mark.django_db
+def test_whoever_was_set_en_route_too_early_is_taken_back_at_any_time():
+    booking = a_trip(Status.EN_ROUTE)
+    assert do(progress.report_progress, booking, Status.ASSIGNED, now=make.NOW).changed
+
+
+@pytest.mark.django_db
 def test_a_driver_reports_only_his_own_trips():
     booking, other = a_trip(), make.driver()
     mine = Assignment.objects.get().driver_id

@@ -63,7 +63,7 @@ def test_it_is_neither_accepted_nor_assigned(geneva, waiting):
 
 def test_ready_gives_it_a_time_and_opens_it(geneva, waiting, django_assert_max_num_queries):
     now = make.at("12:10") + timedelta(seconds=42)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         trip = progress.ready(geneva, waiting.id, actor=ACTOR, now=now, minutes=15)
     waiting.refresh_from_db()
     assert (waiting.status, waiting.will_call, waiting.version) == (Status.ACCEPTED, False, 2)
@@ -103,6 +103,65 @@ def test_ready_is_refused_where_it_makes_no_sense(geneva, waiting):
     Booking.objects.filter(id=waiting.id).update(status=Status.CANCELED)
     with pytest.raises(StatusRefusedError, match="canceled"):
         progress.ready(geneva, waiting.id, actor=ACTOR, now=now)
+
+
+def ready(booking, clock, **options):
+    return progress.ready(booking.company, booking.id, actor=ACTOR, now=make.at(clock), **options)
+
+
+@pytest.mark.parametrize(
+    ("status", "clock", "minutes", "until"),
+    [  # the outbound trip is planned from 09:00 until 09:20
+        ("planned", "09:19", 0, "09:20"),
+        ("planned", "09:10", 10, None),
+        ("en_route", "09:10", 9, "09:20"),
+        ("in_progress", "09:40", 0, "09:40"),
+        ("in_progress", "09:10", 10, None),
+        ("completed", "09:10", 0, None),
+        ("no_show", "09:10", 0, None),
+        ("canceled", "08:00", 0, None),
+    ],
+)
+def test_it_is_ready_when_its_outbound_trip_has_arrived(waiting, status, clock, minutes, until):
+    make.assignment(waiting.return_of, make.driver(waiting.company), status=status)
+    now = make.at(clock) + timedelta(seconds=30)
+    how = {"actor": ACTOR, "now": now, "minutes": minutes}
+    if until:
+        with pytest.raises(progress.NotThereYet, match=f"arrives at {until} at the earliest"):
+            progress.ready(waiting.company, waiting.id, **how)
+        assert not Event.objects.exists()
+        how["anyway"] = True
+    assert progress.ready(waiting.company, waiting.id, **how).changed
+
+
+def test_an_outbound_trip_without_driver_arrives_at_its_appointment_at_the_earliest(waiting):
+    Booking.objects.filter(id=waiting.return_of_id).update(appointment_at=make.at("10:00"))
+    for clock, arrives in (("09:30", "10:00"), ("09:59", "10:00")):
+        with pytest.raises(progress.NotThereYet, match=arrives):
+            ready(waiting, clock)
+    assert ready(waiting, "10:00").changed
+
+
+def test_the_api_and_the_page_ask_before_it_has_arrived(client, geneva):
+    there = make.booking(geneva, scheduled_time=timezone.now() + timedelta(hours=1))
+    back = make.booking(
+        geneva, scheduled_time=timezone.now() + timedelta(hours=2), will_call=True,
+        status=Status.PENDING, return_of=there,
+    )  # fmt: skip
+    portal = caller(Role.CLIENT_API, company=geneva)
+    path = f"{API}bookings/{back.pk}/ready/"
+    refused = portal.post(path, {})
+    assert (refused.status_code, refused.json()["type"]) == (
+        409,
+        "urn:dispatchsite:problem:not_there_yet",
+    )
+    client.force_login(make.member(geneva))
+    url = reverse("admin:bookings_booking_ready", args=[back.pk])
+    page = client.post(url, {"minutes": 5, "version": 1})
+    assert page.status_code == 409
+    assert f"Outbound trip {there} is accepted" in page.text
+    assert 'name="anyway"' in page.text
+    assert portal.post(path, {"anyway": True}).json()["status"] == "accepted"
 
 
 def test_the_api_books_it_and_says_that_they_are_ready(geneva):
