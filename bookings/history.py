@@ -137,6 +137,14 @@ def _what(event, drivers, company):
         # Not inside the f-string: the translations' extractor does not look there.
         against_rules = _("against the rules")
         return f"{text} ({against_rules})" if new.get("overrides") else text
+    if event.kind == kind.BOOKING_CORRECTED:
+        text = _("taken back: %(old)s → %(new)s") % {
+            "old": shown(old.get("status")),
+            "new": shown(new.get("status")),
+        }
+        lost = "driver" in old and "driver" not in new
+        without = _("%(driver)s has another trip by now")
+        return f"{text} ({without % {'driver': driver(old)}})" if lost else text
     if "status" in new:
         return f"{shown(old.get('status'))} → {shown(new['status'])}"
     flags = [

@@ -17,6 +17,8 @@ from dispatch.models import Assignment, DispatchRun
 from drivers.models import Company, Driver
 from drivers.times import moment
 
+# What else an event says of an assignment that is open again.
+KEPT = ("locked", "confirmed", "arrived_at", "actual_pickup_at")
 REASON_AT_MOST = Event._meta.get_field("reason").max_length
 
 

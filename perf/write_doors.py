@@ -103,6 +103,7 @@ ASKED = {
     "POST api/v1/bookings/<pk>/arrive/": _started(),
     "POST api/v1/bookings/<pk>/assign/": _accepted,
     "POST api/v1/bookings/<pk>/cancel/": _assigned(reason="measured"),
+    "POST api/v1/bookings/<pk>/correct/": _started(reason="measured"),
     "POST api/v1/bookings/<pk>/no-show/": _started(),
     "POST api/v1/bookings/<pk>/progress/": _setting_off(),
     "POST api/v1/bookings/<pk>/ready/": lambda world: Asked(

@@ -4,6 +4,7 @@ Times are stored in UTC. Positions are degrees, WGS 84.
 """
 
 from bookings.models.booking import (
+    CORRECTIONS,
     OPEN_STATUSES,
     SETTLED_STATUSES,
     TRANSITIONS,
@@ -19,6 +20,7 @@ from drivers.companies.actors import Actor, Door
 __all__ = [
     "Actor",
     "Booking",
+    "CORRECTIONS",
     "Client",
     "Delivery",
     "Door",

@@ -36,6 +36,16 @@ TRANSITIONS = {
     Status.CANCELED: set(),
     Status.NO_SHOW: set(),
 }
+# What a correction by hand leads back to: dispatch/trips/correct.py. A booking that was canceled
+# while it was pending becomes pending again, and only a will-call goes back from accepted.
+CORRECTIONS = {
+    Status.ACCEPTED: Status.PENDING,
+    Status.EN_ROUTE: Status.ASSIGNED,
+    Status.IN_PROGRESS: Status.EN_ROUTE,
+    Status.COMPLETED: Status.IN_PROGRESS,
+    Status.NO_SHOW: Status.EN_ROUTE,
+    Status.CANCELED: Status.ACCEPTED,
+}
 OPEN_STATUSES = [
     Status.PENDING,
     Status.ACCEPTED,

@@ -11,6 +11,10 @@ class ReasonSerializer(Body):
     reason = TextField(max_length=200, allow_blank=True, default="")
 
 
+class CorrectSerializer(Body):
+    reason = TextField(max_length=200, help_text=gettext_lazy("Recorded in the log."))
+
+
 class ReadySerializer(ReasonSerializer):
     minutes = WholeField(
         min_value=0,

@@ -24,6 +24,7 @@ from bookings.save import StaleBookingError
 from dispatch.api.quotes import CandidatesSerializer
 from dispatch.api.request_serializers import (
     AssignSerializer,
+    CorrectSerializer,
     HappenedSerializer,
     ProgressSerializer,
     ReadySerializer,
@@ -33,6 +34,7 @@ from dispatch.day.load import DONE
 from dispatch.trips import progress
 from dispatch.trips.assign import advise, assign
 from dispatch.trips.cancel import cancel
+from dispatch.trips.correct import correct
 from drivers.rest.access import CLIENTS, PLANNERS, STAFF, actor_of
 from drivers.rest.fields import parse_whole, read_body
 from drivers.rest.filters import IdFilter
@@ -56,7 +58,7 @@ class TripSerializer(BookingSerializer):
     assignment = serializers.IntegerField(allow_null=True, read_only=True)
 
     changed_by = {
-        "status": "POST /bookings/{id}/accept/, ready/, progress/, no-show/ or cancel/",
+        "status": "POST /bookings/{id}/accept/, ready/, progress/, no-show/, cancel/ or correct/",
         "cancel_reason": "POST /bookings/{id}/cancel/",
         "assignment": "POST /bookings/{id}/assign/ or release/",
         "version": "If-Match",
@@ -161,6 +163,7 @@ class TripViewSet(BookingViewSet):
         "progress": PLANNERS,
         "arrive": PLANNERS,
         "assign": PLANNERS,
+        "correct": PLANNERS,
         "release": PLANNERS,
         "candidates": STAFF,
     }
@@ -204,6 +207,18 @@ class TripViewSet(BookingViewSet):
     def arrive(self, request, *args, **kwargs):
         """Report the arrival of a driver en route at the pickup. May be repeated."""
         return self.done(progress.arrive, "assignment_id", **read_body(HappenedSerializer, request))
+
+    @trip_action(CorrectSerializer)
+    def correct(self, request, *args, **kwargs):
+        """Take the status one step back, after a mistake.
+
+        From completed to on board, from no-show and on board to en route, from en route to
+        assigned, from canceled to accepted or pending, and from accepted to pending if it was a
+        will-call. What has ended can be taken back for `correction_hours` of the company (409
+        `too_late_to_correct`). If the driver has another trip at the time, and after a
+        cancellation, the booking is accepted without a driver: `assignment` is null.
+        """
+        return self.done(correct, "version", **read_body(CorrectSerializer, request))
 
     @trip_action(AssignSerializer)
     def assign(self, request, *args, **kwargs):

@@ -38,6 +38,7 @@ from dispatch.trips.assign import (
     swap,
 )
 from dispatch.trips.cancel import cancel
+from dispatch.trips.correct import correct, is_in_time, step_back
 from dispatch.trips.driver_sick import report_sick
 from dispatch.trips.locking import NoSuchDriver, NoSuchTrip
 from drivers.companies.actors import admin_actor
@@ -70,8 +71,9 @@ ACTIONS = {
     "completed": (_progress(Status.COMPLETED), WHEN, gettext_lazy("Completed.")),
     "no_show": (_progress(Status.NO_SHOW), WHEN, gettext_lazy("Recorded as a no-show.")),
     "back": (_progress(Status.ASSIGNED), WHEN, gettext_lazy("Back to assigned.")),
+    "correct": (correct, {"version"}, gettext_lazy("Taken back.")),
 }
-WITH_REASON = {"cancel", "no_show"}
+WITH_REASON = {"cancel", "no_show", "correct"}
 
 
 def trip_view(view):
@@ -91,13 +93,16 @@ def trip_view(view):
 
 def _trip(request, current, booking_id, *, refusal=None, toast=""):
     """Show the panel of a trip: on request, after a change, or after a refusal."""
+    trip, now = read_detail(current.company, booking_id), timezone.now()
+    step = step_back(trip.booking) if current.may_write else None
     context = {
         "may_write": current.may_write,
         "company": current.company,
-        "trip": read_detail(current.company, booking_id),
+        "trip": trip,
+        "step_back": step and is_in_time(current.company, step, now) and step,
         "refusal": refusal,
         "stale": isinstance(refusal, StaleBookingError),
-        "long_night": current.company.repeats_an_hour(timezone.now()),
+        "long_night": current.company.repeats_an_hour(now),
     }
     return fragment(
         request,
@@ -113,7 +118,7 @@ def _trip(request, current, booking_id, *, refusal=None, toast=""):
 @require_safe
 @trip_view
 def detail(request, company, booking):
-    """Show the panel of one trip: at most 7 statements."""
+    """Show the panel of one trip: at most 8 statements."""
     return _trip(request, company_context(request, company), booking)
 
 

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from bookings.models import Booking
 from bookings.save import StaleBookingError
 from dispatch import ledger
-from dispatch.models import Assignment
+from dispatch.models import OPEN, Assignment, AssignmentQuerySet
 from drivers.models import Company
 from drivers.refused import Refused
 
@@ -44,20 +45,21 @@ class LockedTrip:
 
 @contextmanager
 def locked_trip(
-    company: Company, booking_id: int, *, driver_id: int | None = None
+    company: Company, booking_id: int, *, driver_id: int | None = None, ended: bool = False
 ) -> Iterator[LockedTrip]:
     """Yield the trip, locked until the end of the transaction: at most 4 statements.
 
-    With `driver_id`, only trips of this driver exist. Raises NoSuchTrip, and StaleBookingError
+    With `driver_id`, only trips of this driver exist. With `ended`, a trip that was driven comes
+    with its assignment too. Raises NoSuchTrip, and StaleBookingError
     if the trip changes drivers at the same moment.
     """
     with transaction.atomic():
-        seen = driver_of(company, booking_id)
+        seen = driver_of(company, booking_id, ended=ended)
         ledger.lock_drivers(company, [seen] if seen else [])
         booking = ledger.lock_bookings(company.id, [booking_id]).get(booking_id)
         if booking is None:
             raise no_such_trip()
-        assignment = Assignment.objects.open().filter(booking=booking).order_by("id").first()
+        assignment = _of(company, booking_id, ended).order_by("id").first()
         if (assignment and assignment.driver_id) != seen:
             raise stale(booking)
         if driver_id is not None:
@@ -74,15 +76,19 @@ def locked_trip(
 _DRIVEN = [Assignment.Status.COMPLETED, Assignment.Status.NO_SHOW]
 
 
-def driver_of(company: Company, booking_id: int) -> int | None:
-    """Return the id of the driver who has the trip, or None: 1 statement."""
-    return (
-        Assignment.objects.open()
-        .filter(company=company, booking_id=booking_id)
-        .order_by("id")
-        .values_list("driver_id", flat=True)
-        .first()
-    )
+def driver_of(company: Company, booking_id: int, *, ended: bool = False) -> int | None:
+    """Return the id of the driver who has the trip, or None: 1 statement.
+
+    With `ended`, also of the driver who has driven it.
+    """
+    found = _of(company, booking_id, ended).order_by("id")
+    return found.values_list("driver_id", flat=True).first()
+
+
+def _of(company: Company, booking_id: int, ended: bool) -> AssignmentQuerySet:
+    """Return the assignment of a booking that is open or, with `ended`, driven: at most one."""
+    condition = OPEN | Q(status__in=_DRIVEN) if ended else OPEN
+    return Assignment.objects.filter(condition, company=company, booking_id=booking_id)
 
 
 def no_such_trip() -> NoSuchTrip:

@@ -65,6 +65,7 @@ class CompanyAdmin(CompanyScopedAdmin):
                 ]
             },
         ),
+        (_("Corrections"), {"fields": ["correction_hours"]}),
     ]
 
     def save_model(self, request, obj, form, change):

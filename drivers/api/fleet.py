@@ -56,6 +56,7 @@ class CompanySerializer(Resource):
             "freeze_min",
             "fairness",
             "emergency_cost_min",
+            "correction_hours",
         ]
         read_only_fields = ["slug", "timezone"]
 

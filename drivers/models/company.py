@@ -122,6 +122,16 @@ class Company(models.Model):
             "Minutes of empty driving, 0 to 1440, that not using an emergency driver is worth."
         ),
     )
+    correction_hours = models.PositiveSmallIntegerField(
+        _("corrections (hours)"),
+        default=24,
+        db_default=24,
+        validators=[MaxValueValidator(720)],
+        help_text=_(
+            "Hours, 0 to 720. A dispatcher may take back “completed”, “no-show” and a cancellation "
+            "for so long; 0 never."
+        ),
+    )
 
     class Meta:
         verbose_name = _("company")
@@ -181,6 +191,12 @@ class Company(models.Model):
                     "emergency driver from 0 to 1440 minutes, the weight of "
                     "fairness from 0 to 3600 seconds."
                 ),
+            ),
+            Check(
+                condition=Q(correction_hours__lte=720),
+                name="company_corrections_sensible",
+                says=_("Corrections must be from 0 to 720 hours."),
+                field="correction_hours",
             ),
         ]
 

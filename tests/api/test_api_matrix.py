@@ -97,6 +97,7 @@ def test_every_role_gets_what_it_may_and_nothing_of_others(path, method, view, a
         "assign": {"driver": make.driver(own).pk},
         "reassign": {"driver": make.driver(own).pk},
         "progress": {"status": "en_route"},
+        "correct": {"reason": "The wrong trip."},
     }.get(action)
 
     def address(company):

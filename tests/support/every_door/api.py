@@ -169,6 +169,7 @@ API_DOORS: dict[str, Callable[[Busy], list[Ask]]] = {
     "POST bookings/<pk>/arrive/": _trips(),
     "POST bookings/<pk>/assign/": lambda busy: _trips(*_given(busy))(busy),
     "POST bookings/<pk>/cancel/": _trips({"reason": "by telephone"}),
+    "POST bookings/<pk>/correct/": _trips({"reason": "The wrong trip."}),
     "POST bookings/<pk>/no-show/": _trips(),
     "POST bookings/<pk>/progress/": _trips(*({"status": status} for status in STATUSES)),
     "POST bookings/<pk>/ready/": _trips({"minutes": 0}, {"minutes": 300}),

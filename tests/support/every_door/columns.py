@@ -181,6 +181,7 @@ def _company(row: Company, busy: Busy) -> dict[str, list[Change]]:
         "freeze_min": [both(freeze_min=0)],
         "fairness": [both(fairness=0)],
         "emergency_cost_min": [both(emergency_cost_min=0)],
+        "correction_hours": [both(correction_hours=0)],
     }
 
 

@@ -101,7 +101,7 @@ def _swap(busy: Busy) -> list[Send]:
 
 BUTTONS = (
     "accept", "ready", "cancel", "release", "lock", "unlock", "confirm", "arrive", "en_route",
-    "on_board", "completed", "no_show", "back",
+    "on_board", "completed", "no_show", "back", "correct",
 )  # fmt: skip
 
 
