@@ -93,7 +93,10 @@ class AssignmentViewSet(Reads, CompanyViewSet):
     @extend_schema(request=AssignSerializer)
     @action(detail=True, methods=["post"])
     def reassign(self, request, *args, **kwargs):
-        """Assign the trip to another driver or time; returns the new assignment."""
+        """Assign the trip to another driver or time; returns the new assignment.
+
+        Breaking a rule requires `override`, moving a locked trip requires `lock` (409 `locked`).
+        """
         values = dict(read_body(AssignSerializer, request))
         return self.done(assign, values.pop("driver"), **values)
 

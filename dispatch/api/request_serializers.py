@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
+from dispatch.trips.assign import Lock
 from dispatch.trips.progress import READY_WITHIN_MIN
 from drivers.rest.fields import Body, MomentField, TextField, TruthField, WholeField
 
@@ -36,6 +37,14 @@ class AssignSerializer(Body):
         allow_blank=True,
         default="",
         help_text=gettext_lazy("Reason for breaking a rule; recorded in the log."),
+    )
+    lock = serializers.ChoiceField(
+        choices=list(Lock),
+        required=False,
+        help_text=gettext_lazy(
+            "Moves a locked trip, which is refused without: `keep` leaves it locked, `drop` "
+            "unlocks it. A trip that breaks a rule is locked in any case."
+        ),
     )
 
 

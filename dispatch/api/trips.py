@@ -222,7 +222,10 @@ class TripViewSet(BookingViewSet):
 
     @trip_action(AssignSerializer)
     def assign(self, request, *args, **kwargs):
-        """Assign the trip to a driver; breaking a rule requires `override`."""
+        """Assign the trip to a driver.
+
+        Breaking a rule requires `override`, moving a locked trip requires `lock` (409 `locked`).
+        """
         values = dict(read_body(AssignSerializer, request))
         return self.done(assign, "assignment_id", values.pop("driver"), **values)
 

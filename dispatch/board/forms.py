@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bookings import cancel_reasons
 from dispatch.board.responses import BadInput
+from dispatch.trips.assign import Lock
 from drivers.admin.fields import ClockField, moment_on
 
 
@@ -29,6 +30,14 @@ class MomentField(forms.Field):
         return moment
 
 
+class LockField(forms.TypedChoiceField):
+    """What becomes of the lock of a locked trip: None unless the person was asked."""
+
+    def __init__(self):
+        choices = [("", ""), *((str(lock), str(lock)) for lock in Lock)]
+        super().__init__(choices=choices, coerce=Lock, empty_value=None, required=False)
+
+
 class PreviewForm(forms.Form):
     driver = forms.IntegerField(min_value=1, max_value=2**63 - 1)
     clock = ClockField(required=False)
@@ -39,6 +48,7 @@ class AssignForm(forms.Form):
     assignment = forms.IntegerField(min_value=0, max_value=2**63 - 1)
     pickup_at = MomentField(required=False)
     override = forms.CharField(max_length=200, required=False)
+    lock = LockField()
 
 
 class SwapForm(forms.Form):
@@ -46,6 +56,7 @@ class SwapForm(forms.Form):
     assignment = forms.IntegerField(min_value=1, max_value=2**63 - 1)
     other_assignment = forms.IntegerField(min_value=1, max_value=2**63 - 1)
     override = forms.CharField(max_length=200, required=False)
+    lock = LockField()
 
 
 class OtherForm(forms.Form):

@@ -31,6 +31,7 @@ from dispatch.board.responses import BadInput, checked, fragment
 from dispatch.trips import progress
 from dispatch.trips.assign import (
     RuleBroken,
+    TripLocked,
     advise,
     assign,
     preview_assignment,
@@ -181,9 +182,10 @@ def assign_trip(request, company, booking):
             now=timezone.now(),
             pickup_at=values["pickup_at"],
             override=values["override"],
+            lock=values["lock"],
             assignment_id=values["assignment"],
         )
-    except RuleBroken:
+    except (RuleBroken, TripLocked):
         return _preview(
             request, current, booking, values["driver"], pickup_at=values["pickup_at"], status=409
         )
@@ -211,9 +213,10 @@ def swap_trips(request, company, booking):
             actor=admin_actor(request),
             now=timezone.now(),
             override=values["override"],
+            lock=values["lock"],
             seen=(values["assignment"], values["other_assignment"]),
         )
-    except RuleBroken:
+    except (RuleBroken, TripLocked):
         return _preview_swap(request, current, booking, values["other"], status=409)
     return _trip(request, current, booking, toast=_("The two trips have swapped drivers."))
 
@@ -223,6 +226,7 @@ def _preview_swap(request, current, booking_id, other_id, *, status=200):
     context = {
         "company": current.company,
         "both": both,
+        "locked": any(seen.locked for seen in both),
         "faulty": any(seen.faults for seen in both),
         "impossible": any(seen.impossible for seen in both),
         "changed": status == 409,

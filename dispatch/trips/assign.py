@@ -9,6 +9,7 @@ could drive it: `candidates.py`.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 
 from django.db import transaction
@@ -54,6 +55,20 @@ class RuleBroken(Refused):
     def members(self) -> dict[str, Any]:
         errors = [{"field": "driver", "code": f.code, "detail": f.text} for f in self.faults]
         return {"errors": errors}
+
+
+class Lock(StrEnum):
+    """What becomes of a lock when its trip is moved by hand."""
+
+    KEEP = "keep"
+    DROP = "drop"
+
+
+class TripLocked(Refused):
+    """The trip is locked; `lock` says whether it is moved and stays locked, or is unlocked."""
+
+    code = "locked"
+    status = 409
 
 
 class NotSwappable(Refused):
@@ -102,6 +117,10 @@ class AssignmentPreview:
     def assignment_id(self) -> int:
         return standing_id(self.row)
 
+    @property
+    def locked(self) -> bool:
+        return is_locked(self.row)
+
 
 @dataclass(frozen=True, slots=True)
 class Advice:
@@ -121,15 +140,17 @@ def assign(
     now: datetime,
     pickup_at: datetime | None = None,
     override: str = "",
+    lock: Lock | None = None,
     version: int | None = None,
     assignment_id: int | None = None,
 ) -> LockedTrip:
     """Assign an accepted trip to a driver, or move an assigned one: at most 15 statements.
 
     Without `pickup_at` the pickup is as close to the wanted time as the driver's day allows.
-    `override` is the reason for breaking rules. A trip that already has this driver and time
-    stays. Raises NoSuchTrip, NoSuchDriver, StaleBookingError, StatusRefusedError, RuleBroken or
-    DoubleBooked.
+    `override` is the reason for breaking rules; such a trip is locked whatever `lock` says. A
+    locked trip is moved only with `lock`. A trip that already has this driver and time stays.
+    Raises NoSuchTrip, NoSuchDriver, StaleBookingError, StatusRefusedError, TripLocked, RuleBroken
+    or DoubleBooked.
     """
     with transaction.atomic():
         seen = driver_of(company, booking_id)
@@ -141,10 +162,11 @@ def assign(
         _require_assignable(row)
         if driver_id == seen and pickup_at in (None, row.planned_pickup_at):
             return _read(company, booking_id)
+        locked = _kept_locked([row], lock)
         proposal = propose(day, row, drivers[driver_id], pickup_at=pickup_at)
         if proposal.faults and not (override and drivers[driver_id].is_active):
             raise RuleBroken(proposal.faults)
-        write_proposals(day, [proposal], actor=actor, now=now, reason=override)
+        write_proposals(day, [proposal], locked=locked, actor=actor, now=now, reason=override)
         return replace(_read(company, booking_id), changed=True)
 
 
@@ -156,12 +178,13 @@ def swap(
     actor: Actor,
     now: datetime,
     override: str = "",
+    lock: Lock | None = None,
     seen: tuple[int | None, int | None] | None = None,
 ) -> tuple[BookingRow, BookingRow]:
     """Swap the drivers of two trips on a day, both or neither: at most 15 statements.
 
-    `seen` has the assignment ids of the two as the caller saw them. Raises NotSwappable, and
-    what `assign` raises.
+    With `lock` also if one is locked. `seen` has the assignment ids of the two as the caller saw
+    them. Raises NotSwappable, and what `assign` raises.
     """
     with transaction.atomic():
         ids = (booking_id, other_id)
@@ -177,11 +200,12 @@ def swap(
             _compare(trip, holders.get(trip.id), None, assignment_id)
             _require_assignable(trip)
         _require_two_drivers(drivers)
+        locked = _kept_locked(rows, lock)
         proposals = _swapped(day, rows, drivers, holders)
         faults = [fault for proposal in proposals for fault in proposal.faults]
         if faults and not override:
             raise RuleBroken(faults)
-        write_proposals(day, proposals, actor=actor, now=now, reason=override)
+        write_proposals(day, proposals, locked=locked, actor=actor, now=now, reason=override)
         return rows
 
 
@@ -268,6 +292,22 @@ def _advice(day: Day, row: BookingRow, top: int) -> Advice:
 def standing_id(row: BookingRow) -> int:
     """Return the id of the row's open assignment, 0 for none."""
     return (row.assignment_id or 0) if row.standing() else 0
+
+
+def is_locked(row: BookingRow) -> bool:
+    """Return whether the row has an open assignment that is locked."""
+    return bool(row.standing() and row.locked)
+
+
+def _kept_locked(rows: Iterable[BookingRow], lock: Lock | None) -> set[int]:
+    """Return the bookings that stay locked. Raises TripLocked if nobody agreed to move one."""
+    locked = [row for row in rows if is_locked(row)]
+    if locked and lock is None:
+        raise TripLocked(
+            _("Trip %(trip)s is locked: say whether it stays locked or is unlocked.")
+            % {"trip": locked[0].label}
+        )
+    return {row.id for row in locked} if lock == Lock.KEEP else set()
 
 
 def _on_same_day(day: Day, booking_id: int) -> BookingRow:

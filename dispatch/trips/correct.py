@@ -95,7 +95,7 @@ def step_back(booking: Booking) -> Step | None:
     status = Status(booking.status)
     before = CORRECTIONS.get(status)
     if before is None or (status in OPEN_STATUSES and status != Status.ACCEPTED):
-        return before and Step(before)
+        return Step(before) if before else None
     events = Event.objects.filter(booking=booking, new__status=status).order_by("-id")
     if status == Status.ACCEPTED:
         event = events.filter(new__will_call=False, old__will_call=True).first()

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from bookings.models import Booking
 from bookings.save import StaleBookingError
 from dispatch import ledger
-from dispatch.models import OPEN, Assignment, AssignmentQuerySet
+from dispatch.models import OPEN, Assignment
 from drivers.models import Company
 from drivers.refused import Refused
 
@@ -85,7 +85,7 @@ def driver_of(company: Company, booking_id: int, *, ended: bool = False) -> int 
     return found.values_list("driver_id", flat=True).first()
 
 
-def _of(company: Company, booking_id: int, ended: bool) -> AssignmentQuerySet:
+def _of(company: Company, booking_id: int, ended: bool) -> QuerySet[Assignment]:
     """Return the assignment of a booking that is open or, with `ended`, driven: at most one."""
     condition = OPEN | Q(status__in=_DRIVEN) if ended else OPEN
     return Assignment.objects.filter(condition, company=company, booking_id=booking_id)

@@ -1,6 +1,6 @@
 """Write trips that a person assigned, in one change; the old assignments stay as history."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from django.db import IntegrityError
@@ -25,14 +25,20 @@ class DoubleBooked(Refused):
 
 
 def write_proposals(
-    day: Day, proposals: Sequence[Proposal], *, actor: Actor, now: datetime, reason: str = ""
+    day: Day,
+    proposals: Sequence[Proposal],
+    *,
+    locked: Collection[int] = (),
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
 ) -> None:
     """Write the proposals, each of another booking: at most 6 statements.
 
     The caller has locked the drivers. Their other trips are written if they have to move. A trip
     that breaks a rule is locked, so that no run takes it away, and its event has the rules and the
-    reason. Raises DoubleBooked, or StaleBookingError if the database no longer agrees with the day:
-    either ends the caller's transaction.
+    reason; the bookings `locked` are locked too. Raises DoubleBooked, or StaleBookingError if the
+    database no longer agrees with the day: either ends the caller's transaction.
     """
     given = {proposal.trip.trip_id: proposal for proposal in proposals}
     planned = [
@@ -42,6 +48,8 @@ def write_proposals(
         if trip.trip_id in given
         or day.bookings[trip.trip_id].planned_pickup_at != day.moment(trip.pickup_s)
     ]
+    broken = {booking_id for booking_id, proposal in given.items() if proposal.faults}
+    to_lock = broken | set(locked)
     before = {trip.trip_id: day.bookings[trip.trip_id] for trip in planned}
     _lock(day, before)
     ended = [standing[0] for was in before.values() if (standing := was.standing())]
@@ -56,9 +64,7 @@ def write_proposals(
                 "sequence": [trip.pickup_s for trip in planned],
                 "planned_pickup_at": [day.moment(trip.pickup_s) for trip in planned],
                 "planned_dropoff_at": [day.moment(trip.dropoff_s) for trip in planned],
-                "locked": [
-                    trip.trip_id in given and bool(given[trip.trip_id].faults) for trip in planned
-                ],
+                "locked": [trip.trip_id in to_lock for trip in planned],
             },
             now=now,
         )
@@ -73,6 +79,9 @@ def write_proposals(
         _entry(day, before[trip.trip_id], trip, made, given.get(trip.trip_id), reason)
         for trip, made in zip(planned, created, strict=True)
     ]
+    for entry in entries:
+        if entry.booking_id in to_lock:
+            entry.new["locked"] = True
     ledger.log(day.company.id, entries, actor=actor, now=now)
 
 
@@ -110,5 +119,5 @@ def _entry(
         return entry
     if proposal.faults:
         codes = dict.fromkeys(fault.code for fault in proposal.faults)
-        entry.new.update(locked=True, overrides=list(codes))
+        entry.new["overrides"] = list(codes)
     return entry._replace(reason=reason)

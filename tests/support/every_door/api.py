@@ -100,6 +100,8 @@ def _given(busy: Busy) -> list[dict[str, Any]]:
         {"driver": busy.dan.pk},
         {"driver": busy.chloe.pk, **at},
         {"driver": busy.dan.pk, **at, "override": "One car is left."},
+        {"driver": busy.ben.pk, "lock": "keep"},
+        {"driver": busy.chloe.pk, **at, "lock": "drop"},
     ]
 
 

@@ -77,6 +77,7 @@ def _assign(busy: Busy) -> list[Send]:
             (busy.dan, {}),
             (busy.chloe, at_3),
             (busy.dan, {**at_3, "override": "One car is left."}),
+            (busy.ben, {"lock": "keep"}),
         )
     ]
 

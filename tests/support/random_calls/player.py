@@ -26,7 +26,7 @@ from dispatch.runs.previews import apply_preview, discard_preview, plan_preview
 from dispatch.runs.revert import revert_run
 from dispatch.runs.run import run_dispatch
 from dispatch.trips import progress
-from dispatch.trips.assign import assign, swap
+from dispatch.trips.assign import Lock, assign, swap
 from dispatch.trips.cancel import cancel, cancel_trips
 from dispatch.trips.driver_sick import report_sick
 from dispatch.trips.release import release_trips
@@ -146,13 +146,15 @@ class Player:
             self.booking_id(Status.ACCEPTED, Status.ASSIGNED),
             self.driver().id,
             override=override,
+            lock=self.rng.choice([None, Lock.KEEP, Lock.DROP]),
             **self.who_and_when(),
         )
 
     def call_swap(self) -> None:
         both = self.booking_id(Status.ASSIGNED), self.booking_id(Status.ASSIGNED)
         override = self.rng.choice(["", "The drivers agreed."])
-        swap(self.company, *both, override=override, **self.who_and_when())
+        lock = self.rng.choice([None, Lock.KEEP])
+        swap(self.company, *both, override=override, lock=lock, **self.who_and_when())
 
     def call_lock(self) -> None:
         flag = self.rng.choice([progress.lock, progress.unlock, progress.confirm])
