@@ -29,6 +29,7 @@ OF_ASSIGNMENT = {
     "locked": gettext_lazy("locked"),
     "confirmed": gettext_lazy("confirmed"),
     "overrides": gettext_lazy("broken rules"),
+    "undoes": gettext_lazy("undone event"),
 }
 FLAGS = {
     ("locked", True): gettext_lazy("locked"),
@@ -74,6 +75,14 @@ def history_of(company, booking_id: int, *, most=EVENTS, changes=True) -> tuple[
         .select_related("user")
         .order_by("-id")[:most]
     )
+    return lines_of(company, events, changes=changes)
+
+
+def lines_of(company, events, *, changes=False) -> tuple[Line, ...]:
+    """Return the events, which come with their users, as lines: 1 statement at most.
+
+    With `changes`, 3.
+    """
     names = {field: _names(company, events, field) for field in (NAMED if changes else ["driver"])}
     return tuple(
         Line(
@@ -137,6 +146,16 @@ def _what(event, drivers, company):
         # Not inside the f-string: the translations' extractor does not look there.
         against_rules = _("against the rules")
         return f"{text} ({against_rules})" if new.get("overrides") else text
+    if event.kind == kind.UNDONE:
+        if "driver" not in new and "driver" in old:
+            return _("undone: unassigned from %(driver)s") % {"driver": driver(old)}
+        if "driver" not in new:
+            before = [shown(new["status"])] if "status" in new else _flags(new)
+            return _("undone: back to %(before)s") % {"before": ", ".join(before) or NOTHING}
+        return _("undone: back to %(driver)s, %(clock)s") % {
+            "driver": driver(new),
+            "clock": clock(new),
+        }
     if event.kind == kind.BOOKING_CORRECTED:
         text = _("taken back: %(old)s → %(new)s") % {
             "old": shown(old.get("status")),
@@ -147,16 +166,20 @@ def _what(event, drivers, company):
         return f"{text} ({without % {'driver': driver(old)}})" if lost else text
     if "status" in new:
         return f"{shown(old.get('status'))} → {shown(new['status'])}"
-    flags = [
-        str(FLAGS[name, value])
-        for name, value in new.items()
-        if isinstance(value, bool) and (name, value) in FLAGS
-    ]
+    flags = _flags(new)
     flags += [_("arrived at the pickup")] if new.get("arrived_at") else []
     fields = [_label(name) for name in new if hasattr(Booking, name)]
     if fields:
         flags.append(_("changed: %(fields)s") % {"fields": ", ".join(fields)})
     return get_text_list(flags, _("and")) or event.get_kind_display()
+
+
+def _flags(new):
+    return [
+        str(FLAGS[name, value])
+        for name, value in new.items()
+        if isinstance(value, bool) and (name, value) in FLAGS
+    ]
 
 
 def _changes(event, names):

@@ -12,6 +12,7 @@ from dispatch.models import Assignment, DispatchRun
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.previews import plan_preview
 from dispatch.runs.run import run_dispatch
+from dispatch.trips import progress
 from drivers.companies.tokens import issue_token
 from drivers.models import Absence, ApiToken, Company, Driver, Membership, Role
 from perf.company_rows import company_rows
@@ -77,6 +78,10 @@ class World:
         """Return the assignment of a trip under way."""
         return self._of(Assignment, status="en_route")
 
+    def by_hand(self):
+        """Return the event of what the owner did last."""
+        return self._of(Event, user=self.user)
+
     def _of(self, model, **conditions):
         key = model, *conditions.items()
         if key not in self._found:
@@ -140,6 +145,8 @@ def make_world(size, *, history=None) -> World:
     Assignment.objects.filter(pk=_planned(company)[0].pk).update(locked=True)
     started = _planned(company)[1]
     _let_start(started)
+    by_hand = Actor(Door.ADMIN, user_id=user.pk)
+    progress.confirm(company, _planned(company)[2].booking_id, actor=by_hand, now=NOW)
     preview = plan_preview(company, DAY, now=NOW, actor=ACTOR, options=FIRST_PLAN)
     return World(
         company,

@@ -73,6 +73,10 @@ def _bulk(world):
     return Asked({"bookings": rows})
 
 
+def _undo(world):
+    return Asked({"day": DAY.isoformat(), "action": world.by_hand().pk})
+
+
 def _positions(world):
     one = {"at": "2026-06-16T17:00:00+02:00", "lat": HOME[0], "lon": HOME[1]}
     return Asked({"positions": [one] * world.bookings})
@@ -111,6 +115,7 @@ ASKED = {
     ),
     "POST api/v1/bookings/<pk>/release/": _assigned(reason="measured"),
     "POST api/v1/bookings/bulk/": _bulk,
+    "POST api/v1/bookings/undo/": _undo,
     "POST api/v1/clients/": _body(name="Ada", phone="+41 22 000 00 00"),
     "PATCH api/v1/clients/<pk>/": _body(phone="+41 22 000 00 01"),
     "PATCH api/v1/companies/<pk>/": lambda world: Asked({"speed_kmh": 31}, world.company.pk),

@@ -31,6 +31,7 @@ class Event(models.Model):
         ASSIGNMENT_CHANGED = "assignment.changed", _("assignment changed")
         MOVED = "assignment.moved", _("moved to another driver or time")
         RELEASED = "assignment.released", _("released")
+        UNDONE = "trip.undone", _("undone")
         WEBHOOK_DISABLED = "webhook.disabled", _("webhook disabled")
 
     company = models.ForeignKey(

@@ -5,7 +5,7 @@ from rest_framework import serializers
 
 from dispatch.trips.assign import Lock
 from dispatch.trips.progress import READY_WITHIN_MIN
-from drivers.rest.fields import Body, MomentField, TextField, TruthField, WholeField
+from drivers.rest.fields import Body, DayField, MomentField, TextField, TruthField, WholeField
 
 
 class ReasonSerializer(Body):
@@ -14,6 +14,14 @@ class ReasonSerializer(Body):
 
 class CorrectSerializer(Body):
     reason = TextField(max_length=200, help_text=gettext_lazy("Recorded in the log."))
+
+
+class UndoSerializer(Body):
+    day = DayField()
+    action = WholeField(
+        min_value=1,
+        help_text=gettext_lazy("The id of the action's last event: what you saw of it."),
+    )
 
 
 class ReadySerializer(ReasonSerializer):

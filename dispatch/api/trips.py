@@ -6,6 +6,7 @@ too, and is compared again under the locks.
 
 from django.db.models import FilteredRelation, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import (
     OpenApiParameter,
     extend_schema,
@@ -29,12 +30,14 @@ from dispatch.api.request_serializers import (
     ProgressSerializer,
     ReadySerializer,
     ReasonSerializer,
+    UndoSerializer,
 )
 from dispatch.day.load import DONE
 from dispatch.trips import progress
 from dispatch.trips.assign import advise, assign
 from dispatch.trips.cancel import cancel
 from dispatch.trips.correct import correct
+from dispatch.trips.undo import undo
 from drivers.rest.access import CLIENTS, PLANNERS, STAFF, actor_of
 from drivers.rest.fields import parse_whole, read_body
 from drivers.rest.filters import IdFilter
@@ -131,6 +134,12 @@ class TripFilter(BookingFilter):
         return rows.filter(current__driver_id=driver_id)
 
 
+class UndoneSerializer(serializers.Serializer):
+    bookings = serializers.ListField(
+        child=serializers.IntegerField(), help_text=gettext_lazy("The trips that were changed.")
+    )
+
+
 def trip_action(serializer_class=None, **options):
     """Mark a POST on one booking that returns the booking."""
 
@@ -164,6 +173,7 @@ class TripViewSet(BookingViewSet):
         "arrive": PLANNERS,
         "assign": PLANNERS,
         "correct": PLANNERS,
+        "undo": PLANNERS,
         "release": PLANNERS,
         "candidates": STAFF,
     }
@@ -233,6 +243,17 @@ class TripViewSet(BookingViewSet):
     def release(self, request, *args, **kwargs):
         """Release the trip from its driver; it becomes unassigned."""
         return self.done(progress.release, "assignment_id", **read_body(ReasonSerializer, request))
+
+    @extend_schema(request=UndoSerializer, responses=UndoneSerializer, filters=False)
+    @action(detail=False, methods=["post"], pagination_class=None)
+    def undo(self, request, *args, **kwargs):
+        """Undo the last action by hand on a day: assign, swap, release, cancel, status or lock.
+
+        409 `not_undoable` if it is not the last one, or a person or a run has built on it.
+        """
+        values = read_body(UndoSerializer, request)
+        how = {"actor": actor_of(request), "now": timezone.now()}
+        return Response({"bookings": undo(self.company, values["day"], values["action"], **how)})
 
     @extend_schema(
         parameters=[

@@ -78,6 +78,10 @@ class ChangeForm(forms.Form):
     anyway = forms.BooleanField(required=False)
 
 
+class UndoForm(forms.Form):
+    action = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+
+
 class SickForm(forms.Form):
     note = forms.CharField(max_length=150, required=False)
 

@@ -8,9 +8,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from bookings.history import lines_of
 from dispatch.board.access import company_context, writable_context
+from dispatch.board.forms import UndoForm
 from dispatch.board.preview_changes import read_changes
-from dispatch.board.responses import fragment
+from dispatch.board.responses import checked, fragment
 from dispatch.models import DispatchRun
 from dispatch.runs.background import start_dispatch
 from dispatch.runs.claim import end_if_dead
@@ -18,6 +20,7 @@ from dispatch.runs.options import Mode, RunOptions
 from dispatch.runs.previews import apply_preview, discard_preview
 from dispatch.runs.report import read_report
 from dispatch.runs.revert import revert_run
+from dispatch.trips.undo import last_action, undo
 from drivers.companies.actors import admin_actor
 from drivers.refused import Refused
 
@@ -52,8 +55,11 @@ def _runs(company):
 
 @require_safe
 def toolbar(request, company, day):
-    """Show the toolbar's buttons: plan, open the preview, undo: 2 statements."""
-    current = company_context(request, company)
+    """Show the toolbar's buttons: plan, open the preview, undo: at most 5 statements."""
+    return toolbar_of(request, company_context(request, company), day)
+
+
+def toolbar_of(request, current, day, **done):
     newest = list(_runs(current.company).filter(day=day).order_by("-id")[:NEWEST])
     under_way = next((run for run in newest if run.is_under_way), None)
     if under_way and end_if_dead(under_way, now=timezone.now()):
@@ -67,8 +73,33 @@ def toolbar(request, company, day):
         "under_way": under_way,
         "preview": kept if kept and kept.status == Status.PREVIEW else None,
         "last": _last_revertible(newest),
+        "by_hand": _undoable(current, day) if current.may_write else None,
     }
-    return fragment(request, "_runs.html", context)
+    return fragment(request, "_runs.html", context, **done)
+
+
+def _undoable(current, day):
+    """Return what the last action by hand was, as long as nobody has built on it."""
+    action = last_action(current.company, day)
+    if action is None or action.built_on:
+        return None
+    (line,) = lines_of(current.company, action.events[-1:])
+    booking = action.events[-1].booking
+    return {
+        "id": action.id,
+        "who": line.who,
+        "what": f"{booking.client or booking}: {line.what}",
+        "more": len(action.events) - 1,
+    }
+
+
+@require_POST
+def undo_by_hand(request, company, day):
+    """Undo the last action by hand on the day, if it is still the one that was shown."""
+    current = writable_context(request, company)
+    seen = checked(UndoForm, request.POST)["action"]
+    undo(current.company, day, seen, actor=admin_actor(request), now=timezone.now())
+    return toolbar_of(request, current, day, toast=_("Undone."), events=("board:refresh",))
 
 
 def _last_revertible(newest):

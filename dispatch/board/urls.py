@@ -44,6 +44,7 @@ actions = [
     path("driver/<int:driver>/sick/", guarded(trip_views.sick), name="sick"),
     path("<day:day>/runs/", guarded(run_views.toolbar), name="runs"),
     path("<day:day>/plan/", guarded(run_views.plan), name="plan"),
+    path("<day:day>/undo/", guarded(run_views.undo_by_hand), name="undo"),
     *(path(f"run/<int:run>/{end}", guarded(v), name=name) for end, v, name in RUNS),
 ]
 urlpatterns = [

@@ -98,6 +98,7 @@ def test_every_role_gets_what_it_may_and_nothing_of_others(path, method, view, a
         "reassign": {"driver": make.driver(own).pk},
         "progress": {"status": "en_route"},
         "correct": {"reason": "The wrong trip."},
+        "undo": {"day": "2026-06-17", "action": 1},
     }.get(action)
 
     def address(company):

@@ -98,7 +98,9 @@ def _trip_after(state: Replayed, event: Event) -> Values | None:
     if event.kind in (Event.Kind.ASSIGNED, Event.Kind.MOVED):
         nothing_yet = dict.fromkeys(LATER)
         return {"id": event.assignment_id} | nothing_yet | _told(PROMISE | LATER, event.new)
-    if event.kind == Event.Kind.BOOKING_CORRECTED and "driver" in event.new:
+    if event.kind == Event.Kind.UNDONE and "driver" in event.old and "driver" not in event.new:
+        return None
+    if event.kind in (Event.Kind.BOOKING_CORRECTED, Event.Kind.UNDONE) and "driver" in event.new:
         nothing_yet = dict.fromkeys(LATER)
         return {"id": event.assignment_id} | nothing_yet | _told(PROMISE | LATER, event.new)
     if event.kind == Event.Kind.RELEASED or state.booking["status"] in OVER:

@@ -82,6 +82,7 @@ FRAME = {
 # The board's pages show it to the staff; these act, and belong to who may plan.
 BOARD_ACTS = {
     "look", "assign", "swap", "change", "sick", "plan", "apply", "discard", "revert",
+    "undo",
 }  # fmt: skip
 
 

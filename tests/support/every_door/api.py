@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 
 from rest_framework.test import APIClient
 
-from bookings.models import Delivery, Webhook
+from bookings.models import Actor, Delivery, Door, Event, Webhook
+from dispatch.trips import progress
 from drivers.models import ApiToken
 from perf.budget_doors import _name, routes
 from tests.support import builders as make
 from tests.support.every_door.columns import FAR_LAT, FAR_LON, changes_of
-from tests.support.every_door.company import PLANNED, Busy
+from tests.support.every_door.company import NOW, PLANNED, Busy
 
 WRITING = ("post", "put", "patch", "delete")
 DAY = make.DAY.isoformat()
@@ -105,6 +106,13 @@ def _given(busy: Busy) -> list[dict[str, Any]]:
     ]
 
 
+def by_hand(busy: Busy) -> int:
+    """Release a trip, which can be undone; return the event of it."""
+    actor = Actor(Door.ADMIN, user_id=busy.user.pk)
+    progress.release(busy.company, busy.bookings["ASSIGNED"].pk, actor=actor, now=NOW)
+    return Event.objects.latest("id").pk
+
+
 def _periods(busy: Busy) -> list[Ask]:
     """Return periods over the trips of each driver."""
     over = {"start_at": make.at("09:00").isoformat(), "end_at": make.at("17:00").isoformat()}
@@ -163,6 +171,7 @@ API_DOORS: dict[str, Callable[[Busy], list[Ask]]] = {
     "POST bookings/bulk/": lambda busy: [
         Ask({"bookings": _new_bookings(busy), "mode": mode}) for mode in ("all", "partial")
     ],
+    "POST bookings/undo/": lambda busy: [Ask({"day": DAY, "action": by_hand(busy)})],
     "PATCH bookings/<pk>/": lambda busy: [
         *_changed(lambda busy: [busy.bookings[name] for name in PLANNED])(busy),
         *_trips({"passengers": 60}, {"scheduled_time": make.at("11:05").isoformat()})(busy),

@@ -11,6 +11,7 @@ from django.urls import URLPattern, URLResolver
 from bookings.models import Booking, ImportFile
 from tests.support import builders as make
 from tests.support.every_door.admin import Form
+from tests.support.every_door.api import by_hand
 from tests.support.every_door.columns import FAR_LAT, FAR_LON, TOMORROW, both
 from tests.support.every_door.company import NOW, Busy
 
@@ -210,6 +211,7 @@ PAGES: dict[str, Callable[[Busy], list[Send]]] = {
         ({"driver": row.pk}, {"note": "flu"}) for row in (busy.anna, busy.ben, busy.chloe, busy.dan)
     ],
     "admin/board/<company>/<day>/plan/": nothing,
+    "admin/board/<company>/<day>/undo/": lambda busy: [({}, {"action": by_hand(busy)})],
     "admin/board/<company>/run/<run>/apply/": lambda busy: [({"run": busy.preview.pk}, {})],
     "admin/board/<company>/run/<run>/discard/": lambda busy: [({"run": busy.preview.pk}, {})],
     "admin/board/<company>/run/<run>/revert/": nothing,

@@ -1,0 +1,317 @@
+"""Undo what people did by hand on a day, the last action first, as long as nobody built on it.
+
+An action is the events that one call of a use-case wrote. The log tells what was before: each event
+is answered by one of kind “undone” with the inverse, which names it in `undoes`. Nobody has built
+on an action whose trips and drivers have no later event, but those that were undone themselves: a
+run, a report or a change of such a trip ends the way back.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q, Subquery
+from django.db.models.functions import Coalesce
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+
+from bookings.events import plain_values
+from bookings.models import Actor, Booking, Event, Status
+from dispatch import ledger
+from dispatch.day.load import load_problem
+from dispatch.models import Assignment
+from dispatch.trips.insertion import stay
+from dispatch.trips.progress import ASSIGNMENT_STATUS
+from drivers.companies.roles import WRITING_ROLES
+from drivers.models import Company, Driver, Membership
+from drivers.refused import Refused
+
+Kind = Event.Kind
+UNDOABLE = (
+    Kind.ASSIGNED,
+    Kind.MOVED,
+    Kind.RELEASED,
+    Kind.ASSIGNMENT_CHANGED,
+    Kind.BOOKING_STATUS,
+)
+# How far back in the company's log an action is looked for, and how many events of people.
+RECENT, OF_PEOPLE = 2_000, 200
+MOMENTS = {"scheduled_time", "arrived_at", "actual_pickup_at", "actual_dropoff_at"}
+OF_BOOKING = ("cancel_reason", "will_call", "scheduled_time")
+OF_ASSIGNMENT = ("locked", "confirmed", "arrived_at", "actual_pickup_at", "actual_dropoff_at")
+
+
+class NotUndoable(Refused):
+    """The action is not the last one of the day by hand, or something was built on it."""
+
+    code = "not_undoable"
+    status = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a person did with one call: events in order of id; `id` is that of the last one.
+
+    `built_on` is a later event that keeps it from being undone, None without one.
+    """
+
+    events: tuple[Event, ...]
+    built_on: Event | None
+
+    @property
+    def id(self) -> int:
+        return self.events[-1].id
+
+    @property
+    def booking_ids(self) -> list[int]:
+        return sorted({event.booking_id for event in self.events if event.booking_id})
+
+
+@dataclass(slots=True)
+class _Inverse:
+    """What is written in place of one event."""
+
+    event: Event
+    status: Status | None  # of the booking
+    booking: dict[str, Any]
+    ended: int | None = None  # the assignment that ends
+    again: Assignment | None = None  # the assignment that is written again
+    changed: int | None = None  # the assignment that is changed, to `fields`
+    fields: dict[str, Any] | None = None
+
+
+def last_action(company: Company, day: date) -> Action | None:
+    """Return the last action by hand on the bookings of the day: at most 2 statements.
+
+    By hand is what an owner or a dispatcher did, through whatever door.
+    """
+    log = Event.objects.filter(company=company)
+    recent = Subquery(log.order_by("-id").values("id")[RECENT : RECENT + 1])
+    office = Membership.objects.filter(company=company, role__in=sorted(WRITING_ROLES))
+    people = Q(user__is_superuser=True) | Q(user__in=office.values("user"))
+    start_at, end_at = company.day_bounds(day)
+    rows = list(
+        log.filter(
+            people,
+            id__gt=Coalesce(recent, 0),
+            run_id=None,
+            kind__in=[*UNDOABLE, Kind.UNDONE],
+            booking__scheduled_time__gte=start_at,
+            booking__scheduled_time__lt=end_at,
+        )
+        .select_related("user", "booking__client")
+        .order_by("-id")[:OF_PEOPLE]
+    )
+    undone = {event.new.get("undoes") for event in rows if event.kind == Kind.UNDONE}
+    left = [event for event in rows if event.kind != Kind.UNDONE and event.id not in undone]
+    if not left:
+        return None
+    last = left[0]
+    events = tuple(
+        event
+        for event in reversed(left)
+        if (event.at, event.user_id, event.door) == (last.at, last.user_id, last.door)
+    )
+    return Action(events, _built_on(company, events))
+
+
+def _built_on(company: Company, events: Sequence[Event]) -> Event | None:
+    """Return the first event that came after these, of their bookings or drivers: 1 statement.
+
+    Or with them: the same call has booked or changed the trip too.
+    """
+    first = events[0]
+    with_them = Q(id__gt=first.id - RECENT, at=first.at, user=first.user, door=first.door)
+    mine = {event.id for event in events}
+    bookings = sorted({event.booking_id for event in events if event.booking_id})
+    touched = Q(booking__in=bookings)
+    if drivers := sorted(_drivers_told(events)):
+        touched |= Q(old__driver__in=drivers) | Q(new__driver__in=drivers)
+    with_them &= ~Q(kind__in=[*UNDOABLE, Kind.UNDONE])
+    later = Event.objects.filter(touched, Q(id__gt=first.id) | with_them, company=company)
+    rows = list(later.select_related("user").order_by("id")[: RECENT + 1])
+    undone = {event.new.get("undoes") for event in rows if event.kind == Kind.UNDONE}
+    for event in rows:
+        if event.id not in mine | undone and event.kind != Kind.UNDONE:
+            return event
+    return None
+
+
+def _drivers_told(events: Iterable[Event]) -> set[int]:
+    return {
+        values["driver"] for event in events for values in (event.old, event.new)
+        if "driver" in values
+    }  # fmt: skip
+
+
+def undo(
+    company: Company, day: date, action_id: int, *, actor: Actor, now: datetime
+) -> tuple[int, ...]:
+    """Undo the last action by hand on the day; return the ids of its bookings: 20 statements.
+
+    `action_id` is what the caller saw of it: of two people at once one is refused. Trips that get
+    their driver back must keep every rule. Raises NotUndoable.
+    """
+    with transaction.atomic():
+        seen = _require_last(company, day, action_id)
+        rows = Assignment.objects.filter(company=company, booking__in=seen.booking_ids)
+        drivers = _drivers_told(seen.events) | set(rows.values_list("driver_id", flat=True))
+        locked = ledger.lock_drivers(company, drivers)
+        bookings = ledger.lock_bookings(company.id, seen.booking_ids)
+        action = _require_last(company, day, action_id)
+        found: dict[int, list[Assignment]] = defaultdict(list)
+        for row in rows.order_by("id"):
+            found[row.booking_id].append(row)
+        inverses = [
+            _inverse(event, bookings[event.booking_id], found[event.booking_id])
+            for event in action.events
+            if event.booking_id
+        ]
+        if len(inverses) != len(bookings):
+            raise _not_undoable(_("It changed the same trip more than once."))
+        _write(company, inverses, bookings, actor=actor, now=now)
+        _require_rules(company, day, inverses, locked, now)
+    return tuple(action.booking_ids)
+
+
+def _require_last(company: Company, day: date, action_id: int) -> Action:
+    action = last_action(company, day)
+    if action is None or action.id != action_id:
+        raise _not_undoable(_("It is not the last action of the day any more."))
+    if event := action.built_on:
+        if event.run_id:
+            raise _not_undoable(_("Run %(run)s has planned since.") % {"run": event.run_id})
+        raise _not_undoable(
+            _("%(who)s has changed these trips since.") % {"who": event.actor or event.door}
+        )
+    return action
+
+
+def _not_undoable(why: str) -> NotUndoable:
+    return NotUndoable(_("This cannot be undone. %(why)s") % {"why": why})
+
+
+def _inverse(event: Event, booking: Booking, rows: Sequence[Assignment]) -> _Inverse:
+    """Return what undoes the event of a booking, of which `rows` are the assignments.
+
+    The newest is the one that the event left: an earlier undo may have written it again, with
+    another id than the event's.
+    """
+    status = Status(event.old["status"]) if "status" in event.old else None
+    old = {
+        name: parse_datetime(value) if name in MOMENTS and value else value
+        for name, value in event.old.items()
+    }
+    inverse = _Inverse(event, status, {name: old[name] for name in OF_BOOKING if name in old})
+    if event.assignment_id is None:
+        return inverse
+    own = rows[-1]
+    if event.kind == Kind.ASSIGNED:
+        inverse.ended = own.id
+    elif event.kind in (Kind.MOVED, Kind.RELEASED):
+        if status not in (None, Status.ASSIGNED):
+            raise _not_undoable(_("The driver was on the way already."))
+        promise = {name: event.old[name] for name in ("driver", "pickup", "dropoff")}
+        inverse.again = next(
+            row for row in reversed(rows) if ledger.promise_of(row).as_values() == promise
+        )
+        inverse.ended = own.id if event.kind == Kind.MOVED else None
+    else:
+        inverse.changed = own.id
+        inverse.fields = {name: old[name] for name in OF_ASSIGNMENT if name in old}
+        if status:
+            inverse.fields["status"] = ASSIGNMENT_STATUS[status]
+        if booking.status in (Status.CANCELED, Status.COMPLETED, Status.NO_SHOW):
+            inverse.again = own  # the event tells of its driver
+    return inverse
+
+
+def _write(
+    company: Company,
+    inverses: Sequence[_Inverse],
+    bookings: dict[int, Booking],
+    *,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Write assignments, bookings and events: at most 8 statements. Raises NotUndoable."""
+    ledger.end([one.ended for one in inverses if one.ended], now=now)
+    again = [one for one in inverses if one.again and not one.changed]
+    made: dict[int, int] = {}
+    try:
+        if again:
+            ids = ledger.assign(company.id, _columns([one.again for one in again]), now=now)
+            made = dict(zip((one.event.id for one in again), ids, strict=True))
+        for fields, ids in _grouped((one.fields, one.changed) for one in inverses if one.changed):
+            ledger.change_assignments(ids, fields, now=now)
+    except IntegrityError:  # assignment_no_double_booking
+        raise _not_undoable(_("The driver has another trip at this time.")) from None
+    told = [
+        ({**one.booking, "status": one.status}, one.event.booking_id)
+        for one in inverses
+        if one.status and one.status != bookings[one.event.booking_id or 0].status
+    ]
+    for fields, ids in _grouped(told):
+        status = fields.pop("status")
+        ledger.set_status({status: ids}, now=now, **fields)
+    entries = [_entry(one, made.get(one.event.id, one.changed or one.ended)) for one in inverses]
+    ledger.log(company.id, entries, actor=actor, now=now)
+
+
+def _columns(rows: Iterable[Assignment | None]) -> dict[str, list[Any]]:
+    names = (
+        "booking_id", "driver_id", "sequence", "planned_pickup_at", "planned_dropoff_at", "locked",
+        "confirmed", "explanation",
+    )  # fmt: skip
+    found = [row for row in rows if row]
+    return {name: [getattr(row, name) for row in found] for name in names}
+
+
+def _grouped(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[dict[str, Any], list[int]]]:
+    """Return (fields, ids) of equal fields: those of one action are of a few kinds."""
+    groups: list[tuple[dict[str, Any], list[int]]] = []
+    for fields, row_id in pairs:
+        same = next((ids for known, ids in groups if known == fields), None)
+        if same is None:
+            groups.append((dict(fields), [row_id]))
+        else:
+            same.append(row_id)
+    return groups
+
+
+def _entry(one: _Inverse, assignment_id: int | None) -> ledger.Entry:
+    """Return the log's line: the event the other way round, and what it undoes."""
+    event = one.event
+    old = {name: value for name, value in event.new.items() if name != "overrides"}
+    new: dict[str, Any] = {"undoes": event.id} | event.old
+    if one.again:
+        new |= ledger.promise_of(one.again).as_values()
+        kept = {name: getattr(one.again, name) for name in ledger.KEPT} | (one.fields or {})
+        new |= plain_values({n: v for n, v in kept.items() if v and n in ledger.KEPT})
+    return ledger.Entry(event.booking_id or 0, assignment_id, Kind.UNDONE, old, new)
+
+
+def _require_rules(
+    company: Company,
+    day: date,
+    inverses: Iterable[_Inverse],
+    drivers: dict[int, Driver],
+    now: datetime,
+) -> None:
+    """Hold the trips that have their driver back against the day: 4 statements, if any has."""
+    back: dict[int, Collection[int]] = defaultdict(set)
+    for one in inverses:
+        if one.again and (one.status or Status.ASSIGNED) == Status.ASSIGNED:
+            back[one.again.driver_id] = {*back[one.again.driver_id], one.again.booking_id}
+    if not back:
+        return
+    loaded = load_problem(company, day, now=now, freeze=False)
+    for driver_id, ids in back.items():
+        rows = [loaded.bookings[i] for i in sorted(ids) if i in loaded.bookings]
+        if len(rows) != len(ids) or stay(loaded, rows, drivers[driver_id]) is None:
+            raise _not_undoable(
+                _("%(driver)s can no longer drive it as it was.") % {"driver": drivers[driver_id]}
+            )

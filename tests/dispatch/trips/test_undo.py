@@ -1,0 +1,285 @@
+"""What people did by hand is undone like a run: the last first, as long as nobody built on it."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from unittest import mock
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from bookings.history import history_of
+from bookings.intake import take_in
+from bookings.models import Actor, Booking, Door, Event
+from dispatch.models import Assignment
+from dispatch.runs.options import FIRST_PLAN
+from dispatch.runs.run import run_dispatch
+from dispatch.trips import progress
+from dispatch.trips.assign import assign, swap
+from dispatch.trips.cancel import cancel, cancel_trips
+from dispatch.trips.undo import NotUndoable, last_action, undo
+from drivers.models import Company, Role
+from tests.support import builders as make
+from tests.support.callers import API, caller
+from tests.support.invariants import broken
+
+SYSTEM = Actor(Door.COMMAND, name="test")
+TRIP = {
+    "pickup_lat": make.HOME[0], "pickup_lon": make.HOME[1],
+    "dropoff_lat": make.HOSPITAL[0], "dropoff_lon": make.HOSPITAL[1],
+}  # fmt: skip
+pytestmark = pytest.mark.django_db
+
+
+class Office:
+    """Two drivers, three accepted bookings, and Nadia, who does one thing a minute."""
+
+    def __init__(self):
+        self.company = make.company()
+        self.anna, self.ben = (self.on_duty(name) for name in ("Anna", "Ben"))
+        rows = [
+            {"reference": name, "scheduled_time": make.at(clock), **TRIP}
+            for name, clock in (("A", "09:00"), ("B", "09:00"), ("C", "13:00"))
+        ]
+        found = take_in(self.company, rows, actor=SYSTEM, now=make.NOW)
+        self.a, self.b, self.c = (one.booking_id for one in found)
+        self.now = make.NOW
+        for booking_id in (self.a, self.b, self.c):
+            progress.accept(self.company, booking_id, actor=SYSTEM, now=self.now)
+        user = make.member(self.company, username="nadia")
+        self.nadia = Actor(Door.ADMIN, name="nadia", user_id=user.pk)
+
+    def on_duty(self, name):
+        driver = make.driver(self.company, name)
+        make.shift(driver)
+        return driver
+
+    def do(self, use_case, *args, actor=None, **options):
+        self.now += timedelta(minutes=1)
+        how = {"actor": actor or self.nadia, "now": self.now} | options
+        return use_case(self.company, *args, **how)
+
+    def undo(self):
+        return self.do(undo, make.DAY, last_action(self.company, make.DAY).id)
+
+    def state(self):
+        """Return what stands, without ids, versions and times of change."""
+        company = {"company": self.company}
+        rows = Assignment.objects.open().filter(**company).order_by("booking_id")
+        columns = (
+            "booking_id", "driver_id", "status", "planned_pickup_at", "planned_dropoff_at",
+            "locked", "confirmed", "arrived_at", "actual_pickup_at", "actual_dropoff_at",
+        )  # fmt: skip
+        bookings = Booking.objects.filter(**company).order_by("id")
+        return list(rows.values_list(*columns)), list(
+            bookings.values_list("status", "cancel_reason", "scheduled_time", "will_call")
+        )
+
+
+@pytest.fixture
+def office():
+    return Office()
+
+
+def assign_a(office):
+    office.do(assign, office.a, office.anna.id)
+
+
+def move_a(office):
+    office.do(assign, office.a, office.ben.id)
+
+
+def swap_both(office):
+    office.do(swap, office.a, office.b)
+
+
+def set_off(office):
+    office.do(progress.report_progress, office.a, "en_route", now=make.at("08:40"))
+
+
+ACTIONS = {
+    "assign": ([], assign_a),
+    "move": ([assign_a], move_a),
+    "release": ([assign_a], lambda o: o.do(progress.release, o.a)),
+    "swap": ([assign_a, lambda o: o.do(assign, o.b, o.ben.id)], swap_both),
+    "lock": ([assign_a], lambda o: o.do(progress.lock, o.a)),
+    "release of a locked trip": (
+        [assign_a, lambda o: o.do(progress.lock, o.a)],
+        lambda o: o.do(progress.release, o.a),
+    ),
+    "cancel": ([assign_a], lambda o: o.do(cancel, o.a, reason="called_off")),
+    "cancel two": (
+        [assign_a],
+        lambda o: o.do(cancel_trips, {o.a: None, o.c: None}, reason="x"),
+    ),
+    "set off": ([assign_a], set_off),
+    "arrive": ([assign_a, set_off], lambda o: o.do(progress.arrive, o.a, now=make.at("08:50"))),
+    "complete": (
+        [assign_a, set_off,
+         lambda o: o.do(progress.report_progress, o.a, "in_progress", now=make.at("09:00"))],
+        lambda o: o.do(progress.report_progress, o.a, "completed", now=make.at("09:20")),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_the_state_before_stands_again_and_the_log_tells_it(office, name):
+    before, action = ACTIONS[name]
+    for step in before:
+        step(office)
+    stood = office.state()
+    action(office)
+    changed = office.state()
+    last = last_action(office.company, make.DAY)
+    assert changed != stood
+    assert last.built_on is None
+    ids = office.undo()
+    assert office.state() == stood
+    assert set(ids) == {event.booking_id for event in last.events}
+    events = Event.objects.filter(kind="trip.undone")
+    assert {event.new["undoes"] for event in events} == {event.id for event in last.events}
+    assert broken() == {}
+
+
+def test_actions_are_undone_in_order_until_the_first(office):
+    stood = [office.state()]
+    for step in (assign_a, move_a, lambda o: o.do(progress.lock, o.a)):
+        step(office)
+        stood.append(office.state())
+    for state in stood[-2::-1]:
+        office.undo()
+        assert office.state() == state
+    assert last_action(office.company, make.DAY) is None
+    assert history_of(office.company, office.a)[0].what == "Undone: unassigned from Anna"
+    assert broken() == {}
+
+
+def test_only_the_last_one_that_was_seen_is_undone(office):
+    assign_a(office)
+    seen = last_action(office.company, make.DAY).id
+    move_a(office)
+    with pytest.raises(NotUndoable, match="not the last action"):
+        office.do(undo, make.DAY, seen)
+    last = last_action(office.company, make.DAY).id
+    office.do(undo, make.DAY, last)
+    with pytest.raises(NotUndoable, match="not the last action"):  # the second person
+        office.do(undo, make.DAY, last)
+
+
+def test_a_run_that_touched_the_driver_since_ends_the_way_back(office):
+    assign_a(office)
+    office.do(run_dispatch, make.DAY, options=FIRST_PLAN, actor=SYSTEM)
+    action = last_action(office.company, make.DAY)
+    assert action.built_on.run_id
+    with pytest.raises(NotUndoable, match=f"Run {action.built_on.run_id} has planned since"):
+        office.undo()
+
+
+def test_a_report_of_the_driver_ends_it_too_and_is_no_action_by_hand(office):
+    assign_a(office)
+    driver = make.member(office.company, Role.DRIVER)
+    reports = Actor(Door.API, name="Anna's phone", user_id=driver.pk)
+    office.do(progress.report_progress, office.a, "en_route", actor=reports, now=make.at("08:40"))
+    with pytest.raises(NotUndoable, match="Anna's phone has changed these trips since"):
+        office.undo()
+
+
+def test_a_driver_who_can_no_longer_drive_it_does_not_get_it_back(office):
+    assign_a(office)
+    office.do(progress.release, office.a)
+    office.anna.shifts.update(start_at=make.at("10:00"))
+    stood = office.state()
+    with pytest.raises(NotUndoable, match="Anna can no longer drive it"):
+        office.undo()
+    assert office.state() == stood
+    assert not Event.objects.filter(kind="trip.undone").exists()
+
+
+@pytest.mark.parametrize("others", [0, 20])
+def test_statements_do_not_grow(office, others, django_assert_max_num_queries):
+    rows = [
+        {"reference": f"O-{i}", "scheduled_time": make.at("15:00"), **TRIP} for i in range(others)
+    ]
+    if rows:
+        take_in(office.company, rows, actor=SYSTEM, now=make.NOW)
+    for booking in Booking.objects.filter(status="pending"):
+        office.do(cancel, booking.id)
+    assign_a(office)
+    move_a(office)
+    with django_assert_max_num_queries(2):
+        action = last_action(office.company, make.DAY)
+    with django_assert_max_num_queries(20 + 2):  # and the savepoint inside the test's own
+        office.do(undo, make.DAY, action.id)
+
+
+def board(office, role=Role.DISPATCHER):
+    browser = Client(headers={"HX-Request": "true"})
+    browser.force_login(make.member(office.company, role))
+    return browser
+
+
+def url(name):
+    return reverse(f"admin:board:{name}", args=["geneva", make.DAY])
+
+
+@pytest.fixture
+def evening_before():
+    with mock.patch("django.utils.timezone.now", return_value=make.at("18:30", make.NOW.date())):
+        yield
+
+
+@pytest.mark.usefixtures("evening_before")
+def test_the_toolbar_says_what_would_be_undone_and_whose_it_was(office):
+    assign_a(office)
+    page = board(office).get(url("runs")).text
+    assert "Undo: A: Assigned to Anna, 09:00" in page
+    assert "nadia" in page
+    assert "Undo:" not in board(office, Role.VIEWER).get(url("runs")).text
+    values = {"action": last_action(office.company, make.DAY).id}
+    assert board(office, Role.VIEWER).post(url("undo"), values).status_code == 403
+    done = board(office).post(url("undo"), values)
+    assert done.status_code == 200
+    assert "Undo:" not in done.text
+    assert not Assignment.objects.open().exists()
+    refused = board(office).post(url("undo"), values)
+    assert refused.status_code == 409
+    assert "board:toast" in refused["HX-Trigger"]
+
+
+@pytest.mark.usefixtures("evening_before")
+def test_the_api_undoes_it_for_dispatchers_of_the_company(office):
+    assign_a(office)
+    body = {"day": "2026-06-17", "action": last_action(office.company, make.DAY).id}
+    path = f"{API}bookings/undo/"
+    assert caller(Role.VIEWER, office.company).post(path, body).status_code == 403
+    other = make.company("lyon")
+    assert caller(Role.DISPATCHER, other).post(path, body).status_code == 409
+    api = caller(Role.DISPATCHER, office.company)
+    assert api.post(path, body).json() == {"bookings": [office.a]}
+    again = api.post(path, body)
+    assert (again.status_code, again.json()["type"]) == (
+        409,
+        "urn:dispatchsite:problem:not_undoable",
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_people_at_once_one_undoes_it():
+    office = Office()
+    assign_a(office)
+    action = last_action(office.company, make.DAY).id
+    now = make.at("18:30", make.NOW.date())
+
+    def attempt(_number):
+        try:
+            company = Company.objects.get()
+            return bool(undo(company, make.DAY, action, actor=office.nadia, now=now))
+        except NotUndoable:
+            return False
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(attempt, range(2))) == [False, True]
+    assert Event.objects.filter(kind="trip.undone").count() == 1
