@@ -7,7 +7,7 @@ writes all rows.
 from datetime import datetime
 from typing import Any
 
-from bookings.models import Actor, Booking, Event
+from bookings.models import Actor, Booking, Event, Status
 from drivers.times import moment
 
 # The fields of a booking in its events; the others are bookkeeping or follow from these.
@@ -78,12 +78,17 @@ def booking_changed(
 ) -> Event:
     """Return the event of a changed booking; `changes` are {name: (old, new)}.
 
-    A change of status has a kind of its own, whatever else changed with it.
+    A change of status has a kind of its own, whatever else changed with it; so has a canceled
+    booking that is booked again.
     """
+    kind = Event.Kind.BOOKING_CHANGED
+    if "status" in changes:
+        again = changes["status"][0] == Status.CANCELED
+        kind = Event.Kind.BOOKING_REOPENED if again else Event.Kind.BOOKING_STATUS
     return _event(
         company_id,
         booking_id,
-        Event.Kind.BOOKING_STATUS if "status" in changes else Event.Kind.BOOKING_CHANGED,
+        kind,
         actor=actor,
         now=now,
         reason=reason,

@@ -130,6 +130,8 @@ def _what(event, drivers, company):
 
     if event.kind == kind.BOOKING_CREATED:
         return _("booked")
+    if event.kind == kind.BOOKING_REOPENED:
+        return _("booked again")
     if event.kind == kind.RELEASED:
         return _("unassigned from %(driver)s") % {"driver": driver(old)}
     if event.kind in (kind.ASSIGNED, kind.MOVED):

@@ -1,8 +1,9 @@
 """Create bookings sent by other systems, in bulk and each of them once.
 
 A booking with a reference is created once, however often it is sent. Sent again with other
-details it is refused: a change needs the booking's id. A new one may be as old as yesterday; a
-past is imported from a file (`bookings.importing`).
+details it is refused: a change needs the booking's id. Sent again after it was canceled, it is
+booked again, with the new details. A new one may be as old as yesterday; a past is imported from a
+file (`bookings.importing`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,14 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from bookings.events import booking_created
+from bookings.events import (
+    PARTICULARS,
+    RELATIONS,
+    booking_changed,
+    booking_created,
+    differences,
+    particulars,
+)
 from bookings.models import (
     OPEN_STATUSES,
     Actor,
@@ -23,12 +31,19 @@ from bookings.models import (
     Event,
     Status,
 )
-from bookings.order import enter_after, is_wanted_after
+from bookings.order import enter_after, enter_before, is_wanted_after
+from drivers.db.bulk import update_rows
 from drivers.models import Company
 from drivers.refused import Refused
 
 MOST = 1_000
 ERRORS_SHOWN = 100
+# What is written of a canceled booking that is booked again.
+WRITTEN_AGAIN = [
+    *(f"{name}_id" if name in RELATIONS else name for name in PARTICULARS),
+    "version",
+    "updated_at",
+]
 
 Row = Mapping[str, Any]  # {field: value}, relations as ids
 Errors = dict[str, list[tuple[str, str]]]  # {field: [(code, sentence)]}
@@ -87,12 +102,12 @@ def take_in(
     partial: bool = False,
     errors: dict[int, Errors] | None = None,
 ) -> list[Outcome]:
-    """Create the new bookings and return the outcome of each row, in order.
+    """Create the new bookings, reopen canceled ones, and return the outcome of each row, in order.
 
     `rows` are {field: value}, each valid in itself, relations as ids under "client" and
     "return_of". `errors` are {position: {field: [(code, sentence)]}} of rows already known to be
     invalid. Unless `partial`, one invalid row refuses them all. At most 5 statements (on SQLite
-    the insert of bookings is chunked).
+    the insert of bookings is chunked), and 2 if canceled ones are booked again.
 
     Raises IntakeRefused.
     """
@@ -115,8 +130,11 @@ def _take_in(
     errors: dict[int, Errors],
 ) -> list[Outcome]:
     outcomes = [Outcome(errors=errors.get(i)) for i in range(len(rows))]
-    known = _read_known(company, rows)
+    stored = _read_known(company, rows)
+    canceled = {name: row for name, row in stored.items() if row.status == Status.CANCELED}
+    known = {name: row for name, row in stored.items() if name not in canceled}
     _check_relations(company, rows, outcomes, known)
+    _check_returns(company, rows, outcomes, canceled)
     earliest_at, _end_at = company.day_bounds(company.local(now).date() - timedelta(days=1))
     first_with: dict[str, int] = {}
     new: list[int] = []
@@ -138,11 +156,40 @@ def _take_in(
             new.append(i)
     if not partial and any(outcome.errors for outcome in outcomes):
         raise IntakeRefused(outcomes)
-    made = Booking.objects.bulk_create([_booking(company, rows[i], now) for i in new])
-    for i, booking in zip(new, made, strict=True):
+    asked = [(i, _booking(company, rows[i], now)) for i in new]
+    again = [(i, row) for i, row in asked if row.reference in canceled]
+    new_ones = [(i, row) for i, row in asked if row.reference not in canceled]
+    made = Booking.objects.bulk_create([row for _i, row in new_ones])
+    for (i, _row), booking in zip(new_ones, made, strict=True):
         outcomes[i].booking_id, outcomes[i].created = booking.id, True
-    Event.objects.bulk_create([booking_created(b, actor=actor, now=now) for b in made])
+    events = [booking_created(b, actor=actor, now=now) for b in made]
+    for i, booking in again:
+        was = canceled[booking.reference]
+        outcomes[i].booking_id, outcomes[i].created = was.id, True
+        changes = differences(particulars(was), particulars(booking))
+        events.append(booking_changed(company.id, was.id, changes, actor=actor, now=now))
+        booking.id, booking.version = was.id, was.version + 1
+    columns = [[row.id, *(getattr(row, name) for name in WRITTEN_AGAIN)] for _i, row in again]
+    update_rows(Booking, WRITTEN_AGAIN, columns)
+    Event.objects.bulk_create(events)
     return outcomes
+
+
+def _check_returns(
+    company: Company, rows: Sequence[Row], outcomes: list[Outcome], canceled: Mapping[str, Booking]
+) -> None:
+    """Refuse to book an outbound trip again after its return trip, which stands. No query."""
+    for row, outcome in zip(rows, outcomes, strict=True):
+        booking = canceled.get(row.get("reference", ""))
+        if outcome.errors or booking is None or not hasattr(booking, "return_trip"):
+            continue
+        back = booking.return_trip
+        at, appointment_at = row["scheduled_time"], row.get("appointment_at")
+        if back.status in OPEN_STATUSES and not is_wanted_after(
+            back.scheduled_time, at, appointment_at, will_call=back.will_call
+        ):
+            sentence = enter_before(company, back, back.scheduled_time)
+            outcome.errors = {"scheduled_time": [("invalid", sentence)]}
 
 
 def _check_relations(
@@ -180,7 +227,7 @@ def _check_relations(
             outcome.errors = {"client": [("does_not_exist", _("Client not found."))]}
         elif way and way not in ways:
             outcome.errors = {"return_of": [("does_not_exist", _("Booking not found."))]}
-        elif way and (way in taken or (_has_return(ways[way]) and not is_known(row))):
+        elif way and (way in taken or (_has_another_return(ways[way], row) and not is_known(row))):
             outcome.errors = {
                 "return_of": [("twice", _("The outbound trip already has a return trip."))]
             }
@@ -190,8 +237,11 @@ def _check_relations(
             taken.add(way)
 
 
-def _has_return(there: Booking) -> bool:
-    return hasattr(there, "return_trip")
+def _has_another_return(there: Booking, row: Row) -> bool:
+    if not hasattr(there, "return_trip"):
+        return False
+    reference = row.get("reference", "")
+    return not reference or there.return_trip.reference != reference
 
 
 def _out_of_order(company: Company, row: Row, there: Booking) -> str | None:
@@ -206,7 +256,10 @@ def _out_of_order(company: Company, row: Row, there: Booking) -> str | None:
 
 
 def _read_known(company: Company, rows: Sequence[Row]) -> dict[str, Booking]:
-    """Return the stored bookings by the references of the rows: at most 1 statement."""
+    """Return the stored bookings by the references of the rows: at most 2 statements.
+
+    Canceled ones are locked, because they may be booked again.
+    """
     references = sorted({row["reference"] for row in rows if row.get("reference")})
     if not references:
         return {}
@@ -214,7 +267,13 @@ def _read_known(company: Company, rows: Sequence[Row]) -> dict[str, Booking]:
     bookings = Booking.objects.filter(
         ~Q(reference=""), company=company, reference__any_of=references
     )
-    return {booking.reference: booking for booking in bookings.order_by("id")}
+    stored = {booking.reference: booking for booking in bookings.order_by("id")}
+    canceled = sorted(row.id for row in stored.values() if row.status == Status.CANCELED)
+    if canceled:
+        again = Booking.objects.select_for_update(no_key=True, of=("self",))
+        again = again.filter(id__any_of=canceled).select_related("return_trip__company")
+        stored |= {booking.reference: booking for booking in again.order_by("id")}
+    return stored
 
 
 def _compare(row: Row, booking: Booking, outcome: Outcome) -> None:

@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='event',
             name='kind',
-            field=models.CharField(choices=[('booking.created', 'booking created'), ('booking.changed', 'booking changed'), ('booking.status', 'booking status changed'), ('booking.corrected', 'booking status taken back'), ('assignment.created', 'assigned'), ('assignment.changed', 'assignment changed'), ('assignment.moved', 'moved to another driver or time'), ('assignment.released', 'released'), ('trip.undone', 'undone'), ('webhook.disabled', 'webhook disabled')], max_length=40, verbose_name='kind'),
+            field=models.CharField(choices=[('booking.created', 'booking created'), ('booking.changed', 'booking changed'), ('booking.status', 'booking status changed'), ('booking.reopened', 'booked again'), ('booking.corrected', 'booking status taken back'), ('assignment.created', 'assigned'), ('assignment.changed', 'assignment changed'), ('assignment.moved', 'moved to another driver or time'), ('assignment.released', 'released'), ('trip.undone', 'undone'), ('webhook.disabled', 'webhook disabled')], max_length=40, verbose_name='kind'),
         ),
     ]

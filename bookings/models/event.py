@@ -26,6 +26,7 @@ class Event(models.Model):
         BOOKING_CREATED = "booking.created", _("booking created")
         BOOKING_CHANGED = "booking.changed", _("booking changed")
         BOOKING_STATUS = "booking.status", _("booking status changed")
+        BOOKING_REOPENED = "booking.reopened", _("booked again")
         BOOKING_CORRECTED = "booking.corrected", _("booking status taken back")
         ASSIGNED = "assignment.created", _("assigned")
         ASSIGNMENT_CHANGED = "assignment.changed", _("assignment changed")
