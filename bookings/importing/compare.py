@@ -18,6 +18,8 @@ from bookings.importing.rows import REQUIRED, BookingRow, RowError
 from bookings.models import SETTLED_STATUSES, Booking, Status
 from drivers.models import Company
 
+# Started or ended for good: a row changes nothing. A canceled booking is booked again.
+OVER = [status for status in SETTLED_STATUSES if status != Status.CANCELED]
 # Of the other trip of a pair, in the order of `Linked`.
 LINKED = ("reference", "scheduled_time", "appointment_at", "will_call", "is_open")
 
@@ -45,6 +47,7 @@ class Stored:
     client_id: int | None
     appointment_at: datetime | None
     will_call: bool
+    cancel_reason: str
     way_there: "Linked | None"
     way_back: "Linked | None"
     client: tuple[str, str] | None
@@ -79,6 +82,7 @@ def read_stored(
         "client_id",
         "appointment_at",
         "will_call",
+        "cancel_reason",
         *(f"return_of__{name}" for name in LINKED),
         *(f"return_trip__{name}" for name in LINKED),
         "client__name",
@@ -87,7 +91,7 @@ def read_stored(
     )
     stored: dict[str, Stored] = {}
     for row in query:
-        reference, plain, row = row[0], row[1:9], row[9:]
+        reference, plain, row = row[0], row[1:10], row[10:]
         there, back = (_linked(row[i : i + len(LINKED)]) for i in (0, len(LINKED)))
         name, phone, *values = row[2 * len(LINKED) :]
         client = (name, phone) if name is not None else None
@@ -133,7 +137,7 @@ def fill_blanks(
         full = _filled(row, old, columns)
         if row.blank and (full != row or ("return_of" in row.blank and old.way_there_id)):
             kept.add(row.line)
-        error = None if old.status in SETTLED_STATUSES else _too_few_passengers(full)
+        error = None if old.status in OVER else _too_few_passengers(full)
         if error:
             errors.append(error)
         else:
@@ -234,7 +238,7 @@ def check_appointments(
         if (not in_file or "appointment_at" in row.blank)
         and (old := stored.get(row.reference))
         and old.appointment_at
-        and old.status not in SETTLED_STATUSES
+        and old.status not in OVER
         and row.values["scheduled_time"] >= old.appointment_at
     ]
     bad = {error.line for error in errors}
@@ -254,6 +258,17 @@ def _of_will_call(row: BookingRow, old: Stored) -> tuple[FieldChanges, str]:
     if old.values.get("will_call") and not wanted and old.status == Status.PENDING:
         return {"status": (old.status, Status.ACCEPTED)}, ""
     return {}, ""
+
+
+def _booked_again(row: BookingRow, old: Stored) -> tuple[FieldChanges, str] | None:
+    """Return what follows for a canceled booking from a row that differs, None for any other."""
+    if old.status != Status.CANCELED:
+        return None
+    waits = row.values.get("will_call", old.will_call)
+    changes: FieldChanges = {"status": (old.status, Status.PENDING if waits else Status.ACCEPTED)}
+    if old.cancel_reason:
+        changes["cancel_reason"] = (old.cancel_reason, "")
+    return changes, ""
 
 
 def compare(
@@ -276,10 +291,10 @@ def compare(
         names_way_there = "return_of" in columns and "return_of" not in row.blank
         if names_way_there and old.way_there_id != _stored_id(row.return_of, stored):
             differing["return_of"] = (old.way_there_id, None)
-        status, refused = _of_will_call(row, old)
+        status, refused = _booked_again(row, old) or _of_will_call(row, old)
         if not differing:
             changes.unchanged += 1
-        elif old.status in SETTLED_STATUSES:
+        elif old.status in OVER:
             reason = _("is %(status)s and can no longer be changed") % {
                 "status": Status(old.status).label
             }

@@ -63,7 +63,8 @@ def import_bookings(
 
     Nothing is written if a row is invalid, unless `skip_invalid` skips invalid rows. `order` says
     which number of a date like 05/06/2026 is first: "day" or "month". New bookings are accepted,
-    except will-calls, which are pending. Bookings that have started or ended are not changed.
+    except will-calls, which are pending. Bookings that have started or ended are not changed,
+    but a canceled one is booked again by a row that differs from it.
     A blank cell leaves what a stored booking has; “-” clears an optional value.
 
     A row that would break the trip of an assigned booking is left out, unless `release_broken`
@@ -267,13 +268,14 @@ def _update(
 
     update_rows(
         Booking,
-        [*names, *relations, "status", "version", "updated_at"],
+        [*names, *relations, "status", "cancel_reason", "version", "updated_at"],
         [
             (
                 old.id,
                 *(row.values[name] for name in names),
                 *(relation(old, differing, attribute) for attribute in relations),
                 status(old, differing),
+                old.cancel_reason if "cancel_reason" not in differing else "",
                 old.version + 1,
                 now,
             )

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from bookings.importing.compare import Stored
+from bookings.importing.compare import OVER, Stored
 from bookings.importing.rows import BookingRow, RowError
-from bookings.models import OPEN_STATUSES, SETTLED_STATUSES
+from bookings.models import OPEN_STATUSES, Status
 from bookings.order import enter_after, enter_before, is_wanted_after
 from drivers.models import Company
 
@@ -50,7 +50,7 @@ def _faults(
     stored: dict[str, Stored],
 ) -> Iterator[RowError]:
     old = stored.get(row.reference)
-    if old and old.status in SETTLED_STATUSES:
+    if old and (old.status in OVER or _stays_canceled(row, old)):
         return
     this = _of_row(row, old)
     there = _way_there(row, old, in_file, stored)
@@ -63,6 +63,14 @@ def _faults(
         if not _in_order(this, after):
             sentence = enter_before(company, back.reference, back.at)
             yield RowError(row.line, "scheduled_time", _shown(this.at), sentence)
+
+
+def _stays_canceled(row: BookingRow, old: Stored) -> bool:
+    """Return whether the row is that of a canceled booking and equal: it is not booked again."""
+    same = all(
+        old.values[name] == value for name, value in row.values.items() if name in old.values
+    )
+    return old.status == Status.CANCELED and same and row.client in (None, old.client)
 
 
 def _in_order(there: _Wanted, back: _Wanted) -> bool:
@@ -79,7 +87,8 @@ def _of_row(row: BookingRow, old: Stored | None) -> _Wanted:
     if "will_call" not in row.values:
         will_call = old.will_call
     before = (old.values["scheduled_time"], old.appointment_at)
-    return _Wanted(row.reference, at, appointment_at, will_call, before != (at, appointment_at))
+    moved = old.status == Status.CANCELED or before != (at, appointment_at)
+    return _Wanted(row.reference, at, appointment_at, will_call, moved)
 
 
 def _way_there(
@@ -93,7 +102,8 @@ def _way_there(
     linked = old.way_there if old and keeps else None
     reference = linked.reference if linked else row.return_of
     before = stored.get(reference)
-    if before and before.status not in OPEN_STATUSES:
+    again = reference in in_file and before and before.status == Status.CANCELED
+    if before and before.status not in OPEN_STATUSES and not again:
         return None
     if there := in_file.get(reference):
         wanted = _of_row(there, before)

@@ -265,7 +265,7 @@ class ImportTests(TestCase):
         self.assertEqual((error.line, error.column), (3, "return_of"))
 
     def test_booking_under_way_or_over_stays_as_it_is(self):
-        for status in (Status.EN_ROUTE, Status.IN_PROGRESS, Status.COMPLETED, Status.CANCELED):
+        for status in (Status.EN_ROUTE, Status.IN_PROGRESS, Status.COMPLETED, Status.NO_SHOW):
             with self.subTest(status=status):
                 booking = builders.booking(self.company, status=status)
 
@@ -276,6 +276,32 @@ class ImportTests(TestCase):
                 booking.refresh_from_db()
                 self.assertEqual((booking.passengers, booking.status), (1, status))
                 self.assertFalse(Event.objects.exists())
+
+    def test_canceled_booking_is_booked_again_by_a_row_that_differs(self):
+        self.load(csv_of({}))
+        Booking.objects.update(status=Status.CANCELED, cancel_reason="called_off")
+
+        same = self.load(csv_of({}))
+        self.assertEqual((same.unchanged, self.stored().status), (1, "canceled"))
+        result = self.load(csv_of({"passengers": "3"}))
+
+        self.assertEqual(result.updated, 1)
+        booking = self.stored()
+        self.assertEqual((booking.passengers, booking.status), (3, Status.ACCEPTED))
+        self.assertEqual((booking.cancel_reason, booking.version), ("", 2))
+        event = Event.objects.latest("id")
+        self.assertEqual(event.kind, "booking.reopened")
+        self.assertEqual(event.old["cancel_reason"], "called_off")
+
+    def test_canceled_way_back_that_is_equal_hinders_no_later_way_there(self):
+        there = {"reference": "A", "scheduled_time": "2026-06-17T09:00"}
+        back = {"reference": "B", "scheduled_time": "2026-06-17T11:00", "return_of": "A"}
+        self.load(csv_of(there, back))
+        Booking.objects.filter(reference="B").update(status=Status.CANCELED)
+
+        result = self.load(csv_of(there | {"scheduled_time": "2026-06-17T12:00"}, back))
+
+        self.assertEqual((result.errors, result.updated), ((), 1))
 
     def test_same_reference_of_another_company_is_another_booking(self):
         other = builders.booking(builders.company("lausanne"), reference="R-1")
