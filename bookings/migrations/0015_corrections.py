@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('bookings', '0013_fold_stored_names'),
+        ('bookings', '0014_list_bookings_by_their_change'),
     ]
 
     operations = [
