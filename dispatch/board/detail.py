@@ -6,6 +6,7 @@ from datetime import datetime
 from bookings import cancel_reasons
 from bookings.history import Line, history_of
 from bookings.models import Booking, Status
+from dispatch.board.broken_rules import named
 from dispatch.day.load import pickup_window
 from dispatch.day.queries import DONE
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment
@@ -34,6 +35,11 @@ class Detail:
     @property
     def assignment_id(self):
         return self.assignment.id if self.assignment and self.assignment.is_open else 0
+
+    @property
+    def overrides(self):
+        """Return the rules that somebody overrode to assign the trip, as one text."""
+        return named(self.assignment.explanation.get("overrides")) if self.assignment else ""
 
     @property
     def cancel_reasons(self):

@@ -10,8 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from bookings.models import Booking, Status
+from dispatch.board.broken_rules import named
 from dispatch.board.day import Board
 from dispatch.board.forecast import Risk
+from dispatch.board.labels import place_labels
 from drivers.models import Absence
 
 # A sign for every status but the usual one, so that colour is never the only difference (names of
@@ -118,6 +120,12 @@ def _row(scale, day):
     row = day.row
     places = row.wheelchair_places or 0
     trips = [bar for trip in day.trips if (bar := _bar(scale, trip))]
+    place_labels(trips)
+    breaks = [
+        (shift.break_at, shift.break_at + timedelta(minutes=shift.break_min))
+        for shift in day.shifts
+        if shift.break_at and shift.break_min
+    ]
     home = day.trips and sum(trip.empty_m for trip in day.trips) + day.back_m
     return {
         "id": row.id,
@@ -133,14 +141,7 @@ def _row(scale, day):
             scale,
             ((shift.start_at, shift.end_at, _("Shift")) for shift in day.shifts),
         ),
-        "breaks": _spans(
-            scale,
-            (
-                (shift.break_at, shift.break_at + timedelta(minutes=shift.break_min), _("Break"))
-                for shift in day.shifts
-                if shift.break_at and shift.break_min
-            ),
-        ),
+        "breaks": _spans(scale, ((*rest, _("Break")) for rest in breaks)),
         "absences": _spans(
             scale,
             (
@@ -148,7 +149,7 @@ def _row(scale, day):
                 for absence in day.absences
             ),
         ),
-        "empties": [span for trip in day.trips if (span := _empty(scale, trip))],
+        "empties": [span for trip in day.trips for span in _empty(scale, trip, breaks)],
         "trips": trips,
         "hours": ", ".join(
             f"{scale.clock(shift.start_at)}–{scale.clock(shift.end_at)}" for shift in day.shifts
@@ -165,14 +166,27 @@ def _spans(scale, periods):
     ]
 
 
-def _empty(scale, trip):
-    """Return the line of driving without passengers that ends at a trip's pickup."""
+def _empty(scale, trip, breaks):
+    """Return the lines of driving without passengers up to a trip's pickup, around the breaks."""
     pickup_at, _dropoff_at = _drawn(scale, trip)
-    span = scale.span(pickup_at - trip.empty, pickup_at)
-    return span and span | {
-        "title": scale.empty
-        % {"minutes": trip.empty.total_seconds() // 60, "km": scale.number(trip.empty_m / 1000)}
+    title = scale.empty % {
+        "minutes": trip.empty.total_seconds() // 60,
+        "km": scale.number(trip.empty_m / 1000),
     }
+    spans = (scale.span(*period) for period in driven(pickup_at, trip.empty, breaks))
+    return [span | {"title": title} for span in spans if span]
+
+
+def driven(until_at, length, breaks):
+    """Return the periods of a drive that ends at a moment: nobody drives during a break."""
+    periods = []
+    for start_at, end_at in sorted(breaks, reverse=True):
+        if end_at > until_at - length and start_at < until_at:
+            after = max(until_at - end_at, timedelta(0))
+            if after:
+                periods.append((end_at, until_at))
+            until_at, length = start_at, length - after
+    return [*periods, (until_at - length, until_at)] if length else periods
 
 
 def _drawn(scale, trip):
@@ -195,21 +209,34 @@ def _bar(scale, trip):
     risk = _risk(expected)
     classes = [f"is-{status}", f"risk-{expected.risk}" if expected.risk else ""]
     classes += ["locked" if row.locked else "", "elsewhen" if trip.other_day else ""]
+    against = row.overrides and _("Against the rules: %(rules)s") % {"rules": named(row.overrides)}
     times = f"{scale.clock(row.planned_pickup_at)}–{scale.clock(row.planned_dropoff_at)}"
     bar["title"] = "\n".join(
-        filter(None, [f"{times} {bar['who']} · {scale.status[status]}", risk, bar["about"]])
+        filter(None, [f"{times} {bar['who']} · {scale.status[status]}", risk, against, bar["about"]])
     )
     return bar | {
         "assignment": row.assignment_id,
         "driver": row.driver_id,
         "status": str(status),
-        "sign": "pin_drop" if row.arrived_at and status == Status.EN_ROUTE else SIGNS[status],
+        "signs": _signs(row, status, risk),
         "classes": " ".join(filter(None, classes)),
         "risk": risk,
-        "locked": row.locked,
-        "confirmed": row.confirmed,
         "clock": scale.clock(row.planned_pickup_at),
     }
+
+
+def _signs(row, status, risk):
+    """Return the signs of a bar, the most important first: a narrow bar shows only that."""
+    signs = {
+        "warning": risk,
+        "gavel": row.overrides,
+        "pin_drop": row.arrived_at and status == Status.EN_ROUTE,
+        SIGNS[status]: not row.arrived_at or status != Status.EN_ROUTE,
+        "lock": row.locked,
+        "accessible": row.wheelchairs,
+        "done_all": row.confirmed,
+    }
+    return [sign for sign, shown in signs.items() if sign and shown]
 
 
 def _risk(expected):
@@ -257,6 +284,7 @@ def _booking(scale, row):
         "booking": row.id,
         "version": row.version,
         "who": who,
+        "where": dropoff.partition(",")[0],
         "route": f"{pickup} → {dropoff}",
         "facts": " · ".join(facts),
         "wheelchairs": row.wheelchairs,

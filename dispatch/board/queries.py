@@ -78,6 +78,7 @@ class TripRow(NamedTuple):
     actual_dropoff_at: datetime | None
     locked: bool | None
     confirmed: bool | None
+    overrides: list | None
     assigned_at: datetime | None
 
 
@@ -168,6 +169,7 @@ def read_trips(company, day, horizon):
             "current__actual_dropoff_at",
             "current__locked",
             "current__confirmed",
+            "current__explanation__overrides",
             "current__updated_at",
         )
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError
 from django.utils.translation import gettext as _
@@ -48,9 +49,9 @@ def write_proposals(
         if trip.trip_id in given
         or day.bookings[trip.trip_id].planned_pickup_at != day.moment(trip.pickup_s)
     ]
-    broken = {booking_id for booking_id, proposal in given.items() if proposal.faults}
-    to_lock = broken | set(locked)
     before = {trip.trip_id: day.bookings[trip.trip_id] for trip in planned}
+    overrides = {trip.trip_id: _overrides(given.get(trip.trip_id)) for trip in planned}
+    to_lock = {trip_id for trip_id, codes in overrides.items() if codes} | set(locked)
     _lock(day, before)
     ended = [standing[0] for was in before.values() if (standing := was.standing())]
     if not ledger.end(ended, now=now):
@@ -65,6 +66,7 @@ def write_proposals(
                 "planned_pickup_at": [day.moment(trip.pickup_s) for trip in planned],
                 "planned_dropoff_at": [day.moment(trip.dropoff_s) for trip in planned],
                 "locked": [trip.trip_id in to_lock for trip in planned],
+                "explanation": [_explanation(overrides[trip.trip_id]) for trip in planned],
             },
             now=now,
         )
@@ -83,6 +85,15 @@ def write_proposals(
         if entry.booking_id in to_lock:
             entry.new["locked"] = True
     ledger.log(day.company.id, entries, actor=actor, now=now)
+
+
+def _overrides(proposal: Proposal | None) -> list[str]:
+    """Return the codes of the rules that the trip is written against, each once."""
+    return list(dict.fromkeys(fault.code for fault in proposal.faults)) if proposal else []
+
+
+def _explanation(overrides: list[str]) -> dict[str, Any]:
+    return {"overrides": overrides} if overrides else {}
 
 
 def _lock(day: Day, before: Mapping[int, BookingRow]) -> None:
@@ -117,7 +128,6 @@ def _entry(
         entry = ledger.assigned(was.id, assignment_id, after, was.status)
     if proposal is None:
         return entry
-    if proposal.faults:
-        codes = dict.fromkeys(fault.code for fault in proposal.faults)
-        entry.new["overrides"] = list(codes)
+    if codes := _overrides(proposal):
+        entry.new["overrides"] = codes
     return entry._replace(reason=reason)

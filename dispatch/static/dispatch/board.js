@@ -57,6 +57,7 @@ function filter() {
   for (const [name, value] of new FormData(filters)) if (value) query.set(name, value);
   history.replaceState(null, "", query.size ? `?${query}` : location.pathname);
   rove();
+  filters.querySelector("output").value = want.text ? words.found.replace("%s", found().length) : "";
   board.dispatchEvent(new CustomEvent("board:filtered", { detail: want }));
 }
 
@@ -77,6 +78,23 @@ function mark(want, active) {
   for (const item of all(".waiting")) item.parentElement.hidden = active && !fits(item, want, false);
 }
 
+// What the search has found: trips in order of time, then what waits.
+function found() {
+  const left = (trip) => parseFloat(trip.style.left);
+  const trips = all(".trip").filter(isShown).sort((a, b) => left(a) - left(b));
+  return [...trips, ...all(".waiting").filter(isShown)];
+}
+
+// Open the next trip found. The focus stays in the search: Enter goes on, Escape goes to the trip.
+function findNext() {
+  const items = found();
+  const at = items.findIndex((item) => item.dataset.booking === opened);
+  const next = items[(at + 1) % items.length];
+  if (!next) return;
+  openPanel(next.dataset.booking);
+  next.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
 function restoreFilters() {
   for (const [name, value] of new URLSearchParams(location.search)) {
     const field = filters.elements[name];
@@ -87,7 +105,10 @@ function restoreFilters() {
 
 filters.addEventListener("input", filter);
 filters.addEventListener("reset", () => setTimeout(filter));
-filters.addEventListener("submit", (event) => event.preventDefault());
+filters.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (filters.elements.text.value.trim()) findNext();
+});
 for (const field of all(".pick input, .pick select")) {
   field.addEventListener("change", () => field.value && field.form.submit());
 }
@@ -108,6 +129,17 @@ board.style.setProperty("--zoom", Number(localStorage.getItem("board-zoom")) || 
 for (const button of all("[data-zoom]")) {
   button.addEventListener("click", () => zoom(Number(button.dataset.zoom)));
 }
+
+// Density ------------------------------------------------------------------------------------
+
+function setDensity(compact) {
+  board.classList.toggle("compact", compact);
+  board.querySelector("[data-density]").setAttribute("aria-pressed", String(compact));
+  localStorage.setItem("board-density", compact ? "compact" : "comfortable");
+}
+const toggleDensity = () => setDensity(!board.classList.contains("compact"));
+setDensity(localStorage.getItem("board-density") === "compact");
+board.querySelector("[data-density]").addEventListener("click", toggleDensity);
 
 // Keys: one stop of the tab key for the trips, one for the queue --------------------------------
 
@@ -157,6 +189,7 @@ const SHORTCUTS = {
   "/": () => filters.elements.text.focus(),
   "?": () => document.getElementById("keys").showModal(),
   q: () => (all(".waiting").find(isShown) || area).focus(),
+  d: toggleDensity,
   m: toggleMap,
   "+": () => zoom(1),
   "-": () => zoom(-1),
@@ -170,6 +203,8 @@ document.addEventListener("keydown", (event) => {
       target.value = "";
       filter();
       target.blur();
+      const item = opened && area.querySelector(`[data-booking="${opened}"]`);
+      if (item) show(item);
     } else if (!panel.hidden) closePanel();
     return;
   }

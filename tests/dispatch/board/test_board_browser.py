@@ -3,15 +3,19 @@
 import pytest
 from django.contrib.auth import get_user_model
 
-from bookings.models import Event
+from bookings.models import Actor, Door, Event
 from dispatch.models import Assignment, DispatchRun
+from dispatch.runs.options import FIRST_PLAN
+from dispatch.runs.run import run_dispatch
+from drivers.models import Company
+from perf.scenario_company import seed_scenario
 from tests.dispatch.board.test_board_actions import booking, driver, later
 from tests.support import builders as make
 from tests.support.browsing import PASSWORD, log_in
 
 
-def dispatcher(name):
-    user = make.member(username=name)
+def dispatcher(name, company=None):
+    user = make.member(company, username=name)
     user.set_password(PASSWORD)
     user.save()
     return user
@@ -187,7 +191,7 @@ def test_every_control_of_the_board_is_reached_by_tab_and_shows_it(browser, live
     names = " ".join(stop["name"] for stop in stops)
     for control in (
         "Previous day", "Next day", "Plan", "Zoom in", "Map", "Print manifests",
-        "Keyboard shortcuts", "Search", "Driver", "Status", "Wheelchair",
+        "Keyboard shortcuts", "Compact rows", "Find a trip", "Driver", "Status", "Wheelchair",
     ):  # fmt: skip
         assert control in names
     assert [stop["trip"] for stop in stops].count(True) == 1  # the arrows lead to the others
@@ -239,4 +243,81 @@ def test_the_days_work_is_done_without_a_mouse(browser, live_server):
     assert page.evaluate("document.activeElement.id") == "panel"
     page.keyboard.press("Escape")
     assert page.evaluate("!!document.activeElement.closest('#runs')")
+    assert page.errors == []
+
+
+# The trips whose label cannot be read: fewer than four of its characters (or all, if it has fewer)
+# are inside it, on the screen, and not under another element.
+UNREADABLE = """() => [...document.querySelectorAll(".trip")].filter((trip) => {
+  trip.scrollIntoView({block: "center", inline: "nearest"});
+  const label = trip.querySelector(".label"), text = label.lastChild, range = document.createRange();
+  const inside = label.getBoundingClientRect(), words = text.data.trim();
+  const first = text.data.indexOf(words), least = Math.min(4, words.length);
+  return [...Array(least).keys()].some((i) => {
+    range.setStart(text, first + i);
+    range.setEnd(text, first + i + 1);
+    const box = range.getBoundingClientRect();
+    if (box.right > inside.right + 0.5) return true;
+    const under = document.elementFromPoint((box.left + box.right) / 2, (box.top + box.bottom) / 2);
+    return under?.closest(".trip") !== trip;
+  });
+}).map((trip) => trip.textContent)"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_day_of_two_hundred_trips_is_read_without_hovering(browser, live_server):
+    day = later("00:00").date()
+    now, actor = later("18:00", days=0), Actor(Door.ADMIN, name="tester")
+    seed_scenario(
+        "many", day=day, bookings=200, drivers=22, history=0, seed=1, now=now, actor=actor,
+        events=False,
+    )  # fmt: skip
+    many = Company.objects.get(slug="many")
+    run_dispatch(many, day, now=now, actor=actor, options=FIRST_PLAN)
+    user = dispatcher("nadia", many)
+    page = log_in(browser, live_server, user, f"/admin/board/many/{day}/")
+    page.wait_for_selector("#runs [data-act=plan]")
+    drawn = page.locator(".trip").count()
+    assert drawn > 150
+    assert len(page.evaluate(UNREADABLE)) <= drawn * 0.05
+    comfortable = page.evaluate("document.querySelector('.rows').offsetHeight")
+
+    # Compact rows: as many drivers on half the height; remembered.
+    page.keyboard.press("d")
+    assert page.evaluate("document.querySelector('.rows').offsetHeight") < comfortable * 0.6
+    page.reload()
+    page.wait_for_selector(".board.compact")
+    assert page.get_attribute("[data-density]", "aria-pressed") == "true"
+    assert page.errors == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_trip_is_found_by_name_reference_or_place_and_opened(browser, live_server):
+    anna = driver("Anna")
+    rows = [
+        booking("15:00", client=make.client(name="Zoé Favre")),
+        booking("09:00", client=make.client(name="Zoé Fabre")),
+        booking("12:00", client=make.client(name="Max Roth"), dropoff_address="Clinique, 1227"),
+    ]
+    for row in rows:
+        make.assignment(row, anna)
+    waiting = booking("10:00", reference="LATE-7")
+    page = board_of(browser, live_server, dispatcher("nadia"))
+
+    def find(words, row):
+        page.keyboard.press("/")
+        page.keyboard.type(words)
+        page.keyboard.press("Enter")
+        page.wait_for_selector(f".trip-panel[data-booking='{row.id}']")
+        assert page.locator(f".open[data-booking='{row.id}']").is_visible()
+
+    find("zoe fa", rows[1])  # without accents, the earliest first
+    assert page.inner_text(".search output") == "2 found"
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f".trip-panel[data-booking='{rows[0].id}']")
+    page.keyboard.press("Escape")  # to the trip
+    assert page.evaluate("document.activeElement.dataset.booking") == str(rows[0].id)
+    find("clinique", rows[2])
+    page.keyboard.press("Escape")
+    find("late-7", waiting)
     assert page.errors == []

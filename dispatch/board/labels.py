@@ -1,0 +1,19 @@
+"""Find room for the labels of a driver's bars; positions and lengths in percent of the timeline.
+
+A bar is often too short for its own text. Where rows are comfortable, labels stand above and below
+the bars in turn, so that each has room until the bar after the next; where rows are compact, each
+stands beside its bar, until the next one.
+"""
+
+
+def place_labels(bars: list[dict]) -> None:
+    """Add to each bar its label's side (`above`), `room` above or below, and `beside`."""
+    ordered = sorted(bars, key=lambda bar: bar["left"])
+    for i, bar in enumerate(ordered):
+        bar["above"] = i % 2 == 0
+        bar["room"] = _until(ordered, i + 2) - bar["left"]
+        bar["beside"] = max(0, _until(ordered, i + 1) - bar["left"] - bar["width"])
+
+
+def _until(ordered, i):
+    return ordered[i]["left"] if i < len(ordered) else 100
