@@ -28,5 +28,5 @@ NAMES = {
 
 
 def named(codes) -> str:
-    """Return the rules of these codes as one text; a code that no rule has any more stays itself."""
+    """Return the rules of these codes as one text; an unknown code stays itself."""
     return ", ".join(str(NAMES.get(code, code)) for code in codes or ())

@@ -3,6 +3,7 @@
 Moments are in UTC, distances in metres.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -11,12 +12,10 @@ from zlib import crc32
 from django.utils.translation import gettext as _
 
 from bookings.models import Booking, Status
-from dispatch.board.forecast import Expected, Legs, Risk, forecast, free_place, is_fresh
+from dispatch.board.attention import Attention, attention
+from dispatch.board.driver_days import DriverDay, driver_days
 from dispatch.board.queries import (
-    AbsenceRow,
-    DriverRow,
     RunRow,
-    ShiftRow,
     TripRow,
     last_event,
     read_absences,
@@ -25,52 +24,26 @@ from dispatch.board.queries import (
     read_shifts,
     read_trips,
 )
+from dispatch.board.states import State, states_of_waiting
 from dispatch.day.load import pickup_window
 from dispatch.day.reasons import EXCLUDED, SUGGESTIONS, translated
-from dispatch.day.travel_times import travel_times
 from drivers.models import Company
 
-UNDER_WAY = {Status.EN_ROUTE, Status.IN_PROGRESS}
 # How far ahead the board looks for the next day with something to drive.
 LOOK_AHEAD = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
-class AssignedTrip:
-    """A trip with a driver. `empty_m` and `empty` lead to its pickup, `ride_m` to its dropoff.
-
-    `other_day` if it is wanted on the day before or after; it is drawn because its driver is busy.
-    """
-
-    row: TripRow
-    expected: Expected
-    empty: timedelta
-    empty_m: int
-    ride_m: int
-    other_day: bool
-
-
-@dataclass(frozen=True, slots=True)
-class DriverDay:
-    """A driver's row; trips are in order of their planned pickup. `back_m` leads home."""
-
-    row: DriverRow
-    shifts: tuple[ShiftRow, ...]
-    absences: tuple[AbsenceRow, ...]
-    trips: tuple[AssignedTrip, ...]
-    back_m: int
-    on_duty: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Waiting:
-    """A booking without a driver, with the reason.
+    """A booking without a driver, with the reason, and the end of its pickup window.
 
     `since` is the run that gave the reason, None if the booking itself does; `outdated` if the plan
     has changed since that run.
     """
 
     row: TripRow
+    latest_at: datetime
+    states: tuple[State, ...]
     reason: str
     suggestion: str
     since: RunRow | None = None
@@ -79,16 +52,14 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts of the day's bookings without the canceled ones, and kilometres of its trips."""
+    """Counts of the day's bookings without the canceled ones, and kilometres of its trips.
+
+    `states` counts the bookings of each state, and the drivers on duty at this moment; `on_duty`
+    the drivers of the day.
+    """
 
     booked: int
-    assigned: int
-    unassigned: int
-    urgent_open: int
-    late: int
-    behind: int
-    under_way: int
-    done: int
+    states: dict[State, int]
     on_duty: int
     passenger_km: float
     empty_km: float
@@ -109,6 +80,7 @@ class Board:
     drivers: tuple[DriverDay, ...]
     waiting: tuple[Waiting, ...]
     figures: Figures
+    attention: tuple[Attention, ...]
     running: RunRow | None
     last_run: RunRow | None
     event: int
@@ -174,7 +146,7 @@ def read_board(company: Company, day: date, *, now: datetime) -> Board:
             waiting.append(row)
     for trips in driven.values():
         trips.sort(key=lambda row: (row.planned_pickup_at, row.id))
-    days = _driver_days(
+    days = driver_days(
         company,
         fleet.drivers,
         by_driver(fleet.shifts),
@@ -185,16 +157,16 @@ def read_board(company: Company, day: date, *, now: datetime) -> Board:
     )
     reasons = {row["booking"]: row for row in last_run.unassigned} if last_run else {}
     changed_at = max((row.assigned_at for row in rows if row.assigned_at), default=None)
+    waits = tuple(_waiting(company, row, last_run, reasons, changed_at, now) for row in waiting)
     return Board(
         company=company,
         day=day,
         now=now,
         **_period(start_at, end_at, days, waiting),
         drivers=days,
-        waiting=tuple(
-            _waiting(company, row, last_run, reasons, changed_at, now) for row in waiting
-        ),
-        figures=_figures(days, waiting),
+        waiting=waits,
+        figures=_figures(days, waits),
+        attention=attention(company, days, waits, now),
         running=running,
         last_run=last_run,
         event=event,
@@ -210,113 +182,10 @@ def by_driver(rows):
     return found
 
 
-def _driver_days(company, drivers, shifts, absences, driven, *, day, now):
-    """Return the rows of the drivers who have a shift or trips."""
-    shown = [row for row in drivers if row.id in shifts or row.id in driven]
-    legs, metres, ways = _legs(company, shown, shifts, driven, now)
-    days = []
-    for driver in shown:
-        own_shifts = tuple(shifts.get(driver.id, ()))
-        own_absences = tuple(absences.get(driver.id, ()))
-        own_trips = driven.get(driver.id, [])
-        expected = forecast(
-            company,
-            own_trips,
-            shifts=own_shifts,
-            legs=legs,
-            from_position=(driver.last_position_at, ways[driver.id][0])
-            if driver.id in ways
-            else None,
-            now=now,
-        )
-        trips = tuple(
-            AssignedTrip(
-                row=row,
-                expected=expected[row.id],
-                empty=legs[row.id].empty,
-                empty_m=metres[row.id][0],
-                ride_m=metres[row.id][1],
-                other_day=not day[0] <= row.scheduled_time < day[1],
-            )
-            for row in own_trips
-        )
-        days.append(
-            DriverDay(
-                row=driver,
-                shifts=own_shifts,
-                absences=own_absences,
-                trips=trips,
-                back_m=metres.get(("back", driver.id), 0),
-                on_duty=any(not _is_absent(shift, own_absences) for shift in own_shifts),
-            )
-        )
-    return tuple(days)
-
-
-def _is_absent(shift, absences):
-    return any(row.start_at <= shift.start_at and row.end_at >= shift.end_at for row in absences)
-
-
-def _legs(company, drivers, shifts, driven, now):
-    """Return the driving times by booking, metres by booking, and legs from last positions.
-
-    All legs are computed in one call. Each shift begins and ends at home.
-    """
-    ends, keys = [], []
-
-    def add(key, origin, destination):
-        keys.append(key)
-        ends.append((origin, destination))
-
-    for driver in drivers:
-        home = (driver.home_lat, driver.home_lon)
-        if driver.home_lat is None:
-            home = (company.depot_lat, company.depot_lon)
-        place, shift = home, None
-        trips = driven.get(driver.id, [])
-        for row in trips:
-            inside = next(
-                (
-                    one
-                    for one in shifts.get(driver.id, ())
-                    if one.start_at <= row.planned_pickup_at < one.end_at
-                ),
-                shift,
-            )
-            if shift is not None and inside is not shift:
-                add(("back", driver.id), place, home)
-                place = home
-            shift = inside
-            pickup = (row.pickup_lat, row.pickup_lon)
-            add(("empty", row.id), place, pickup)
-            add(("ride", row.id), pickup, (row.dropoff_lat, row.dropoff_lon))
-            place = free_place(row)
-        if trips:
-            add(("back", driver.id), place, home)
-        ahead = next((row for row in trips if row.status not in (Status.COMPLETED, Status.NO_SHOW)),
-                     None)  # fmt: skip
-        if ahead and is_fresh(driver.last_position_at, now) and ahead.status != Status.IN_PROGRESS:
-            seen = (driver.last_lat, driver.last_lon)
-            add(("seen", driver.id), seen, (ahead.pickup_lat, ahead.pickup_lon))
-    seconds, metres = travel_times(company).legs([a for a, _b in ends], [b for _a, b in ends])
-    durations, lengths, ways, back = {}, {}, {}, {}
-    for key, second, metre in zip(keys, seconds.tolist(), metres.tolist(), strict=True):
-        kind, number = key
-        if kind == "seen":
-            ways[number] = (timedelta(seconds=second), metre)
-        elif kind == "back":
-            back[key] = back.get(key, 0) + metre
-        else:
-            durations.setdefault(number, {})[kind] = timedelta(seconds=second)
-            lengths.setdefault(number, {})[kind] = metre
-    legs = {number: Legs(found["empty"], found["ride"]) for number, found in durations.items()}
-    lengths = {number: (found["empty"], found["ride"]) for number, found in lengths.items()}
-    return legs, lengths | back, ways
-
-
 def _waiting(company, row, run, reasons, changed_at, now):
     """Return why a booking waits: its own status or window, else the reason from the last run."""
     latest_at = pickup_window(company, row.scheduled_time, row.return_of_id)[1]
+    known = row, latest_at, states_of_waiting(row, latest_at, now)
     code = None
     if row.status == Status.PENDING:
         code = "will_call" if row.will_call else "not_accepted"
@@ -324,16 +193,16 @@ def _waiting(company, row, run, reasons, changed_at, now):
         code = "window_passed"
     if code:
         detail = _(EXCLUDED[code]) % {"latest_s": company.clock(latest_at)}
-        return Waiting(row, detail, _(SUGGESTIONS[code]))
+        return Waiting(*known, detail, _(SUGGESTIONS[code]))
     if run is None:
-        return Waiting(row, _("The day has not been planned yet."), "")
+        return Waiting(*known, _("The day has not been planned yet."), "")
     reason = reasons.get(row.id)
     if reason is None or row.updated_at > run.started_at:
-        return Waiting(row, _("Booked or changed after the last run."), "")
+        return Waiting(*known, _("Booked or changed after the last run."), "")
     reason = translated(reason)
     outdated = changed_at is not None and run.finished_at is not None
     return Waiting(
-        row,
+        *known,
         reason["detail"],
         reason["suggestion"] or "",
         since=run,
@@ -343,18 +212,12 @@ def _waiting(company, row, run, reasons, changed_at, now):
 
 def _figures(days, waiting):
     trips = [trip for day in days for trip in day.trips if not trip.other_day]
-    risks = [trip.expected.risk for trip in trips]
-    statuses = [trip.row.status for trip in trips]
+    states = Counter(state for item in (*trips, *waiting) for state in item.states)
+    states[State.ON_DUTY] = sum(day.on_duty_now for day in days)
     back_m = sum(day.back_m for day in days)
     return Figures(
         booked=len(trips) + len(waiting),
-        assigned=len(trips),
-        unassigned=len(waiting),
-        urgent_open=sum(row.priority == Booking.Priority.URGENT for row in waiting),
-        late=risks.count(Risk.LATE),
-        behind=risks.count(Risk.BEHIND),
-        under_way=sum(status in UNDER_WAY for status in statuses),
-        done=sum(status in (Status.COMPLETED, Status.NO_SHOW) for status in statuses),
+        states={state: states[state] for state in State},
         on_duty=sum(day.on_duty for day in days),
         passenger_km=round(sum(trip.ride_m for trip in trips) / 1000, 1),
         empty_km=round((sum(trip.empty_m for trip in trips) + back_m) / 1000, 1),

@@ -30,10 +30,16 @@ class Legs(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """The expected times: `late` against the window or appointment, `behind` against the plan."""
+    """The expected times: `late` against the window or appointment, `behind` against the plan.
+
+    `due_at` is the end of the window, or the appointment if that is missed by more.
+    `ride_until_at` is when a ride that has begun was expected to end.
+    """
 
     pickup_at: datetime
     dropoff_at: datetime
+    ride_until_at: datetime
+    due_at: datetime
     risk: Risk
     late: timedelta
     behind: timedelta
@@ -69,7 +75,7 @@ def forecast(company, trips, *, shifts, legs, from_position, now):
     for trip in trips:
         empty, ride = legs[trip.id]
         planned = trip.planned_pickup_at
-        over = False
+        over, ride_until_at = False, None
         if trip.assignment_status == status.COMPLETED:
             pickup_at = trip.actual_pickup_at or planned
             free_at = dropoff_at = trip.actual_dropoff_at or trip.planned_dropoff_at
@@ -79,7 +85,8 @@ def forecast(company, trips, *, shifts, legs, from_position, now):
             over = True
         elif trip.assignment_status == status.IN_PROGRESS:
             pickup_at = trip.actual_pickup_at or planned
-            dropoff_at = max(pickup_at + boarding + ride, now)
+            ride_until_at = pickup_at + boarding + ride
+            dropoff_at = max(ride_until_at, now)
             free_at = dropoff_at + alighting
         else:
             arrive_at = _arrival(trip, previous, free_at, empty, shifts, breaks, from_position, now)
@@ -87,7 +94,9 @@ def forecast(company, trips, *, shifts, legs, from_position, now):
             dropoff_at = pickup_at + max(boarding + ride, trip.planned_dropoff_at - planned)
             free_at = dropoff_at + alighting
             from_position = None
-        expected[trip.id] = _judged(company, trip, pickup_at, dropoff_at, over)
+        expected[trip.id] = _judged(
+            company, trip, pickup_at, dropoff_at, ride_until_at or dropoff_at, over
+        )
         previous = planned
     return expected
 
@@ -115,15 +124,20 @@ def _arrival(trip, previous, free_at, empty, shifts, breaks, from_position, now)
     return arrive_at
 
 
-def _judged(company, trip, pickup_at, dropoff_at, over):
-    latest_at = pickup_window(company, trip.scheduled_time, trip.return_of_id)[1]
-    late = pickup_at - latest_at
+def _judged(company, trip, pickup_at, dropoff_at, ride_until_at, over):
+    due_at = pickup_window(company, trip.scheduled_time, trip.return_of_id)[1]
+    late = pickup_at - due_at
+    if trip.assignment_status == Assignment.Status.IN_PROGRESS:
+        late = timedelta(0)  # the pickup is over; what can still be missed is the appointment
     if trip.appointment_at and trip.assignment_status != Assignment.Status.NO_SHOW:
-        late = max(late, dropoff_at - trip.appointment_at)
+        missed = dropoff_at - trip.appointment_at
+        if missed > late:
+            due_at, late = trip.appointment_at, missed
     behind = pickup_at - trip.planned_pickup_at
     risk = Risk.NONE
     if not over and late >= LATE:
         risk = Risk.LATE
     elif not over and behind >= BEHIND:
         risk = Risk.BEHIND
-    return Expected(pickup_at, dropoff_at, risk, max(late, timedelta(0)), behind)
+    late = max(late, timedelta(0))
+    return Expected(pickup_at, dropoff_at, ride_until_at, due_at, risk, late, behind)

@@ -10,10 +10,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from bookings.models import Booking, Status
+from dispatch.board.attention import Kind
 from dispatch.board.broken_rules import named
 from dispatch.board.day import Board
 from dispatch.board.forecast import Risk
 from dispatch.board.labels import place_labels
+from dispatch.board.states import State
+from dispatch.day.trip_names import name_of
 from drivers.models import Absence
 
 # A sign for every status but the usual one, so that colour is never the only difference (names of
@@ -30,6 +33,19 @@ SIGNS = {
 RISKS = {
     Risk.LATE: gettext_lazy("%(minutes)d min late"),
     Risk.BEHIND: gettext_lazy("%(minutes)d min behind schedule"),
+}
+ASSIGNABLE = {Status.ACCEPTED, Status.ASSIGNED}
+KINDS = {
+    Kind.LATE: gettext_lazy("late"),
+    Kind.WILL_BE_LATE: gettext_lazy("will be late"),
+    Kind.UNASSIGNED: gettext_lazy("no driver"),
+    Kind.MISSED: gettext_lazy("missed"),
+    Kind.SILENT: gettext_lazy("no report"),
+    Kind.UNCONFIRMED: gettext_lazy("not confirmed"),
+}
+LEFT = {
+    "left": gettext_lazy("%(minutes)d min left"),
+    "over": gettext_lazy("%(minutes)d min over"),
 }
 # A shorter bar could not be seen or clicked; in percent of the timeline.
 NARROWEST = 0.9
@@ -57,6 +73,7 @@ def lay_out(board: Board) -> dict:
         "hours": scale.hours(),
         "hour_width": scale.percent(timedelta(hours=1)),
         "rows": [_row(scale, day) for day in board.drivers],
+        "attention": [_attention(board.company, item) for item in board.attention],
         "queue": [_waiting(scale, waiting) for waiting in board.waiting],
         "statuses": [
             {"value": str(status), "label": status.label, "sign": sign}
@@ -131,6 +148,7 @@ def _row(scale, day):
         "id": row.id,
         "name": row.name,
         "emergency": row.kind == "emergency",
+        "states": State.ON_DUTY if day.on_duty_now else "",
         "away": bool(day.shifts) and not day.on_duty,
         "plate": row.plate or _("no vehicle"),
         "seats": row.seats or 0,
@@ -212,12 +230,15 @@ def _bar(scale, trip):
     against = row.overrides and _("Against the rules: %(rules)s") % {"rules": named(row.overrides)}
     times = f"{scale.clock(row.planned_pickup_at)}–{scale.clock(row.planned_dropoff_at)}"
     bar["title"] = "\n".join(
-        filter(None, [f"{times} {bar['who']} · {scale.status[status]}", risk, against, bar["about"]])
+        filter(
+            None, [f"{times} {bar['who']} · {scale.status[status]}", risk, against, bar["about"]]
+        )
     )
     return bar | {
         "assignment": row.assignment_id,
         "driver": row.driver_id,
         "status": str(status),
+        "states": " ".join(trip.states),
         "signs": _signs(row, status, risk),
         "classes": " ".join(filter(None, classes)),
         "risk": risk,
@@ -246,10 +267,45 @@ def _risk(expected):
     return RISKS[expected.risk] % {"minutes": length.total_seconds() // 60}
 
 
+def _attention(company, item):
+    """Return a line of the list: how long it has, what is wrong and why, and what would help."""
+    row, minutes = item.row, int(item.left.total_seconds() // 60)
+    left = LEFT["over" if minutes < 0 else "left"] % {"minutes": abs(minutes)}
+    calls_driver = item.driver and not row.arrived_at and row.status == Status.ASSIGNED
+    calls_driver = calls_driver or item.kind == Kind.SILENT
+    return {
+        "booking": row.id,
+        "version": row.version,
+        "assignment": row.assignment_id,
+        "kind": str(item.kind),
+        "kind_text": KINDS[item.kind],
+        "over": minutes < 0,
+        "left": left,
+        "name": name_of(company, row),
+        "driver": item.driver and item.driver.name,
+        "cause": item.cause,
+        "action": _action(item),
+        "calls_driver": calls_driver,
+        "phone": item.driver.phone if calls_driver else row.client_phone,
+    }
+
+
+def _action(item):
+    """Return the one action that helps most: to assign, confirm, agree on a new time, or call."""
+    if item.kind == Kind.UNCONFIRMED:
+        return "confirm"
+    if item.kind == Kind.MISSED:
+        return "new_time"
+    if item.kind in (Kind.UNASSIGNED, Kind.WILL_BE_LATE) and item.row.status in ASSIGNABLE:
+        return "assign"
+    return "call"
+
+
 def _waiting(scale, waiting):
     row = waiting.row
     return _booking(scale, row) | {
         "status": row.status,
+        "states": " ".join(waiting.states),
         "status_text": Status(row.status).label,
         "sign": SIGNS[row.status],
         "clock": scale.clock(row.scheduled_time),

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from bookings.models import Booking, Event, Status
 from dispatch.day.queries import current_assignment, day_and_around
-from dispatch.models import DispatchRun
+from dispatch.models import Assignment, DispatchRun
 from drivers.models import Absence, Driver, Shift
 
 
@@ -115,9 +115,11 @@ def read_drivers(company):
     ]
 
 
-def read_shifts(company, start_at, end_at):
-    """Return the shifts that touch the period, in order: 1 query."""
+def read_shifts(company, start_at, end_at, driver_id=None):
+    """Return the shifts that touch the period, of all drivers or of one, in order: 1 query."""
     rows = Shift.objects.filter(driver__company=company, start_at__lt=end_at, end_at__gt=start_at)
+    if driver_id is not None:
+        rows = rows.filter(driver=driver_id)
     fields = ("id", "driver_id", "start_at", "end_at", "break_min", "break_at")
     return [ShiftRow._make(row) for row in rows.order_by("start_at", "id").values_list(*fields)]
 
@@ -131,8 +133,20 @@ def read_absences(company, start_at, end_at):
 
 def read_trips(company, day, horizon):
     """Return the day's bookings and the open trips of other days in the horizon: 1 query."""
+    return _trips(day_and_around(company, day, horizon))
+
+
+def read_trips_of_driver(driver_id, start_at, end_at):
+    """Return the driver's trips with their planned pickup in the period: 1 query."""
+    planned = Assignment.objects.filter(
+        driver=driver_id, planned_pickup_at__gte=start_at, planned_pickup_at__lt=end_at
+    )
+    return [row for row in _trips(planned.values("booking_id")) if row.driver_id == driver_id]
+
+
+def _trips(ids):
     rows = (
-        Booking.objects.filter(id__in=day_and_around(company, day, horizon))
+        Booking.objects.filter(id__in=ids)
         .exclude(status=Status.CANCELED)
         .alias(current=current_assignment())
         .order_by("scheduled_time", "id", "current__id")

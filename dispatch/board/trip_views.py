@@ -27,6 +27,7 @@ from dispatch.board.forms import (
     last_time,
     on_day,
 )
+from dispatch.board.outlook import read_outlook
 from dispatch.board.responses import BadInput, checked, fragment
 from dispatch.trips import progress
 from dispatch.trips.assign import (
@@ -101,6 +102,9 @@ def _trip(request, current, booking_id, *, refusal=None, toast=""):
         "company": current.company,
         "trip": trip,
         "step_back": step and is_in_time(current.company, step, now) and step,
+        "outlook": read_outlook(current.company, trip.assignment, now=now)
+        if trip.assignment_id
+        else None,
         "refusal": refusal,
         "stale": isinstance(refusal, StaleBookingError),
         "long_night": current.company.repeats_an_hour(now),
@@ -119,7 +123,7 @@ def _trip(request, current, booking_id, *, refusal=None, toast=""):
 @require_safe
 @trip_view
 def detail(request, company, booking):
-    """Show the panel of one trip: at most 8 statements."""
+    """Show the panel of one trip: at most 10 statements."""
     return _trip(request, company_context(request, company), booking)
 
 

@@ -33,11 +33,17 @@ function wanted() {
     driver: data.get("driver"),
     status: data.get("status"),
     wheelchair: data.has("wheelchair"),
+    show: data.get("show"), // the state of a figure that was clicked on
   };
 }
 
+const is = (item, state) => item.dataset.is.split(" ").includes(state);
+
 function fits(item, want, named) {
+  const { show } = want;
+  const everyTrip = show === "on_duty" || (show && item.matches(".trip") && isOfQueue(show));
   return (
+    (!show || everyTrip || is(item, show)) &&
     (!want.text || named || searchText(item).includes(want.text)) &&
     (!want.status ||
       (want.status === "late" ? item.dataset.risk : item.dataset.status === want.status)) &&
@@ -45,11 +51,17 @@ function fits(item, want, named) {
   );
 }
 
+// A figure of the queue hides nothing of the timeline.
+const isOfQueue = (show) => area.querySelector(`[data-show="${show}"]`).hasAttribute("data-queue");
+
 let filtered = false;
 
 function filter() {
   const want = wanted();
-  const active = Boolean(want.text || want.driver || want.status || want.wheelchair);
+  const active = Boolean(want.text || want.driver || want.status || want.wheelchair || want.show);
+  for (const figure of all("[data-show]", area)) {
+    figure.setAttribute("aria-pressed", String(Boolean(want.show) && figure.dataset.show === want.show));
+  }
   if (active || filtered) mark(want, active);
   filtered = active;
   filters.querySelector("[type=reset]").hidden = !active;
@@ -73,9 +85,14 @@ function mark(want, active) {
     const other = Boolean(want.driver) && row.dataset.driver !== want.driver;
     const byName = named && !want.status && !want.wheelchair;
     const chosen = Boolean(want.driver) && !want.text && !want.status && !want.wheelchair;
-    row.hidden = other || (active && !found && !byName && !chosen);
+    const plain = !want.text && !want.status && !want.wheelchair && !want.driver;
+    const whole = plain && want.show && (want.show === "on_duty" || isOfQueue(want.show));
+    const off = want.show === "on_duty" && !is(row, "on_duty");
+    row.hidden = other || off || (active && !found && !byName && !chosen && !whole);
   }
-  for (const item of all(".waiting")) item.parentElement.hidden = active && !fits(item, want, false);
+  for (const item of all(".waiting")) {
+    item.parentElement.hidden = active && (want.show === "on_duty" || !fits(item, want, false));
+  }
 }
 
 // What the search has found: trips in order of time, then what waits.
@@ -104,7 +121,18 @@ function restoreFilters() {
 }
 
 filters.addEventListener("input", filter);
-filters.addEventListener("reset", () => setTimeout(filter));
+filters.addEventListener("reset", () => {
+  filters.elements.show.value = "";
+  setTimeout(filter);
+});
+// A click on a figure shows what it counts; on “Booked”, or a second click, everything.
+area.addEventListener("click", (event) => {
+  const figure = event.target.closest("[data-show]");
+  if (!figure) return;
+  const { show } = filters.elements;
+  show.value = show.value === figure.dataset.show ? "" : figure.dataset.show;
+  filter();
+});
 filters.addEventListener("submit", (event) => {
   event.preventDefault();
   if (filters.elements.text.value.trim()) findNext();
@@ -271,7 +299,7 @@ panel.querySelector(".close").addEventListener("click", closePanel);
 
 // A new board, in place of the old one ---------------------------------------------------------
 
-const SCROLLED = [".timeline", ".queue"];
+const SCROLLED = [".timeline", ".attention", ".queue"];
 let before = null;
 
 function bookingOf(element) {
@@ -304,6 +332,7 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
   before = null;
   read = Date.now();
   latest = Math.max(latest, Number(area.querySelector(".figures").dataset.event));
+  tellAttention();
   board.dispatchEvent(new CustomEvent("board:swapped"));
 });
 
@@ -349,6 +378,57 @@ async function keepPolling() {
   setTimeout(keepPolling, POLL_MS);
 }
 document.addEventListener("visibilitychange", poll);
+
+// What needs attention: in the title, the header, and with a sound where somebody wants it ------
+
+const title = document.title;
+const alerts = board.querySelector(".alerts");
+const sound = board.querySelector("[data-sound]");
+const keysOfAttention = () => all(".attention [data-key]", area).map((item) => item.dataset.key);
+let known = new Set(keysOfAttention());
+
+function tellAttention() {
+  const count = Number(area.querySelector(".figures").dataset.attention);
+  document.title = count ? `(${count}) ${title}` : title;
+  alerts.hidden = !count;
+  alerts.querySelector("b").textContent = count;
+  const news = keysOfAttention().filter((key) => !known.has(key));
+  known = new Set(keysOfAttention());
+  if (!news.length) return;
+  const first = area.querySelector(`.attention [data-key="${news[0]}"] strong`).textContent;
+  announce(words.attention.replace("%s", first));
+  if (sound.getAttribute("aria-pressed") === "true") beep();
+}
+
+function beep() {
+  const context = new AudioContext();
+  const tone = context.createOscillator();
+  const volume = context.createGain();
+  volume.gain.setValueAtTime(0.15, context.currentTime);
+  volume.gain.exponentialRampToValueAtTime(0.001, context.currentTime + 0.4);
+  tone.frequency.value = 740;
+  tone.connect(volume).connect(context.destination);
+  tone.start();
+  tone.stop(context.currentTime + 0.4);
+  tone.addEventListener("ended", () => context.close());
+}
+
+function setSound(on) {
+  sound.setAttribute("aria-pressed", String(on));
+  localStorage.setItem("board-sound", on ? "on" : "off");
+}
+setSound(localStorage.getItem("board-sound") === "on");
+sound.addEventListener("click", () => {
+  setSound(sound.getAttribute("aria-pressed") !== "true");
+  if (sound.getAttribute("aria-pressed") === "true") beep();
+});
+area.addEventListener("click", (event) => {
+  const booking = event.target.closest("[data-goto]")?.dataset.goto;
+  if (!booking) return;
+  openPanel(booking);
+  if (event.detail === 0) panel.focus({ preventScroll: true });
+});
+tellAttention();
 
 // Map ----------------------------------------------------------------------------------------
 

@@ -1,7 +1,10 @@
 """The board in a real browser: what a dispatcher does with mouse and keys."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth import get_user_model
+from django.utils import timezone
 
 from bookings.models import Actor, Door, Event
 from dispatch.models import Assignment, DispatchRun
@@ -250,7 +253,8 @@ def test_the_days_work_is_done_without_a_mouse(browser, live_server):
 # are inside it, on the screen, and not under another element.
 UNREADABLE = """() => [...document.querySelectorAll(".trip")].filter((trip) => {
   trip.scrollIntoView({block: "center", inline: "nearest"});
-  const label = trip.querySelector(".label"), text = label.lastChild, range = document.createRange();
+  const label = trip.querySelector(".label"), text = label.lastChild;
+  const range = document.createRange();
   const inside = label.getBoundingClientRect(), words = text.data.trim();
   const first = text.data.indexOf(words), least = Math.min(4, words.length);
   return [...Array(least).keys()].some((i) => {
@@ -320,4 +324,78 @@ def test_a_trip_is_found_by_name_reference_or_place_and_opened(browser, live_ser
     find("clinique", rows[2])
     page.keyboard.press("Escape")
     find("late-7", waiting)
+    assert page.errors == []
+
+
+def shown(page, selector):
+    return [item for item in page.query_selector_all(selector) if item.is_visible()]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_figures_filter_and_the_title_counts_what_needs_attention(
+    browser, live_server, monkeypatch
+):
+    now = later("10:00")
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    anna = make.driver(name="Anna", home_lat=make.HOME[0], home_lon=make.HOME[1])
+    make.shift(anna, start_at=now - timedelta(hours=2), end_at=now + timedelta(hours=4))
+    ben = make.driver(name="Ben")
+    make.shift(ben, start_at=now - timedelta(hours=3), end_at=now - timedelta(hours=2, minutes=30))
+    late = make.booking(scheduled_time=now - timedelta(minutes=40), client=make.client(name="Zoé"))
+    make.assignment(late, anna)
+    make.assignment(make.booking(scheduled_time=now - timedelta(hours=2, minutes=50)), ben,
+                    status="completed")  # fmt: skip
+    due = make.booking(scheduled_time=now + timedelta(minutes=20))
+    make.booking(scheduled_time=now + timedelta(minutes=20), status="pending", will_call=True)
+    path = f"/admin/board/geneva/{now.astimezone(make.ZONE).date()}/"
+    page = log_in(browser, live_server, dispatcher("nadia"), path)
+    page.wait_for_selector("#runs [data-act=plan]")
+    assert page.title().startswith("(2) ")
+    assert page.inner_text(".alerts b") == "2"
+
+    def press(figure):
+        page.focus(f"[data-show={figure}]")
+        page.keyboard.press("Enter")
+        return page.get_attribute(f"[data-show={figure}]", "aria-pressed")
+
+    assert press("late") == "true"
+    assert len(shown(page, ".row")) == 1
+    assert shown(page, ".waiting") == []
+    assert page.locator(".trip:not(.dim)").count() == 1
+    assert press("due") == "true"  # of the queue: the timeline stays whole
+    assert page.get_attribute("[data-show=late]", "aria-pressed") == "false"
+    assert [item.get_attribute("data-booking") for item in shown(page, ".waiting")] == [str(due.id)]
+    assert len(shown(page, ".row")) == 2
+    assert page.locator(".trip.dim").count() == 0
+    assert press("due") == "false"  # a second time: everything
+    assert len(shown(page, ".waiting")) == 2
+    assert press("on_duty") == "true"
+    assert [row.inner_text() for row in shown(page, ".row strong")] == ["Anna"]
+    page.reload()  # it is in the address
+    page.wait_for_selector("[data-show=on_duty][aria-pressed=true]")
+    page.click(".filters [type=reset]")
+    page.wait_for_selector("[data-show=on_duty][aria-pressed=false]")
+
+    # From the header to the list, from the list to the trip, which says why it is late.
+    page.keyboard.press("w")
+    assert page.evaluate("document.activeElement.id") == "attention"
+    page.click(f".attention [data-goto='{late.id}']")
+    page.wait_for_selector(f".trip-panel[data-booking='{late.id}'] .notice.alarm")
+    assert "Late by 25 min" in page.inner_text(".trip-panel .notice.alarm")
+
+    # What is new is announced, counted, and heard by who wants it.
+    assert page.get_attribute("[data-sound]", "aria-pressed") == "false"
+    page.evaluate("""() => {
+      window.heard = 0;
+      const make = AudioContext.prototype.createOscillator;
+      AudioContext.prototype.createOscillator = function () { heard += 1; return make.call(this); };
+    }""")
+    page.click("[data-sound]")
+    make.booking(scheduled_time=now + timedelta(minutes=10), client=make.client(name="Max Roth"))
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('board:refresh'))")
+    page.wait_for_function("document.title.startsWith('(3) ')")
+    assert "Max Roth" in page.inner_text(".live")
+    assert page.evaluate("heard") == 2  # once to try it, once for this
+    page.reload()
+    page.wait_for_selector("[data-sound][aria-pressed=true]")
     assert page.errors == []

@@ -1,0 +1,136 @@
+"""List the trips of a day that need a dispatcher now, the least time left first. No query.
+
+One line for each trip, with the reason that comes first in `Kind`. Only what is near is listed:
+from six hours ago to two hours ahead. What went wrong more than an hour ago comes last.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.utils.translation import gettext as _
+
+from bookings.models import Status
+from dispatch.board.forecast import is_fresh
+from dispatch.board.states import State
+from dispatch.day.trip_names import name_of
+from dispatch.models import Assignment
+
+LOOK_BACK, LOOK_AHEAD = timedelta(hours=-6), timedelta(hours=2)
+LOST = timedelta(hours=-1)
+# A driver is silent so long after the report of leaving, arriving or ending was due.
+SILENT_AFTER = timedelta(minutes=10)
+CONFIRM_BEFORE = timedelta(hours=1)
+
+
+class Kind(StrEnum):
+    LATE = "late"
+    WILL_BE_LATE = "will_be_late"
+    UNASSIGNED = "unassigned"
+    MISSED = "missed"
+    SILENT = "silent"
+    UNCONFIRMED = "unconfirmed"
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """A trip that needs somebody; `left` is the time until it is too late, negative after that.
+
+    `driver` is the row of its driver, None without one.
+    """
+
+    kind: Kind
+    row: object
+    driver: object
+    left: timedelta
+    cause: str
+
+
+def attention(company, days, waiting, now) -> tuple[Attention, ...]:
+    """Return what needs somebody in these drivers' days, and in what waits."""
+    # Where nobody confirms trips, none is missing.
+    confirms = any(trip.row.confirmed for day in days for trip in day.trips)
+    found = [item for one in waiting if (item := _of_waiting(one, now))]
+    for day in days:
+        for i in range(len(day.trips)):
+            if item := _of_trip(company, day, i, now, confirms=confirms):
+                found.append(item)
+    near = [item for item in found if LOOK_BACK <= item.left <= LOOK_AHEAD]
+    return tuple(sorted(near, key=lambda item: (item.left < LOST, item.left, item.row.id)))
+
+
+def _of_waiting(waiting, now):
+    left = waiting.latest_at - now
+    if State.MISSED in waiting.states:
+        return Attention(Kind.MISSED, waiting.row, None, left, waiting.reason)
+    if State.UNASSIGNED in waiting.states:
+        return Attention(Kind.UNASSIGNED, waiting.row, None, left, waiting.reason)
+    return None
+
+
+def _of_trip(company, day, i, now, *, confirms):
+    trip = day.trips[i]
+    row, expected = trip.row, trip.expected
+    for state, kind in ((State.LATE, Kind.LATE), (State.WILL_BE_LATE, Kind.WILL_BE_LATE)):
+        if state in trip.states:
+            cause = why_late(company, day.trips, i, now)
+            return Attention(kind, row, day.row, expected.due_at - now, cause)
+    due_at, cause = _report(company, trip)
+    if due_at and due_at + SILENT_AFTER < now and not is_fresh(day.row.last_position_at, now):
+        return Attention(Kind.SILENT, row, day.row, due_at - now, cause)
+    left = row.planned_pickup_at - now
+    planned = row.assignment_status == Assignment.Status.PLANNED
+    if confirms and planned and not row.confirmed and timedelta(0) <= left <= CONFIRM_BEFORE:
+        cause = _("The driver has not confirmed the trip.")
+        return Attention(Kind.UNCONFIRMED, row, day.row, left, cause)
+    return None
+
+
+def _report(company, trip):
+    """Return when the driver's next report is due, None if there is none, and what is missing."""
+    row, status = trip.row, Assignment.Status
+    if row.assignment_status == status.PLANNED:
+        due_at = row.planned_pickup_at - trip.empty
+        text = _("No report: leaving was due at %(at)s.")
+    elif row.assignment_status == status.EN_ROUTE and not row.arrived_at:
+        due_at = row.planned_pickup_at
+        text = _("No report: arriving was due at %(at)s.")
+    elif row.assignment_status == status.IN_PROGRESS:
+        due_at = max(row.planned_dropoff_at, trip.expected.ride_until_at)
+        text = _("No report: the end of the ride was due at %(at)s.")
+    else:
+        return None, ""
+    return due_at, text % {"at": company.clock(due_at)}
+
+
+def why_late(company, trips, i, now: datetime) -> str:
+    """Return why the driver's trip `trips[i]` is or will be late, in one sentence."""
+    row, trip, status = trips[i].row, trips[i], Assignment.Status
+    if row.assignment_status == status.IN_PROGRESS:
+        at = company.clock(trip.expected.dropoff_at)
+        return _("On board; the ride is expected to end at %(at)s.") % {"at": at}
+    if row.arrived_at:
+        at = company.clock(row.arrived_at)
+        return _("The driver arrived at %(at)s; nobody is on board yet.") % {"at": at}
+    if row.assignment_status == status.EN_ROUTE:
+        return _("The driver is on the way; no arrival was reported.")
+    before = trips[i - 1] if i else None
+    if before and before.row.status not in (Status.COMPLETED, Status.NO_SHOW):
+        free_at = before.expected.dropoff_at + timedelta(minutes=company.alighting_min)
+        if free_at + trip.empty > row.planned_pickup_at:
+            return _before(company, before, now)
+    leave_at = row.planned_pickup_at - trip.empty
+    if leave_at < now:
+        at = company.clock(leave_at)
+        return _("The driver is not on the way; leaving was due at %(at)s.") % {"at": at}
+    return _("It is planned so: pickup at %(at)s.") % {"at": company.clock(row.planned_pickup_at)}
+
+
+def _before(company, before, now):
+    values = {"trip": name_of(company, before.row)}
+    if before.row.assignment_status == Assignment.Status.PLANNED and (
+        before.row.planned_pickup_at < now
+    ):
+        return _("Nothing was reported of the trip before, %(trip)s.") % values
+    values["at"] = company.clock(before.expected.dropoff_at)
+    return _("The trip before, %(trip)s, is expected to end at %(at)s.") % values

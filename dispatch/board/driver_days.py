@@ -1,0 +1,151 @@
+"""Put together the days of drivers: their shifts, absences and trips, and how these will go.
+
+No query. Moments are in UTC, distances in metres.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bookings.models import Status
+from dispatch.board.forecast import Expected, Legs, forecast, free_place, is_fresh
+from dispatch.board.queries import AbsenceRow, DriverRow, ShiftRow, TripRow
+from dispatch.board.states import State, is_on_duty, states_of_trip
+from dispatch.day.travel_times import travel_times
+
+
+@dataclass(frozen=True, slots=True)
+class AssignedTrip:
+    """A trip with a driver. `empty_m` and `empty` lead to its pickup, `ride_m` to its dropoff.
+
+    `other_day` if it is wanted on the day before or after; it is drawn because its driver is busy.
+    """
+
+    row: TripRow
+    expected: Expected
+    states: tuple[State, ...]
+    empty: timedelta
+    empty_m: int
+    ride_m: int
+    other_day: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DriverDay:
+    """A driver's row; trips are in order of their planned pickup. `back_m` leads home.
+
+    `on_duty` on this day, unless absent for the whole shift; `on_duty_now` at this moment.
+    """
+
+    row: DriverRow
+    shifts: tuple[ShiftRow, ...]
+    absences: tuple[AbsenceRow, ...]
+    trips: tuple[AssignedTrip, ...]
+    back_m: int
+    on_duty: bool
+    on_duty_now: bool
+
+
+def driver_days(company, drivers, shifts, absences, driven, *, day, now):
+    """Return the rows of the drivers who have a shift or trips."""
+    shown = [row for row in drivers if row.id in shifts or row.id in driven]
+    legs, metres, ways = _legs(company, shown, shifts, driven, now)
+    days = []
+    for driver in shown:
+        own_shifts = tuple(shifts.get(driver.id, ()))
+        own_absences = tuple(absences.get(driver.id, ()))
+        own_trips = driven.get(driver.id, [])
+        expected = forecast(
+            company,
+            own_trips,
+            shifts=own_shifts,
+            legs=legs,
+            from_position=(driver.last_position_at, ways[driver.id][0])
+            if driver.id in ways
+            else None,
+            now=now,
+        )
+        trips = tuple(
+            AssignedTrip(
+                row=row,
+                expected=expected[row.id],
+                states=states_of_trip(row, expected[row.id], now),
+                empty=legs[row.id].empty,
+                empty_m=metres[row.id][0],
+                ride_m=metres[row.id][1],
+                other_day=not day[0] <= row.scheduled_time < day[1],
+            )
+            for row in own_trips
+        )
+        days.append(
+            DriverDay(
+                row=driver,
+                shifts=own_shifts,
+                absences=own_absences,
+                trips=trips,
+                back_m=metres.get(("back", driver.id), 0),
+                on_duty=any(not _is_absent(shift, own_absences) for shift in own_shifts),
+                on_duty_now=is_on_duty(own_shifts, own_absences, now),
+            )
+        )
+    return tuple(days)
+
+
+def _is_absent(shift, absences):
+    return any(row.start_at <= shift.start_at and row.end_at >= shift.end_at for row in absences)
+
+
+def _legs(company, drivers, shifts, driven, now):
+    """Return the driving times by booking, metres by booking, and legs from last positions.
+
+    All legs are computed in one call. Each shift begins and ends at home.
+    """
+    ends, keys = [], []
+
+    def add(key, origin, destination):
+        keys.append(key)
+        ends.append((origin, destination))
+
+    for driver in drivers:
+        home = (driver.home_lat, driver.home_lon)
+        if driver.home_lat is None:
+            home = (company.depot_lat, company.depot_lon)
+        place, shift = home, None
+        trips = driven.get(driver.id, [])
+        for row in trips:
+            inside = next(
+                (
+                    one
+                    for one in shifts.get(driver.id, ())
+                    if one.start_at <= row.planned_pickup_at < one.end_at
+                ),
+                shift,
+            )
+            if shift is not None and inside is not shift:
+                add(("back", driver.id), place, home)
+                place = home
+            shift = inside
+            pickup = (row.pickup_lat, row.pickup_lon)
+            add(("empty", row.id), place, pickup)
+            add(("ride", row.id), pickup, (row.dropoff_lat, row.dropoff_lon))
+            place = free_place(row)
+        if trips:
+            add(("back", driver.id), place, home)
+        ahead = next((row for row in trips if row.status not in (Status.COMPLETED, Status.NO_SHOW)),
+                     None)  # fmt: skip
+        if ahead and is_fresh(driver.last_position_at, now) and ahead.status != Status.IN_PROGRESS:
+            seen = (driver.last_lat, driver.last_lon)
+            add(("seen", driver.id), seen, (ahead.pickup_lat, ahead.pickup_lon))
+    seconds, metres = travel_times(company).legs([a for a, _b in ends], [b for _a, b in ends])
+    durations, lengths, ways, back = {}, {}, {}, {}
+    for key, second, metre in zip(keys, seconds.tolist(), metres.tolist(), strict=True):
+        kind, number = key
+        if kind == "seen":
+            ways[number] = (timedelta(seconds=second), metre)
+        elif kind == "back":
+            back[key] = back.get(key, 0) + metre
+        else:
+            durations.setdefault(number, {})[kind] = timedelta(seconds=second)
+            lengths.setdefault(number, {})[kind] = metre
+    legs = {number: Legs(found["empty"], found["ride"]) for number, found in durations.items()}
+    lengths = {number: (found["empty"], found["ride"]) for number, found in lengths.items()}
+    return legs, lengths | back, ways
