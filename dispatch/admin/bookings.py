@@ -100,7 +100,7 @@ class BookingAdmin(WarnsOfBrokenTrips, bookings.BookingAdmin):
 
     def render_change_form(self, request, context, *args, obj=None, **kwargs):
         if obj and self._has_role(request, self.writing_roles, obj):
-            context["row_actions"] = row_actions_for(obj)
+            context["row_actions"] = [on_the_board(obj), *row_actions_for(obj)]
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def ready(self, request, booking):
@@ -212,6 +212,13 @@ class RowAction:
 
     def __init__(self, name, icon, url, *, danger=False):
         self.name, self.icon, self.url, self.danger = name, icon, url, danger
+
+
+def on_the_board(booking):
+    """Return the way to the trip on the board of its day."""
+    day = booking.company.local(booking.scheduled_time).date()
+    board = reverse("admin:board:day", args=[booking.company.slug, day])
+    return RowAction(_("On the board"), "view_timeline", f"{board}?trip={booking.pk}")
 
 
 def row_actions_for(booking):

@@ -8,8 +8,10 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
 from bookings import cancel_reasons
+from bookings.parsing import NOTES_AT_MOST
 from dispatch.board.responses import BadInput
 from dispatch.trips.assign import Lock
+from dispatch.trips.new_times import Appointment
 from drivers.admin.fields import ClockField, moment_on
 
 
@@ -80,6 +82,42 @@ class ChangeForm(forms.Form):
 
 class UndoForm(forms.Form):
     action = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+
+
+class NewTimeForm(forms.Form):
+    """Around which time to look, and what becomes of the appointment."""
+
+    clock = ClockField(required=False)
+    appointment = forms.ChoiceField(
+        choices=[(str(what), what) for what in Appointment], required=False
+    )
+
+    def clean_appointment(self):
+        return Appointment(self.cleaned_data["appointment"] or Appointment.STAYS)
+
+
+class AgreeForm(NewTimeForm):
+    """One of the times that were offered."""
+
+    version = forms.IntegerField(min_value=1, max_value=2**31 - 1)
+    driver = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+    pickup_at = MomentField()
+
+
+class EditForm(forms.Form):
+    """The times, places and notes of a trip; an empty address stays as it is.
+
+    `move` or `release` is the assignment that may change for it.
+    """
+
+    version = forms.IntegerField(min_value=1, max_value=2**31 - 1)
+    clock = ClockField()
+    appointment = ClockField(required=False)
+    pickup_address = forms.CharField(max_length=200, required=False)
+    dropoff_address = forms.CharField(max_length=200, required=False)
+    notes = forms.CharField(max_length=NOTES_AT_MOST, required=False)
+    move = forms.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+    release = forms.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
 
 
 class SickForm(forms.Form):

@@ -88,12 +88,12 @@ def trip_view(view):
         except (BadInput, NoSuchTrip):
             raise
         except Refused as refusal:
-            return _trip(request, company_context(request, company), booking, refusal=refusal)
+            return show_trip(request, company_context(request, company), booking, refusal=refusal)
 
     return translating
 
 
-def _trip(request, current, booking_id, *, refusal=None, toast=""):
+def show_trip(request, current, booking_id, *, refusal=None, toast=""):
     """Show the panel of a trip: on request, after a change, or after a refusal."""
     trip, now = read_detail(current.company, booking_id), timezone.now()
     step = step_back(trip.booking) if current.may_write else None
@@ -124,7 +124,7 @@ def _trip(request, current, booking_id, *, refusal=None, toast=""):
 @trip_view
 def detail(request, company, booking):
     """Show the panel of one trip: at most 10 statements."""
-    return _trip(request, company_context(request, company), booking)
+    return show_trip(request, company_context(request, company), booking)
 
 
 @require_safe
@@ -198,7 +198,7 @@ def assign_trip(request, company, booking):
         "driver": trip.assignment.driver,
         "clock": current.company.clock(trip.assignment.planned_pickup_at),
     }
-    return _trip(request, current, booking, toast=toast)
+    return show_trip(request, current, booking, toast=toast)
 
 
 @trip_view
@@ -222,7 +222,7 @@ def swap_trips(request, company, booking):
         )
     except (RuleBroken, TripLocked):
         return _preview_swap(request, current, booking, values["other"], status=409)
-    return _trip(request, current, booking, toast=_("The two trips have swapped drivers."))
+    return show_trip(request, current, booking, toast=_("The two trips have swapped drivers."))
 
 
 def _preview_swap(request, current, booking_id, other_id, *, status=200):
@@ -279,7 +279,7 @@ def change(request, company, booking):
             status=refusal.status,
             target="#dialog-body",
         )
-    return _trip(request, current, booking, toast=str(done))
+    return show_trip(request, current, booking, toast=str(done))
 
 
 def sick(request, company, driver):

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path, register_converter
 
-from dispatch.board import run_views, trip_views, views
+from dispatch.board import edit_views, run_views, trip_views, views
 from drivers.times import day_of
 
 app_name = "board"
@@ -30,6 +30,8 @@ TRIPS = [
     ("assign/", trip_views.assign_trip, "assign"),
     ("swap/", trip_views.swap_trips, "swap"),
     ("change/", trip_views.change, "change"),
+    ("edit/", edit_views.edit, "edit"),
+    ("time/", edit_views.new_time, "new_time"),
 ]
 RUNS = [
     ("", run_views.show, "run"),

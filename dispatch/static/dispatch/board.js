@@ -456,7 +456,9 @@ board.addEventListener("board:show", (event) => {
   }
 });
 
+const asked = new URLSearchParams(location.search).get("trip");
 restoreFilters();
 filter();
+if (asked) addEventListener("load", () => openPanel(asked));
 area.querySelector(".now span")?.scrollIntoView({ block: "nearest", inline: "center" });
 setTimeout(keepPolling, POLL_MS);

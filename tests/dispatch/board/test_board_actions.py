@@ -441,3 +441,105 @@ def test_statements_of_giving_do_not_grow(django_assert_max_num_queries, others)
         assert me.post(url("assign", row.id), data).status_code == 200
     with django_assert_max_num_queries(20):
         assert me.post(url("sick", anna.id)).status_code == 200
+
+
+def form_of(row, **values):
+    row = Booking.objects.get(id=row.id)
+    clock = row.company.clock(row.scheduled_time)
+    return {"version": row.version, "clock": clock, "notes": row.notes} | values
+
+
+@pytest.mark.django_db
+def test_the_panel_leads_to_the_booking_and_the_client_and_back_to_the_board():
+    zoe = make.client(name="Zoé")
+    row, me = booking(client=zoe), dispatcher()
+    page = me.get(url("booking", row.id)).content.decode()
+    change = reverse("admin:bookings_booking_change", args=[row.id])
+    assert f'href="{change}"' in page
+    assert f'href="{reverse("admin:bookings_client_change", args=[zoe.id])}"' in page
+    back = f"{url('day', later('00:00').date())}?trip={row.id}"
+    assert f'href="{back}"' in me.get(change).content.decode()
+
+
+@pytest.mark.django_db
+def test_time_place_and_notes_are_changed_in_a_dialog():
+    known = booking(pickup_address="Clinique, 1227 Carouge", pickup_lat=46.18, pickup_lon=6.14)
+    row, me = booking("09:00", appointment_at=later("10:00")), dispatcher()
+    assert "09:00" in me.get(url("edit", row.id)).content.decode()
+    values = {"clock": "09:30", "dropoff_address": "clinique, 1227 CAROUGE", "notes": "Ring twice"}
+    done = me.post(url("edit", row.id), form_of(row, appointment="10:15", **values))
+    assert (done.status_code, toast(done)) == (200, "Saved.")
+    row.refresh_from_db()
+    assert (row.scheduled_time, row.appointment_at) == (later("09:30"), later("10:15"))
+    assert (row.dropoff_lat, row.dropoff_lon) == (known.pickup_lat, known.pickup_lon)
+    assert row.notes == "Ring twice"
+    assert Event.objects.get().new.keys() >= {"scheduled_time", "notes", "dropoff_lat"}
+
+
+@pytest.mark.django_db
+def test_an_unknown_address_and_a_wrong_order_are_refused_in_the_dialog():
+    row, me = booking("09:00"), dispatcher()
+    for values, why in (
+        ({"pickup_address": "Nowhere 1"}, "“Nowhere 1”: This address is not known"),
+        ({"appointment": "08:00"}, "The appointment must be after the pickup."),
+    ):
+        refused = me.post(url("edit", row.id), form_of(row, **values))
+        assert (refused.status_code, refused["HX-Retarget"]) == (400, "#dialog-body")
+        page = refused.content.decode()
+        assert why in page
+        assert f'value="{next(iter(values.values()))}"' in page  # the input stays
+    stale = me.post(url("edit", row.id), form_of(row, version=9))
+    assert stale.status_code == 409
+    assert not Event.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_change_that_breaks_the_trip_asks_first():
+    row, anna, me = booking("09:00"), driver("Anna"), dispatcher()
+    standing = make.assignment(row, anna, minutes=22)
+    values = form_of(row, clock="15:00")
+    asked = me.post(url("edit", row.id), values)
+    assert (asked.status_code, asked["HX-Retarget"]) == (409, "#dialog-body")
+    page = asked.content.decode()
+    assert "Save, and keep it with Anna at the new time" in page
+    assert not Event.objects.exists()
+    assert me.post(url("edit", row.id), {**values, "move": standing.id}).status_code == 200
+    moved = Assignment.objects.open().get()
+    assert (moved.driver, moved.planned_pickup_at) == (anna, later("15:00"))
+    values = form_of(row, clock="20:00", release=moved.id)
+    assert me.post(url("edit", row.id), values).status_code == 200
+    assert not Assignment.objects.open().exists()
+
+
+@pytest.mark.django_db
+def test_a_new_time_is_chosen_from_those_that_can_be_driven():
+    zoe = make.client(name="Zoé")
+    row, anna, me = booking("05:00", client=zoe), driver("Anna"), dispatcher()
+    make.assignment(booking("06:00"), anna, minutes=22)
+    page = me.get(url("new_time", row.id), {"clock": "09:00"})
+    assert page.status_code == 200
+    assert "A new time for 05:00 Zoé" in page.content.decode()
+    assert [time.driver for time in page.context["times"]] == ["Anna"] * 3
+    values = {"version": row.version, "driver": anna.id, "pickup_at": later("09:00").isoformat()}
+    # Meanwhile the day changes: nothing is saved, other times are offered.
+    other = make.assignment(booking("09:00"), anna, minutes=22)
+    changed = me.post(url("new_time", row.id), values)
+    assert (changed.status_code, changed["HX-Retarget"]) == (409, "#dialog-body")
+    assert "nothing was saved" in changed.content.decode()
+    assert later("09:00") not in [time.pickup_at for time in changed.context["times"]]
+    Assignment.objects.filter(id=other.id).update(status="superseded")
+    done = me.post(url("new_time", row.id), values)
+    assert toast(done) == "Zoé: new time 09:00, with Anna."
+    row.refresh_from_db()
+    assert (row.scheduled_time, row.status) == (later("09:00"), "assigned")
+
+
+@pytest.mark.django_db
+def test_a_viewer_changes_no_particulars():
+    row = booking()
+    viewer = dispatcher(Role.VIEWER)
+    page = viewer.get(url("booking", row.id)).content.decode()
+    for name in ("edit", "new_time"):
+        assert url(name, row.id) not in page
+        assert viewer.get(url(name, row.id)).status_code == 403
+        assert viewer.post(url(name, row.id), form_of(row)).status_code == 403

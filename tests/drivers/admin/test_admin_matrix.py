@@ -81,8 +81,8 @@ FRAME = {
 }  # fmt: skip
 # The board's pages show it to the staff; these act, and belong to who may plan.
 BOARD_ACTS = {
-    "look", "assign", "swap", "change", "sick", "plan", "apply", "discard", "revert",
-    "undo",
+    "look", "assign", "swap", "change", "edit", "new_time", "sick", "plan", "apply", "discard",
+    "revert", "undo",
 }  # fmt: skip
 
 

@@ -101,6 +101,35 @@ def _swap(busy: Busy) -> list[Send]:
     ]  # fmt: skip
 
 
+def _edit(busy: Busy) -> list[Send]:
+    found: list[Send] = []
+    for row in busy.bookings.values():
+        same = {"version": row.version, "clock": f"{row.scheduled_time:%H:%M}"}
+        for change in (
+            {"clock": "20:00"},
+            {"clock": "11:00"},
+            {"appointment": "09:01"},
+            {"dropoff_address": "Far away"},
+        ):
+            found += [
+                ({"booking": row.pk}, {**same, **change}),
+                ({"booking": row.pk}, {**same, **change, "move": _seen(row) or ""}),
+                ({"booking": row.pk}, {**same, **change, "release": _seen(row) or ""}),
+            ]
+    return found
+
+
+def _new_time(busy: Busy) -> list[Send]:
+    return [
+        ({"booking": row.pk}, {"version": row.version, "driver": driver.pk, "appointment": kind,
+                               "pickup_at": make.at(clock).isoformat()})
+        for row in busy.bookings.values()
+        for driver in (busy.anna, busy.dan, busy.chloe)
+        for kind in ("stays", "moves", "none")
+        for clock in ("11:00", "15:10", "20:00")
+    ]  # fmt: skip
+
+
 BUTTONS = (
     "accept", "ready", "cancel", "release", "lock", "unlock", "confirm", "arrive", "en_route",
     "on_board", "completed", "no_show", "back", "correct",
@@ -207,6 +236,8 @@ PAGES: dict[str, Callable[[Busy], list[Send]]] = {
     "admin/board/<company>/booking/<booking>/assign/": _assign,
     "admin/board/<company>/booking/<booking>/swap/": _swap,
     "admin/board/<company>/booking/<booking>/change/": _change,
+    "admin/board/<company>/booking/<booking>/edit/": _edit,
+    "admin/board/<company>/booking/<booking>/time/": _new_time,
     "admin/board/<company>/driver/<driver>/sick/": lambda busy: [
         ({"driver": row.pk}, {"note": "flu"}) for row in (busy.anna, busy.ben, busy.chloe, busy.dan)
     ],

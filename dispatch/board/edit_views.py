@@ -1,0 +1,157 @@
+"""Change the booking of a trip from the board: its times, places and notes, or agree on a new time.
+
+Both are dialogs: what is refused is shown in the dialog, and the input stays in its form. A trip
+that its driver could not drive any more is only changed after asking, as in the booking's form.
+"""
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from bookings.guards import Agreed
+from bookings.known_places import known_place
+from bookings.save import save_booking
+from dispatch.board.access import writable_context
+from dispatch.board.detail import read_detail
+from dispatch.board.forms import AgreeForm, EditForm, NewTimeForm, on_day
+from dispatch.board.responses import checked, fragment
+from dispatch.board.trip_views import show_trip, trip_view
+from dispatch.trips.assign import RuleBroken
+from dispatch.trips.fleet_changes import TripsBroken
+from dispatch.trips.locking import stale
+from dispatch.trips.new_times import agree_on_time, new_times
+from drivers.companies.actors import admin_actor
+from drivers.templatetags.clock import clock_input
+
+ENDS = ("pickup", "dropoff")
+
+
+@trip_view
+def edit(request, company, booking):
+    """Show the form of a trip's particulars (GET); save them (POST)."""
+    current = writable_context(request, company)
+    row = read_detail(current.company, booking).booking
+    if request.method != "POST":
+        return _edit(request, current, row)
+    values = checked(EditForm, request.POST)
+    if values["version"] != row.version:
+        raise stale(row)
+    asked = {way: frozenset(filter(None, [values[way]])) for way in ("move", "release")}
+    try:
+        _set(row, values)
+        save_booking(row, actor=admin_actor(request), now=timezone.now(), agreed=Agreed(**asked))
+    except ValidationError as error:
+        return _edit(request, current, row, values=request.POST, errors=error.messages)
+    except TripsBroken as broken:
+        return _edit(request, current, row, values=request.POST, broken=broken)
+    return show_trip(request, current, booking, toast=_("Saved."))
+
+
+def _set(booking, values):
+    """Set the particulars on the day of the trip. Raises ValidationError for an unknown place."""
+    company = booking.company
+    day = company.local(booking.scheduled_time).date()
+    booking.scheduled_time = _moment(company, day, booking.scheduled_time, values["clock"])
+    booking.appointment_at = _moment(company, day, booking.appointment_at, values["appointment"])
+    booking.notes = values["notes"]
+    unknown = []
+    for end in ENDS:
+        address = values[f"{end}_address"]
+        if not address or address == getattr(booking, f"{end}_address"):
+            continue
+        place = known_place(company, address)
+        if place is None:
+            unknown.append(address)
+            continue
+        for what in ("address", "lat", "lon"):
+            setattr(booking, f"{end}_{what}", getattr(place, what))
+    if unknown:
+        text = _("This address is not known: choose one from the list, or enter it in the booking.")
+        raise ValidationError([f"“{address}”: {text}" for address in unknown])
+
+
+def _moment(company, day, before, clock):
+    """Return the moment of a clock time; what was not changed keeps its day and its seconds."""
+    shown = before and company.local(before)
+    if shown and clock and f"{shown:%H:%M}" == f"{clock:%H:%M}" and clock.tzinfo is None:
+        return before
+    return clock and on_day(company, day, clock)
+
+
+def _edit(request, current, row, *, values=None, errors=(), broken=None):
+    company = current.company
+    shown = values or {
+        "version": row.version,
+        "clock": clock_input(company.local(row.scheduled_time)),
+        "appointment": row.appointment_at and clock_input(company.local(row.appointment_at)),
+        "pickup_address": row.pickup_address,
+        "dropoff_address": row.dropoff_address,
+        "notes": row.notes,
+    }
+    context = {
+        "company": company,
+        "booking": row,
+        "values": shown,
+        "errors": errors,
+        "broken": broken,
+        "long_night": company.repeats_an_hour(row.scheduled_time),
+    }
+    status = broken.status if broken else 400 if errors else 200
+    return fragment(request, "_edit.html", context, status=status, target="#dialog-body")
+
+
+@trip_view
+def new_time(request, company, booking):
+    """Offer the nearest times that can be driven (GET); book the one agreed on (POST)."""
+    current = writable_context(request, company)
+    if request.method != "POST":
+        return _offer(request, current, booking, checked(NewTimeForm, request.GET))
+    values = checked(AgreeForm, request.POST)
+    try:
+        trip = agree_on_time(
+            current.company,
+            booking,
+            values["driver"],
+            values["pickup_at"],
+            appointment=values["appointment"],
+            version=values["version"],
+            actor=admin_actor(request),
+            now=timezone.now(),
+        )
+    except (RuleBroken, TripsBroken):
+        return _offer(request, current, booking, values, changed=True)
+    except ValidationError as error:
+        return _offer(request, current, booking, values, errors=error.messages)
+    toast = _("%(trip)s: new time %(clock)s, with %(driver)s.") % {
+        "trip": trip.booking.client or trip.booking,
+        "clock": current.company.clock(trip.booking.scheduled_time),
+        "driver": trip.assignment.driver,
+    }
+    return show_trip(request, current, booking, toast=toast)
+
+
+def _offer(request, current, booking_id, values, *, changed=False, errors=()):
+    company = current.company
+    around = None
+    if values["clock"]:
+        wanted_at = read_detail(company, booking_id).booking.scheduled_time
+        around = on_day(company, company.local(wanted_at).date(), values["clock"])
+    found = new_times(
+        company,
+        booking_id,
+        now=timezone.now(),
+        around=around,
+        appointment=values["appointment"],
+    )
+    context = {
+        "company": company,
+        "row": found.row,
+        "times": found.times,
+        "around": around or found.row.scheduled_time,
+        "appointment": values["appointment"],
+        "changed": changed,
+        "errors": errors,
+        "long_night": company.repeats_an_hour(found.row.scheduled_time),
+    }
+    status = 409 if changed else 400 if errors else 200
+    return fragment(request, "_new_time.html", context, status=status, target="#dialog-body")

@@ -1,0 +1,189 @@
+"""Agree on a new time for a trip: find the nearest times that can be driven, and book one.
+
+Nobody's other trips move. A time is offered with the driver who costs the least then, by the
+objective of the planner; the rules of an assignment by hand decide again when it is booked.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from bookings.guards import Agreed
+from bookings.models import Actor, Booking, Status
+from bookings.save import StatusRefusedError, save_booking
+from dispatch import ledger
+from dispatch.day.load import Day
+from dispatch.day.queries import BookingRow
+from dispatch.models import Assignment
+from dispatch.planner.explain.findings import find
+from dispatch.planner.problem import Plan, Trip
+from dispatch.planner.search.arrays import NEVER
+from dispatch.trips.assign import assign, load_trip
+from dispatch.trips.locking import LockedTrip, driver_of, no_such_trip, stale
+from dispatch.trips.problems import all_pinned, trip_of
+from drivers.models import Company
+
+STEP_S = 5 * 60
+AROUND = timedelta(hours=4)
+APART_S = 10 * 60  # so that the times offered are a choice
+OFFERED = 3
+CHANGEABLE = (Status.ACCEPTED, Status.ASSIGNED)
+
+
+class Appointment(StrEnum):
+    """What becomes of the appointment when the pickup moves."""
+
+    STAYS = "stays"
+    MOVES = "moves"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class NewTime:
+    """A time at which a driver can pick up a trip."""
+
+    driver_id: int
+    driver: str
+    pickup_at: datetime
+    dropoff_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewTimes:
+    """A trip, and the times that can be driven, in order of time."""
+
+    row: BookingRow
+    times: tuple[NewTime, ...]
+
+
+def new_times(
+    company: Company,
+    booking_id: int,
+    *,
+    now: datetime,
+    around: datetime | None = None,
+    appointment: Appointment = Appointment.STAYS,
+) -> NewTimes:
+    """Find the times nearest to `around` (default: the wanted time) on its day: 4 statements.
+
+    Raises NoSuchTrip, or StatusRefusedError if the trip has begun, is over or not accepted.
+    """
+    day, row = load_trip(company, booking_id, now)
+    _require_changeable(row.status, row.will_call, row.label)
+    return NewTimes(row, _nearest(day, row, around or row.scheduled_time, appointment))
+
+
+def agree_on_time(
+    company: Company,
+    booking_id: int,
+    driver_id: int,
+    pickup_at: datetime,
+    *,
+    appointment: Appointment = Appointment.STAYS,
+    version: int,
+    actor: Actor,
+    now: datetime,
+) -> LockedTrip:
+    """Book the trip for the new time and assign it to the driver: at most 40 statements.
+
+    All or nothing. Raises NoSuchTrip, NoSuchDriver, StaleBookingError, StatusRefusedError,
+    RuleBroken where the day has changed, or ValidationError where the time is not after the
+    outbound trip, or not before the return trip.
+    """
+    with transaction.atomic():
+        seen = driver_of(company, booking_id)
+        ledger.lock_drivers(company, {driver_id, seen or driver_id})
+        _lock_bookings(company, booking_id, driver_id)
+        booking = Booking.objects.select_related("company").filter(company=company, id=booking_id)
+        trip = booking.first()
+        if trip is None:
+            raise no_such_trip()
+        if trip.version != version:
+            raise stale(trip)
+        _require_changeable(trip.status, trip.will_call, str(trip))
+        trip.appointment_at = _appointment(trip, pickup_at, appointment)
+        trip.scheduled_time = pickup_at
+        reason = _("agreed on a new time")
+        agreed = _agreed(trip, keeps_driver=seen == driver_id)
+        save_booking(trip, actor=actor, now=now, reason=reason, agreed=agreed)
+        return assign(company, booking_id, driver_id, actor=actor, now=now, pickup_at=pickup_at)
+
+
+def _lock_bookings(company: Company, booking_id: int, driver_id: int) -> None:
+    """Lock the booking and the driver's others, which may have to move, in order of id."""
+    others = Assignment.objects.open().filter(company=company, driver=driver_id)
+    wanted = {booking_id, *others.values_list("booking_id", flat=True)}
+    ledger.lock_bookings(company.id, wanted)
+
+
+def _agreed(trip: Booking, *, keeps_driver: bool) -> Agreed:
+    """Return that the trip may move with its driver, or else lose the driver."""
+    standing = Assignment.objects.open().filter(booking=trip).values_list("id", flat=True)
+    ids = frozenset(standing)
+    return Agreed(move=ids) if keeps_driver else Agreed(release=ids)
+
+
+def _require_changeable(status: str, will_call: bool, label: str) -> None:
+    if status not in CHANGEABLE or will_call:
+        raise StatusRefusedError(
+            _("Trip %(trip)s is %(status)s: its time cannot be agreed on.")
+            % {"trip": label, "status": Status(status).label}
+        )
+
+
+def _appointment(
+    trip: Booking | BookingRow, pickup_at: datetime, appointment: Appointment
+) -> datetime | None:
+    if trip.appointment_at is None or appointment == Appointment.NONE:
+        return None
+    if appointment == Appointment.MOVES:
+        return trip.appointment_at + (pickup_at - trip.scheduled_time)
+    return trip.appointment_at
+
+
+def _nearest(
+    day: Day, row: BookingRow, around: datetime, appointment: Appointment
+) -> tuple[NewTime, ...]:
+    asked = {trip.id: trip for trip in _asked(day, row, around, appointment)}
+    pinned = all_pinned(day, row)
+    problem = replace(pinned, trips=tuple(asked.values()))
+    names = {driver.id: driver.name for driver in problem.drivers}
+    around_s = day.seconds(around)
+    chosen: list[Trip] = []
+    found = {}
+    for finding in find(problem, Plan((), (), ()), sorted(asked)):
+        prices = finding.prices()
+        if len(prices) and prices.min() < NEVER:
+            duty = problem.duties[int(prices.argmin())]
+            found[finding.trip.id] = duty.driver_id
+    for trip in sorted(map(asked.__getitem__, found), key=lambda t: abs(t.wanted_s - around_s)):
+        if all(abs(trip.wanted_s - other.wanted_s) >= APART_S for other in chosen):
+            chosen.append(trip)
+    return tuple(
+        NewTime(
+            driver_id=found[trip.id],
+            driver=names[found[trip.id]],
+            pickup_at=day.moment(trip.wanted_s),
+            dropoff_at=day.moment(trip.wanted_s + trip.boarding_s + trip.ride_s),
+        )
+        for trip in sorted(chosen[:OFFERED], key=lambda t: t.wanted_s)
+    )
+
+
+def _asked(day: Day, row: BookingRow, around: datetime, appointment: Appointment) -> Iterator[Trip]:
+    """Yield the trip at every time to ask for, each with an id of its own."""
+    low_s = day.seconds(max(day.start_at, day.now, around - AROUND))
+    high_s = day.seconds(min(day.end_at, around + AROUND))
+    for wanted_s in range(-(-low_s // STEP_S) * STEP_S, high_s, STEP_S):
+        at = day.moment(wanted_s)
+        moved = row._replace(scheduled_time=at, appointment_at=_appointment(row, at, appointment))
+        trip = trip_of(day, moved)
+        if trip.earliest_s <= wanted_s <= trip.latest_s:  # beside its outbound and its return trip
+            yield replace(
+                trip, id=wanted_s, wanted_s=wanted_s, earliest_s=wanted_s, latest_s=wanted_s,
+                standing=None,
+            )  # fmt: skip
