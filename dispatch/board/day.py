@@ -27,6 +27,7 @@ from dispatch.board.queries import (
 from dispatch.board.states import State, states_of_waiting
 from dispatch.day.load import pickup_window
 from dispatch.day.reasons import EXCLUDED, SUGGESTIONS, translated
+from dispatch.day.trip_names import name_of
 from drivers.models import Company
 
 # How far ahead the board looks for the next day with something to drive.
@@ -157,7 +158,14 @@ def read_board(company: Company, day: date, *, now: datetime) -> Board:
     )
     reasons = {row["booking"]: row for row in last_run.unassigned} if last_run else {}
     changed_at = max((row.assigned_at for row in rows if row.assigned_at), default=None)
-    waits = tuple(_waiting(company, row, last_run, reasons, changed_at, now) for row in waiting)
+    known = {row.reference or f"#{row.id}": row for row in rows} if reasons else {}
+
+    def name(reference):
+        return name_of(company, known[reference]) if reference in known else reference
+
+    waits = tuple(
+        _waiting(company, row, last_run, reasons, changed_at, now, name) for row in waiting
+    )
     return Board(
         company=company,
         day=day,
@@ -182,7 +190,7 @@ def by_driver(rows):
     return found
 
 
-def _waiting(company, row, run, reasons, changed_at, now):
+def _waiting(company, row, run, reasons, changed_at, now, name):
     """Return why a booking waits: its own status or window, else the reason from the last run."""
     latest_at = pickup_window(company, row.scheduled_time, row.return_of_id)[1]
     known = row, latest_at, states_of_waiting(row, latest_at, now)
@@ -199,7 +207,7 @@ def _waiting(company, row, run, reasons, changed_at, now):
     reason = reasons.get(row.id)
     if reason is None or row.updated_at > run.started_at:
         return Waiting(*known, _("Booked or changed after the last run."), "")
-    reason = translated(reason)
+    reason = translated(reason, name)
     outdated = changed_at is not None and run.finished_at is not None
     return Waiting(
         *known,

@@ -19,7 +19,7 @@ from dispatch.board.trip_views import show_trip, trip_view
 from dispatch.trips.assign import RuleBroken
 from dispatch.trips.fleet_changes import TripsBroken
 from dispatch.trips.locking import stale
-from dispatch.trips.new_times import agree_on_time, new_times
+from dispatch.trips.new_times import Appointment, agree_on_time, new_times
 from drivers.companies.actors import admin_actor
 from drivers.templatetags.clock import clock_input
 
@@ -113,7 +113,7 @@ def new_time(request, company, booking):
             booking,
             values["driver"],
             values["pickup_at"],
-            appointment=values["appointment"],
+            appointment=values["appointment"] or Appointment.STAYS,
             version=values["version"],
             actor=admin_actor(request),
             now=timezone.now(),
@@ -122,11 +122,8 @@ def new_time(request, company, booking):
         return _offer(request, current, booking, values, changed=True)
     except ValidationError as error:
         return _offer(request, current, booking, values, errors=error.messages)
-    toast = _("%(trip)s: new time %(clock)s, with %(driver)s.") % {
-        "trip": trip.booking.client or trip.booking,
-        "clock": current.company.clock(trip.booking.scheduled_time),
-        "driver": trip.assignment.driver,
-    }
+    who, clock = trip.booking.client or trip.booking, current.company.clock(values["pickup_at"])
+    toast = _("%(trip)s: new time %(clock)s.") % {"trip": who, "clock": clock}
     return show_trip(request, current, booking, toast=toast)
 
 
@@ -148,7 +145,7 @@ def _offer(request, current, booking_id, values, *, changed=False, errors=()):
         "row": found.row,
         "times": found.times,
         "around": around or found.row.scheduled_time,
-        "appointment": values["appointment"],
+        "appointment": found.appointment,
         "changed": changed,
         "errors": errors,
         "long_night": company.repeats_an_hour(found.row.scheduled_time),

@@ -93,7 +93,8 @@ class NewTimeForm(forms.Form):
     )
 
     def clean_appointment(self):
-        return Appointment(self.cleaned_data["appointment"] or Appointment.STAYS)
+        chosen = self.cleaned_data["appointment"]
+        return Appointment(chosen) if chosen else None
 
 
 class AgreeForm(NewTimeForm):

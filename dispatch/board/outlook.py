@@ -37,10 +37,10 @@ def read_outlook(company: Company, assignment, *, now: datetime) -> Outlook | No
     end_at = max([end_at, *(shift.end_at for shift in shifts)])
     rows = read_trips_of_driver(driver.id, start_at, end_at)
     rows.sort(key=lambda row: (row.planned_pickup_at, row.id))
-    known = {name: getattr(driver, name, None) for name in DriverRow._fields}
+    known = DriverRow._make(getattr(driver, name, None) for name in DriverRow._fields)
     (day,) = driver_days(
         company,
-        [DriverRow(**known)],
+        [known],
         {driver.id: shifts},
         {},
         {driver.id: rows},

@@ -4,7 +4,7 @@ The planner explains itself in codes, with parameters in seconds of the day; her
 sentences with the company's clock times.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -81,25 +81,28 @@ class Unassigned:
         }
 
 
-def translated(row: Values) -> Values:
+def translated(row: Values, name: Callable[[str], str] = str) -> Values:
     """Return a stored row of an unassigned booking with its sentences in the reader's language.
 
-    Old rows without codes keep the language they were written in.
+    `name` gives what to call a trip by its reference, which is what runs store. Old rows without
+    codes keep the language they were written in.
     """
     codes = row.get("said")
-    return row | _sentences(codes) if codes else row
+    return row | _sentences(codes, name) if codes else row
 
 
-def _sentences(codes: Values) -> Values:
+def _sentences(codes: Values, name: Callable[[str], str] = str) -> Values:
     return {
-        "detail": _sentence(*codes["detail"]),
-        "blockers": [_sentence(*blocker) for blocker in codes["blockers"]],
-        "suggestion": _sentence(*codes["suggestion"]) if codes["suggestion"] else None,
+        "detail": _sentence(name, codes["detail"]),
+        "blockers": [_sentence(name, blocker) for blocker in codes["blockers"]],
+        "suggestion": _sentence(name, codes["suggestion"]) if codes["suggestion"] else None,
     }
 
 
-def _sentence(code: str, values: Values) -> str:
-    return _(STORED[code]) % values
+def _sentence(name: Callable[[str], str], said: tuple[str, Values]) -> str:
+    code, values = said
+    trips = {key: name(values[key]) for key in ("trip", "next_trip") if key in values}
+    return _(STORED[code]) % (values | trips)
 
 
 def say(company: Company, day: date, breach: Breach) -> str:

@@ -33,6 +33,7 @@ from dispatch.trips.locking import (
     no_such_trip,
     stale,
 )
+from dispatch.trips.problems import with_names
 from dispatch.trips.violations import Fault
 from dispatch.trips.write_assignment import write_proposals
 from drivers.models import Company, Driver
@@ -82,7 +83,7 @@ class NotSwappable(Refused):
 class Moved:
     """Another trip of the driver, whose pickup would move inside its window."""
 
-    reference: str
+    trip: str
     before_at: datetime
     after_at: datetime
 
@@ -222,7 +223,7 @@ def preview_assignment(
     Raises NoSuchTrip, NoSuchDriver or StatusRefusedError.
     """
     driver = _driver(company, driver_id)
-    day, row = load_trip(company, booking_id, now)
+    day, row = load_trip(company, booking_id, now, named=True)
     _require_assignable(row)
     return _preview(day, row, driver, propose(day, row, driver, pickup_at=pickup_at))
 
@@ -234,7 +235,7 @@ def preview_swap(
 
     Raises NoSuchTrip, NotSwappable or StatusRefusedError.
     """
-    day, row = load_trip(company, booking_id, now)
+    day, row = load_trip(company, booking_id, now, named=True)
     rows = (row, _on_same_day(day, other_id))
     for trip in rows:
         _require_assignable(trip)
@@ -253,7 +254,7 @@ def advise(company: Company, booking_id: int, *, now: datetime, top: int = 3) ->
 
     Raises NoSuchTrip, or StatusRefusedError if the trip is over or on board.
     """
-    day, row = load_trip(company, booking_id, now)
+    day, row = load_trip(company, booking_id, now, named=True)
     _require_plannable(row)
     return _advice(day, row, top)
 
@@ -397,8 +398,13 @@ def _compare(
         raise stale(row.label)
 
 
-def load_trip(company: Company, booking_id: int, now: datetime) -> tuple[Day, BookingRow]:
-    """Return the booking's day and its row on it: 4 statements."""
+def load_trip(
+    company: Company, booking_id: int, now: datetime, *, named: bool = False
+) -> tuple[Day, BookingRow]:
+    """Return the booking's day and its row on it: 4 statements.
+
+    With `named`, for the company's own people, sentences name trips by time and client.
+    """
     wanted_at = (
         Booking.objects.filter(company=company, id=booking_id)
         .values_list("scheduled_time", flat=True)
@@ -409,6 +415,8 @@ def load_trip(company: Company, booking_id: int, now: datetime) -> tuple[Day, Bo
     day = load_problem(company, _day_of(company, wanted_at), now=now, leeway=BY_HAND)
     if booking_id not in day.bookings:
         raise stale(f"#{booking_id}")
+    if named:
+        day = with_names(day)
     return day, day.bookings[booking_id]
 
 

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Max, Q
 from django.utils.translation import gettext as _
 
-from bookings.models import Actor
+from bookings.models import Actor, Booking
 from dispatch.models import Assignment, of_day
 from dispatch.trips.locking import no_such_driver
 from dispatch.trips.release import release_trips
@@ -16,12 +16,12 @@ from drivers.models import Absence, Company, Driver, Shift
 
 @dataclass(frozen=True, slots=True)
 class SickDriver:
-    """The bookings `released`, and those `under_way` that a dispatcher has to settle."""
+    """The ids of the bookings `released`, and those `under_way`, which a dispatcher must settle."""
 
     driver: Driver
     absence: Absence
     released: tuple[int, ...]
-    under_way: tuple[int, ...]
+    under_way: tuple[Booking, ...]
 
 
 def report_sick(
@@ -55,11 +55,11 @@ def report_sick(
                 driver=driver,
             )
             .order_by("id")
-            .values_list("id", "booking_id", "status")
+            .select_related("booking__client")
         )
         planned = Assignment.Status.PLANNED
         released = release_trips(
-            [assignment_id for assignment_id, _booking, status in trips if status == planned],
+            [trip.id for trip in trips if trip.status == planned],
             actor=actor,
             now=now,
             reason=note or _("%(driver)s is sick.") % {"driver": driver.name},
@@ -68,7 +68,7 @@ def report_sick(
             driver=driver,
             absence=_absence(driver, now, end_at, note),
             released=released,
-            under_way=tuple(booking for _id, booking, status in trips if status != planned),
+            under_way=tuple(trip.booking for trip in trips if trip.status != planned),
         )
 
 

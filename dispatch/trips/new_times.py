@@ -54,10 +54,11 @@ class NewTime:
 
 @dataclass(frozen=True, slots=True)
 class NewTimes:
-    """A trip, and the times that can be driven, in order of time."""
+    """A trip, the times that can be driven in order of time, and what the appointment does."""
 
     row: BookingRow
     times: tuple[NewTime, ...]
+    appointment: Appointment
 
 
 def new_times(
@@ -66,15 +67,21 @@ def new_times(
     *,
     now: datetime,
     around: datetime | None = None,
-    appointment: Appointment = Appointment.STAYS,
+    appointment: Appointment | None = None,
 ) -> NewTimes:
     """Find the times nearest to `around` (default: the wanted time) on its day: 4 statements.
 
+    Without `appointment` it stays, or moves with the pickup where no driver can keep it.
     Raises NoSuchTrip, or StatusRefusedError if the trip has begun, is over or not accepted.
     """
     day, row = load_trip(company, booking_id, now)
     _require_changeable(row.status, row.will_call, row.label)
-    return NewTimes(row, _nearest(day, row, around or row.scheduled_time, appointment))
+    around = around or row.scheduled_time
+    ways = (appointment,) if appointment else (Appointment.STAYS, Appointment.MOVES)
+    for way in ways:
+        if times := _nearest(day, row, around, way):
+            return NewTimes(row, times, way)
+    return NewTimes(row, (), ways[0])
 
 
 def agree_on_time(

@@ -3,11 +3,12 @@
 The driver's other trips are fixed as commitments, or may move within their windows.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from dispatch.day.load import Day, by_client, make_trip, pickup_window
 from dispatch.day.queries import BookingRow
+from dispatch.day.trip_names import name_of
 from dispatch.planner.problem import Commitment, Costs, Driver, Duty, Priority, Problem, Trip
 from dispatch.trips.linked_trips import keep_in_order
 
@@ -34,6 +35,31 @@ def trip_of(day: Day, row: BookingRow) -> Trip:
         latest_s=latest_s,
     )
     return keep_in_order(day, row, trip)
+
+
+def with_names(day: Day) -> Day:
+    """Return the day with its trips called "07:10 André Pereira" in place of their references.
+
+    For sentences that only the company's own people read, and that are not stored.
+    """
+
+    def named(rows: Mapping[int, BookingRow]) -> dict[int, BookingRow]:
+        return {i: row._replace(reference=name_of(day.company, row)) for i, row in rows.items()}
+
+    bookings, neighbours = named(day.bookings), named(day.neighbours)
+    names = {row.id: row.reference for row in (*bookings.values(), *neighbours.values())}
+    problem = replace(
+        day.problem,
+        trips=tuple(replace(trip, reference=names[trip.id]) for trip in day.problem.trips),
+        duties=tuple(
+            replace(
+                duty,
+                commitments=tuple(replace(c, reference=names[c.trip_id]) for c in duty.commitments),
+            )
+            for duty in day.problem.duties
+        ),
+    )
+    return replace(day, bookings=bookings, neighbours=neighbours, problem=problem)
 
 
 def without(problem: Problem, trip_ids: Collection[int]) -> Problem:

@@ -98,6 +98,18 @@ def test_the_plan_of_a_run_that_was_changed_since_is_called_so(company, driver):
     assert board(company).waiting[0].outdated
 
 
+def test_the_reason_of_a_run_names_trips_as_people_do(company):
+    zoe = make.client(company, name="Zoé Favre")
+    make.booking(company, "08:30", reference="R-1", client=zoe)
+    left = make.booking(company, "09:00")
+    Booking.objects.update(updated_at=NOW - timedelta(hours=1))
+    values = {"driver": "Ana", "trip": "R-1", "from_s": "08:30", "until_s": "08:54"}
+    said = {"detail": ["overlap", values], "blockers": [], "suggestion": None}
+    make.run(company, unassigned=[{"booking": left.id, "detail": "", "said": said}])
+    reason = board(company).waiting[1].reason
+    assert reason == "Ana is on trip 08:30 Zoé Favre from 08:30 to 08:54, at the same time."
+
+
 def test_a_booking_changed_after_the_run_has_no_reason_from_it(company):
     left = make.booking(company, "09:00")
     make.run(company, unassigned=[{"booking": left.id, "detail": "All busy.", "suggestion": None}])

@@ -529,7 +529,7 @@ def test_a_new_time_is_chosen_from_those_that_can_be_driven():
     assert later("09:00") not in [time.pickup_at for time in changed.context["times"]]
     Assignment.objects.filter(id=other.id).update(status="superseded")
     done = me.post(url("new_time", row.id), values)
-    assert toast(done) == "Zoé: new time 09:00, with Anna."
+    assert toast(done) == "Zoé: new time 09:00."
     row.refresh_from_db()
     assert (row.scheduled_time, row.status) == (later("09:00"), "assigned")
 

@@ -17,8 +17,10 @@ from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from dispatch.trips.assign import (
     RuleBroken,
+    advise,
     assign,
     candidates,
+    preview_assignment,
     quote,
 )
 from dispatch.trips.locking import NoSuchDriver, NoSuchTrip
@@ -373,3 +375,23 @@ def test_a_driver_assigned_two_trips_at_once_gets_a_plan_that_holds():
         bookings[0].company, make.DAY, now=make.NOW, actor=ACTOR, preview=True, options=FIRST_PLAN
     )
     assert preview.changes["kept"] == outcomes.count(True)  # the checker accepts them
+
+
+@pytest.mark.django_db
+def test_previews_and_advice_name_trips_by_time_and_client_and_refusals_by_reference():
+    company, anna = make.company(), make.driver(name="Anna")
+    make.shift(anna, "06:00", "10:00")
+    other = make.booking(company, "09:00", reference="R-1", client=make.client(name="Zoé Favre"))
+    make.assignment(other, anna, minutes=22)
+    booking = make.booking(company, "09:05")
+    seen = preview_assignment(
+        company, booking.id, anna.id, now=make.NOW, pickup_at=make.at("09:05")
+    )
+    advice = advise(company, booking.id, now=make.NOW)
+    for text in (" ".join(fault.text for fault in seen.faults), " ".join(advice.why.blockers)):
+        assert "09:00 Zoé Favre" in text
+        assert "R-1" not in text
+    # A refusal can reach a client's own system: no name of another client.
+    with pytest.raises(RuleBroken, match="R-1") as refused:
+        assign(company, booking.id, anna.id, actor=ACTOR, now=make.NOW, pickup_at=make.at("09:05"))
+    assert "Zoé" not in str(refused.value)

@@ -78,6 +78,14 @@ def test_an_appointment_stays_or_moves_or_is_off(company, ana):
         Booking.objects.update(appointment_at=at("09:30"))
 
 
+def test_an_appointment_that_nobody_can_keep_moves_with_the_pickup(company, ana):
+    booking = make.booking(company, "09:00", appointment_at=at("09:30"))
+    found = new_times(company, booking.id, now=at("09:20"))
+    assert (found.appointment, company.clock(found.times[0].pickup_at)) == ("moves", "09:20")
+    kept = new_times(company, booking.id, now=at("09:20"), appointment=Appointment.STAYS)
+    assert (kept.appointment, kept.times) == ("stays", ())
+
+
 def test_what_is_offered_fits_when_it_is_looked_at(company, ana):
     ben = make.driver(company, "Ben", home_lat=make.HOSPITAL[0], home_lon=make.HOSPITAL[1])
     make.shift(ben, break_min=30, break_at=at("09:00"))

@@ -123,7 +123,7 @@ def test_two_trips_at_one_time_overlap_and_no_reason_helps():
     Assignment.objects.update(locked=True)
     seen = look(make.booking(clock="09:05"), anna, pickup_at=make.at("09:05"))
     assert codes(seen) == ["overlap"]
-    assert f"is on trip {first.reference} from 09:00 to 09:" in seen.faults[0].text
+    assert f"is on trip 09:00 {first.reference} from 09:00 to 09:" in seen.faults[0].text
     assert seen.impossible
 
 
@@ -294,7 +294,7 @@ def test_a_sick_driver_loses_what_has_not_begun_and_is_absent_until_the_day_ends
     now = make.at("08:05")
     done = report_sick(anna.company, anna.id, actor=ACTOR, now=now)
     assert done.released == (locked.id, late.id)
-    assert done.under_way == (driven.id,)
+    assert done.under_way == (driven,)
     absence = Absence.objects.get()
     assert (absence.start_at, absence.end_at, absence.reason) == (now, make.at("25:00"), "sick")
     assert set(holders()) == {driven.id, tomorrow.id}
@@ -365,7 +365,7 @@ def test_a_way_back_before_the_arrival_is_described_whoever_drives():
     assert (seen.faults, seen.pickup_at) == ((), make.at("09:23") + timedelta(seconds=44))
     seen = look(back, bea, pickup_at=make.at("09:15"))
     assert "before_arrival" in codes(seen)
-    assert any("on outbound trip OUT until 09:23" in fault.text for fault in seen.faults)
+    assert any("on outbound trip 09:00 OUT until 09:23" in fault.text for fault in seen.faults)
     assert not seen.impossible
 
 
@@ -378,4 +378,4 @@ def test_a_way_there_that_arrives_after_the_way_back_is_described():
     assert look(there, bea).faults == ()  # boards at 08:56:16 at the latest
     seen = look(there, bea, pickup_at=make.at("09:00"))
     assert "before_arrival" in codes(seen)
-    assert any("after the pickup of return trip BACK at 09:20" in f.text for f in seen.faults)
+    assert any("after the pickup of return trip 09:20 BACK at 09:20" in f.text for f in seen.faults)
