@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from bookings.models import Status
 from dispatch.board.forecast import is_fresh
@@ -21,6 +22,9 @@ LOST = timedelta(hours=-1)
 # A driver is silent so long after the report of leaving, arriving or ending was due.
 SILENT_AFTER = timedelta(minutes=10)
 CONFIRM_BEFORE = timedelta(hours=1)
+LEAVING = gettext_noop("No report: leaving was due at %(at)s.")
+ARRIVING = gettext_noop("No report: arriving was due at %(at)s.")
+ENDING = gettext_noop("No report: the end of the ride was due at %(at)s.")
 
 
 class Kind(StrEnum):
@@ -75,8 +79,9 @@ def _of_trip(company, day, i, now, *, confirms):
         if state in trip.states:
             cause = why_late(company, day.trips, i, now)
             return Attention(kind, row, day.row, expected.due_at - now, cause)
-    due_at, cause = _report(company, trip)
+    due_at, missing = _report(trip)
     if due_at and due_at + SILENT_AFTER < now and not is_fresh(day.row.last_position_at, now):
+        cause = _(missing) % {"at": company.clock(due_at)}
         return Attention(Kind.SILENT, row, day.row, due_at - now, cause)
     left = row.planned_pickup_at - now
     planned = row.assignment_status == Assignment.Status.PLANNED
@@ -86,21 +91,16 @@ def _of_trip(company, day, i, now, *, confirms):
     return None
 
 
-def _report(company, trip):
+def _report(trip):
     """Return when the driver's next report is due, None if there is none, and what is missing."""
     row, status = trip.row, Assignment.Status
     if row.assignment_status == status.PLANNED:
-        due_at = row.planned_pickup_at - trip.empty
-        text = _("No report: leaving was due at %(at)s.")
-    elif row.assignment_status == status.EN_ROUTE and not row.arrived_at:
-        due_at = row.planned_pickup_at
-        text = _("No report: arriving was due at %(at)s.")
-    elif row.assignment_status == status.IN_PROGRESS:
-        due_at = max(row.planned_dropoff_at, trip.expected.ride_until_at)
-        text = _("No report: the end of the ride was due at %(at)s.")
-    else:
-        return None, ""
-    return due_at, text % {"at": company.clock(due_at)}
+        return row.planned_pickup_at - trip.empty, LEAVING
+    if row.assignment_status == status.EN_ROUTE and not row.arrived_at:
+        return row.planned_pickup_at, ARRIVING
+    if row.assignment_status == status.IN_PROGRESS:
+        return max(row.planned_dropoff_at, trip.expected.ride_until_at), ENDING
+    return None, ""
 
 
 def why_late(company, trips, i, now: datetime) -> str:

@@ -55,13 +55,19 @@ class Detail:
         return cancel_reasons.read(self.booking.cancel_reason)
 
 
-def read_detail(company, booking_id: int) -> Detail:
-    """Read one trip of the company: at most 5 queries. Raises NoSuchTrip."""
-    booking = (
-        Booking.objects.filter(company=company, id=booking_id).select_related("client").first()
-    )
+def read_booking(company, booking_id: int) -> Booking:
+    """Read a booking of the company with its client: 1 query. Raises NoSuchTrip."""
+    rows = Booking.objects.filter(company=company, id=booking_id).select_related("client")
+    booking = rows.first()
     if booking is None:
         raise no_such_trip()
+    booking.company = company
+    return booking
+
+
+def read_detail(company, booking_id: int) -> Detail:
+    """Read one trip of the company: at most 5 queries. Raises NoSuchTrip."""
+    booking = read_booking(company, booking_id)
     assignment = (
         Assignment.objects.filter(booking=booking)
         .filter(status__in=[*OPEN_ASSIGNMENT_STATUSES, *sorted(DONE)])

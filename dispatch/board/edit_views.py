@@ -12,7 +12,7 @@ from bookings.guards import Agreed
 from bookings.known_places import known_place
 from bookings.save import save_booking
 from dispatch.board.access import writable_context
-from dispatch.board.detail import read_detail
+from dispatch.board.detail import read_booking
 from dispatch.board.forms import AgreeForm, EditForm, NewTimeForm, on_day
 from dispatch.board.responses import checked, fragment
 from dispatch.board.trip_views import show_trip, trip_view
@@ -30,7 +30,7 @@ ENDS = ("pickup", "dropoff")
 def edit(request, company, booking):
     """Show the form of a trip's particulars (GET); save them (POST)."""
     current = writable_context(request, company)
-    row = read_detail(current.company, booking).booking
+    row = read_booking(current.company, booking)
     if request.method != "POST":
         return _edit(request, current, row)
     values = checked(EditForm, request.POST)
@@ -131,7 +131,7 @@ def _offer(request, current, booking_id, values, *, changed=False, errors=()):
     company = current.company
     around = None
     if values["clock"]:
-        wanted_at = read_detail(company, booking_id).booking.scheduled_time
+        wanted_at = read_booking(company, booking_id).scheduled_time
         around = on_day(company, company.local(wanted_at).date(), values["clock"])
     found = new_times(
         company,

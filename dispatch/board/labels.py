@@ -11,8 +11,8 @@ def place_labels(bars: list[dict]) -> None:
     ordered = sorted(bars, key=lambda bar: bar["left"])
     for i, bar in enumerate(ordered):
         bar["above"] = i % 2 == 0
-        bar["room"] = _until(ordered, i + 2) - bar["left"]
-        bar["beside"] = max(0, _until(ordered, i + 1) - bar["left"] - bar["width"])
+        bar["room"] = round(_until(ordered, i + 2) - bar["left"], 3)
+        bar["beside"] = round(max(0, _until(ordered, i + 1) - bar["left"] - bar["width"]), 3)
 
 
 def _until(ordered, i):

@@ -33,16 +33,15 @@ class State(StrEnum):
 
 def states_of_trip(row, expected, now) -> tuple[State, ...]:
     """Return the states of a trip that has a driver."""
-    found = [State.ASSIGNED]
-    if expected.risk == Risk.LATE:
-        found.append(State.LATE if expected.due_at <= now else State.WILL_BE_LATE)
-    elif expected.risk == Risk.BEHIND:
-        found.append(State.BEHIND)
     if row.status in UNDER_WAY:
-        found.append(State.UNDER_WAY)
+        found = (State.ASSIGNED, State.UNDER_WAY)
     elif row.status in DONE:
-        found.append(State.DONE)
-    return tuple(found)
+        found = (State.ASSIGNED, State.DONE)
+    else:
+        found = (State.ASSIGNED,)
+    if expected.risk == Risk.LATE:
+        return (*found, State.LATE if expected.due_at <= now else State.WILL_BE_LATE)
+    return (*found, State.BEHIND) if expected.risk == Risk.BEHIND else found
 
 
 def states_of_waiting(row, latest_at, now) -> tuple[State, ...]:
