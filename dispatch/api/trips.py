@@ -32,7 +32,7 @@ from dispatch.api.request_serializers import (
     ReasonSerializer,
     UndoSerializer,
 )
-from dispatch.day.load import DONE
+from dispatch.day.queries import DONE
 from dispatch.trips import progress
 from dispatch.trips.assign import advise, assign
 from dispatch.trips.cancel import cancel

@@ -85,10 +85,11 @@ def _undoable(current, day):
         return None
     (line,) = lines_of(current.company, action.events[-1:])
     booking = action.events[-1].booking
+    whose = (booking and booking.client) or booking
     return {
         "id": action.id,
         "who": line.who,
-        "what": f"{booking.client or booking}: {line.what}",
+        "what": f"{whose}: {line.what}",
         "more": len(action.events) - 1,
     }
 

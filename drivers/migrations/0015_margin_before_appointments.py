@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('drivers', '0013_fold_stored_names'),
+        ('drivers', '0014_keep_to_the_years'),
     ]
 
     operations = [

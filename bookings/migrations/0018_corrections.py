@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('bookings', '0014_list_bookings_by_their_change'),
+        ('bookings', '0017_index_parts_of_clients'),
     ]
 
     operations = [
