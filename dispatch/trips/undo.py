@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from bookings.events import plain_values
 from bookings.models import Actor, Booking, Event, Status
 from dispatch import ledger
+from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import load_problem
 from dispatch.models import Assignment
 from dispatch.trips.insertion import stay
@@ -308,7 +309,7 @@ def _require_rules(
             back[one.again.driver_id] = {*back[one.again.driver_id], one.again.booking_id}
     if not back:
         return
-    loaded = load_problem(company, day, now=now, freeze=False)
+    loaded = load_problem(company, day, now=now, leeway=BY_HAND)
     for driver_id, ids in back.items():
         rows = [loaded.bookings[i] for i in sorted(ids) if i in loaded.bookings]
         if len(rows) != len(ids) or stay(loaded, rows, drivers[driver_id]) is None:
