@@ -13,6 +13,7 @@ from dispatch.planner.explain.reasons import Reason
 from dispatch.planner.measures import measure
 from dispatch.planner.problem import Plan
 from dispatch.runs.difference import Broken, Difference
+from drivers.times import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +260,6 @@ def _as_values(day: Day, broken: Broken) -> dict[str, Any]:
         "driver": broken.driver,
         "time": broken.time,
         "confirmed": broken.confirmed,
-        "told_at": broken.row.planned()[0].isoformat(),
-        "pickup_at": day.moment(trip.pickup_s).isoformat() if trip else None,
+        "told_at": moment(broken.row.planned()[0]),
+        "pickup_at": moment(day.moment(trip.pickup_s)) if trip else None,
     }
