@@ -33,6 +33,7 @@ class State(StrEnum):
 
 def states_of_trip(row, expected, now) -> tuple[State, ...]:
     """Return the states of a trip that has a driver."""
+    found: tuple[State, ...]
     if row.status in UNDER_WAY:
         found = (State.ASSIGNED, State.UNDER_WAY)
     elif row.status in DONE:
