@@ -118,7 +118,7 @@ def test_an_unknown_address_needs_both_coordinates(client, geneva, ana):
         ({"pickup_at": "2090-06-15T09:00"}, "pickup_at", "not on the day"),
         ({"day": "2020-06-17"}, "day", "or later"),
         ({"appointment_at": "09:00"}, "appointment_at", "after the pickup"),
-        ({"appointment_at": "10:00", "return_at": "09:30"}, "return_at", "after the pickup and"),
+        ({"appointment_at": "10:00", "return_at": "09:30"}, "return_at", "after the outbound trip"),
         ({"wheelchairs": 2}, "wheelchairs", "number of passengers"),
         ({"passengers": 0}, "passengers", "from 1 to"),
     ],
