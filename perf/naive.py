@@ -23,6 +23,7 @@ from dispatch.runs.apply import changed_breaks
 from dispatch.runs.difference import difference
 from drivers.db.indexes import OneEngineIndex
 from drivers.models import SHIFT_AT_MOST, Driver, Shift
+from drivers.times import moment
 
 ROOMS = ("drivers", "bookings", "dispatch")
 
@@ -253,8 +254,8 @@ def _release(row, run, now, actor):
 def _facts(driver_id, pickup_at, dropoff_at):
     return {
         "driver": driver_id,
-        "pickup": pickup_at.isoformat(),
-        "dropoff": dropoff_at.isoformat(),
+        "pickup": moment(pickup_at),
+        "dropoff": moment(dropoff_at),
     }
 
 

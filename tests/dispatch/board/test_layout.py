@@ -10,7 +10,7 @@ from dispatch.board.labels import place_labels
 from dispatch.board.layout import driven, lay_out
 from dispatch.models import Assignment
 from dispatch.planner.rules.codes import Block
-from dispatch.trips.assign import assign
+from dispatch.trips.assign import Lock, assign
 from tests.dispatch.trips.test_write_assignment import ACTOR
 from tests.support import builders as make
 from tests.support.builders import DAY, NOW, at
@@ -86,7 +86,7 @@ def test_bar_and_panel_say_that_a_trip_was_assigned_against_the_rules(client, ge
     # With a driver who may, it is not said any more.
     ben = make.driver(geneva, "Ben", skills=["oxygen"])
     make.shift(ben)
-    assign(geneva, booking.id, ben.id, actor=ACTOR, now=NOW)
+    assign(geneva, booking.id, ben.id, actor=ACTOR, now=NOW, lock=Lock.DROP)
     assert Assignment.objects.open().get().explanation == {}
     panel = client.get(f"/admin/board/geneva/booking/{booking.id}/").content.decode()
     assert '<p class="notice alarm">' not in panel
