@@ -295,6 +295,10 @@ def words_of(text):
     return re.findall(r"[a-z]+", re.sub(r"%\(\w+\)[sd]", " ", text).lower())
 
 
+def is_sentence(text):
+    return len(words_of(text)) > 2 and ("%(" in text or text.endswith("."))
+
+
 def likeness(text, other):
     return SequenceMatcher(None, words_of(text), words_of(other)).ratio()
 
@@ -309,14 +313,14 @@ def written():
 
 
 def written_twice(texts):
-    """Return the texts that say what a rule's own file says already."""
+    """Return the sentences that say what a rule's own file says already. A name is no sentence."""
     homes = ("dispatch/planner/rules/", "bookings/order.py")
     own = [(text, file) for text, file in texts if file.startswith(homes)]
     return {
         text
         for rule, home in own
         for text, file in texts
-        if file != home and len(words_of(text)) > 2 and likeness(rule, text) >= 0.75
+        if file != home and is_sentence(text) and likeness(rule, text) >= 0.75
     }
 
 
