@@ -9,7 +9,7 @@ To assign a trip to a driver by hand: `assign.py`.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import F, FilteredRelation, Q
@@ -23,6 +23,7 @@ from dispatch.models import Assignment
 from dispatch.trips.locking import LockedTrip, locked_trip, stale
 from drivers.models import Company
 from drivers.refused import Refused
+from drivers.times import moment
 
 # How far a driver's clock may be ahead, and how long after the event a report is accepted.
 CLOCK_AHEAD = timedelta(minutes=5)
@@ -70,7 +71,7 @@ class TooEarly(Refused):
         super().__init__(sentence)
 
     def members(self) -> dict[str, Any]:
-        return {"possible_from": self.possible_from.astimezone(UTC).isoformat()}
+        return {"possible_from": moment(self.possible_from)}
 
 
 class NotThereYet(Refused):

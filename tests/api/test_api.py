@@ -88,7 +88,7 @@ def test_every_post_on_a_row_is_refused_where_its_etag_is_stale(path, method):
     company = make.company()
     owner = caller(Role.OWNER, company)
     body = {"assign": {"driver": 1}, "progress": {"status": "en_route"}}
-    body |= {"reassign": {"driver": 1}}
+    body |= {"reassign": {"driver": 1}, "correct": {"reason": "wrong trip"}}
     stale = owner.post(
         path.replace("{pk}", str(row_of(path, company).pk)),
         body.get(path.rstrip("/").rpartition("/")[2], {}),
@@ -157,6 +157,9 @@ def test_a_booking_runs_through_its_states():
         "assigned",
         Assignment.objects.get().id,
     )
+    soon = timezone.now() + timedelta(hours=1)  # a trip of tomorrow does not begin today
+    ends = soon + timedelta(minutes=20)
+    Assignment.objects.update(planned_pickup_at=soon, planned_dropoff_at=ends)
     assert post("progress", {"status": "en_route"})["status"] == "en_route"
     assert post("progress", {"status": "assigned"})["status"] == "assigned"
     assert post("release")["assignment"] is None

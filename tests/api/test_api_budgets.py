@@ -20,7 +20,7 @@ LISTS = {  # statements of a page, whatever its size
     "clients/": 2,
     "bookings/": 2,
     "bookings/?expand=client,assignment,driver": 2,
-    "bookings/?search=Client&status=assigned": 2,
+    "bookings/?search=Client&status=assigned": 5,  # clients, theirs, the reference
     "assignments/": 2,
     "dispatch-runs/": 2,
     "events/": 2,

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bookings.models import Actor, Booking, Door
+from bookings.models import Actor, Booking, Door, Event
 from dispatch.api import runs
 from dispatch.models import Assignment, DispatchRun
 from dispatch.runs import background, run
@@ -16,6 +16,7 @@ from dispatch.runs import options as planning
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.previews import plan_preview
 from dispatch.runs.run import run_dispatch
+from dispatch.trips.cancel import cancel
 from drivers.models import Company, Role, StoredAnswer
 from drivers.rest.idempotency_keys import CLAIM, KEPT, clear_idempotency_keys
 from tests.api.test_api_matrix import ENDPOINTS, row_of
@@ -93,6 +94,8 @@ def test_every_post_of_the_api_is_done_once(path):
         "bookings/": booking_values(),
         "bookings/bulk/": {"bookings": [booking_values()]},
         "bookings/{pk}/assign/": {"driver": driver.id, "override": "x"},
+        "bookings/{pk}/correct/": {"reason": "wrong trip"},
+        "bookings/undo/": {"day": str(make.DAY)},
         "bookings/{pk}/progress/": {"status": "en_route"},
         "clients/": {"name": "Ada"},
         "dispatch-runs/": {"day": "2099-06-17", "time_limit_s": 0},
@@ -106,6 +109,10 @@ def test_every_post_of_the_api_is_done_once(path):
         "vehicles/": {"plate": "GE 1"},
         "webhooks/": {"url": "https://example.org/"},
     }.get(name, {})
+    if name == "bookings/undo/":
+        locked = make.assignment(make.booking(company), driver)
+        assert client.post(f"{API}assignments/{locked.id}/lock/", {}).status_code == 200
+        body["action"] = Event.objects.get(kind=Event.Kind.ASSIGNMENT_CHANGED).id
     row = prepared(name, company, driver)
     address = name.replace("{pk}", str(row.pk)) if row else name
     first = post(client, address, body)
@@ -136,6 +143,9 @@ def prepared(name, company, driver):
         plan = {"now": timezone.now(), "actor": Actor(Door.COMMAND, name="test")}
         return DispatchRun.objects.get(id=plan_preview(company, make.DAY, **plan).run)
     if act in ("accept/", "assign/", "cancel/"):
+        return trip
+    if act == "correct/":
+        cancel(company, trip.id, now=timezone.now(), actor=Actor(Door.COMMAND, name="test"))
         return trip
     if kind in ("bookings", "assignments", "me/trips"):
         made = make.assignment(trip, driver)
