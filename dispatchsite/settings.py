@@ -200,6 +200,7 @@ SPECTACULAR_SETTINGS = {
         "Role": "drivers.models.Role",
         "Door": "bookings.models.Door",
         "EventKind": "bookings.models.Event.Kind",
+        "SuggestionKind": "dispatch.trips.advice.suggestion.Kind",
     },
 }
 

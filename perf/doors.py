@@ -20,7 +20,8 @@ from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.revert import revert_run
 from dispatch.runs.run import run_dispatch
 from dispatch.trips import progress
-from dispatch.trips.assign import assign, candidates
+from dispatch.trips.advice.advise import advise
+from dispatch.trips.assign import assign
 from dispatch.trips.cancel import cancel
 from dispatch.trips.driver_sick import report_sick
 from perf.page_doors import admin_doors, api_doors, driver_doors
@@ -128,7 +129,7 @@ def _news(visit):
 
 def _places(visit, booking_id):
     if booking_id:
-        candidates(visit.company, booking_id, now=visit.now)
+        advise(visit.company, booking_id, now=visit.now)
 
 
 def _events(visit, booking_id):

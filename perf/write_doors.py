@@ -13,6 +13,7 @@ from django.conf import settings
 from django.test import Client
 
 from bookings.models import Status
+from dispatch.trips.advice.advise import advise
 from drivers.models import Driver
 from perf.world import DAY, EVENING, NOW, NotMeasured
 
@@ -62,6 +63,16 @@ def _accepted(world):
     return Asked({"driver": world.one(Driver).pk, **BREAKING}, world.booking(Status.ACCEPTED).pk)
 
 
+def _suggested(world):
+    booking_id = world.booking(Status.ACCEPTED).pk
+    found = advise(world.company, booking_id, now=NOW).suggestions
+    if not found:
+        raise NotMeasured("Nothing would help this trip.")
+    change = found[0].suggestion.change.as_dict()
+    del change["booking_id"]
+    return Asked({"change": change, "key": found[0].suggestion.key}, booking_id)
+
+
 def _absence(world):
     driver = world.one(Driver).pk
     times = {"start_at": "2026-07-01T06:00:00Z", "end_at": "2026-07-01T14:00:00Z"}
@@ -91,6 +102,7 @@ def _run(name):
 
 
 ASKED = {
+    "GET api/v1/bookings/<pk>/advice/": lambda world: Asked({}, world.booking(Status.ACCEPTED).pk),
     "GET api/v1/bookings/<pk>/candidates/": lambda world: Asked(
         {}, world.booking(Status.ACCEPTED).pk
     ),
@@ -104,6 +116,7 @@ ASKED = {
     "POST api/v1/bookings/": _body(reference="N-1", **TRIP),
     "PATCH api/v1/bookings/<pk>/": _assigned(notes="ring twice"),
     "POST api/v1/bookings/<pk>/accept/": lambda world: Asked({}, world.booking(Status.PENDING).pk),
+    "POST api/v1/bookings/<pk>/advice/": _suggested,
     "POST api/v1/bookings/<pk>/arrive/": _started(),
     "POST api/v1/bookings/<pk>/assign/": _accepted,
     "POST api/v1/bookings/<pk>/cancel/": _assigned(reason="measured"),

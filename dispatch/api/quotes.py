@@ -10,10 +10,22 @@ from rest_framework.response import Response
 
 from bookings.api.serializers import BookingSerializer, require_relations
 from bookings.models import Booking, Status
-from dispatch.trips.assign import quote
+from dispatch.trips.advice.advise import quote
+from dispatch.trips.candidates import Policy
 from drivers.rest.access import CLIENTS, PLANNERS, caller_of
 from drivers.rest.fields import MomentField, read_body
 from drivers.rest.views import Door
+
+
+class PolicySerializer(serializers.Serializer):
+    """A part of the difference in the objective that is no driving."""
+
+    what = serializers.ChoiceField(choices=[policy.value for policy in Policy])
+    seconds = serializers.IntegerField()
+
+    def to_representation(self, instance):
+        what, seconds = instance
+        return {"what": str(what), "seconds": seconds}
 
 
 @extend_schema_serializer(component_name="Place")  # the name in the published schema
@@ -24,8 +36,20 @@ class CandidateSerializer(serializers.Serializer):
     dropoff_at = MomentField()
     detour_s = serializers.IntegerField(help_text=gettext_lazy("Extra seconds of empty driving."))
     price_s = serializers.IntegerField(
-        help_text=gettext_lazy("Increase of the objective, in seconds.")
+        help_text=gettext_lazy(
+            "What the trip adds to the objective with this driver, in seconds: driving and policy."
+        )
     )
+    extra_s = serializers.IntegerField(
+        help_text=gettext_lazy(
+            "Empty driving more than as the day stands, with the trip at its present driver."
+        )
+    )
+    extra_m = serializers.IntegerField(help_text=gettext_lazy("The same in metres."))
+    policy = PolicySerializer(
+        many=True, help_text=gettext_lazy("What the objective counts besides driving.")
+    )
+    present = serializers.BooleanField(help_text=gettext_lazy("Whether this driver has the trip."))
 
 
 class NoPlaceSerializer(serializers.Serializer):

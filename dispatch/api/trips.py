@@ -22,6 +22,7 @@ from bookings.api.roles import READERS
 from bookings.api.serializers import BookingFilter, BookingSerializer
 from bookings.models import Status
 from bookings.save import StaleBookingError
+from dispatch.api.advice import AdviceSerializer, FollowSerializer
 from dispatch.api.quotes import CandidatesSerializer
 from dispatch.api.request_serializers import (
     AssignSerializer,
@@ -34,7 +35,9 @@ from dispatch.api.request_serializers import (
 )
 from dispatch.day.queries import DONE
 from dispatch.trips import progress
-from dispatch.trips.assign import advise, assign
+from dispatch.trips.advice.advise import advise
+from dispatch.trips.advice.carry_out import Outdated, carry_out
+from dispatch.trips.assign import assign
 from dispatch.trips.cancel import cancel
 from dispatch.trips.correct import correct
 from dispatch.trips.undo import undo
@@ -176,6 +179,8 @@ class TripViewSet(BookingViewSet):
         "undo": PLANNERS,
         "release": PLANNERS,
         "candidates": STAFF,
+        "advice": STAFF,
+        "follow": PLANNERS,
     }
     params = {**BookingViewSet.params, "candidates": ["top"]}
 
@@ -269,6 +274,34 @@ class TripViewSet(BookingViewSet):
         top = parse_whole(text, "top", 1, 20)
         advice = advise(self.company, int(self.kwargs["pk"]), now=timezone.now(), top=top)
         return Response(CandidatesSerializer(advice).data)
+
+    @extend_schema(responses=AdviceSerializer, filters=False)
+    @action(detail=True, methods=["get"], pagination_class=None)
+    def advice(self, request, *args, **kwargs):
+        """Say why the trip has no driver as the day stands, and what would help."""
+        return Response(self.advise())
+
+    @extend_schema(request=FollowSerializer, responses=TripSerializer)
+    @advice.mapping.post
+    def follow(self, request, *args, **kwargs):
+        """Carry out a suggestion: exactly its consequences, or 409 with the new advice."""
+        if "If-Match" in request.headers:
+            self.check_if_match()
+        serializer = FollowSerializer(data=request.data, context={"request": request})
+        serializer.is_valid(raise_exception=True)
+        booking_id = int(self.kwargs["pk"])
+        change, key = serializer.to_change(booking_id), serializer.validated_data["key"]
+        actor, now = actor_of(request), timezone.now()
+        try:
+            carry_out(self.company, change, key=key, actor=actor, now=now)
+        except Outdated as outdated:
+            outdated.advice = self.advise()
+            raise
+        return self.one(booking_id)
+
+    def advise(self):
+        advice = advise(self.company, int(self.kwargs["pk"]), now=timezone.now())
+        return AdviceSerializer(advice).data
 
     def done(self, use_case, compared, *args, **options):
         """Call the use-case on this booking, if `If-Match` agrees; return the booking."""

@@ -11,21 +11,19 @@ from dispatch.day.load import pickup_window
 from dispatch.day.queries import DONE
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment
 from dispatch.trips.locking import no_such_trip
-from drivers.models import Driver
 
 EVENTS = 8  # the panel shows the newest
 
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """A trip. `others` are the runners-up when it was planned: (driver, extra minutes)."""
+    """A trip. `detour_min` are the minutes of empty driving it caused when it was planned."""
 
     booking: Booking
     assignment: Assignment | None
     earliest_at: datetime
     latest_at: datetime
     detour_min: int | None
-    others: tuple[tuple[str, int], ...]
     history: tuple[Line, ...]
 
     @property
@@ -75,15 +73,7 @@ def read_detail(company, booking_id: int) -> Detail:
         .order_by("-id")
         .first()
     )
-    explanation = assignment.explanation if assignment else {}
-    detour_s, others = explanation.get("detour_s"), explanation.get("others", ())
-    names = dict(
-        Driver.objects.filter(
-            company=company, id__in=[other["driver"] for other in others]
-        ).values_list("id", "name")
-        if others
-        else ()
-    )
+    detour_s = assignment.explanation.get("detour_s") if assignment else None
     earliest_at, latest_at = pickup_window(company, booking.scheduled_time, booking.return_of_id)
     return Detail(
         booking=booking,
@@ -91,10 +81,5 @@ def read_detail(company, booking_id: int) -> Detail:
         earliest_at=earliest_at,
         latest_at=latest_at,
         detour_min=None if detour_s is None else round(detour_s / 60),
-        others=tuple(
-            (names[other["driver"]], round((other["detour_s"] - detour_s) / 60))
-            for other in others
-            if other["driver"] in names
-        ),
         history=history_of(company, booking_id, most=EVENTS, changes=False),
     )

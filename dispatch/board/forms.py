@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from bookings import cancel_reasons
 from bookings.parsing import NOTES_AT_MOST
 from dispatch.board.responses import BadInput
+from dispatch.trips.advice.suggestion import Kind
 from dispatch.trips.assign import Lock
 from dispatch.trips.new_times import Appointment
 from drivers.admin.fields import ClockField, moment_on
@@ -43,6 +44,7 @@ class LockField(forms.TypedChoiceField):
 class PreviewForm(forms.Form):
     driver = forms.IntegerField(min_value=1, max_value=2**63 - 1)
     clock = ClockField(required=False)
+    pickup_at = MomentField(required=False)
 
 
 class AssignForm(forms.Form):
@@ -63,6 +65,27 @@ class SwapForm(forms.Form):
 
 class OtherForm(forms.Form):
     other = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+
+
+class SuggestionForm(forms.Form):
+    """The change that a suggestion is; the fields are those of `trips.advice.suggestion.Change`."""
+
+    kind = forms.TypedChoiceField(choices=[(kind, kind) for kind in Kind], coerce=Kind)
+    driver_id = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+    pickup_at = MomentField()
+    other_id = forms.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+    other_driver_id = forms.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+    other_pickup_at = MomentField(required=False)
+    wanted_at = MomentField(required=False)
+    shift_id = forms.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+    shift_start_at = MomentField(required=False)
+    shift_end_at = MomentField(required=False)
+
+
+class FollowForm(SuggestionForm):
+    """The suggestion with the key that it was shown with."""
+
+    key = forms.CharField(max_length=64)
 
 
 class ChangeForm(forms.Form):

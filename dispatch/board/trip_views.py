@@ -30,10 +30,10 @@ from dispatch.board.forms import (
 from dispatch.board.outlook import read_outlook
 from dispatch.board.responses import BadInput, checked, fragment
 from dispatch.trips import progress
+from dispatch.trips.advice.advise import advise
 from dispatch.trips.assign import (
     RuleBroken,
     TripLocked,
-    advise,
     assign,
     preview_assignment,
     preview_swap,
@@ -130,7 +130,10 @@ def detail(request, company, booking):
 @require_safe
 @trip_view
 def candidates(request, company, booking):
-    """Show the drivers who could take the trip, or why there is none: 7 statements."""
+    """Show the drivers who could take the trip, why it has none, and what would help.
+
+    8 statements.
+    """
     current = company_context(request, company)
     advice = advise(current.company, booking, now=timezone.now())
     drivers = Driver.objects.filter(company=current.company, is_active=True).order_by("name", "id")
@@ -138,7 +141,6 @@ def candidates(request, company, booking):
         "may_write": current.may_write,
         "company": current.company,
         "advice": advice,
-        "current": advice.row.driver_id if advice.row.standing() else None,
         "drivers": list(drivers.values_list("id", "name", "is_available")),
         "picking": "pick" in request.GET,
     }
@@ -151,7 +153,8 @@ def preview(request, company, booking):
     """Show what assigning the trip to a driver would mean: 7 statements, nothing written."""
     current = writable_context(request, company)
     values = checked(PreviewForm, request.GET)
-    return _preview(request, current, booking, values["driver"], clock=values["clock"])
+    driver_id = values.pop("driver")
+    return _preview(request, current, booking, driver_id, **values)
 
 
 def _preview(request, current, booking_id, driver_id, *, clock=None, pickup_at=None, status=200):

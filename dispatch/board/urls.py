@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path, register_converter
 
-from dispatch.board import edit_views, run_views, trip_views, views
+from dispatch.board import advice_views, edit_views, run_views, trip_views, views
 from drivers.times import day_of
 
 app_name = "board"
@@ -26,6 +26,7 @@ register_converter(DayConverter, "day")
 TRIPS = [
     ("", trip_views.detail, "booking"),
     ("candidates/", trip_views.candidates, "candidates"),
+    ("advice/", advice_views.suggestion, "suggestion"),
     ("look/", trip_views.preview, "look"),
     ("assign/", trip_views.assign_trip, "assign"),
     ("swap/", trip_views.swap_trips, "swap"),
@@ -53,6 +54,7 @@ urlpatterns = [
     path("", guarded(views.open_board), name="open"),
     path("<slug:company>/<day:day>/", guarded(views.board_day), name="day"),
     path("<slug:company>/<day:day>/board/", guarded(views.board_fragment), name="fragment"),
+    path("<slug:company>/<day:day>/advice/", guarded(advice_views.day_advice), name="advice"),
     path("<slug:company>/<day:day>/map/", guarded(views.board_map), name="map"),
     path("<slug:company>/<day:day>/manifests/", guarded(views.manifests), name="manifests"),
     path("<slug:company>/news/", guarded(views.board_news), name="news"),

@@ -45,6 +45,35 @@ FORMER = {
         "%(driver)s could take it at %(pickup_s)s, but at %(price_min)s min of empty driving "
         "that costs more than leaving it out (%(unserved_min)s min)."
     ),
+    "insert": gettext_noop("%(driver)s picks up at %(pickup_s)s."),
+    "over_cap": gettext_noop("%(driver)s takes one trip more than allowed, at %(pickup_s)s."),
+    "later": gettext_noop(
+        "%(driver)s picks up %(change_min)s min later than the window allows, at %(pickup_s)s."
+    ),
+    "earlier": gettext_noop(
+        "%(driver)s picks up %(change_min)s min earlier than the window allows, at %(pickup_s)s."
+    ),
+    "arrive_late": gettext_noop(
+        "%(driver)s picks up at %(pickup_s)s and arrives %(change_min)s min after the "
+        "appointment, at %(arrival_s)s."
+    ),
+    "start_earlier": gettext_noop(
+        "%(driver)s starts %(change_min)s min earlier, at %(from_s)s, and picks up at %(pickup_s)s."
+    ),
+    "end_later": gettext_noop(
+        "%(driver)s ends %(change_min)s min later, at %(until_s)s, and picks up at %(pickup_s)s."
+    ),
+    "instead_of": gettext_noop(
+        "%(driver)s picks up at %(pickup_s)s instead of driving trip %(trip)s."
+    ),
+    "extra_vehicle": gettext_noop(
+        "One more vehicle (seats: %(seats)s, wheelchair places: %(wheelchairs)s) is on duty "
+        "from %(from_s)s to %(until_s)s."
+    ),
+    "extra_skilled": gettext_noop(
+        "One more driver who can do this (%(needs)s; seats: %(seats)s, wheelchair places: "
+        "%(wheelchairs)s) is on duty from %(from_s)s to %(until_s)s."
+    ),
 }
 # The sentence of every code that is stored.
 STORED = (
@@ -56,9 +85,11 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Unassigned:
-    """A booking without a driver: the reason, the drivers who come closest, and what would help.
+    """A booking without a driver: the reason, and the drivers who come closest.
 
-    `said` is the same as codes with values, for `translated`; it is stored under this name.
+    `suggestion` is what would help a booking that was excluded from planning; for the others
+    `dispatch.trips.advice` finds it on the day as it stands. `said` is the same as codes with
+    values, for `translated`; it is stored under this name.
     """
 
     booking: int
@@ -132,14 +163,13 @@ def _value(company: Company, day: date, name: str, value: object) -> str:
 def describe_reason(day: Day, reason: Reason) -> Unassigned:
     """Return the planner's reason in sentences."""
     breaches = [blocker.breach for blocker in reason.blockers]
-    suggestion = reason.suggestion
     return _unassigned(
         day.bookings[reason.trip_id],
         reason.code,
         {
             "detail": _code(day, reason.code, reason.detail),
             "blockers": [_code(day, row.sentence.key, row.values) for row in breaches],
-            "suggestion": suggestion and _code(day, suggestion.code, suggestion.detail),
+            "suggestion": None,
         },
     )
 

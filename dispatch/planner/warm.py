@@ -8,7 +8,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from dispatch.planner.explain.alternatives import alternatives
 from dispatch.planner.explain.reasons import reasons
 from dispatch.planner.problem import Costs, Driver, Duty, Problem, Standing, Trip
 from dispatch.planner.search import compiled
@@ -22,7 +21,6 @@ def warm() -> float:
     drop_stale()
     problem = _smallest_problem()
     plan = solve(problem, iterations=2, threads=1)
-    alternatives(problem, plan)
     first, *others = plan.trips
     reasons(problem, replace(plan, trips=(first,), unserved=tuple(t.trip_id for t in others)))
     return time.monotonic() - began

@@ -1,8 +1,8 @@
-"""What an assignment keeps of the plan it came from: its price, and who else could drive it."""
+"""What an assignment keeps of the plan it came from: the empty driving that it causes."""
 
 from typing import Any
 
-from dispatch.planner.explain.alternatives import alternatives
+from dispatch.planner.explain.alternatives import detours
 from dispatch.planner.explain.reasons import Reason, reasons
 from dispatch.planner.problem import Plan, Problem
 from dispatch.planner.search.arrays import collapse
@@ -13,17 +13,9 @@ def explain_plan(
 ) -> tuple[tuple[Reason, ...], dict[int, dict[str, Any]]]:
     """Return the reasons of the unserved trips, and an explanation of each planned one.
 
-    Detours are seconds of empty driving: {"detour_s": ..., "others": [{"driver": id,
-    "detour_s": ...}, ...]}, the others best first.
+    {"detour_s": ...} are seconds of empty driving. Who else could drive a trip, at what price, is
+    found on the day as it stands (`dispatch.trips.candidates`).
     """
     arrays = collapse(problem)
-    costs = {
-        cost.trip_id: {
-            "detour_s": cost.detour_s,
-            "others": [
-                {"driver": other.driver_id, "detour_s": other.detour_s} for other in cost.others
-            ],
-        }
-        for cost in alternatives(problem, plan, day=arrays)
-    }
+    costs = {i: {"detour_s": detour_s} for i, detour_s in detours(problem, plan, arrays).items()}
     return reasons(problem, plan, day=arrays), costs

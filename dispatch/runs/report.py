@@ -116,6 +116,8 @@ class Report:
             lines += [f"      {blocker}" for blocker in row.blockers[:1]]
             if row.suggestion:
                 lines.append(f"      → {row.suggestion}")
+        if self.unassigned:
+            lines.append(_("  What would help as the day stands: on the board"))
         if self.notices:
             lines += ["", *self.notices]
         return "\n".join(lines)

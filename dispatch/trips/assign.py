@@ -3,7 +3,7 @@
 A broken rule refuses the assignment, unless the caller overrides it with a reason: then the trip
 is written as previewed, and locked, so that no run undoes it. No reason overrides the database's
 own rule: one driver never has two trips at the same time. Where a trip goes: `insertion.py`; who
-could drive it: `candidates.py`.
+could drive it, and what would help: `advice/`.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -20,11 +20,9 @@ from bookings.save import StatusRefusedError
 from dispatch import ledger
 from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import Day, load_problem
-from dispatch.day.queries import BookingRow, preferences_of
-from dispatch.day.reasons import Unassigned
+from dispatch.day.queries import BookingRow
 from dispatch.models import Assignment
 from dispatch.planner.rules.codes import Block
-from dispatch.trips.candidates import Candidate, candidates_for, explain_no_candidate
 from dispatch.trips.insertion import Proposal, propose
 from dispatch.trips.locking import (
     LockedTrip,
@@ -121,15 +119,6 @@ class AssignmentPreview:
     @property
     def locked(self) -> bool:
         return is_locked(self.row)
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """The drivers who could take a trip, best first; if there is none, the reason."""
-
-    row: BookingRow
-    candidates: tuple[Candidate, ...]
-    why: Unassigned | None
 
 
 def assign(
@@ -249,47 +238,6 @@ def preview_swap(
     )
 
 
-def advise(company: Company, booking_id: int, *, now: datetime, top: int = 3) -> Advice:
-    """Find the drivers who could take the trip now, or the reason if there is none: 4 statements.
-
-    Raises NoSuchTrip, or StatusRefusedError if the trip is over or on board.
-    """
-    day, row = load_trip(company, booking_id, now, named=True)
-    _require_plannable(row)
-    return _advice(day, row, top)
-
-
-def candidates(
-    company: Company, booking_id: int, *, now: datetime, top: int = 3
-) -> tuple[Candidate, ...]:
-    """Return the drivers who could take the trip now, best first: 4 statements.
-
-    Raises NoSuchTrip, or StatusRefusedError if the trip is over or on board.
-    """
-    return advise(company, booking_id, now=now, top=top).candidates
-
-
-def quote(company: Company, booking: Booking, *, now: datetime, top: int = 3) -> Advice:
-    """Find the drivers who could take a booking that is not stored: 4 statements at most.
-
-    As `advise`, but nothing is raised.
-    """
-    day = load_problem(company, _day_of(company, booking.scheduled_time), now=now, leeway=BY_HAND)
-    values = {name: getattr(booking, name, None) for name in BookingRow._fields}
-    highest = max(day.bookings | day.neighbours, default=0)
-    row = BookingRow._make((values | {"id": highest + 1, "version": 1}).values())
-    day = replace(day, bookings=day.bookings | {row.id: row})
-    if row.client_id:  # the day has the preferences of the clients who have booked it already
-        preferences = day.preferences | preferences_of(row.client_id)
-        day = replace(day, preferences=preferences)
-    return _advice(day, row, top)
-
-
-def _advice(day: Day, row: BookingRow, top: int) -> Advice:
-    found = candidates_for(day, row, top=top)
-    return Advice(row, found, None if found else explain_no_candidate(day, row))
-
-
 def standing_id(row: BookingRow) -> int:
     """Return the id of the row's open assignment, 0 for none."""
     return (row.assignment_id or 0) if row.standing() else 0
@@ -369,19 +317,6 @@ def _require_assignable(row: BookingRow) -> None:
     if row.status not in ASSIGNABLE:
         raise StatusRefusedError(
             _("Trip %(trip)s is %(status)s; only an accepted trip can be assigned to a driver.")
-            % {"trip": row.label, "status": Status(row.status).label}
-        )
-
-
-def _require_plannable(row: BookingRow) -> None:
-    if row.will_call:
-        raise StatusRefusedError(
-            _("Trip %(trip)s has no pickup time yet: the client will call when they are ready.")
-            % {"trip": row.label}
-        )
-    if row.status not in (Status.PENDING, *ASSIGNABLE):
-        raise StatusRefusedError(
-            _("Trip %(trip)s is %(status)s.")
             % {"trip": row.label, "status": Status(row.status).label}
         )
 

@@ -17,10 +17,12 @@ from bookings.guards import PLANNED_FIELDS
 from bookings.models import Booking, DriverPreference
 from dispatch import ledger
 from dispatch.day.keeping import BY_HAND
-from dispatch.day.load import Day, load_problem, make_day
+from dispatch.day.load import Day, load_problem
 from dispatch.day.queries import BookingRow, read_bookings
 from dispatch.models import Assignment
 from dispatch.trips.booking_changes import broken_row, newly_broken
+from dispatch.trips.changed_day import Rows, with_rows
+from dispatch.trips.changed_day import released as without_driver
 from dispatch.trips.fleet_changes import BrokenTrip
 from dispatch.trips.insertion import Proposal, propose, stay
 from dispatch.trips.locking import stale
@@ -31,8 +33,6 @@ from drivers.companies.actors import Actor
 from drivers.models import Company, Driver
 
 COLUMNS = {"client": "client_id", "return_of": "return_of_id"}
-
-Rows = Mapping[int, BookingRow]
 
 
 def change_of_bookings(
@@ -95,11 +95,11 @@ class ChangingTrips:
         changes.
         """
         rows = {i: _changed(row, changes[i]) for i, row in self.rows.items() if i in changes}
-        after = {i: _released(row) if i in released else row for i, row in rows.items()}
+        after = {i: without_driver(row) if i in released else row for i, row in rows.items()}
         routes = self._routes(after, changes)
         wanted = {at for at, _driver_id in routes}
         self._read_days(wanted, rows.values())
-        days = {at: _with_rows(self.days[at], after) for at in wanted}
+        days = {at: with_rows(self.days[at], after) for at in wanted}
         retimed: defaultdict[date, list[Proposal]] = defaultdict(list)
         broken: dict[int, list[Fault]] = {}
         at_fault: set[int] = set()
@@ -215,41 +215,6 @@ def _changed(row: BookingRow, changes: Changes) -> BookingRow:
     return row._replace(
         version=row.version + 1,
         **{name: value for name, value in named.items() if name in BookingRow._fields},
-    )
-
-
-def _released(row: BookingRow) -> BookingRow:
-    return row._replace(
-        assignment_id=None,
-        driver_id=None,
-        assignment_status=None,
-        planned_pickup_at=None,
-        planned_dropoff_at=None,
-        locked=None,
-    )
-
-
-def _with_rows(day: Day, rows: Rows) -> Day:
-    """Return the day made with these rows in place of its own. No query."""
-    bookings, neighbours = dict(day.bookings), dict(day.neighbours)
-    for row in rows.values():
-        bookings.pop(row.id, None)
-        neighbours.pop(row.id, None)
-        standing = row.standing()
-        if day.start_at <= row.scheduled_time < day.end_at:
-            bookings[row.id] = row
-        elif standing and standing[2] < day.horizon[1] and standing[3] > day.horizon[0]:
-            neighbours[row.id] = row
-    return make_day(
-        day.company,
-        day.day,
-        now=day.now,
-        leeway=BY_HAND,
-        drivers=day.drivers,
-        bookings=dict(sorted(bookings.items())),
-        neighbours=dict(sorted(neighbours.items())),
-        preferences=day.preferences,
-        seen=day.seen,
     )
 
 

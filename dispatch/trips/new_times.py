@@ -156,7 +156,7 @@ def _nearest(
     day: Day, row: BookingRow, around: datetime, appointment: Appointment
 ) -> tuple[NewTime, ...]:
     asked = {trip.id: trip for trip in _asked(day, row, around, appointment)}
-    pinned = all_pinned(day, row)
+    pinned = all_pinned(day, {row.id})
     problem = replace(pinned, trips=tuple(asked.values()))
     names = {driver.id: driver.name for driver in problem.drivers}
     around_s = day.seconds(around)

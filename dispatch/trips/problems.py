@@ -3,6 +3,7 @@
 The driver's other trips are fixed as commitments, or may move within their windows.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
@@ -64,14 +65,28 @@ def with_names(day: Day) -> Day:
 
 def without(problem: Problem, trip_ids: Collection[int]) -> Problem:
     """Return the problem without these trips and commitments."""
+    gone = Counter(
+        duty.driver_id
+        for duty in problem.duties
+        for commitment in duty.commitments
+        if commitment.trip_id in trip_ids
+    )
     return replace(
         problem,
         trips=tuple(trip for trip in problem.trips if trip.id not in trip_ids),
+        drivers=tuple(
+            replace(driver, load=max(0, driver.load - gone[driver.id]))
+            if gone[driver.id]
+            else driver
+            for driver in problem.drivers
+        ),
         duties=tuple(
             replace(
                 duty,
                 commitments=tuple(c for c in duty.commitments if c.trip_id not in trip_ids),
             )
+            if duty.driver_id in gone
+            else duty
             for duty in problem.duties
         ),
     )
@@ -138,12 +153,12 @@ def loaded(driver: Driver, trips: Iterable[Trip]) -> Driver:
     return replace(driver, capacity=max(0, driver.capacity - count), load=driver.load + count)
 
 
-def all_pinned(day: Day, row: BookingRow) -> Problem:
-    """Return the day's problem without this trip, all other standing trips as commitments.
+def all_pinned(day: Day, removed: Collection[int] = ()) -> Problem:
+    """Return the day's problem without these trips, all other standing trips as commitments.
 
     Standing trips that no longer fit together still occupy their drivers.
     """
-    problem = without(day.problem, {row.id})
+    problem = without(day.problem, removed)
     return replace(
         problem,
         trips=(),

@@ -302,10 +302,10 @@ def test_a_quote_without_a_driver_says_why():
     dispatcher = caller()
     wanted = booking_values("", scheduled_time=tomorrow("09:00").isoformat())
     none = dispatcher.post(f"{API}quotes/", wanted).json()
-    assert (none["results"], none["why"]["reason"]) == ([], "no_vehicle")
+    assert (none["results"], none["why"]["reason"]) == ([], "no_driver")
     booking = make.booking(scheduled_time=tomorrow("09:00"))
     path = f"{API}bookings/{booking.id}/candidates/"
-    assert dispatcher.get(path).json() == none
+    assert dispatcher.get(path).json()["why"]["detail"] == none["why"]["detail"]
     anna = duty()
     other = make.booking(scheduled_time=tomorrow("09:00"), reference="OTHER")
     dispatcher.post(f"{API}bookings/{other.id}/assign/", {"driver": anna.id})
@@ -316,6 +316,29 @@ def test_a_quote_without_a_driver_says_why():
     duty()
     assert dispatcher.post(f"{API}quotes/", wanted).json()["why"] is None
     assert dispatcher.get(path).json()["why"] is None
+
+
+def test_a_suggestion_is_followed_as_it_was_shown_or_answered_with_the_new_advice():
+    dispatcher, booking = caller(), make.booking(scheduled_time=tomorrow("09:00"))
+    anna, path = duty("Anna"), f"{API}bookings/{booking.id}/advice/"
+    shown = dispatcher.get(path).json()
+    (first, *_more) = shown["suggestions"]
+    assert (first["kind"], first["consequences"]["driver"]) == ("assign", anna.id)
+    wanted = {"change": first["change"], "key": first["key"]}
+    viewer = caller(Role.VIEWER)
+    assert viewer.get(path).json() == shown
+    assert viewer.post(path, wanted).status_code == 403
+    other = make.booking(scheduled_time=tomorrow("09:00"))
+    dispatcher.post(f"{API}bookings/{other.id}/assign/", {"driver": anna.id})
+    late = dispatcher.post(path, wanted)
+    assert (late.status_code, late.json()["type"]) == (409, "urn:dispatchsite:problem:outdated")
+    assert late.json()["advice"]["detail"].startswith("None of the suitable drivers")
+    assert not Assignment.objects.filter(booking=booking).exists()
+    dispatcher.post(f"{API}bookings/{other.id}/release/")
+    # Whoever had the trip since changed nothing that this suggestion touches.
+    done = dispatcher.post(path, wanted)
+    assert (done.status_code, done.json()["status"]) == (200, "assigned")
+    assert dispatcher.get(path).json()["suggestions"] == []
 
 
 def test_bulk_tells_what_became_of_each_row():

@@ -99,6 +99,14 @@ def test_every_role_gets_what_it_may_and_nothing_of_others(path, method, view, a
         "progress": {"status": "en_route"},
         "correct": {"reason": "The wrong trip."},
         "undo": {"day": "2026-06-17", "action": 1},
+        "follow": {
+            "change": {
+                "kind": "assign",
+                "driver_id": make.driver(own).pk,
+                "pickup_at": "2026-06-17T09:00:00+02:00",
+            },
+            "key": "another",
+        },
     }.get(action)
 
     def address(company):

@@ -1,4 +1,4 @@
-"""Explain unserved trips: the reason, the drivers who come closest, the smallest change.
+"""Explain unserved trips: the reason, and the drivers who come closest.
 
 Units: seconds since the start of the company's day. Everything is computed from the finished
 plan, not from the search. The sentences and the order of the codes are in `sentences.py`.
@@ -15,7 +15,6 @@ from dispatch.planner.explain.blockers import Blocker, blockers
 from dispatch.planner.explain.findings import Finding, find
 from dispatch.planner.explain.sentences import Why
 from dispatch.planner.explain.slack import FITS
-from dispatch.planner.explain.suggestions import Suggestion, smallest_change
 from dispatch.planner.problem import Plan, Problem
 from dispatch.planner.rules import appointment
 from dispatch.planner.rules.rule import minutes
@@ -30,7 +29,6 @@ class Reason:
     code: Why
     detail: dict[str, object]
     blockers: tuple[Blocker, ...]
-    suggestion: Suggestion | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class Insertion:
 
 def reasons(problem: Problem, plan: Plan, day: Day | None = None) -> tuple[Reason, ...]:
     """Return a reason for every unserved trip; `day` is the collapsed problem, if at hand."""
-    return tuple(_reason(finding, plan) for finding in find(problem, plan, plan.unserved, day))
+    return tuple(reason_of(finding) for finding in find(problem, plan, plan.unserved, day))
 
 
 def insertable(problem: Problem, plan: Plan, day: Day | None = None) -> tuple[Insertion, ...]:
@@ -68,16 +66,10 @@ def _cheapest(finding: Finding) -> Insertion | None:
     return Insertion(finding.trip.id, duty.driver_id, duty.id, pickup_s, int(prices[k]))
 
 
-def _reason(finding: Finding, plan: Plan) -> Reason:
+def reason_of(finding: Finding) -> Reason:
     code, detail = _why(finding)
     blocked = code not in (Why.APPOINTMENT_IMPOSSIBLE, Why.COULD_BE_INSERTED)
-    return Reason(
-        finding.trip.id,
-        code,
-        detail,
-        blockers(finding) if blocked else (),
-        smallest_change(finding, plan),
-    )
+    return Reason(finding.trip.id, code, detail, blockers(finding) if blocked else ())
 
 
 def _why(finding: Finding) -> tuple[Why, dict[str, object]]:
@@ -90,6 +82,8 @@ def _why(finding: Finding) -> tuple[Why, dict[str, object]]:
             "arrival_s": trip.earliest_s + trip.boarding_s + trip.ride_s,
             "arrive_by_s": trip.arrive_by_s,
         }
+    if not problem.duties:
+        return Why.NO_DRIVER, {}
     if not finding.roomy.any():
         return Why.NO_VEHICLE, {"seats": trip.seats, "wheelchairs": trip.wheelchairs}
     able = finding.roomy & finding.skilled

@@ -14,6 +14,7 @@ class Why(StrEnum):
     """Why a trip is unserved: the first of these that holds."""
 
     APPOINTMENT_IMPOSSIBLE = "appointment_impossible"
+    NO_DRIVER = "no_driver"
     NO_VEHICLE = "no_vehicle"
     NO_SKILL = "no_skill"
     FORBIDDEN = "forbidden"
@@ -23,26 +24,12 @@ class Why(StrEnum):
     COULD_BE_INSERTED = "could_be_inserted"
 
 
-class Change(StrEnum):
-    """A change that would make a trip fit; of equally many minutes the first is suggested."""
-
-    INSERT = "insert"
-    OVER_CAP = "over_cap"
-    LATER = "later"
-    EARLIER = "earlier"
-    ARRIVE_LATE = "arrive_late"
-    START_EARLIER = "start_earlier"
-    END_LATER = "end_later"
-    INSTEAD_OF = "instead_of"
-    EXTRA_VEHICLE = "extra_vehicle"
-    EXTRA_SKILLED = "extra_skilled"
-
-
 SENTENCES: dict[str, str] = {
     Why.APPOINTMENT_IMPOSSIBLE: gettext_noop(
         "Picked up at %(earliest_s)s at the earliest, the ride of %(ride_min)s min ends at "
         "%(arrival_s)s, after the appointment at %(arrive_by_s)s."
     ),
+    Why.NO_DRIVER: gettext_noop("No driver is on duty."),
     Why.NO_VEHICLE: gettext_noop(
         "No vehicle has %(seats)s seats and %(wheelchairs)s wheelchair places."
     ),
@@ -63,35 +50,6 @@ SENTENCES: dict[str, str] = {
     ),
     Why.COULD_BE_INSERTED: gettext_noop(
         "%(driver)s could take it at %(pickup_s)s: the search ended before it was placed."
-    ),
-    Change.INSERT: gettext_noop("%(driver)s picks up at %(pickup_s)s."),
-    Change.OVER_CAP: gettext_noop("%(driver)s takes one trip more than allowed, at %(pickup_s)s."),
-    Change.LATER: gettext_noop(
-        "%(driver)s picks up %(change_min)s min later than the window allows, at %(pickup_s)s."
-    ),
-    Change.EARLIER: gettext_noop(
-        "%(driver)s picks up %(change_min)s min earlier than the window allows, at %(pickup_s)s."
-    ),
-    Change.ARRIVE_LATE: gettext_noop(
-        "%(driver)s picks up at %(pickup_s)s and arrives %(change_min)s min after the "
-        "appointment, at %(arrival_s)s."
-    ),
-    Change.START_EARLIER: gettext_noop(
-        "%(driver)s starts %(change_min)s min earlier, at %(from_s)s, and picks up at %(pickup_s)s."
-    ),
-    Change.END_LATER: gettext_noop(
-        "%(driver)s ends %(change_min)s min later, at %(until_s)s, and picks up at %(pickup_s)s."
-    ),
-    Change.INSTEAD_OF: gettext_noop(
-        "%(driver)s picks up at %(pickup_s)s instead of driving trip %(trip)s."
-    ),
-    Change.EXTRA_VEHICLE: gettext_noop(
-        "One more vehicle (seats: %(seats)s, wheelchair places: %(wheelchairs)s) is on duty "
-        "from %(from_s)s to %(until_s)s."
-    ),
-    Change.EXTRA_SKILLED: gettext_noop(
-        "One more driver who can do this (%(needs)s; seats: %(seats)s, wheelchair places: "
-        "%(wheelchairs)s) is on duty from %(from_s)s to %(until_s)s."
     ),
     **registry.SENTENCES,
 }

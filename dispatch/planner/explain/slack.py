@@ -25,10 +25,10 @@ from dispatch.planner.problem import Trip
 from dispatch.planner.search.arrays import NEVER, Day, Ints, Longs
 from dispatch.planner.search.compiled import kernel
 
-# Kinds of insertions, the third axis of `found`. The measure is the detour in seconds for
-# FITS, what a swap changes in the objective for INSTEAD, and otherwise the seconds of the change.
-FITS, LATER, EARLIER, ARRIVE_LATE, START_EARLIER, END_LATER, INSTEAD = range(7)
-KINDS = 7
+# Kinds of insertions, the third axis of `found`. The measure is the detour in seconds for FITS, and
+# otherwise the seconds of the change.
+FITS, LATER, EARLIER, ARRIVE_LATE, START_EARLIER, END_LATER = range(6)
+KINDS = 6
 EVER = -NEVER // 4  # earlier than any duty starts, far enough from overflow to add to
 
 
@@ -40,7 +40,6 @@ class Asked(NamedTuple):
     due: Longs  # (u,) last start that keeps the appointment, NEVER without one
     wanted: Longs  # (u,)
     service: Longs  # (u,)
-    unserved: Longs  # (u,)
     pickup_at: Ints  # (u,) column of travel
     dropoff_at: Ints  # (u,) row of travel
 
@@ -65,7 +64,6 @@ def measure_slack(tours: Tours, day: Day, trips: Sequence[Trip], indices: Sequen
         ),
         wanted=_column(trip.wanted_s for trip in trips),
         service=_column(trip.service_s for trip in trips),
-        unserved=day.unserved[indices],
         pickup_at=day.pickup_at[indices],
         dropoff_at=day.dropoff_at[indices],
     )
@@ -75,7 +73,7 @@ def measure_slack(tours: Tours, day: Day, trips: Sequence[Trip], indices: Sequen
     result = Slack(
         np.zeros(shape, np.int64), np.full(shape, NEVER), np.zeros(shape, np.int64), found
     )
-    measure_gaps(tours, asked, day.unserved, result)
+    measure_gaps(tours, asked, result)
     return result
 
 
@@ -84,8 +82,8 @@ def _column(values: Iterable[int]) -> Longs:
 
 
 @kernel
-def measure_gaps(tours: Tours, asked: Asked, unserved: Longs, result: Slack) -> None:
-    """Fill the slack; `unserved` (n,) as in `Day`."""
+def measure_gaps(tours: Tours, asked: Asked, result: Slack) -> None:
+    """Fill the slack."""
     for u in range(len(asked.earliest)):
         earliest, service = asked.earliest[u], asked.service[u]
         last = min(asked.latest[u], asked.due[u])
@@ -108,8 +106,6 @@ def measure_gaps(tours: Tours, asked: Asked, unserved: Longs, result: Slack) -> 
                     start_earlier(tours, asked, u, k, there, on, need, result)
                 if s == tours.first[k + 1]:
                     end_later(tours, asked, u, k, there, on, free, result)
-                elif tours.trip[s] >= 0 and unserved[tours.trip[s]] <= asked.unserved[u]:
-                    instead(tours, asked, u, k, s, unserved[tours.trip[s]], result)
 
 
 @kernel(inline="always")
@@ -212,21 +208,3 @@ def end_later(
         if tours.closes[k] < back < BEYOND:
             s = tours.first[k + 1]
             note(result, u, k, END_LATER, back - tours.closes[k], s, start)
-
-
-@kernel
-def instead(
-    tours: Tours, asked: Asked, u: int, k: int, s: int, unserved: int, result: Slack
-) -> None:
-    """Note what it changes to take the trip in the place of stop s, left out at `unserved`."""
-    there, _ = drives(tours, k, s, asked.pickup_at[u], asked.dropoff_at[u])
-    _, on = drives(tours, k, s + 1, asked.pickup_at[u], asked.dropoff_at[u])
-    free, need = free_before(tours, k, s), need_after(tours, k, s + 1)
-    last = min(asked.latest[u], asked.due[u])
-    for way in range(4):
-        low, high = room(way, free, need, there, on, asked.service[u], tours.rest[k])
-        low, high = max(low, asked.earliest[u]), min(high, last)
-        if low <= high:
-            detour = there + on - tours.leg[s] - replaced_leg(tours, k, s + 1)
-            start = min(max(asked.wanted[u], low), high)
-            note(result, u, k, INSTEAD, unserved - asked.unserved[u] + detour, s, start)

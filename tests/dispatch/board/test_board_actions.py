@@ -1,6 +1,7 @@
 """What dispatchers do from the board: over HTTP, as the page does it."""
 
 import json
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -315,7 +316,40 @@ def test_candidates_have_a_price_or_a_reason_why_there_are_none():
     driver("Anna")
     page = me.get(url("candidates", row.id)).content.decode()
     assert "Anna" in page
-    assert "min empty driving, price" in page
+    # From the depot in Plan-les-Ouates by Meyrin and town: so much more than no trip at all.
+    assert re.search(r"\+\d+ min, \d+\.\d km more", page)
+    assert "first trip of the day: +5 min by policy" in page
+
+
+@pytest.mark.django_db
+def test_a_suggestion_is_a_button_that_does_what_it_says(django_assert_num_queries):
+    row, anna, me = booking(client=make.client(name="Mme Blanc")), driver("Anna"), dispatcher()
+    day = later("00:00").date()
+    queue = me.get(url("advice", day)).content.decode()
+    assert f'<div id="advice-{row.id}" class="advice" hx-swap-oob="true">' in queue
+    assert "Anna picks up at 09:00." in queue
+    assert b"<button" not in dispatcher(Role.VIEWER).get(url("advice", day)).content
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', queue))
+    assert dispatcher(Role.VIEWER).get(url("suggestion", row.id), fields).status_code == 403
+    with django_assert_num_queries(7):  # 3 of the session, the booking's day, and the day
+        dialog = me.get(url("suggestion", row.id), fields)
+    assert dialog["HX-Retarget"] == "#dialog-body"
+    page = dialog.content.decode()
+    assert "Anna drives 09:00 Mme Blanc" in page
+    form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page))
+    refused = me.post(url("suggestion", row.id), form | {"key": "another"})
+    assert (refused.status_code, refused["HX-Retarget"]) == (409, "#panel-body")
+    assert b"can no longer be done as it was shown" in refused.content
+    done = me.post(url("suggestion", row.id), form)
+    assert (done.status_code, toast(done)) == (200, "Done, as suggested.")
+    assert Assignment.objects.open().get().driver == anna
+
+
+@pytest.mark.django_db
+def test_the_board_asks_for_the_advice_of_its_queue_once():
+    booking()
+    page = dispatcher().get(reverse("admin:board:day", args=["geneva", later("00:00").date()]))
+    assert page.content.decode().count(url("advice", later("00:00").date())) == 1
 
 
 def preview_of(day):

@@ -1,4 +1,4 @@
-"""Reasons, blockers, suggestions and alternatives of small days, with their arithmetic.
+"""Reasons, blockers, prices and detours of small days, with their arithmetic.
 
 The road of `tests.support.problems`: a kilometre is a minute. Random days are in
 `tests.dispatch.planner.test_properties`.
@@ -10,11 +10,10 @@ import re
 import pytest
 
 from dispatch.planner.check.plan import check
-from dispatch.planner.explain.alternatives import alternatives, candidates
+from dispatch.planner.explain.alternatives import candidates, detours
 from dispatch.planner.explain.reasons import insertable, reasons
-from dispatch.planner.explain.sentences import SENTENCES, Change, Why
-from dispatch.planner.explain.suggestions import applied
-from dispatch.planner.problem import Costs, Priority, Standing
+from dispatch.planner.explain.sentences import SENTENCES, Why
+from dispatch.planner.problem import Costs, Standing
 from dispatch.planner.rules import registry
 from dispatch.planner.rules.codes import Block
 from tests.support.problems import (
@@ -53,7 +52,7 @@ def busy_morning(trip, **driver):
 
 class TestCodes:
     def test_every_code_has_a_sentence_and_no_two_are_alike(self):
-        keys = [*Why, *Change, *registry.SENTENCES]
+        keys = [*Why, *registry.SENTENCES]
         assert len({str(key) for key in keys}) == len(keys)
         assert set(keys) == set(SENTENCES)
 
@@ -101,8 +100,7 @@ class TestReasons:
     def test_no_drivers_at_all(self):
         problem = make_problem([make_trip()], [], [])
         reason = only_reason(problem, make_plan(problem))
-        assert (reason.code, reason.blockers) == (Why.NO_VEHICLE, ())
-        assert reason.suggestion.code == Change.EXTRA_VEHICLE
+        assert (reason.code, reason.blockers) == (Why.NO_DRIVER, ())
 
     def test_no_skill(self):
         trip = make_trip(needs=frozenset({"stairs", "oxygen"}))
@@ -133,7 +131,7 @@ class TestReasons:
 
     def test_a_driver_without_a_duty_is_said_to_have_none(self):
         reason = only_reason(*unserved(make_trip(), [make_driver(1)], []))
-        assert reason.code == Why.OFF_SHIFT
+        assert reason.code == Why.NO_DRIVER
         assert [blocker.breach.code for blocker in reason.blockers] == [Block.NO_DUTY]
 
     def test_cap_reached(self):
@@ -165,7 +163,7 @@ class TestReasons:
         assert reason.code == Why.COULD_BE_INSERTED
         assert reason.detail["driver"] == "Driver 1"
         assert reason.detail["pickup_s"] == clock("12:00")
-        assert (reason.suggestion.code, reason.blockers) == (Change.INSERT, ())
+        assert reason.blockers == ()
 
 
 class TestBlockers:
@@ -211,7 +209,6 @@ class TestBlockers:
         plan = make_plan(problem, [(1, 1, "08:00"), (2, 1, "08:20")], [(1, "12:00")])
         reason = only_reason(problem, plan)
         assert reason.code == Why.ALL_BUSY
-        assert (reason.suggestion.code, reason.suggestion.change_min) == (Change.LATER, 1)
 
     def test_a_commitment_is_named_like_a_trip(self):
         duty = make_duty(commitments=(make_commitment(900, "08:00", "09:00", 0, 10),))
@@ -265,134 +262,6 @@ class TestBlockers:
         ]
 
 
-class TestSuggestions:
-    def suggestion(self, problem, plan):
-        suggestion = only_reason(problem, plan).suggestion
-        assert check(*applied(problem, plan, suggestion)) == ()
-        return suggestion
-
-    def test_later(self):
-        # Free at 15 at 08:10, at 0 at 08:25 instead of 08:20.
-        later = self.suggestion(*busy_morning(make_trip(2, "08:10", 0, 10, late=600)))
-        assert (later.code, later.change_min) == (Change.LATER, 5)
-        assert later.pickup_s == later.detail["pickup_s"] == clock("08:25")
-
-    def test_later_with_a_break_to_place(self):
-        # Out at 15 at 08:10, half an hour off from 08:10 on, at 15 again at 08:40.
-        trips = make_trip(1, "08:00", 5, 15, late=0), make_trip(2, "08:15", 15, 5, late=0)
-        duty = make_duty(start="07:55", break_=make_break("08:05", "08:40"))
-        problem = make_problem(trips, duties=[duty])
-        later = self.suggestion(problem, make_plan(problem, [(1, 1, "08:00")], [(1, "08:10")]))
-        assert (later.code, later.change_min, later.pickup_s) == (
-            Change.LATER,
-            25,
-            clock("08:40"),
-        )
-
-    def test_an_hour_is_few_minutes_and_more_is_not(self):
-        # Free at 08:10 at 15 for a trip there that should have begun long before.
-        for wanted, expected in (("07:09", Change.EXTRA_VEHICLE), ("07:10", Change.LATER)):
-            trip = make_trip(2, wanted, 15, 15, late=0)
-            assert self.suggestion(*busy_morning(trip)).code == expected
-
-    def test_minutes_are_rounded_up(self):
-        later = self.suggestion(*busy_morning(make_trip(2, "08:10", 0, 10, late=601)))
-        assert (later.code, later.change_min) == (Change.LATER, 5)
-
-    def test_earlier(self):
-        # From 7 to 7 and on to 5: boards by 07:58 to reach trip 1 at 08:00, four minutes early.
-        problem, plan = busy_morning(make_trip(2, "08:02", 7, 7, late=60))
-        problem = dataclasses.replace(problem, duties=(make_duty(start="07:00"),))
-        earlier = self.suggestion(problem, plan)
-        assert (earlier.code, earlier.change_min) == (Change.EARLIER, 4)
-        assert earlier.pickup_s == clock("07:58")
-
-    def test_arriving_late(self):
-        # At 0 at 08:25 at the earliest, at 10 at 08:35 instead of 08:32.
-        trip = make_trip(2, "08:10", 0, 10, late=1200, arrive_by_s="08:32")
-        late = self.suggestion(*busy_morning(trip))
-        assert (late.code, late.change_min) == (Change.ARRIVE_LATE, 3)
-        assert late.detail["arrival_s"] == clock("08:35")
-
-    def test_starting_earlier(self):
-        # Five kilometres from home by 06:59, and due at home at 07:09.
-        duty = make_duty(commitments=(make_commitment(900, "07:09", "07:19", 0, 10),))
-        trip = make_trip(1, "06:55", 5, 0, late=240)
-        early = self.suggestion(*unserved(trip, duties=[duty]))
-        assert (early.code, early.change_min) == (Change.START_EARLIER, 6)
-        assert early.detail["from_s"] == clock("06:54")
-
-    def test_ending_later(self):
-        # Free at 16:45 at 5, at 0 at 16:50, out at 10 at 17:00, home at 17:10.
-        duty = make_duty(commitments=(make_commitment(900, "16:35", "16:45", 0, 5),))
-        late = self.suggestion(*unserved(make_trip(1, "16:50", 0, 10), duties=[duty]))
-        assert (late.code, late.change_min) == (Change.END_LATER, 10)
-        assert late.detail["until_s"] == clock("17:10")
-
-    def test_nobody_starts_in_the_middle_of_his_other_duty(self):
-        duties = [make_duty(1, 1, "06:00", "06:58"), make_duty(2, 1, "07:00", "17:00")]
-        problem, plan = unserved(make_trip(1, "06:55", 5, 40, late=240), duties=duties)
-        assert self.suggestion(problem, plan).code != Change.START_EARLIER
-
-    def test_one_trip_over_the_cap(self):
-        over = self.suggestion(*busy_morning(make_trip(2, "12:00"), capacity=1))
-        assert (over.code, over.driver_id, over.pickup_s) == (Change.OVER_CAP, 1, clock("12:00"))
-
-    def test_instead_of_a_trip_that_matters_less(self):
-        # At 10:00 the driver is an hour from home, and has just the time to be there and back.
-        far = make_trip(1, "10:00", 60, 60, late=0)
-        trip = make_trip(2, "10:00", 0, 10, late=0, alighting_s=60, priority=Priority.HIGH)
-        problem = make_problem([far, trip], duties=[make_duty(start="09:00", end="11:00")])
-        swap = self.suggestion(problem, make_plan(problem, [(1, 1, "10:00")]))
-        assert (swap.code, swap.instead_of, swap.detail["trip"]) == (Change.INSTEAD_OF, 1, "B1")
-
-    def test_not_instead_of_a_trip_that_matters_more(self):
-        far = make_trip(1, "10:00", 60, 60, late=0, priority=Priority.URGENT)
-        trip = make_trip(2, "10:00", 0, 10, late=0, alighting_s=60)
-        problem = make_problem([far, trip], duties=[make_duty(start="09:00", end="11:00")])
-        swap = self.suggestion(problem, make_plan(problem, [(1, 1, "10:00")]))
-        assert swap.code == Change.EXTRA_VEHICLE
-
-    def test_one_more_vehicle(self):
-        trip = make_trip(wheelchairs=2, boarding_s=120, alighting_s=60)
-        extra = self.suggestion(*unserved(trip))
-        assert extra.code == Change.EXTRA_VEHICLE
-        # 08:00 and 2 + 10 + 1 minutes.
-        assert extra.detail == {
-            "seats": 1,
-            "wheelchairs": 2,
-            "needs": "",
-            "from_s": clock("08:00"),
-            "until_s": clock("08:13"),
-        }
-
-    def test_one_more_driver_with_the_skill(self):
-        extra = self.suggestion(*unserved(make_trip(needs=frozenset({"stairs"}))))
-        assert (extra.code, extra.detail["needs"]) == (Change.EXTRA_SKILLED, "stairs")
-
-    def test_an_appointment_nobody_can_keep_is_kept_late(self):
-        late = self.suggestion(*unserved(make_trip(arrive_by_s="08:05")))
-        assert (late.code, late.change_min, late.pickup_s) == (
-            Change.EARLIER,
-            5,
-            clock("07:55"),
-        )
-
-    def test_fewer_minutes_win_whatever_the_change(self):
-        """Two drivers: one is five minutes late, the other has to stay three minutes longer."""
-        trip = make_trip(2, "08:10", 0, 10, late=600)
-        problem, plan = busy_morning(trip)
-        # Boards at home at 08:10, out at 10 at 08:20, home at 08:30 instead of 08:27.
-        short = make_duty(2, start="08:10", end="08:27")
-        problem = dataclasses.replace(
-            problem,
-            drivers=(*problem.drivers, make_driver(2)),
-            duties=(*problem.duties, short),
-        )
-        best = self.suggestion(problem, plan)
-        assert (best.code, best.driver_id, best.change_min) == (Change.END_LATER, 2, 3)
-
-
 class TestPrices:
     def test_the_price_holds_driver_preference_move_and_fairness(self):
         # Five there, fifteen back: 1,200 s. A first trip: 300. Another driver preferred: 600.
@@ -426,41 +295,9 @@ class TestAlternatives:
     def test_a_trip_costs_what_its_driver_drives_for_it(self):
         problem = self.problem()
         plan = make_plan(problem, [(1, 1, "08:00"), (2, 1, "08:30")])
-        first, second = alternatives(problem, plan)
         # 0-5, 15-15, 0-0: 5 minutes. Without trip 1: 0-15, 0-0: 15. So trip 1 saves ten.
-        assert (first.trip_id, first.driver_id, first.detour_s) == (1, 1, -600)
         # Without trip 2: 0-5, 15-0: 20. So trip 2 saves 15.
-        assert second.detour_s == -900
-
-    def test_the_others_come_in_order_of_their_detour(self):
-        problem = self.problem()
-        (cost,) = alternatives(problem, make_plan(problem, [(1, 1, "08:00")]))
-        # From 10: 5 + 5. From 0: 5 + 15. From 30: 25 + 15. Number 5 has no seats.
-        assert [(o.driver_id, o.duty_id, o.detour_s) for o in cost.others] == [
-            (3, 3, 600),
-            (2, 2, 1200),
-            (4, 4, 2400),
-        ]
-
-    def test_a_full_driver_is_no_alternative(self):
-        problem = self.problem()
-        drivers = tuple(
-            dataclasses.replace(d, capacity=0) if d.id == 3 else d for d in problem.drivers
-        )
-        problem = dataclasses.replace(problem, drivers=drivers)
-        (cost,) = alternatives(problem, make_plan(problem, [(1, 1, "08:00")]), top=1)
-        assert [other.driver_id for other in cost.others] == [2]
-
-    def test_a_driver_with_two_duties_is_named_once(self):
-        duties = [
-            make_duty(1, 1),
-            make_duty(2, 2, "07:00", "09:00"),
-            make_duty(3, 3, home=5, back=15),
-            make_duty(4, 2, "08:00", "10:00", home=5, back=15),
-        ]
-        problem = make_problem([make_trip(1, "08:00", 5, 15)], duties=duties)
-        (cost,) = alternatives(problem, make_plan(problem, [(1, 1, "08:00")]))
-        assert [(o.driver_id, o.duty_id, o.detour_s) for o in cost.others] == [(3, 3, 0), (2, 4, 0)]
+        assert detours(problem, plan) == {1: -600, 2: -900}
 
     def test_candidates_of_a_planned_trip_include_its_driver(self):
         problem = self.problem()
@@ -488,6 +325,6 @@ class TestAlternatives:
 def test_nobody_on_duty_is_no_obstacle(trips):
     problem = make_problem([make_trip()][:trips], [], [])
     plan = make_plan(problem)
-    assert alternatives(problem, plan) == insertable(problem, plan) == ()
+    assert (detours(problem, plan), insertable(problem, plan)) == ({}, ())
     assert len(reasons(problem, plan)) == trips
     assert candidates(problem, plan, make_trip()) == ()

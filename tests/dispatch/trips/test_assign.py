@@ -15,14 +15,8 @@ from dispatch.day.load import load_problem
 from dispatch.models import Assignment
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
-from dispatch.trips.assign import (
-    RuleBroken,
-    advise,
-    assign,
-    candidates,
-    preview_assignment,
-    quote,
-)
+from dispatch.trips.advice.advise import advise, quote
+from dispatch.trips.assign import RuleBroken, assign, preview_assignment
 from dispatch.trips.locking import NoSuchDriver, NoSuchTrip
 from dispatch.trips.write_assignment import DoubleBooked
 from tests.support import builders as make
@@ -222,7 +216,7 @@ def test_candidates_can_be_assigned_as_listed():
     busy = on_duty("Busy")
     assign_to(make.booking(clock="09:00"), busy, pickup_at=make.at("09:00"))
     booking = make.booking(clock="09:00")
-    found = candidates(booking.company, booking.id, now=make.NOW)
+    found = advise(booking.company, booking.id, now=make.NOW).candidates
     assert [place.driver_id for place in found] == [anna.id]
     trip = assign_to(booking, anna, pickup_at=found[0].pickup_at)
     assert trip.assignment.planned_dropoff_at == found[0].dropoff_at
@@ -280,7 +274,7 @@ def test_nobody_is_offered_for_a_way_back_that_ends_before_the_arrival():
     there, anna, ben = make.booking(clock="09:00"), on_duty("Anna"), on_duty("Ben")
     back = make.booking(clock="08:50", return_of=there)
     assign_to(there, anna, pickup_at=make.at("09:00"))
-    assert candidates(back.company, back.id, now=make.NOW) == ()
+    assert advise(back.company, back.id, now=make.NOW).candidates == ()
     with pytest.raises(RuleBroken, match="outbound trip"):
         assign_to(back, ben)
 

@@ -13,7 +13,8 @@ from dispatch.board.day import read_board
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from dispatch.trips import progress
-from dispatch.trips.assign import assign, candidates
+from dispatch.trips.advice.advise import advise
+from dispatch.trips.assign import assign
 from dispatch.trips.locking import NoSuchTrip
 from drivers.models import Role
 from tests.support import builders as make
@@ -56,7 +57,7 @@ def test_it_is_neither_accepted_nor_assigned(geneva, waiting):
     with pytest.raises(StatusRefusedError):
         assign(geneva, waiting.id, driver.id, actor=ACTOR, now=make.NOW)
     with pytest.raises(StatusRefusedError, match="no pickup time yet"):
-        candidates(geneva, waiting.id, now=make.NOW)
+        advise(geneva, waiting.id, now=make.NOW)
     with pytest.raises(IntegrityError), transaction.atomic():
         Booking.objects.filter(id=waiting.id).update(status=Status.ACCEPTED)
 

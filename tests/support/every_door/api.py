@@ -12,6 +12,7 @@ from perf.budget_doors import _name, routes
 from tests.support import builders as make
 from tests.support.every_door.columns import FAR_LAT, FAR_LON, changes_of
 from tests.support.every_door.company import NOW, PLANNED, Busy
+from tests.support.every_door.suggested import suggested
 
 WRITING = ("post", "put", "patch", "delete")
 DAY = make.DAY.isoformat()
@@ -177,6 +178,9 @@ API_DOORS: dict[str, Callable[[Busy], list[Ask]]] = {
         *_trips({"passengers": 60}, {"scheduled_time": make.at("11:05").isoformat()})(busy),
     ],
     "POST bookings/<pk>/accept/": _trips(),
+    "POST bookings/<pk>/advice/": lambda busy: [
+        Ask({"change": change, "key": key}, pk) for pk, change, key in suggested(busy)
+    ],
     "POST bookings/<pk>/arrive/": _trips(),
     "POST bookings/<pk>/assign/": lambda busy: _trips(*_given(busy))(busy),
     "POST bookings/<pk>/cancel/": _trips({"reason": "by telephone"}),

@@ -14,6 +14,7 @@ from tests.support.every_door.admin import Form
 from tests.support.every_door.api import by_hand
 from tests.support.every_door.columns import FAR_LAT, FAR_LON, TOMORROW, both
 from tests.support.every_door.company import NOW, Busy
+from tests.support.every_door.suggested import suggested
 
 MODEL_PAGE = re.compile(r"(\w+)_(\w+)_(changelist|add|change|delete|history)")
 DAY = make.DAY.isoformat()
@@ -234,6 +235,9 @@ PAGES: dict[str, Callable[[Busy], list[Send]]] = {
     "company/<company>/": nothing,
     "i18n/setlang/": lambda busy: [({}, {"language": "fr"})],
     "admin/board/<company>/booking/<booking>/assign/": _assign,
+    "admin/board/<company>/booking/<booking>/advice/": lambda busy: [
+        ({"booking": pk}, {**change, "key": key}) for pk, change, key in suggested(busy)
+    ],
     "admin/board/<company>/booking/<booking>/swap/": _swap,
     "admin/board/<company>/booking/<booking>/change/": _change,
     "admin/board/<company>/booking/<booking>/edit/": _edit,

@@ -1,0 +1,230 @@
+"""Advise on trips as the day stands now: who could drive, why nobody does, and what would help.
+
+The day is loaded as for an assignment by hand: nothing is frozen, absences, breaks, positions and
+the clock count, and the other trips are at their told times.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from django.utils.translation import gettext as _
+
+from bookings.models import Booking, Status
+from bookings.save import StatusRefusedError
+from dispatch.day.keeping import BY_HAND
+from dispatch.day.load import Day, load_problem, pickup_window
+from dispatch.day.queries import BookingRow, preferences_of
+from dispatch.day.reasons import Unassigned, describe_excluded, describe_reason
+from dispatch.planner.explain.reasons import reason_of
+from dispatch.trips.advice.extra_vehicles import ExtraVehicle, extra_vehicles
+from dispatch.trips.advice.ideas import Ground, ideas
+from dispatch.trips.advice.sentences import about_vehicle, sentence
+from dispatch.trips.advice.suggestion import Change, Kind, Suggestion
+from dispatch.trips.advice.what_happened import what_happened
+from dispatch.trips.advice.work_out import carried_out, work_out
+from dispatch.trips.assign import ASSIGNABLE, load_trip
+from dispatch.trips.candidates import Candidate, candidates_for
+from dispatch.trips.problems import with_names
+from drivers.models import Company
+
+SUGGESTIONS = 3  # of one trip, each of another kind
+
+
+@dataclass(frozen=True, slots=True)
+class Advised:
+    """A suggestion with its sentence."""
+
+    suggestion: Suggestion
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What can be said of one trip: who could drive it, best first, and what would help.
+
+    `why` it has no driver, None if it has one; `happened` is what the log says of that.
+    """
+
+    row: BookingRow
+    candidates: tuple[Candidate, ...]
+    why: Unassigned | None
+    happened: str = ""
+    suggestions: tuple[Advised, ...] = ()
+    vehicle: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DayAdvice:
+    """The advice of all trips of a day without a driver, the most urgent first.
+
+    `vehicles` are said once for all the trips that one more vehicle would serve.
+    """
+
+    trips: tuple[Advice, ...]
+    vehicles: tuple[str, ...]
+
+
+def advise(
+    company: Company, booking_id: int, *, now: datetime, top: int = 3, most: int = SUGGESTIONS
+) -> Advice:
+    """Advise on one trip: 5 statements. Raises NoSuchTrip, or StatusRefusedError if it is over."""
+    day, row = load_trip(company, booking_id, now, named=True)
+    _require_plannable(row)
+    return _advice(day, row, top, most)
+
+
+def advise_day(company: Company, at: date, *, now: datetime) -> DayAdvice:
+    """Advise on all trips of the day that have no driver: 4 statements.
+
+    Each has one suggestion. They can be followed one after the other: where the best one of a trip
+    contradicts that of a more urgent trip, the next best is given, and if all do, the best one with
+    the names of those trips.
+    """
+    return advise_open(with_names(load_problem(company, at, now=now, leeway=BY_HAND)))
+
+
+def advise_open(day: Day) -> DayAdvice:
+    """Advise on all trips of a loaded day that have no driver: 1 statement."""
+    rows = sorted(_open(day), key=lambda row: (-row.priority, row.scheduled_time, row.id))
+    happened = what_happened(day, [row.id for row in rows])
+    ground = Ground(day, tuple(row for row in rows if row.status == Status.ACCEPTED))
+    found = dict(_compatible(ground))
+    unhelped = [
+        trip
+        for i, trip in ground.trips.items()
+        if i not in found or found[i].kind == Kind.INSTEAD_OF
+    ]
+    trips = tuple(
+        Advice(
+            row,
+            (),
+            _why(ground, row),
+            happened.get(row.id, ""),
+            tuple(_said(day, [found[row.id]])) if row.id in found else (),
+        )
+        for row in rows
+    )
+    vehicles = extra_vehicles(day, unhelped)
+    return DayAdvice(trips, tuple(about_vehicle(day, one) for one in vehicles))
+
+
+def quote(company: Company, booking: Booking, *, now: datetime, top: int = 3) -> Advice:
+    """Find the drivers who could take a booking that is not stored: 4 statements at most.
+
+    As `advise`, but nothing is raised, and nothing has happened.
+    """
+    at = company.local(booking.scheduled_time).date()
+    day = load_problem(company, at, now=now, leeway=BY_HAND)
+    values = {name: getattr(booking, name, None) for name in BookingRow._fields}
+    highest = max(day.bookings | day.neighbours, default=0)
+    row = BookingRow._make((values | {"id": highest + 1, "version": 1}).values())
+    day = replace(day, bookings=day.bookings | {row.id: row})
+    if row.client_id:  # the day has the preferences of the clients who have booked it already
+        preferences = day.preferences | preferences_of(row.client_id)
+        day = replace(day, preferences=preferences)
+    return _advice(day, row, top, 1, log=False)
+
+
+def _advice(day: Day, row: BookingRow, top: int, most: int, *, log: bool = True) -> Advice:
+    found = candidates_for(day, row, top=top)
+    if row.standing():
+        return Advice(row, found, None)
+    happened = what_happened(day, [row.id]) if log else {}
+    ground = Ground(day, (row,))
+    suggestions = tuple(_best(ground, row, most))
+    why = None if found else _why(ground, row)
+    vehicles: tuple[ExtraVehicle, ...] = ()
+    if not suggestions or suggestions[0].kind == Kind.INSTEAD_OF:
+        vehicles = extra_vehicles(day, ground.trips.values())
+    vehicle = about_vehicle(day, vehicles[0]) if vehicles else ""
+    said = tuple(_said(day, suggestions))
+    if why and (texts := [one.text for one in said] or [vehicle]) and texts[0]:
+        why = replace(why, suggestion=texts[0])
+    return Advice(row, found, why, happened.get(row.id, ""), said, vehicle)
+
+
+def _best(ground: Ground, row: BookingRow, most: int) -> Iterator[Suggestion]:
+    """Yield the first suggestion of each kind that holds, `most` of them at most."""
+    kinds: set[Kind] = set()
+    for change in ideas(ground, row):
+        if len(kinds) == most:
+            return
+        if change.kind not in kinds and (found := work_out(ground.day, change)):
+            kinds.add(change.kind)
+            yield found
+
+
+def _compatible(ground: Ground) -> Iterator[tuple[int, Suggestion]]:
+    """Yield (booking, suggestion) of every trip that has one; see `advise_day`."""
+    after = ground.day
+    chosen: list[Suggestion] = []
+    for row in ground.rows:
+        first: Suggestion | None = None
+        for change in ideas(ground, row):
+            found = work_out(ground.day, change)
+            if found is None:
+                continue
+            later = work_out(after, change) if chosen else found
+            if later and later.consequences() == found.consequences():
+                first = found
+                chosen.append(found)
+                after = carried_out(after, later)
+                break
+            first = first or replace(found, excluded_by=tuple(_rivals(chosen, found)))
+        if first:
+            yield row.id, first
+
+
+def _rivals(chosen: Iterable[Suggestion], found: Suggestion) -> Iterator[str]:
+    """Yield the trips whose suggestions concern the same drivers or trips."""
+    own = _concerned(found)
+    for other in chosen:
+        if own & _concerned(other):
+            yield other.trip
+
+
+def _concerned(found: Suggestion) -> set[tuple[str, int]]:
+    change: Change = found.change
+    drivers = {change.driver_id, change.other_driver_id or change.driver_id}
+    trips = {booking_id for booking_id, _version, _assignment in found.touched}
+    return {("driver", i) for i in drivers} | {("trip", i) for i in trips}
+
+
+def _said(day: Day, found: Iterable[Suggestion]) -> Iterator[Advised]:
+    return (Advised(one, sentence(day, one)) for one in found)
+
+
+def _why(ground: Ground, row: BookingRow) -> Unassigned | None:
+    """Return why the trip has no driver as the day stands, None if one has room for it."""
+    day = ground.day
+    if row.status == Status.PENDING:
+        return describe_excluded(day, row.id, "will_call" if row.will_call else "not_accepted")
+    latest_at = pickup_window(day.company, row.scheduled_time, row.return_of_id)[1]
+    if latest_at < day.now:
+        return describe_excluded(day, row.id, "window_passed")
+    if row.id not in ground.findings:
+        return describe_excluded(day, row.id, "before_arrival")
+    return describe_reason(day, reason_of(ground.findings[row.id]))
+
+
+def _open(day: Day) -> list[BookingRow]:
+    """Return the bookings that wait for a driver, or for being accepted."""
+    return [
+        row
+        for row in day.bookings.values()
+        if row.status in (Status.PENDING, Status.ACCEPTED) and not row.standing()
+    ]
+
+
+def _require_plannable(row: BookingRow) -> None:
+    if row.will_call:
+        raise StatusRefusedError(
+            _("Trip %(trip)s has no pickup time yet: the client will call when they are ready.")
+            % {"trip": row.label}
+        )
+    if row.status not in (Status.PENDING, *ASSIGNABLE):
+        raise StatusRefusedError(
+            _("Trip %(trip)s is %(status)s.")
+            % {"trip": row.label, "status": Status(row.status).label}
+        )

@@ -1,0 +1,115 @@
+"""Carry a suggestion out: exactly what was shown, or nothing.
+
+The change is worked out again under the locks, by the same code. Only if it means the same, down to
+the versions of the trips that it touches, is it written.
+"""
+
+from copy import copy
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from bookings.models import Actor, Booking
+from bookings.save import save_booking
+from dispatch import ledger
+from dispatch.day.load import Day
+from dispatch.trips.advice.sentences import sentence
+from dispatch.trips.advice.suggestion import Change, Suggestion
+from dispatch.trips.advice.work_out import work_out
+from dispatch.trips.assign import load_trip
+from dispatch.trips.locking import no_such_driver
+from dispatch.trips.release import release_trips
+from dispatch.trips.write_assignment import write_proposals
+from drivers.fleet.changes import changing
+from drivers.models import Company, Shift
+from drivers.refused import Refused
+
+
+class Outdated(Refused):
+    """The suggestion does not mean any more what was shown; nothing was written."""
+
+    code = "outdated"
+    status = 409
+    advice: dict[str, Any] | None = None  # what a door shows instead
+
+    def members(self) -> dict[str, Any]:
+        return {"advice": self.advice} if self.advice else {}
+
+
+def look_at(company: Company, change: Change, *, now: datetime) -> tuple[Day, Suggestion]:
+    """Return the day and what the change means on it: 4 statements. Raises Outdated, NoSuchTrip."""
+    day, _row = load_trip(company, change.booking_id, now, named=True)
+    return day, _worked_out(day, change)
+
+
+def carry_out(
+    company: Company, change: Change, *, key: str, actor: Actor, now: datetime
+) -> Suggestion:
+    """Carry the change out, if it still has this key.
+
+    At most 12 statements, 13 to move another trip, 20 to release one, 26 to change a shift, 30 to
+    change the booking, which is validated. The log says of the trips that the suggestion was
+    followed, and names trips by reference. Raises Outdated, NoSuchTrip, NoSuchDriver, DoubleBooked,
+    or what saving a booking or a shift raises: then nothing is written.
+    """
+    with transaction.atomic():
+        wanted = {change.driver_id, change.other_driver_id or change.driver_id}
+        if len(ledger.lock_drivers(company, wanted)) != len(wanted):
+            raise no_such_driver()
+        day, _row = load_trip(company, change.booking_id, now)
+        found = _worked_out(day, change)
+        if found.key != key:
+            raise outdated()
+        reason = _("Suggestion followed: %(text)s") % {"text": sentence(day, found)}
+        how: dict[str, Any] = {"actor": actor, "now": now, "reason": reason}
+        _change_shift(change, **how)
+        ledger.lock_bookings(company.id, [booking_id for booking_id, _v, _a in found.touched])
+        _change_booking(company, change, **how)
+        if found.released:
+            release_trips([_assignment_of(found, found.released.booking_id)], **how)
+        write_proposals(found.worked.day, found.worked.proposals, **how)
+        return found
+
+
+def outdated() -> Outdated:
+    return Outdated(_("The day has changed: this can no longer be done as it was shown."))
+
+
+def _worked_out(day: Day, change: Change) -> Suggestion:
+    found = work_out(day, change)
+    if found is None:
+        raise outdated()
+    return found
+
+
+def _change_shift(change: Change, *, actor: Actor, now: datetime, reason: str) -> None:
+    """Write the longer shift, past the guards of the fleet."""
+    if change.shift_id is None or change.shift_start_at is None or change.shift_end_at is None:
+        return
+    read = Shift.objects.get(pk=change.shift_id)
+    shift = copy(read)
+    shift.start_at, shift.end_at = change.shift_start_at, change.shift_end_at
+    with changing([read], shift, actor=actor, now=now, reason=reason) as under_way:
+        (stored,) = under_way.stored
+        if not isinstance(stored, Shift):
+            raise TypeError(stored)
+        stored.start_at, stored.end_at = shift.start_at, shift.end_at
+        stored.full_clean()
+        stored.save(update_fields=["start_at", "end_at"])
+
+
+def _change_booking(
+    company: Company, change: Change, *, actor: Actor, now: datetime, reason: str
+) -> None:
+    """Write the time for which the client was asked."""
+    if change.wanted_at is None:
+        return
+    booking = Booking.objects.select_related("company").get(company=company, pk=change.booking_id)
+    booking.scheduled_time = change.wanted_at
+    save_booking(booking, actor=actor, now=now, reason=reason)
+
+
+def _assignment_of(found: Suggestion, booking_id: int) -> int:
+    return next(assignment for i, _version, assignment in found.touched if i == booking_id)

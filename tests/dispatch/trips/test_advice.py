@@ -1,0 +1,428 @@
+"""Advice is computed on the day as it stands, and can be carried out exactly as it is said."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+
+from bookings.models import Actor, Booking, Door, Event, Status
+from dispatch.day.keeping import BY_HAND
+from dispatch.day.load import load_problem
+from dispatch.models import Assignment
+from dispatch.planner.measures import measure
+from dispatch.planner.problem import Plan, PlannedTrip
+from dispatch.runs.options import FIRST_PLAN
+from dispatch.runs.run import run_dispatch
+from dispatch.trips.advice.advise import advise, advise_day
+from dispatch.trips.advice.carry_out import Outdated, carry_out
+from dispatch.trips.advice.sentences import consequences
+from dispatch.trips.advice.suggestion import Kind
+from dispatch.trips.advice.work_out import work_out
+from dispatch.trips.candidates import candidates_for
+from dispatch.trips.driver_sick import report_sick
+from drivers.models import Absence, Company, Driver, Shift
+from perf.scenario_company import seed_scenario
+from perf.statement_count import Count
+from tests.support import builders as make
+
+ACTOR = Actor(Door.ADMIN, name="Nadia")
+
+
+def on_duty(name, start="06:00", end="18:00", **fields):
+    driver = make.driver(name=name, **fields)
+    make.shift(driver, start, end)
+    return driver
+
+
+def assigned(clock, driver, *, locked=True, **fields):
+    """Return a trip with this driver at its wanted time; 23:44 long."""
+    booking = make.booking(clock=clock, **fields)
+    make.assignment(booking, driver, minutes=22, locked=locked)
+    return booking
+
+
+def open_trip(clock, **fields):
+    return make.booking(clock=clock, client=make.client(name=f"Client of {clock}"), **fields)
+
+
+def best(booking, now=make.NOW):
+    """Return the first suggestion for the trip, None if there is none."""
+    found = advise(booking.company, booking.id, now=now).suggestions
+    return found[0].suggestion if found else None
+
+
+def of_kind(kind, booking, now=make.NOW):
+    found = advise(booking.company, booking.id, now=now, most=9).suggestions
+    return next(one.suggestion for one in found if one.suggestion.kind == kind)
+
+
+def follow(suggestion, now=make.NOW, key=None):
+    company = Company.objects.get(slug="geneva")
+    return carry_out(company, suggestion.change, key=key or suggestion.key, actor=ACTOR, now=now)
+
+
+def rows_of(company):
+    """Return everything that a suggestion may write, by what it is."""
+    trips = Assignment.objects.open().filter(company=company)
+    bookings = Booking.objects.filter(company=company)
+    shifts = Shift.objects.filter(driver__company=company)
+    return {
+        **{
+            ("trip", row[0]): row[1:]
+            for row in trips.values_list(
+                "booking_id", "driver_id", "planned_pickup_at", "planned_dropoff_at", "locked"
+            )
+        },
+        **{
+            ("booking", row[0]): row[1:]
+            for row in bookings.values_list("id", "scheduled_time", "status")
+        },
+        **{
+            ("shift", row[0]): row[1:]
+            for row in shifts.values_list("id", "start_at", "end_at", "break_at")
+        },
+    }
+
+
+def announced(rows, found):
+    """Return the rows with everything that the suggestion announces, and nothing else."""
+    rows, change = dict(rows), found.change
+    drivers = dict(Driver.objects.values_list("name", "id"))
+    if found.released:
+        del rows["trip", found.released.booking_id]
+        wanted_at, _status = rows["booking", found.released.booking_id]
+        rows["booking", found.released.booking_id] = (wanted_at, Status.ACCEPTED)
+    for move in found.moves:
+        _driver, pickup_at, dropoff_at, _locked = rows["trip", move.booking_id]
+        until_at = move.pickup_at + (dropoff_at - pickup_at)
+        rows["trip", move.booking_id] = (drivers[move.driver], move.pickup_at, until_at, False)
+    wanted_at = found.client.wanted_at if found.client else rows["booking", change.booking_id][0]
+    rows["booking", change.booking_id] = (wanted_at, Status.ASSIGNED)
+    times = found.pickup_at, found.dropoff_at
+    rows["trip", change.booking_id] = (change.driver_id, *times, found.locked)
+    if found.shift:
+        break_at = rows["shift", found.shift.shift_id][2]
+        times = found.shift.start_at, found.shift.end_at
+        rows["shift", found.shift.shift_id] = (*times, break_at)
+    for row in found.breaks:
+        rows["shift", row.shift_id] = (*rows["shift", row.shift_id][:2], row.start_at)
+    return rows
+
+
+def taken_back(company, found, now):
+    """Return (the rows after the suggestion was followed, the statements of it)."""
+    with transaction.atomic():
+        with connection.execute_wrapper(counted := Count()):
+            carry_out(company, found.change, key=found.key, actor=ACTOR, now=now)
+        after = rows_of(company)
+        transaction.set_rollback(True)
+    return after, counted
+
+
+# Kinds ------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_a_driver_who_is_free_is_suggested_and_takes_the_trip():
+    anna, booking = on_duty("Anna"), open_trip("09:00")
+    found = best(booking)
+    assert (found.kind, found.driver, found.pickup_at) == (Kind.ASSIGN, "Anna", make.at("09:00"))
+    follow(found)
+    trip = Assignment.objects.open().get(booking=booking)
+    assert (trip.driver, trip.planned_pickup_at) == (anna, make.at("09:00"))
+    event = Event.objects.get()
+    assert event.reason == "Suggestion followed: Anna picks up at 09:00."
+
+
+@pytest.mark.django_db
+def test_one_trip_more_than_the_cap_is_written_against_the_rule():
+    anna, booking = on_duty("Anna", max_bookings=1), open_trip("12:00")
+    assigned("09:00", anna)
+    found = best(booking)
+    assert (found.kind, [fault.code for fault in found.faults]) == (
+        Kind.OVER_CAP,
+        ["has_all_trips"],
+    )
+    follow(found)
+    assert Assignment.objects.open().get(booking=booking).locked
+
+
+@pytest.mark.django_db
+def test_another_trip_moves_to_another_driver_so_that_this_one_has_room():
+    # Only Anna takes a wheelchair; Ben takes the trip that is in the way.
+    anna, ben = on_duty("Anna"), on_duty("Ben", vehicle=make.vehicle(wheelchair_places=0))
+    other = assigned("09:00", anna, locked=False, client=make.client(name="Ada"))
+    booking = open_trip("09:05", wheelchairs=1)
+    found = best(booking)
+    assert (found.kind, found.driver) == (Kind.MOVE_OTHER, "Anna")
+    (move,) = found.moves
+    assert (move.trip, move.driver_before, move.driver) == (
+        "09:00 Ada",
+        "Anna",
+        "Ben",
+    )
+    follow(found)
+    assert Assignment.objects.open().get(booking=other).driver == ben
+    assert Assignment.objects.open().get(booking=booking).driver == anna
+
+
+@pytest.mark.django_db
+def test_a_locked_trip_and_one_that_is_about_to_begin_do_not_give_way():
+    anna, _ben = on_duty("Anna"), on_duty("Ben", vehicle=make.vehicle(wheelchair_places=0))
+    other = assigned("09:00", anna, locked=False)
+    booking = open_trip("09:05", wheelchairs=1)
+    soon = make.at("08:50")  # closer than the minutes in which no run moves a trip
+    assert best(booking, soon).kind != Kind.MOVE_OTHER
+    Assignment.objects.filter(booking=other).update(locked=True)
+    assert best(booking).kind != Kind.MOVE_OTHER
+
+
+@pytest.mark.django_db
+def test_the_client_is_asked_for_another_time_and_the_booking_gets_it():
+    anna, booking = on_duty("Anna"), open_trip("09:05")
+    assigned("09:00", anna)
+    found = best(booking)
+    # Out at 09:23:44 in town, 18:44 minutes less 5 back: 09:38 or later; the window ends at 09:20.
+    assert found.kind == Kind.ASK_CLIENT
+    assert found.client.wanted_at == found.pickup_at > make.at("09:20")
+    assert found.pickup_at.second == 0
+    follow(found)
+    booking.refresh_from_db()
+    assert (booking.scheduled_time, booking.status) == (found.pickup_at, Status.ASSIGNED)
+    found = advise(booking.company, booking.id, now=make.NOW).suggestions
+    assert Kind.ARRIVE_LATE not in {one.suggestion.kind for one in found}
+    for one in found:
+        assert one.suggestion.dropoff_at <= make.at("09:35")
+
+
+@pytest.mark.django_db
+def test_a_shift_begins_earlier_but_not_before_now_nor_in_an_absence():
+    anna, booking = on_duty("Anna", "08:00"), open_trip("07:45", appointment_at=make.at("08:15"))
+    found = best(booking)
+    assert (found.kind, found.shift.driver) == (Kind.START_EARLIER, "Anna")
+    assert found.shift.start_at < make.at("08:00") == found.shift.start_before_at
+    with transaction.atomic():
+        follow(found)
+        assert anna.shifts.get().start_at == found.shift.start_at
+        transaction.set_rollback(True)
+    now = best(booking, found.shift.start_at + timedelta(minutes=1))
+    assert now is None or now.kind != Kind.START_EARLIER
+    Absence.objects.create(driver=anna, start_at=make.at("06:00"), end_at=make.at("07:55"))
+    away = best(booking)
+    assert away is None or away.kind != Kind.START_EARLIER
+
+
+@pytest.mark.django_db
+def test_a_shift_ends_later():
+    anna, booking = on_duty("Anna", end="10:00"), open_trip("09:40")
+    found = of_kind(Kind.END_LATER, booking)
+    assert found.shift.end_before_at == make.at("10:00") < found.shift.end_at
+    follow(found)
+    assert anna.shifts.get().end_at == found.shift.end_at
+
+
+@pytest.mark.django_db
+def test_a_trip_of_lower_priority_is_released_for_an_urgent_one():
+    anna = on_duty("Anna", "08:30", "09:45")
+    Company.objects.update(return_late_min=0, pickup_late_min=0, pickup_early_min=0)
+    other = assigned("09:00", anna, locked=False)
+    there = open_trip("08:30", appointment_at=make.at("09:02"))
+    booking = open_trip("09:00", priority=2, appointment_at=make.at("09:25"))
+    found = of_kind(Kind.INSTEAD_OF, booking)
+    assert found.released.booking_id == other.id
+    follow(found)
+    other.refresh_from_db()
+    assert (other.status, there.status) == (Status.ACCEPTED, Status.ACCEPTED)
+    assert Assignment.objects.open().get().booking == booking
+
+
+@pytest.mark.django_db
+def test_one_more_vehicle_is_said_once_for_all_trips_that_it_would_serve():
+    on_duty("Ben", vehicle=make.vehicle(wheelchair_places=0))
+    for clock in ("09:00", "11:00"):
+        open_trip(clock, wheelchairs=1)
+    found = advise_day(Company.objects.get(), make.DAY, now=make.NOW)
+    assert [advice.suggestions for advice in found.trips] == [(), ()]
+    (text,) = found.vehicles
+    assert text.startswith("No wheelchair car is free. One more from 08:")
+    assert "would serve 2 trips: 09:00 Client of 09:00" in text
+
+
+# Rules of all kinds -----------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_what_means_something_else_by_now_is_refused_and_nothing_is_written():
+    anna, booking = on_duty("Anna"), open_trip("09:00")
+    found = best(booking)
+    with pytest.raises(Outdated):
+        follow(found, key="0" * 24)
+    assigned("09:00", anna)
+    with pytest.raises(Outdated):
+        follow(found)
+    Assignment.objects.all().delete()
+    Booking.objects.filter(id=booking.id).update(version=2)
+    with pytest.raises(Outdated):
+        follow(found)
+    assert not Event.objects.exists()
+    assert not Assignment.objects.filter(booking=booking).exists()
+
+
+@pytest.mark.django_db
+def test_the_suggestions_of_a_day_can_be_followed_one_after_the_other():
+    """Anna has room for one of the two: the second is told that it contradicts the first."""
+    on_duty("Anna")
+    first, second = open_trip("09:00"), open_trip("09:05")
+    found = advise_day(first.company, make.DAY, now=make.NOW).trips
+    by_trip = {advice.row.id: advice.suggestions[0].suggestion for advice in found}
+    assert by_trip[first.id].excluded_by == ()
+    assert by_trip[second.id].kind == Kind.ASSIGN
+    assert by_trip[second.id].excluded_by == (by_trip[first.id].trip,)
+    on_duty("Ben")
+    found = advise_day(first.company, make.DAY, now=make.NOW).trips
+    chosen = [advice.suggestions[0].suggestion for advice in found]
+    assert {one.driver for one in chosen} == {"Anna", "Ben"}
+    for one in chosen:
+        follow(one)
+    assert Assignment.objects.open().count() == 2
+
+
+@pytest.mark.django_db
+def test_a_trip_lost_its_driver_because_he_is_sick():
+    ben, booking = on_duty("Ben"), open_trip("15:00")
+    make.assignment(booking, ben)
+    now = make.at("10:00")
+    report_sick(booking.company, ben.id, actor=ACTOR, now=now)
+    (advice,) = advise_day(booking.company, make.DAY, now=now).trips
+    assert advice.happened == "Lost its driver at 10:00: Ben is sick."
+    assert advice.suggestions == ()
+
+
+@pytest.mark.django_db
+def test_nobody_on_duty_is_said_as_such():
+    make.driver(name="Anna", is_available=False)
+    booking = open_trip("09:00")
+    advice = advise(booking.company, booking.id, now=make.NOW)
+    assert advice.why.detail == "No driver is on duty."
+
+
+# Whole days -------------------------------------------------------------------------------
+
+
+def seeded(bookings, drivers, seed):
+    """Return a company whose day is planned, with some trips that found no driver."""
+    seed_scenario(
+        f"s{seed}", day=make.DAY, bookings=bookings, drivers=drivers, history=0, seed=seed,
+        now=make.NOW, actor=ACTOR, events=True,
+    )  # fmt: skip
+    company = Company.objects.get(slug=f"s{seed}")
+    run_dispatch(company, make.DAY, now=make.NOW, actor=ACTOR, options=FIRST_PLAN)
+    return company
+
+
+def busiest(company, now):
+    """Return the driver with most trips to come."""
+    trips = Assignment.objects.open().filter(company=company, planned_pickup_at__gt=now)
+    ids = list(trips.values_list("driver_id", flat=True))
+    return max(sorted(set(ids)), key=ids.count)
+
+
+def begun(company, now):
+    """Let the trips before now be driven as planned."""
+    for trip in Assignment.objects.open().filter(company=company, planned_pickup_at__lt=now):
+        over = trip.planned_dropoff_at <= now
+        trip.status = Assignment.Status.COMPLETED if over else Assignment.Status.IN_PROGRESS
+        trip.actual_pickup_at = trip.planned_pickup_at
+        trip.actual_dropoff_at = trip.planned_dropoff_at if over else None
+        trip.save()
+        Booking.objects.filter(id=trip.booking_id).update(status=make.BOOKING_STATUS[trip.status])
+
+
+# Statements to carry out each kind, at most.
+STATEMENTS = {
+    Kind.ASSIGN: 12, Kind.OVER_CAP: 12, Kind.MOVE_OTHER: 13, Kind.ARRIVE_LATE: 12,
+    Kind.ASK_CLIENT: 30, Kind.START_EARLIER: 26, Kind.END_LATER: 26, Kind.INSTEAD_OF: 20,
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+@pytest.mark.parametrize(("clock", "seed"), [("06:30", 1), ("08:30", 2), ("11:00", 3)])
+def test_every_suggestion_of_a_day_is_carried_out_exactly_as_announced(clock, seed):
+    company, now = seeded(60, 6, seed), make.at(clock)
+    begun(company, now)
+    report_sick(company, busiest(company, now), actor=ACTOR, now=now)
+    with connection.execute_wrapper(counted := Count()):
+        found = advise_day(company, make.DAY, now=now)
+    assert counted.statements == 4
+    day = load_problem(company, make.DAY, now=now, leeway=BY_HAND)
+    best = [one.suggestion for advice in found.trips for one in advice.suggestions]
+    said = list(best)
+    for advice in found.trips[:6]:
+        if advice.row.status == Status.ACCEPTED:
+            more = advise(company, advice.row.id, now=now, most=9).suggestions
+            said += [one.suggestion for one in more]
+    assert len({one.kind for one in said}) >= 3
+    before = rows_of(company)
+    for one in said:
+        after, counted = taken_back(company, one, now)
+        assert after == announced(before, one), list(consequences(day, one))
+        assert counted.statements <= STATEMENTS[one.kind]
+    for one in best:
+        if not one.excluded_by:
+            fresh = load_problem(company, make.DAY, now=now, leeway=BY_HAND)
+            again = work_out(fresh, one.change)
+            assert again.meaning() == one.meaning()
+            carry_out(company, one.change, key=again.key, actor=ACTOR, now=now)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+@pytest.mark.parametrize("move_s", [0, None])
+def test_no_driver_is_called_better_unless_the_objective_falls(move_s):
+    """As a promise, no trip moves to save driving; without that, many would."""
+    company = seeded(60, 6, 4)
+    day = load_problem(company, make.DAY, now=make.NOW, leeway=BY_HAND)
+    costs = replace(day.problem.costs, move_s=move_s)
+    day = replace(day, problem=replace(day.problem, costs=costs))
+    standing = _plan(day, {})
+    before = measure(day.problem, standing).objective
+    better = 0
+    for planned in standing.trips:
+        row = day.bookings[planned.trip_id]
+        own, *others = candidates_for(day, row, top=4)
+        assert (own.present, own.extra_s, own.policy) == (True, 0, ())
+        assert [one.difference_s for one in others] == sorted(one.difference_s for one in others)
+        for one in others:
+            duty_id = next(
+                duty.id
+                for duty in day.problem.duties
+                if duty.driver_id == one.driver_id
+                and duty.start_s <= day.seconds(one.pickup_at) < duty.end_s
+            )
+            after = measure(day.problem, _plan(day, {row.id: (duty_id, one)}))
+            assert one.is_better == (after.objective < before)
+            if move_s == 0:
+                assert one.difference_s == after.objective - before
+            better += one.is_better
+    assert bool(better) == (move_s == 0)
+
+
+def _plan(day, moved):
+    """Return the standing plan, with these trips at their candidates."""
+    duty_of = {duty.driver_id: duty.id for duty in day.problem.duties}
+    rows, unserved = [], []
+    for trip in day.problem.trips:
+        if trip.standing is None:
+            unserved.append(trip.id)
+            continue
+        driver_id, pickup_s = trip.standing.driver_id, trip.standing.pickup_s
+        duty_id = duty_of[driver_id]
+        if trip.id in moved:
+            duty_id, one = moved[trip.id]
+            driver_id, pickup_s = one.driver_id, day.seconds(one.pickup_at)
+        dropoff_s = pickup_s + trip.boarding_s + trip.ride_s
+        rows.append(PlannedTrip(trip.id, duty_id, driver_id, pickup_s, dropoff_s))
+    rows.sort(key=lambda row: (row.duty_id, row.pickup_s))
+    return Plan(tuple(rows), (), tuple(unserved))
