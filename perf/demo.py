@@ -1,7 +1,8 @@
 """The demonstration: a company in Geneva, tomorrow's bookings, and a dispatch of them.
 
-Everything but the date and the password is the same on every machine. Run again, it keeps
-what is there and plans tomorrow anew.
+Everything but the date and the passwords is the same on every machine. Run again, it keeps
+what is there and plans tomorrow anew. Of its two users one sees what a dispatcher of a company
+sees; the other is for developers, who look behind the pages.
 """
 
 import secrets
@@ -21,7 +22,9 @@ from drivers.refused import Refused
 from perf import populate, scenarios
 
 SLUG, NAME = "demo", "Léman Transport"
-USER = "dispatcher"
+# Of the company, and who also sees users and performance: {name: (role, is a superuser)}.
+DISPATCHER, DEVELOPER = "dispatcher", "developer"
+USERS = {DISPATCHER: (Role.DISPATCHER, False), DEVELOPER: (Role.OWNER, True)}
 BOOKINGS, DRIVERS, SEED = 200, 22, 3
 SEEDER = Actor(Door.COMMAND, name="demo")
 
@@ -37,7 +40,7 @@ class DemoRefusedError(Refused):
 class Demo:
     report: Report
     day: date
-    password: str
+    passwords: dict[str, str]  # by user name
 
     def summary(self):
         return "\n".join(
@@ -45,14 +48,17 @@ class Demo:
                 self.report.summary(),
                 "",
                 _("Look at it: make serve, then http://127.0.0.1:8000/admin/"),
-                _("  user %(user)s, password %(password)s (a new one with every make demo)")
-                % {"user": USER, "password": self.password},
+                _("  user %(user)s, password %(password)s: dispatches for the company")
+                % {"user": DISPATCHER, "password": self.passwords[DISPATCHER]},
+                _("  user %(user)s, password %(password)s: owns it, sees users and performance too")
+                % {"user": DEVELOPER, "password": self.passwords[DEVELOPER]},
+                _("  (every make demo makes new passwords)"),
                 _("Plan it again: .venv/bin/python manage.py dispatch_day --company %(slug)s "
                   "--date %(day)s --preview")
                 % {"slug": SLUG, "day": self.day},
                 _("A key of its API: .venv/bin/python manage.py create_token --company %(slug)s "
                   "--user %(user)s")
-                % {"slug": SLUG, "user": USER},
+                % {"slug": SLUG, "user": DISPATCHER},
             ]
         )  # fmt: skip
 
@@ -63,7 +69,10 @@ def run_demo(*, now, time_limit_s=None):
         company = Company.objects.filter(slug=SLUG).first() or populate.make_company(SLUG, NAME)
         day = company.local(now).date() + timedelta(days=1)
         _seed(company, day, now)
-        password = _dispatcher(company)
+        passwords = {
+            name: _user(company, name, role, is_superuser)
+            for name, (role, is_superuser) in USERS.items()
+        }
     report = run_dispatch(
         company,
         day,
@@ -71,7 +80,7 @@ def run_demo(*, now, time_limit_s=None):
         actor=SEEDER,
         options=RunOptions(time_limit_s=time_limit_s, seed=SEED),
     )
-    return Demo(report, day, password)
+    return Demo(report, day, passwords)
 
 
 def _seed(company, day, now):
@@ -99,19 +108,18 @@ def _ids(model, company):
     return list(model.objects.filter(company=company).order_by("id").values_list("id", flat=True))
 
 
-def _dispatcher(company):
-    """Give the demonstration's user a new password and return it."""
+def _user(company, name, role, is_superuser):
+    """Give a user of the demonstration the role and a new password, and return the password."""
     users = get_user_model().objects
-    user = users.filter(username=USER).first()
+    user = users.filter(username=name).first()
     if user and not user.memberships.filter(company=company).exists():
         raise DemoRefusedError(
-            _("There is a user “%(user)s” already who is not the demonstration's.") % {"user": USER}
+            _("There is a user “%(user)s” already who is not the demonstration's.") % {"user": name}
         )
     password = secrets.token_urlsafe(9)
-    if user:
-        user.set_password(password)
-        user.save(update_fields=["password"])
-    else:
-        user = users.create_superuser(username=USER, password=password)
-        Membership.objects.create(user=user, company=company, role=Role.OWNER)
+    user = user or users.model(username=name)
+    user.is_staff, user.is_superuser = True, is_superuser
+    user.set_password(password)
+    user.save()
+    Membership.objects.update_or_create(user=user, company=company, defaults={"role": role})
     return password

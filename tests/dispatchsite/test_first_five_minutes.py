@@ -26,7 +26,7 @@ def blocks():
 @pytest.mark.process
 def test_every_block_runs_as_written(tmp_path):
     company = make.company("demo")
-    make.member(company, Role.OWNER, username="dispatcher")
+    make.member(company, Role.DISPATCHER, username="dispatcher")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     python = tmp_path / ".venv" / "bin" / "python"
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')

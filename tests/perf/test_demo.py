@@ -50,13 +50,38 @@ def test_result_is_readable():
         assert word in text
 
 
-def test_dispatcher_can_open_the_admin_with_the_printed_password():
+@pytest.mark.parametrize(
+    ("name", "role", "is_superuser", "sees_users"),
+    [("dispatcher", "dispatcher", False, False), ("developer", "owner", True, True)],
+)
+def test_users_open_the_admin_with_the_printed_passwords(
+    client, name, role, is_superuser, sees_users
+):
     result = small_demo()
 
-    user = authenticate(username="dispatcher", password=result.password)
-    assert user.is_staff
-    assert user.is_superuser
-    assert user.memberships.get().role == "owner"
+    assert f"user {name}, password {result.passwords[name]}:" in result.summary()
+    user = authenticate(username=name, password=result.passwords[name])
+    assert (user.is_staff, user.is_superuser) == (True, is_superuser)
+    assert user.memberships.get().role == role
+    client.force_login(user)
+    page = client.get("/admin/bookings/client/").content.decode()
+    for title in ("Users", "Performance"):
+        assert (title in page) == sees_users
+    assert (client.get("/admin/auth/user/").status_code == 200) == sees_users
+
+
+def test_a_dispatcher_who_was_a_superuser_is_one_no_more():
+    small_demo()
+    company = Company.objects.get(slug="demo")
+    users = get_user_model().objects
+    users.filter(username="dispatcher").update(is_superuser=True)
+    company.memberships.filter(user__username="dispatcher").update(role="owner")
+
+    small_demo(now=NOW + timedelta(minutes=1))
+
+    user = users.get(username="dispatcher")
+    assert not user.is_superuser
+    assert user.memberships.get().role == "dispatcher"
 
 
 def test_it_works_twice_and_keeps_what_is_there():
@@ -68,8 +93,9 @@ def test_it_works_twice_and_keeps_what_is_there():
     assert list(Booking.objects.order_by("id").values_list("id", "reference")) == bookings
     assert Shift.objects.count() == 6
     assert second.report.changes["kept"] == first.report.assigned
-    assert first.password != second.password
-    assert authenticate(username="dispatcher", password=first.password) is None
+    for name, password in first.passwords.items():
+        assert password != second.passwords[name]
+        assert authenticate(username=name, password=password) is None
     assert DispatchRun.objects.count() == 2
 
 
@@ -95,13 +121,14 @@ def test_same_date_gives_the_same_day():
     assert sorted(lat for _reference, lat in first) == sorted(b.pickup_latitude for b in again)
 
 
-def test_somebody_elses_user_keeps_the_password():
-    get_user_model().objects.create_user("dispatcher", password="mine")
+@pytest.mark.parametrize("name", ["dispatcher", "developer"])
+def test_somebody_elses_user_keeps_the_password(name):
+    get_user_model().objects.create_user(name, password="mine")
 
-    with pytest.raises(DemoRefusedError, match="dispatcher"):
+    with pytest.raises(DemoRefusedError, match=name):
         small_demo()
 
-    assert authenticate(username="dispatcher", password="mine")
+    assert authenticate(username=name, password="mine")
     assert not Company.objects.exists()
 
 
