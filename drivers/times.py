@@ -1,5 +1,6 @@
 """Read days, and format times for machines and for people."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import overload
@@ -11,6 +12,14 @@ from django.utils.translation import gettext as _
 YEARS = range(2000, 2100)  # others are typing errors, and some have no bounds in UTC
 # The moments of these years, which begin and end in UTC: [EARLIEST, LATEST).
 EARLIEST, LATEST = (datetime(year, 1, 1, tzinfo=UTC) for year in (YEARS.start, YEARS.stop))
+# As people type it: 9:30, 9.30, 9h30, 9h, 930, 0930, 09:30:15, 9:30 pm. A lone 9 or 30 may be
+# either hours or minutes.
+CLOCK = re.compile(
+    r"(?P<hour>[0-9]{1,2})"
+    r"(?:(?:[:.]| ?h ?)(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2}))?| ?h|(?P<digits>[0-9]{2}))"
+    r"(?: ?(?P<half>[ap])\.?m\.?)?",
+    re.IGNORECASE,
+)
 
 
 def day_of(text: str) -> date:
@@ -22,6 +31,24 @@ def day_of(text: str) -> date:
     if day.year not in YEARS:
         raise ValueError(_("write years from 2000 to 2099"))
     return day
+
+
+def clock_of(text: str) -> time:
+    """Return the clock time that a person has typed; see CLOCK.
+
+    Raises ValueError if it is not one.
+    """
+    found = CLOCK.fullmatch(" ".join(text.split()))
+    if not found:
+        raise ValueError(_("Enter a time, such as 08:30, 8h30 or 830."))
+    hour = int(found["hour"])
+    if found["half"]:
+        # From 1 to 12; 13 pm is as wrong as 25:00.
+        hour = hour % 12 + (12 if found["half"] in "pP" else 0) if 1 <= hour <= 12 else 24
+    minute, second = int(found["minute"] or found["digits"] or 0), int(found["second"] or 0)
+    if hour > 23 or minute > 59 or second > 59:
+        raise ValueError(_("There is no such time: the hours end with 23:59."))
+    return time(hour, minute, second)
 
 
 @overload

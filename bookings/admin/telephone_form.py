@@ -19,11 +19,11 @@ from bookings.known_places import known_place
 from bookings.models import Booking, Client, DriverPreference
 from bookings.order import is_wanted_after, out_of_order
 from bookings.telephone import Call
-from drivers.admin.fields import DayField
+from drivers.admin.fields import ClockField, DayField, moment_on
 from drivers.admin.weeks import DayInput
 from drivers.models import Driver
 
-CLOCK = gettext_lazy("For example 08:30.")
+CLOCK = gettext_lazy("For example 08:30, 8h30 or 830.")
 COORDINATES = gettext_lazy("Only needed for a new address.")
 
 
@@ -220,12 +220,16 @@ class TelephoneForm(forms.Form):
         if not values.get(name):
             values[name] = None
             return
-        text = values[name]
-        whole = text if "t" in text.lower() else f"{values['day'].isoformat()}T{text}"
+        text, zone = values[name], self.company.zone
         try:
-            values[name] = parsing.moment(whole, zone=self.company.zone)
+            if "t" in text.lower():
+                values[name] = parsing.moment(text, zone=zone)
+            else:
+                values[name] = moment_on(values["day"], ClockField().clean(text), zone)
         except parsing.BadValueError as error:
             self.add_error(name, capfirst(str(error)))
+        except forms.ValidationError as error:
+            self.add_error(name, error)
 
     def _order(self, values):
         if "day" not in values:

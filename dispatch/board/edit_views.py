@@ -94,7 +94,6 @@ def _edit(request, current, row, *, values=None, errors=(), broken=None):
         "values": shown,
         "errors": errors,
         "broken": broken,
-        "long_night": company.repeats_an_hour(row.scheduled_time),
     }
     status = broken.status if broken else 400 if errors else 200
     return fragment(request, "_edit.html", context, status=status, target="#dialog-body")
@@ -148,7 +147,6 @@ def _offer(request, current, booking_id, values, *, changed=False, errors=()):
         "appointment": found.appointment,
         "changed": changed,
         "errors": errors,
-        "long_night": company.repeats_an_hour(found.row.scheduled_time),
     }
     status = 409 if changed else 400 if errors else 200
     return fragment(request, "_new_time.html", context, status=status, target="#dialog-body")

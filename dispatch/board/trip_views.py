@@ -107,7 +107,6 @@ def show_trip(request, current, booking_id, *, refusal=None, toast=""):
         else None,
         "refusal": refusal,
         "stale": isinstance(refusal, StaleBookingError),
-        "long_night": current.company.repeats_an_hour(now),
     }
     return fragment(
         request,
@@ -167,7 +166,6 @@ def _preview(request, current, booking_id, driver_id, *, clock=None, pickup_at=N
         "company": current.company,
         "seen": seen,
         "changed": status == 409,
-        "long_night": current.company.repeats_an_hour(seen.row.scheduled_time),
     }
     return fragment(
         request, "_assignment_preview.html", context, status=status, target="#dialog-body"

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from unfold.widgets import UnfoldAdminSplitDateTimeWidget
 
 from drivers.models import IN_YEARS
-from drivers.times import YEARS
+from drivers.times import YEARS, clock_of
 
 OFFSET = re.compile(r"(?P<sign>[+-])(?P<hours>0[0-9]|1[0-4]):?(?P<minutes>[0-5][0-9])$")
 
@@ -28,7 +28,21 @@ class WordsField(forms.CharField):
         return list(dict.fromkeys(word for word in words if word))
 
 
-class ClockField(forms.TimeField):
+class WallClockField(forms.TimeField):
+    """A clock time of no certain day, as people type it."""
+
+    def to_python(self, value):
+        if value in self.empty_values:
+            return None
+        if not isinstance(value, str):
+            return super().to_python(value)
+        try:
+            return clock_of(value)
+        except ValueError as error:
+            raise ValidationError(str(error), code="invalid") from None
+
+
+class ClockField(WallClockField):
     """A clock time, with the offset from UTC where it is needed: 02:30 or 02:30+01:00."""
 
     def to_python(self, value):
@@ -63,12 +77,7 @@ class MomentField(forms.SplitDateTimeField):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.fields = (
-            self.fields[0],
-            ClockField(
-                required=False, error_messages={"invalid": self.fields[1].error_messages["invalid"]}
-            ),
-        )
+        self.fields = (self.fields[0], ClockField(required=False))
 
     def compress(self, data_list):
         day, clock = data_list or (None, None)

@@ -16,7 +16,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from drivers.admin.base import CompanyScopedAdmin, ScopedInline
-from drivers.admin.fields import WordsField
+from drivers.admin.fields import WallClockField, WordsField
 from drivers.admin.weeks import FillsWeeks
 from drivers.companies.actors import admin_actor
 from drivers.companies.roles import companies_of
@@ -114,6 +114,9 @@ class VehicleAdmin(GuardedAdmin):
 
 class ShiftTemplateInline(ScopedInline):
     model = ShiftTemplate
+    formfield_overrides = {
+        models.TimeField: {"form_class": WallClockField, "widget": UnfoldAdminTextInputWidget}
+    }
     extra = 0
     ordering = ["weekday", "start", "id"]
     tab = True

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from drivers.db.rules import POSITION, Check, Unique
 from drivers.models.values import LATITUDE, LONGITUDE, on_earth, validate_timezone
-from drivers.times import clock, repeats_an_hour
+from drivers.times import clock
 
 
 class Company(models.Model):
@@ -224,10 +224,6 @@ class Company(models.Model):
         """Write the local day and clock time: 2026-06-17 08:30."""
         local = moment.astimezone(self.zone)
         return f"{local.date()} {clock(local)}"
-
-    def repeats_an_hour(self, moment: datetime) -> bool:
-        """Say whether the clock shows some times of the moment's local day twice."""
-        return repeats_an_hour(self.zone, moment.astimezone(self.zone).date())
 
     def local(self, moment: datetime) -> datetime:
         """Return the moment in local time, with the offset it has then.

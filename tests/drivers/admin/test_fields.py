@@ -1,6 +1,6 @@
 """Moments of the night when the clocks change can be written, kept and changed in a form."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -42,6 +42,9 @@ def said(*parts):
         (LONG_NIGHT, "02:30 +0100", "2027-10-31T02:30:00+01:00"),
         (LONG_NIGHT, "03:00", "2027-10-31T03:00:00+01:00"),
         (SHORT_NIGHT, "03:00", "2027-03-28T03:00:00+02:00"),
+        ("2027-06-17", "930", "2027-06-17T09:30:00+02:00"),
+        ("2027-06-17", "21h05", "2027-06-17T21:05:00+02:00"),
+        (LONG_NIGHT, "2h30+01:00", "2027-10-31T02:30:00+01:00"),
     ],
 )
 def test_a_moment_is_read_as_it_is_written(day, clock, moment):
@@ -55,6 +58,26 @@ def test_a_day_of_another_century_is_a_typing_error(year):
     with pytest.raises(ValidationError) as error:
         DayField().clean(f"{year}-12-31")
     assert error.value.messages == expected
+
+
+def test_a_time_that_is_none_is_refused_with_an_example():
+    assert said("2027-06-17", "half nine") == ["Enter a time, such as 08:30, 8h30 or 830."]
+
+
+@pytest.mark.django_db
+def test_weekly_shifts_are_typed_in_the_same_way(client):
+    company = make.company()
+    driver = make.driver(company)
+    client.force_login(make.member(company))
+    rows = "shift_templates"
+    sent = {f"{rows}-TOTAL_FORMS": "1", f"{rows}-0-weekday": "0", f"{rows}-0-break_min": "30"}
+    times = {"start": "6h", "end": "1430", "break_from": "9.30", "break_until": ""}
+    page = reverse("admin:drivers_driver_change", args=[driver.pk])
+    saved = save(client, page, **sent, **{f"{rows}-0-{name}": at for name, at in times.items()})
+    assert saved.status_code == 302, saved.context["errors"]
+    template = driver.shift_templates.get()
+    assert [template.start, template.end] == [time(6), time(14, 30)]
+    assert [template.break_from, template.break_until] == [time(9, 30), None]
 
 
 def test_a_time_that_is_twice_is_refused_with_both_spellings():
