@@ -87,6 +87,11 @@ class Board:
     event: int
     fleet: str
 
+    @property
+    def lacks_something(self) -> bool:
+        """Say whether nothing is booked, or nobody has a shift."""
+        return not self.figures.booked or not any(day.shifts for day in self.drivers)
+
 
 def opening_day(company: Company, now: datetime) -> date:
     """Return today, or the next day with bookings if today has none: 1 query."""

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from bookings.history import lines_of
 from dispatch.board.access import company_context, writable_context
+from dispatch.board.first_steps import is_ready, read_steps
 from dispatch.board.forms import UndoForm
 from dispatch.board.preview_changes import read_changes
 from dispatch.board.responses import checked, fragment
@@ -111,11 +112,15 @@ def _last_revertible(newest):
 
 @require_POST
 def plan(request, company, day):
-    """Start a preview in the background, and show its progress."""
+    """Start a preview in the background, and show its progress; or say what is missing first."""
     current = writable_context(request, company)
     mode = request.POST.get("mode", Mode.SERVE)
     if mode not in Mode.values:
         raise BadRequest(_("There is no such way to plan."))
+    steps = read_steps(current.company, day)
+    if not is_ready(steps):
+        context = {"may_write": True, "company": current.company, "steps": steps}
+        return fragment(request, "_nothing_to_plan.html", context)
     run = start_dispatch(
         current.company,
         day,

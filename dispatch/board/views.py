@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from bookings.models import Event
 from dispatch.board.access import company_context
 from dispatch.board.day import opening_day, read_board, read_fleet
+from dispatch.board.first_steps import is_ready, read_steps
 from dispatch.board.layout import lay_out
 from dispatch.board.map import map_of
 from dispatch.manifest import read_manifest
@@ -44,7 +45,7 @@ def open_board(request):
 @gzip_page
 @require_safe
 def board_day(request, company: str, day: date):
-    """Show the whole page of a day: at most 12 statements."""
+    """Show the whole page of a day: at most 12 statements, 13 where something is missing."""
     current = company_context(request, company)
     today = current.company.local(timezone.now()).date()
     context = {
@@ -124,5 +125,10 @@ def _news_of_fleet(company, asked, after):
 
 
 def _board(current, day):
+    """Return the context of the board: one statement more on a day without trips or shifts."""
     board = read_board(current.company, day, now=timezone.now())
-    return lay_out(board) | {"may_write": current.may_write}
+    context = lay_out(board) | {"may_write": current.may_write}
+    if board.lacks_something:
+        steps = read_steps(current.company, day)
+        context["steps"] = () if is_ready(steps) else steps
+    return context

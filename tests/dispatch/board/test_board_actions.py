@@ -413,6 +413,7 @@ def test_a_discarded_preview_cannot_be_applied():
 @pytest.mark.django_db
 def test_planning_starts_in_the_background_and_is_polled():
     booking()
+    driver("Anna")
     day, me = later("00:00").date(), dispatcher()
     answer = me.post(url("plan", day))
     run = DispatchRun.objects.get()
@@ -424,6 +425,7 @@ def test_planning_starts_in_the_background_and_is_polled():
 @pytest.mark.django_db
 def test_planning_is_told_what_may_become_of_what_stands():
     booking()
+    driver("Anna")
     day, me = later("00:00").date(), dispatcher()
     toolbar = me.get(url("runs", day)).content.decode()
     assert toolbar.count('name="mode"') == 3
@@ -432,6 +434,17 @@ def test_planning_is_told_what_may_become_of_what_stands():
     settings = DispatchRun.objects.get().settings
     assert (settings["mode"], settings["move_confirmed"]) == ("place", True)
     assert me.post(url("plan", day), {"mode": "shuffle"}).status_code == 400
+
+
+@pytest.mark.django_db
+def test_a_day_that_lacks_something_is_not_planned():
+    booking()
+    day, me = later("00:00").date(), dispatcher()
+    said = me.post(url("plan", day)).content.decode()
+    for text in ("There is nothing to plan yet", "Shifts on this day", "Fill weeks"):
+        assert text in said
+    assert "New booking" not in said
+    assert not DispatchRun.objects.exists()
 
 
 @pytest.mark.django_db
