@@ -4,13 +4,15 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from dispatch.board.views import home
+from dispatchsite.search import search
 from drivers.companies.current import choose_company
 
 # The board is a page of the admin, "admin:board:day", and the first one that dispatchers see.
 admin_urls = [
     path("", admin.site.admin_view(home), name="index"),
     path("board/", include("dispatch.board.urls")),
-    *(url for url in admin.site.get_urls() if getattr(url, "name", "") != "index"),
+    path("search/", admin.site.admin_view(search), name="search"),
+    *(url for url in admin.site.get_urls() if getattr(url, "name", "") not in ("index", "search")),
 ]
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

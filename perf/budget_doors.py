@@ -172,6 +172,8 @@ def _query(world, route):
         return {"client": world.one(Person).pk}
     if route.endswith("telephone/places/"):
         return {"pickup_address": "a"}
+    if route == "admin/search/":
+        return {"s": "a"}
     if route.endswith("news/"):
         return {"after": 10**12, "day": DAY.isoformat(), "fleet": "another"}
     if route.endswith("/look/"):

@@ -1,0 +1,161 @@
+"""The search of the sidebar: pages of the menu, and a company's clients, trips, drivers, places.
+
+It looks across all days and shows a few of each kind. It takes the place of the theme's own, which
+finds pages only, and keeps what it has found for five minutes, whichever company is chosen.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from itertools import count
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from bookings.admin.list_filters import SEARCHED, any_contains
+from bookings.known_places import search_places
+from bookings.models import Booking, Client, Status
+from dispatchsite.navigation import sidebar
+from drivers.db.folding import fold
+from drivers.models import Company, Driver
+
+FEW = 5  # of each kind
+LONGEST = 100  # letters that are searched for
+NUMBER = re.compile("#([0-9]{1,18})")  # a booking without a reference is shown as #12
+AROUND = timedelta(days=15)  # the trips of a place that its link lists, before and after today
+
+
+class Found(NamedTuple):
+    title: str
+    about: str
+    address: str
+
+
+class Group(NamedTuple):
+    title: str
+    icon: str
+    found: list[Found]
+
+
+@require_safe
+def search(request):
+    """Show what is found, in groups, or that nothing is: 7 statements, none for an empty text."""
+    words = " ".join(request.GET.get("s", "")[:LONGEST].split())
+    if not words:
+        return HttpResponse()
+    groups = [Group(_("Pages"), "menu", list(_pages(request, words)))]
+    if request.company:
+        groups += find(request.company, words, now=timezone.now())
+    number = count(1)
+    context = {
+        "words": words,
+        "groups": [
+            (group, [(next(number), found) for found in group.found])
+            for group in groups
+            if group.found
+        ],
+    }
+    response = render(request, "dispatchsite/search_results.html", context)
+    response["HX-Trigger"] = "search"  # the theme's script starts at the first again
+    return response
+
+
+def find(company: Company, words: str, *, now) -> list[Group]:
+    """Return the clients, trips, drivers and places that the words name: at most 7 statements."""
+    clients = list(
+        _with_all(Client.objects.filter(company=company), words).order_by("folded_name", "id")[:FEW]
+    )
+    drivers = _with_all(Driver.objects.filter(company=company), words).select_related("vehicle")
+    return [
+        Group(
+            _("Clients"),
+            "groups",
+            [
+                Found(row.name, row.phone, _page("bookings_client_change", row.pk))
+                for row in clients
+            ],
+        ),
+        Group(
+            _("Trips"),
+            "event_note",
+            [_trip(company, row) for row in _trips(company, words, clients, now)],
+        ),
+        Group(
+            _("Drivers"),
+            "person",
+            [
+                Found(
+                    row.name,
+                    " · ".join(filter(None, (row.phone, row.vehicle and row.vehicle.plate))),
+                    _page("drivers_driver_change", row.pk),
+                )
+                for row in drivers.order_by("name", "id")[:FEW]
+            ],
+        ),
+        Group(_("Places"), "location_on", list(_places(company, words, now))),
+    ]
+
+
+def _with_all(rows: QuerySet, words: str) -> QuerySet:
+    """Return the rows whose name or phone contains every word."""
+    for word in words.split():
+        rows = rows.filter(any_contains(word, SEARCHED))
+    return rows
+
+
+def _trips(company: Company, words: str, clients: Iterable[Client], now) -> list[Booking]:
+    """Return the booking of this reference, then the next ones of the clients: 2 statements."""
+    of_company = Booking.objects.filter(company=company)
+    if found := NUMBER.fullmatch(words):
+        named = of_company.filter(pk=int(found[1]))
+    else:
+        spellings = sorted({words, words.upper(), words.lower()})
+        named = of_company.filter(reference__any_of=spellings).exclude(reference="")
+    start_at = company.day_bounds(company.local(now).date())[0]
+    # Not filtered by company, which is the clients': SQLite would read the whole company.
+    of_clients = Booking.objects.filter(
+        client_id__any_of=[row.pk for row in clients], scheduled_time__gte=start_at
+    )
+    rows = [
+        *named.select_related("client").order_by("id")[:FEW],
+        *of_clients.exclude(status=Status.CANCELED)
+        .select_related("client")
+        .order_by("scheduled_time", "id")[:FEW],
+    ]
+    return list({row.pk: row for row in rows}.values())[:FEW]
+
+
+def _trip(company: Company, row: Booking) -> Found:
+    about = (row.client and row.client.name, str(row), str(Status(row.status).label))
+    return Found(
+        company.day_and_clock(row.scheduled_time),
+        " · ".join(filter(None, about)),
+        _page("bookings_booking_change", row.pk),
+    )
+
+
+def _places(company: Company, words: str, now) -> Iterator[Found]:
+    """Yield known addresses; each leads to the bookings from and to it around today: 3 queries."""
+    today = company.local(now).date()
+    for place in search_places(company, words)[:FEW]:
+        asked = {"q": place.address, "from": today - AROUND, "to": today + AROUND}
+        trips = f"{_page('bookings_booking_changelist')}?{urlencode(asked)}"
+        yield Found(place.address, _("its trips of these weeks"), trips)
+
+
+def _pages(request, words: str) -> Iterator[Found]:
+    for group in sidebar(request):
+        for item in group["items"]:
+            if fold(words) in fold(str(item["title"])):
+                yield Found(str(item["title"]), str(group["title"]), item["link"])
+
+
+def _page(name: str, *args) -> str:
+    return reverse(f"admin:{name}", args=args)
