@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from bookings.admin.telephone import NAME as TELEPHONE
 from bookings.models import Booking
+from drivers.admin.roster import NAME as ROSTER
+from drivers.models import Shift
 
 # (title, [(title, icon, the URL's name)]); a model's list stands for the model.
 GROUPS = (
@@ -25,6 +27,7 @@ GROUPS = (
         (
             (_("Drivers"), "person", "drivers_driver_changelist"),
             (_("Vehicles"), "directions_car", "drivers_vehicle_changelist"),
+            (_("Roster"), "calendar_view_week", ROSTER),
             (_("Shifts"), "schedule", "drivers_shift_changelist"),
             (_("Absences"), "event_busy", "drivers_absence_changelist"),
         ),
@@ -71,6 +74,8 @@ def _item(request, admins, title, icon, name):
     if model_admin is not None and not model_admin.has_module_permission(request):
         return None
     if name == TELEPHONE and not admin.site.get_model_admin(Booking).has_add_permission(request):
+        return None
+    if name == ROSTER and not admin.site.get_model_admin(Shift).has_view_permission(request):
         return None
     try:
         link = reverse(f"admin:{name}")

@@ -63,7 +63,10 @@ def read_steps(company: Company, day: date) -> tuple[Step, ...]:
             _("Shifts on this day"),
             _("Who has no shift is not on duty."),
             has_shifts,
-            (Page(_("Fill weeks"), reverse("admin:drivers_driver_weeks")),),
+            (
+                Page(_("Roster"), f"{reverse('admin:drivers_shift_roster')}?week={day}"),
+                Page(_("Fill weeks"), reverse("admin:drivers_driver_weeks")),
+            ),
         ),
         Step(
             _("Bookings on this day"),

@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from drivers.admin.base import CompanyScopedAdmin, ScopedInline
 from drivers.admin.fields import WallClockField, WordsField
+from drivers.admin.roster import LeadsToRoster, ShowsRoster
 from drivers.admin.weeks import FillsWeeks
 from drivers.companies.actors import admin_actor
 from drivers.companies.roles import companies_of
@@ -150,7 +151,7 @@ class DriverAdmin(FillsWeeks, GuardedAdmin):
     ]
 
 
-class ShiftAdmin(GuardedAdmin):
+class ShiftAdmin(ShowsRoster, LeadsToRoster, GuardedAdmin):
     company_path = "driver__company"
     choices_by = {"driver": ["name", "id"]}
     list_display = ["driver", "start_at", "end_at", "break_min", "break_at"]
@@ -168,7 +169,7 @@ class ShiftAdmin(GuardedAdmin):
     ]
 
 
-class AbsenceAdmin(GuardedAdmin):
+class AbsenceAdmin(LeadsToRoster, GuardedAdmin):
     company_path = "driver__company"
     choices_by = {"driver": ["name", "id"]}
     list_display = ["driver", "start_at", "end_at", "reason", "note"]

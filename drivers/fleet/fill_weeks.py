@@ -5,7 +5,7 @@ A week begins on Monday. Existing shifts are left unchanged and counted in the r
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.db import transaction
@@ -73,7 +73,7 @@ class Filled:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class Wanted:
     """A shift to create, in local times without a timezone."""
 
     driver_id: int
@@ -144,6 +144,46 @@ def copy_week(
         return _make(company, names, wanted, now=now, dry_run=dry_run)
 
 
+def copy_colleague(
+    company: Company,
+    colleague_id: int,
+    driver_id: int,
+    week: date,
+    *,
+    now: datetime,
+    dry_run: bool = False,
+) -> Filled:
+    """Give a driver the shifts that a colleague has in the week of `week`: 4 statements.
+
+    Raises WeeksRefused.
+    """
+    first = monday_of(week)
+    start_at, end_at = company.day_bounds(first)[0], company.day_bounds(first + WEEK)[0]
+    with transaction.atomic():
+        names = _lock(company, {colleague_id, driver_id})
+        if len(names) < 2:
+            raise WeeksRefused(_("Choose two active drivers of the company."))
+        shifts = Shift.objects.filter(
+            driver=colleague_id, start_at__gte=start_at, start_at__lt=end_at
+        ).order_by("id")
+        wanted = [
+            replace(_from_shift(company, shift, WEEK * 0), driver_id=driver_id) for shift in shifts
+        ]
+        return _make(company, names, wanted, now=now, dry_run=dry_run)
+
+
+def usual_shift(company: Company, driver_id: int, day: date) -> Wanted | None:
+    """Return the first shift that the driver's templates have on such a day, if any: 1 query."""
+    template = (
+        ShiftTemplate.objects.filter(
+            driver=driver_id, driver__company=company, weekday=day.weekday()
+        )
+        .order_by("start", "id")
+        .first()
+    )
+    return template and _from_template(template, day)
+
+
 def _first_day(week: date, weeks: int) -> date:
     if not 1 <= weeks <= WEEKS_AT_MOST:
         raise WeeksRefused(
@@ -158,7 +198,7 @@ def _lock(company: Company, driver_ids: Iterable[int]) -> dict[int, str]:
     return dict(rows.order_by("id").select_for_update(no_key=True).values_list("id", "name"))
 
 
-def _from_template(template: ShiftTemplate, day: date) -> _Wanted:
+def _from_template(template: ShiftTemplate, day: date) -> Wanted:
     start = datetime.combine(day, template.start)
 
     def next_at(clock: time, after: datetime) -> datetime:
@@ -171,14 +211,14 @@ def _from_template(template: ShiftTemplate, day: date) -> _Wanted:
         break_from = next_at(template.break_from or template.start, start)
         after = break_from + timedelta(minutes=1)
         break_until = next_at(template.break_until or template.end, after)
-    return _Wanted(template.driver_id, start, end, template.break_min, break_from, break_until)
+    return Wanted(template.driver_id, start, end, template.break_min, break_from, break_until)
 
 
-def _from_shift(company: Company, shift: Shift, later: timedelta) -> _Wanted:
+def _from_shift(company: Company, shift: Shift, later: timedelta) -> Wanted:
     def clock(moment: datetime) -> datetime:
         return company.local(moment).replace(tzinfo=None, fold=0) + later
 
-    return _Wanted(
+    return Wanted(
         shift.driver_id,
         clock(shift.start_at),
         clock(shift.end_at),
@@ -191,7 +231,7 @@ def _from_shift(company: Company, shift: Shift, later: timedelta) -> _Wanted:
 def _make(
     company: Company,
     names: dict[int, str],
-    wanted: Iterable[_Wanted],
+    wanted: Iterable[Wanted],
     *,
     now: datetime,
     dry_run: bool,
@@ -220,7 +260,7 @@ def _make(
     return Filled(tuple(created), already, tuple(left_out), dry_run)
 
 
-def _shift(company: Company, want: _Wanted) -> Shift:
+def _shift(company: Company, want: Wanted) -> Shift:
     def moment(clock: datetime) -> datetime:
         return clock.replace(tzinfo=company.zone).astimezone(UTC)
 

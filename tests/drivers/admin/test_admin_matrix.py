@@ -70,6 +70,7 @@ OWN_PAGES = {
     "bookings_booking_cancel": PLANNERS,
     "bookings_booking_duplicate": PLANNERS,
     "drivers_driver_weeks": PLANNERS,
+    "drivers_shift_roster": STAFF,
     "dispatch_dispatchrun_revert": PLANNERS,
     "dispatch_assignment_manifest_csv": STAFF,
     "dispatch_assignment_manifest_xlsx": STAFF,

@@ -210,6 +210,12 @@ def _weeks(busy: Busy) -> list[Send]:
     ]  # fmt: skip
 
 
+def _roster(busy: Busy) -> list[Send]:
+    form = {"company": busy.company.slug, "week": DAY}
+    pair = {"colleague": busy.anna.pk, "driver": busy.ben.pk}
+    return [({}, {**form, "origin": "week_before"}), ({}, {**form, "origin": "colleague", **pair})]
+
+
 def _cancel(busy: Busy) -> list[Send]:
     return [
         ({"ids": row.pk}, {"trip": f"{row.pk}-{row.version}", "code": "called_off", "note": "x"})
@@ -268,6 +274,7 @@ PAGES: dict[str, Callable[[Busy], list[Send]]] = {
     "admin/bookings/booking/import/": _upload,
     "admin/bookings/booking/import/<import_file>/": _imports,
     "admin/drivers/driver/weeks/": _weeks,
+    "admin/drivers/shift/roster/": _roster,
     "admin/dispatch/dispatchrun/<run>/revert/": nothing,
     # These only show something, or are about who is logged in.
     **dict.fromkeys(
