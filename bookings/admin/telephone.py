@@ -19,6 +19,7 @@ from drivers.admin.pages import admin_page
 from drivers.companies.actors import admin_actor
 from drivers.companies.current import act_for, memberships_of
 from drivers.companies.roles import WRITING_ROLES, companies_of
+from drivers.times import day_of
 
 NAME = "bookings_booking_telephone"
 
@@ -46,7 +47,7 @@ class BooksByTelephone:
         """Show the form; on POST book the trip and show an empty form for the next call."""
         company = self._company(request)
         client = self._client(request, company)
-        first = {"day": timezone.localdate(), "client": client, "new_at_home": True}
+        first = {"day": _day(request), "client": client, "new_at_home": True}
         first["wheelchairs"] = int(client is not None and client.wheelchair)
         if client is not None and (usual := usual_place(client)):
             first |= {f"pickup_{what}": value for what, value in asdict(usual).items()}
@@ -121,6 +122,14 @@ class BooksByTelephone:
             return None
         of_company = Client.objects.filter(company=company)
         return get_object_or_404(of_company, pk=chosen if chosen.isdecimal() else 0)
+
+
+def _day(request):
+    """Return the day that the link has named, else today."""
+    try:
+        return day_of(request.GET.get("day", ""))
+    except ValueError:
+        return timezone.localdate()
 
 
 def _client_context(client):

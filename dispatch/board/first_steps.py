@@ -73,7 +73,7 @@ def read_steps(company: Company, day: date) -> tuple[Step, ...]:
             _("By telephone, or from a file."),
             has_bookings,
             (
-                Page(_("New booking"), reverse("admin:bookings_booking_telephone")),
+                Page(_("New booking"), f"{reverse('admin:bookings_booking_telephone')}?day={day}"),
                 Page(_("Import a file"), reverse("admin:bookings_booking_upload")),
             ),
         ),

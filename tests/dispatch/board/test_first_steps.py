@@ -103,3 +103,11 @@ def test_a_step_leads_to_the_page_of_this_company(client, company):
     led = client.post(found[1], {"next": add})
     assert led.url == add
     assert client.get(add).wsgi_request.company == other
+
+
+def test_a_new_booking_and_the_roster_begin_with_the_day(client, company):
+    client.force_login(make.member(company, Role.DISPATCHER))
+    pages = {page.text: page.address for step in read_steps(company, DAY) for page in step.pages}
+    telephone = client.get(pages["New booking"])
+    assert telephone.context["form"].initial["day"] == DAY
+    assert DAY in client.get(pages["Roster"]).context["roster"].days

@@ -136,3 +136,20 @@ def axe(page):
         + " | ".join(node["html"][:160] for node in rule["nodes"][:3])
         for rule in found
     ]
+
+
+def test_the_search_of_the_sidebar_is_used_by_keys(browser, live_server):
+    zoe = make.client(name="Zoé Favre")
+    make.client(name="Zoé Blanc")
+    page = log_in(browser, live_server, dispatcher("nadia"), "/admin/drivers/vehicle/")
+    page.keyboard.press("t")
+    page.keyboard.type("zoe")
+    page.wait_for_selector("#search-results li:nth-child(2)")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/bookings/client/{zoe.pk}/change/")
+    page.fill("#nav-filter", "zzz")
+    page.keyboard.press("End")
+    page.wait_for_selector("text=Nothing found for “zzz”.")
+    assert page.errors == []
