@@ -133,7 +133,7 @@ def _trips(company: Company, words: str, clients: Iterable[Client], now) -> list
 
 
 def _trip(company: Company, row: Booking) -> Found:
-    about = (row.client and row.client.name, str(row), str(Status(row.status).label))
+    about = (row.client.name if row.client else "", str(row), str(Status(row.status).label))
     return Found(
         company.day_and_clock(row.scheduled_time),
         " · ".join(filter(None, about)),

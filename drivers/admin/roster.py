@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 
+from drivers.admin.base import CompanyScopedAdmin
 from drivers.admin.fields import DayField
 from drivers.admin.pages import admin_page
 from drivers.companies.current import act_for
@@ -41,7 +42,8 @@ class CopyForm(forms.Form):
     driver = forms.IntegerField(required=False, max_value=2**63 - 1)
 
     def clean(self):
-        values = super().clean()
+        super().clean()
+        values = self.cleaned_data
         chosen = values.get("colleague") and values.get("driver")
         if values.get("origin") == COLLEAGUE and not chosen:
             raise forms.ValidationError(_("Choose whose shifts are copied, and to whom."))
@@ -58,7 +60,7 @@ class CopyForm(forms.Form):
         return copy_week(company, ids, week - WEEK, week, 1, now=now)
 
 
-class ShowsRoster:
+class ShowsRoster(CompanyScopedAdmin):
     """Add the page to the admin of shifts: office roles read it, owners and dispatchers copy."""
 
     actions_list = ["roster"]
@@ -106,7 +108,7 @@ class ShowsRoster:
         act_for(request, company.pk)
         form = CopyForm(request.POST)
         if not form.is_valid():
-            texts = [text for errors in form.errors.values() for text in errors]
+            texts = [str(text) for errors in form.errors.values() for text in errors]
             self.message_user(request, " ".join(texts), messages.ERROR)
             return redirect(f"admin:{NAME}")
         try:
@@ -121,7 +123,7 @@ class ShowsRoster:
         return redirect(_address(form.cleaned_data["week"]))
 
 
-class LeadsToRoster:
+class LeadsToRoster(CompanyScopedAdmin):
     """Mixin for the forms that the roster opens: `?driver=` and `?day=` fill them in.
 
     `?roster=` is the week that is shown again once the row is saved.

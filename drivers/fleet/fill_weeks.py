@@ -181,7 +181,7 @@ def usual_shift(company: Company, driver_id: int, day: date) -> Wanted | None:
         .order_by("start", "id")
         .first()
     )
-    return template and _from_template(template, day)
+    return _from_template(template, day) if template else None
 
 
 def _first_day(week: date, weeks: int) -> date:

@@ -64,33 +64,41 @@ def read_roster(company: Company, monday: date) -> Roster:
     days = tuple(monday + number * DAY for number in range(WEEK // DAY))
     bounds = {day: company.day_bounds(day) for day in days}
     start_at, end_at = bounds[days[0]][0], bounds[days[-1]][1]
-    shifts = defaultdict(list)
-    for shift in _rows(Shift, RosterShift, company, start_at__gte=start_at, start_at__lt=end_at):
-        shifts[shift.driver_id, company.local(shift.start_at).date()].append(shift)
-    absences = defaultdict(list)
-    for absence in _rows(Absence, RosterAbsence, company, start_at__lt=end_at, end_at__gt=start_at):
+    of_day: dict[tuple[int, date], list[RosterShift]] = defaultdict(list)
+    begun = Shift.objects.filter(
+        driver__company=company,
+        start_at__gte=start_at,
+        start_at__lt=end_at,
+        end_at__gt=start_at,  # says nothing new, but the index begins with the end
+    ).order_by("start_at", "id")
+    for shift in map(RosterShift._make, begun.values_list(*RosterShift._fields)):
+        of_day[shift.driver_id, company.local(shift.start_at).date()].append(shift)
+    absences: dict[int, list[RosterAbsence]] = defaultdict(list)
+    touching = Absence.objects.filter(
+        driver__company=company, start_at__lt=end_at, end_at__gt=start_at
+    ).order_by("start_at", "id")
+    for absence in map(RosterAbsence._make, touching.values_list(*RosterAbsence._fields)):
         absences[absence.driver_id].append(absence)
     drivers = Driver.objects.filter(company=company).order_by("name", "id")
-    on_duty = {driver_id for driver_id, _day in shifts}
+    on_duty = {driver_id for driver_id, _day in of_day}
     rows = []
     for driver_id, name, is_active in drivers.values_list("id", "name", "is_active"):
         if not is_active and driver_id not in on_duty:
             continue
         cells = tuple(
-            _cell(day, bounds[day], shifts[driver_id, day], absences[driver_id]) for day in days
+            _cell(day, bounds[day], of_day[driver_id, day], absences[driver_id]) for day in days
         )
         hours = sum((row.end_at - row.start_at for cell in cells for row in cell.shifts), DAY * 0)
         rows.append(Row(driver_id, name, is_active, cells, hours))
     return Roster(monday, days, tuple(rows))
 
 
-def _rows(model, kind, company, **period):
-    """Yield the company's rows of a period, in order: 1 query."""
-    rows = model.objects.filter(driver__company=company, **period).order_by("start_at", "id")
-    return map(kind._make, rows.values_list(*kind._fields))
-
-
-def _cell(day, bounds, shifts, absences) -> Cell:
+def _cell(
+    day: date,
+    bounds: tuple[datetime, datetime],
+    shifts: list[RosterShift],
+    absences: list[RosterAbsence],
+) -> Cell:
     start_at, end_at = bounds
     here = tuple(row for row in absences if row.start_at < end_at and row.end_at > start_at)
     covering = (row.id for row in here if row.start_at <= start_at and row.end_at >= end_at)

@@ -116,6 +116,8 @@ def test_the_pages_of_a_dispatchers_day_break_no_rule_of_wcag(browser, live_serv
         ("driver", reverse("admin:drivers_driver_change", args=[anna.pk])),
         ("company", reverse("admin:drivers_company_change", args=[anna.company_id])),
         ("shifts", reverse("admin:drivers_shift_changelist")),
+        ("roster", f"{reverse('admin:drivers_shift_roster')}?week={later('00:00').date()}"),
+        ("empty day", "/admin/board/geneva/2030-06-17/"),
         ("manifests", f"/admin/board/geneva/{later('00:00').date()}/manifests/"),
         ("import", "/admin/bookings/booking/import/"),
         ("drivers", reverse("admin:drivers_driver_changelist")),
