@@ -11,7 +11,7 @@ from itertools import count
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from django.db.models import QuerySet
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -19,11 +19,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from bookings.admin.list_filters import SEARCHED, any_contains
 from bookings.known_places import search_places
 from bookings.models import Booking, Client, Status
+from bookings.search import find_clients
 from dispatchsite.navigation import sidebar
 from drivers.db.folding import fold
+from drivers.db.parts import WORDS_AT_MOST
 from drivers.models import Company, Driver
 
 FEW = 5  # of each kind
@@ -69,10 +70,7 @@ def search(request):
 
 def find(company: Company, words: str, *, now) -> list[Group]:
     """Return the clients, trips, drivers and places that the words name: at most 7 statements."""
-    clients = list(
-        _with_all(Client.objects.filter(company=company), words).order_by("folded_name", "id")[:FEW]
-    )
-    drivers = _with_all(Driver.objects.filter(company=company), words).select_related("vehicle")
+    clients = list(find_clients(company, words)[:FEW])
     return [
         Group(
             _("Clients"),
@@ -93,21 +91,22 @@ def find(company: Company, words: str, *, now) -> list[Group]:
             [
                 Found(
                     row.name,
-                    " · ".join(filter(None, (row.phone, row.vehicle and row.vehicle.plate))),
+                    " · ".join(filter(None, (row.phone, row.vehicle.plate if row.vehicle else ""))),
                     _page("drivers_driver_change", row.pk),
                 )
-                for row in drivers.order_by("name", "id")[:FEW]
+                for row in _drivers(company, words)
             ],
         ),
         Group(_("Places"), "location_on", list(_places(company, words, now))),
     ]
 
 
-def _with_all(rows: QuerySet, words: str) -> QuerySet:
-    """Return the rows whose name or phone contains every word."""
-    for word in words.split():
-        rows = rows.filter(any_contains(word, SEARCHED))
-    return rows
+def _drivers(company: Company, words: str) -> Iterable[Driver]:
+    """Return the drivers whose name or phone contains every word: 1 statement."""
+    rows = Driver.objects.filter(company=company).select_related("vehicle")
+    for word in words.split()[:WORDS_AT_MOST]:
+        rows = rows.filter(Q(folded_name__icontains=word) | Q(phone__icontains=word))
+    return rows.order_by("name", "id")[:FEW]
 
 
 def _trips(company: Company, words: str, clients: Iterable[Client], now) -> list[Booking]:

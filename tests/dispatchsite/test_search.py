@@ -61,7 +61,10 @@ def test_drivers_places_and_pages_are_found(desk, geneva):
     make.client(geneva, "Zoé", address="Quai du Rhône 3, Genève", lat=46.2, lon=6.1)
     assert found(desk, "andre") == {"Drivers": ["André Haddad"]}
     assert "GE 77" in desk.get(URL, {"s": "andre"}).text
-    assert found(desk, "rhone quai") == {"Places": ["Quai du Rhône 3, Genève"]}
+    assert found(desk, "rhone quai") == {
+        "Clients": ["Zoé"],
+        "Places": ["Quai du Rhône 3, Genève"],
+    }
     assert found(desk, "vehic") == {"Pages": ["Vehicles"]}
 
 
