@@ -104,6 +104,8 @@ def test_a_button_of_a_run_on_the_board(refusing, monkeypatch):
 def test_the_toolbar_of_the_board(refusing, monkeypatch):
     monkeypatch.setattr("dispatch.board.run_views.start_dispatch", refusing)
     me = board()
+    make.shift(make.driver())
+    make.booking()
     for refusal in refusing.refusals():
         assert_toast(me.post(reverse("admin:board:plan", args=["geneva", make.DAY])), refusal)
 
