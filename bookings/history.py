@@ -79,9 +79,9 @@ def history_of(company, booking_id: int, *, most=EVENTS, changes=True) -> tuple[
 
 
 def lines_of(company, events, *, changes=False) -> tuple[Line, ...]:
-    """Return the events, which come with their users, as lines: 1 statement at most.
+    """Return the events, which come with their users, as lines in their order: 1 statement at most.
 
-    With `changes`, 3.
+    With `changes`, the values before and after, 3.
     """
     names = {field: _names(company, events, field) for field in (NAMED if changes else ["driver"])}
     return tuple(
@@ -113,9 +113,10 @@ def _id(value):
 
 
 def _who(event):
+    name = (event.user and event.user.get_username()) or event.actor
     if event.run_id:
-        return _("run #%(run)s") % {"run": event.run_id}
-    return (event.user and event.user.get_username()) or event.actor or event.get_door_display()
+        return _("plan (%(who)s)") % {"who": name} if name else _("plan")
+    return name or event.get_door_display()
 
 
 def _what(event, drivers, company):
@@ -185,15 +186,17 @@ def _flags(new):
 
 
 def _changes(event, names):
+    """Return the changes that can be seen: not those of the seconds of a time."""
     fields = [*event.new, *(name for name in event.old if name not in event.new)]
-    return [
+    changes = (
         Change(
             _label(name),
             _shown(name, event.old.get(name), names),
             _shown(name, event.new.get(name), names),
         )
         for name in fields
-    ]
+    )
+    return [change for change in changes if change.old != change.new]
 
 
 def _label(name):

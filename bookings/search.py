@@ -25,7 +25,12 @@ def find_clients(company: Company, words: str) -> QuerySet[Client]:
 
 
 def find_bookings(rows: QuerySet[Any], words: str, *, company: Company) -> QuerySet[Any]:
-    """Return those of the rows that are of clients with these words, or have this reference.
+    """Return those of the rows that `booking_ids` names: 3 statements."""
+    return rows.filter(id__any_of=booking_ids(words, company=company))
+
+
+def booking_ids(words: str, *, company: Company) -> list[int]:
+    """Return the ids of the bookings of clients with these words, and of the one so referenced.
 
     Of the first `CLIENTS_FOUND` clients by name, and their newest `TRIPS_FOUND` bookings: 3
     statements.
@@ -36,7 +41,7 @@ def find_bookings(rows: QuerySet[Any], words: str, *, company: Company) -> Query
     newest = list(of_clients.order_by("-id").values_list("id", flat=True)[:TRIPS_FOUND])
     named = Booking.objects.filter(company=company, reference__any_of=[words.strip()])
     ids = named.exclude(reference="").values_list("id", flat=True)
-    return rows.filter(id__any_of=[*newest, *ids])
+    return [*newest, *ids]
 
 
 def find_in_texts(rows: QuerySet[Any], words: str) -> QuerySet[Any]:

@@ -263,11 +263,11 @@ class Assignment(models.Model):
             # What a run assigned: admin.run_page.changes_of, runs.revert.revert_run.
             Index(fields=["run", "status"], name="idx_assignment_run_status"),
             # The trips around a day: day.queries.day_and_around. A company's list, newest first:
-            # admin.runs.AssignmentAdmin, api.assignments.AssignmentViewSet.
+            # admin.assignments.AssignmentAdmin, api.assignments.AssignmentViewSet.
             Index(
                 fields=["company", "planned_pickup_at", "id"], name="idx_assignment_company_pickup"
             ),
-            # A company's list filtered by status: admin.runs.AssignmentAdmin.
+            # A company's list filtered by status: admin.assignments.AssignmentAdmin.
             Index(
                 fields=["company", "status", "planned_pickup_at", "id"],
                 name="idx_assignment_company_status",

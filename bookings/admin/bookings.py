@@ -1,4 +1,4 @@
-"""Admin pages of bookings, events, webhooks and deliveries."""
+"""Admin pages of bookings, webhooks and deliveries."""
 
 from django import forms
 from django.contrib import admin, messages
@@ -16,9 +16,10 @@ from bookings.admin.duplicate import DuplicatesBookings
 from bookings.admin.exporting import ExportsBookings
 from bookings.admin.importing import ImportsBookings
 from bookings.admin.list_filters import (
-    DayFilter,
     DriverFilter,
+    TripDayFilter,
     WheelchairFilter,
+    days_asked,
     search,
 )
 from bookings.admin.telephone import BooksByTelephone
@@ -28,7 +29,6 @@ from bookings.models import (
     SETTLED_STATUSES,
     Booking,
     Delivery,
-    Event,
     Status,
     Webhook,
 )
@@ -122,22 +122,21 @@ class BookingAdmin(
 ):
     """Bookings are never deleted: they are canceled, and stay in the log.
 
-    `dispatch.admin.bookings` registers it, because it knows the drivers of bookings and the
-    reasons why one is unassigned (`shown_reason`).
+    `dispatch.admin.bookings` registers it, because it knows the drivers of bookings
+    (`shown_driver`) and the reasons for which one is canceled (`shown_reason`).
     """
 
     list_display = [
-        "shown_reference", "shown_time", "client", "pickup_address", "dropoff_address",
-        "shown_passengers", "shown_status",
+        "shown_reference", "shown_time", "client", "shown_route", "shown_passengers",
+        "shown_driver", "shown_status",
     ]  # fmt: skip
     list_select_related = ["client"]
-    list_filter = [DayFilter, "status", WheelchairFilter, DriverFilter, "priority"]
+    list_filter = [TripDayFilter, "status", WheelchairFilter, DriverFilter, "priority"]
     search_fields = ["reference"]
     search_help_text = _(
         "Within the chosen days: client, phone, reference or place. Across all days: "
         "client, phone, the client's address or the full reference."
     )
-    ordering = ["-scheduled_time", "-id"]
     sortable_by = ["shown_time"]
     list_max_show_all = 0
     form = BookingForm
@@ -145,7 +144,8 @@ class BookingAdmin(
     raw_id_fields = ["return_of"]
     # Changed by use-cases only.
     readonly_fields = [
-        "status", "will_call", "shown_reason", "version", "created_at", "updated_at",
+        "status", "will_call", "shown_driver", "shown_reason", "version", "created_at",
+        "updated_at",
     ]  # fmt: skip
     formfield_overrides = {
         models.JSONField: {"form_class": WordsField, "widget": UnfoldAdminTextInputWidget},
@@ -164,11 +164,19 @@ class BookingAdmin(
         (_("To"), {"fields": ["dropoff_address", ("dropoff_lat", "dropoff_lon")]}),
         (_("When"), {"fields": ["scheduled_time", "appointment_at", ("will_call", "return_of")]}),
         (_("How"), {"fields": [("passengers", "wheelchairs"), "priority", "needs", "notes"]}),
-        (_("State"), {"fields": [("status", "shown_reason"), "created_at", "updated_at"]}),
+        (
+            _("State"),
+            {"fields": [("status", "shown_driver"), "shown_reason", "created_at", "updated_at"]},
+        ),
     ]
     change_form_after_template = "bookings/history.html"
 
     actions = ["accept"]
+
+    def get_ordering(self, request):
+        """Order the chosen days as they are driven, and all days newest first."""
+        newest_first = days_asked(request.GET) == "all"
+        return ["-scheduled_time", "-id"] if newest_first else ["scheduled_time", "id"]
 
     def get_search_results(self, request, queryset, search_term):
         if not search_term.strip():
@@ -191,6 +199,16 @@ class BookingAdmin(
             day = timezone.localtime(booking.scheduled_time)
             return _("%(day)s, will call") % {"day": date_format(day, "SHORT_DATE_FORMAT")}
         return booking.scheduled_time
+
+    @admin.display(description=_("route"))
+    def shown_route(self, booking):
+        """Show both places in one line: without what comes after the comma, such as the town."""
+        ends = [booking.pickup_address, booking.dropoff_address]
+        pickup, dropoff = (end.partition(",")[0] or "–" for end in ends)
+        return format_html(
+            '<span class="block truncate" style="max-width: 24rem" title="{}">{} → {}</span>',
+            " → ".join(ends), pickup, dropoff,
+        )  # fmt: skip
 
     @admin.display(description=_("passengers"))
     def shown_passengers(self, booking):
@@ -263,13 +281,6 @@ class BookingAdmin(
             "%(count)d booking accepted.", "%(count)d bookings accepted.", len(accepted)
         )
         self.message_user(request, done % {"count": len(accepted)})
-
-
-@admin.register(Event)
-class EventAdmin(ReadOnlyAdmin):
-    list_display = ["at", "kind", "booking", "actor", "door", "old", "new"]
-    list_select_related = ["booking"]
-    ordering = ["-id"]
 
 
 @admin.register(Webhook)

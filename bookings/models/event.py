@@ -77,10 +77,12 @@ class Event(models.Model):
         verbose_name = _("event")
         verbose_name_plural = _("events")
         indexes = [
-            # EventViewSet.list and dispatch.board.queries.last_event: the feed of a company; the
-            # list of EventAdmin.
+            # EventViewSet.list and dispatch.board.queries.last_event: the feed of a company.
             Index(fields=["company", "id"], name="idx_event_company"),
-            # bookings.history.history_of and EventViewSet.list: the events of a booking.
+            # dispatch.admin.events.EventAdmin: the list of a company, newest first, and of a day.
+            Index(fields=["company", "at", "id"], name="idx_event_company_at"),
+            # bookings.history.history_of, EventViewSet.list and dispatch.admin.events.EventAdmin:
+            # the events of a booking.
             Index(fields=["booking", "id"], name="idx_event_booking"),
         ]
         constraints = [

@@ -1,5 +1,5 @@
-"""The admin pages of runs and assignments, and the pages that guard assigned trips."""
+"""The admin pages of runs, assignments and events, and those that guard assigned trips."""
 
-from dispatch.admin import runs
+from dispatch.admin import assignments, events, runs
 
-__all__ = ["runs"]
+__all__ = ["assignments", "events", "runs"]

@@ -22,13 +22,17 @@ from bookings import cancel_reasons
 from bookings.admin import bookings
 from bookings.models import TRANSITIONS, Booking, Status
 from dispatch.admin.broken_trips import WarnsOfBrokenTrips
+from dispatch.manifest import SHOWN
+from dispatch.models import Assignment
 from dispatch.trips import progress
 from dispatch.trips.cancel import cancel_trips
+from drivers.admin.base import ReadsPage
 from drivers.admin.forms import add_refusal
 from drivers.admin.pages import admin_page
 from drivers.companies.actors import admin_actor
 from drivers.companies.current import act_for
 from drivers.refused import Refused
+from drivers.times import clock
 
 CANCELED_AT_ONCE = 100
 PK = re.compile(r"[0-9]{1,18}")
@@ -65,8 +69,9 @@ class CancelForm(forms.Form):
         return cancel_reasons.written(self.cleaned_data["code"], self.cleaned_data["note"])
 
 
-class BookingAdmin(WarnsOfBrokenTrips, bookings.BookingAdmin):
+class BookingAdmin(ReadsPage, WarnsOfBrokenTrips, bookings.BookingAdmin):
     may_move = True
+    list_before_template = "dispatch/bookings/day_bar.html"
     actions = ["accept", "cancel_selected"]
     change_form_before_template = "dispatch/bookings/row_actions.html"
 
@@ -79,8 +84,26 @@ class BookingAdmin(WarnsOfBrokenTrips, bookings.BookingAdmin):
         ] + super().get_urls()
 
     def get_list_display(self, request):
-        columns = super().get_list_display(request)
-        return [*columns, "row_actions"] if self.has_change_permission(request) else columns
+        return [*super().get_list_display(request), "row_actions"]
+
+    def read_page(self, request, rows):
+        """Read the drivers of the page's bookings: 1 statement."""
+        drivers = drivers_of(rows)
+        may_write = self.has_change_permission(request)
+        for booking in rows:
+            booking.company = request.company  # the list is of one company
+            booking.driver_now = drivers.get(booking.pk)
+            booking.may_write = may_write
+
+    def get_object(self, request, object_id, from_field=None):
+        booking = super().get_object(request, object_id, from_field)
+        if booking is not None:
+            booking.driver_now = drivers_of([booking]).get(booking.pk)
+        return booking
+
+    @admin.display(description=_("driver"))
+    def shown_driver(self, booking):
+        return getattr(booking, "driver_now", None)  # a new booking has none
 
     @admin.display(description=_("cancellation reason"))
     def shown_reason(self, booking):
@@ -94,13 +117,14 @@ class BookingAdmin(WarnsOfBrokenTrips, bookings.BookingAdmin):
             ' class="material-symbols-outlined md-18">{}</span></a>',
             (
                 (action.url, action.name, action.name, booking, action.icon)
-                for action in row_actions_for(booking)
+                for action in row_actions_for(booking, may_write=booking.may_write)
             ),
         )
 
     def render_change_form(self, request, context, *args, obj=None, **kwargs):
-        if obj and self._has_role(request, self.writing_roles, obj):
-            context["row_actions"] = [on_the_board(obj), *row_actions_for(obj)]
+        if obj:
+            may_write = self._has_role(request, self.writing_roles, obj)
+            context["row_actions"] = row_actions_for(obj, may_write=may_write)
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def ready(self, request, booking):
@@ -214,16 +238,31 @@ class RowAction:
         self.name, self.icon, self.url, self.danger = name, icon, url, danger
 
 
+def drivers_of(bookings):
+    """Return {booking: its driver with the planned pickup, as text}: 1 statement."""
+    rows = Assignment.objects.filter(
+        booking_id__any_of=[booking.pk for booking in bookings], status__in=SHOWN
+    ).order_by("id")
+    return {
+        booking: f"{driver}, {clock(timezone.localtime(pickup_at))}"
+        for booking, driver, pickup_at in rows.values_list(
+            "booking_id", "driver__name", "planned_pickup_at"
+        )
+    }
+
+
 def on_the_board(booking):
-    """Return the way to the trip on the board of its day."""
+    """Return the way to the trip on the board of its day: no statement beside its company."""
     day = booking.company.local(booking.scheduled_time).date()
     board = reverse("admin:board:day", args=[booking.company.slug, day])
     return RowAction(_("On the board"), "view_timeline", f"{board}?trip={booking.pk}")
 
 
-def row_actions_for(booking):
-    """Return the actions that the booking's status allows: no statement."""
-    found = []
+def row_actions_for(booking, *, may_write):
+    """Return the actions that the user's role and the booking's status allow: no statement."""
+    found = [on_the_board(booking)]
+    if not may_write:
+        return found
     if booking.will_call and booking.status == Status.PENDING:
         url = reverse("admin:bookings_booking_ready", args=[booking.pk])
         found.append(RowAction(_("Ready now"), "phone_callback", url))

@@ -1,7 +1,6 @@
-"""The admin pages of dispatch runs and assignments."""
+"""The admin pages of dispatch runs."""
 
 from django.contrib import admin, messages
-from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path
 from django.utils import timezone
@@ -10,23 +9,18 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from bookings.models import Booking, Client
-from bookings.sheets import csv_response, xlsx_response
 from dispatch.admin.bookings import BookingAdmin
 from dispatch.admin.clients import ClientAdmin
 from dispatch.admin.fleet import AbsenceAdmin, DriverAdmin, ShiftAdmin, VehicleAdmin
 from dispatch.admin.run_page import CHANGES, METRICS, TIMINGS, changes_of, labelled
 from dispatch.day.reasons import translated
-from dispatch.manifest import CSV_COLUMNS, read_manifest
-from dispatch.models import Assignment, DispatchRun
+from dispatch.models import DispatchRun
 from dispatch.runs.revert import revert_run
-from drivers.admin.base import ListsOneCompany, ReadOnlyAdmin
+from drivers.admin.base import ReadOnlyAdmin
 from drivers.admin.pages import admin_page
 from drivers.companies.actors import admin_actor
 from drivers.companies.roles import companies_of
 from drivers.models import Absence, Driver, Shift, Vehicle
-from drivers.times import day_of
-
-SHEETS = {"csv": csv_response, "xlsx": xlsx_response}
 
 # The pages of the fleet, of bookings and of clients are registered here, because they check the
 # assigned trips that a change would break.
@@ -162,41 +156,3 @@ class DispatchRunAdmin(ReadOnlyAdmin):
         return DispatchRun.objects.filter(
             company__in=companies_of(request.user, roles)
         ).select_related("company")
-
-
-@admin.register(Assignment)
-class AssignmentAdmin(ListsOneCompany, ReadOnlyAdmin):
-    list_display = [
-        "planned_pickup_at",
-        "planned_dropoff_at",
-        "booking",
-        "driver",
-        "status",
-        "confirmed",
-        "locked",
-    ]
-    list_select_related = ["booking", "driver"]
-    list_filter = ["status", "locked"]
-    ordering = ["-planned_pickup_at", "-id"]
-
-    def get_urls(self):
-        view = self.admin_site.admin_view(self.manifest)
-        return [
-            path(
-                f"manifest/<slug:company>/<str:day>/{kind}/",
-                view,
-                {"kind": kind},
-                name=f"dispatch_assignment_manifest_{kind}",
-            )
-            for kind in SHEETS
-        ] + super().get_urls()
-
-    def manifest(self, request, company, day, kind):
-        """Return the stops of a company-day as CSV or Excel: 3 statements besides the login's."""
-        company = get_object_or_404(companies_of(request.user, self.reading_roles), slug=company)
-        try:
-            day = day_of(day)
-        except ValueError as error:
-            raise Http404(_("Enter the day as YYYY-MM-DD, such as 2026-06-17.")) from error
-        manifest = read_manifest(company, day)
-        return SHEETS[kind](CSV_COLUMNS, manifest.rows(), f"{company.slug}-{day}.{kind}")

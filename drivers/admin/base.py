@@ -1,6 +1,7 @@
 """Base classes of the admin: rows of a user's companies, with permissions by role."""
 
 from copy import copy
+from typing import Any
 
 from django.contrib.admin import ShowFacets
 from django.core.exceptions import ValidationError
@@ -10,6 +11,7 @@ from django.db.models import DateTimeField
 from django.forms import BaseInlineFormSet, ModelChoiceField
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.views import ChangeList
 
 from drivers.admin.fields import MomentField, MomentWidget
 from drivers.admin.forms import ChecksWholeRow
@@ -205,6 +207,25 @@ class ListsOneCompany:
         if getattr(request, "one_company", False):
             return rows.filter(company=request.company)
         return rows
+
+
+class PageReadAtOnce(ChangeList):
+    result_list: Any  # which the base class leaves to be inferred
+
+    def get_results(self, request):
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        self.model_admin.read_page(request, self.result_list)
+
+
+class ReadsPage:
+    """Read what the columns need for all rows of a page of the list at once.
+
+    `read_page(request, rows)` sets attributes on the rows.
+    """
+
+    def get_changelist(self, request, **kwargs):
+        return PageReadAtOnce
 
 
 class ReadOnlyAdmin(CompanyScopedAdmin):

@@ -91,8 +91,8 @@ class Browser:
         ) as answer:
             return answer.status, answer.headers, await answer.text()
 
-    async def get(self, name):
-        status, _headers, text = await self.send(Request(reverse(name)))
+    async def get(self, name, query=""):
+        status, _headers, text = await self.send(Request(reverse(name) + query))
         if status != 200:
             raise NothingKnown(f"{reverse(name)} answered {status}.")
         return text
@@ -113,8 +113,8 @@ class Browser:
 async def look_around(browser, *, day, mark):
     """Read the ids and choices that requests are made of. Raises NothingKnown."""
     known = Known(day, mark)
-    for model, name in LISTS.items():
-        known.ids[model] = ids_in(await browser.get(name), name)
+    for model, (name, query) in LISTS.items():
+        known.ids[model] = ids_in(await browser.get(name, query), name)
         if not known.ids[model]:
             raise NothingKnown(f"{reverse(name)} shows no rows: load some first.")
     known.companies = companies_in(await browser.get(FORM))

@@ -136,7 +136,8 @@ DOORS = (
 )
 
 # What is read before anything is timed: where the ids and choices come from.
-LISTS = {"booking": BOOKINGS, "driver": "admin:drivers_driver_changelist"}
+# {model: (name of its list, query)}
+LISTS = {"booking": (BOOKINGS, "?day=all"), "driver": ("admin:drivers_driver_changelist", "")}
 FORM = "admin:bookings_booking_add"
 START = "admin:board:open"
 COMPANIES = re.compile(r'<select name="company".*?</select>', re.DOTALL)

@@ -8,7 +8,7 @@ from bookings.models import Actor, Booking, Door, Event, Status
 from tests.support import builders as make
 
 ACTOR = Actor(Door.ADMIN, name="Ada")
-URL = reverse("admin:bookings_booking_changelist")
+URL = reverse("admin:bookings_booking_changelist") + "?day=all"
 pytestmark = pytest.mark.django_db
 
 

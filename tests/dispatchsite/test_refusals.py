@@ -142,7 +142,7 @@ def test_an_action_of_a_list(refusing, monkeypatch):
     me, booking = office(), make.booking()
     action = {"action": "accept", "_selected_action": [booking.pk]}
     for refusal in refusing.refusals():
-        answer = me.post(reverse("admin:bookings_booking_changelist"), action)
+        answer = me.post(reverse("admin:bookings_booking_changelist") + "?day=all", action)
         assert_page(answer, refusal)
 
 

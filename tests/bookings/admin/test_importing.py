@@ -211,7 +211,7 @@ def test_what_is_exported_is_imported_unchanged(client, user):
     make.booking(company, reference="A", client=make.client(company, "Anna", phone="+41 22 1"))
     make.booking(company, reference="B", status="pending", will_call=True, needs=["oxygen"])
     stored = list(Booking.objects.order_by("id").values())
-    export = client.get(reverse("admin:bookings_booking_export_csv"))
+    export = client.get(reverse("admin:bookings_booking_export_csv"), {"day": "all"})
     data = b"".join(export.streaming_content)
     assert b",yes," in data
     for column in (b"status", b"cancel_reason"):
@@ -227,10 +227,10 @@ def test_no_cell_of_an_export_is_a_formula(client, user):
     evil = '=HYPERLINK("http://x")'
     make.booking(make._geneva(), reference="A", notes=evil, pickup_address="@x\x0b")
     text = b"".join(
-        client.get(reverse("admin:bookings_booking_export_csv")).streaming_content
+        client.get(reverse("admin:bookings_booking_export_csv"), {"day": "all"}).streaming_content
     ).decode()
     assert "'=HYPERLINK" in text
-    response = client.get(reverse("admin:bookings_booking_export_xlsx"))
+    response = client.get(reverse("admin:bookings_booking_export_xlsx"), {"day": "all"})
     sheet = openpyxl.load_workbook(io.BytesIO(b"".join(response.streaming_content))).active
     cells = {cell.value: cell.data_type for row in sheet.rows for cell in row}
     assert cells[evil] == "s"
@@ -245,7 +245,9 @@ def test_too_long_a_list_is_refused_with_what_would_be_right(client, user, monke
     monkeypatch.setitem(exporting.FORMATS, kind, (answer, 1))
     for _ in range(2):
         make.booking()
-    response = client.get(reverse(f"admin:bookings_booking_export_{kind}"), follow=True)
+    response = client.get(
+        reverse(f"admin:bookings_booking_export_{kind}"), {"day": "all"}, follow=True
+    )
     assert "more than 1 rows" in response.content.decode()
 
 
@@ -256,4 +258,8 @@ def test_an_export_takes_a_constant_number_of_statements(
     for _ in range(rows):
         make.booking()
     with django_assert_max_num_queries(9):
-        list(client.get(reverse("admin:bookings_booking_export_csv")).streaming_content)
+        list(
+            client.get(
+                reverse("admin:bookings_booking_export_csv"), {"day": "all"}
+            ).streaming_content
+        )

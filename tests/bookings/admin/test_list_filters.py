@@ -47,13 +47,36 @@ def test_days_are_the_companys(client, geneva):
     assert found(client, **{"from": "17.6.2026"}) == set()
 
 
+def test_a_list_opened_without_a_day_is_todays_in_the_order_of_the_day(client, geneva):
+    today = geneva.local(timezone.now()).date()
+    for clock, day in (("10:00", today), ("08:00", today), ("08:00", today + timedelta(days=1))):
+        make.booking(geneva, clock, day=day, reference=f"{day} {clock}")
+    now = client.get(URL)
+    rows = [booking.reference for booking in now.context["cl"].result_list]
+    assert rows == [f"{today} 08:00", f"{today} 10:00"]
+    assert "day=all" in now.text  # how to see all days
+    everything = client.get(URL, {"day": "all"}).context["cl"].result_list
+    assert everything[0].reference == f"{today + timedelta(days=1)} 08:00"
+    popup = client.get(URL, {"_popup": "1"}).context["cl"].result_list  # to choose a booking
+    assert len(popup) == 3
+
+
+def test_the_bar_leads_to_the_days_beside_and_to_the_board(client, geneva):
+    page = client.get(URL, {"from": make.DAY, "to": make.DAY, "status__exact": "accepted"}).text
+    for day in ("2026-06-16", "2026-06-18"):
+        assert f"?status__exact=accepted&amp;from={day}&amp;to={day}" in page
+    assert f'href="{reverse("admin:board:day", args=["geneva", make.DAY])}"' in page
+    assert "Wednesday" in page
+    assert client.get(URL, {"from": "17.6.2026"}).status_code == 200  # no day, no bar
+
+
 def test_wheelchairs_and_the_unassigned_are_filtered(client, geneva):
     make.booking(geneva, reference="chair", wheelchairs=1)
     given = make.booking(geneva, reference="given")
     make.assignment(given, make.driver(geneva))
-    assert found(client, wheelchair="yes") == {"chair"}
-    assert found(client, wheelchair="no") == {"given"}
-    assert found(client, driver="none") == {"chair"}
+    assert found(client, wheelchair="yes", day="all") == {"chair"}
+    assert found(client, wheelchair="no", day="all") == {"given"}
+    assert found(client, driver="none", day="all") == {"chair"}
 
 
 def test_a_day_is_searched_by_place_and_all_days_by_client_and_reference(client, geneva):
@@ -72,7 +95,7 @@ def test_no_other_companys_booking_is_found(client, geneva):
     theirs = make.client(other, "Ana Blanc")
     make.booking(other, reference="theirs", client=theirs)
     day = {"from": make.DAY.isoformat(), "to": make.DAY.isoformat()}
-    for params in ({}, day, {"q": "Ana"}, {"q": "theirs"}, {"q": "Ana", **day}):
+    for params in ({"day": "all"}, day, {"q": "Ana"}, {"q": "theirs"}, {"q": "Ana", **day}):
         assert found(client, **params) == set()
 
 
@@ -84,10 +107,27 @@ def test_the_list_takes_as_many_statements_for_one_as_for_many(client, geneva):
 
     ana = make.client(geneva, "Ana")
     make.booking(geneva, client=ana)
-    few = statements(), statements(q="Ana")
+    few = statements(day="all"), statements(q="Ana")
     for _ in range(20):
-        make.booking(geneva, client=make.client(geneva, f"Ana {_}"))
-    assert (statements(), statements(q="Ana")) == few
+        row = make.booking(geneva, client=make.client(geneva, f"Ana {_}"))
+        make.assignment(row, make.driver(geneva))
+    assert (statements(day="all"), statements(q="Ana")) == few
+
+
+def test_the_list_and_the_page_show_the_driver_and_lead_to_the_board(client, geneva):
+    booking = make.booking(geneva, client=make.client(geneva, "Ana Blanc"))
+    make.assignment(booking, make.driver(geneva, "Former"), status="superseded")
+    make.assignment(booking, make.driver(geneva, "Anna Roth"), planned_pickup_at=make.at("09:05"))
+    board = reverse("admin:board:day", args=["geneva", make.DAY])
+    for url in (f"{URL}?day=all", reverse("admin:bookings_booking_change", args=[booking.pk])):
+        page = client.get(url).text
+        assert "Anna Roth, 09:05" in page
+        assert "Former" not in page
+        assert f"{board}?trip={booking.pk}" in page
+    assert (
+        "Avenue de Feuillasse 1 → Rue Gabrielle-Perret-Gentil 4<"
+        in client.get(f"{URL}?day=all").text
+    )
 
 
 def test_the_page_tells_what_happened_to_the_trip(client, geneva):

@@ -96,7 +96,7 @@ def test_the_statements_do_not_grow(geneva, count, django_assert_num_queries):
 def test_the_list_sends_the_selected_to_the_page(client, both):
     ids = [one.pk for one in both]
     form = {"action": "cancel_selected", "_selected_action": ids}
-    answer = client.post(reverse("admin:bookings_booking_changelist"), form)
+    answer = client.post(reverse("admin:bookings_booking_changelist") + "?day=all", form)
     assert answer.url == url(*reversed(both))  # as they are listed
 
 

@@ -66,7 +66,7 @@ def test_a_pending_booking_is_accepted(client, db):
     client.force_login(make.member(company))
     booking = make.booking(company, status="pending")
     action = {"action": "accept", "_selected_action": [booking.pk]}
-    client.post(reverse("admin:bookings_booking_changelist"), action)
+    client.post(reverse("admin:bookings_booking_changelist") + "?day=all", action)
     booking.refresh_from_db()
     assert booking.status == "accepted"
 
@@ -97,7 +97,7 @@ def test_the_history_names_whom_the_log_knows_by_their_ids(client, db):
         **common,
     )
     newest, given, booked = history_of(company, booking.id)
-    assert (given.what, given.who) == ("Assigned to Anna Roth, 09:00", "run #7")
+    assert (given.what, given.who) == ("Assigned to Anna Roth, 09:00", "plan")
     assert {c.field: c.new for c in booked.changes} == {
         "client": "Zoé Favre", "return of": "T-1", "priority": "urgent",
     }  # fmt: skip
