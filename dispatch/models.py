@@ -126,6 +126,11 @@ class DispatchRun(models.Model):
     def is_under_way(self):
         return self.status in self.UNDER_WAY
 
+    @property
+    def started_clock(self):
+        """Return when it started, local to the company: people know a plan by that."""
+        return self.company.clock(self.started_at, self.day)
+
 
 class StoredPlan(models.Model):
     """The plan of a preview, and what it was made from; deleted when it is applied or discarded.

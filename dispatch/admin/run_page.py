@@ -2,30 +2,40 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.utils.translation import gettext_lazy as _
 
+from bookings.models import Booking
+from dispatch.day.reasons import translated
 from dispatch.models import Assignment, DispatchRun
 
-METRICS = {
+MINUTE = timedelta(minutes=1)
+
+# What a dispatcher reads of a plan.
+RESULT = {
     "bookings": _("bookings"),
-    "assigned": _("assigned"),
-    "passenger_km": _("kilometres with passengers"),
-    "deadhead_km": _("kilometres without passengers"),
+    "assigned": _("with a driver"),
     "drivers_used": _("drivers used"),
     "drivers_on_duty": _("drivers on duty"),
-    "emergency_drivers": _("emergency drivers"),
-    "missed_preferences": _("preferences not met"),
-    "load_sd": _("trips per driver, standard deviation"),
-    "statements": _("SQL statements"),
+    "emergency_drivers": _("reserve drivers used"),
+    "missed_preferences": _("wishes for a driver not met"),
+    "passenger_km": _("kilometres with passengers"),
+    "deadhead_km": _("kilometres without passengers"),
 }
 CHANGES = {
-    "placed": _("placed"),
-    "moved": _("moved to another driver"),
-    "retimed": _("new times"),
+    "placed": _("got a driver"),
+    "moved": _("got another driver"),
+    "retimed": _("same driver, new time"),
     "kept": _("unchanged"),
-    "released": _("released"),
-    "left": _("fixed"),
+    "released": _("lost the driver"),
+    "left": _("not touched: locked, started or too soon"),
+}
+# What a developer reads.
+METRICS = {
+    "load_sd": _("trips per driver, standard deviation"),
+    "objective": _("objective"),
+    "statements": _("SQL statements"),
 }
 TIMINGS = {
     "load_s": _("load"),
@@ -38,10 +48,14 @@ TIMINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A trip that the run assigned or released, with the planned clock times."""
+    """A trip that the run assigned or released, with the planned clock times.
+
+    `late_min` is how much later than wanted the pickup is planned, below 0 if earlier.
+    """
 
     booking_id: int
     booking: str
+    late_min: int
     pickup: str
     dropoff: str
     what: str
@@ -67,7 +81,8 @@ def changes_of(run: DispatchRun):
 
 
 def _assignments(rows):
-    return list(rows.select_related("driver", "booking").order_by("planned_pickup_at", "id"))
+    rows = rows.select_related("driver", "booking__client")
+    return list(rows.order_by("planned_pickup_at", "id"))
 
 
 def _what(row, before):
@@ -82,13 +97,37 @@ def _change(run, row: Assignment, what):
     clock = run.company.clock
     return Change(
         row.booking_id,
-        str(row.booking),
+        str(row.booking.client or row.booking),
+        round((row.planned_pickup_at - row.booking.scheduled_time) / MINUTE),
         clock(row.planned_pickup_at),
         clock(row.planned_dropoff_at),
         what,
         row.get_status_display(),
         row.locked,
     )
+
+
+def punctuality(drivers):
+    """Return [(label, value)]: how far the planned pickups are from the wanted ones."""
+    late = [change.late_min for _driver, trips in drivers for change in trips]
+    later = [minutes for minutes in late if minutes > 0]
+    if not late:
+        return []
+    return [
+        (_("pickups at the wanted time or earlier"), len(late) - len(later)),
+        (_("pickups later than wanted"), len(later)),
+        (_("the latest, minutes after the wanted time"), max(later, default=0)),
+    ]
+
+
+def left_out(run: DispatchRun):
+    """Return [(booking, why)] of the bookings without a driver: 1 query."""
+    rows = [translated(row) for row in run.unassigned]
+    bookings = Booking.objects.filter(
+        company=run.company_id, id__any_of=[row["booking"] for row in rows]
+    ).select_related("client")
+    found = bookings.in_bulk()
+    return [(found.get(row["booking"]), row) for row in rows]
 
 
 def labelled(values, labels):

@@ -12,8 +12,16 @@ from bookings.models import Booking, Client
 from dispatch.admin.bookings import BookingAdmin
 from dispatch.admin.clients import ClientAdmin
 from dispatch.admin.fleet import AbsenceAdmin, DriverAdmin, ShiftAdmin, VehicleAdmin
-from dispatch.admin.run_page import CHANGES, METRICS, TIMINGS, changes_of, labelled
-from dispatch.day.reasons import translated
+from dispatch.admin.run_page import (
+    CHANGES,
+    METRICS,
+    RESULT,
+    TIMINGS,
+    changes_of,
+    labelled,
+    left_out,
+    punctuality,
+)
 from dispatch.models import DispatchRun
 from dispatch.runs.revert import revert_run
 from drivers.admin.base import ReadOnlyAdmin
@@ -35,29 +43,27 @@ admin.site.register(Absence, AbsenceAdmin)
 @admin.register(DispatchRun)
 class DispatchRunAdmin(ReadOnlyAdmin):
     list_display = [
-        "number",
+        "name",
         "day",
         "company",
         "shown_status",
         "assigned",
         "without_driver",
         "kilometres",
-        "seconds",
         "by",
-        "started_at",
     ]
     list_filter = ["status", "trigger"]
     ordering = ["-id"]
 
     def get_queryset(self, request):
-        runs = super().get_queryset(request).select_related("company", "user")
+        runs = super().get_queryset(request).select_related("company", "user", "reverts__company")
         if request.resolver_match.url_name.endswith("_changelist"):
             return runs.defer("unassigned", "previous_breaks", "outcome", "settings")
         return runs
 
-    @display(description=_("run"), ordering="id")
-    def number(self, run):
-        return f"#{run.pk}"
+    @display(description=_("plan"), ordering="id")
+    def name(self, run):
+        return _("plan of %(at)s") % {"at": run.started_clock}
 
     @display(
         description=_("status"),
@@ -90,10 +96,6 @@ class DispatchRunAdmin(ReadOnlyAdmin):
             return None
         return f"{run.metrics['passenger_km']:.0f} / {run.metrics['deadhead_km']:.0f}"
 
-    @display(description=_("seconds"))
-    def seconds(self, run):
-        return run.timings.get("total_s")
-
     @display(description=_("by"))
     def by(self, run):
         return run.actor or run.user or run.get_trigger_display()
@@ -106,7 +108,7 @@ class DispatchRunAdmin(ReadOnlyAdmin):
         ]
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
-        """Show the run read-only: 2 statements besides those of any page."""
+        """Show the run read-only: 3 statements besides those of any page."""
         run = self.get_object(request, object_id)
         if run is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
@@ -115,15 +117,21 @@ class DispatchRunAdmin(ReadOnlyAdmin):
             self,
             request,
             "dispatch/run.html",
-            title=_("Run #%(run)s of %(day)s, %(company)s")
-            % {"run": run.pk, "day": date_format(run.day), "company": run.company},
+            title=_("Plan of %(at)s for %(day)s, %(company)s")
+            % {
+                "at": run.started_clock,
+                "day": date_format(run.day, "l j F Y"),
+                "company": run.company,
+            },
             run=run,
-            original=run,
-            metrics=labelled(run.metrics, METRICS),
+            original=self.name(run),
+            result=[*labelled(run.metrics, RESULT), *punctuality(drivers)],
             changes=labelled(run.metrics.get("changes", {}), CHANGES),
+            left_out=left_out(run),
+            metrics=labelled(run.metrics, METRICS),
             timings=labelled(run.timings, TIMINGS),
+            search=list(run.metrics.get("search", {}).items()),
             settings_used=list(run.settings.items()),
-            unassigned=[translated(row) for row in run.unassigned],
             by=self.by(run),
             drivers=drivers,
             released=released,
@@ -139,7 +147,7 @@ class DispatchRunAdmin(ReadOnlyAdmin):
                 self,
                 request,
                 "dispatch/revert.html",
-                title=_("Revert run #%(run)s?") % {"run": run.pk},
+                title=_("Undo the plan of %(at)s?") % {"at": run.started_clock},
                 run=run,
             )
         report = revert_run(run, now=timezone.now(), actor=admin_actor(request))
@@ -147,7 +155,7 @@ class DispatchRunAdmin(ReadOnlyAdmin):
             self.message_user(request, notice, messages.WARNING)
         self.message_user(
             request,
-            _("Run #%(run)s was reverted by run #%(new)s.") % {"run": run.pk, "new": report.run},
+            _("The plan of %(at)s was undone.") % {"at": run.started_clock},
             messages.SUCCESS,
         )
         return redirect("admin:dispatch_dispatchrun_change", report.run)

@@ -62,6 +62,8 @@ def toolbar(request, company, day):
 
 def toolbar_of(request, current, day, **done):
     newest = list(_runs(current.company).filter(day=day).order_by("-id")[:NEWEST])
+    for run in newest:
+        run.company = current.company
     under_way = next((run for run in newest if run.is_under_way), None)
     if under_way and end_if_dead(under_way, now=timezone.now()):
         under_way = None

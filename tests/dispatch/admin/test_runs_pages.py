@@ -36,10 +36,27 @@ def test_the_page_shows_plan_reasons_settings_and_differences(client):
     run = dispatched(company)
     client.force_login(make.member(company))
     text = client.get(page(run)).content.decode()
-    for shown in ("T-0", "T-1", "LATE", "Driver 00", "placed", "engine", "kilometres without"):
-        assert shown in text
+    page_of_people, _, page_of_developers = text.partition("For developers")
+    for shown in (
+        "T-0",
+        "T-1",
+        "LATE",
+        "Driver 00",
+        "placed",
+        "kilometres without",
+        "with a driver",
+    ):
+        assert shown in page_of_people
+    assert "pickups at the wanted time or earlier" in page_of_people
+    for shown in ("engine", "SQL statements", "seed"):
+        assert shown in page_of_developers
+        assert shown not in page_of_people
+    assert "Plan of 18:00 (16.06.) for Wednesday 17 June 2026" in text
+    assert f"#{run.pk}" not in text
     listed = client.get(reverse("admin:dispatch_dispatchrun_changelist")).content.decode()
     assert "2 of 3" in listed
+    assert "plan of 18:00 (16.06.)" in listed
+    assert reverse("admin:board:day", args=["geneva", make.DAY]) in text
 
 
 @pytest.mark.django_db(transaction=True)
@@ -50,7 +67,7 @@ def test_the_page_sends_a_constant_number_of_statements(
     company = make.company()
     run = dispatched(company, bookings, drivers=bookings)
     client.force_login(make.member(company))
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         client.get(page(run))
 
 
