@@ -11,12 +11,14 @@ from django.db.models import FilteredRelation, Q
 
 from bookings.cells import safe_cells
 from bookings.models import Booking, Status
+from dispatch.day.load import pickup_window
 from dispatch.day.reasons import translated
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, DispatchRun
 from drivers.models import Company, Shift
 
 # The assignments that are planned, under way or driven.
 SHOWN = [*OPEN_ASSIGNMENT_STATUSES, Assignment.Status.COMPLETED, Assignment.Status.NO_SHOW]
+FINISHED = {Assignment.Status.COMPLETED, Assignment.Status.NO_SHOW}
 PICKUP, DROPOFF, BREAK = "pickup", "dropoff", "break"
 # Passengers get out before others get in at the same moment.
 ORDER = {DROPOFF: 0, BREAK: 1, PICKUP: 2}
@@ -26,13 +28,17 @@ ORDER = {DROPOFF: 0, BREAK: 1, PICKUP: 2}
 class Stop:
     """A pickup, a dropoff or a break of a driver; `until` is the end of a break.
 
-    `actual_at` is when it happened, None if that is not known.
+    `actual_at` is when it happened, None if that is not known. A pickup is wanted in
+    [earliest_at, latest_at], the arrival at a dropoff by `appointment_at`, if there is one.
     """
 
     kind: str
     at: datetime
     until: datetime | None = None
     actual_at: datetime | None = None
+    earliest_at: datetime | None = None
+    latest_at: datetime | None = None
+    appointment_at: datetime | None = None
     booking: int | None = None
     reference: str = ""
     address: str = ""
@@ -46,6 +52,10 @@ class Stop:
     priority: str = ""
     notes: str = ""
     status: str = ""
+
+    @property
+    def is_finished(self):
+        return self.status in FINISHED
 
 
 @dataclass(slots=True)
@@ -265,11 +275,14 @@ def _stops(company, booking, assignment):
     def local(moment):
         return moment and company.local(moment)
 
+    earliest_at, latest_at = pickup_window(company, booking.scheduled_time, booking.return_of_id)
     return [
         Stop(
             PICKUP,
             local(assignment.planned_pickup_at),
             actual_at=local(assignment.actual_pickup_at),
+            earliest_at=local(earliest_at),
+            latest_at=local(latest_at),
             address=booking.pickup_address,
             lat=booking.pickup_lat,
             lon=booking.pickup_lon,
@@ -279,6 +292,7 @@ def _stops(company, booking, assignment):
             DROPOFF,
             local(assignment.planned_dropoff_at),
             actual_at=local(assignment.actual_dropoff_at),
+            appointment_at=local(booking.appointment_at),
             address=booking.dropoff_address,
             lat=booking.dropoff_lat,
             lon=booking.dropoff_lon,

@@ -39,6 +39,7 @@ class ManifestTests(TestCase):
             wheelchairs=1,
             needs=["oxygen"],
             notes="third floor",
+            appointment_at=at("08:45"),
         )
         builders.assignment(late, self.alice)
         builders.assignment(early, self.alice, minutes=25)
@@ -64,8 +65,33 @@ class ManifestTests(TestCase):
         self.assertEqual((pickup.lat, pickup.lon), builders.HOME)
         self.assertEqual((dropoff.lat, dropoff.lon), builders.HOSPITAL)
         self.assertEqual(pause.until, at("09:30"))
+        self.assertEqual((pickup.earliest_at, pickup.latest_at), (at("07:50"), at("08:15")))
+        self.assertEqual((pickup.appointment_at, dropoff.appointment_at), (None, at("08:45")))
         self.assertEqual(driver.vehicle, self.alice.vehicle.plate)
         self.assertEqual(driver.shifts, [(at("06:00"), at("15:00"))])
+
+    def test_the_printed_list_has_appointment_window_and_room_to_write(self):
+        trip = builders.booking(
+            self.company, client=builders.client(self.company), appointment_at=at("09:45")
+        )
+        builders.assignment(
+            trip, self.alice, status=Assignment.Status.COMPLETED, actual_pickup_at=at("09:03")
+        )
+        self.client.force_login(builders.member(self.company))
+        url = reverse("admin:board:manifests", args=[self.company.slug, DAY])
+
+        printed = self.client.get(url)
+
+        for shown in (
+            "<small>08:50–09:15</small>",
+            "<small>by 09:45</small>",
+            '<td class="write">09:03</td>',
+            '<td class="write"></td>',
+            '<tr class="pickup finished">',
+            "<em>done</em>",
+            "Signature",
+        ):
+            self.assertContains(printed, shown)
 
     def test_only_assignments_that_are_or_were_driven_are_shown(self):
         for number, status in enumerate(Assignment.Status):
@@ -232,12 +258,12 @@ class LongNightTests(TestCase):
         self.client.force_login(builders.member(self.company))
         page = {"company": self.company.slug, "day": self.NIGHT}
         printed = self.client.get(reverse("admin:board:manifests", kwargs=page))
-        self.assertContains(printed, "<td>02:50 CEST</td>")
-        self.assertContains(printed, "<td>02:10 CET</td>")
+        self.assertContains(printed, "<td>02:50 CEST <small>")
+        self.assertContains(printed, "<td>02:10 CET <small>")
         ordinary = builders.booking(self.company)
         builders.assignment(ordinary, self.driver)
         printed = self.client.get(reverse("admin:board:manifests", kwargs=page | {"day": DAY}))
-        self.assertContains(printed, "<td>09:00</td>")
+        self.assertContains(printed, "<td>09:00 <small>")
 
     def test_local_times_are_moments(self):
         first, second = (

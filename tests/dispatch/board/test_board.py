@@ -259,7 +259,14 @@ def test_manifests_are_printed_with_names_places_and_local_times(client, company
     make.booking(company, "10:00", reference="LEFT-1")
     client.force_login(make.member(company, Role.VIEWER))
     text = client.get(page(company, "manifests")).content.decode()
-    for shown in ("Ana", "Zoé &lt;Favre&gt;", "+41 22 1", ">08:55<", "Ring twice", "1 wheelchair"):
+    for shown in (
+        "Ana",
+        "Zoé &lt;Favre&gt;",
+        "+41 22 1",
+        ">08:55 <",
+        "Ring twice",
+        "1, in a wheelchair",
+    ):
         assert shown in text
     assert f"{trip.pickup_lat:.5f}" in text or trip.pickup_address in text
     assert "LEFT-1" in text
