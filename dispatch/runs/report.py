@@ -90,7 +90,7 @@ class Report:
             % self.changes,
             _(
                 "  Drivers     %(drivers_used)5d   of %(drivers_on_duty)d on duty; "
-                "emergency %(emergency_drivers)d"
+                "reserve %(emergency_drivers)d"
             )
             % metrics,
             _(

@@ -82,12 +82,13 @@ class Company(models.Model):
         ),
     )
     circuity = models.FloatField(
-        _("circuity"),
+        _("detour of the roads (factor)"),
         default=1.35,
         validators=[MinValueValidator(1), MaxValueValidator(5)],
         help_text=_(
-            "A factor, 1 to 5. Road distance divided by straight-line distance: 1.35 turns 10 km "
-            "as the crow flies into 13.5 km by road."
+            "A factor, 1 to 5. How much longer the roads are than the straight line: 1.35 turns "
+            "10 km as the crow flies into 13.5 km. Too low a value makes trips late, too high a "
+            "value lets drivers wait."
         ),
     )
     max_bookings_per_driver = models.PositiveSmallIntegerField(
@@ -106,20 +107,22 @@ class Company(models.Model):
         ),
     )
     fairness = models.PositiveIntegerField(
-        _("weight of fairness"),
+        _("even workload (weight)"),
         default=10,
         validators=[MaxValueValidator(3600)],
         help_text=_(
-            "Seconds of empty driving, 0 to 3600, that an even workload is worth; 0 ignores "
-            "fairness."
+            "0 to 3600. The higher, the more evenly trips are shared out, and the more is driven "
+            "without passengers. A trip goes to a driver with 2 trips instead of one with 12 if "
+            "that costs at most 3 minutes more at 10, 20 minutes at 60; 0 ignores the workload."
         ),
     )
     emergency_cost_min = models.PositiveSmallIntegerField(
-        _("cost of an emergency driver (minutes)"),
+        _("cost of a reserve driver (minutes)"),
         default=60,
         validators=[MaxValueValidator(1440)],
         help_text=_(
-            "Minutes of empty driving, 0 to 1440, that not using an emergency driver is worth."
+            "Minutes, 0 to 1440. A reserve driver drives only what nobody else can, or where it "
+            "saves more than this much driving without passengers."
         ),
     )
     correction_hours = models.PositiveSmallIntegerField(
@@ -157,7 +160,7 @@ class Company(models.Model):
             Check(
                 condition=Q(circuity__gte=1, circuity__lte=5),
                 name="company_circuity_sensible",
-                says=_("The circuity must be from 1 to 5."),
+                says=_("The detour of the roads must be from 1 to 5."),
                 field="circuity",
             ),
             Check(
@@ -187,9 +190,9 @@ class Company(models.Model):
                 & Q(emergency_cost_min__lte=1440),
                 name="company_policy_sensible",
                 says=_(
-                    "Bookings per driver must be from 1 to 200, the freeze and the cost of an "
-                    "emergency driver from 0 to 1440 minutes, the weight of "
-                    "fairness from 0 to 3600 seconds."
+                    "Bookings per driver must be from 1 to 200, the freeze and the cost of a "
+                    "reserve driver from 0 to 1440 minutes, the weight of an "
+                    "even workload from 0 to 3600."
                 ),
             ),
             Check(

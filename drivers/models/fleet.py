@@ -58,7 +58,7 @@ class Driver(models.Model):
 
     class Kind(models.TextChoices):
         REGULAR = "regular", _("regular")
-        EMERGENCY = "emergency", _("emergency")
+        EMERGENCY = "emergency", _("reserve")
 
     company = models.ForeignKey(
         Company, models.PROTECT, db_index=False, related_name="drivers", verbose_name=_("company")

@@ -373,7 +373,8 @@ def test_a_preview_is_shown_by_driver_applied_and_reverted():
     assert toast(done).startswith("Done: 1 placed, 0 moved")
     assert Assignment.objects.open().get().driver == anna
     toolbar = me.get(url("runs", later("00:00").date())).content.decode()
-    assert f"Open run {run.id} to revert it" in toolbar
+    run.refresh_from_db()
+    assert f"Undo the plan of {run.started_clock}" in toolbar
     assert "Preview" not in toolbar  # one from before would be stale
     assert me.post(url("apply", run.id)).status_code == 409
     assert me.post(url("revert", run.id)).status_code == 200
@@ -419,7 +420,7 @@ def test_planning_starts_in_the_background_and_is_polled():
     run = DispatchRun.objects.get()
     assert 'hx-trigger="load delay:700ms"' in answer.content.decode()
     assert (run.status, run.trigger) == ("planning", "admin")
-    assert "in progress" in me.get(url("runs", day)).content.decode()
+    assert "Planning…" in me.get(url("runs", day)).content.decode()
 
 
 @pytest.mark.django_db
