@@ -1,7 +1,6 @@
 """Base classes of the admin: rows of a user's companies, with permissions by role."""
 
 from copy import copy
-from typing import Any
 
 from django.contrib.admin import ShowFacets
 from django.core.exceptions import ValidationError
@@ -11,7 +10,6 @@ from django.db.models import DateTimeField
 from django.forms import BaseInlineFormSet, ModelChoiceField
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.views import ChangeList
 
 from drivers.admin.fields import MomentField, MomentWidget
 from drivers.admin.forms import ChecksWholeRow
@@ -209,23 +207,19 @@ class ListsOneCompany:
         return rows
 
 
-class PageReadAtOnce(ChangeList):
-    result_list: Any  # which the base class leaves to be inferred
-
-    def get_results(self, request):
-        super().get_results(request)
-        self.result_list = list(self.result_list)
-        self.model_admin.read_page(request, self.result_list)
-
-
 class ReadsPage:
     """Read what the columns need for all rows of a page of the list at once.
 
     `read_page(request, rows)` sets attributes on the rows.
     """
 
-    def get_changelist(self, request, **kwargs):
-        return PageReadAtOnce
+    def changelist_view(self, request, *args, **kwargs):
+        response = super().changelist_view(request, *args, **kwargs)
+        # Here and not in the ChangeList, which actions and exports make too, for no page.
+        if page := getattr(response, "context_data", {}).get("cl"):
+            page.result_list = list(page.result_list)
+            self.read_page(request, page.result_list)
+        return response
 
 
 class ReadOnlyAdmin(CompanyScopedAdmin):

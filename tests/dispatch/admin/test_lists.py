@@ -144,3 +144,10 @@ def test_a_list_is_read_in_the_order_of_an_index(client, company, page):
             plan = " ".join(row[3] for row in cursor.fetchall())
         assert f"SEARCH {table} USING INDEX {index}" in plan
         assert "TEMP B-TREE" not in plan
+
+
+def test_no_is_a_word_and_not_a_red_cross(client, company):
+    make.client(company, "Zoé", wheelchair=False)
+    text = client.get(reverse("admin:bookings_client_changelist")).text
+    assert "close_small" not in text
+    assert ">No</span>" in text
