@@ -207,11 +207,12 @@ class ListsOneCompany:
         return rows
 
 
-class ReadsPage:
-    """Read what the columns need for all rows of a page of the list at once.
+class ReadsPage(ModelAdmin):
+    """Read what the columns need for all rows of a page of the list at once."""
 
-    `read_page(request, rows)` sets attributes on the rows.
-    """
+    def read_page(self, request, rows):
+        """Set attributes of the rows, which the columns show."""
+        raise NotImplementedError
 
     def changelist_view(self, request, *args, **kwargs):
         response = super().changelist_view(request, *args, **kwargs)
