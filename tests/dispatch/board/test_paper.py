@@ -27,7 +27,7 @@ CLIPPED = """() => [...document.querySelectorAll(".row .driver, .waiting")].filt
 
 def pages(page, **paper):
     """Return how many pages the PDF has."""
-    return len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True, **paper)))
+    return len(re.findall(rb"/Type\s*/Page\b", page.pdf(**paper)))
 
 
 def busy_driver(name):
