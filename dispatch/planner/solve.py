@@ -108,8 +108,11 @@ def _search(
     nothing_to_search = time_limit_s == 0 or iterations == 0
     if nothing_to_search and len(problem.trips) <= INSTANT:
         return greedy.build(day, stands), 0
-    from dispatch.planner.search import parallel  # loads the compiled kernels
+    from dispatch.planner.search import loading, parallel  # they load a compiler
 
+    loaded = time.monotonic()
+    loading.load_kernels(day)
+    began += time.monotonic() - loaded  # the budget is that of the search
     first = parallel.first_plan(day, stands)
     if nothing_to_search or not (day.extra >= 0).any():
         return first.state.routes, 0

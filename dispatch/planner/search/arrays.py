@@ -71,7 +71,7 @@ class Day(NamedTuple):
     load: Ints  # (p,) trips that count already
     driver_cost: Ints  # (p,) price of the first trip
     fairness: int
-    travel: Durations  # seconds, rows x columns, uint16 (int32 when a drive is too long)
+    travel: Durations  # seconds, rows x columns, uint16 (int32 when a route is longer)
     travel_to: Durations  # the same, columns x rows: all ways to one pickup lie together
 
 
@@ -88,7 +88,8 @@ def collapse(problem: Problem, threads: int = 2) -> Day:
     driver, duty, opens, closes, start_at, end_at, length, earliest, latest, leg, shut = (
         int32([route[field] for route in routes]) for field in range(len(_Route._fields))
     )
-    travel = _matrix(problem.travel, rows.places, columns.places, threads)
+    longest_s = max((route.closes - route.opens for route in routes), default=0)
+    travel = _matrix(problem.travel, rows.places, columns.places, longest_s, threads)
     day = Day(
         earliest=int32([trip.earliest_s for trip in trips]),
         last_start=int32([trip.last_start_s for trip in trips]),
@@ -283,11 +284,17 @@ def _extra_costs(problem: Problem, prices: Prices, index: Mapping[int, int]) -> 
 
 
 def _matrix(
-    travel: TravelTimes, origins: Sequence[Place], destinations: Sequence[Place], threads: int
+    travel: TravelTimes,
+    origins: Sequence[Place],
+    destinations: Sequence[Place],
+    longest_s: int,
+    threads: int,
 ) -> Durations:
     """Return the seconds from each origin to each destination, asked for in blocks of rows.
 
-    uint16 if every drive fits into it, int32 otherwise.
+    uint16 if no route is as long as that can count (`longest_s`): a longer drive, as to a place
+    entered wrongly, then fits into none, whether it is counted in full or not. int32 otherwise, if
+    there is such a drive: that takes machine code of its own.
     """
     seconds = np.zeros((len(origins), len(destinations)), dtype=np.uint16)
     if not seconds.size:
@@ -299,9 +306,9 @@ def _matrix(
 
     def fill(block: slice) -> bool:
         answer = travel.seconds(from_places[block], to_places)
-        fits = bool(answer.max() <= longest)
+        fits = longest_s < longest or bool(answer.max() <= longest)
         if fits:
-            seconds[block] = answer
+            seconds[block] = np.minimum(answer, longest)
         return fits
 
     blocks = [slice(start, stop) for start, stop in pairwise(edges)]

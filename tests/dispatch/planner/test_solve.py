@@ -2,6 +2,7 @@ import dataclasses
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from django.test import SimpleTestCase
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +11,7 @@ from dispatch.planner import solve as solve_module
 from dispatch.planner.check.plan import check
 from dispatch.planner.measures import measure
 from dispatch.planner.problem import Costs, Priority, Standing
+from dispatch.planner.search.arrays import collapse
 from dispatch.planner.solve import default_budget_s, solve
 from perf.scenario_problem import as_problem
 from perf.scenarios import geneva_day
@@ -278,3 +280,40 @@ class SearchTests(SimpleTestCase):
             [sys.executable, "-c", program], capture_output=True, text=True, cwd=root, check=True
         )
         self.assertEqual(answer.stdout.strip(), "True")
+
+
+FAR = (6.14, 46.2)  # Geneva's coordinates, swapped: at sea off Somalia
+
+
+def test_the_budget_is_that_of_the_search_not_of_loading_or_compiling(monkeypatch):
+    clock, ends = [1000.0], []
+
+    def compile_for_a_minute(day):
+        clock[0] += 60
+
+    def search_nothing(problem, day, first, until, *options):
+        ends.append(until)
+        return first.state.routes, 0
+
+    monkeypatch.setattr(solve_module.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("dispatch.planner.search.loading.load_kernels", compile_for_a_minute)
+    monkeypatch.setattr("dispatch.planner.search.parallel.search", search_nothing)
+    solve(make_problem([make_trip()]), time_limit_s=2.0)
+    assert ends == [1062.0]
+
+
+def test_a_place_far_away_needs_no_machine_code_of_its_own():
+    near = [make_trip(i, f"{8 + i}:00") for i in range(1, 4)]
+    lost = dataclasses.replace(make_trip(9, "09:30"), pickup=FAR)
+    problem = make_problem([*near, lost])
+    assert problem.travel.leg(FAR, near[0].pickup)[0] > 65_535
+    assert collapse(problem).travel.dtype == np.uint16
+    plan = search(problem)
+    assert plan.unserved == (9,)
+    assert check(problem, plan) == ()
+
+
+def test_a_drive_that_a_long_duty_could_hold_is_counted_in_full():
+    trips = [make_trip(1, "23:30"), dataclasses.replace(make_trip(2, "08:00"), dropoff=FAR)]
+    problem = make_problem(trips, duties=[make_duty(start="00:00", end="23:59")])
+    assert collapse(problem).travel.dtype == np.int32
