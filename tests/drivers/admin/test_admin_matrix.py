@@ -83,7 +83,7 @@ FRAME = {
 # The board's pages show it to the staff; these act, and belong to who may plan.
 BOARD_ACTS = {
     "look", "assign", "swap", "change", "edit", "new_time", "sick", "plan", "apply", "discard",
-    "revert", "undo",
+    "revert", "undo", "suggestion",
 }  # fmt: skip
 
 
