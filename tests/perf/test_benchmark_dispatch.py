@@ -26,6 +26,9 @@ def run(*arguments, **options):
     return out.getvalue()
 
 
+pytestmark = pytest.mark.django_db  # in one stretch, so that `outcome` is made once
+
+
 @pytest.fixture(scope="module")
 def outcome(django_db_setup, django_db_blocker, tmp_path_factory):
     """Return (folder, printed text) of one benchmark of two tiny sizes."""
@@ -116,7 +119,6 @@ def test_the_files_are_written_and_the_report_comes_from_the_json(outcome, resul
     assert "\r" not in text
 
 
-@pytest.mark.django_db
 @pytest.mark.slow
 def test_a_large_size_runs_the_loops_in_fewer_rounds_and_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr("perf.dispatch_benchmark.ALONE_UP_TO", 3)
@@ -136,14 +138,12 @@ def test_the_files_name_no_machine_and_no_path(outcome):
             assert told not in text
 
 
-@pytest.mark.django_db
 @pytest.mark.slow
 def test_the_users_database_is_not_touched(outcome):
     assert not Assignment.objects.exists()
     assert MARK not in str(connection.settings_dict["NAME"])
 
 
-@pytest.mark.django_db
 @pytest.mark.slow
 def test_two_other_arms_can_be_compared(tmp_path):
     run("--bookings", "3", "--iterations", "1", "--history", "5", "--compare", "copy", "tuned",
@@ -226,7 +226,6 @@ def test_the_bar_knows_how_many_steps_there_are():
     assert set(ARMS) >= {"naive", "tuned", "copy"}
 
 
-@pytest.mark.django_db
 @pytest.mark.slow
 def test_the_control_can_be_measured():
     out = StringIO()
