@@ -143,9 +143,11 @@ class CollapseTests(SimpleTestCase):
         self.assertTrue((day.travel_to == day.travel.T).all())
 
     def test_drives_of_more_than_eighteen_hours_do_not_overflow(self):
-        # 2,000 km are 120,000 s, more than 65,535.
-        day = collapse(make_problem([trip(1, start=0, end=2000)]))
-        self.assertEqual(day.travel.max(), 120_000)
+        # 2,000 km are 120,000 s, more than 65,535. A duty of ten hours holds neither.
+        far = [trip(1, start=0, end=2000)]
+        self.assertEqual(collapse(make_problem(far)).travel.max(), 65_535)
+        long = [make_duty(start="00:00", end="23:00")]
+        self.assertEqual(collapse(make_problem(far, duties=long)).travel.max(), 120_000)
 
     def test_extra_costs_are_preference_and_move(self):
         asked = trip(1, preferred=frozenset({2}), standing=Standing(1, 8 * 3600))
