@@ -151,7 +151,7 @@ def _drivers_told(events: Iterable[Event]) -> set[int]:
 def undo(
     company: Company, day: date, action_id: int, *, actor: Actor, now: datetime
 ) -> tuple[int, ...]:
-    """Undo the last action by hand on the day; return the ids of its bookings: 21 statements.
+    """Undo the last action by hand on the day; return the ids of its bookings: 22 statements.
 
     `action_id` is what the caller saw of it: of two people at once one is refused. Trips that get
     their driver back must keep every rule. Raises NotUndoable.
