@@ -11,8 +11,8 @@ from django.db.models import FilteredRelation, Q
 
 from bookings.cells import safe_cells
 from bookings.models import Booking, Status
-from dispatch.day.load import pickup_window
 from dispatch.day.reasons import translated
+from dispatch.day.trips import pickup_window
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, DispatchRun
 from drivers.models import Company, Shift
 

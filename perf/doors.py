@@ -19,7 +19,7 @@ from dispatch.models import Assignment, DispatchRun
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.revert import revert_run
 from dispatch.runs.run import run_dispatch
-from dispatch.trips import progress
+from dispatch.trips import decisions
 from dispatch.trips.advice.advise import advise
 from dispatch.trips.assign import assign
 from dispatch.trips.cancel import cancel
@@ -153,9 +153,9 @@ DOORS = [
     Way("import", _import, taken_back=True, find=_known),
     Way("API: bookings in bulk", _bulk, taken_back=True),
     _with_trip("cancel a trip", cancel),
-    _with_trip("confirm a trip", progress.confirm),
-    _with_trip("lock a trip", progress.lock),
-    _with_trip("release a trip", progress.release),
+    _with_trip("confirm a trip", decisions.confirm),
+    _with_trip("lock a trip", decisions.lock),
+    _with_trip("release a trip", decisions.release),
     _with_trip("give a trip to a driver", _assign),
     Way("who could take a trip", _places, find=_trip),
     Way("a driver is sick", _sick, taken_back=True, find=_driver),

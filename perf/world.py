@@ -12,7 +12,7 @@ from dispatch.models import Assignment, DispatchRun
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.previews import plan_preview
 from dispatch.runs.run import run_dispatch
-from dispatch.trips import progress
+from dispatch.trips import decisions
 from drivers.companies.tokens import issue_token
 from drivers.models import Absence, ApiToken, Company, Driver, Membership, Role
 from perf.company_rows import company_rows
@@ -146,7 +146,7 @@ def make_world(size, *, history=None) -> World:
     started = _planned(company)[1]
     _let_start(started)
     by_hand = Actor(Door.ADMIN, user_id=user.pk)
-    progress.confirm(company, _planned(company)[2].booking_id, actor=by_hand, now=NOW)
+    decisions.confirm(company, _planned(company)[2].booking_id, actor=by_hand, now=NOW)
     preview = plan_preview(company, DAY, now=NOW, actor=ACTOR, options=FIRST_PLAN)
     return World(
         company,

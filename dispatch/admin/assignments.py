@@ -11,15 +11,14 @@ from django.utils.translation import gettext_lazy
 
 from bookings.admin.list_filters import DayFilter
 from bookings.sheets import csv_response, xlsx_response
-from dispatch.admin.trip_search import trips_found
+from dispatch.admin.trip_search import FindsByTrip
 from dispatch.manifest import CSV_COLUMNS, read_manifest
 from dispatch.models import Assignment
-from drivers.admin.base import ListsOneCompany, ReadOnlyAdmin
+from drivers.admin.base import ListsOneCompany
 from drivers.companies.roles import companies_of
 from drivers.times import day_of
 
 SHEETS = {"csv": csv_response, "xlsx": xlsx_response}
-ASSIGNMENTS_FOUND = 1_000
 Status = Assignment.Status
 
 
@@ -51,7 +50,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 @admin.register(Assignment)
-class AssignmentAdmin(ListsOneCompany, ReadOnlyAdmin):
+class AssignmentAdmin(ListsOneCompany, FindsByTrip):
     list_display = [
         "planned_pickup_at",
         "planned_dropoff_at",
@@ -62,8 +61,6 @@ class AssignmentAdmin(ListsOneCompany, ReadOnlyAdmin):
     ]
     list_select_related = ["booking__client", "driver"]
     list_filter = [PickupDayFilter, StatusFilter, "locked"]
-    search_fields = ["booking__reference"]  # see get_search_results
-    search_help_text = gettext_lazy("The trips of a client, a phone, a reference or a driver.")
     sortable_by = ["planned_pickup_at"]
     ordering = ["-planned_pickup_at", "-id"]
     list_max_show_all = 0
@@ -83,17 +80,6 @@ class AssignmentAdmin(ListsOneCompany, ReadOnlyAdmin):
         names = [_("confirmed")] if assignment.confirmed else []
         names += [_("locked")] if assignment.locked else []
         return get_text_list(names, _("and"))
-
-    def get_search_results(self, request, queryset, search_term):
-        text = search_term.strip()
-        if not text:
-            return queryset, False
-        trips = trips_found(text, request.company)
-        # Not filtered by company, which is the trips': SQLite would read the whole company.
-        newest = Assignment.objects.filter(booking_id__any_of=trips).order_by("-id")
-        return queryset.filter(
-            id__any_of=list(newest.values_list("id", flat=True)[:ASSIGNMENTS_FOUND])
-        ), False
 
     def get_urls(self):
         view = self.admin_site.admin_view(self.manifest)

@@ -24,7 +24,7 @@ from bookings.models import TRANSITIONS, Booking, Status
 from dispatch.admin.broken_trips import WarnsOfBrokenTrips
 from dispatch.manifest import SHOWN
 from dispatch.models import Assignment
-from dispatch.trips import progress
+from dispatch.trips import will_calls
 from dispatch.trips.cancel import cancel_trips
 from drivers.admin.base import ReadsPage
 from drivers.admin.forms import add_refusal
@@ -43,7 +43,7 @@ class ReadyForm(forms.Form):
     minutes = forms.IntegerField(
         label=_("Ready in"),
         min_value=0,
-        max_value=progress.READY_WITHIN_MIN,
+        max_value=will_calls.READY_WITHIN_MIN,
         initial=0,
         help_text=_("Minutes from now; 0 is now."),
         widget=UnfoldAdminIntegerFieldWidget(attrs={"autofocus": True}),
@@ -133,14 +133,14 @@ class BookingAdmin(ReadsPage, WarnsOfBrokenTrips, bookings.BookingAdmin):
         form, early = ReadyForm(request.POST or None, initial={"version": booking.version}), None
         if form.is_valid():
             try:
-                trip = progress.ready(
+                trip = will_calls.ready(
                     booking.company,
                     booking.pk,
                     actor=admin_actor(request),
                     now=timezone.now(),
                     **form.cleaned_data,
                 )
-            except progress.NotThereYet as refusal:
+            except will_calls.NotThereYet as refusal:
                 early = refusal
             else:
                 at = booking.company.clock(trip.booking.scheduled_time)

@@ -10,10 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from bookings.admin.list_filters import DayFilter
 from bookings.history import NOTHING, lines_of
 from bookings.models import Event
-from dispatch.admin.trip_search import trips_found
-from drivers.admin.base import ListsOneCompany, ReadOnlyAdmin, ReadsPage
-
-EVENTS_FOUND = 1_000
+from dispatch.admin.trip_search import FindsByTrip
+from drivers.admin.base import ListsOneCompany, ReadsPage
 
 
 class EventDayFilter(DayFilter):
@@ -30,12 +28,10 @@ class EventDayFilter(DayFilter):
 
 
 @admin.register(Event)
-class EventAdmin(ReadsPage, ListsOneCompany, ReadOnlyAdmin):
+class EventAdmin(ReadsPage, ListsOneCompany, FindsByTrip):
     list_display = ["at", "what", "trip", "who"]
     list_select_related = ["user", "booking__client"]
     list_filter = [EventDayFilter, "kind"]
-    search_fields = ["booking__reference"]  # see get_search_results
-    search_help_text = _("The trips of a client, a phone, a reference or a driver.")
     sortable_by = ["at"]
     ordering = ["-at", "-id"]
     list_max_show_all = 0
@@ -49,17 +45,6 @@ class EventAdmin(ReadsPage, ListsOneCompany, ReadOnlyAdmin):
             },
         ),
     ]
-
-    def get_search_results(self, request, queryset, search_term):
-        text = search_term.strip()
-        if not text:
-            return queryset, False
-        trips = trips_found(text, request.company)
-        # Not filtered by company, which is the trips': SQLite would read the whole company.
-        newest = Event.objects.filter(booking_id__any_of=trips).order_by("-id")
-        return queryset.filter(
-            id__any_of=list(newest.values_list("id", flat=True)[:EVENTS_FOUND])
-        ), False
 
     def read_page(self, request, rows):
         """Tell the events of the page: 3 statements at most."""

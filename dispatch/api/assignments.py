@@ -12,7 +12,7 @@ from bookings.api.roles import READERS
 from dispatch.api.request_serializers import AssignSerializer, ReasonSerializer
 from dispatch.ledger import lock_drivers
 from dispatch.models import Assignment
-from dispatch.trips import progress
+from dispatch.trips import decisions
 from dispatch.trips.assign import assign
 from drivers.rest.access import PLANNERS, actor_of
 from drivers.rest.fields import read_body
@@ -76,19 +76,19 @@ class AssignmentViewSet(Reads, CompanyViewSet):
     @action(detail=True, methods=["post"])
     def confirm(self, request, *args, **kwargs):
         """Record that the driver, or the client, has confirmed the trip."""
-        return self.done(progress.confirm, **read_body(ReasonSerializer, request))
+        return self.done(decisions.confirm, **read_body(ReasonSerializer, request))
 
     @extend_schema(request=ReasonSerializer)
     @action(detail=True, methods=["post"])
     def lock(self, request, *args, **kwargs):
         """Lock the trip to its driver and time, so that no run moves it."""
-        return self.done(progress.lock, **read_body(ReasonSerializer, request))
+        return self.done(decisions.lock, **read_body(ReasonSerializer, request))
 
     @extend_schema(request=ReasonSerializer)
     @action(detail=True, methods=["post"])
     def unlock(self, request, *args, **kwargs):
         """Unlock the trip, so that runs may move it again."""
-        return self.done(progress.unlock, **read_body(ReasonSerializer, request))
+        return self.done(decisions.unlock, **read_body(ReasonSerializer, request))
 
     @extend_schema(request=AssignSerializer)
     @action(detail=True, methods=["post"])

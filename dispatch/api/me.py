@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from bookings.models import Status
 from dispatch.api.request_serializers import HappenedSerializer, ProgressSerializer
 from dispatch.models import Assignment, of_day
-from dispatch.trips import progress
+from dispatch.trips import decisions, progress
 from drivers.fleet.changes import changing
 from drivers.models import Driver
 from drivers.rest.access import DRIVERS, actor_of, caller_of
@@ -229,7 +229,7 @@ class MyTripViewSet(Door, viewsets.ViewSet):
     def confirm(self, request, pk):
         """Confirm the trip."""
         read_body(Body, request)
-        return self.done(progress.confirm, pk)
+        return self.done(decisions.confirm, pk)
 
     def done(self, use_case, booking_id, *args, **values):
         """Call the use-case on the driver's own trip, and return the trip."""

@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from dispatch.trips.assign import Lock
-from dispatch.trips.progress import READY_WITHIN_MIN
+from dispatch.trips.will_calls import READY_WITHIN_MIN
 from drivers.rest.fields import Body, DayField, MomentField, TextField, TruthField, WholeField
 
 

@@ -34,7 +34,7 @@ from dispatch.api.request_serializers import (
     UndoSerializer,
 )
 from dispatch.day.queries import DONE
-from dispatch.trips import progress
+from dispatch.trips import decisions, progress, will_calls
 from dispatch.trips.advice.advise import advise
 from dispatch.trips.advice.carry_out import Outdated, carry_out
 from dispatch.trips.assign import assign
@@ -187,7 +187,7 @@ class TripViewSet(BookingViewSet):
     @trip_action(ReasonSerializer)
     def accept(self, request, *args, **kwargs):
         """Accept a pending booking."""
-        return self.done(progress.accept, "version", **read_body(ReasonSerializer, request))
+        return self.done(decisions.accept, "version", **read_body(ReasonSerializer, request))
 
     @trip_action(ReadySerializer)
     def ready(self, request, *args, **kwargs):
@@ -195,7 +195,7 @@ class TripViewSet(BookingViewSet):
 
         409 `not_there_yet` if the outbound trip has not arrived by then.
         """
-        return self.done(progress.ready, "version", **read_body(ReadySerializer, request))
+        return self.done(will_calls.ready, "version", **read_body(ReadySerializer, request))
 
     @trip_action(ReasonSerializer)
     def cancel(self, request, *args, **kwargs):
@@ -247,7 +247,7 @@ class TripViewSet(BookingViewSet):
     @trip_action(ReasonSerializer)
     def release(self, request, *args, **kwargs):
         """Release the trip from its driver; it becomes unassigned."""
-        return self.done(progress.release, "assignment_id", **read_body(ReasonSerializer, request))
+        return self.done(decisions.release, "assignment_id", **read_body(ReasonSerializer, request))
 
     @extend_schema(request=UndoSerializer, responses=UndoneSerializer, filters=False)
     @action(detail=False, methods=["post"], pagination_class=None)

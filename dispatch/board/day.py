@@ -25,9 +25,9 @@ from dispatch.board.queries import (
     read_trips,
 )
 from dispatch.board.states import State, states_of_waiting
-from dispatch.day.load import pickup_window
 from dispatch.day.reasons import EXCLUDED, SUGGESTIONS, translated
 from dispatch.day.trip_names import name_of
+from dispatch.day.trips import pickup_window
 from drivers.models import Company
 
 # How far ahead the board looks for the next day with something to drive.

@@ -7,8 +7,8 @@ from bookings import cancel_reasons
 from bookings.history import Line, history_of
 from bookings.models import Booking, Status
 from dispatch.board.broken_rules import named
-from dispatch.day.load import pickup_window
 from dispatch.day.queries import DONE
+from dispatch.day.trips import pickup_window
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment
 from dispatch.trips.locking import no_such_trip
 

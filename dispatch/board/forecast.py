@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from dispatch.day.duties import POSITION_FRESH
-from dispatch.day.load import pickup_window
+from dispatch.day.trips import pickup_window
 from dispatch.models import Assignment
 
 LATE = timedelta(minutes=1)

@@ -29,7 +29,7 @@ from dispatch.board.forms import (
 )
 from dispatch.board.outlook import read_outlook
 from dispatch.board.responses import BadInput, checked, fragment
-from dispatch.trips import progress
+from dispatch.trips import decisions, progress, will_calls
 from dispatch.trips.advice.advise import advise
 from dispatch.trips.assign import (
     RuleBroken,
@@ -60,13 +60,13 @@ def _progress(status):
 # The use-case of each button, the form fields it takes, and the toast when it is done.
 SEEN, WHEN = {"assignment_id"}, {"assignment_id", "at"}
 ACTIONS = {
-    "accept": (progress.accept, {"version"}, gettext_lazy("Accepted.")),
-    "ready": (progress.ready, {"version", "anyway"}, gettext_lazy("Ready: open for dispatch.")),
+    "accept": (decisions.accept, {"version"}, gettext_lazy("Accepted.")),
+    "ready": (will_calls.ready, {"version", "anyway"}, gettext_lazy("Ready: open for dispatch.")),
     "cancel": (cancel, {"version"}, gettext_lazy("Canceled.")),
-    "release": (progress.release, SEEN, gettext_lazy("Released from the driver.")),
-    "lock": (progress.lock, SEEN, gettext_lazy("Locked: runs will not move it.")),
-    "unlock": (progress.unlock, SEEN, gettext_lazy("Unlocked.")),
-    "confirm": (progress.confirm, SEEN, gettext_lazy("Confirmed.")),
+    "release": (decisions.release, SEEN, gettext_lazy("Released from the driver.")),
+    "lock": (decisions.lock, SEEN, gettext_lazy("Locked: runs will not move it.")),
+    "unlock": (decisions.unlock, SEEN, gettext_lazy("Unlocked.")),
+    "confirm": (decisions.confirm, SEEN, gettext_lazy("Confirmed.")),
     "arrive": (progress.arrive, WHEN, gettext_lazy("Arrived at the pickup.")),
     "en_route": (_progress(Status.EN_ROUTE), WHEN, gettext_lazy("The driver is on the way.")),
     "on_board": (_progress(Status.IN_PROGRESS), WHEN, gettext_lazy("On board.")),
@@ -266,7 +266,7 @@ def change(request, company, booking):
             reason=cancel_reasons.written(values["code"], values["note"]),
             **{name: options[name] for name in takes},
         )
-    except progress.NotThereYet as refusal:
+    except will_calls.NotThereYet as refusal:
         context = {
             "company": current.company,
             "booking": booking,

@@ -5,14 +5,14 @@ and compares, so that a plan is only written to the day it was made for.
 """
 
 import math
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
-from bookings.models import DriverPreference, Status
+from bookings.models import Status
 from dispatch.day.duties import DayFrame, driver_day, free_at
 from dispatch.day.keeping import Leeway, beyond_keeping, kept_trips, too_late
 from dispatch.day.pairs import keep_order
@@ -26,15 +26,12 @@ from dispatch.day.queries import (
     read_trips,
 )
 from dispatch.day.travel_times import travel_times
+from dispatch.day.trips import PLANNABLE, pickup_window, trips_of, trips_that_stay
 from dispatch.models import Assignment
-from dispatch.planner.problem import Costs, Duty, Priority, Problem, Standing, Trip
+from dispatch.planner.problem import Costs, Duty, Problem
 from dispatch.planner.problem import Driver as PlannerDriver
 from dispatch.planner.travel import TravelTimes
 from drivers.models import Company
-
-# No pickup window of a day begins earlier than so long before it.
-MOST_EARLY = timedelta(days=1)
-PLANNABLE = {Status.ACCEPTED, Status.ASSIGNED}
 
 
 @dataclass(frozen=True)
@@ -123,7 +120,7 @@ def make_day(
     frame = DayFrame(company, start_at, end_at, now, frozen_until, travel, ride_s)
     kept = kept_trips(bookings, neighbours, frozen_until, leeway)
     planner_drivers, duties, shift_of = _duties(frame, drivers, rows, kept)
-    standing = _kept_trips(frame, bookings, kept, preferences)
+    standing = trips_that_stay(frame, bookings, kept, preferences)
     busy = {row.driver_id for row in rows if row.assignment_status in UNDER_WAY}
     freed: set[int] = set()
     while more := beyond_keeping(
@@ -138,7 +135,7 @@ def make_day(
         standing = [trip for trip in standing if trip.id not in freed]
         planner_drivers, duties, shift_of = _duties(frame, drivers, rows, kept)
     left_out = _left_out(frame, bookings, kept)
-    trips = _trips(
+    trips = trips_of(
         frame,
         [row for row in bookings.values() if row.id not in kept and row.id not in left_out],
         preferences,
@@ -223,18 +220,6 @@ def keep_all(day: Day, booking_ids: Iterable[int]) -> Day:
     )
 
 
-def _kept_trips(
-    frame: DayFrame,
-    bookings: Mapping[int, BookingRow],
-    kept: Container[int],
-    preferences: Iterable[tuple[int, int, str]],
-) -> list[Trip]:
-    """Return the kept trips as the planner would see them, with their whole windows."""
-    rows = [row for row in bookings.values() if row.id in kept]
-    whole = replace(frame, now=min(frame.now, frame.start_at) - MOST_EARLY)
-    return list(_trips(whole, rows, preferences, drivers=None))
-
-
 def _left_out(
     frame: DayFrame, bookings: Mapping[int, BookingRow], kept: Container[int]
 ) -> dict[int, str]:
@@ -274,34 +259,6 @@ def arrived_s(frame: DayFrame, row: BookingRow) -> int | None:
     return frame.seconds(free_at(frame, row), math.ceil)
 
 
-def _trips(
-    frame: DayFrame,
-    rows: Iterable[BookingRow],
-    preferences: Iterable[tuple[int, int, str]],
-    drivers: Container[int | None] | None,
-) -> tuple[Trip, ...]:
-    """Return the planner's trips of the plannable rows, in order of id.
-
-    A trip stands with its driver if that is one of `drivers`; None: whoever it is.
-    """
-    preferred, forbidden = by_client(preferences)
-    trips = [
-        make_trip(
-            frame.company,
-            row,
-            start_at=frame.start_at,
-            now=frame.now,
-            ride_s=frame.ride_s[row.id],
-            preferred=preferred.get(row.client_id, frozenset()),
-            forbidden=forbidden.get(row.client_id, frozenset()),
-            stands=drivers is None or row.driver_id in drivers,
-        )
-        for row in rows
-        if row.status in PLANNABLE
-    ]
-    return tuple(sorted(trips, key=lambda trip: trip.id))
-
-
 def _duties(
     frame: DayFrame,
     drivers: Mapping[int, list[DriverRow]],
@@ -332,75 +289,3 @@ def _duties(
             duties.append(duty)
             shift_of[duty.id] = shift_id
     return tuple(planner_drivers), tuple(duties), shift_of
-
-
-def make_trip(
-    company: Company,
-    row: BookingRow,
-    *,
-    start_at: datetime,
-    now: datetime,
-    ride_s: int,
-    preferred: frozenset[int],
-    forbidden: frozenset[int],
-    stands: bool,
-) -> Trip:
-    """Return the planner's trip of a booking; with `stands` it prefers its present driver.
-
-    The window, which must not be over, starts now at the earliest.
-    """
-    standing = row.standing() if stands else None
-    earliest_at, latest_at = pickup_window(company, row.scheduled_time, row.return_of_id)
-    seconds = _clock(start_at)
-    return Trip(
-        id=row.id,
-        reference=row.label,
-        pickup=row.pickup,
-        dropoff=row.dropoff,
-        wanted_s=seconds(row.scheduled_time),
-        earliest_s=seconds(max(earliest_at, now)),
-        latest_s=seconds(latest_at),
-        ride_s=ride_s,
-        priority=Priority(row.priority),
-        arrive_by_s=seconds(row.appointment_at) if row.appointment_at else None,
-        margin_s=company.appointment_margin_min * 60,
-        boarding_s=company.boarding_min * 60,
-        alighting_s=company.alighting_min * 60,
-        seats=row.passengers - row.wheelchairs,
-        wheelchairs=row.wheelchairs,
-        needs=frozenset(row.needs),
-        preferred=preferred,
-        forbidden=forbidden,
-        standing=standing and Standing(standing[1], seconds(standing[2])),
-    )
-
-
-def pickup_window(
-    company: Company, wanted_at: datetime, is_return: object
-) -> tuple[datetime, datetime]:
-    """Return the earliest and the latest pickup. A client is never picked up early to go home."""
-    if is_return:
-        return wanted_at, wanted_at + timedelta(minutes=company.return_late_min)
-    return (
-        wanted_at - timedelta(minutes=company.pickup_early_min),
-        wanted_at + timedelta(minutes=company.pickup_late_min),
-    )
-
-
-def _clock(start_at: datetime) -> Callable[[datetime], int]:
-    return lambda moment: math.floor((moment - start_at).total_seconds())
-
-
-def by_client(
-    preferences: Iterable[tuple[int, int, str]],
-) -> tuple[dict[int | None, frozenset[int]], dict[int | None, frozenset[int]]]:
-    """Return the preferred and the forbidden drivers, each {client: drivers}."""
-    preferred: dict[int, set[int]] = {}
-    forbidden: dict[int, set[int]] = {}
-    for client_id, driver_id, kind in preferences:
-        chosen = preferred if kind == DriverPreference.Kind.PREFERRED else forbidden
-        chosen.setdefault(client_id, set()).add(driver_id)
-    return (
-        {client: frozenset(ids) for client, ids in preferred.items()},
-        {client: frozenset(ids) for client, ids in forbidden.items()},
-    )

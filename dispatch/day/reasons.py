@@ -12,8 +12,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from dispatch.day.load import Day, pickup_window
+from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
+from dispatch.day.trips import pickup_window
 from dispatch.planner.explain.reasons import Reason
 from dispatch.planner.explain.sentences import SENTENCES
 from dispatch.planner.rules.rule import Breach

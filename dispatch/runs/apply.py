@@ -16,8 +16,9 @@ from django.utils.translation import gettext as _
 from bookings.models import Actor, DriverPreference, Status
 from dispatch import ledger
 from dispatch.day import queries
-from dispatch.day.load import PLANNABLE, Day
+from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow, DriverRow
+from dispatch.day.trips import PLANNABLE
 from dispatch.models import DispatchRun
 from dispatch.planner.problem import Plan, PlannedTrip
 from dispatch.runs.difference import Difference, difference

@@ -14,9 +14,10 @@ from django.utils.translation import gettext as _
 
 from dispatch.day.duties import home_of
 from dispatch.day.fitness import Ability, Wanted, Ways, off_duty
-from dispatch.day.load import Day, by_client
+from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow, DriverRow
 from dispatch.day.reasons import clock, say
+from dispatch.day.trips import by_client
 from dispatch.planner.problem import Plan
 from dispatch.planner.rules import availability, driver_break, overlap, travel
 from dispatch.planner.rules.codes import Block

@@ -15,8 +15,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bookings.models import Actor
-from dispatch.day.load import PLANNABLE, Day
+from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
+from dispatch.day.trips import PLANNABLE
 from dispatch.models import DispatchRun, StoredPlan
 from dispatch.planner.check.plan import check
 from dispatch.planner.problem import Plan

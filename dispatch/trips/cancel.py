@@ -10,7 +10,7 @@ from bookings.models import TRANSITIONS, Actor, Booking, Status
 from dispatch import ledger
 from dispatch.models import Assignment
 from dispatch.trips.locking import no_such_trip, stale
-from dispatch.trips.progress import refusal
+from dispatch.trips.write_trip import refusal
 from drivers.models import Company
 
 

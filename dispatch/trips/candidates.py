@@ -14,9 +14,10 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dispatch.day.load import Day, pickup_window
+from dispatch.day.load import Day
 from dispatch.day.pairs import keep_order
 from dispatch.day.queries import BookingRow
+from dispatch.day.trips import pickup_window
 from dispatch.planner.explain.alternatives import Candidate as Found
 from dispatch.planner.explain.alternatives import candidates
 from dispatch.planner.measures import Measures, measure

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from dispatch.day.load import Day, by_client, make_trip, pickup_window
+from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
 from dispatch.day.trip_names import name_of
+from dispatch.day.trips import by_client, make_trip, pickup_window
 from dispatch.planner.problem import Commitment, Costs, Driver, Duty, Priority, Problem, Trip
 from dispatch.trips.linked_trips import keep_in_order
 

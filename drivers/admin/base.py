@@ -1,6 +1,8 @@
 """Base classes of the admin: rows of a user's companies, with permissions by role."""
 
+from collections.abc import Callable
 from copy import copy
+from typing import Any
 
 from django.contrib.admin import ShowFacets
 from django.core.exceptions import ValidationError
@@ -8,6 +10,7 @@ from django.core.validators import EMPTY_VALUES
 from django.db import IntegrityError
 from django.db.models import DateTimeField
 from django.forms import BaseInlineFormSet, ModelChoiceField
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin, TabularInline
 
@@ -208,11 +211,12 @@ class ListsOneCompany:
 
 
 class ReadsPage(ModelAdmin):
-    """Read what the columns need for all rows of a page of the list at once."""
+    """Read what the columns need for all rows of a page of the list at once.
 
-    def read_page(self, request, rows):
-        """Set attributes of the rows, which the columns show."""
-        raise NotImplementedError
+    `read_page(request, rows)` sets attributes of the rows, which the columns show.
+    """
+
+    read_page: Callable[[HttpRequest, list[Any]], None]
 
     def changelist_view(self, request, *args, **kwargs):
         response = super().changelist_view(request, *args, **kwargs)

@@ -12,6 +12,8 @@ from django.db.backends.ddl_references import Statement, Table
 from django.db.models import BaseConstraint, Q, UniqueConstraint
 from django.utils.translation import gettext_lazy as _
 
+from drivers.db.triggers import KeptByDatabase
+
 # The number of a moment's second in its owner's stretch; its operators are immutable.
 SECOND = (
     "%%(owner)s * 10000000000 + "
@@ -156,19 +158,8 @@ class NoOverlap(BaseConstraint):
         return hash((self.name, self.owner, self.start, self.end, self.only))
 
 
-class AppendOnly(BaseConstraint):
+class AppendOnly(KeptByDatabase):
     """Rows are inserted, never changed or deleted: triggers on both engines."""
-
-    def __init__(self, *, name, **messages):
-        super().__init__(name=name, **messages)
-
-    def constraint_sql(self, model, schema_editor):
-        schema_editor.deferred_sql.extend(self._statements(model, schema_editor))
-
-    def create_sql(self, model, schema_editor):
-        first, *rest = self._statements(model, schema_editor)
-        schema_editor.deferred_sql.extend(rest)
-        return first
 
     def remove_sql(self, model, schema_editor):
         quote = schema_editor.quote_name
@@ -205,17 +196,8 @@ class AppendOnly(BaseConstraint):
             ),
         ]
 
-    def validate(self, model, instance, exclude=None, using=DEFAULT_DB_ALIAS):
-        """Nothing to validate: the rule is about changes, not about values."""
 
-    def __eq__(self, other):
-        return isinstance(other, AppendOnly) and self.name == other.name
-
-    def __hash__(self):
-        return hash(self.name)
-
-
-class NumberedInCommitOrder(BaseConstraint):
+class NumberedInCommitOrder(KeptByDatabase):
     """The ids of one `owner`'s rows grow in the order in which their transactions commit.
 
     A sequence alone gives numbers before the commit: a reader who asks for "all after 7" could
@@ -228,23 +210,14 @@ class NumberedInCommitOrder(BaseConstraint):
         self.owner = owner
         super().__init__(name=name, **messages)
 
-    def constraint_sql(self, model, schema_editor):
-        if schema_editor.connection.vendor == "postgresql":
-            schema_editor.deferred_sql.extend(self._statements(model, schema_editor))
-
-    def create_sql(self, model, schema_editor):
-        if schema_editor.connection.vendor != "postgresql":
-            return None
-        first, second = self._statements(model, schema_editor)
-        schema_editor.deferred_sql.append(second)
-        return first
-
     def remove_sql(self, model, schema_editor):
         if schema_editor.connection.vendor != "postgresql":
             return None
         return f"DROP FUNCTION IF EXISTS {schema_editor.quote_name(self.name)}() CASCADE"
 
     def _statements(self, model, schema_editor):
+        if schema_editor.connection.vendor != "postgresql":
+            return []
         name = schema_editor.quote_name(self.name)
         table, key = model._meta.db_table, model._meta.pk.column
         owner = schema_editor.quote_name(model._meta.get_field(self.owner).column)
@@ -272,17 +245,6 @@ class NumberedInCommitOrder(BaseConstraint):
         """Return the first key of the advisory locks: the same in every process."""
         return crc32(self.name.encode()) - 2**31
 
-    def validate(self, model, instance, exclude=None, using=DEFAULT_DB_ALIAS):
-        """Nothing to validate: the rule is about commit order, not about values."""
-
     def deconstruct(self):
         path, args, kwargs = super().deconstruct()
         return path, args, kwargs | {"owner": self.owner}
-
-    def __eq__(self, other):
-        if not isinstance(other, NumberedInCommitOrder):
-            return NotImplemented
-        return (self.name, self.owner) == (other.name, other.owner)
-
-    def __hash__(self):
-        return hash((self.name, self.owner))

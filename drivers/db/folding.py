@@ -14,11 +14,13 @@ from functools import cache, lru_cache
 from typing import Any
 from unicodedata import normalize
 
-from django.db import DEFAULT_DB_ALIAS, models
+from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.ddl_references import Statement, Table
-from django.db.models import BaseConstraint, F
+from django.db.models import F
 from django.db.models.lookups import Contains
+
+from drivers.db.triggers import KeptByDatabase
 
 MARKS = r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 SPACES = r"[\u0009-\u000d\u001c-\u0020\u0085\u1680\u2028\u2029]+"  # what str.split splits at
@@ -72,7 +74,7 @@ FoldedField.register_lookup(FoldedContains)
 FoldedField.register_lookup(FoldedContains, "icontains")
 
 
-class KeepsFolded(BaseConstraint):
+class KeepsFolded(KeptByDatabase):
     """The column `folded` of a row is always what `fold` makes of its column `source`.
 
     Or of several columns, one after the other, with a space between.
@@ -84,14 +86,6 @@ class KeepsFolded(BaseConstraint):
         self.source = source if isinstance(source, str) else tuple(source)
         self.folded = folded
         super().__init__(name=name, **messages)
-
-    def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
-        schema_editor.deferred_sql.extend(self._statements(model, schema_editor))
-
-    def create_sql(self, model: Any, schema_editor: Any) -> Any:
-        first, second = self._statements(model, schema_editor)
-        schema_editor.deferred_sql.append(second)
-        return first
 
     def remove_sql(self, model: Any, schema_editor: Any) -> str:
         quote = schema_editor.quote_name
@@ -120,22 +114,9 @@ class KeepsFolded(BaseConstraint):
             for template in templates
         ]
 
-    def validate(
-        self, model: Any, instance: Any, exclude: Any = None, using: str = DEFAULT_DB_ALIAS
-    ) -> None:
-        """Nothing to validate: the database makes it so."""
-
     def deconstruct(self) -> tuple[str, Any, dict[str, Any]]:
         path, args, kwargs = super().deconstruct()
         return path, args, kwargs | {"source": self.source, "folded": self.folded}
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, KeepsFolded):
-            return NotImplemented
-        return self.deconstruct() == other.deconstruct()
-
-    def __hash__(self) -> int:
-        return hash((self.name, self.source, self.folded))
 
 
 def _sqlite(name: str, quote: Any) -> list[str]:

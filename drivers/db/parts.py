@@ -7,31 +7,22 @@ kept by triggers.
 
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.ddl_references import Statement, Table
-from django.db.models import BaseConstraint, Lookup
+from django.db.models import Lookup
 
 from drivers.db.folding import FoldedField, fold
+from drivers.db.triggers import KeptByDatabase
 
 LETTERS = 3
 WORDS_AT_MOST = 6  # of a search; further words are not looked at
 
 
-class FindsParts(BaseConstraint):
+class FindsParts(KeptByDatabase):
     """The parts of the folded column `field` are indexed."""
 
     def __init__(self, *, name: str, field: str, **messages: Any) -> None:
         self.field = field
         super().__init__(name=name, **messages)
-
-    def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
-        schema_editor.deferred_sql.extend(self._statements(model, schema_editor))
-
-    def create_sql(self, model: Any, schema_editor: Any) -> Any:
-        """On PostgreSQL; SQLite's schema editor makes the table anew, with `constraint_sql`."""
-        first, second = self._statements(model, schema_editor)
-        schema_editor.deferred_sql.append(second)
-        return first
 
     def remove_sql(self, model: Any, schema_editor: Any) -> str:
         """On PostgreSQL; on SQLite the triggers go with the old table: see `drop_parts`."""
@@ -51,22 +42,9 @@ class FindsParts(BaseConstraint):
             for template in (_sqlite(self.name, quote) if sqlite else _postgresql(quote(self.name)))
         ]
 
-    def validate(
-        self, model: Any, instance: Any, exclude: Any = None, using: str = DEFAULT_DB_ALIAS
-    ) -> None:
-        """Nothing to validate: every text has parts."""
-
     def deconstruct(self) -> tuple[str, Any, dict[str, Any]]:
         path, args, kwargs = super().deconstruct()
         return path, args, kwargs | {"field": self.field}
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, FindsParts):
-            return NotImplemented
-        return self.deconstruct() == other.deconstruct()
-
-    def __hash__(self) -> int:
-        return hash((self.name, self.field))
 
 
 def _sqlite(name: str, quote: Any) -> list[str]:

@@ -71,7 +71,7 @@ def read_chunks(request):
         )
     try:
         body = request.environ["wsgi.input"].read(LARGEST_BODY + 1)
-    except Exception:  # noqa: BLE001 - each server has its own for chunks that are none
+    except Exception:  # noqa: BLE001 - the WSGI servers share no exception for malformed chunks
         return problem_before_views(400, "parse_error", _("The chunks of the body are not valid."))
     request.META["CONTENT_LENGTH"] = str(len(body))
     request._stream = BytesIO(body)  # the parser refuses what is longer than LARGEST_BODY

@@ -47,7 +47,7 @@ class Outage:
             return None
         try:
             answer = call()
-        except Exception as error:  # noqa: BLE001 - each cache has its own
+        except Exception as error:  # noqa: BLE001 - cache backends share no exception for a cache that fails
             self.until_s = now_s() + RESTS_S
             if not self.is_known:
                 self.is_known = True

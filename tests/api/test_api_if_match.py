@@ -11,7 +11,7 @@ from bookings.models import Booking
 from bookings.save import StaleBookingError
 from dispatch.api import runs
 from dispatch.models import Assignment, DispatchRun
-from dispatch.trips import progress
+from dispatch.trips import decisions
 from drivers.api import guarded
 from drivers.fleet import changes
 from drivers.models import Driver, Role, Shift
@@ -180,7 +180,7 @@ def test_who_loses_a_race_for_a_trip_is_told_whether_it_has_changed(
         raise StaleBookingError("Somebody was faster.")
 
     monkeypatch.setattr(bookings, "save_booking", lose)
-    monkeypatch.setattr(progress, "release", lose)
+    monkeypatch.setattr(decisions, "release", lose)
     named = {} if wanted is None else {"HTTP_IF_MATCH": wanted}
     if door == "patch":
         late = dispatcher.patch(path, {"notes": "Ring twice."}, **named)

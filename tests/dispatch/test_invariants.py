@@ -13,7 +13,7 @@ from dispatch.models import Assignment, DispatchRun
 from dispatch.planner.check.plan import Rule
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
-from dispatch.trips import progress
+from dispatch.trips import decisions
 from dispatch.trips.assign import assign
 from drivers.models import Absence, Shift
 from tests.support import builders as make
@@ -159,7 +159,7 @@ def test_an_overridden_trip_is_excepted_and_those_beside_it_are_not_blamed():
     )
     assert len(Event.objects.get(booking=second).new["overrides"]) >= 2
     assert rules_broken(company) == set()
-    progress.unlock(company, second.id, actor=ACTOR, now=make.NOW)
+    decisions.unlock(company, second.id, actor=ACTOR, now=make.NOW)
     assert rules_broken(company) == set()
     # The trip beside it is still judged.
     Shift.objects.update(start_at=make.at("12:00"), break_min=0)

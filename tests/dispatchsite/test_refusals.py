@@ -61,7 +61,7 @@ def assert_toast(answer, refusal):
 
 
 def test_the_api(refusing, monkeypatch):
-    monkeypatch.setattr("dispatch.trips.progress.accept", refusing)
+    monkeypatch.setattr("dispatch.trips.decisions.accept", refusing)
     api, booking = caller(), make.booking()
     for refusal in refusing.refusals():
         answer = api.post(f"{API}bookings/{booking.pk}/accept/", {})

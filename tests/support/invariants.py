@@ -16,8 +16,9 @@ from typing import Any
 from bookings.models import Booking, Delivery, Event, Status
 from dispatch.day.duties import DayFrame, driver_day
 from dispatch.day.keeping import BY_HAND
-from dispatch.day.load import Day, by_client, load_problem, make_trip, pickup_window
+from dispatch.day.load import Day, load_problem
 from dispatch.day.queries import DONE, UNDER_WAY, BookingRow
+from dispatch.day.trips import by_client, make_trip, pickup_window
 from dispatch.models import Assignment, DispatchRun, StoredPlan
 from dispatch.planner.check.plan import Violation, check
 from dispatch.planner.problem import Driver, Duty, Plan, PlannedBreak, PlannedTrip, Problem, Trip

@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 from bookings.models import Booking, Status
 from bookings.save import StatusRefusedError
 from dispatch.day.keeping import BY_HAND
-from dispatch.day.load import Day, load_problem, pickup_window
+from dispatch.day.load import Day, load_problem
 from dispatch.day.queries import BookingRow, preferences_of
 from dispatch.day.reasons import Unassigned, describe_excluded, describe_reason
+from dispatch.day.trips import pickup_window
 from dispatch.planner.explain.reasons import reason_of
 from dispatch.trips.advice.extra_vehicles import ExtraVehicle, extra_vehicles
 from dispatch.trips.advice.ideas import Ground, ideas

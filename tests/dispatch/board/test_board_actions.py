@@ -13,7 +13,7 @@ from bookings.models import Booking, Event
 from dispatch.models import Assignment, DispatchRun
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.previews import plan_preview
-from dispatch.trips import progress
+from dispatch.trips import decisions
 from drivers.models import Absence, Company, Role
 from tests.dispatch.trips.test_write_assignment import ACTOR
 from tests.support import builders as make
@@ -257,7 +257,7 @@ def test_a_trip_changed_in_between_is_not_overwritten():
     row, anna, me = booking(), driver("Anna"), dispatcher()
     make.assignment(row, anna)
     before = seen(row)
-    progress.release(row.company, row.id, actor=ACTOR, now=timezone.now(), reason="by phone")
+    decisions.release(row.company, row.id, actor=ACTOR, now=timezone.now(), reason="by phone")
     for action in ("lock", "en_route", "confirm"):
         answer = me.post(url("change", row.id), before | {"action": action})
         assert answer.status_code == 409

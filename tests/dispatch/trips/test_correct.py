@@ -11,7 +11,7 @@ from bookings.history import history_of
 from bookings.models import CORRECTIONS, Actor, Booking, Door, Event, Status
 from bookings.save import StaleBookingError, StatusRefusedError
 from dispatch.models import Assignment
-from dispatch.trips import progress
+from dispatch.trips import progress, will_calls
 from dispatch.trips.assign import assign
 from dispatch.trips.cancel import cancel
 from dispatch.trips.correct import ReasonMissing, TooLateToCorrect, correct
@@ -145,13 +145,13 @@ def test_a_canceled_return_trip_that_is_out_of_order_by_now_stays_canceled(genev
 
 def test_a_client_who_is_no_longer_ready_calls_again(geneva):
     back = make.booking(geneva, "11:00", will_call=True, status=Status.PENDING)
-    progress.ready(geneva, back.id, **by())
+    will_calls.ready(geneva, back.id, **by())
     trip = take_back(back, reason="Another examination.")
     assert (trip.booking.status, trip.booking.will_call) == (Status.PENDING, True)
     back.refresh_from_db()
     assert (back.will_call, back.scheduled_time) == (True, make.at("11:00"))
     assert broken() == {}
-    assert progress.ready(geneva, back.id, **by()).changed
+    assert will_calls.ready(geneva, back.id, **by()).changed
 
 
 @pytest.mark.parametrize("status", ["pending", "accepted", "assigned"])

@@ -10,7 +10,7 @@ from bookings.models import Actor, Booking, Door, Event
 from dispatch.models import Assignment
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
-from dispatch.trips import progress
+from dispatch.trips import decisions
 from dispatch.trips.assign import Lock, RuleBroken, TripLocked, assign, swap
 from drivers.models import Role
 from tests.support import builders as make
@@ -40,7 +40,7 @@ def ben(geneva):
 def booking(geneva, anna):
     booking = make.booking(geneva)
     assign(geneva, booking.id, anna.id, **BY)
-    progress.lock(geneva, booking.id, **BY)
+    decisions.lock(geneva, booking.id, **BY)
     return booking
 
 

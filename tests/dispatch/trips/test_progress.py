@@ -11,7 +11,7 @@ from bookings.models import TRANSITIONS, Actor, Booking, Door, Event, Status
 from bookings.save import StaleBookingError, StatusRefusedError
 from dispatch import ledger
 from dispatch.models import Assignment
-from dispatch.trips import progress
+from dispatch.trips import decisions, progress, write_trip
 from dispatch.trips.cancel import cancel
 from dispatch.trips.locking import NoSuchTrip
 from tests.support import builders as make
@@ -41,8 +41,8 @@ def stored(booking):
 @pytest.mark.django_db
 def test_a_pending_booking_is_accepted_once():
     booking = make.booking(status=Status.PENDING)
-    assert do(progress.accept, booking).changed
-    assert not do(progress.accept, booking).changed
+    assert do(decisions.accept, booking).changed
+    assert not do(decisions.accept, booking).changed
     assert stored(booking) == ("accepted", None)
     event = Event.objects.get()
     assert (event.kind, event.old, event.new) == (
@@ -56,7 +56,7 @@ def test_a_pending_booking_is_accepted_once():
 def test_accepting_does_not_release_an_assigned_trip():
     booking = a_trip()
     with pytest.raises(StatusRefusedError):
-        do(progress.accept, booking)
+        do(decisions.accept, booking)
     assert stored(booking) == ("assigned", "planned")
 
 
@@ -79,7 +79,7 @@ def test_what_somebody_else_changed_is_not_overwritten():
     with pytest.raises(StaleBookingError):
         do(cancel, booking, version=booking.version + 1)
     with pytest.raises(StaleBookingError):
-        do(progress.lock, booking, assignment_id=10**9)
+        do(decisions.lock, booking, assignment_id=10**9)
     assert not Event.objects.exists()
 
 
@@ -87,7 +87,7 @@ def test_what_somebody_else_changed_is_not_overwritten():
 def test_another_companys_trip_does_not_exist():
     booking = a_trip()
     other = make.company("lausanne")
-    for use_case in (progress.accept, cancel, progress.lock, progress.release):
+    for use_case in (decisions.accept, cancel, decisions.lock, decisions.release):
         with pytest.raises(NoSuchTrip):
             use_case(other, booking.id, actor=ACTOR, now=NOW)
 
@@ -95,10 +95,10 @@ def test_another_companys_trip_does_not_exist():
 @pytest.mark.django_db
 def test_locking_and_confirming_change_the_assignment_alone():
     booking = a_trip()
-    assert do(progress.lock, booking).assignment.locked
-    assert do(progress.confirm, booking).assignment.confirmed
-    assert not do(progress.lock, booking).changed
-    assert not do(progress.unlock, booking).assignment.locked
+    assert do(decisions.lock, booking).assignment.locked
+    assert do(decisions.confirm, booking).assignment.confirmed
+    assert not do(decisions.lock, booking).changed
+    assert not do(decisions.unlock, booking).assignment.locked
     assert [event.new for event in Event.objects.order_by("id")] == [
         {"locked": True},
         {"confirmed": True},
@@ -109,19 +109,19 @@ def test_locking_and_confirming_change_the_assignment_alone():
 
 @pytest.mark.django_db
 def test_without_a_driver_there_is_nothing_to_lock():
-    with pytest.raises(progress.NotAssigned):
-        do(progress.lock, make.booking())
+    with pytest.raises(write_trip.NotAssigned):
+        do(decisions.lock, make.booking())
 
 
 @pytest.mark.django_db
 def test_a_released_trip_waits_for_a_driver_again():
     booking = a_trip()
-    assert do(progress.release, booking).assignment is None
+    assert do(decisions.release, booking).assignment is None
     assert stored(booking) == ("accepted", "superseded")
     event = Event.objects.get()
     assert event.kind == "assignment.released"
     assert event.old["driver"] == Assignment.objects.get().driver_id
-    assert not do(progress.release, booking).changed
+    assert not do(decisions.release, booking).changed
 
 
 @pytest.mark.django_db
@@ -227,7 +227,7 @@ def test_a_driver_reports_only_his_own_trips():
 @pytest.mark.parametrize("others", [0, 30])
 @pytest.mark.parametrize(
     ("use_case", "statements"),
-    [(cancel, 7), (progress.lock, 6), (progress.confirm, 6), (progress.release, 7)],
+    [(cancel, 7), (decisions.lock, 6), (decisions.confirm, 6), (decisions.release, 7)],
 )
 def test_statements_do_not_grow_with_the_table(
     django_assert_num_queries, use_case, statements, others

@@ -15,7 +15,7 @@ from bookings.models import Actor, Booking, Door, Event
 from dispatch.models import Assignment
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
-from dispatch.trips import progress
+from dispatch.trips import decisions, progress
 from dispatch.trips.assign import assign, swap
 from dispatch.trips.cancel import cancel, cancel_trips
 from dispatch.trips.undo import NotUndoable, last_action, undo
@@ -46,7 +46,7 @@ class Office:
         self.a, self.b, self.c = (one.booking_id for one in found)
         self.now = make.NOW
         for booking_id in (self.a, self.b, self.c):
-            progress.accept(self.company, booking_id, actor=SYSTEM, now=self.now)
+            decisions.accept(self.company, booking_id, actor=SYSTEM, now=self.now)
         user = make.member(self.company, username="nadia")
         self.nadia = Actor(Door.ADMIN, name="nadia", user_id=user.pk)
 
@@ -101,12 +101,12 @@ def set_off(office):
 ACTIONS = {
     "assign": ([], assign_a),
     "move": ([assign_a], move_a),
-    "release": ([assign_a], lambda o: o.do(progress.release, o.a)),
+    "release": ([assign_a], lambda o: o.do(decisions.release, o.a)),
     "swap": ([assign_a, lambda o: o.do(assign, o.b, o.ben.id)], swap_both),
-    "lock": ([assign_a], lambda o: o.do(progress.lock, o.a)),
+    "lock": ([assign_a], lambda o: o.do(decisions.lock, o.a)),
     "release of a locked trip": (
-        [assign_a, lambda o: o.do(progress.lock, o.a)],
-        lambda o: o.do(progress.release, o.a),
+        [assign_a, lambda o: o.do(decisions.lock, o.a)],
+        lambda o: o.do(decisions.release, o.a),
     ),
     "cancel": ([assign_a], lambda o: o.do(cancel, o.a, reason="called_off")),
     "cancel two": (
@@ -144,7 +144,7 @@ def test_the_state_before_stands_again_and_the_log_tells_it(office, name):
 
 def test_actions_are_undone_in_order_until_the_first(office):
     stood = [office.state()]
-    for step in (assign_a, move_a, lambda o: o.do(progress.lock, o.a)):
+    for step in (assign_a, move_a, lambda o: o.do(decisions.lock, o.a)):
         step(office)
         stood.append(office.state())
     for state in stood[-2::-1]:
@@ -187,7 +187,7 @@ def test_a_report_of_the_driver_ends_it_too_and_is_no_action_by_hand(office):
 
 def test_a_driver_who_can_no_longer_drive_it_does_not_get_it_back(office):
     assign_a(office)
-    office.do(progress.release, office.a)
+    office.do(decisions.release, office.a)
     office.anna.shifts.update(start_at=make.at("10:00"))
     stood = office.state()
     with pytest.raises(NotUndoable, match="Anna can no longer drive it"):

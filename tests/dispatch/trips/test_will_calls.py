@@ -12,7 +12,7 @@ from bookings.save import StaleBookingError, StatusRefusedError
 from dispatch.board.day import read_board
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
-from dispatch.trips import progress
+from dispatch.trips import decisions, will_calls
 from dispatch.trips.advice.advise import advise
 from dispatch.trips.assign import assign
 from dispatch.trips.locking import NoSuchTrip
@@ -53,7 +53,7 @@ def test_it_is_not_planned_and_the_board_shows_why(geneva, waiting):
 def test_it_is_neither_accepted_nor_assigned(geneva, waiting):
     driver = make.driver(geneva)
     with pytest.raises(StatusRefusedError, match="will-call"):
-        progress.accept(geneva, waiting.id, actor=ACTOR, now=make.NOW)
+        decisions.accept(geneva, waiting.id, actor=ACTOR, now=make.NOW)
     with pytest.raises(StatusRefusedError):
         assign(geneva, waiting.id, driver.id, actor=ACTOR, now=make.NOW)
     with pytest.raises(StatusRefusedError, match="no pickup time yet"):
@@ -65,7 +65,7 @@ def test_it_is_neither_accepted_nor_assigned(geneva, waiting):
 def test_ready_gives_it_a_time_and_opens_it(geneva, waiting, django_assert_max_num_queries):
     now = make.at("12:10") + timedelta(seconds=42)
     with django_assert_max_num_queries(8):
-        trip = progress.ready(geneva, waiting.id, actor=ACTOR, now=now, minutes=15)
+        trip = will_calls.ready(geneva, waiting.id, actor=ACTOR, now=now, minutes=15)
     waiting.refresh_from_db()
     assert (waiting.status, waiting.will_call, waiting.version) == (Status.ACCEPTED, False, 2)
     assert waiting.scheduled_time == trip.booking.scheduled_time == make.at("12:25")
@@ -77,13 +77,13 @@ def test_ready_gives_it_a_time_and_opens_it(geneva, waiting, django_assert_max_n
         "will_call": True,
         "scheduled_time": "2026-06-17T09:00:00Z",
     }
-    again = progress.ready(geneva, waiting.id, actor=ACTOR, now=now)
+    again = will_calls.ready(geneva, waiting.id, actor=ACTOR, now=now)
     assert (again.changed, again.booking.scheduled_time) == (False, make.at("12:25"))
 
 
 def test_ready_then_a_run_plans_it(geneva, waiting):
     make.shift(make.driver(geneva))
-    progress.ready(geneva, waiting.id, actor=ACTOR, now=make.at("12:10"))
+    will_calls.ready(geneva, waiting.id, actor=ACTOR, now=make.at("12:10"))
     run_dispatch(geneva, make.DAY, now=make.at("12:11"), actor=ACTOR, options=FIRST_PLAN)
     waiting.refresh_from_db()
     assert waiting.status == Status.ASSIGNED
@@ -93,21 +93,21 @@ def test_ready_is_refused_where_it_makes_no_sense(geneva, waiting):
     now = make.at("12:10")
     pending = make.booking(geneva, status=Status.PENDING)
     with pytest.raises(StatusRefusedError, match="not a will-call"):
-        progress.ready(geneva, pending.id, actor=ACTOR, now=now)
+        will_calls.ready(geneva, pending.id, actor=ACTOR, now=now)
     with pytest.raises(StaleBookingError):
-        progress.ready(geneva, waiting.id, actor=ACTOR, now=now, version=7)
+        will_calls.ready(geneva, waiting.id, actor=ACTOR, now=now, version=7)
     Booking.objects.filter(id=waiting.id).update(appointment_at=make.at("12:20"))
-    with pytest.raises(progress.AppointmentMissed, match="12:20"):
-        progress.ready(geneva, waiting.id, actor=ACTOR, now=now, minutes=30)
+    with pytest.raises(will_calls.AppointmentMissed, match="12:20"):
+        will_calls.ready(geneva, waiting.id, actor=ACTOR, now=now, minutes=30)
     with pytest.raises(NoSuchTrip):
-        progress.ready(make.company("lyon"), waiting.id, actor=ACTOR, now=now)
+        will_calls.ready(make.company("lyon"), waiting.id, actor=ACTOR, now=now)
     Booking.objects.filter(id=waiting.id).update(status=Status.CANCELED)
     with pytest.raises(StatusRefusedError, match="canceled"):
-        progress.ready(geneva, waiting.id, actor=ACTOR, now=now)
+        will_calls.ready(geneva, waiting.id, actor=ACTOR, now=now)
 
 
 def ready(booking, clock, **options):
-    return progress.ready(booking.company, booking.id, actor=ACTOR, now=make.at(clock), **options)
+    return will_calls.ready(booking.company, booking.id, actor=ACTOR, now=make.at(clock), **options)
 
 
 @pytest.mark.parametrize(
@@ -128,17 +128,17 @@ def test_it_is_ready_when_its_outbound_trip_has_arrived(waiting, status, clock, 
     now = make.at(clock) + timedelta(seconds=30)
     how = {"actor": ACTOR, "now": now, "minutes": minutes}
     if until:
-        with pytest.raises(progress.NotThereYet, match=f"arrives at {until} at the earliest"):
-            progress.ready(waiting.company, waiting.id, **how)
+        with pytest.raises(will_calls.NotThereYet, match=f"arrives at {until} at the earliest"):
+            will_calls.ready(waiting.company, waiting.id, **how)
         assert not Event.objects.exists()
         how["anyway"] = True
-    assert progress.ready(waiting.company, waiting.id, **how).changed
+    assert will_calls.ready(waiting.company, waiting.id, **how).changed
 
 
 def test_an_outbound_trip_without_driver_arrives_at_its_appointment_at_the_earliest(waiting):
     Booking.objects.filter(id=waiting.return_of_id).update(appointment_at=make.at("10:00"))
     for clock, arrives in (("09:30", "10:00"), ("09:59", "10:00")):
-        with pytest.raises(progress.NotThereYet, match=arrives):
+        with pytest.raises(will_calls.NotThereYet, match=arrives):
             ready(waiting, clock)
     assert ready(waiting, "10:00").changed
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from rest_framework.test import APIClient
 
 from bookings.models import Actor, Delivery, Door, Event, Webhook
-from dispatch.trips import progress
+from dispatch.trips import decisions
 from drivers.models import ApiToken
 from perf.budget_doors import _name, routes
 from tests.support import builders as make
@@ -110,7 +110,7 @@ def _given(busy: Busy) -> list[dict[str, Any]]:
 def by_hand(busy: Busy) -> int:
     """Release a trip, which can be undone; return the event of it."""
     actor = Actor(Door.ADMIN, user_id=busy.user.pk)
-    progress.release(busy.company, busy.bookings["ASSIGNED"].pk, actor=actor, now=NOW)
+    decisions.release(busy.company, busy.bookings["ASSIGNED"].pk, actor=actor, now=NOW)
     return Event.objects.latest("id").pk
 
 

@@ -18,7 +18,7 @@ from dispatch.models import Assignment, DispatchRun
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.previews import plan_preview
 from dispatch.runs.run import run_dispatch
-from dispatch.trips import progress
+from dispatch.trips import decisions, progress
 from dispatch.trips.assign import assign
 from dispatch.trips.cancel import cancel
 from drivers.companies.tokens import issue_token
@@ -165,14 +165,14 @@ def _plan(company, found, anna, ben):
     by = {"actor": ACTOR, "now": make.NOW}
     for reference in found:
         if reference not in ("PENDING", "WAITING", "CALLS", "CANCELED"):
-            progress.accept(company, found[reference].id, **by)
+            decisions.accept(company, found[reference].id, **by)
     for driver, references in (
         (anna, ("DONE", "ON_BOARD", "ASSIGNED", "LOCKED")),
         (ben, ("GONE", "EN_ROUTE", "FULL", "THERE", "BACK")),
     ):
         for reference in references:
             assign(company, found[reference].id, driver.id, **by)
-    progress.lock(company, found["LOCKED"].id, **by)
+    decisions.lock(company, found["LOCKED"].id, **by)
     cancel(company, found["CANCELED"].id, reason="test", **by)
 
 
@@ -192,7 +192,7 @@ def _drive(company, found):
                 company, found[reference].id, Status(status), at=at[status], actor=ACTOR,
                 now=max(at[status], make.NOW),
             )  # fmt: skip
-    progress.accept(company, found["WAITING"].id, actor=ACTOR, now=make.NOW)
+    decisions.accept(company, found["WAITING"].id, actor=ACTOR, now=make.NOW)
 
 
 def _let_in(driver):

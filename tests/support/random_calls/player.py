@@ -25,7 +25,7 @@ from dispatch.runs.options import FIRST_PLAN, RunOptions
 from dispatch.runs.previews import apply_preview, discard_preview, plan_preview
 from dispatch.runs.revert import revert_run
 from dispatch.runs.run import run_dispatch
-from dispatch.trips import progress
+from dispatch.trips import decisions, progress, will_calls
 from dispatch.trips.assign import Lock, assign, swap
 from dispatch.trips.cancel import cancel, cancel_trips
 from dispatch.trips.driver_sick import report_sick
@@ -157,11 +157,11 @@ class Player:
         swap(self.company, *both, override=override, lock=lock, **self.who_and_when())
 
     def call_lock(self) -> None:
-        flag = self.rng.choice([progress.lock, progress.unlock, progress.confirm])
+        flag = self.rng.choice([decisions.lock, decisions.unlock, decisions.confirm])
         flag(self.company, self.booking_id(Status.ASSIGNED), **self.who_and_when())
 
     def call_release(self) -> None:
-        progress.release(self.company, self.booking_id(Status.ASSIGNED), **self.who_and_when())
+        decisions.release(self.company, self.booking_id(Status.ASSIGNED), **self.who_and_when())
 
     def call_release_many(self) -> None:
         planned = Assignment.objects.open().filter(company=self.company, status="planned")
@@ -215,7 +215,7 @@ class Player:
     def call_ready(self) -> None:
         waiting = Booking.objects.on(self.company, make.DAY).filter(will_call=True)
         if booking := self.pick(waiting):
-            progress.ready(self.company, booking.id, **self.who_and_when())
+            will_calls.ready(self.company, booking.id, **self.who_and_when())
 
     def call_sick(self) -> None:
         """Report a driver sick; with three absent, one of them is well again."""
