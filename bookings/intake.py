@@ -133,7 +133,7 @@ def _take_in(
     stored = _read_known(company, rows)
     canceled = {name: row for name, row in stored.items() if row.status == Status.CANCELED}
     known = {name: row for name, row in stored.items() if name not in canceled}
-    _check_relations(company, rows, outcomes, known)
+    _check_relations(company, rows, outcomes, known, canceled)
     _check_returns(company, rows, outcomes, canceled)
     earliest_at, _end_at = company.day_bounds(company.local(now).date() - timedelta(days=1))
     first_with: dict[str, int] = {}
@@ -193,9 +193,14 @@ def _check_returns(
 
 
 def _check_relations(
-    company: Company, rows: Sequence[Row], outcomes: list[Outcome], known: dict[str, Booking]
+    company: Company,
+    rows: Sequence[Row],
+    outcomes: list[Outcome],
+    known: Mapping[str, Booking],
+    canceled: Mapping[str, Booking],
 ) -> None:
     """Refuse unknown clients and outbound trips of the company: at most 2 statements."""
+    again = {row["reference"]: row for row in rows if row.get("reference") in canceled}
     wanted = {row["client"] for row in rows if row.get("client")}
     clients = (
         set(
@@ -227,11 +232,19 @@ def _check_relations(
             outcome.errors = {"client": [("does_not_exist", _("Client not found."))]}
         elif way and way not in ways:
             outcome.errors = {"return_of": [("does_not_exist", _("Booking not found."))]}
+        elif way and canceled.get(row.get("reference", "")) == ways[way]:
+            outcome.errors = {
+                "return_of": [("invalid", _("A booking cannot be its own return trip."))]
+            }
         elif way and (way in taken or (_has_another_return(ways[way], row) and not is_known(row))):
             outcome.errors = {
                 "return_of": [("twice", _("The outbound trip already has a return trip."))]
             }
-        elif way and not is_known(row) and (sentence := _out_of_order(company, row, ways[way])):
+        elif (
+            way
+            and not is_known(row)
+            and (sentence := _out_of_order(company, row, ways[way], again.get(ways[way].reference)))
+        ):
             outcome.errors = {"scheduled_time": [("invalid", sentence)]}
         elif way:
             taken.add(way)
@@ -244,13 +257,18 @@ def _has_another_return(there: Booking, row: Row) -> bool:
     return not reference or there.return_trip.reference != reference
 
 
-def _out_of_order(company: Company, row: Row, there: Booking) -> str | None:
-    """Return a sentence if the return trip is not wanted after the outbound trip."""
+def _out_of_order(company: Company, row: Row, there: Booking, again: Row | None) -> str | None:
+    """Return a sentence if the return trip is not wanted after the outbound trip.
+
+    `again` is the row that books the canceled outbound trip again, if there is one.
+    """
     there_at, appointment_at = there.scheduled_time, there.appointment_at
+    if again:
+        there_at, appointment_at = again["scheduled_time"], again.get("appointment_at")
+    elif there.status not in OPEN_STATUSES:
+        return None
     will_call = bool(row.get("will_call"))
-    if there.status not in OPEN_STATUSES or is_wanted_after(
-        row["scheduled_time"], there_at, appointment_at, will_call=will_call
-    ):
+    if is_wanted_after(row["scheduled_time"], there_at, appointment_at, will_call=will_call):
         return None
     return enter_after(company, there, there_at, appointment_at)
 
@@ -271,7 +289,7 @@ def _read_known(company: Company, rows: Sequence[Row]) -> dict[str, Booking]:
     canceled = sorted(row.id for row in stored.values() if row.status == Status.CANCELED)
     if canceled:
         again = Booking.objects.select_for_update(no_key=True, of=("self",))
-        again = again.filter(id__any_of=canceled).select_related("return_trip__company")
+        again = again.filter(id__any_of=canceled).select_related("return_trip")
         stored |= {booking.reference: booking for booking in again.order_by("id")}
     return stored
 

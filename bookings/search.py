@@ -5,6 +5,7 @@ A client is found by parts of name, phone and address, which the database keeps 
 of at most a month, which the caller has chosen, by any part of any of its texts.
 """
 
+import re
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -15,6 +16,7 @@ from drivers.models import Company
 
 TRIPS_FOUND = 1_000
 CLIENTS_FOUND = 50
+NUMBER = re.compile("#([0-9]{1,18})")  # a booking without a reference is shown as #12
 TEXTS = ("reference", "client__searched", "pickup_address", "dropoff_address")
 
 
@@ -39,9 +41,16 @@ def booking_ids(words: str, *, company: Company) -> list[int]:
     # Not filtered by company, which is the clients': SQLite would read the whole company.
     of_clients = Booking.objects.filter(client_id__any_of=client_ids)
     newest = list(of_clients.order_by("-id").values_list("id", flat=True)[:TRIPS_FOUND])
-    named = Booking.objects.filter(company=company, reference__any_of=[words.strip()])
-    ids = named.exclude(reference="").values_list("id", flat=True)
-    return [*newest, *ids]
+    return [*newest, *find_by_reference(company, words.strip()).values_list("id", flat=True)]
+
+
+def find_by_reference(company: Company, text: str) -> QuerySet[Booking]:
+    """Return the bookings with this full reference, in any case, or shown as #12 without one."""
+    rows = Booking.objects.filter(company=company)
+    if found := NUMBER.fullmatch(text):
+        return rows.filter(pk=int(found[1]))
+    spellings = sorted({text, text.upper(), text.lower()})
+    return rows.filter(reference__any_of=spellings).exclude(reference="")
 
 
 def find_in_texts(rows: QuerySet[Any], words: str) -> QuerySet[Any]:

@@ -4,14 +4,12 @@ It looks across all days and shows a few of each kind. It takes the place of the
 finds pages only, and keeps what it has found for five minutes, whichever company is chosen.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from itertools import count
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -21,15 +19,14 @@ from django.views.decorators.http import require_safe
 
 from bookings.known_places import search_places
 from bookings.models import Booking, Client, Status
-from bookings.search import find_clients
+from bookings.search import find_by_reference, find_clients
 from dispatchsite.navigation import sidebar
 from drivers.db.folding import fold
-from drivers.db.parts import WORDS_AT_MOST
-from drivers.models import Company, Driver
+from drivers.fleet.find import find_drivers
+from drivers.models import Company
 
 FEW = 5  # of each kind
 LONGEST = 100  # letters that are searched for
-NUMBER = re.compile("#([0-9]{1,18})")  # a booking without a reference is shown as #12
 AROUND = timedelta(days=15)  # the trips of a place that its link lists, before and after today
 
 
@@ -94,29 +91,16 @@ def find(company: Company, words: str, *, now) -> list[Group]:
                     " · ".join(filter(None, (row.phone, row.vehicle.plate if row.vehicle else ""))),
                     _page("drivers_driver_change", row.pk),
                 )
-                for row in _drivers(company, words)
+                for row in find_drivers(company, words).select_related("vehicle")[:FEW]
             ],
         ),
         Group(_("Places"), "location_on", list(_places(company, words, now))),
     ]
 
 
-def _drivers(company: Company, words: str) -> Iterable[Driver]:
-    """Return the drivers whose name or phone contains every word: 1 statement."""
-    rows = Driver.objects.filter(company=company).select_related("vehicle")
-    for word in words.split()[:WORDS_AT_MOST]:
-        rows = rows.filter(Q(folded_name__icontains=word) | Q(phone__icontains=word))
-    return rows.order_by("name", "id")[:FEW]
-
-
 def _trips(company: Company, words: str, clients: Iterable[Client], now) -> list[Booking]:
     """Return the booking of this reference, then the next ones of the clients: 2 statements."""
-    of_company = Booking.objects.filter(company=company)
-    if found := NUMBER.fullmatch(words):
-        named = of_company.filter(pk=int(found[1]))
-    else:
-        spellings = sorted({words, words.upper(), words.lower()})
-        named = of_company.filter(reference__any_of=spellings).exclude(reference="")
+    named = find_by_reference(company, words)
     start_at = company.day_bounds(company.local(now).date())[0]
     # Not filtered by company, which is the clients': SQLite would read the whole company.
     of_clients = Booking.objects.filter(

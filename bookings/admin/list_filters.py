@@ -120,12 +120,18 @@ class TripDayFilter(DayFilter):
         return days_asked(self.query)
 
     @property
-    def days(self):
-        """Return the first and the last day of the period, or None for all days, or no days."""
+    def is_read(self):
+        """Return whether the days could be read."""
         try:
-            period = self.period()
+            self.period()
         except ValueError:
-            return None
+            return False
+        return True
+
+    @property
+    def days(self):
+        """Return the first and the last day of the period, or None for all days."""
+        period = self.period()
         return period and (period[0].date(), period[1].date() - timedelta(days=1))
 
     def day_link(self, day):

@@ -200,7 +200,7 @@ class BookingViewSet(CompanyViewSet):
     def rows(self, expand=()):
         """Return the company's bookings as a `.values()` queryset."""
         rows = _values(type(self), frozenset(expand))
-        if self.action == "list" and self.request.query_params.get("search"):
+        if self.action == "list" and self.request.query_params.get("search", "").strip():
             # No index of companies: SQLite would read all of one, not the few that are found.
             return rows.alias(owner=F("company_id") + 0).filter(owner=self.company.pk)
         return rows.filter(company=self.company)

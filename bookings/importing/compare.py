@@ -271,6 +271,23 @@ def _booked_again(row: BookingRow, old: Stored) -> tuple[FieldChanges, str] | No
     return changes, ""
 
 
+def differences_of(
+    row: BookingRow, old: Stored, stored: dict[str, Stored], columns: Sequence[str]
+) -> FieldChanges:
+    """Return what the row says otherwise than the stored booking; relations as the stored id."""
+    differing: FieldChanges = {
+        name: (old.values[name], value)
+        for name, value in row.values.items()
+        if name != "reference" and old.values[name] != value
+    }
+    if "client_name" in columns and row.client != old.client:
+        differing["client"] = (old.client_id, None)
+    names_way_there = "return_of" in columns and "return_of" not in row.blank
+    if names_way_there and old.way_there_id != _stored_id(row.return_of, stored):
+        differing["return_of"] = (old.way_there_id, None)
+    return differing
+
+
 def compare(
     rows: Iterable[BookingRow], stored: dict[str, Stored], columns: Sequence[str]
 ) -> Changes:
@@ -281,16 +298,7 @@ def compare(
         if old is None:
             changes.created.append(row)
             continue
-        differing: FieldChanges = {
-            name: (old.values[name], value)
-            for name, value in row.values.items()
-            if name != "reference" and old.values[name] != value
-        }
-        if "client_name" in columns and row.client != old.client:
-            differing["client"] = (old.client_id, None)
-        names_way_there = "return_of" in columns and "return_of" not in row.blank
-        if names_way_there and old.way_there_id != _stored_id(row.return_of, stored):
-            differing["return_of"] = (old.way_there_id, None)
+        differing = differences_of(row, old, stored, columns)
         status, refused = _booked_again(row, old) or _of_will_call(row, old)
         if not differing:
             changes.unchanged += 1

@@ -87,7 +87,7 @@ def import_bookings(
             stored = read_stored(company, rows, table.columns)
             rows, missing, kept = fill_blanks(rows, stored, table.columns)
             rows, early = check_appointments(rows, stored, table.columns)
-            rows, unordered = check_order(company, rows, stored)
+            rows, unordered = check_order(company, rows, stored, table.columns)
             rows, lost = check_ways_there(rows, stored)
             errors += [*missing, *early, *unordered, *lost]
             errors.sort(key=lambda error: error.line)

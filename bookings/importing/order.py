@@ -3,11 +3,11 @@
 Either trip of a pair may stand in the file or in the database. Nothing is written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bookings.importing.compare import OVER, Stored
+from bookings.importing.compare import OVER, Stored, differences_of
 from bookings.importing.rows import BookingRow, RowError
 from bookings.models import OPEN_STATUSES, Status
 from bookings.order import enter_after, enter_before, is_wanted_after
@@ -26,16 +26,26 @@ class _Wanted:
 
 
 def check_order(
-    company: Company, rows: list[BookingRow], stored: dict[str, Stored]
+    company: Company,
+    rows: list[BookingRow],
+    stored: dict[str, Stored],
+    columns: Sequence[str],
 ) -> tuple[list[BookingRow], list[RowError]]:
     """Return (valid rows, errors): a return trip is wanted after its outbound trip.
 
-    Pairs that the file does not move are left as they are.
+    Pairs that the file does not move are left as they are, and so is a canceled booking whose row
+    is equal: it stays canceled.
     """
+
+    def over(row: BookingRow, old: Stored) -> bool:
+        return old.status in OVER or (
+            old.status == Status.CANCELED and not differences_of(row, old, stored, columns)
+        )
+
     kept, errors = rows, list[RowError]()
     while True:
         in_file = {row.reference: row for row in kept}
-        found = [error for row in kept for error in _faults(company, row, in_file, stored)]
+        found = [error for row in kept for error in _faults(company, row, in_file, stored, over)]
         if not found:
             return kept, errors
         errors += found
@@ -48,12 +58,13 @@ def _faults(
     row: BookingRow,
     in_file: dict[str, BookingRow],
     stored: dict[str, Stored],
+    over: Callable[[BookingRow, Stored], bool],
 ) -> Iterator[RowError]:
     old = stored.get(row.reference)
-    if old and (old.status in OVER or _stays_canceled(row, old)):
+    if old and over(row, old):
         return
     this = _of_row(row, old)
-    there = _way_there(row, old, in_file, stored)
+    there = _way_there(row, old, in_file, stored, over)
     if there and (this.moved or there.moved) and not _in_order(there, this):
         sentence = enter_after(company, there.reference, there.at, there.appointment_at)
         yield RowError(row.line, "scheduled_time", _shown(this.at), sentence)
@@ -63,14 +74,6 @@ def _faults(
         if not _in_order(this, after):
             sentence = enter_before(company, back.reference, back.at)
             yield RowError(row.line, "scheduled_time", _shown(this.at), sentence)
-
-
-def _stays_canceled(row: BookingRow, old: Stored) -> bool:
-    """Return whether the row is that of a canceled booking and equal: it is not booked again."""
-    same = all(
-        old.values[name] == value for name, value in row.values.items() if name in old.values
-    )
-    return old.status == Status.CANCELED and same and row.client in (None, old.client)
 
 
 def _in_order(there: _Wanted, back: _Wanted) -> bool:
@@ -96,16 +99,18 @@ def _way_there(
     old: Stored | None,
     in_file: dict[str, BookingRow],
     stored: dict[str, Stored],
+    over: Callable[[BookingRow, Stored], bool],
 ) -> _Wanted | None:
     """Return the outbound trip, or None without one that is still to be driven."""
     keeps = old is not None and ("return_of" in row.blank or not row.has_return_of)
     linked = old.way_there if old and keeps else None
     reference = linked.reference if linked else row.return_of
     before = stored.get(reference)
-    again = reference in in_file and before and before.status == Status.CANCELED
+    there = in_file.get(reference)
+    again = there is not None and before is not None and not over(there, before)
     if before and before.status not in OPEN_STATUSES and not again:
         return None
-    if there := in_file.get(reference):
+    if there:
         wanted = _of_row(there, before)
     elif linked and linked.is_open:
         wanted = _Wanted(reference, linked.at, linked.appointment_at, False, False)

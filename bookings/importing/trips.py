@@ -85,7 +85,7 @@ def settle(
         if refused:
             broken += refused
             released = {}  # what breaks without these rows may be less
-            rows, lost = _without(company, {row.line for row in refused}, rows, stored)
+            rows, lost = _without(company, {row.line for row in refused}, rows, stored, columns)
             skipped += lost
             changes = compare(rows, stored, columns)
         else:
@@ -143,10 +143,11 @@ def _without(
     lines: Collection[int],
     rows: Iterable[BookingRow],
     stored: dict[str, Stored],
+    columns: Sequence[str],
 ) -> tuple[list[BookingRow], list[Skipped]]:
     """Return (the rows without these lines, rows that are not valid without them)."""
     left = [row for row in rows if row.line not in lines]
-    kept, unordered = check_order(company, left, stored)
+    kept, unordered = check_order(company, left, stored, columns)
     kept, lost = check_ways_there(kept, stored)
     reference = {row.line: row.reference for row in left}
     skipped = {

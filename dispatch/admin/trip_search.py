@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 from bookings.search import TRIPS_FOUND, booking_ids
 from dispatch.models import Assignment
 from drivers.admin.base import ReadOnlyAdmin
-from drivers.models import Driver
+from drivers.fleet.find import find_drivers
 
 DRIVERS_FOUND = 50
 ROWS_FOUND = 1_000
@@ -21,8 +21,11 @@ class FindsByTrip(ReadOnlyAdmin):
         text = search_term.strip()
         if not text:
             return queryset, False
+        trips = trips_found(text, request.company)
+        if request.GET.keys() & {"day", "from", "to"} and request.GET.get("day") != "all":
+            return queryset.filter(booking_id__any_of=trips), False  # of a short time
         # Not filtered by company, which is the trips': SQLite would read the whole company.
-        found = self.model.objects.filter(booking_id__any_of=trips_found(text, request.company))
+        found = self.model.objects.filter(booking_id__any_of=trips)
         newest = found.order_by("-id").values_list("id", flat=True)[:ROWS_FOUND]
         return queryset.filter(id__any_of=list(newest)), False
 
@@ -32,10 +35,7 @@ def trips_found(text, company):
 
     A driver's trips are those assigned now or before.
     """
-    drivers = Driver.objects.filter(company=company, folded_name__icontains=text)
-    driver_ids = list(
-        drivers.order_by("folded_name", "id").values_list("id", flat=True)[:DRIVERS_FOUND]
-    )
+    driver_ids = list(find_drivers(company, text).values_list("id", flat=True)[:DRIVERS_FOUND])
     # Not filtered by company, which is the drivers': SQLite would read the whole company.
     driven = Assignment.objects.filter(driver_id__any_of=driver_ids)
     newest = driven.order_by("-planned_pickup_at", "-id").values_list("booking_id", flat=True)

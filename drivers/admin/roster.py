@@ -72,7 +72,7 @@ class ShowsRoster(CompanyScopedAdmin):
         permissions=["view"],
     )
     def roster(self, request):
-        """Show the week of `?week=`, this week without it: 3 statements more. POST copies."""
+        """Show the week of `?week=`, this week without it: 4 statements more. POST copies."""
         if request.method == "POST":
             return self._copy(request)
         company = request.company
@@ -96,8 +96,8 @@ class ShowsRoster(CompanyScopedAdmin):
             ],
             rows=[_row(company, row) for row in roster.rows],
             active=[row for row in roster.rows if row.is_active],
-            before=roster.monday - WEEK,
-            after=roster.monday + WEEK,
+            before=roster.days[0] - WEEK,
+            after=roster.days[0] + WEEK,
             may_write=companies_of(request.user, WRITING_ROLES).filter(pk=company.pk).exists(),
         )
 
@@ -110,7 +110,7 @@ class ShowsRoster(CompanyScopedAdmin):
         if not form.is_valid():
             texts = [str(text) for errors in form.errors.values() for text in errors]
             self.message_user(request, " ".join(texts), messages.ERROR)
-            return redirect(f"admin:{NAME}")
+            return redirect(_address(form.cleaned_data.get("week", "")))
         try:
             filled = form.copy(company, now=timezone.now())
         except Refused as refusal:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -130,46 +131,40 @@ def copy_week(
     first, origin = _first_day(week, weeks), monday_of(source)
     if first <= origin < first + weeks * WEEK:
         raise WeeksRefused(_("A week cannot be copied onto itself."))
-    start_at, end_at = company.day_bounds(origin)[0], company.day_bounds(origin + WEEK)[0]
     with transaction.atomic():
         names = _lock(company, driver_ids)
-        shifts = Shift.objects.filter(
-            driver__any_of=sorted(names), start_at__gte=start_at, start_at__lt=end_at
-        ).order_by("id")
         wanted = [
             _from_shift(company, shift, first - origin + number * WEEK)
-            for shift in shifts
+            for shift in _shifts_of(company, names, origin)
             for number in range(weeks)
         ]
         return _make(company, names, wanted, now=now, dry_run=dry_run)
 
 
 def copy_colleague(
-    company: Company,
-    colleague_id: int,
-    driver_id: int,
-    week: date,
-    *,
-    now: datetime,
-    dry_run: bool = False,
+    company: Company, colleague_id: int, driver_id: int, week: date, *, now: datetime
 ) -> Filled:
     """Give a driver the shifts that a colleague has in the week of `week`: 4 statements.
 
     Raises WeeksRefused.
     """
-    first = monday_of(week)
-    start_at, end_at = company.day_bounds(first)[0], company.day_bounds(first + WEEK)[0]
     with transaction.atomic():
         names = _lock(company, {colleague_id, driver_id})
         if len(names) < 2:
             raise WeeksRefused(_("Choose two active drivers of the company."))
-        shifts = Shift.objects.filter(
-            driver=colleague_id, start_at__gte=start_at, start_at__lt=end_at
-        ).order_by("id")
         wanted = [
-            replace(_from_shift(company, shift, WEEK * 0), driver_id=driver_id) for shift in shifts
+            replace(_from_shift(company, shift, timedelta(0)), driver_id=driver_id)
+            for shift in _shifts_of(company, [colleague_id], monday_of(week))
         ]
-        return _make(company, names, wanted, now=now, dry_run=dry_run)
+        return _make(company, names, wanted, now=now, dry_run=False)
+
+
+def _shifts_of(company: Company, driver_ids: Iterable[int], monday: date) -> QuerySet[Shift]:
+    """Return the shifts of these drivers that begin in the week."""
+    start_at, end_at = company.day_bounds(monday)[0], company.day_bounds(monday + WEEK)[0]
+    return Shift.objects.filter(
+        driver__any_of=sorted(driver_ids), start_at__gte=start_at, start_at__lt=end_at
+    ).order_by("id")
 
 
 def usual_shift(company: Company, driver_id: int, day: date) -> Wanted | None:

@@ -54,8 +54,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    monday: date
-    days: tuple[date, ...]
+    days: tuple[date, ...]  # Monday to Sunday
     rows: tuple[Row, ...]
 
 
@@ -90,7 +89,7 @@ def read_roster(company: Company, monday: date) -> Roster:
         )
         hours = sum((row.end_at - row.start_at for cell in cells for row in cell.shifts), DAY * 0)
         rows.append(Row(driver_id, name, is_active, cells, hours))
-    return Roster(monday, days, tuple(rows))
+    return Roster(days, tuple(rows))
 
 
 def _cell(

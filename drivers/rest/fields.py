@@ -201,12 +201,16 @@ def parse_whole(text, name, least, most):
 
 
 LARGEST_ID = 2**63 - 1
+MOST_IDS = 200  # in a query parameter: those of a page
 
 
 def ids_of(request, name):
     """Return the ids of a query parameter such as `?release=7,12`; none if it is not there."""
     text = request.query_params.get(name, "")
-    return [parse_whole(part.strip(), name, 1, LARGEST_ID) for part in text.split(",") if text]
+    try:
+        return parse_ids(text, MOST_IDS) if text else []
+    except serializers.ValidationError as error:
+        raise serializers.ValidationError({name: error.detail}) from None
 
 
 def parse_ids(text, most):

@@ -13,9 +13,14 @@ from rest_framework import serializers
 from rest_framework.filters import SearchFilter
 
 from drivers.rest.access import caller_of
-from drivers.rest.fields import LARGEST_ID, DayField, MomentField, parse_choices, parse_ids
-
-MOST_IDS = 200  # those of a page
+from drivers.rest.fields import (
+    LARGEST_ID,
+    MOST_IDS,
+    DayField,
+    MomentField,
+    parse_choices,
+    parse_ids,
+)
 
 
 class AskedFilters(DjangoFilterBackend):
@@ -114,7 +119,7 @@ class ChoicesFilter(ReadFilter):
 @extend_schema_field(
     {
         "type": "string",
-        "pattern": "^[1-9][0-9]{0,17}(,[1-9][0-9]{0,17})*$",
+        "pattern": "^[1-9][0-9]{0,18}(,[1-9][0-9]{0,18})*$",
         "description": f"Up to {MOST_IDS} ids, separated by commas.",
     }
 )
@@ -137,7 +142,9 @@ class IdFilter(ReadFilter):
 
 
 def _read_id(text):
-    (found,) = parse_ids(text.replace(",", " "), 1)
+    found, *more = parse_ids(text, MOST_IDS)
+    if more:
+        raise serializers.ValidationError(_("Write one id."))
     return found
 
 

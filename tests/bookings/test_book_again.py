@@ -84,6 +84,27 @@ def test_an_outbound_trip_is_not_booked_again_after_its_return_trip(geneva):
     )
 
 
+def test_two_are_booked_again_together_only_in_their_order(geneva):
+    (there,) = (one.booking_id for one in take_in(geneva, [row("THERE")], **BY))
+    back = row("BACK", "11:00", return_of=there)
+    take_in(geneva, [back], **BY)
+    for name in ("BACK", "THERE"):
+        cancel(geneva, Booking.objects.get(reference=name).id, **BY)
+    with pytest.raises(IntakeRefused) as refused:
+        take_in(geneva, [row("THERE", "12:00"), back], **BY)
+    assert refused.value.outcomes[0].errors is None
+    assert "12:00" in str(refused.value.outcomes[1].errors["scheduled_time"])
+    again = take_in(geneva, [row("THERE", "10:00"), back], **BY)
+    assert [one.created for one in again] == [True, True]
+
+
+def test_none_is_its_own_return_trip(geneva):
+    (booking_id,) = booked_and_canceled(geneva)
+    with pytest.raises(IntakeRefused) as refused:
+        take_in(geneva, [row(clock="10:00", return_of=booking_id)], **BY)
+    assert "return_of" in refused.value.outcomes[0].errors
+
+
 @pytest.mark.parametrize("count", [1, 30])
 def test_statements_do_not_grow(geneva, count, django_assert_max_num_queries):
     rows = [row(f"R-{number}") for number in range(count)]

@@ -1,5 +1,7 @@
 """Searches ask an index, whatever the number of rows, and find what they found before."""
 
+import re
+
 import pytest
 from django.db import connection
 from django.db.models import Q
@@ -78,26 +80,38 @@ def test_a_search_of_clients_asks_the_index_of_parts(many, words):
 def test_a_search_of_bookings_reads_no_table_from_end_to_end(many, django_assert_num_queries):
     for number, client in enumerate(find_clients(many, "blanc")[:50]):
         make.booking(many, client=client, reference=f"R{number}")
+    others = find_clients(many, "muller").values_list("id", flat=True)
     Booking.objects.bulk_create(
         Booking(
             company=many,
+            client_id=others[number % len(others)],
             pickup_lat=46.2,
             pickup_lon=6.1,
             dropoff_lat=46.2,
             dropoff_lon=6.1,
             scheduled_time=make.NOW,
         )
-        for _ in range(MANY)
+        for number in range(MANY)
     )
     count_rows()
     rows = many.bookings.order_by("-scheduled_time", "-id")
     for words, found in (("blanc", 50), ("R7", 1), ("zzzz", 0)):
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(3) as sent:
             searched = find_bookings(rows, words, company=many)
         assert searched.count() == found
-        plan = searched[:50].explain()
-        assert "Seq Scan on bookings_booking" not in plan
-        assert "company_id=?" not in plan
+        for plan in (searched[:50].explain(), *(plan_of(row["sql"]) for row in sent)):
+            assert not SCAN.search(plan), plan
+        assert "company_id=?" not in searched[:50].explain()
+
+
+SCAN = re.compile(r"(Seq Scan on|SCAN) \"?bookings_(booking|client)\b")
+
+
+def plan_of(sql):
+    how = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
+    with connection.cursor() as cursor:
+        cursor.execute(f"{how} {sql}".replace("%", "%%"))
+        return "\n".join(str(row) for row in cursor.fetchall())
 
 
 def test_a_search_of_the_api_reads_no_company_from_end_to_end():
@@ -109,6 +123,9 @@ def test_a_search_of_the_api_reads_no_company_from_end_to_end():
     page = [row["sql"] for row in sent if "LIMIT 51" in row["sql"]]
     assert len(page) == 1
     assert '"bookings_booking"."company_id" =' not in page[0]
+    with CaptureQueriesContext(connection) as sent:  # no word, no search: by the company's index
+        assert len(caller(Role.OWNER).get(f"{API}bookings/?search=%20").json()["results"]) == 1
+    assert '"bookings_booking"."company_id" =' in sent[-1]["sql"]
     assert (
         not caller(Role.OWNER, make.company("other"))
         .get(f"{API}bookings/", {"search": "anna"})

@@ -303,6 +303,26 @@ class ImportTests(TestCase):
 
         self.assertEqual((result.errors, result.updated), ((), 1))
 
+    def test_canceled_booking_becomes_no_return_trip_before_its_outbound_trip(self):
+        there, early = {"reference": "A"}, {"reference": "B", "scheduled_time": "2026-06-17T08:00"}
+        self.load(csv_of(there, early))
+        Booking.objects.filter(reference="B").update(status=Status.CANCELED)
+
+        result = self.load(csv_of(there, early | {"return_of": "A"}))
+
+        self.assertEqual([error.column for error in result.errors], ["scheduled_time"])
+        self.assertEqual(self.stored("B").status, Status.CANCELED)
+
+    def test_canceled_way_there_that_is_equal_hinders_no_earlier_way_back(self):
+        there = {"reference": "A", "scheduled_time": "2026-06-17T07:00"}
+        back = {"reference": "B", "scheduled_time": "2026-06-17T08:30", "return_of": "A"}
+        self.load(csv_of(there, back))
+        late = datetime(2026, 6, 17, 7, tzinfo=UTC)  # 09:00 in Geneva
+        Booking.objects.filter(reference="A").update(status=Status.CANCELED, scheduled_time=late)
+
+        again = csv_of(there | {"scheduled_time": "2026-06-17T09:00"}, back)
+        self.assertEqual((self.load(again).errors, self.load(again).unchanged), ((), 2))
+
     def test_same_reference_of_another_company_is_another_booking(self):
         other = builders.booking(builders.company("lausanne"), reference="R-1")
 
