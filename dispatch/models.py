@@ -128,7 +128,7 @@ class DispatchRun(models.Model):
 
     @property
     def started_clock(self):
-        """Return when it started, local to the company: people know a plan by that."""
+        """Return when it started, local to the company (join it): people know a plan by that."""
         return self.company.clock(self.started_at, self.day)
 
 

@@ -10,6 +10,7 @@ from bookings.models import Status
 from dispatch.board.forecast import Expected, Legs, forecast, free_place, is_fresh
 from dispatch.board.queries import AbsenceRow, DriverRow, ShiftRow, TripRow
 from dispatch.board.states import State, is_on_duty, states_of_trip
+from dispatch.day.duties import home_of
 from dispatch.day.travel_times import travel_times
 
 
@@ -106,9 +107,7 @@ def _legs(company, drivers, shifts, driven, now):
         ends.append((origin, destination))
 
     for driver in drivers:
-        home = (driver.home_lat, driver.home_lon)
-        if driver.home_lat is None:
-            home = (company.depot_lat, company.depot_lon)
+        home = home_of(company, driver.home_lat, driver.home_lon)
         place, shift = home, None
         trips = driven.get(driver.id, [])
         for row in trips:

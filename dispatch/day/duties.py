@@ -72,8 +72,8 @@ def driver_day(
 ) -> tuple[Driver, list[tuple[Duty, int]]]:
     """Return the driver and a list of (duty, shift id), numbered from `first_id`.
 
-    `rows` are those of one driver; `trips` are the ones that stay with the driver: driven, under
-    way, frozen, locked, or wanted on a day beside this one.
+    `rows` are those of one driver; `trips` are the ones that stay with the driver: driven, kept
+    (`keeping.kept_trips`), or wanted on a day beside this one.
     """
     started = [(free_at(frame, trip), trip) for trip in trips if trip.assignment_status in STARTED]
     commitments = _commitments(frame, trips)

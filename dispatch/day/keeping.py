@@ -19,6 +19,10 @@ OVER = {Status.COMPLETED, Status.CANCELED, Status.NO_SHOW}
 RELEASABLE = {"frozen", "confirmed", "standing"}
 
 
+# How many seconds of empty driving it must save to move a trip to another driver, to improve.
+MOVE_COST_S = 600
+
+
 @dataclass(frozen=True, slots=True)
 class Leeway:
     """What a plan may do to trips that stand, beside those under way and locked.
@@ -83,19 +87,23 @@ def beyond_keeping(
     """
     at = arrivals(duties)
     by_id = {driver.id: driver for driver in drivers}
-    late: dict[int, tuple[int, int]] = {}
-    lost = set()
-    for trip in trips:
-        if kept[trip.id] not in RELEASABLE or trip.standing is None:
-            continue
-        driver = by_id.get(trip.standing.driver_id)
-        if driver is None or trip.id not in at or any(misfits(trip, driver)):
-            lost.add(trip.id)
-        elif driver.id in busy and at[trip.id] > max(trip.last_start_s, trip.standing.pickup_s):
-            late[driver.id] = min(
-                late.get(driver.id, (at[trip.id], trip.id)), (at[trip.id], trip.id)
-            )
-    return lost | {trip_id for _at, trip_id in late.values()}
+    releasable = [trip for trip in trips if kept[trip.id] in RELEASABLE and trip.standing]
+    lost = {
+        trip.id
+        for trip in releasable
+        if trip.standing
+        and (
+            (driver := by_id.get(trip.standing.driver_id)) is None
+            or trip.id not in at
+            or any(misfits(trip, driver))
+        )
+    }
+    driver_of = {trip.id: trip.standing.driver_id for trip in releasable if trip.standing}
+    late = too_late((trip for trip in releasable if trip.id not in lost), duties, busy)
+    first: dict[int, int] = {}
+    for trip_id in sorted(late, key=lambda i: (at[i], i)):
+        first.setdefault(driver_of[trip_id], trip_id)
+    return lost | set(first.values())
 
 
 def too_late(

@@ -5,8 +5,8 @@ then driving and the rest (`problem.Costs`). A weighted sum keeps such an order 
 larger than all that lies below it can add up to. So the prices follow from the problem: how many
 trips of each priority there are, and how much its duties can drive at most, because a drive that
 is longer than its duty is never made. The sum of all prices stays below MOST, so that it fits into
-64 bits. Where it would not (tens of thousands of trips with extreme settings), a trip left out
-costs less than all driving of the day, but still more than one trip can ever add.
+64 bits, but for the moves. Where it would not, a trip left out costs less than all driving of the
+day, but still more than one trip can ever add: 10,000 trips, a third of them of each priority.
 
 Units: seconds of empty driving.
 """

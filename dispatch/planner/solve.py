@@ -18,7 +18,7 @@ from dispatch.planner.search.kept_windows import placed_trips
 from dispatch.planner.search.route_labels import Routes
 from dispatch.planner.search.schedule import schedule
 
-# Trips, and the default seconds of a search; interpolated between two sizes.
+# Trips, and the most seconds of a search by default; interpolated between two sizes.
 BUDGETS = ((0, 0.3), (20, 0.5), (100, 2.6), (1_000, 19.0), (10_000, 55.0))
 # Trips up to which the NumPy greedy is faster than loading Numba's machine code.
 INSTANT = 300
@@ -48,9 +48,10 @@ def solve(
     `engine` is "search" (ruin and recreate), "greedy" (cheapest insertion, needs no compiler)
     or "vroom:LEVEL". A `time_limit_s` of 0 gives the first plan without searching; None takes
     `default_budget_s`. With `iterations` (of each thread) instead, no clock is read, and the
-    same problem, seed, iterations and threads give the same plan. `warm` starts from what
-    stands: the same drivers, in the order of the told times. Raises ValueError for options that
-    make no sense, and TooManyTrips.
+    same problem, seed, iterations and threads give the same plan. Both are limits: a quarter is
+    enough where trips stand that move only to serve more, and all are served. `warm` starts from
+    what stands: the same drivers, in the order of the told times. Raises ValueError for options
+    that make no sense, and TooManyTrips.
     """
     began = time.monotonic()
     if threads < 1:
@@ -117,11 +118,13 @@ def _search(
     if nothing_to_search or not (day.extra >= 0).any():
         return first.state.routes, 0
     ends = None if time_limit_s is None else began + time_limit_s
+    around = parallel.surroundings(problem, day, threads)
     if problem.costs.move_s is not None or stands is None or not (stands.driver >= 0).any():
-        return parallel.search(problem, day, first, ends, iterations, seed, threads)
+        return parallel.search(problem, day, first, around, ends, iterations, seed, threads)
     # Where moving has a prohibitive price, the search hardly sees that a few changes would make
     # room for one trip more. So it looks with a moderate price in between, then for told times
-    # too, and at last with the true prices for the fewest of these changes.
+    # too, and at last with the true prices for the fewest of these changes. Where nothing is left
+    # out the first of these parts is all: what stands moves for no less driving.
     moving = _moving_moderately(problem, day, stands)
     freely = moving._replace(kept_from=day.earliest, kept_until=day.last_start)
     best = parallel.copied(first.state.routes)
@@ -132,7 +135,7 @@ def _search(
             ends = began + time_limit_s * number / len(parts)
         count = None if iterations is None else max(1, iterations // len(parts))
         plan = parallel.continued(priced, first.state, best)
-        routes, more = parallel.search(problem, priced, plan, ends, count, seed, threads)
+        routes, more = parallel.search(problem, priced, plan, around, ends, count, seed, threads)
         done += more
         worth = _worth(problem, day, routes)
         if worth < least:
@@ -154,9 +157,14 @@ def _moving_moderately(problem: Problem, day: Day, stands: Stands) -> Day:
 
 
 def _worth(problem: Problem, day: Day, routes: Routes) -> int:
-    """Return the objective of these routes, times that were told and are not kept included."""
-    found = measure(problem, schedule(problem, day, routes, {}))
-    return found.objective + prices_of(problem).opened_s * found.retimed
+    """Return the objective of these routes, with what was told and margins that are not kept."""
+    plan = schedule(problem, day, routes, {})
+    kept = {trip.id: trip.kept_window for trip in problem.trips}
+    opened = 0
+    for row in plan.trips:
+        earliest_s, latest_s = kept[row.trip_id]
+        opened += not earliest_s <= row.pickup_s <= latest_s
+    return measure(problem, plan).objective + prices_of(problem).opened_s * opened
 
 
 def _could_serve_more(day: Day, routes: Routes) -> bool:

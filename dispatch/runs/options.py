@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
-from dispatch.day.keeping import Leeway
+from dispatch.day.keeping import MOVE_COST_S, Leeway
 from dispatch.day.load import Day
 from dispatch.planner.problem import Plan
 from dispatch.planner.solve import TooManyTrips, solve
@@ -25,10 +25,6 @@ class Mode(TextChoices):
     SERVE = "serve", _("serve as many as possible: what stands moves only for that")
     PLACE = "place", _("only place what is open: what stands stays")
     IMPROVE = "improve", _("improve the day: trips may also move to save driving")
-
-
-# How many seconds of empty driving it must save to move a trip to another driver, to improve.
-MOVE_COST_S = 600
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from dispatch.runs.difference import difference
 from dispatch.runs.explain_plan import explain_plan
 from dispatch.runs.meter import Meter
 from dispatch.runs.notices import notices_of
-from dispatch.runs.options import THOROUGH, RunOptions
+from dispatch.runs.options import FIRST_PLAN, THOROUGH, RunOptions
 from dispatch.runs.report import Report, build_report, stored_report
 from drivers.models import Company
 from drivers.refused import Refused
@@ -122,10 +122,10 @@ def plan_day(
     moment = start_at - timedelta(days=1) if is_over else now
     loaded = load_problem(company, day, now=moment, leeway=leeway)
     meter.finish("load_s", bookings=len(loaded.problem.trips))
+    if loaded.freed:
+        loaded, _first = _keeping_the_homeless(loaded, FIRST_PLAN.plan(loaded)[0])
     plan, notices = planning(loaded)
-    while homeless := loaded.freed.intersection(plan.unserved):
-        loaded = keep_all(loaded, loaded.stay | homeless)
-        plan, notices = planning(loaded)
+    loaded, plan = _keeping_the_homeless(loaded, plan)
     notices += notices_of(loaded, plan)
     if is_over:
         notices += (_("This day is over; it was planned as from its beginning."),)
@@ -139,6 +139,17 @@ def plan_day(
     reasons, explanations = explain_plan(loaded.problem, plan)
     meter.finish("check_s")
     return PlannedDay(loaded, plan, notices, reasons, explanations)
+
+
+def _keeping_the_homeless(day: Day, plan: Plan) -> tuple[Day, Plan]:
+    """Return the day in which freed trips that nobody takes stay where they stand, and its plan.
+
+    Each time one is found the first feasible plan is made anew, which takes no time to search.
+    """
+    while homeless := day.freed.intersection(plan.unserved):
+        day = keep_all(day, day.stay | homeless)
+        plan, _notices = FIRST_PLAN.plan(day)
+    return day, plan
 
 
 def preview_report(planned: PlannedDay, meter: Meter, run: DispatchRun | None = None) -> Report:

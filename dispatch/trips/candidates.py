@@ -14,6 +14,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from dispatch.day.keeping import MOVE_COST_S
 from dispatch.day.load import Day
 from dispatch.day.pairs import keep_order
 from dispatch.day.queries import BookingRow
@@ -21,7 +22,6 @@ from dispatch.day.trips import pickup_window
 from dispatch.planner.explain.alternatives import Candidate as Found
 from dispatch.planner.explain.alternatives import candidates
 from dispatch.planner.measures import Measures, measure
-from dispatch.planner.prices import prices_of
 from dispatch.planner.problem import Plan, PlannedTrip, Problem, Standing, Trip
 from dispatch.trips.changed_day import part_of
 from dispatch.trips.insertion import propose
@@ -35,7 +35,6 @@ MORE = 3  # candidates that are measured beside those that are shown
 class Policy(StrEnum):
     """What the objective counts beside driving."""
 
-    MOVED = "moved"
     PREFERRED = "preferred_driver"
     RESERVE = "reserve_driver"
     FIRST_TRIP = "first_trip"
@@ -75,13 +74,16 @@ class Candidate:
 
     @property
     def difference_s(self) -> int:
-        """Return what the objective rises by if the trip goes to this driver."""
+        """Return what the objective rises by if the trip goes to this driver.
+
+        Without the price of the move: by hand it is the person who decides what that is worth.
+        """
         return self.extra_s + sum(seconds for _what, seconds in self.policy)
 
     @property
     def is_better(self) -> bool:
-        """Return whether the objective falls by moving the trip here."""
-        return not self.present and self.stands and self.difference_s < 0
+        """Return whether it saves what a run must save to move the trip, to improve the day."""
+        return not self.present and self.stands and self.difference_s < -MOVE_COST_S
 
     def driving(self) -> str:
         """Say how much more or less is driven without passengers: "+7 min, 4.1 km more"."""
@@ -94,15 +96,12 @@ class Candidate:
         return _("%(minutes)s min, %(km)s km more") % values
 
     def policies(self) -> list[str]:
-        """Say what the company's policy counts besides: "reserve driver: +60 min by policy".
-
-        That the trip leaves its driver goes without saying; its price is that of a promise.
-        """
+        """Say what the company's policy counts besides: "reserve driver: +60 min by policy"."""
         return [
             _("%(what)s: %(minutes)s min by policy")
             % {"what": POLICIES[policy], "minutes": f"{round(seconds / 60):+d}"}
             for policy, seconds in self.policy
-            if policy != Policy.MOVED and round(seconds / 60)
+            if round(seconds / 60)
         ]
 
 
@@ -121,7 +120,7 @@ def candidates_for(day: Day, row: BookingRow, *, top: int = 3) -> tuple[Candidat
     if own:
         told = Standing(own.driver_id, own.pickup_s)
         trip = replace(trip, standing=told, wanted_s=own.pickup_s)
-    problem = replace(pinned, trips=(trip,))
+    problem = replace(pinned, trips=(trip,), costs=replace(pinned.costs, move_s=0))
     found = [
         one
         for one in candidates(pinned, Plan((), (), ()), trip, top + MORE)
@@ -177,10 +176,7 @@ def _planned(found: Found, trip: Trip) -> PlannedTrip:
 def _measured(
     day: Day, problem: Problem, trip: Trip, own: PlannedTrip | None, placed: PlannedTrip
 ) -> Candidate:
-    """Return the candidate with its price. No other driver's part of the objective changes.
-
-    `price_s` is without the price of moving the trip, which a trip that nobody has does not have.
-    """
+    """Return the candidate with its price. No other driver's part of the objective changes."""
     concerned = {placed.driver_id, own.driver_id if own else placed.driver_id}
     part = replace(
         problem,
@@ -192,14 +188,13 @@ def _measured(
     now = measure(part, Plan((own,), (), ())) if own else nobody
     total_s = then.objective - now.objective
     extra_s = then.deadhead_s - now.deadhead_s
-    moved_s = prices_of(part).move_s * then.moved
     return Candidate(
         driver_id=placed.driver_id,
         driver=next(one.name for one in problem.drivers if one.id == placed.driver_id),
         pickup_at=day.moment(placed.pickup_s),
         dropoff_at=day.moment(placed.dropoff_s),
         detour_s=then.deadhead_s - nobody.deadhead_s,
-        price_s=then.objective - nobody.objective - moved_s,
+        price_s=then.objective - nobody.objective,
         extra_s=extra_s,
         extra_m=then.deadhead_m - now.deadhead_m,
         policy=tuple(_policy(part, now, then, total_s - extra_s)),
@@ -216,7 +211,6 @@ def _policy(
     reserve = then.emergency_drivers - now.emergency_drivers
     first = then.drivers - now.drivers - reserve
     named = (
-        (Policy.MOVED, prices_of(problem).move_s * (then.moved - now.moved)),
         (
             Policy.PREFERRED,
             costs.missed_preference_s * (then.missed_preferences - now.missed_preferences),

@@ -48,7 +48,7 @@ class Command(BaseCommand):
             "--time-limit",
             type=float,
             metavar="SECONDS",
-            help="Seconds for planning; default: by the size of the day, 3 to 60.",
+            help="Seconds for planning at most; default: by the size of the day, 3 to 60.",
         )
         mode = parser.add_mutually_exclusive_group()
         mode.add_argument(
@@ -56,7 +56,8 @@ class Command(BaseCommand):
             action="store_const",
             const=Mode.PLACE,
             dest="mode",
-            help="Only place what is open; what stands keeps driver and time.",
+            help="Only place what is open; what stands keeps driver and time, while the "
+            "driver can do it.",
         )
         mode.add_argument(
             "--improve",

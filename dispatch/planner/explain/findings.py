@@ -38,6 +38,7 @@ class Finding:
     able: Flags  # (p,) keeps every rule of trip and driver, these and any other
     capped: Flags  # (p,) has as many trips as allowed
     slack: Slack  # of this trip only: without the first axis
+    move_s: int  # the price of moving a trip of this problem
 
     @property
     def allowed(self) -> Flags:
@@ -55,14 +56,13 @@ class Finding:
         """Return (K,) what the trip would add to the objective, NEVER if it does not fit."""
         measure = self.slack.found[:, FITS, 0]
         costs, trip, drivers = self.problem.costs, self.trip, self.problem.drivers
-        move_s = prices_of(self.problem).move_s
         entry = entry_prices(self.day, self.tours.planned)
         if trip.preferred:
             entry = entry + costs.missed_preference_s * np.array(
                 [driver.id not in trip.preferred for driver in drivers], np.int64
             )
-        if trip.standing and move_s:
-            entry = entry + move_s * np.array(
+        if trip.standing and self.move_s:
+            entry = entry + self.move_s * np.array(
                 [driver.id != trip.standing.driver_id for driver in drivers], np.int64
             )
         possible = (measure < NEVER) & self.allowed & ~self.capped[self.tours.driver]
@@ -89,6 +89,7 @@ def find(
     skilled, welcome = SKILLS.mask(trips, drivers), EXCLUDED_DRIVER.mask(trips, drivers)
     able = may_drive(trips, drivers)
     capped = ~cap.fits(tours.planned + 1, day.capacity)
+    move_s = prices_of(problem).move_s
     return [
         Finding(
             problem=problem,
@@ -102,6 +103,7 @@ def find(
             able=able[u],
             capped=capped,
             slack=Slack(*(values[u] for values in slack)),
+            move_s=move_s,
         )
         for u, (i, trip) in enumerate(zip(indices, trips, strict=True))
     ]

@@ -28,7 +28,8 @@ def _load(travel_type: str) -> None:
     day = day._replace(travel=travel, travel_to=travel.T.copy())
     nobody = np.full(len(problem.trips), -1, dtype=np.int32)
     first = parallel.first_plan(day, Stands(driver=nobody, pickup=nobody))
-    parallel.search(problem, day, first, None, 2, 0, 1)
+    around = parallel.surroundings(problem, day, 1)
+    parallel.search(problem, day, first, around, None, 2, 0, 1)
 
 
 def smallest_problem() -> Problem:

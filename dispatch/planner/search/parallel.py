@@ -20,8 +20,14 @@ import numpy as np
 
 from dispatch.planner.prices import prices_of
 from dispatch.planner.problem import Problem
-from dispatch.planner.search.arrays import Day, Ints
-from dispatch.planner.search.decompose import Part, decompose, flat_map, neighbourhood
+from dispatch.planner.search.arrays import Day, Floats, Ints
+from dispatch.planner.search.decompose import (
+    Neighbourhood,
+    Part,
+    decompose,
+    flat_map,
+    neighbourhood,
+)
 from dispatch.planner.search.ejection_chains import (
     ChainWorkspace,
     new_chain_workspace,
@@ -74,8 +80,7 @@ def continued(day: Day, state: State, routes: Routes) -> PlanInWork:
 
     `state` is any of the same day.
     """
-    kept = day._replace(earliest=day.earliest.copy(), last_start=day.last_start.copy())
-    state = State(copied(routes), *(array.copy() for array in state[1:]))
+    kept, state = _with_own_windows(day), _copied(state, routes)
     close_all(day, kept, state.routes, label_all)
     _recount(day, state)
     return PlanInWork(kept, state)
@@ -93,10 +98,24 @@ def _inserting_into(state: State) -> Insert:
     return insert
 
 
+class Surroundings(NamedTuple):
+    """Where the trips of a day lie, and which are near each other, whatever they cost."""
+
+    places: Floats
+    neighbours: Neighbourhood
+
+
+def surroundings(problem: Problem, day: Day, threads: int) -> Surroundings:
+    """Return what every search of the day needs, whichever its prices."""
+    places = flat_map(problem)
+    return Surroundings(places, neighbourhood(day, places, threads))
+
+
 def search(
     problem: Problem,
     day: Day,
     first: PlanInWork,
+    around: Surroundings,
     ends: float | None,
     iterations: int | None,
     seed: int,
@@ -107,8 +126,7 @@ def search(
     With `ends` None, for so many iterations of each thread.
     Return (routes of the best plan, iterations done).
     """
-    places = flat_map(problem)
-    neighbours = neighbourhood(day, places, threads)
+    places, neighbours = around
     drivers = len(day.capacity)
     if drivers < SMALL:
         plans, cuts = [first] + [_copy(first) for _ in range(threads - 1)], 1
@@ -245,8 +263,14 @@ def _routes_of(state: State) -> tuple[Ints, Ints]:
 
 
 def _copy(plan: PlanInWork) -> PlanInWork:
-    state = State(copied(plan.state.routes), *(array.copy() for array in plan.state[1:]))
-    kept = plan.kept._replace(
-        earliest=plan.kept.earliest.copy(), last_start=plan.kept.last_start.copy()
-    )
-    return PlanInWork(kept, state)
+    return PlanInWork(_with_own_windows(plan.kept), _copied(plan.state, plan.state.routes))
+
+
+def _copied(state: State, routes: Routes) -> State:
+    """Return a copy of the state with a copy of these routes."""
+    return State(copied(routes), *(array.copy() for array in state[1:]))
+
+
+def _with_own_windows(day: Day) -> Day:
+    """Return the day with windows that may be changed."""
+    return day._replace(earliest=day.earliest.copy(), last_start=day.last_start.copy())

@@ -291,7 +291,7 @@ def test_the_budget_is_that_of_the_search_not_of_loading_or_compiling(monkeypatc
     def compile_for_a_minute(day):
         clock[0] += 60
 
-    def search_nothing(problem, day, first, until, *options):
+    def search_nothing(problem, day, first, around, until, *options):
         ends.append(until)
         return first.state.routes, 0
 

@@ -120,3 +120,20 @@ def test_a_margin_is_kept_where_that_leaves_nothing_out():
     other = make_trip(2, "07:58", 0, 10, late=0)
     both = solve(make_problem([trip, other]), iterations=0)
     assert both == make_plan(make_problem([trip, other]), [(2, 1, "07:58"), (1, 1, "08:20")])
+
+
+@pytest.mark.parametrize("iterations", [0, 50, 400])
+def test_a_margin_is_not_given_up_for_less_driving(iterations):
+    trips = [
+        make_trip(1, "07:58", 0, 10, standing=Standing(1, clock("07:58"))),
+        # The driver of the first would be there at 08:18; by 08:15 only the other one is.
+        make_trip(2, "08:20", 20, 30, early=600, arrive_by_s=clock("08:30"), margin_s=300),
+        *(make_trip(i, "12:00", 30, 31, late=0) for i in (3, 4, 5)),  # one too many
+    ]
+    duties = [make_duty(1), make_duty(2, home=30)]
+    problem = make_problem(trips, duties=duties, costs=dataclasses.replace(KEEP, fairness=0))
+    plan = solve(problem, iterations=iterations)
+    assert len(plan.unserved) == 1
+    (boards_s,) = (row.pickup_s for row in plan.trips if row.trip_id == 2)
+    earliest_s, latest_s = problem.trips[1].kept_window
+    assert earliest_s <= boards_s <= latest_s < problem.trips[1].last_start_s
