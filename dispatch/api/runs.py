@@ -2,6 +2,7 @@
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -14,6 +15,7 @@ from dispatch.models import DispatchRun
 from dispatch.runs.background import NoWorker, start_dispatch
 from dispatch.runs.claim import end_if_dead
 from dispatch.runs.options import Mode, RunOptions
+from dispatch.runs.parts import Choice
 from dispatch.runs.previews import NoPreview, apply_preview, discard_preview, plan_preview
 from dispatch.runs.revert import revert_run
 from dispatch.runs.run import run_dispatch
@@ -30,6 +32,10 @@ PREFER = OpenApiParameter(
     str,
     OpenApiParameter.HEADER,
     description="`respond-async` is the same as `background`.",
+)
+
+PLACEMENTS = gettext_lazy(
+    "Of a preview, the bookings that drivers can take while all that stands stays."
 )
 
 
@@ -67,6 +73,13 @@ class BrokenSerializer(serializers.Serializer):
     )
 
 
+class PartSerializer(serializers.Serializer):
+    """Drivers whose changes depend on one another, and the bookings that change."""
+
+    drivers = serializers.ListField(child=serializers.IntegerField())
+    trips = serializers.ListField(child=serializers.IntegerField())
+
+
 class RunSerializer(Resource):
     """One attempt to plan a day."""
 
@@ -84,6 +97,19 @@ class RunSerializer(Resource):
     broken = BrokenSerializer(many=True, source="outcome.broken", default=list)
     notices = serializers.ListField(
         child=serializers.CharField(), source="outcome.notices", default=list
+    )
+    before = serializers.DictField(
+        child=serializers.FloatField(),
+        source="outcome.before",
+        default=dict,
+        help_text=gettext_lazy("Figures of what stood before."),
+    )
+    parts = PartSerializer(many=True, source="outcome.parts", default=list)
+    placements = serializers.ListField(
+        child=serializers.IntegerField(),
+        source="outcome.placements",
+        default=list,
+        help_text=PLACEMENTS,
     )
 
     class Meta:
@@ -104,6 +130,9 @@ class RunSerializer(Resource):
             "drivers",
             "broken",
             "notices",
+            "before",
+            "parts",
+            "placements",
             "progress",
             "error",
         ]
@@ -135,6 +164,28 @@ class RunRequestSerializer(Body):
     )
 
 
+class ApplySerializer(Body):
+    placements = TruthField(
+        default=False,
+        help_text=gettext_lazy(
+            "Only give drivers to the bookings of `placements`; what stands stays."
+        ),
+    )
+    driver = WholeField(
+        min_value=1,
+        allow_null=True,
+        default=None,
+        help_text=gettext_lazy("Only change the trips of the part of `parts` with this driver."),
+    )
+
+    def validate(self, values):
+        if values["placements"] and values["driver"]:
+            raise serializers.ValidationError(
+                {"driver": _("Choose the placements or the part of a driver, not both.")}
+            )
+        return values
+
+
 class ReportSerializer(serializers.Serializer):
     """What a run changed, or a preview would change."""
 
@@ -154,6 +205,11 @@ class ReportSerializer(serializers.Serializer):
     timings = serializers.DictField(
         child=serializers.FloatField(), help_text=gettext_lazy("Seconds.")
     )
+    before = serializers.DictField(
+        child=serializers.FloatField(), help_text=gettext_lazy("Figures of what stood before.")
+    )
+    parts = PartSerializer(many=True)
+    placements = serializers.ListField(child=serializers.IntegerField(), help_text=PLACEMENTS)
 
 
 class RunFilter(Filters):
@@ -216,18 +272,19 @@ class RunViewSet(Reads, CompanyViewSet):
         headers = {"Retry-After": str(POLL_AFTER_S)} if run.is_under_way else {}
         return self.tagged(run, headers=headers)
 
-    @extend_schema(request=None, responses=ReportSerializer)
+    @extend_schema(request=ApplySerializer, responses=ReportSerializer)
     @action(detail=True, methods=["post"])
     @commits_itself
     def apply(self, request, *args, keep=not_kept, **kwargs):
-        """Apply the plan of a preview, unless the day has changed since."""
-        read_body(Body, request)
+        """Apply the plan of a preview or a part of it, unless the day has changed since."""
+        asked = read_body(ApplySerializer, request)
         run = self.run()
         try:
             report = apply_preview(
                 run,
                 now=timezone.now(),
                 actor=actor_of(request),
+                choice=Choice(placements=asked["placements"], driver_id=asked["driver"]),
                 done=lambda report: keep(Response(report.as_dict())),
             )
         except NoPreview:

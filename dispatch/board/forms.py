@@ -107,6 +107,13 @@ class UndoForm(forms.Form):
     action = forms.IntegerField(min_value=1, max_value=2**63 - 1)
 
 
+class PartForm(forms.Form):
+    """What of a preview is applied: all without either."""
+
+    placements = forms.BooleanField(required=False)
+    driver = forms.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+
+
 class NewTimeForm(forms.Form):
     """Around which time to look, and what becomes of the appointment."""
 

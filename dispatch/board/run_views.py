@@ -11,13 +11,14 @@ from django.views.decorators.http import require_POST, require_safe
 from bookings.history import lines_of
 from dispatch.board.access import company_context, writable_context
 from dispatch.board.first_steps import is_ready, read_steps
-from dispatch.board.forms import UndoForm
-from dispatch.board.preview_changes import read_changes
+from dispatch.board.forms import PartForm, UndoForm
+from dispatch.board.preview_changes import read_decision
 from dispatch.board.responses import checked, fragment
 from dispatch.models import DispatchRun
 from dispatch.runs.background import start_dispatch
 from dispatch.runs.claim import end_if_dead
 from dispatch.runs.options import Mode, RunOptions
+from dispatch.runs.parts import Choice
 from dispatch.runs.previews import apply_preview, discard_preview
 from dispatch.runs.report import read_report
 from dispatch.runs.revert import revert_run
@@ -137,7 +138,7 @@ def plan(request, company, day):
 @require_safe
 @run_view
 def show(request, current, run):
-    """Show a run: its progress, what it would change, or what it did: at most 6 statements."""
+    """Show a run: its progress, what it would change, or what it did: at most 7 statements."""
     end_if_dead(run, now=timezone.now())
     return _shown(request, current, run)
 
@@ -145,8 +146,10 @@ def show(request, current, run):
 @require_POST
 @run_view
 def apply(request, current, run):
-    """Apply the plan of a preview, unless the day has changed since."""
-    report = apply_preview(run, now=timezone.now(), actor=admin_actor(request))
+    """Apply the plan of a preview or a part of it, unless the day has changed since."""
+    asked = checked(PartForm, request.POST)
+    choice = Choice(placements=asked["placements"], driver_id=asked["driver"])
+    report = apply_preview(run, now=timezone.now(), actor=admin_actor(request), choice=choice)
     return _written(request, current, report)
 
 
@@ -185,7 +188,8 @@ def _shown(request, current, run, *, refusal=None, toast="", events=()):
     }
     context["started_at"] = current.company.local(run.started_at)
     if run.status == Status.PREVIEW:
-        context |= {"report": read_report(run), "drivers": read_changes(run)}
+        report = read_report(run)
+        context |= {"report": report, "decision": read_decision(run, report)}
     elif run.status == Status.COMPLETED:
         context["report"] = read_report(run)
     if refusal or toast:

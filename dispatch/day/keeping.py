@@ -29,13 +29,18 @@ class Leeway:
 
     It may move trips that begin soon (`frozen`), that were confirmed, and any `others`. `move_s` is
     how many seconds of empty driving it must save to move one to another driver; None moves
-    it only to serve more trips.
+    it only to serve more trips. Where `only` is given, every other trip that stands stays,
+    whatever has become of its driver.
     """
 
     frozen: bool = False
     confirmed: bool = False
     others: bool = True
     move_s: int | None = None
+    only: frozenset[int] | None = None
+
+    def is_about(self, booking_id: int) -> bool:
+        return self.only is None or booking_id in self.only
 
 
 # What a person may do by hand, and what takes a run back.
@@ -62,7 +67,7 @@ def kept_trips(
             kept[row.id] = "frozen"
         elif row.confirmed and not leeway.confirmed:
             kept[row.id] = "confirmed"
-        elif not leeway.others:
+        elif not leeway.others or not leeway.is_about(row.id):
             kept[row.id] = "standing"
     return kept
 

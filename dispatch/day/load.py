@@ -6,7 +6,7 @@ and compares, so that a plan is only written to the day it was made for.
 
 import math
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -124,7 +124,13 @@ def make_day(
     busy = {row.driver_id for row in rows if row.assignment_status in UNDER_WAY}
     freed: set[int] = set()
     while more := beyond_keeping(
-        [trip for trip in standing if trip.id not in stay and trip.latest_s >= frame.seconds(now)],
+        [
+            trip
+            for trip in standing
+            if trip.id not in stay
+            and leeway.is_about(trip.id)
+            and trip.latest_s >= frame.seconds(now)
+        ],
         kept,
         duties,
         planner_drivers,
@@ -206,17 +212,26 @@ def _rides(
 
 def keep_all(day: Day, booking_ids: Iterable[int]) -> Day:
     """Return the day in which these freed trips stay where they stand after all. No query."""
+    return _again(day, day.leeway, frozenset(booking_ids))
+
+
+def move_only(day: Day, booking_ids: Iterable[int]) -> Day:
+    """Return the day in which of all trips that stand only these may move. No query."""
+    return _again(day, replace(day.leeway, only=frozenset(booking_ids)), day.stay)
+
+
+def _again(day: Day, leeway: Leeway, stay: frozenset[int]) -> Day:
     return make_day(
         day.company,
         day.day,
         now=day.now,
-        leeway=day.leeway,
+        leeway=leeway,
         drivers=day.drivers,
         bookings=day.bookings,
         neighbours=day.neighbours,
         preferences=day.preferences,
         seen=day.seen,
-        stay=frozenset(booking_ids),
+        stay=stay,
     )
 
 

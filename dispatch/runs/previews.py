@@ -8,6 +8,7 @@ does what the checker refuses by now. What only frees a driver, or waits for one
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -25,6 +26,7 @@ from dispatch.runs.apply import StalePlan
 from dispatch.runs.claim import claim_fields, failing, hold, run_fields
 from dispatch.runs.meter import Meter
 from dispatch.runs.options import THOROUGH, RunOptions
+from dispatch.runs.parts import ALL, Choice, chosen
 from dispatch.runs.report import Report, stored_report
 from dispatch.runs.restore_plan import Was, plan_of_assignments
 from dispatch.runs.run import carry_out, plan_day, preview_report
@@ -134,13 +136,16 @@ def apply_preview(
     *,
     now: datetime,
     actor: Actor,
+    choice: Choice = ALL,
     done: Callable[[Report], object] | None = None,
 ) -> Report:
-    """Write the plan of a preview if the world is still the one it was made for.
+    """Write what is chosen of a preview's plan if the world is still the one it was made for.
 
-    Of two who apply it at once, one does. Three statements more than a dispatch; `done` is that
-    of `run_dispatch`. Raises NoPreview, DayBusy, StalePlan; where it was stale the run has failed.
+    Of two who apply it at once, one does; what was not chosen is given up. Three statements more
+    than a dispatch; `done` is that of `run_dispatch`. Raises NoPreview, NoSuchPart, DayBusy,
+    StalePlan; where it was stale the run has failed.
     """
+    only = chosen(run.outcome, choice)
 
     def take() -> StoredPlan:
         claimed = DispatchRun.objects.filter(id=run.id, status=DispatchRun.Status.PREVIEW).update(
@@ -162,7 +167,7 @@ def apply_preview(
             meter,
             now=now,
             actor=actor,
-            leeway=RunOptions(**run.settings).leeway,
+            leeway=replace(RunOptions(**run.settings).leeway, only=only),
             done=done,
         )
 
@@ -223,10 +228,14 @@ def stored(day: Day, plan: Plan) -> dict[str, Any]:
 
 
 def plan_again(day: Day, plan: StoredPlan, run: DispatchRun) -> tuple[Plan, tuple[str, ...]]:
-    """Return the kept plan as one of the day as it is now, with notices. Raises StalePlan."""
+    """Return the kept plan as one of the day as it is now, with notices. Raises StalePlan.
+
+    Of a day with a leeway about some trips only, the plan is about those.
+    """
     changed, arrived = _compare(day, plan.seal)
+    about = [trip for trip in plan.trips if day.leeway.is_about(trip[0])]
     assignments = dict.fromkeys(trip.id for trip in day.problem.trips)
-    for booking_id, driver_id, pickup_s, dropoff_s in plan.trips:
+    for booking_id, driver_id, pickup_s, dropoff_s in about:
         row = day.bookings.get(booking_id)
         if booking_id in changed or row is None:
             continue
@@ -240,7 +249,8 @@ def plan_again(day: Day, plan: StoredPlan, run: DispatchRun) -> tuple[Plan, tupl
                 _("It is too late to plan trip %(trip)s so; plan again.") % {"trip": row.label}
             )
     search = run.metrics.get("search", {})
-    again = plan_of_assignments(day, assignments, breaks=plan.breaks, search=search)
+    breaks = plan.breaks if day.leeway.only is None else {}  # of a part they stay if they can
+    again = plan_of_assignments(day, assignments, breaks=breaks, search=search)
     broken = check(day.problem, again)
     homeless = [trip_id for trip_id in again.unserved if assignments[trip_id]]
     if broken or homeless:
@@ -248,7 +258,7 @@ def plan_again(day: Day, plan: StoredPlan, run: DispatchRun) -> tuple[Plan, tupl
         raise StalePlan(
             _("The preview breaks a rule by now (%(rule)s); plan again.") % {"rule": why}
         )
-    return again, _notices(len(changed), arrived)
+    return again, (*_notices(len(changed), arrived), *_given_up(day))
 
 
 def _compare(day: Day, seal: Mapping[str, Any]) -> tuple[set[int], int]:
@@ -293,6 +303,12 @@ def _notices(changed: int, arrived: int) -> tuple[str, ...]:
             % {"count": arrived}
         )
     return tuple(notices)
+
+
+def _given_up(day: Day) -> tuple[str, ...]:
+    if day.leeway.only is None:
+        return ()
+    return (_("Only a part of the preview was applied; plan again for the rest."),)
 
 
 def _digest(values: object) -> str:

@@ -13,6 +13,8 @@ from dispatch.planner.explain.reasons import Reason
 from dispatch.planner.measures import measure
 from dispatch.planner.problem import Plan
 from dispatch.runs.difference import Broken, Difference
+from dispatch.runs.figures import figures, what_stands
+from dispatch.runs.parts import parts_of, placements_alone
 from drivers.times import moment
 
 
@@ -22,7 +24,9 @@ class Report:
     that is not kept.
 
     `changes` counts trips by what happened to them; `by_driver` names drivers with the trips
-    they gained and lost. `broken` are the promises that do not hold: whom to call.
+    they gained and lost. `broken` are the promises that do not hold: whom to call. `before` are
+    the figures of what stood, of those names in `metrics`. `parts` of a preview can be applied by
+    themselves, and so can the bookings of `placements` (see `runs.parts`).
     """
 
     run: int | None
@@ -40,6 +44,9 @@ class Report:
     notices: tuple[str, ...]
     statements: int
     timings: dict[str, float] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict)
+    parts: tuple[dict[str, list[int]], ...] = ()
+    placements: tuple[int, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -57,6 +64,9 @@ class Report:
             "notices": list(self.notices),
             "statements": self.statements,
             "timings": self.timings,
+            "before": self.before,
+            "parts": list(self.parts),
+            "placements": list(self.placements),
         }
 
     def drivers(self) -> list[dict[str, Any]]:
@@ -166,6 +176,9 @@ def stored_report(report: Report, plan: Plan) -> dict[str, Any]:
             "drivers": report.drivers(),
             "broken": list(report.broken),
             "notices": list(report.notices),
+            "before": report.before,
+            "parts": list(report.parts),
+            "placements": list(report.placements),
         },
     }
 
@@ -191,6 +204,9 @@ def read_report(run: DispatchRun) -> Report:
         ),
         broken=tuple(run.outcome.get("broken", ())),
         notices=tuple(run.outcome.get("notices", ())),
+        before=run.outcome.get("before", {}),
+        parts=tuple(run.outcome.get("parts", ())),
+        placements=tuple(run.outcome.get("placements", ())),
         timings=run.timings,
         **{name: run.metrics[name] for name in counts},
     )
@@ -217,6 +233,7 @@ def build_report(
         describe_excluded(day, i, code) for i, code in day.left_out.items() if i not in changed
     ]
     measures = measure(day.problem, plan)
+    is_preview = status == "preview"
     today = [row for row in diff.left if row.id in day.bookings]
     assigned = len(plan.trips) + len(today)
     ridden = sum(day.ride_m[trip.trip_id] for trip in plan.trips) + sum(
@@ -234,8 +251,7 @@ def build_report(
         unassigned=tuple(sorted(unassigned, key=lambda row: row.booking)),
         metrics={
             "passenger_km": round(ridden / 1000, 1),
-            "deadhead_km": round(measures.deadhead_m / 1000, 1),
-            "drivers_used": measures.drivers,
+            **figures(day, plan, measures, unkept=len(day.too_late)),
             "drivers_on_duty": len({duty.driver_id for duty in day.problem.duties}),
             "emergency_drivers": measures.emergency_drivers,
             "missed_preferences": measures.missed_preferences,
@@ -251,7 +267,19 @@ def build_report(
         notices=notices,
         statements=statements,
         timings=timings,
+        before=_before(day, stood=what_stands(day), assigned=len(today)),
+        parts=tuple(parts_of(day, diff)) if is_preview else (),
+        placements=tuple(placements_alone(day, diff)) if is_preview else (),
     )
+
+
+def _before(day: Day, *, stood: Plan, assigned: int) -> dict[str, Any]:
+    """Return the figures of what stood; `assigned` trips stay whatever the plan."""
+    driven = {trip.trip_id for trip in stood.trips}
+    lost = {trip.id for trip in day.problem.trips if trip.standing} - driven
+    unkept = lost | day.freed | day.too_late.keys()
+    counted = figures(day, stood, measure(day.problem, stood), unkept=len(unkept))
+    return {"assigned": assigned + len(driven), **counted}
 
 
 def _as_values(day: Day, broken: Broken) -> dict[str, Any]:

@@ -32,14 +32,7 @@ def plan_of_assignments(
     it is, else in a gap. A trip whose driver has no duty then is unserved.
     """
     trips = {trip.id: trip for trip in day.problem.trips}
-    planned = []
-    for trip_id, was in assignments.items():
-        duty = _duty(day, was) if was else None
-        if was and duty:
-            pickup_s = day.seconds(was.pickup_at)
-            dropoff_s = pickup_s + trips[trip_id].boarding_s + trips[trip_id].ride_s
-            planned.append(PlannedTrip(trip_id, duty.id, was.driver_id, pickup_s, dropoff_s))
-    planned.sort(key=lambda trip: (trip.duty_id, trip.pickup_s, trip.trip_id))
+    planned = planned_trips(day, assignments)
     of_duty: dict[int, list[PlannedTrip]] = {duty.id: [] for duty in day.problem.duties}
     for trip in planned:
         of_duty[trip.duty_id].append(trip)
@@ -58,7 +51,23 @@ def plan_of_assignments(
         if duty.break_ and (rows or duty.commitments)
     ]
     unserved = sorted(assignments.keys() - {row.trip_id for row in planned})
-    return Plan(tuple(planned), tuple(filter(None, planned_breaks)), tuple(unserved), search)
+    return Plan(planned, tuple(filter(None, planned_breaks)), tuple(unserved), search)
+
+
+def planned_trips(day: Day, assignments: Mapping[int, Was | None]) -> tuple[PlannedTrip, ...]:
+    """Return these assignments in the duties of the day, as a plan has them.
+
+    Left out is a trip whose driver has no duty then.
+    """
+    trips = {trip.id: trip for trip in day.problem.trips}
+    planned = []
+    for trip_id, was in assignments.items():
+        duty = _duty(day, was) if was else None
+        if was and duty:
+            pickup_s = day.seconds(was.pickup_at)
+            dropoff_s = pickup_s + trips[trip_id].boarding_s + trips[trip_id].ride_s
+            planned.append(PlannedTrip(trip_id, duty.id, was.driver_id, pickup_s, dropoff_s))
+    return tuple(sorted(planned, key=lambda trip: (trip.duty_id, trip.pickup_s, trip.trip_id)))
 
 
 def _break(

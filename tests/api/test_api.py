@@ -255,6 +255,34 @@ def test_a_preview_is_applied_once_and_while_it_holds():
     assert dispatcher.post(f"{first}discard/").status_code == 409
 
 
+def test_a_part_of_a_preview_is_applied():
+    dispatcher, one = caller(), duty()
+    other = duty()
+    bookings = [
+        make.booking(scheduled_time=tomorrow("09:00"), needs=[need]) for need in ("ramp", "lift")
+    ]
+    for driver, need in ((one, "ramp"), (other, "lift")):
+        driver.skills = [need]
+        driver.save()
+    body = {"day": tomorrow("09:00").date().isoformat(), "time_limit_s": 0, "preview": True}
+    preview = dispatcher.post(f"{API}dispatch-runs/", body)
+    shown, path = preview.json(), preview["Location"]
+    assert shown["placements"] == [booking.id for booking in bookings]
+    assert shown["parts"] == [
+        {"drivers": [driver.id], "trips": [booking.id]}
+        for driver, booking in zip((one, other), bookings, strict=True)
+    ]
+    assert dispatcher.get(path).json()["parts"] == shown["parts"]
+    both = dispatcher.post(f"{path}apply/", {"placements": True, "driver": one.id})
+    assert (both.status_code, both.json()["errors"][0]["field"]) == (400, "driver")
+    nobody = dispatcher.post(f"{path}apply/", {"driver": one.id + other.id})
+    assert (nobody.status_code, nobody.json()["type"].rsplit(":")[-1]) == (409, "no_such_part")
+    applied = dispatcher.post(f"{path}apply/", {"driver": one.id})
+    assert (applied.status_code, applied.json()["assigned"]) == (200, 1)
+    assert Assignment.objects.get().driver_id == one.id
+    assert applied.json()["before"]["assigned"] == 0
+
+
 @pytest.mark.parametrize(
     ("field", "header"), [({"background": True}, None), ({}, "respond-async, wait=1")]
 )

@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import date, timedelta
+from html import unescape
 
 import pytest
 from django.test import Client
@@ -383,6 +384,52 @@ def test_a_preview_is_shown_by_driver_applied_and_reverted():
     assert row.status == "accepted"
     toolbar = me.get(url("runs", later("00:00").date())).content.decode()
     assert "Undo" not in toolbar
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_preview_is_a_decision_and_a_part_of_it_is_applied():
+    """Anna is sick: Lea, whose trip was confirmed, has to be called; Max's trip is only placed."""
+    lea = booking(client=make.client(name="Lea Khan", phone="+41 22 555 01 02"))
+    anna, ben, me = driver("Anna"), driver("Ben"), dispatcher()
+    make.assignment(lea, anna, confirmed=True)
+    Absence.objects.create(driver=anna, start_at=later("00:00"), end_at=later("23:00"))
+    cleo = driver("Cleo")
+    cleo.skills = ["ramp"]
+    cleo.save()
+    booking("15:00", client=make.client(name="Max Blanc"), needs=["ramp"])
+    booking("16:00", client=make.client(name="Zoé Out"), wheelchairs=9, passengers=9)
+    run = preview_of(later("00:00").date())
+    page = me.get(url("run", run.id)).content.decode()
+    calls = page.split('class="calls"')[1].split("</details>")[0]
+    assert "Lea Khan" in calls
+    assert 'href="tel:+41 22 555 01 02"' in calls
+    assert "was confirmed" in calls
+    assert "Max" not in calls
+    without = page.split('class="out"')[1].split("</details>")[0]
+    assert "Zoé Out" in without
+    assert run.unassigned[0]["detail"] in unescape(without)
+    gains = page.split('class="gains"')[1].split("</table>")[0]
+    assert re.search(r'better"><th scope="row">trips with a driver</th><td>0</td>.*>2<', gains)
+    assert re.search(r"cannot keep</th><td>1</td><td><strong>0<", gains)
+    assert "Only place 1 trip" in page
+    assert "Apply only for Anna and Ben" in page
+    me.post(url("apply", run.id), {"driver": ben.id})
+    assert Assignment.objects.open().get().booking_id == lea.id
+    assert Assignment.objects.open().get().driver == ben
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_preview_without_changes_has_nothing_to_apply():
+    driver("Anna")
+    booking()
+    preview_of(later("00:00").date())
+    me = dispatcher()
+    me.post(url("apply", DispatchRun.objects.get().id))
+    run = preview_of(later("00:00").date())
+    page = me.get(url("run", run.id)).content.decode()
+    assert "Nothing would change." in page
+    assert url("apply", run.id) not in page
+    assert url("discard", run.id) in page
 
 
 @pytest.mark.django_db(transaction=True)

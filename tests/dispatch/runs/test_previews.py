@@ -10,7 +10,8 @@ from bookings.models import Actor, Booking, Door, Event
 from dispatch.models import Assignment, DispatchRun, StoredPlan
 from dispatch.runs.apply import StalePlan
 from dispatch.runs.claim import CLAIM, DayBusy, this_process
-from dispatch.runs.options import FIRST_PLAN
+from dispatch.runs.options import FIRST_PLAN, RunOptions
+from dispatch.runs.parts import ALL, Choice, NoSuchPart
 from dispatch.runs.previews import (
     KEPT,
     NoPreview,
@@ -20,10 +21,11 @@ from dispatch.runs.previews import (
     plan_preview,
 )
 from dispatch.runs.report import read_report
+from dispatch.runs.restore_plan import Was, plan_of_assignments
 from dispatch.trips import progress
 from dispatch.trips.assign import assign
 from dispatch.trips.cancel import cancel
-from drivers.models import Company, Driver, Shift
+from drivers.models import Absence, Company, Driver, Shift
 from tests.dispatch.runs.test_concurrency import together
 from tests.support import builders as make
 from tests.support.builders import at
@@ -38,8 +40,24 @@ def preview(now=make.NOW):
     return DispatchRun.objects.select_related("company").get(id=report.run)
 
 
-def applied(run, *, now=make.NOW + timedelta(minutes=5)):
-    return apply_preview(run, now=now, actor=OTHER)
+def planned_by_hand(driver_and_clock_of, monkeypatch):
+    """Return a preview of {booking: (driver, clock)}."""
+
+    def plan(_options, day):
+        was = {
+            booking.id: Was(driver.id, at(clock), at(clock))
+            for booking, (driver, clock) in driver_and_clock_of.items()
+        }
+        trips = {trip.id: was.get(trip.id) for trip in day.problem.trips}
+        return plan_of_assignments(day, trips, breaks={}, search={}), ()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunOptions, "plan", plan)
+        return preview()
+
+
+def applied(run, *, now=make.NOW + timedelta(minutes=5), choice=ALL):
+    return apply_preview(run, now=now, actor=OTHER, choice=choice)
 
 
 def small_day():
@@ -271,3 +289,87 @@ def test_of_many_who_apply_it_at_once_one_does():
     results = together(*[attempt] * 4)
     assert len([r for r in results if not isinstance(r, Exception)]) == 1, results
     assert Assignment.objects.count() == 2
+
+
+def test_a_part_is_applied_by_itself(monkeypatch):
+    """Anna loses a trip to Ben; Cleo only gets a new one."""
+    anna, ben, cleo = (make.driver(name=name) for name in ("Anna", "Ben", "Cleo"))
+    for driver in (anna, ben, cleo):
+        make.shift(driver)
+    moving, new = make.booking(clock="09:00"), make.booking(clock="11:00")
+    make.assignment(moving, anna)
+    run = planned_by_hand({moving: (ben, "09:00"), new: (cleo, "11:00")}, monkeypatch)
+    assert run.outcome["parts"] == [
+        {"drivers": [cleo.id], "trips": [new.id]},
+        {"drivers": [anna.id, ben.id], "trips": [moving.id]},
+    ]
+    report = applied(run, choice=Choice(driver_id=anna.id))
+    assert (report.changes["moved"], report.changes["placed"]) == (1, 0)
+    assert "Only a part of the preview was applied" in report.notices[-1]
+    assert {row[:2] for row in standing()} == {(moving.id, ben.id)}
+    with pytest.raises(NoPreview):
+        applied(run)
+
+
+def test_a_return_trip_goes_with_its_outbound_trip(monkeypatch):
+    anna, ben = (make.driver(name=name) for name in ("Anna", "Ben"))
+    for driver in (anna, ben):
+        make.shift(driver)
+    out = make.booking(clock="09:00")
+    back = make.booking(clock="14:00", return_of=out)
+    run = planned_by_hand({out: (anna, "09:00"), back: (ben, "14:00")}, monkeypatch)
+    assert run.outcome["parts"] == [{"drivers": [anna.id, ben.id], "trips": [out.id, back.id]}]
+
+
+def test_only_what_is_placed_beside_all_that_stands(monkeypatch):
+    """Anna's new trip at nine needs the room of the one that Ben takes over; Ben's does not."""
+    anna, ben = (make.driver(name=name) for name in ("Anna", "Ben"))
+    for driver in (anna, ben):
+        make.shift(driver)
+    moving, crowded, free = (make.booking(clock=clock) for clock in ("09:00", "09:05", "11:00"))
+    make.assignment(moving, anna)
+    plan = {moving: (ben, "09:00"), crowded: (anna, "09:05"), free: (ben, "11:00")}
+    run = planned_by_hand(plan, monkeypatch)
+    assert run.outcome["placements"] == [free.id]
+    report = applied(run, choice=Choice(placements=True))
+    assert report.changes | {"kept": 0} == {
+        "placed": 1, "moved": 0, "retimed": 0, "kept": 0, "released": 0, "left": 1,
+    }  # fmt: skip
+    assert {row[:2] for row in standing()} == {(moving.id, anna.id), (free.id, ben.id)}
+    assert [row.booking for row in report.unassigned] == [crowded.id]
+
+
+def test_a_part_leaves_a_trip_alone_that_its_driver_cannot_do(monkeypatch):
+    """Anna is away at nine. Only Ben's new trip is applied: hers stays, and is said."""
+    anna, ben = (make.driver(name=name) for name in ("Anna", "Ben"))
+    for driver in (anna, ben):
+        make.shift(driver)
+    hers, new = make.booking(clock="09:00"), make.booking(clock="11:00")
+    make.assignment(hers, anna)
+    Absence.objects.create(driver=anna, start_at=at("06:00"), end_at=at("18:00"))
+    run = planned_by_hand({new: (ben, "11:10")}, monkeypatch)
+    report = applied(run, choice=Choice(placements=True))
+    assert standing() == {(hers.id, anna.id, at("09:00")), (new.id, ben.id, at("11:10"))}
+    assert report.changes["left"] == 1
+
+
+@pytest.mark.parametrize("choice", [Choice(placements=True), Choice(driver_id=10**9)])
+def test_a_part_that_there_is_not_is_refused_and_the_preview_stays(choice):
+    driver, booking, other = small_day()
+    for one in (booking, other):
+        make.assignment(one, driver)
+    run = preview()
+    with pytest.raises(NoSuchPart):
+        applied(run, choice=choice)
+    run.refresh_from_db()
+    assert run.status == "preview"
+
+
+def test_a_preview_says_what_stood_before():
+    driver, booking, other = small_day()
+    make.assignment(booking, driver)
+    run = preview()
+    assert run.outcome["before"]["assigned"] == 1
+    assert run.outcome["before"]["unkept"] == 0
+    assert run.outcome["before"]["drivers_used"] == run.metrics["drivers_used"] == 1
+    assert 0 < run.outcome["before"]["deadhead_km"] <= run.metrics["deadhead_km"]
