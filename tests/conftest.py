@@ -28,17 +28,29 @@ def browser():
 
 
 # A test that asks for one of these is of the kind, wherever it stands. (`outcome`: of a benchmark.)
-MARK_OF = {"browser": "browser", "live_server": "process", "outcome": "slow"}
+MARKS_OF = {
+    "browser": ("browser", "any_database"),  # what its requests do is tested on both
+    "live_server": ("process",),
+    "outcome": ("slow",),
+}
+PLANNER = Path(__file__).parent / "dispatch" / "planner"  # which knows no database
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(config, items):
-    """Mark by fixture; leave out, rather than skip, the tests of the other database."""
+    """Mark by fixture; leave out, rather than skip, the tests of the other database.
+
+    What says the same on every database runs with SQLite alone: `make test` runs both halves.
+    """
     for item in items:
-        for fixture in MARK_OF.keys() & set(item.fixturenames):
-            item.add_marker(MARK_OF[fixture])
-    other = {"sqlite": "postgres_only", "postgresql": "sqlite_only"}[connection.vendor]
-    gone = [item for item in items if item.get_closest_marker(other)]
+        for fixture in MARKS_OF.keys() & set(item.fixturenames):
+            for mark in MARKS_OF[fixture]:
+                item.add_marker(mark)
+        if PLANNER in item.path.parents:
+            item.add_marker("any_database")
+    others = {"sqlite": {"postgres_only"}, "postgresql": {"sqlite_only", "any_database"}}
+    others = others[connection.vendor]
+    gone = [item for item in items if others & {mark.name for mark in item.iter_markers()}]
     if gone:
         config.hook.pytest_deselected(items=gone)
         items[:] = [item for item in items if item not in gone]

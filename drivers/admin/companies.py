@@ -86,6 +86,13 @@ class CompanyAdmin(CompanyScopedAdmin):
     def has_delete_permission(self, request, obj=None):
         return request.user.is_active and request.user.is_superuser
 
+    def get_deleted_objects(self, objs, request):
+        """A company with bookings stays: say so without reading all that it has."""
+        kept = [
+            _("The bookings of %(company)s") % {"company": c} for c in objs if c.bookings.exists()
+        ]
+        return ([], {}, set(), kept) if kept else super().get_deleted_objects(objs, request)
+
     def get_readonly_fields(self, request, obj=None):
         return [] if request.user.is_superuser else ["slug", "timezone"]
 

@@ -17,6 +17,8 @@ from drivers.models import Role
 from tests.support import builders as make
 from tests.support.callers import BOOKED
 
+pytestmark = pytest.mark.any_database
+
 SCHEMA = Path(settings.BASE_DIR) / "dispatchsite" / "openapi.yaml"
 PAGE = Path(settings.BASE_DIR) / "docs" / "clients.md"
 # Modules of a generated client import these beside the class of a schema.

@@ -13,6 +13,8 @@ from django.core.management import get_commands
 
 from tests import PROJECT
 
+pytestmark = pytest.mark.any_database
+
 PAGES = sorted(
     page
     for pattern in ("*.md", "docs/*.md", "docs/decisions/*.md", "docs/contributing/*.md")

@@ -20,6 +20,8 @@ from drivers.models import Role
 from tests.drivers.admin.test_admin_matrix import GUARDED, PAGES, address, body, login, world
 from tests.support import builders as make
 
+pytestmark = pytest.mark.any_database
+
 FRENCH, ENGLISH = {"Accept-Language": "fr-CH, fr;q=0.9"}, {"Accept-Language": "en"}
 # A text with one of these was not translated; our rows have none of them. (Django keeps the
 # names of permissions in English.)

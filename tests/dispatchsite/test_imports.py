@@ -9,6 +9,8 @@ import pytest
 
 from tests import PROJECT
 
+pytestmark = pytest.mark.any_database
+
 
 @pytest.mark.process
 def test_the_import_contracts_are_kept():

@@ -13,6 +13,8 @@ from packaging.utils import canonicalize_name
 
 from tests import PROJECT
 
+pytestmark = pytest.mark.any_database
+
 NAMES = ["requirements", "requirements-scale", "requirements-dev"]
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 PYTHONS = re.search(r"^PYTHONS := (.+)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)

@@ -8,6 +8,8 @@ from django.utils import translation
 from dispatchsite import messages
 from dispatchsite.messages import stale
 
+pytestmark = pytest.mark.any_database
+
 
 @pytest.mark.slow
 def test_every_text_is_translated_and_compiled():

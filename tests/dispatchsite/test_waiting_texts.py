@@ -8,6 +8,8 @@ from babel.messages.pofile import read_po, write_po
 from dispatchsite import messages
 from dispatchsite.messages import stale
 
+pytestmark = pytest.mark.any_database
+
 RELEASED = (
     "%(count)d trip was released: it needs a driver again.",
     "%(count)d trips were released: they need a driver again.",

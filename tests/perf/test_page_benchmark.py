@@ -22,6 +22,13 @@ def call(*arguments):
 @pytest.mark.slow
 def test_every_list_and_a_board_are_timed(tmp_path, monkeypatch):
     monkeypatch.setattr(page_benchmark, "WARM_UP", 0)
+    every = page_benchmark.list_pages
+    filtered = {"bookings, a day, a word", "bookings, status: completed"}
+    monkeypatch.setattr(  # of the filters two: all are opened when the figures are made
+        page_benchmark,
+        "list_pages",
+        lambda *on: [page for page in every(*on) if ", " not in page[0] or page[0] in filtered],
+    )
     file = tmp_path / "pages.json"
     said = call("--bookings", "40", "--board", "8", "--drivers", "3", "--output", str(file))
     figures = json.loads(file.read_text())
@@ -32,7 +39,7 @@ def test_every_list_and_a_board_are_timed(tmp_path, monkeypatch):
     roles = {page["role"] for page in pages}
     assert roles == {"owner", "superuser"}
     names = {page["name"] for page in pages}
-    assert {"bookings", "bookings, a day, a word", "bookings, status: completed"} <= names
+    assert {"bookings", *filtered} <= names
     assert all(page["statements"] >= 3 and len(page["seconds"]) == 1 for page in pages)
     assert [page["name"] for page in figures["boards"]] == ["board, 8 bookings"] * 2
     assert re.search(r"the board at most 12 statements: yes", said)

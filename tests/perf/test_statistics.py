@@ -17,6 +17,8 @@ from perf.statistics import (
     summarize,
 )
 
+pytestmark = pytest.mark.any_database
+
 CALM = Ratio(pairs=20, ratio=1.0, low=0.97, high=1.02, p=0.8)
 
 

@@ -24,7 +24,7 @@ ROW = {
     "passengers": 1,
     "wheelchairs": 0,
 }
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def workbook(*rows, edit=lambda book: None, **columns):

@@ -1,11 +1,13 @@
 """What the admin's pages do with bookings. Who may open which page: test_admin_matrix."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from bookings.history import history_of
 from bookings.models import Booking, Door, Event
-from drivers.models import Role
+from drivers.models import Company, Role
 from tests.support import builders as make
 
 
@@ -31,6 +33,25 @@ def test_a_viewer_changes_nothing(client, db):
 def test_a_booking_is_never_deleted(client, db, admin_user):
     client.force_login(admin_user)
     assert client.post(url(make.booking(), "delete"), {"post": "yes"}).status_code == 403
+
+
+def test_a_company_with_bookings_stays_and_its_page_reads_none_of_them(admin_client):
+    company, empty = make.company("busy"), make.company("empty")
+    make.booking(company)
+
+    def statements():
+        with CaptureQueriesContext(connection) as sent:
+            page = admin_client.get(url(company, "delete"))
+        assert f"The bookings of {company}" in page.content.decode()
+        return len(sent)
+
+    before = statements()
+    for _number in range(5):
+        make.event(company, booking=make.booking(company))
+    assert statements() == before
+    admin_client.post(url(company, "delete"), {"post": "yes"})
+    admin_client.post(url(empty, "delete"), {"post": "yes"})
+    assert list(Company.objects.all()) == [company]
 
 
 def test_a_change_lands_in_the_log(client, db):
