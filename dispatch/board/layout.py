@@ -334,7 +334,7 @@ def _waiting(scale, waiting):
         "will_call": row.will_call,
         "reason": waiting.reason,
         "suggestion": waiting.suggestion,
-        "since": waiting.since and waiting.since.id,
+        "since": waiting.since and scale.clock(waiting.since.started_at),
         "outdated": waiting.outdated,
     }
 

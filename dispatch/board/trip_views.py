@@ -64,7 +64,7 @@ ACTIONS = {
     "ready": (will_calls.ready, {"version", "anyway"}, gettext_lazy("Ready: open for dispatch.")),
     "cancel": (cancel, {"version"}, gettext_lazy("Canceled.")),
     "release": (decisions.release, SEEN, gettext_lazy("Released from the driver.")),
-    "lock": (decisions.lock, SEEN, gettext_lazy("Locked: runs will not move it.")),
+    "lock": (decisions.lock, SEEN, gettext_lazy("Locked: no plan will move it.")),
     "unlock": (decisions.unlock, SEEN, gettext_lazy("Unlocked.")),
     "confirm": (decisions.confirm, SEEN, gettext_lazy("Confirmed.")),
     "arrive": (progress.arrive, WHEN, gettext_lazy("Arrived at the pickup.")),

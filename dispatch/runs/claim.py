@@ -121,8 +121,7 @@ def end_if_dead(run: DispatchRun, *, now: datetime) -> bool:
 
 
 def _busy(company: Company, holder: DispatchRun) -> str:
-    return _("Run #%(run)s of this day is under way, by %(who)s since %(since)s.") % {
-        "run": holder.id,
+    return _("This day is being planned, by %(who)s since %(since)s.") % {
         "who": holder.user or holder.get_trigger_display(),
         "since": f"{company.local(holder.started_at):%H:%M:%S}",
     }

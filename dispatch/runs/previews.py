@@ -205,8 +205,8 @@ def clear_previews(*, now: datetime) -> int:
 def _not_a_preview(run: DispatchRun) -> NoPreview:
     status = DispatchRun.objects.only("status").get(id=run.id).get_status_display()
     return NoPreview(
-        _("Run #%(run)s is %(status)s; only a preview can be applied or discarded.")
-        % {"run": run.id, "status": status}
+        _("The plan of %(at)s is %(status)s; only a preview can be applied or discarded.")
+        % {"at": run.started_clock, "status": status}
     )
 
 

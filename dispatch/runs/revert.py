@@ -58,8 +58,8 @@ def revert_run(
     """
     if run.status != DispatchRun.Status.COMPLETED:
         raise NotRevertible(
-            _("Run #%(run)s is %(status)s; only a completed run can be taken back.")
-            % {"run": run.id, "status": run.get_status_display()}
+            _("The plan of %(at)s is %(status)s; only a completed plan can be undone.")
+            % {"at": run.started_clock, "status": run.get_status_display()}
         )
     settings = {"reverts": run.id}
     with Meter() as meter:
@@ -84,9 +84,10 @@ def _claim_once(
     earlier = DispatchRun.objects.filter(
         company=run.company, day=run.day, reverts=run, status=DispatchRun.Status.COMPLETED
     )
-    if done := earlier.order_by("id").values_list("id", flat=True).first():
+    if done := earlier.order_by("id").values_list("started_at", flat=True).first():
         raise AlreadyReverted(
-            _("Run #%(run)s was already reverted, by run #%(by)s.") % {"run": run.id, "by": done}
+            _("The plan of %(at)s was already undone, at %(undone)s.")
+            % {"at": run.started_clock, "undone": run.company.clock(done, run.day)}
         )
     return reverting
 

@@ -184,7 +184,8 @@ def _require_last(company: Company, day: date, action_id: int) -> Action:
         raise _not_undoable(_("It is not the last action of the day any more."))
     if event := action.built_on:
         if event.run_id:
-            raise _not_undoable(_("Run %(run)s has planned since.") % {"run": event.run_id})
+            at = company.clock(event.at, day)
+            raise _not_undoable(_("The day was planned since, at %(at)s.") % {"at": at})
         raise _not_undoable(
             _("%(who)s has changed these trips since.") % {"who": event.actor or event.door}
         )

@@ -171,7 +171,7 @@ def test_a_busy_day_is_refused_with_who_and_since_when(day):
         process="elsewhere:1",
         claim_ends_at=timezone.now() + timedelta(days=1),
     )
-    with pytest.raises(DayBusy, match=r"Run #\d+ of this day is under way, by admin since"):
+    with pytest.raises(DayBusy, match="This day is being planned, by admin since"):
         dispatch_day()
 
 
@@ -201,7 +201,7 @@ def test_revert_dispatch_refuses_unknown_and_failed_runs():
     failed = make.run(status="failed")
     with pytest.raises(CommandError, match="Run #987654 not found"):
         run("revert_dispatch", "987654")
-    with pytest.raises(NotRevertible, match="is failed; only a completed run"):
+    with pytest.raises(NotRevertible, match="is failed; only a completed plan"):
         run("revert_dispatch", str(failed.id))
 
 

