@@ -2,6 +2,9 @@
 
 One line for each trip, with the reason that comes first in `Kind`. Only what is near is listed:
 from six hours ago to two hours ahead. What went wrong more than an hour ago comes last.
+
+Of a driver who has reported nothing all day nobody knows which trips are late: they are one line,
+after all that is known to need somebody. What is late by the plan itself is listed nevertheless.
 """
 
 from dataclasses import dataclass
@@ -9,10 +12,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, ngettext
 
 from bookings.models import Status
-from dispatch.board.forecast import is_fresh
+from dispatch.board.forecast import LATE, is_fresh
 from dispatch.board.states import State
 from dispatch.day.trip_names import name_of
 from dispatch.models import Assignment
@@ -40,7 +43,8 @@ class Kind(StrEnum):
 class Attention:
     """A trip that needs somebody; `left` is the time until it is too late, negative after that.
 
-    `driver` is the row of its driver, None without one.
+    `driver` is the row of its driver, None without one. `of_driver` if the line is about all trips
+    of a driver who reports nothing; the trip is the first of them.
     """
 
     kind: Kind
@@ -48,6 +52,7 @@ class Attention:
     driver: object
     left: timedelta
     cause: str
+    of_driver: bool = False
 
 
 def attention(company, days, waiting, now) -> tuple[Attention, ...]:
@@ -55,12 +60,48 @@ def attention(company, days, waiting, now) -> tuple[Attention, ...]:
     # Where nobody confirms trips, none is missing.
     confirms = any(trip.row.confirmed for day in days for trip in day.trips)
     found = [item for one in waiting if (item := _of_waiting(one, now))]
+    silent = []
     for day in days:
-        for i in range(len(day.trips)):
+        missing = _unreported(day, now)
+        for i, trip in enumerate(day.trips):
+            if missing and not _is_late_by_plan(trip):
+                continue
             if item := _of_trip(company, day, i, now, confirms=confirms):
                 found.append(item)
+        if missing and missing[-1][0] - now >= LOOK_BACK:
+            silent.append(_of_silent(company, day.row, missing, now))
     near = [item for item in found if LOOK_BACK <= item.left <= LOOK_AHEAD]
-    return tuple(sorted(near, key=lambda item: (item.left < LOST, item.left, item.row.id)))
+    return tuple(sorted([*near, *silent], key=_urgency))
+
+
+def _urgency(item):
+    return item.of_driver, item.left < LOST, item.left, item.row.id
+
+
+def _unreported(day, now):
+    """Return (when its report was due, trip) of a driver who has reported nothing on this day.
+
+    Nothing if the driver has, or was seen, or if no report is missing yet.
+    """
+    trips = [trip for trip in day.trips if not trip.other_day]
+    if any(trip.row.assignment_status != Assignment.Status.PLANNED for trip in trips):
+        return []
+    missing = [(_report(trip)[0], trip) for trip in trips]
+    missing = [(due_at, trip) for due_at, trip in missing if due_at + SILENT_AFTER < now]
+    seen_at = day.row.last_position_at
+    return [] if missing and seen_at and seen_at >= missing[0][0] else missing
+
+
+def _of_silent(company, driver, missing, now):
+    (since, first), count = missing[0], len(missing)
+    cause = ngettext("Since %(at)s, %(n)d trip.", "Since %(at)s, %(n)d trips.", count)
+    cause %= {"at": company.clock(since), "n": count}
+    return Attention(Kind.SILENT, first.row, driver, since - now, cause, of_driver=True)
+
+
+def _is_late_by_plan(trip):
+    """Return whether a trip is late even if its driver does all as planned."""
+    return trip.expected.late - trip.expected.behind >= LATE
 
 
 def _of_waiting(waiting, now):

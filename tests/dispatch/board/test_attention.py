@@ -12,6 +12,7 @@ from dispatch.board import views
 from dispatch.board.day import read_board
 from dispatch.board.layout import lay_out
 from dispatch.board.states import State
+from dispatch.models import Assignment
 from drivers.models import Role
 from tests.support import builders as make
 from tests.support.builders import DAY, at
@@ -94,11 +95,64 @@ def test_the_list_is_in_order_of_the_time_left_with_a_cause_each(geneva, ana):
     assert listed(geneva, "08:57") == [
         ("silent", -16, "No report: the end of the ride was due at 08:41."),
         ("missed", -12, "The pickup window ended at 08:45."),
-        ("silent", -11, "No report: leaving was due at 08:46."),
         ("unassigned", 13, "The day has not been planned yet."),
         ("will_be_late", 18, "The trip before, 08:00 Zoé Favre, is expected to end at 08:57."),
         ("unconfirmed", 48, "The driver has not confirmed the trip."),
+        ("silent", -11, "Since 08:46, 1 trip."),
     ]
+
+
+def test_a_driver_who_reports_nothing_is_one_line_after_what_is_known(client, geneva, ana):
+    for clock in ("07:00", "08:00", "09:00"):
+        make.assignment(make.booking(geneva, clock), ana)
+    # Leaving was due at 07:00, from home, then 18:44 before the next pickups; the last not yet.
+    make.booking(geneva, "07:20")  # missed at 07:35, an hour ago
+    make.booking(geneva, "09:00")
+    assert board(geneva, "08:40").figures.states["late"] == 2  # the figure still counts them
+    assert listed(geneva, "08:40") == [
+        ("unassigned", 35, "The day has not been planned yet."),
+        ("missed", -65, "The pickup window ended at 07:35."),
+        ("silent", -100, "Since 07:00, 2 trips."),
+    ]
+    line = lay_out(board(geneva, "08:40"))["attention"][-1]
+    first = Booking.objects.order_by("scheduled_time", "id").first()
+    assert (line["name"], line["booking"], line["action"]) == ("Ana", first.id, "call")
+    assert (line["phone"], line["driver"]) == ("+41 1", None)
+
+
+def test_one_report_of_the_day_makes_each_trip_of_the_driver_a_line(geneva, ana):
+    first, _second, _third = (
+        make.assignment(make.booking(geneva, clock), ana) for clock in ("07:00", "08:00", "09:00")
+    )
+    Assignment.objects.filter(id=first.id).update(
+        status="completed", actual_pickup_at=at("07:00"), actual_dropoff_at=at("07:20")
+    )
+    Booking.objects.filter(id=first.booking_id).update(status="completed")
+    assert {kind for kind, _left, _cause in listed(geneva, "08:40")} == {"late", "will_be_late"}
+
+
+def test_what_is_late_by_the_plan_is_not_hidden_behind_a_silent_driver(geneva, ana):
+    make.assignment(make.booking(geneva, "08:00"), ana)
+    # The window ends at 09:15: half an hour too late, whatever is reported.
+    make.assignment(make.booking(geneva, "09:00"), ana, planned_pickup_at=at("09:45"))
+    assert [(kind, left) for kind, left, _cause in listed(geneva, "08:20")] == [
+        ("will_be_late", 55),
+        ("silent", -20),
+    ]
+
+
+def test_a_driver_who_was_seen_on_the_day_is_not_silent_all_day(geneva, ana):
+    make.assignment(make.booking(geneva, "08:00"), ana)
+    assert listed(geneva, "08:30") == [("silent", -30, "Since 08:00, 1 trip.")]
+    ana.last_lat, ana.last_lon, ana.last_position_at = *make.HOME, at("08:01")
+    ana.save()
+    assert [kind for kind, _left, _cause in listed(geneva, "08:30")] == ["late"]
+
+
+def test_silence_of_the_morning_is_not_told_all_evening(geneva, ana):
+    make.assignment(make.booking(geneva, "08:00"), ana)
+    assert len(listed(geneva, "14:00")) == 1
+    assert listed(geneva, "14:01") == []
 
 
 def test_where_nobody_confirms_trips_none_is_missing(geneva, ana):
@@ -148,6 +202,8 @@ def test_the_cause_of_a_late_trip_is_what_holds_it_up(geneva, ana, fields, clock
         Booking.objects.update(appointment_at=None)
         booking.refresh_from_db()
     make.assignment(booking, ana, **fields)
+    # She has reported before; nobody was there, so she stayed at home.
+    make.assignment(make.booking(geneva, "06:30"), ana, status="no_show")
     ((kind, _left, cause),) = listed(geneva, clock)
     assert (kind in ("late", "will_be_late"), cause) == (True, why)
 
