@@ -49,7 +49,7 @@ LEFT = {
     "left": gettext_lazy("%(minutes)d min left"),
     "over": gettext_lazy("%(minutes)d min over"),
 }
-BAR = "left:%(left)s%%;width:%(width)s%%;--room:%(room)s;--beside:%(beside)s"
+BAR = "left:%(left)s%%;width:%(width)s%%;--room:%(room)s"
 # A shorter bar could not be seen or clicked; in percent of the timeline.
 NARROWEST = 0.9
 

@@ -286,9 +286,10 @@ def test_a_day_of_two_hundred_trips_is_read_without_hovering(browser, live_serve
     assert len(page.evaluate(UNREADABLE)) <= drawn * 0.05
     comfortable = page.evaluate("document.querySelector('.rows').offsetHeight")
 
-    # Compact rows: as many drivers on half the height; remembered.
+    # Compact rows: as many drivers on half the height, as readable; remembered.
     page.keyboard.press("d")
     assert page.evaluate("document.querySelector('.rows').offsetHeight") < comfortable * 0.6
+    assert len(page.evaluate(UNREADABLE)) <= drawn * 0.05
     page.reload()
     page.wait_for_selector(".board.compact")
     assert page.get_attribute("[data-density]", "aria-pressed") == "true"

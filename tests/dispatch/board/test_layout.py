@@ -19,19 +19,13 @@ from tests.support.builders import DAY, NOW, at
 def test_labels_stand_above_and_below_in_turn_until_the_bar_after_the_next():
     bars = [{"left": left, "width": 2} for left in (30, 10, 14, 40)]
     place_labels(bars)
-    placed = {bar["left"]: (bar["above"], bar["room"], bar["beside"]) for bar in bars}
+    placed = {bar["left"]: (bar["above"], bar["room"]) for bar in bars}
     assert placed == {
-        10: (True, 30 - 10, 14 - 12),
-        14: (False, 40 - 14, 30 - 16),
-        30: (True, 100 - 30, 40 - 32),
-        40: (False, 100 - 40, 100 - 42),
+        10: (True, 30 - 10),
+        14: (False, 40 - 14),
+        30: (True, 100 - 30),
+        40: (False, 100 - 40),
     }
-
-
-def test_bars_that_overlap_leave_no_room_beside_them():
-    bars = [{"left": 10, "width": 6}, {"left": 12, "width": 3}]
-    place_labels(bars)
-    assert bars[0]["beside"] == 0
 
 
 def minutes(periods):
