@@ -169,25 +169,40 @@ const toggleDensity = () => setDensity(!board.classList.contains("compact"));
 setDensity(localStorage.getItem("board-density") === "compact");
 board.querySelector("[data-density]").addEventListener("click", toggleDensity);
 
-// Keys: one stop of the tab key for the trips, one for the queue --------------------------------
+// Keys: one stop of the tab key for the trips, one for the queue, one for what needs attention ----
+
+const QUEUE = ".waiting, .queue button.suggestion";
+const ATTENTION = ".attention .goto, .attention .tool";
+const STOPS = [".trip", QUEUE, ATTENTION];
 
 const isShown = (item) => !item.closest("li").hidden && !item.classList.contains("dim"); // no layout
 
 function rove(current) {
-  for (const selector of [".trip", ".waiting"]) {
+  for (const selector of STOPS) {
     const items = all(selector).filter(isShown);
     const stop = items.includes(current)
       ? current
       : items.find((item) => item.tabIndex === 0) || items[0];
-    for (const item of all(`${selector}[tabindex="0"]`)) item.tabIndex = -1;
+    for (const item of all(selector)) if (item.tabIndex === 0) item.tabIndex = -1;
     if (stop) stop.tabIndex = 0;
   }
 }
 
+// Up and down lead from line to line, left and right through what a line offers.
+function stepOfAttention(item, key) {
+  const parts = (line) => all(".goto, .tool", line);
+  const line = item.closest("li");
+  const at = parts(line).indexOf(item);
+  if (key === "ArrowLeft" || key === "ArrowRight") return parts(line)[at + (key === "ArrowRight" ? 1 : -1)];
+  const next = key === "ArrowDown" ? line.nextElementSibling : line.previousElementSibling;
+  return next && (parts(next)[at] || parts(next)[0]);
+}
+
 function step(item, key) {
   const rows = all(".row").filter((row) => !row.hidden);
-  if (item.matches(".waiting")) {
-    const items = all(".waiting").filter(isShown);
+  if (item.matches(ATTENTION)) return stepOfAttention(item, key);
+  if (item.matches(QUEUE)) {
+    const items = all(QUEUE).filter(isShown);
     const by = { ArrowUp: -1, ArrowDown: 1 }[key];
     if (by) return items[items.indexOf(item) + by];
     return key === "ArrowLeft" ? rows.flatMap((row) => all(".trip", row)).find(isShown) : null;
@@ -238,7 +253,7 @@ document.addEventListener("keydown", (event) => {
   }
   if (target.closest("input, select, textarea, dialog, [contenteditable]")) return;
   if (event.key.startsWith("Arrow")) {
-    const item = target.closest(ITEMS);
+    const item = target.closest(STOPS.join());
     const next = item && step(item, event.key);
     if (item) event.preventDefault();
     if (next) show(next);
@@ -252,7 +267,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 area.addEventListener("focusin", (event) => {
-  if (event.target.matches(ITEMS)) rove(event.target);
+  if (event.target.matches(STOPS.join())) rove(event.target);
 });
 board.querySelector("[data-keys]").addEventListener("click", SHORTCUTS["?"]);
 
@@ -302,15 +317,20 @@ panel.querySelector(".close").addEventListener("click", closePanel);
 const SCROLLED = [".timeline", ".attention", ".queue"];
 let before = null;
 
-function bookingOf(element) {
-  const item = element?.closest?.(ITEMS);
-  return item && area.contains(item) ? item.dataset.booking : null;
+// What to give the focus to on the new board, as a selector.
+function placeOf(element) {
+  if (!area.contains(element)) return null;
+  const line = element.closest(".attention li");
+  const part = element.matches(".tool") ? ".tool" : ".goto";
+  if (line) return `.attention [data-key="${line.dataset.key}"] ${part}`;
+  const item = element.closest(ITEMS) || element.closest(".queue li")?.querySelector(".waiting");
+  return item && `[data-booking="${item.dataset.booking}"]`;
 }
 
 document.body.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.target !== area) return;
   before = {
-    focus: bookingOf(document.activeElement),
+    focus: placeOf(document.activeElement),
     scroll: SCROLLED.map((selector) => {
       const element = area.querySelector(selector);
       return element && [element.scrollLeft, element.scrollTop];
@@ -326,9 +346,7 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
   });
   filter();
   markOpened();
-  if (before.focus) {
-    area.querySelector(`[data-booking="${before.focus}"]`)?.focus({ preventScroll: true });
-  }
+  if (before.focus) area.querySelector(before.focus)?.focus({ preventScroll: true });
   before = null;
   read = Date.now();
   latest = Math.max(latest, Number(area.querySelector(".figures").dataset.event));
