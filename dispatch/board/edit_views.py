@@ -16,7 +16,7 @@ from dispatch.board.detail import read_booking
 from dispatch.board.forms import AgreeForm, EditForm, NewTimeForm, on_day
 from dispatch.board.responses import checked, fragment
 from dispatch.board.trip_views import show_trip, trip_view
-from dispatch.trips.assign import RuleBroken
+from dispatch.trips.assign import RuleBroken, TripLocked, is_locked
 from dispatch.trips.fleet_changes import TripsBroken
 from dispatch.trips.locking import stale
 from dispatch.trips.new_times import Appointment, agree_on_time, new_times
@@ -113,11 +113,12 @@ def new_time(request, company, booking):
             values["driver"],
             values["pickup_at"],
             appointment=values["appointment"] or Appointment.STAYS,
+            lock=values["lock"],
             version=values["version"],
             actor=admin_actor(request),
             now=timezone.now(),
         )
-    except (RuleBroken, TripsBroken):
+    except (RuleBroken, TripsBroken, TripLocked):
         return _offer(request, current, booking, values, changed=True)
     except ValidationError as error:
         return _offer(request, current, booking, values, errors=error.messages)
@@ -142,6 +143,7 @@ def _offer(request, current, booking_id, values, *, changed=False, errors=()):
     context = {
         "company": company,
         "row": found.row,
+        "locked": is_locked(found.row),
         "times": found.times,
         "around": around or found.row.scheduled_time,
         "appointment": found.appointment,

@@ -133,6 +133,7 @@ class AgreeForm(NewTimeForm):
     version = forms.IntegerField(min_value=1, max_value=2**31 - 1)
     driver = forms.IntegerField(min_value=1, max_value=2**63 - 1)
     pickup_at = MomentField()
+    lock = LockField()
 
 
 class EditForm(forms.Form):

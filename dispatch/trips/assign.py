@@ -152,11 +152,11 @@ def assign(
         _require_assignable(row)
         if driver_id == seen and pickup_at in (None, row.planned_pickup_at):
             return _read(company, booking_id)
-        locked = _kept_locked([row], lock)
+        locks = _locks([row], lock)
         proposal = propose(day, row, drivers[driver_id], pickup_at=pickup_at)
         if proposal.faults and not (override and drivers[driver_id].is_active):
             raise RuleBroken(proposal.faults)
-        write_proposals(day, [proposal], locked=locked, actor=actor, now=now, reason=override)
+        write_proposals(day, [proposal], **locks, actor=actor, now=now, reason=override)
         return replace(_read(company, booking_id), changed=True)
 
 
@@ -190,12 +190,12 @@ def swap(
             _compare(trip, holders.get(trip.id), None, assignment_id)
             _require_assignable(trip)
         _require_two_drivers(drivers)
-        locked = _kept_locked(rows, lock)
+        locks = _locks(rows, lock)
         proposals = _swapped(day, rows, drivers, holders)
         faults = [fault for proposal in proposals for fault in proposal.faults]
         if faults and not override:
             raise RuleBroken(faults)
-        write_proposals(day, proposals, locked=locked, actor=actor, now=now, reason=override)
+        write_proposals(day, proposals, **locks, actor=actor, now=now, reason=override)
         return rows
 
 
@@ -248,15 +248,22 @@ def is_locked(row: BookingRow) -> bool:
     return bool(row.standing() and row.locked)
 
 
-def _kept_locked(rows: Iterable[BookingRow], lock: Lock | None) -> set[int]:
-    """Return the bookings that stay locked. Raises TripLocked if nobody agreed to move one."""
-    locked = [row for row in rows if is_locked(row)]
+def _locks(rows: Iterable[BookingRow], lock: Lock | None) -> dict[str, set[int]]:
+    """Return the bookings that stay locked, and those that do not.
+
+    Raises TripLocked if nobody agreed to move one.
+    """
+    locked = {row.id: row.label for row in rows if is_locked(row)}
     if locked and lock is None:
-        raise TripLocked(
-            _("Trip %(trip)s is locked: say whether it stays locked or is unlocked.")
-            % {"trip": locked[0].label}
-        )
-    return {row.id for row in locked} if lock == Lock.KEEP else set()
+        raise trip_locked(next(iter(locked.values())))
+    return {"locked" if lock == Lock.KEEP else "unlocked": set(locked)}
+
+
+def trip_locked(trip: object) -> TripLocked:
+    """Return the refusal that names a booking, or its label."""
+    return TripLocked(
+        _("Trip %(trip)s is locked: say whether it stays locked or is unlocked.") % {"trip": trip}
+    )
 
 
 def _on_same_day(day: Day, booking_id: int) -> BookingRow:

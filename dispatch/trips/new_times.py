@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -22,7 +23,8 @@ from dispatch.models import Assignment
 from dispatch.planner.explain.findings import find
 from dispatch.planner.problem import Plan, Trip
 from dispatch.planner.search.arrays import NEVER
-from dispatch.trips.assign import assign, load_trip
+from dispatch.trips import decisions
+from dispatch.trips.assign import Lock, assign, load_trip, trip_locked
 from dispatch.trips.locking import LockedTrip, driver_of, no_such_trip, stale
 from dispatch.trips.problems import all_pinned, trip_of
 from drivers.models import Company
@@ -91,15 +93,16 @@ def agree_on_time(
     pickup_at: datetime,
     *,
     appointment: Appointment = Appointment.STAYS,
+    lock: Lock | None = None,
     version: int,
     actor: Actor,
     now: datetime,
 ) -> LockedTrip:
-    """Book the trip for the new time and assign it to the driver: at most 40 statements.
+    """Book the trip for the new time and assign it to the driver: at most 46 statements.
 
-    All or nothing. Raises NoSuchTrip, NoSuchDriver, StaleBookingError, StatusRefusedError,
-    RuleBroken where the day has changed, or ValidationError where the time is not after the
-    outbound trip, or not before the return trip.
+    All or nothing. A locked trip is moved only with `lock`. Raises NoSuchTrip, NoSuchDriver,
+    StaleBookingError, StatusRefusedError, TripLocked, RuleBroken where the day has changed, or
+    ValidationError where the time is not after the outbound trip, or not before the return trip.
     """
     with transaction.atomic():
         seen = driver_of(company, booking_id)
@@ -112,12 +115,22 @@ def agree_on_time(
         if trip.version != version:
             raise stale(trip)
         _require_changeable(trip.status, trip.will_call, str(trip))
+        standing = Assignment.objects.open().filter(booking=trip).first()
+        locked = bool(standing and standing.locked)
+        if locked and lock is None:
+            raise trip_locked(trip)
         trip.appointment_at = _appointment(trip, pickup_at, appointment)
         trip.scheduled_time = pickup_at
         reason = _("agreed on a new time")
-        agreed = _agreed(trip, keeps_driver=seen == driver_id)
+        agreed = _agreed(standing, keeps_driver=seen == driver_id)
         save_booking(trip, actor=actor, now=now, reason=reason, agreed=agreed)
-        return assign(company, booking_id, driver_id, actor=actor, now=now, pickup_at=pickup_at)
+        how: dict[str, Any] = {"actor": actor, "now": now}
+        done = assign(company, booking_id, driver_id, pickup_at=pickup_at, lock=lock, **how)
+        if not locked or done.assignment is None or done.assignment.locked == (lock == Lock.KEEP):
+            return done
+        # It was released first, or has moved with its driver, and with its lock.
+        set_lock = decisions.lock if lock == Lock.KEEP else decisions.unlock
+        return set_lock(company, booking_id, **how)
 
 
 def _lock_bookings(company: Company, booking_id: int, driver_id: int) -> None:
@@ -127,10 +140,9 @@ def _lock_bookings(company: Company, booking_id: int, driver_id: int) -> None:
     ledger.lock_bookings(company.id, wanted)
 
 
-def _agreed(trip: Booking, *, keeps_driver: bool) -> Agreed:
+def _agreed(standing: Assignment | None, *, keeps_driver: bool) -> Agreed:
     """Return that the trip may move with its driver, or else lose the driver."""
-    standing = Assignment.objects.open().filter(booking=trip).values_list("id", flat=True)
-    ids = frozenset(standing)
+    ids = frozenset([standing.id] if standing else [])
     return Agreed(move=ids) if keeps_driver else Agreed(release=ids)
 
 

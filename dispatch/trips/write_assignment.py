@@ -30,6 +30,7 @@ def write_proposals(
     proposals: Sequence[Proposal],
     *,
     locked: Collection[int] = (),
+    unlocked: Collection[int] = (),
     actor: Actor,
     now: datetime,
     reason: str = "",
@@ -38,8 +39,10 @@ def write_proposals(
 
     The caller has locked the drivers. Their other trips are written if they have to move. A trip
     that breaks a rule is locked, so that no run takes it away, and its event has the rules and the
-    reason; the bookings `locked` are locked too. Raises DoubleBooked, or StaleBookingError if the
-    database no longer agrees with the day: either ends the caller's transaction.
+    reason. A trip that keeps its driver keeps its lock, but for the bookings `unlocked`, and is
+    confirmed as long as its pickup stays; the bookings `locked` are locked with any driver.
+    Raises DoubleBooked, or StaleBookingError if the database no longer agrees with the day: either
+    ends the caller's transaction.
     """
     given = {proposal.trip.trip_id: proposal for proposal in proposals}
     planned = [
@@ -52,6 +55,9 @@ def write_proposals(
     before = {trip.trip_id: day.bookings[trip.trip_id] for trip in planned}
     overrides = {trip.trip_id: _overrides(given.get(trip.trip_id)) for trip in planned}
     to_lock = {trip_id for trip_id, codes in overrides.items() if codes} | set(locked)
+    kept = [trip.trip_id for trip in planned if before[trip.trip_id].driver_id == trip.driver_id]
+    to_lock |= {i for i in kept if before[i].standing() and before[i].locked} - set(unlocked)
+    confirmed = {trip.trip_id for trip in planned if _is_confirmed(day, before[trip.trip_id], trip)}
     _lock(day, before)
     ended = [standing[0] for was in before.values() if (standing := was.standing())]
     if not ledger.end(ended, now=now):
@@ -66,6 +72,7 @@ def write_proposals(
                 "planned_pickup_at": [day.moment(trip.pickup_s) for trip in planned],
                 "planned_dropoff_at": [day.moment(trip.dropoff_s) for trip in planned],
                 "locked": [trip.trip_id in to_lock for trip in planned],
+                "confirmed": [trip.trip_id in confirmed for trip in planned],
                 "explanation": [_explanation(overrides[trip.trip_id]) for trip in planned],
             },
             now=now,
@@ -84,12 +91,21 @@ def write_proposals(
     for entry in entries:
         if entry.booking_id in to_lock:
             entry.new["locked"] = True
+        if entry.booking_id in confirmed:
+            entry.new["confirmed"] = True
     ledger.log(day.company.id, entries, actor=actor, now=now)
 
 
 def _overrides(proposal: Proposal | None) -> list[str]:
     """Return the codes of the rules that the trip is written against, each once."""
     return list(dict.fromkeys(fault.code for fault in proposal.faults)) if proposal else []
+
+
+def _is_confirmed(day: Day, was: BookingRow, trip: PlannedTrip) -> bool:
+    """Return whether what was confirmed, a driver and a time of pickup, still holds."""
+    promise = (was.driver_id, was.planned_pickup_at)
+    same = promise == (trip.driver_id, day.moment(trip.pickup_s))
+    return bool(was.standing() and was.confirmed and same)
 
 
 def _explanation(overrides: list[str]) -> dict[str, Any]:

@@ -640,3 +640,17 @@ def test_a_viewer_changes_no_particulars():
         assert url(name, row.id) not in page
         assert viewer.get(url(name, row.id)).status_code == 403
         assert viewer.post(url(name, row.id), form_of(row)).status_code == 403
+
+
+@pytest.mark.django_db
+def test_a_locked_trip_gets_a_new_time_only_after_the_question():
+    row, anna, me = booking("09:00"), driver("Anna"), dispatcher()
+    make.assignment(row, anna, minutes=22, locked=True)
+    page = me.get(url("new_time", row.id)).content.decode()
+    assert "This trip is locked" in page
+    values = {"version": row.version, "driver": anna.id, "pickup_at": later("09:10").isoformat()}
+    asked = me.post(url("new_time", row.id), values)
+    assert (asked.status_code, asked["HX-Retarget"]) == (409, "#dialog-body")
+    done = me.post(url("new_time", row.id), {**values, "lock": "keep"})
+    assert done.status_code == 200
+    assert Assignment.objects.open().get().locked

@@ -3,15 +3,21 @@
 from unittest import mock
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
+from bookings.events import differences, particulars
+from bookings.guards import Agreed
 from bookings.models import Actor, Booking, Door, Event
+from bookings.save import save_booking
 from dispatch.models import Assignment
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from dispatch.trips import decisions
 from dispatch.trips.assign import Lock, RuleBroken, TripLocked, assign, swap
+from dispatch.trips.bulk_changes import change_of_bookings
+from dispatch.trips.new_times import agree_on_time
 from drivers.models import Role
 from tests.support import builders as make
 from tests.support.callers import API, caller
@@ -132,3 +138,70 @@ def test_the_dialogs_of_the_board_ask(geneva, booking, ben):
     assert not standing(booking).locked
     assert Booking.objects.get(id=booking.id).status == "assigned"
     assert 'name="lock"' not in me.get(url("swap"), {"other": other.id}).text
+
+
+def confirmed(booking):
+    return decisions.confirm(booking.company, booking.id, **BY)
+
+
+def with_other_dropoff(booking):
+    booking = Booking.objects.get(id=booking.id)
+    booking.dropoff_lat += 0.002
+    return booking
+
+
+def test_a_changed_booking_leaves_its_trip_locked_and_confirmed(geneva, booking, anna):
+    confirmed(booking)
+    before = standing(booking)
+    save_booking(with_other_dropoff(booking), **BY)
+    after = standing(booking)
+    assert after.planned_dropoff_at != before.planned_dropoff_at
+    assert (after.driver, after.locked, after.confirmed) == (anna, True, True)
+    new = Event.objects.latest("id").new
+    assert (new["locked"], new["confirmed"]) == (True, True)
+
+
+def test_bookings_changed_in_bulk_leave_their_trips_locked_and_confirmed(geneva, booking):
+    confirmed(booking)
+    stored = Booking.objects.get(id=booking.id)
+    changed = with_other_dropoff(booking)
+    changes = {booking.id: differences(particulars(stored), particulars(changed))}
+    with transaction.atomic():
+        outcome = change_of_bookings(geneva, [booking.id], now=make.NOW, lock=True).check(
+            changes, ()
+        )
+        changed.version += 1
+        changed.save()
+        outcome.write(**BY)
+    after = standing(booking)
+    assert (after.id != stored.assignments.first().id, after.locked, after.confirmed) == (
+        True, True, True,
+    )  # fmt: skip
+
+
+def test_a_trip_moved_to_a_new_time_stays_locked_but_nobody_has_confirmed_that(geneva, booking):
+    confirmed(booking)
+    booking = Booking.objects.get(id=booking.id)
+    booking.scheduled_time = make.at("15:00")
+    move = frozenset([standing(booking).id])
+    save_booking(booking, agreed=Agreed(move=move), **BY)
+    after = standing(booking)
+    assert (after.planned_pickup_at, after.locked, after.confirmed) == (
+        make.at("15:00"), True, False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("clock", ["09:10", "11:00"])
+@pytest.mark.parametrize("name", ["Anna", "Ben"])
+@pytest.mark.parametrize("lock", Lock)
+def test_a_new_time_asks_too(geneva, booking, anna, ben, clock, name, lock):
+    """Within the window of the standing time or not, with its driver or another."""
+    driver, now = {"Anna": anna, "Ben": ben}[name], make.at(clock)
+    booking = Booking.objects.get(id=booking.id)
+    how = {"version": booking.version, **BY}
+    with pytest.raises(TripLocked):
+        agree_on_time(geneva, booking.id, driver.id, now, **how)
+    trip = agree_on_time(geneva, booking.id, driver.id, now, lock=lock, **how)
+    assert standing(booking) == trip.assignment
+    assert (trip.assignment.driver, trip.assignment.planned_pickup_at) == (driver, now)
+    assert trip.assignment.locked == (lock == Lock.KEEP)
