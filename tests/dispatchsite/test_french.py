@@ -168,7 +168,7 @@ def test_a_reason_is_in_the_language_of_its_reader(client, geneva):
 def test_the_board_is_french_and_its_lengths_are_css(client, geneva):
     make.booking(geneva.company, "10:00")
     text = body(client.get(f"/admin/board/geneva/{make.DAY}/", headers=FRENCH))
-    assert re.search(r"--room:\d+(\.\d+)?;--beside:\d+(\.\d+)?\"", text)
+    assert re.search(r"--room:\d+(\.\d+)?\"", text)
     for word in ("Tableau du jour", "Réservées", "Seront en retard", "Prise en charge", "mercredi"):
         assert word in text
     assert re.search(r'style="left:\d+\.\d+%', text)
