@@ -140,7 +140,6 @@ class BookingAdmin(
     sortable_by = ["shown_time"]
     list_max_show_all = 0
     form = BookingForm
-    notes_state = False  # by the version of the booking
     autocomplete_fields = ["client"]
     raw_id_fields = ["return_of"]
     # Changed by use-cases only.

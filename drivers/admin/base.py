@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from drivers.admin.fields import MomentField, MomentWidget
-from drivers.admin.forms import SEEN, ChecksWholeRow, KeepsOthersChanges
+from drivers.admin.forms import ChecksWholeRow
 from drivers.admin.paginator import BoundedPaginator
 from drivers.companies.current import act_for, memberships_of
 from drivers.companies.roles import STAFF_ROLES, WRITING_ROLES, companies_of
@@ -33,8 +33,6 @@ class CompanyScopedAdmin(ModelAdmin):
     company_path = "company"
     reading_roles = STAFF_ROLES
     writing_roles = WRITING_ROLES
-    # Whether a form that is out of date is refused here; else the form does so by itself.
-    notes_state = True
     # Refusals of a save that a page of their own shows, not the form.
     shown_apart: tuple[type[Refused], ...] = ()
     paginator = BoundedPaginator
@@ -52,17 +50,7 @@ class CompanyScopedAdmin(ModelAdmin):
             "widget": MomentWidget,
         }
 
-    def get_fieldsets(self, request, obj=None):
-        fieldsets = super().get_fieldsets(request, obj)
-        if obj is None or not self.notes_state or not self.has_change_permission(request, obj):
-            return fieldsets
-        (title, options), *others = fieldsets
-        return [(title, options | {"fields": [*options["fields"], SEEN]}), *others]
-
     def get_form(self, request, obj=None, change=False, **kwargs):
-        if obj is not None and self.notes_state:
-            noting = type(self.form.__name__, (KeepsOthersChanges, self.form), {})
-            kwargs.setdefault("form", noting)
         form = super().get_form(request, obj, change, **kwargs)
         attrs = {"refusal": getattr(request, "refusal", None), "__module__": form.__module__}
         return type(form.__name__, (ChecksWholeRow, form), attrs)

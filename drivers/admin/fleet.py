@@ -17,12 +17,11 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from drivers.admin.base import CompanyScopedAdmin, ScopedInline
 from drivers.admin.fields import WallClockField, WordsField
-from drivers.admin.forms import STALE
 from drivers.admin.roster import LeadsToRoster, ShowsRoster
 from drivers.admin.weeks import FillsWeeks
 from drivers.companies.actors import admin_actor
 from drivers.companies.roles import companies_of
-from drivers.fleet.changes import StaleRow, changing
+from drivers.fleet.changes import changing
 from drivers.models import Company, Role, ShiftTemplate
 
 PK = re.compile("[0-9]{1,18}")
@@ -77,9 +76,7 @@ class GuardedAdmin(FleetAdmin):
 
     def save_model(self, request, obj, form, change):
         read = list(self.model.objects.filter(pk=obj.pk)) if change else []
-        with self._changing(request, read, obj) as stored:
-            if stored and form.is_stale(stored[0]):  # changed since the form was checked
-                raise StaleRow(STALE % {"row": stored[0]})
+        with self._changing(request, read, obj):
             super().save_model(request, obj, form, change)
 
     def delete_model(self, request, obj):
@@ -100,7 +97,7 @@ class GuardedAdmin(FleetAdmin):
             agreed=agreed_trips(request),
             reason=gettext("%(what)s changed") % {"what": self.opts.verbose_name},
         ) as change:
-            yield change.stored
+            yield
         tell_released(self, request, change.gave_way)
 
 

@@ -1,7 +1,5 @@
 """The form of a row: it checks the constraints of the whole row, and shows what refused a save."""
 
-from hashlib import sha256
-
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError
@@ -14,43 +12,6 @@ CONFLICT = _(
     "Nothing was saved: it conflicts with what somebody else has just saved. Check the values and "
     "save again."
 )
-
-
-STALE = _(
-    "Nothing was saved: someone else has changed “%(row)s” meanwhile. Reload the page and make "
-    "your change again."
-)
-SEEN = "seen"  # the field with the state of the row that the user saw
-
-
-class KeepsOthersChanges(forms.ModelForm):
-    """The form of a row, with its state as the user saw it: no other change is overwritten.
-
-    Only what is on the form counts: what other doors write, such as positions, may change.
-    """
-
-    seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=32)
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.stored_state = self.state_of(self.instance) if self.instance.pk else ""
-        self.initial[SEEN] = self.stored_state
-
-    def state_of(self, row):
-        """Return a digest of what is on the form."""
-        values = forms.model_to_dict(row, fields=[name for name in self.fields if name != SEEN])
-        return sha256(repr(sorted(values.items())).encode()).hexdigest()[:32]
-
-    def is_stale(self, row):
-        """Return whether the row is not what the user saw. Without a seen state it never is."""
-        seen = self.cleaned_data.get(SEEN)
-        return bool(seen) and seen != self.state_of(row)
-
-    def clean(self):
-        cleaned = super().clean()
-        if self.cleaned_data.get(SEEN, self.stored_state) not in ("", self.stored_state):
-            raise ValidationError(STALE % {"row": self.instance}, code="stale")
-        return cleaned
 
 
 class ChecksWholeRow(forms.ModelForm):
