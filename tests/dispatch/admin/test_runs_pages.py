@@ -87,7 +87,7 @@ def test_a_run_is_reverted_after_confirmation(client):
     text = client.get(page(newest)).content.decode()
     assert "T-0" in text
     page_after = client.post(page(make.run(company, status="failed"), "revert"), follow=True)
-    assert "only a completed run" in page_after.content.decode()
+    assert "only a completed plan can be undone" in page_after.content.decode()
 
 
 @pytest.mark.django_db
