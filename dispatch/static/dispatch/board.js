@@ -14,6 +14,8 @@ const POLL_MS = 2500; // the news
 const STALE_MS = 60000; // the line of now, and who is late by now
 const ITEMS = ".trip, .waiting";
 
+let opened = null; // the booking whose details are open
+
 const fold = (text) => text.toLocaleLowerCase().normalize("NFD").replace(/\p{M}/gu, "");
 const all = (selector, root = board) => [...root.querySelectorAll(selector)];
 const refresh = () => document.body.dispatchEvent(new CustomEvent("board:refresh"));
@@ -65,12 +67,18 @@ function filter() {
   if (active || filtered) mark(want, active);
   filtered = active;
   filters.querySelector("[type=reset]").hidden = !active;
-  const query = new URLSearchParams();
-  for (const [name, value] of new FormData(filters)) if (value) query.set(name, value);
-  history.replaceState(null, "", query.size ? `?${query}` : location.pathname);
+  keepInAddress();
   rove();
   filters.querySelector("output").value = want.text ? words.found.replace("%s", found().length) : "";
   board.dispatchEvent(new CustomEvent("board:filtered", { detail: want }));
+}
+
+// The filters and the open trip: whoever comes back to this page finds it as it was.
+function keepInAddress() {
+  const query = new URLSearchParams();
+  for (const [name, value] of new FormData(filters)) if (value) query.set(name, value);
+  if (opened) query.set("trip", opened);
+  history.replaceState(null, "", query.size ? `?${query}` : location.pathname);
 }
 
 function mark(want, active) {
@@ -273,8 +281,6 @@ board.querySelector("[data-keys]").addEventListener("click", SHORTCUTS["?"]);
 
 // Details ------------------------------------------------------------------------------------
 
-let opened = null; // the booking whose details are open
-
 function openPanel(booking) {
   opened = booking;
   panel.hidden = false;
@@ -298,6 +304,7 @@ function closePanel() {
 }
 
 function markOpened() {
+  keepInAddress();
   for (const item of all(".open", area)) item.classList.remove("open");
   if (opened) area.querySelector(`[data-booking="${opened}"]`)?.classList.add("open");
 }
@@ -477,6 +484,6 @@ board.addEventListener("board:show", (event) => {
 const asked = new URLSearchParams(location.search).get("trip");
 restoreFilters();
 filter();
-if (asked) addEventListener("load", () => openPanel(asked));
+if (/^\d+$/.test(asked)) addEventListener("load", () => openPanel(asked));
 area.querySelector(".now span")?.scrollIntoView({ block: "nearest", inline: "center" });
 setTimeout(keepPolling, POLL_MS);
