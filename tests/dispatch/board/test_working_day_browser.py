@@ -214,7 +214,8 @@ def test_a_working_day(browser, live_server, monkeypatch):
     # The first suggestion is a button: it does what it says, and is taken back like a run.
     before = planned(company)
     button = page.locator(".queue button.suggestion[data-kind]").first
-    asked = int(button.locator("xpath=ancestor::li").locator(".waiting").get_attribute("data-booking"))
+    waits = button.locator("xpath=ancestor::li").locator(".waiting")
+    asked = int(waits.get_attribute("data-booking"))
     button.click()
     page.wait_for_selector("#action .consequences")
     chosen = int(page.get_attribute("#action input[name=driver_id]", "value"))
@@ -231,9 +232,7 @@ def test_a_working_day(browser, live_server, monkeypatch):
     # Planned again around what stands; who has to be called is named with a telephone number.
     desk.at("08:10")
     desk.plan()
-    called = [
-        row for row in page.locator(".calls li").all_inner_texts() if "was confirmed" in row
-    ]
+    called = [row for row in page.locator(".calls li").all_inner_texts() if "was confirmed" in row]
     desk.apply()
     after = planned(company)
     changed = [i for i, row in after.items() if i in before and row[:2] != before[i][:2]]
