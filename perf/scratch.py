@@ -33,6 +33,7 @@ from perf import guardian
 MARK = "dispatchsite_scratch"
 ROOT = Path(__file__).resolve().parent.parent
 _numbers = count(1)
+_migrated = None  # see `migrated_once`
 
 
 class Scratch:
@@ -100,10 +101,30 @@ def scratch_database():
     remove_leftovers(settings)
     with ExitStack() as stack:
         stack.enter_context(_ended_by_signals())
-        scratch = stack.enter_context(_created(settings))
+        scratch = stack.enter_context(_created(settings, template=_migrated))
         stack.enter_context(scratch.used())
-        call_command("migrate", verbosity=0, interactive=False)
+        if _migrated is None:
+            _migrate()
         yield scratch
+
+
+@contextmanager
+def migrated_once():
+    """Let the scratch databases of this process be copies of one; yield its name."""
+    global _migrated
+    with _created(connections[DEFAULT_DB_ALIAS].settings_dict) as made:
+        with made.used():
+            _migrate()
+        made._close()
+        _migrated = made
+        try:
+            yield made.name
+        finally:
+            _migrated = None
+
+
+def _migrate():
+    call_command("migrate", verbosity=0, interactive=False)
 
 
 @contextmanager
