@@ -26,6 +26,7 @@ from tests.support import builders as make
 from tests.support.callers import API, caller
 
 COMMITTED = Path(settings.BASE_DIR) / "dispatchsite" / "openapi.yaml"
+pytestmark = pytest.mark.any_database
 
 
 @pytest.fixture(scope="module")

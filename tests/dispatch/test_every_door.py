@@ -26,7 +26,7 @@ from tests.support.every_door.pages import PAGES, READS, pages, values_of
 from tests.support.every_door.walk import Walk, admin_url
 from tests.support.pages import shown_fields
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.any_database]
 
 ADDRESSES = dict(writing_addresses(get_resolver()))
 PAGE_NAMES = dict(pages(get_resolver()))

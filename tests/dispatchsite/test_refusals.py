@@ -18,7 +18,7 @@ from tests.support.callers import API, caller
 from tests.support.pages import shown_fields
 from tests.support.refusals import every_refusal
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.any_database]
 
 
 class UseCase:

@@ -83,6 +83,7 @@ def test_silk_records_in_its_own_database_no_data_and_hides_no_error(tmp_path):
 
 
 @pytest.mark.process
+@pytest.mark.any_database
 def test_silk_without_its_tables_is_told_of(tmp_path):
     done = profiled(
         "import django; django.setup()\n"

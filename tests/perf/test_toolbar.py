@@ -8,6 +8,8 @@ import pytest
 
 from tests import PROJECT
 
+pytestmark = pytest.mark.any_database  # its processes work on SQLite
+
 SCRIPT = """
 import django
 django.setup()

@@ -381,6 +381,7 @@ class TimeTests(SimpleTestCase):
         self.assertEqual(one("appointment_at", "2026-06-18T09:00")[1], "")
 
 
+@pytest.mark.any_database
 class FuzzTests(SimpleTestCase):
     @settings(max_examples=300, deadline=None)
     @given(st.binary(max_size=400))

@@ -16,7 +16,7 @@ from tests.support.every_door.company import clock, make_company
 from tests.support.every_door.walk import Walk, admin_url, broken_trips, status_of
 from tests.support.pages import save, shown_fields
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.any_database]
 
 # A new value of every editable column: in the API, and as the form's fields.
 CHANGES = {

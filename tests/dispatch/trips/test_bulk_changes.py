@@ -87,6 +87,7 @@ def all_say(company, booking, changes):
 
 
 @pytest.mark.slow
+@pytest.mark.any_database
 def test_of_one_change_both_guards_say_the_same(company):
     rng = random.Random(7)
     ids = list(Assignment.objects.open().order_by("id").values_list("booking_id", flat=True))

@@ -19,7 +19,7 @@ from drivers.companies.tokens import issue_token
 from drivers.models import ApiToken, Role
 from tests.support import builders as make
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.any_database]
 
 OWNER, PLANNERS, STAFF = {Role.OWNER}, {Role.OWNER, Role.DISPATCHER}, set(STAFF_ROLES)
 NOBODY = set()  # but superusers
