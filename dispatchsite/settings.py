@@ -38,7 +38,11 @@ INSTALLED_APPS = [
     "bookings",
     "dispatch",
     "perf",
+    "perf.project",
 ]
+
+# Whose tables and lines the workbench watches.
+PERF = {"APPS": ("drivers", "bookings", "dispatch")}
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -212,7 +216,7 @@ WEBHOOK_NETWORKS = env.networks("WEBHOOK_NETWORKS")
 CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL")
 CELERY_TASK_IGNORE_RESULT = True
 
-# Interactive profilers (perf/silk_guard.py, perf/toolbar.py). PROFILING=1: Silk, in a database
+# Interactive profilers (perf/silk/guard.py, perf/silk/toolbar.py). PROFILING=1: Silk, in a database
 # of its own, made by `manage.py migrate --database silk`, emptied by
 # `manage.py silk_request_garbage_collect`, at /silk/ for superusers. DEBUG=1: the debug toolbar,
 # and zeal, which raises where a loop asks for related rows one by one.
@@ -224,7 +228,7 @@ if PROFILING:
     DATABASES["silk"] = env.database(
         "SILK_DATABASE_URL", f"sqlite:///{BASE_DIR / 'var' / 'silk.sqlite3'}"
     )
-    DATABASE_ROUTERS = ["perf.routers.SilkRouter"]
+    DATABASE_ROUTERS = ["perf.silk.router.SilkRouter"]
     SILKY_AUTHENTICATION = SILKY_AUTHORISATION = True
     SILKY_PERMISSIONS = attrgetter("is_superuser")  # Silk calls it with the user
     SILKY_MAX_REQUEST_BODY_SIZE = SILKY_MAX_RESPONSE_BODY_SIZE = 0
@@ -236,7 +240,7 @@ if DEBUG:
     INSTALLED_APPS += ["debug_toolbar", "zeal"]
     MIDDLEWARE.insert(2, "debug_toolbar.middleware.DebugToolbarMiddleware")
     MIDDLEWARE.append("zeal.middleware.zeal_middleware")
-    DEBUG_TOOLBAR_CONFIG = {"SHOW_TOOLBAR_CALLBACK": "perf.toolbar.show"}
+    DEBUG_TOOLBAR_CONFIG = {"SHOW_TOOLBAR_CALLBACK": "perf.silk.toolbar.show"}
     ZEAL_RAISE = True
     ZEAL_ALLOWLIST = [{"model": "auth.User", "field": "get()"}]  # who asks, who is asked about
 
@@ -248,7 +252,7 @@ SLOW_QUERY_MS = env.whole_number("SLOW_QUERY_MS", 100, low=0, high=3_600_000)
 # The number of statements in a header of every response to this machine: for load_test.
 COUNT_STATEMENTS = env.flag("COUNT_STATEMENTS")
 if COUNT_STATEMENTS:
-    MIDDLEWARE.insert(0, "perf.statement_count.StatementCountMiddleware")
+    MIDDLEWARE.insert(0, "perf.recording.count_middleware.StatementCountMiddleware")
 # Keep the figures of every profile and benchmark in the history, without --record.
 PERFORMANCE_HISTORY = env.flag("PERFORMANCE_HISTORY")
 

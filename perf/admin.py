@@ -6,8 +6,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from perf.history_page import performance_page
 from perf.models import Measurement
+from perf.trends.page import performance_page
 
 
 @admin.register(Measurement)

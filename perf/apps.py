@@ -2,7 +2,7 @@ from django.apps import AppConfig, apps
 from django.core.checks import register
 from django.utils.translation import gettext_lazy as _
 
-from perf.checks import silk_has_its_tables
+from perf.silk.checks import silk_has_its_tables
 
 
 class PerfConfig(AppConfig):
@@ -12,10 +12,10 @@ class PerfConfig(AppConfig):
     def ready(self):
         register(silk_has_its_tables)
         if apps.is_installed("silk"):
-            from perf import silk_guard  # Silk's models cannot be imported where it is off
+            from perf.silk import guard  # Silk's models cannot be imported where it is off
 
-            silk_guard.install()
+            guard.install()
         if apps.is_installed("debug_toolbar"):
-            from perf import toolbar
+            from perf.silk import toolbar
 
             toolbar.install()

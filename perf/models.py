@@ -18,7 +18,7 @@ class Measurement(models.Model):
     `figures` are numbers by name, each of them a line in the charts: a name ends in its unit
     (`total_ms`, `read_ratio`; without one it is a count), and less is better unless it ends in
     `_per_s`. Lists and texts may lie beside them; `indexes` is the table of indexes (see
-    `perf.remember`).
+    `perf.trends.store`).
     """
 
     kind = models.CharField(_("kind"), max_length=30, choices=Kind)

@@ -5,7 +5,7 @@ from pathlib import Path
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from perf.profile_report import as_text, write_profile
+from perf.profiling.report import as_text, write_profile
 
 
 def add_profiling(parser):

@@ -1,4 +1,4 @@
-"""What perf/budgets.toml has no line for: expanded and searched lists, and a preview's life."""
+"""What budgets.toml has no line for: expanded and searched lists, and a preview's life."""
 
 import pytest
 from django.db import connection

@@ -10,7 +10,7 @@ from django.db import connection
 
 from bookings.models import Booking
 from drivers.models import Role
-from perf.load.server import running_server
+from perf.project.load.server import running_server
 from tests.support.callers import API, booking_values, caller
 
 

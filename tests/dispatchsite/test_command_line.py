@@ -10,7 +10,7 @@ from django.core.management import CommandError
 from django.db import OperationalError, connection
 
 from dispatchsite import command_line
-from perf.load.server import database_url
+from perf.project.load.server import database_url
 from tests import PROJECT
 
 CONNECTS = ("dbname", "user", "password", "host", "port")

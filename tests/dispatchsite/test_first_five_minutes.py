@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from drivers.models import Role
-from perf.load.server import environment, running_server
+from perf.project.load.server import environment, running_server
 from tests.support import builders as make
 
 BASE = Path(settings.BASE_DIR)

@@ -12,7 +12,7 @@ from bookings.models import Client
 from drivers.db.bulk import update_rows
 from drivers.db.folding import fold
 from drivers.models import Driver
-from perf.bulk_insert import insert_rows
+from perf.project.scenarios.bulk_insert import insert_rows
 from tests.support import builders as make
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from perf import scratch
+from perf.measuring import scratch
 
 
 @pytest.fixture(scope="session")

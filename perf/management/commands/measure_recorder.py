@@ -2,7 +2,7 @@ import json
 
 from django.core.management.base import BaseCommand
 
-from perf.overhead import measure_overhead
+from perf.measuring.overhead import measure_overhead
 
 
 class Command(BaseCommand):

@@ -4,7 +4,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from perf.management.profiling import add_profiling, options_of, shown
-from perf.profile_doors import profile_url
+from perf.profiling.targets import profile_url
 
 
 class Command(BaseCommand):

@@ -18,7 +18,7 @@ from dispatch.runs.run import run_dispatch
 from dispatch.trips.cancel import cancel
 from dispatch.trips.progress import report_progress
 from drivers.models import Absence, Company, Role, Shift
-from perf.scenario_company import seed_scenario
+from perf.project.scenarios.company import seed_scenario
 from tests.support import builders as make
 from tests.support.builders import DAY, NOW, at
 

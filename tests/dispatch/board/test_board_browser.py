@@ -11,7 +11,7 @@ from dispatch.models import Assignment, DispatchRun
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from drivers.models import Company
-from perf.scenario_company import seed_scenario
+from perf.project.scenarios.company import seed_scenario
 from tests.dispatch.board.test_board_actions import booking, driver, later
 from tests.support import builders as make
 from tests.support.browsing import PASSWORD, log_in

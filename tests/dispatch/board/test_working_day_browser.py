@@ -16,7 +16,7 @@ from dispatch.board import run_views
 from dispatch.models import Assignment
 from dispatch.runs.options import RunOptions
 from drivers.models import Company, Shift
-from perf.scenario_company import seed_scenario
+from perf.project.scenarios.company import seed_scenario
 from tests.dispatch.board.test_board_actions import later
 from tests.dispatch.board.test_board_browser import dispatcher, drag, trip
 from tests.support import builders as make

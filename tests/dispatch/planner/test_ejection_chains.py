@@ -13,8 +13,8 @@ from dispatch.planner.search.parallel import first_plan
 from dispatch.planner.search.route_labels import empty_routes
 from dispatch.planner.search.schedule import schedule
 from dispatch.planner.solve import solve
-from perf.scenario_problem import as_problem
-from perf.scenarios import geneva_day
+from perf.project.scenarios.generate import geneva_day
+from perf.project.scenarios.problem import as_problem
 from tests.support.problems import make_driver, make_duty, make_problem, make_trip
 
 

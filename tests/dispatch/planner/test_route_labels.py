@@ -17,8 +17,8 @@ from dispatch.planner.search.route_labels import (
     ready_after_break,
 )
 from dispatch.planner.search.schedule import times
-from perf.scenario_problem import as_problem
-from perf.scenarios import geneva_day
+from perf.project.scenarios.generate import geneva_day
+from perf.project.scenarios.problem import as_problem
 from tests.support.problems import make_break, make_commitment, make_driver, make_duty, make_problem
 from tests.support.problems import make_trip as trip
 

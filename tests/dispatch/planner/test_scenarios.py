@@ -2,8 +2,8 @@ from statistics import median
 
 from django.test import SimpleTestCase
 
-from perf.scenario_problem import as_problem
-from perf.scenarios import CAP, URGENT, geneva_bookings, geneva_clients, geneva_day
+from perf.project.scenarios.generate import CAP, URGENT, geneva_bookings, geneva_clients, geneva_day
+from perf.project.scenarios.problem import as_problem
 
 
 class GenevaDayTests(SimpleTestCase):

@@ -13,8 +13,8 @@ from dispatch.planner.measures import measure
 from dispatch.planner.problem import Costs, Priority, Standing
 from dispatch.planner.search.arrays import collapse
 from dispatch.planner.solve import default_budget_s, solve
-from perf.scenario_problem import as_problem
-from perf.scenarios import geneva_day
+from perf.project.scenarios.generate import geneva_day
+from perf.project.scenarios.problem import as_problem
 from tests.support.problems import (
     make_break,
     make_commitment,
@@ -271,8 +271,8 @@ class SearchTests(SimpleTestCase):
         program = (
             "import sys; sys.modules['numba'] = None\n"
             "from dispatch.planner.solve import solve\n"
-            "from perf.scenario_problem import as_problem\n"
-            "from perf.scenarios import geneva_day\n"
+            "from perf.project.scenarios.problem import as_problem\n"
+            "from perf.project.scenarios.generate import geneva_day\n"
             "print(len(solve(as_problem(geneva_day(40)), engine='greedy').trips) > 30)\n"
         )
         root = solve_module.__file__.split("/dispatch/planner/")[0]

@@ -8,8 +8,8 @@ from dispatch.planner.check.plan import check
 from dispatch.planner.measures import measure
 from dispatch.planner.problem import TOLD_S, Costs, Standing
 from dispatch.planner.solve import solve
-from perf.scenario_problem import as_problem
-from perf.scenarios import geneva_day
+from perf.project.scenarios.generate import geneva_day
+from perf.project.scenarios.problem import as_problem
 from tests.support.problems import (
     clock,
     make_break,

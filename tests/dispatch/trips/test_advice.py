@@ -22,8 +22,8 @@ from dispatch.trips.advice.work_out import work_out
 from dispatch.trips.candidates import candidates_for
 from dispatch.trips.driver_sick import report_sick
 from drivers.models import Absence, Company, Driver, Shift
-from perf.scenario_company import seed_scenario
-from perf.statement_count import Count
+from perf.project.scenarios.company import seed_scenario
+from perf.recording.count_middleware import Count
 from tests.support import builders as make
 
 ACTOR = Actor(Door.ADMIN, name="Nadia")

@@ -9,7 +9,7 @@ from django.db.models import Model
 
 from bookings.models import Booking, Client
 from drivers.models import Absence, ApiToken, Company, Driver, Membership, Shift, Vehicle
-from perf.company_rows import company_rows
+from perf.project.doors.company_rows import company_rows
 from tests.support import builders as make
 from tests.support.every_door.columns import FAR_LAT, FAR_LON, at, both, changes_of
 from tests.support.every_door.company import Busy

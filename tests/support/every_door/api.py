@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 from bookings.models import Actor, Delivery, Door, Event, Webhook
 from dispatch.trips import decisions
 from drivers.models import ApiToken
-from perf.budget_doors import _name, routes
+from perf.project.doors.discover import _name, routes
 from tests.support import builders as make
 from tests.support.every_door.columns import FAR_LAT, FAR_LON, changes_of
 from tests.support.every_door.company import NOW, PLANNED, Busy

@@ -1,0 +1,266 @@
+"""How many statements each door may send: measured at two sizes, held against one file.
+
+A door fails when it sends more than its budget, when it sends more for a larger company, when
+it reads bookings, assignments or events from end to end, and when it has no budget. Time is
+never looked at. The chunks of one bulk insert on SQLite count as one statement.
+"""
+
+import logging
+import re
+import tomllib
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+from perf.indexes.explain import explain, rolled_back
+from perf.project.doors.discover import BudgetDoor, all_doors
+from perf.project.doors.sample_company import NotMeasured
+from perf.project.doors.visitor import unlogged
+from perf.recording.record import Recording, record_queries
+from perf.recording.repeated import MANY_ROWS, find_clusters
+
+logger = logging.getLogger(__name__)
+
+FILE = Path(__file__).resolve().parent / "budgets.toml"
+GUARDED = frozenset({"bookings_booking", "dispatch_assignment", "bookings_event"})
+HEAD = """\
+# Statements that each door sends, at any size (perf/project/doors/budgets.py). One is for both
+# databases. Measured by `manage.py check_budgets`; written by `manage.py check_budgets --update`,
+# which keeps the reasons below. A door that is in none of these tables fails.
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A door's recordings by size, or why there are none."""
+
+    door: BudgetDoor
+    recordings: tuple[Recording, ...] = ()
+    not_measured: str = ""
+
+    @property
+    def counts(self):
+        return tuple(count(recording) for recording in self.recordings)
+
+    @property
+    def statements(self):
+        return max(self.counts, default=None)
+
+    def growth(self):
+        """Return a line for each place that sends more for the larger company.
+
+        From none to one is no growth: a dispatch without breaks writes none.
+        """
+        if len(self.recordings) < 2:
+            return []
+        small, *_between, large = (Counter(_keys(r)) for r in self.recordings)
+        fixes = {(c.fingerprint, c.site): c.fix for c in find_clusters(self.recordings[-1])}
+        return [
+            f"{small[key]} → {number} × {key[1]}: {key[0][:120]}  {fixes.get(key, '')}".rstrip()
+            for key, number in large.items()
+            if number > max(small[key], 1)
+        ]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One line of the table: what a door sends, may send, and what is wrong."""
+
+    door: BudgetDoor
+    counts: tuple[int, ...]
+    budget: int | None
+    problems: tuple[str, ...] = ()
+    reason: str = ""
+
+    def __str__(self):
+        counts = " ".join(f"{number:4}" for number in self.counts) or f"{self.reason:>9}"
+        budget = "" if self.budget is None else self.budget
+        lines = [f"  {counts}  {budget:>4}  {self.door.kind[:-1]} {self.door.name}"]
+        return "\n".join(lines + [f"        ! {problem}" for problem in self.problems])
+
+
+def count(recording):
+    return len(list(_keys(recording)))
+
+
+def _keys(recording):
+    """Yield (fingerprint, site) of each statement; chunks of one bulk insert are one."""
+    last = None
+    for statement in recording:
+        key = statement.fingerprint, statement.site
+        bulk = statement.sql.startswith("INSERT") and MANY_ROWS.search(statement.sql)
+        chunk = statement.sql.startswith("INSERT") and key == last
+        if not (chunk and connection.vendor == "sqlite"):
+            yield key
+        last = key if bulk else None
+
+
+def measure(door, worlds) -> Measured:
+    """Call the door once per world, and take back what it wrote."""
+    recordings = []
+    try:
+        for world in worlds:
+            with unlogged(), taken_back():
+                door.call(world)  # fills the caches that live as long as the process
+            ContentType.objects.clear_cache()
+            with unlogged(), taken_back(), record_queries() as recording:
+                door.call(world)
+            recordings.append(recording)
+    except NotMeasured as why:
+        return Measured(door, not_measured=str(why))
+    except Exception as error:  # of any view or command; the check fails, with all doors measured
+        logger.exception("%s cannot be measured.", door.name)
+        return Measured(door, not_measured=f"{type(error).__name__}: {error}")
+    return Measured(door, tuple(recordings))
+
+
+@contextmanager
+def taken_back():
+    """Roll the block back; a dispatch may commit inside it."""
+    block = transaction.atomic()
+    block._from_testcase = True
+    with block:
+        yield
+        transaction.set_rollback(True)
+
+
+def measure_all(worlds, doors=None) -> list[Measured]:
+    """Measure every door with every world."""
+    return [measure(door, worlds) for door in doors or all_doors()]
+
+
+def read_budgets(file=FILE) -> dict:
+    """Return {"urls": {...}, "commands": {...}, "not_measured": {...}, "scans": {...}}."""
+    found = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return {name: found.get(name, {}) for name in ("urls", "commands", "not_measured", "scans")}
+
+
+def allowed(budgets, door):
+    """Return the door's number on this database, or None."""
+    number = budgets[door.kind].get(door.name)
+    return number.get(connection.vendor) if isinstance(number, dict) else number
+
+
+def judge(measured, budgets) -> Verdict:
+    """Hold a measured door against the budgets."""
+    door = measured.door
+    verdict = Verdict(door, measured.counts, allowed(budgets, door))
+    if measured.not_measured:
+        reason = budgets["not_measured"].get(door.name, "")
+        if reason:
+            return replace(verdict, reason=reason)
+        return replace(
+            verdict,
+            problems=(
+                _("not measured (%(why)s), and budgets.toml does not say why")
+                % {"why": measured.not_measured},
+            ),
+        )
+    problems = [_("grows with the rows: %(line)s") % {"line": x} for x in measured.growth()]
+    if verdict.budget is None:
+        problems.append(_("has no budget: run manage.py check_budgets --update"))
+    elif measured.statements > verdict.budget:
+        problems.append(
+            _("sends %(more)d more than its budget:\n%(listing)s")
+            % {
+                "more": measured.statements - verdict.budget,
+                "listing": measured.recordings[-1].listing(),
+            }
+        )
+    return replace(verdict, problems=tuple(problems))
+
+
+WHOLE = re.compile(r'^SELECT COUNT\(\*\) AS "__count" FROM "\w+"$')
+
+
+def full_scans(measured, budgets) -> list[str]:
+    """Return a line for each statement that reads a guarded table from end to end.
+
+    PostgreSQL is asked whether an index *can* serve the statement, which does not depend on
+    the number of rows. SQLite decides by its statistics: give it a few thousand rows. Not
+    meant: counting all rows, a partial index, and a list in an index's order that stops early.
+    """
+    lines, seen = [], set()
+    if measured.door.name in budgets["scans"] or not measured.recordings:
+        return lines
+    partial = _partial_indexes()
+    for statement in measured.recordings[-1]:
+        text = statement.fingerprint
+        if text in seen or WHOLE.match(text):
+            continue
+        if not text.startswith(("SELECT", "UPDATE", "DELETE")):
+            continue
+        seen.add(text)
+        plan = _plan_with_indexes(statement)
+        stops_early = text.endswith(("LIMIT ?", "OFFSET ?")) and not plan.sorts
+        scanned = {
+            node.table
+            for node in plan.nodes
+            if node.full_scan
+            and node.table in GUARDED
+            and node.index not in partial
+            and not (stops_early and node is _first_read(plan))
+        }
+        if scanned:
+            tables = ", ".join(sorted(scanned))
+            lines.append(f"{tables} at {statement.site}: {text[:80]} … {text[-160:]}")
+    return lines
+
+
+def _first_read(plan):
+    return next((node for node in plan.nodes if node.table), None)
+
+
+def _plan_with_indexes(statement):
+    if connection.vendor == "sqlite":
+        return explain(statement, connection)
+    with rolled_back(connection), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        return explain(statement, connection, analyze=False)
+
+
+def _partial_indexes():
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE '% WHERE %'"
+            )
+        else:
+            cursor.execute("SELECT indexname FROM pg_indexes WHERE indexdef LIKE '% WHERE %'")
+        return {name for (name,) in cursor.fetchall()}
+
+
+def write_budgets(measured, file=FILE) -> None:
+    """Write the numbers of this database into the file; the other's numbers and reasons stay."""
+    old = read_budgets(file)
+    lines = [HEAD]
+    for kind in ("urls", "commands"):
+        lines.append(f"[{kind}]")
+        for item in sorted(measured, key=lambda m: m.door.name):
+            if item.door.kind == kind and item.statements is not None:
+                lines.append(f'"{item.door.name}" = {_number(old, item)}')
+        lines.append("")
+    for kind, about in (
+        ("not_measured", "# Doors without a number, and why."),
+        ("scans", "# Doors that may read a guarded table from end to end, and why."),
+    ):
+        lines += [about, f"[{kind}]"]
+        lines += [f'"{name}" = "{why}"' for name, why in sorted(old[kind].items())]
+        lines.append("")
+    file.write_text("\n".join(lines), encoding="utf-8")
+
+
+def _number(old, item):
+    before = old[item.door.kind].get(item.door.name)
+    numbers = dict(before) if isinstance(before, dict) else {}
+    if isinstance(before, int):
+        numbers = {"sqlite": before, "postgresql": before}
+    numbers[connection.vendor] = item.statements
+    if len(set(numbers.values())) == 1:
+        return str(item.statements)
+    return "{" + ", ".join(f"{name} = {n}" for name, n in sorted(numbers.items())) + "}"

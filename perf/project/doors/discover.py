@@ -1,0 +1,260 @@
+"""Every way in, found by itself: the URL configuration is walked, and the apps' commands.
+
+A door is called on a `World`: an invented company with bookings, drivers, a plan, a past.
+"""
+
+import io
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command, get_commands
+from django.urls import URLResolver, get_resolver
+
+from bookings.models import Client as Person
+from bookings.models import ImportFile
+from dispatch.models import DispatchRun
+from drivers.models import Driver
+from perf.project.doors.sample_company import DAY, NotMeasured, World, bookings_csv
+from perf.project.doors.writes import ASKED, WRITING, send
+
+# 403 and 405 are answers too: a door that is opened later sends more.
+SEEN = {200, 301, 302, 304, 403, 405}
+
+
+@dataclass(frozen=True)
+class BudgetDoor:
+    """Something to be called; `kind` is its table in the file of budgets."""
+
+    kind: str
+    name: str
+    call: Callable[[World], object]
+
+
+def all_doors() -> list[BudgetDoor]:
+    """Return every door there is, whether it can be measured or not."""
+    return [*url_doors(), *command_doors()]
+
+
+# URLs ------------------------------------------------------------------------------------
+
+
+def url_doors():
+    """Return a GET of every URL of the configuration, and what the API takes beside it."""
+    found = []
+    for route, pattern in routes(get_resolver()):
+        actions = getattr(pattern.callback, "actions", None)
+        if actions is None or "get" in actions:
+            found.append(
+                BudgetDoor("urls", _name(route), lambda w, p=pattern, r=route: _get(w, r, p))
+            )
+        for method in (method for method in WRITING if method in (actions or ())):
+            name = f"{method.upper()} {_name(route)}"
+            found.append(
+                BudgetDoor("urls", name, lambda w, p=pattern, r=route, n=name: _write(w, r, p, n))
+            )
+    return found
+
+
+def _name(route):
+    """Return the route as the file of budgets has it: without the parameters' patterns."""
+    return re.sub(r"\(\?P(<\w+>)[^)]*\)", r"\1", route).replace("\\", "")
+
+
+def routes(resolver, before=""):
+    """Yield (route, pattern) of every address, those of the tools left out."""
+    for pattern in resolver.url_patterns:
+        route = before + str(pattern.pattern).lstrip("^").removesuffix("$").removesuffix("\\Z")
+        if isinstance(pattern, URLResolver):
+            if pattern.app_name not in ("silk", "djdt"):
+                yield from routes(pattern, route)
+        elif "format" not in pattern.pattern.converters and "<format>" not in route:
+            yield route, pattern
+
+
+def _get(world, route, pattern):
+    asked = ASKED.get(f"GET {_name(route)}")
+    pk = asked(world).pk if asked else None
+    path = "/" + _filled(world, route, pattern.callback, pk)
+    response = world.client.get(
+        path,
+        _query(world, route),
+        secure=settings.SECURE_SSL_REDIRECT,
+        headers={"X-Company": world.company.slug},  # the API asks a superuser which one
+    )
+    if response.status_code not in SEEN:
+        raise NotMeasured(f"GET answers {response.status_code}")
+    if getattr(response, "streaming", False):
+        list(response.streaming_content)
+    return response
+
+
+def _write(world, route, pattern, name):
+    if name not in ASKED:
+        raise NotMeasured("perf/project/doors/writes.py does not know what to send")
+    asked = ASKED[name](world)
+    send(world, name, "/" + _filled(world, route, pattern.callback, asked.pk), asked)
+
+
+def _filled(world, route, callback, pk=None):
+    """Return the path with values for the parameters of the route."""
+    parts, rest = [], route
+    while True:
+        fixed, found, rest = _next_parameter(rest)
+        parts.append(fixed)
+        if found is None:
+            return "".join(parts)
+        parts.append(str(pk or _value(world, found, callback)))
+
+
+def _next_parameter(route):
+    """Return (text before, name, text after) of the first <converter:name> or (?P<name>...)."""
+    start = route.find("<")
+    if start < 0:
+        return route.replace("\\", "").replace("/?", "/"), None, ""
+    end = route.index(">", start)
+    name = route[start + 1 : end].rpartition(":")[2]
+    if route[:start].endswith("(?P"):
+        depth, at = 1, end + 1
+        while depth:
+            depth += {"(": 1, ")": -1}.get(route[at], 0)
+            at += 1
+        return route[: start - 3], name, route[at:]
+    return route[:start], name, route[end + 1 :]
+
+
+VALUES = {"app_label": "bookings", "url": "nowhere", "content_type_id": 1}
+
+
+def _value(world, name, callback):
+    if name in ("company", "company_slug", "slug"):
+        return world.company.slug
+    if name in ("day", "date"):
+        return DAY.isoformat()
+    if name in VALUES:
+        return VALUES[name]
+    if name in ("booking", "ids"):
+        return world.assigned()[0].booking_id
+    if name == "import_file":
+        return world.one(ImportFile).pk
+    for known, model in (("run", DispatchRun), ("driver", Driver)):
+        if name in (known, f"{known}_id"):
+            return world.run.pk if known == "run" else world.one(model).pk
+    model = _model_of(callback)
+    if model is None or name not in ("object_id", "pk", "id"):
+        raise NotMeasured(f"no value is known for “{name}”")
+    return world.one(model).pk
+
+
+def _model_of(callback):
+    admin = getattr(callback, "model_admin", None)
+    if admin is not None:
+        return admin.model
+    if callback.__name__ == "user_change_password":  # the one that Django does not mark
+        return get_user_model()
+    view = getattr(callback, "cls", None) or getattr(callback, "view_class", None)
+    queryset = getattr(view, "queryset", None)
+    return getattr(view, "model", None) or getattr(queryset, "model", None)
+
+
+def _query(world, route):
+    """Return the query that a view needs to answer at all."""
+    if route.endswith("autocomplete/"):
+        return {"app_label": "bookings", "model_name": "booking", "field_name": "client"}
+    if route.endswith("telephone/clients/"):
+        return {"q": "a"}
+    if route.endswith("telephone/client/"):
+        return {"client": world.one(Person).pk}
+    if route.endswith("telephone/places/"):
+        return {"pickup_address": "a"}
+    if route == "admin/search/":
+        return {"s": "a"}
+    if route.endswith("news/"):
+        return {"after": 10**12, "day": DAY.isoformat(), "fleet": "another"}
+    if route.endswith("/look/"):
+        return {"driver": world.one(Driver).pk}
+    if route.endswith("/swap/"):
+        return {"other": world.assigned()[1].booking_id}
+    return {}
+
+
+# Commands --------------------------------------------------------------------------------
+
+
+def command_doors():
+    """Return every command of our apps; those without a call below need a reason in the file."""
+    ours = {
+        app.name for app in apps.get_app_configs() if Path(app.path).parent == settings.BASE_DIR
+    }
+    names = sorted(name for name, app in get_commands().items() if app in ours)
+    doors = [
+        BudgetDoor("commands", name, COMMANDS.get(name, _no_call))
+        for name in [*names, *(variant for variant in COMMANDS if " " in variant)]
+    ]
+    return sorted(doors, key=lambda door: door.name)
+
+
+def _no_call(world):
+    raise NotMeasured("no call of it is written in perf/project/doors/discover.py")
+
+
+def _day(command, **options):
+    def call(world):
+        call_command(
+            command,
+            company=world.company.slug,
+            day=DAY,
+            stdout=io.StringIO(),
+            stderr=io.StringIO(),
+            **options,
+        )
+
+    return call
+
+
+def _import(world):
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "bookings.csv"
+        file.write_bytes(bookings_csv(world.bookings))
+        call_command("import_bookings", str(file), company=world.company.slug, stdout=io.StringIO())
+
+
+COMMANDS = {
+    "clear_expired": lambda world: call_command("clear_expired", stdout=io.StringIO()),
+    "dispatch_day": _day("dispatch_day", time_limit=0),
+    "dispatch_day --preview": _day("dispatch_day", time_limit=0, preview=True),
+    "export_plan": _day("export_plan"),
+    "export_plan --format json": _day("export_plan", format="json"),
+    "import_bookings": _import,
+    "revert_dispatch": lambda world: call_command(
+        "revert_dispatch", str(world.run.pk), stdout=io.StringIO()
+    ),
+    "seed_fleet": lambda world: call_command(
+        "seed_fleet", company=world.company.slug, drivers=2 * world.bookings, stdout=io.StringIO()
+    ),
+    "seed_scenario": lambda world: call_command(
+        "seed_scenario",
+        company=f"{world.company.slug}-new",
+        date=DAY,
+        bookings=world.bookings,
+        stdout=io.StringIO(),
+    ),
+    "create_company": lambda world: call_command(
+        "create_company",
+        slug=f"{world.company.slug}-new",
+        timezone="Europe/Zurich",
+        depot="46.17,6.12",
+        stdout=io.StringIO(),
+    ),
+    "create_token": lambda world: call_command(
+        "create_token",
+        company=world.company.slug,
+        user=world.user.username,
+        stdout=io.StringIO(),
+    ),
+}

@@ -1,0 +1,201 @@
+"""An invented company that every door can be called with: bookings, drivers, a plan, a past."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from bookings.models import Actor, Booking, Delivery, Door, Event, ImportFile, Webhook
+from dispatch.models import Assignment, DispatchRun
+from dispatch.runs.options import FIRST_PLAN
+from dispatch.runs.previews import plan_preview
+from dispatch.runs.run import run_dispatch
+from dispatch.trips import decisions
+from drivers.companies.tokens import issue_token
+from drivers.models import Absence, ApiToken, Company, Driver, Membership, Role
+from perf.models import Kind, Measurement
+from perf.project.doors.company_rows import company_rows
+from perf.project.scenarios.company import seed_scenario
+
+DAY = date(2026, 6, 17)
+NOW = datetime.fromisoformat("2026-06-16T18:00:00+02:00")
+EVENING = datetime.fromisoformat("2026-06-17T20:00:00+02:00")
+ACTOR = Actor(Door.COMMAND, name="check_budgets")
+# Bookings on the day, drivers, past bookings.
+SIZES = {"small": (12, 3, 24), "large": (48, 9, 96)}
+
+
+class NotMeasured(Exception):
+    """The door cannot be called as it is: its budget says why it has none."""
+
+
+@dataclass(frozen=True)
+class World:
+    """A company to call the doors with, and its owner, a superuser who is logged in.
+
+    `run` planned the half of the day, `preview` would plan the rest. `keys` are those of the
+    API, by role; the driver's trip is under way.
+    """
+
+    company: Company
+    user: object
+    client: Client
+    run: DispatchRun
+    preview: DispatchRun | None = None
+    bookings: int = 0
+    keys: dict[str, str] = field(default_factory=dict)
+    _found: dict = field(default_factory=dict, repr=False, compare=False)
+
+    def one(self, model):
+        """Return the company's newest row of a model, or the newest of all.
+
+        It is looked up once, before anything is recorded.
+        """
+        if model not in self._found:
+            self._found[model] = self._newest(model)
+        return self._found[model]
+
+    def assigned(self):
+        """Return two planned assignments, of two drivers."""
+        if "assigned" not in self._found:
+            self._found["assigned"] = _two_planned(self.company)
+        return self._found["assigned"]
+
+    def locked(self):
+        """Return a locked assignment."""
+        return self._of(Assignment, locked=True)
+
+    def booking(self, status):
+        """Return a booking of the day without a driver."""
+        return self._of(Booking, status=status, will_call=False, scheduled_time__gte=NOW)
+
+    def will_call(self):
+        return self._of(Booking, will_call=True)
+
+    def started(self):
+        """Return the assignment of a trip under way."""
+        return self._of(Assignment, status="en_route")
+
+    def by_hand(self):
+        """Return the event of what the owner did last."""
+        return self._of(Event, user=self.user)
+
+    def _of(self, model, **conditions):
+        key = model, *conditions.items()
+        if key not in self._found:
+            rows = company_rows(model, self.company).filter(**conditions)
+            self._found[key] = rows.order_by("pk").first()
+        return self._found[key]
+
+    def _newest(self, model):
+        found = company_rows(model, self.company).order_by("-pk").first()
+        if found is None:
+            raise NotMeasured(f"there is no {model._meta.verbose_name}")
+        return found
+
+
+def make_world(size, *, history=None) -> World:
+    """Write a company of the size, with half of its day dispatched."""
+    bookings, drivers, past = SIZES[size]
+    seed_scenario(
+        size,
+        day=DAY,
+        bookings=bookings,
+        drivers=drivers,
+        history=past if history is None else history,
+        seed=1,
+        events=True,
+        now=NOW,
+        actor=ACTOR,
+    )
+    company = Company.objects.get(slug=size)
+    user = get_user_model().objects.create_superuser(size, password=None)
+    Group.objects.create(name=size)
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(user)
+    owner = Membership.objects.create(company=company, user=user, role=Role.OWNER)
+    for number in range(drivers):
+        key = _key(owner, f"machine {number}")
+    ImportFile.objects.create(
+        company=company, user=user, name="day.csv", data=bookings_csv(drivers), uploaded_at=NOW
+    )
+    for driver in Driver.objects.filter(company=company).order_by("id"):
+        Absence.objects.create(
+            driver=driver, start_at=NOW - timedelta(days=9), end_at=NOW - timedelta(days=8)
+        )
+    later = list(Booking.objects.on(company, DAY).order_by("id").values_list("id", flat=True))[::2]
+    Booking.objects.filter(id__in=later).update(status="pending")
+    Measurement.objects.bulk_create(
+        Measurement(
+            kind=Kind.LOAD, commit=size, at=NOW, engine="SQLite", version="3", size=number % 3,
+            machine="one", figures={"p95_ms": number, "indexes": []},
+        )
+        for number in range(drivers)
+    )  # fmt: skip
+    hook = Webhook.objects.create(company=company, url="https://localhost/", created_at=NOW)
+    Delivery.objects.bulk_create(
+        Delivery(webhook=hook, event=event, due_at=NOW, created_at=NOW)
+        for event in Event.objects.filter(company=company).order_by("id")[:drivers]
+    )
+    report = run_dispatch(company, DAY, now=NOW, actor=ACTOR, options=FIRST_PLAN)
+    Booking.objects.filter(id__in=later[:-2]).update(status="accepted")
+    Booking.objects.filter(id=later[-1]).update(will_call=True, appointment_at=None)
+    Assignment.objects.filter(pk=_planned(company)[0].pk).update(locked=True)
+    started = _planned(company)[1]
+    _let_start(started)
+    by_hand = Actor(Door.ADMIN, user_id=user.pk)
+    decisions.confirm(company, _planned(company)[2].booking_id, actor=by_hand, now=NOW)
+    preview = plan_preview(company, DAY, now=NOW, actor=ACTOR, options=FIRST_PLAN)
+    return World(
+        company,
+        user,
+        client,
+        DispatchRun.objects.get(id=report.run),
+        DispatchRun.objects.get(id=preview.run),
+        bookings,
+        {"owner": key, "driver": _driver_key(started.driver)},
+    )
+
+
+def _let_start(assignment):
+    Assignment.objects.filter(pk=assignment.pk).update(status="en_route")
+    Booking.objects.filter(pk=assignment.booking_id).update(status="en_route")
+
+
+def _planned(company):
+    return Assignment.objects.filter(company=company, status="planned").order_by("pk")
+
+
+def _two_planned(company):
+    one = _planned(company).last()
+    return one, _planned(company).exclude(driver=one.driver_id).last()
+
+
+def _driver_key(driver):
+    """Let the driver log in, and return a key of the driver's."""
+    user = get_user_model().objects.create_user(f"{driver.company.slug}-driver")
+    Driver.objects.filter(pk=driver.pk).update(user=user)
+    member = Membership.objects.create(company=driver.company, user=user, role=Role.DRIVER)
+    return _key(member, "telephone")
+
+
+def _key(member, name):
+    """Return the key of a token whose use is noted: no request has to."""
+    token, key = issue_token(member, name=name, now=NOW)
+    ApiToken.objects.filter(pk=token.pk).update(last_used_at=EVENING)
+    return key
+
+
+def bookings_csv(count):
+    """Return a file of new bookings of the day after."""
+    head = (
+        "reference,scheduled_time,client_name,pickup_lat,pickup_lon,dropoff_lat,dropoff_lon,"
+        "passengers,wheelchairs"
+    )
+    lines = [
+        f"N-{i},2026-06-18T{8 + i % 10:02d}:00,Person {i},46.2,6.1,46.21,6.15,1,0"
+        for i in range(count)
+    ]
+    return "\n".join([head, *lines]).encode()

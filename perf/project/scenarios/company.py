@@ -1,0 +1,56 @@
+"""A whole invented company: fleet, clients, a day of open bookings, and a past."""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from bookings.models import Booking, Client, Event
+from dispatch.models import Assignment, DispatchRun
+from drivers.models import Driver, Shift
+from perf.project.scenarios import generate, populate
+from perf.project.scenarios.bulk_insert import analyze, indexed_afterwards
+from perf.project.scenarios.history import add_history, day_sizes
+
+EVENTS_UP_TO = 100_000  # of a larger past, the events are left out unless asked for
+CLIENTS_A_TRIP = 3  # persons for each that travels on a day
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    slug: str
+    day: date
+    past_days: int
+
+
+def seed_scenario(slug, *, day, bookings, drivers, history, seed, events, now, actor):
+    """Write the company and return what was made; `day` None is tomorrow in Geneva.
+
+    In a transaction of the caller's.
+    """
+    company = populate.make_company(slug, f"{slug.title()} Medical Transport")
+    day = day or company.local(now).date() + timedelta(days=1)
+    fleet = generate.geneva_fleet(drivers, seed)
+    driver_ids = populate.add_fleet(company, fleet)
+    populate.add_shifts(company, driver_ids, fleet, [day])
+
+    sizes = day_sizes(history, bookings)
+    persons = generate.outbound_count(max([bookings, *sizes]))
+    clients = generate.geneva_clients(
+        persons * (CLIENTS_A_TRIP if history else 1), len(fleet), seed
+    )
+    client_ids = populate.add_clients(company, clients, driver_ids)
+    populate.add_bookings(
+        company,
+        client_ids,
+        generate.geneva_bookings(clients, bookings, seed),
+        day,
+        now=now,
+        actor=actor,
+    )
+    large = history > EVENTS_UP_TO
+    with indexed_afterwards(Booking, Assignment, *[Event] * events) if large else nullcontext():
+        add_history(
+            company, fleet, driver_ids, clients, client_ids, sizes, day, seed=seed, events=events
+        )
+    analyze(Booking, Client, Driver, Shift, DispatchRun, Assignment, Event)
+    return Seeded(slug, day, len(sizes))

@@ -1,0 +1,313 @@
+"""Record every statement of a block: what ran, how long, how many rows, and from which line.
+
+    with record_queries() as q:
+        ...
+    for statement in q.statements: ...
+
+Times are nanoseconds of the monotonic clock. On SQLite most of a SELECT's time passes while
+its rows are fetched, so fetching is timed as well. BEGIN, COMMIT, SAVEPOINT and their like are
+kept apart in `q.control`: which of them can be seen differs between the databases, and a
+number of statements has to mean the same on both. COPY is no statement that Django sees.
+
+Parameters name clients. They are kept for EXPLAIN, and belong into no report.
+"""
+
+import threading
+from contextlib import contextmanager
+from time import perf_counter_ns
+
+from django.db import connections
+from django.db.backends.signals import connection_created
+
+from perf.recording.call_site import find_site
+from perf.recording.fingerprint import fingerprint
+
+CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET TRANSACTION")
+NOT_RECORDED = frozenset({"silk"})  # what observes is not observed
+
+
+class Statement:
+    """One statement as it was sent.
+
+    `params` is None where they were not kept, or came out of a generator. `rows` are the rows
+    fetched, or for a write without RETURNING the rows written. `transaction` counts the
+    transactions of its connection from 1, and is None outside of any. `error` names the
+    exception's class.
+    """
+
+    __slots__ = (
+        "alias",
+        "error",
+        "execute_ns",
+        "fetch_ns",
+        "many",
+        "params",
+        "rows",
+        "site",
+        "sql",
+        "start_ns",
+        "thread",
+        "transaction",
+        "vendor",
+    )
+
+    def __init__(self, sql, params, many, alias, vendor, transaction, site):
+        self.sql = sql
+        self.params = params
+        self.many = many
+        self.alias = alias
+        self.vendor = vendor
+        self.transaction = transaction
+        self.site = site
+        self.thread = threading.get_ident()
+        self.start_ns = perf_counter_ns()
+        self.execute_ns = self.fetch_ns = self.rows = 0
+        self.error = None
+
+    @property
+    def fingerprint(self):
+        return fingerprint(self.sql)
+
+    @property
+    def total_ns(self):
+        return self.execute_ns + self.fetch_ns
+
+    @property
+    def ms(self):
+        return self.total_ns / 1e6
+
+    @property
+    def is_write(self):
+        return self.sql.lstrip("( \n\t")[:6].upper() not in ("SELECT", "WITH R", "EXPLAI", "PRAGMA")
+
+    def __repr__(self):
+        return f"<{self.ms:.1f} ms, {self.rows} rows, {self.site}: {self.sql[:80]}>"
+
+
+class Recording:
+    """What a block sent to the database, in order."""
+
+    def __init__(self, *, keep_params, all_threads):
+        self.statements = []
+        self.control = []
+        self.keep_params = keep_params
+        self.all_threads = all_threads
+        self.thread = threading.get_ident()
+
+    def __len__(self):
+        return len(self.statements)
+
+    def __iter__(self):
+        return iter(self.statements)
+
+    @property
+    def total_ns(self):
+        """Return the time in the database, transaction control included."""
+        return sum(s.total_ns for s in self.statements) + sum(s.total_ns for s in self.control)
+
+    @property
+    def ms(self):
+        return self.total_ns / 1e6
+
+    @property
+    def rows(self):
+        return sum(s.rows for s in self.statements)
+
+    @property
+    def transactions(self):
+        """Return how many transactions were committed or rolled back."""
+        return sum(s.sql in ("COMMIT", "ROLLBACK") for s in self.control)
+
+    def slow(self, slow_ms):
+        return [s for s in self.statements if s.ms > slow_ms]
+
+    def listing(self):
+        """Return a line per statement, without parameters: for the message of a failed test."""
+        return "\n".join(
+            f"{number:4} {s.ms:8.1f} ms {s.rows:6} rows  {s.site}  {s.fingerprint[:160]}"
+            for number, s in enumerate(self.statements, 1)
+        )
+
+
+class TimedCursor:
+    """The driver's cursor; fetching is added to the statement that was executed last."""
+
+    __slots__ = ("_cursor", "_statement")
+
+    def __init__(self, cursor, statement):
+        self._cursor = cursor
+        self._statement = statement
+
+    def __getattr__(self, name):
+        return getattr(self._cursor, name)
+
+    def fetchone(self):
+        start = perf_counter_ns()
+        row = self._cursor.fetchone()
+        statement = self._statement
+        statement.fetch_ns += perf_counter_ns() - start
+        statement.rows += row is not None
+        return row
+
+    def fetchmany(self, *size, **options):
+        start = perf_counter_ns()
+        rows = self._cursor.fetchmany(*size, **options)
+        statement = self._statement
+        statement.fetch_ns += perf_counter_ns() - start
+        statement.rows += len(rows)
+        return rows
+
+    def fetchall(self):
+        start = perf_counter_ns()
+        rows = self._cursor.fetchall()
+        statement = self._statement
+        statement.fetch_ns += perf_counter_ns() - start
+        statement.rows += len(rows)
+        return rows
+
+    def __iter__(self):
+        while (row := self.fetchone()) is not None:
+            yield row
+
+
+class Tap:
+    """The one execute wrapper on a connection; it feeds every recording under way."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.recordings = []
+        self.transaction = 0
+        self.block = None  # the outermost atomic block
+
+    def attach(self):
+        self.connection.execute_wrappers.append(self)
+        # COMMIT and ROLLBACK are calls to the driver: no execute wrapper sees them.
+        self.connection._commit = self._ending("COMMIT", self.connection._commit)
+        self.connection._rollback = self._ending("ROLLBACK", self.connection._rollback)
+
+    def detach(self):
+        self.connection.execute_wrappers.remove(self)
+        del self.connection._commit, self.connection._rollback
+
+    def __call__(self, execute, sql, params, many, context):
+        statement = self._new(sql, params, many)
+        start = perf_counter_ns()
+        try:
+            return execute(sql, params, many, context)
+        except BaseException as error:
+            statement.error = type(error).__name__
+            raise
+        finally:
+            statement.execute_ns = perf_counter_ns() - start
+            wrapper = context["cursor"]
+            cursor = wrapper.cursor
+            if type(cursor) is TimedCursor:
+                cursor._statement = statement
+                cursor = cursor._cursor
+            else:
+                wrapper.cursor = TimedCursor(cursor, statement)
+            if statement.error is None and cursor.description is None:
+                statement.rows = max(cursor.rowcount, 0)
+
+    def _new(self, sql, params, many):
+        connection = self.connection
+        control = sql.startswith(CONTROL)
+        statement = Statement(
+            sql,
+            params,
+            many,
+            connection.alias,
+            connection.vendor,
+            self.transaction if control and self.block else None if control else self._number(),
+            find_site(),
+        )
+        if many and not isinstance(params, list | tuple):
+            statement.params = None
+        for recording in self.recordings:
+            if not recording.keep_params:
+                statement.params = None
+            (recording.control if control else recording.statements).append(statement)
+        return statement
+
+    def _number(self):
+        """Return the number of the transaction; a test's own around it is none."""
+        connection = self.connection
+        for block in connection.atomic_blocks:
+            if not block._from_testcase:
+                break
+        else:
+            if connection.atomic_blocks or connection.autocommit:
+                self.block = None
+                return None
+            block = connection
+        if block is not self.block:
+            self.block = block
+            self.transaction += 1
+        return self.transaction
+
+    def _ending(self, sql, call):
+        def timed():
+            statement = self._new(sql, None, many=False)
+            start = perf_counter_ns()
+            try:
+                return call()
+            finally:
+                statement.execute_ns = perf_counter_ns() - start
+                self.block = None
+
+        return timed
+
+
+_taps = {}  # id(connection) -> Tap; a connection belongs to one thread
+_waiting = []  # recordings that follow connections made meanwhile
+_lock = threading.Lock()
+
+
+def _join(recording, connection):
+    if connection.alias in NOT_RECORDED:
+        return
+    with _lock:
+        tap = _taps.get(id(connection))
+        if tap is None:
+            tap = _taps[id(connection)] = Tap(connection)
+            tap.attach()
+        if recording not in tap.recordings:
+            tap.recordings.append(recording)
+
+
+def _leave(recording):
+    with _lock:
+        for key, tap in list(_taps.items()):
+            if recording in tap.recordings:
+                tap.recordings.remove(recording)
+            if not tap.recordings:
+                tap.detach()
+                del _taps[key]
+
+
+def _follow(sender, connection, **kwargs):
+    for recording in list(_waiting):
+        if recording.all_threads or recording.thread == threading.get_ident():
+            _join(recording, connection)
+
+
+@contextmanager
+def record_queries(*, keep_params=True, all_threads=False):
+    """Record the statements of this thread's connections, also those that are made meanwhile.
+
+    `all_threads` adds the connections that other threads make meanwhile (not those they have
+    already). Recorders nest. On exit everything is as it was, whatever was raised.
+    """
+    recording = Recording(keep_params=keep_params, all_threads=all_threads)
+    if not _waiting:
+        connection_created.connect(_follow, dispatch_uid="perf.recording.record")
+    _waiting.append(recording)
+    try:
+        for connection in connections.all():
+            _join(recording, connection)
+        yield recording
+    finally:
+        _waiting.remove(recording)
+        if not _waiting:
+            connection_created.disconnect(dispatch_uid="perf.recording.record")
+        _leave(recording)

@@ -1,0 +1,185 @@
+"""Plans are read after the run, in one form for both databases, and change nothing."""
+
+import pytest
+from django.db import connection
+
+from bookings.models import Booking, Client
+from perf.indexes.explain import (
+    distinct,
+    explain,
+    explain_top,
+    postgres_plan,
+    separate_connection,
+    sqlite_plan,
+)
+from perf.recording.record import record_queries
+from tests.support import builders as make
+
+
+def recorded(queryset):
+    with record_queries() as q:
+        list(queryset)
+    return q.statements[0]
+
+
+@pytest.mark.django_db
+def test_a_condition_without_index_scans_the_table():
+    make.booking()
+    plan = explain(recorded(Booking.objects.filter(notes="x")), connection)
+    assert plan.full_scans == ("bookings_booking",)
+    assert plan.error == ""
+
+
+@pytest.mark.django_db
+def test_a_condition_with_an_index_names_it():
+    company = make.company()
+    Client.objects.bulk_create([Client(company=company, name=f"C{i}") for i in range(2000)])
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    plan = explain(
+        recorded(Client.objects.filter(company=company, name="C7", phone="")), connection
+    )
+    assert plan.full_scans == ()
+    [index] = plan.indexes  # SQLite names a unique constraint in its own way
+    assert index in ("client_once", "sqlite_autoindex_bookings_client_1")
+    if connection.vendor == "postgresql":
+        assert plan.nodes[0].rows == 1
+        assert plan.cost > 0
+        assert plan.buffers > 0
+
+
+@pytest.mark.django_db
+def test_an_alias_is_the_table_behind_it():
+    make.booking(client=make.client())
+    queryset = Booking.objects.filter(return_of__notes="x", client__address="y")
+    plan = explain(recorded(queryset), connection)
+    assert {node.table for node in plan.nodes if node.table} <= {
+        "bookings_booking",
+        "bookings_client",
+    }
+
+
+@pytest.mark.django_db
+def test_explaining_a_write_writes_nothing():
+    make.booking()
+    with record_queries() as q:
+        Booking.objects.update(notes="first")
+    Booking.objects.update(notes="second")
+    plan = explain(q.statements[0], connection)
+    assert plan.error == ""
+    assert plan.full_scans == ("bookings_booking",)
+    assert Booking.objects.get().notes == "second"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_of_its_own_writes_nothing_either():
+    make.booking()
+    with record_queries() as q:
+        Booking.objects.update(notes="first")
+        client = make.client()
+        Booking.objects.filter(notes="nothing like it").delete()
+    Booking.objects.update(notes="second")
+    plans = explain_top(q, top=10)
+    assert set(plans) == set(distinct(q))
+    assert {plan.error for plan in plans.values()} == {""}
+    assert Booking.objects.get().notes == "second"
+    assert Client.objects.get() == client
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_locked_row_delays_nobody():
+    """A write is explained beside a transaction that holds its rows."""
+    from django.db import transaction
+
+    make.booking()
+    with record_queries() as q:
+        Booking.objects.update(notes="first")
+    with transaction.atomic(), separate_connection() as other:
+        Booking.objects.update(notes="second")
+        plan = explain(q.statements[0], other)
+    assert plan.full_scans == ("bookings_booking",)
+
+
+@pytest.mark.django_db
+def test_a_statement_without_its_parameters_says_so():
+    with record_queries(keep_params=False) as q:
+        list(Client.objects.filter(name="x"))
+    assert explain(q.statements[0], connection).error == "no parameters were kept"
+
+
+@pytest.mark.django_db
+def test_what_cannot_be_explained_says_why():
+    statement = recorded(Client.objects.filter(name="x"))
+    statement.sql = statement.sql.replace("bookings_client", "bookings_nothing")
+    assert "bookings_nothing" in explain(statement, connection).error
+    assert Client.objects.count() == 0  # the transaction around is well
+
+
+@pytest.mark.django_db
+def test_a_plan_holds_no_values():
+    plan = explain(
+        recorded(Client.objects.filter(name="Ada Lovelace", wheelchair=True)), connection
+    )
+    assert "Lovelace" not in str(plan)
+
+
+def test_sqlites_steps_are_understood():
+    sql = 'SELECT 1 FROM "a" INNER JOIN "b" T2 ON (T2."x" = "a"."id") ORDER BY "a"."y"'
+    plan = sqlite_plan(
+        [
+            (2, 0, 0, "SCAN a"),
+            (5, 0, 0, "SEARCH T2 USING COVERING INDEX b_x (x=?)"),
+            (7, 0, 0, "SEARCH a USING INTEGER PRIMARY KEY (rowid=?)"),
+            (8, 0, 0, "SEARCH T2 USING AUTOMATIC COVERING INDEX (x=?) LEFT-JOIN"),
+            (9, 0, 0, "SCAN json_each VIRTUAL TABLE INDEX 1:"),
+            (10, 0, 0, "SCAN 62 CONSTANT ROWS"),
+            (20, 0, 0, "USE TEMP B-TREE FOR ORDER BY"),
+        ],
+        sql,
+    )
+    assert [(n.table, n.index, n.full_scan) for n in plan.nodes] == [
+        ("a", "", True),
+        ("b", "b_x", False),
+        ("a", "primary key", False),
+        ("b", "(built for this statement)", False),
+        ("", "", False),
+        ("", "", False),
+        ("", "", False),
+    ]
+    assert plan.sorts
+
+
+def test_postgresqls_steps_are_understood():
+    plan = postgres_plan(
+        [
+            {
+                "Plan": {
+                    "Node Type": "Sort",
+                    "Total Cost": 9.5,
+                    "Plan Rows": 3,
+                    "Plans": [
+                        {
+                            "Node Type": "Seq Scan",
+                            "Relation Name": "a",
+                            "Alias": "a",
+                            "Actual Rows": 2,
+                            "Actual Loops": 3,
+                            "Rows Removed by Filter": 40,
+                            "Filter": "((name)::text = 'Ada'::text)",
+                        },
+                        {
+                            "Node Type": "Index Scan",
+                            "Relation Name": "b",
+                            "Index Name": "b_x",
+                            "Index Cond": "(x = 5)",
+                        },
+                    ],
+                },
+                "Execution Time": 1.5,
+            }
+        ]
+    )
+    assert (plan.cost, plan.ms, plan.full_scans, plan.indexes) == (9.5, 1.5, ("a",), {"b_x"})
+    assert plan.nodes[1].rows == 6  # 2 rows in each of 3 loops
+    assert plan.nodes[1].filter == "((name)::text = ?::text)"
+    assert plan.sorts

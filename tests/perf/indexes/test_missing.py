@@ -1,0 +1,138 @@
+"""Missing indexes are found in plans, tried, and advised only when they help."""
+
+import pytest
+from django.db import connection
+
+from bookings.models import Booking, Client
+from dispatch.models import Assignment
+from perf.indexes.explain import distinct, explain_top
+from perf.indexes.missing import Candidate, advise, propose
+from perf.indexes.predicates import table_uses
+from perf.indexes.try_index import laboratory
+from perf.recording.record import record_queries
+from tests.support import builders as make
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def many_clients(transactional_db):
+    company = make.company()
+    Client.objects.bulk_create(
+        [
+            Client(company=company, name=f"Client {i}", address=f"Street {i % 500}")
+            for i in range(4000)
+        ]
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return company
+
+
+def proposed(q):
+    plans = explain_top(q)
+    groups = distinct(q)
+    return propose([(groups[text][0], plan) for text, plan in plans.items()], connection), groups
+
+
+def indexes():
+    with connection.cursor() as cursor:
+        return set(connection.introspection.get_constraints(cursor, "bookings_client"))
+
+
+def test_a_missing_index_is_found_tried_and_leaves_nothing(many_clients):
+    before = indexes()
+    with record_queries() as q:
+        for street in range(3):
+            list(Client.objects.filter(address=f"Street {street}"))
+    candidates, groups = proposed(q)
+    assert [(c.table, c.columns) for c in candidates] == [("bookings_client", ("address",))]
+    with laboratory(may_build=True) as place:
+        [advice] = advise(candidates, groups, place)
+    assert advice.priority == 1
+    [trial] = advice.trials
+    assert trial.before.full_scans == ("bookings_client",)
+    assert trial.after.full_scans == ()
+    assert trial.used
+    assert trial.count == 3
+    assert trial.saved_ms > 0
+    assert advice.candidate.django() == (
+        'Index(fields=["address"], name="idx_bookings_client_address")'
+    )
+    assert indexes() == before
+
+
+def test_an_index_that_the_planner_leaves_alone_is_not_advised(many_clients):
+    with record_queries() as q:
+        list(Client.objects.filter(wheelchair=False, address__startswith="Street"))
+    groups = distinct(q)
+    candidates = [Candidate("bookings_client", ("phone",), fingerprints=tuple(groups))]
+    with laboratory(may_build=True) as place:
+        assert advise(candidates, groups, place) == []
+
+
+def test_a_small_table_needs_no_index(transactional_db):
+    make.client()
+    with record_queries() as q:
+        list(Client.objects.filter(address="x"))
+    candidates, groups = proposed(q)
+    assert candidates
+    with laboratory(may_build=True) as place:
+        assert advise(candidates, groups, place) == []
+
+
+def test_an_index_that_is_there_is_not_proposed(many_clients):
+    with record_queries() as q:
+        list(Client.objects.filter(company=many_clients, name="Client 7", phone=""))
+        list(Booking.objects.filter(company=many_clients, scheduled_time__gte=make.NOW))
+    candidates, _groups = proposed(q)
+    assert candidates == []
+
+
+@pytest.mark.postgres_only  # SQLite tries on a copy
+def test_without_leave_nothing_is_built_on_postgresql(many_clients):
+    with laboratory() as place:
+        assert place is None
+
+
+def test_a_condition_without_values_makes_a_partial_index(many_clients):
+    make.assignment(make.booking(company=many_clients), make.driver(many_clients))
+    with record_queries() as q:
+        list(Assignment.objects.open().filter(sequence=7, confirmed=False))
+    candidates, _groups = proposed(q)
+    first = candidates[0]
+    assert first.columns == ("sequence",)
+    assert set(first.condition.split(" AND ")) == {'"is_open"', 'NOT "confirmed"'}
+    assert "condition=Q(is_open=True) & Q(confirmed=False)" in first.django() or (
+        "condition=Q(confirmed=False) & Q(is_open=True)" in first.django()
+    )
+
+
+@pytest.mark.django_db
+def test_the_uses_of_tables_are_read_from_real_statements():
+    company = make.company()
+    with record_queries() as q:
+        list(
+            Booking.objects.open()
+            .filter(company=company, scheduled_time__gte=make.NOW, client__name="x")
+            .order_by("-scheduled_time", "id")
+        )
+        Booking.objects.filter(id__any_of=[1, 2], status="x").update(notes="y")
+    read, write = (s.fingerprint for s in q)
+    uses = {use.table: use for use in table_uses(read, connection.vendor)}
+    booking = uses["bookings_booking"]
+    assert booking.equal == ("company_id", "client_id") or set(booking.equal) == {
+        "company_id",
+        "client_id",
+    }
+    assert booking.ranged == ("scheduled_time",)
+    assert booking.ordered == ("-scheduled_time", "id")
+    assert booking.conditions == ('"is_open"',)
+    assert "name" in uses["bookings_client"].equal
+    [use] = [u for u in table_uses(write, connection.vendor) if u.table == "bookings_booking"]
+    assert (use.equal, use.listed) == (("status",), ("id",))
+
+
+@pytest.mark.parametrize("vendor", ["sqlite", "postgresql"])
+def test_what_cannot_be_parsed_has_no_uses(vendor):
+    assert table_uses("SELECT FROM WHERE", vendor) == ()

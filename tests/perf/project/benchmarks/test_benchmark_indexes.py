@@ -1,0 +1,194 @@
+"""The index benchmark, at a tiny size: what is recorded, covered and called, never times."""
+
+import json
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from bookings.models import Booking
+from perf.indexes.ablation import Bench
+from perf.indexes.catalog import IndexFacts, covered_by, parts, read_indexes
+from perf.measuring.scratch import scratch_database
+from perf.measuring.statistics import Verdict
+from perf.models import Kind, Measurement
+from perf.project.benchmarks import naive
+from perf.project.benchmarks.indexes import ASKED_FOR, judge_index
+from perf.project.benchmarks.indexes_report import markdown, table
+from perf.project.doors import profiled
+from perf.recording.record import record_queries
+from tests.support import builders as make
+
+PLAIN = IndexFacts(
+    name="a", table="t", columns=("x",), condition="", unique=False, constraint=False,
+    declared=True, bytes=8192, sql="",
+)  # fmt: skip
+
+
+pytestmark = pytest.mark.django_db  # in one stretch, so that `outcome` is made once
+
+
+@pytest.fixture(scope="module")
+def outcome(django_db_setup, django_db_blocker, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("indexes")
+    out = StringIO()
+    with django_db_blocker.unblock():
+        call_command(
+            "benchmark_indexes", "--bookings", "60", "--seconds", "1", "--output", str(folder),
+            "--record", stdout=out, stderr=StringIO(),
+        )  # fmt: skip
+        kept = Measurement.objects.get(kind=Kind.INDEXES)
+        Measurement.objects.all().delete()
+    return json.loads((folder / "indexes.json").read_text()), folder, out.getvalue(), kept
+
+
+@pytest.mark.slow
+def test_every_declared_index_is_judged(outcome):
+    result, _folder, _text, _kept = outcome
+    judged = {entry["name"]: entry for entry in result["indexes"]}
+    declared = {index.name for _model, index in naive.performance_indexes()}
+    assert declared <= set(judged)
+    assert set(ASKED_FOR) <= declared
+    assert all(entry["verdict"] for entry in judged.values())
+    assert all(entry["bytes"] > 0 for entry in judged.values())
+    assert not [entry["name"] for entry in judged.values() if entry["covered_by"]]
+    assert set(result["together"]["indexes"]) == declared
+
+
+def test_its_figures_are_kept_when_told_to_and_shown(outcome, admin_client):
+    kept = outcome[3]
+    assert kept.figures["indexes"][0]["verdict"]
+    Measurement.objects.bulk_create([kept])
+    page = admin_client.get("/admin/perf/measurement/")
+    ((_row, table),) = page.context["indexes"]
+    assert "idx_booking_company_scheduled" in {index.name for index in table}
+
+
+def test_what_the_owner_asked_for_stays(outcome):
+    judged = {entry["name"]: entry["verdict"] for entry in outcome[0]["indexes"]}
+    assert all(judged[name].startswith("keep") for name in ASKED_FOR)
+
+
+def test_the_doors_are_recorded(outcome):
+    found = {door["name"]: door["statements"] for door in outcome[0]["doors"]}
+    assert len(found) == len(profiled.all_doors())
+    assert 1 <= found["preview"] <= 4
+    assert found["dispatch, rehearsed"] >= 10
+    # The token's at least; but the invented company has no webhooks to look at.
+    silent = [name for name, count in found.items() if not count]
+    assert all("webhook" in name or "delivery" in name for name in silent), silent
+
+
+def test_comparisons_keep_every_raw_value(outcome):
+    compared = outcome[0]["together"]["reads"]
+    assert len(compared["with_s"]) == len(compared["without_s"]) == len(compared["control_s"]) >= 6
+    assert compared["verdict"] in set(Verdict)
+
+
+def test_the_report_comes_from_the_json(outcome):
+    result, folder, text, _kept = outcome
+    assert (folder / "INDEX_REPORT.md").read_text() == markdown(result)
+    assert table(result) in text
+
+
+def test_a_wrong_number_is_refused():
+    with pytest.raises(CommandError, match="--bookings must be between"):
+        call_command("benchmark_indexes", "--bookings", "1")
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ('CREATE INDEX "i" ON "t" ("a", "b" DESC)', (("a", "-b"), "")),
+        (
+            "CREATE INDEX i ON public.t USING btree (a, b DESC) WHERE (is_open)",
+            (("a", "-b"), "is_open"),
+        ),
+        ('CREATE INDEX "i" ON "t" ("a") WHERE "is_open"', (("a",), "is_open")),
+        (None, ((), "")),
+    ],
+)
+def test_columns_and_condition_are_read_from_the_definition(sql, expected):
+    assert parts(sql) == expected
+
+
+def test_a_longer_index_covers_a_shorter_one():
+    longer = replace(PLAIN, name="b", columns=("x", "y"))
+    assert covered_by(PLAIN, [PLAIN, longer]) == "b"
+    assert covered_by(longer, [PLAIN, longer]) == ""
+    assert covered_by(PLAIN, [PLAIN, replace(longer, columns=("y", "x"))]) == ""
+    assert covered_by(PLAIN, [PLAIN, replace(longer, columns=("-x", "y"))]) == ""
+    assert covered_by(PLAIN, [PLAIN, replace(longer, table="u")]) == ""
+
+
+def test_a_partial_index_covers_only_its_own_rows():
+    partial = replace(PLAIN, name="b", columns=("x", "y"), condition="is_open")
+    assert covered_by(PLAIN, [PLAIN, partial]) == ""
+    assert covered_by(replace(PLAIN, condition="is_open"), [partial]) == "b"
+    # Smaller than the whole, so not a copy of it.
+    assert covered_by(partial, [replace(PLAIN, columns=("x", "y"))]) == ""
+
+
+def test_of_two_equal_ones_the_later_name_goes():
+    twin = replace(PLAIN, name="b")
+    assert (covered_by(PLAIN, [PLAIN, twin]), covered_by(twin, [PLAIN, twin])) == ("", "a")
+    # The one behind a constraint stays whatever its name.
+    assert covered_by(PLAIN, [replace(twin, unique=True)]) == "b"
+
+
+def entry(**fields):
+    measured = {"verdict": Verdict.FASTER}
+    defaults = {
+        "constraint": False, "unique": False, "covered_by": "", "rows": 5_000, "used_by": ["s"],
+        "reads": measured, "writes": None,
+    }  # fmt: skip
+    return defaults | fields
+
+
+@pytest.mark.parametrize(
+    ("fields", "called"),
+    [
+        ({}, "keep: reads are faster with it"),
+        ({"unique": True, "used_by": []}, "keep: it is a rule"),
+        ({"covered_by": "b"}, "drop: b covers it"),
+        ({"used_by": [], "reads": None}, "drop: no recorded statement uses it"),
+        (
+            {"used_by": [], "reads": None, "writes": {"verdict": Verdict.FASTER}},
+            "keep: writes are faster with it",
+        ),
+        ({"reads": {"verdict": Verdict.NOT_SHOWN}}, "undecided: used, but no difference shown"),
+        ({"rows": 7}, "undecided: used, and its table has only 7 rows"),
+    ],
+)
+def test_an_index_is_judged_by_what_was_measured(fields, called):
+    assert judge_index(entry(**fields)) == called
+
+
+@pytest.mark.slow
+def test_a_replay_changes_nothing_and_sees_no_dropped_index():
+    with scratch_database() as scratch:
+        booking = make.booking()
+        with record_queries() as q:
+            Booking.objects.filter(id=booking.id).update(notes="changed")
+            list(Booking.objects.filter(company=booking.company_id, scheduled_time=make.NOW))
+        Booking.objects.update(notes="")
+        with scratch.cloned() as copy:
+            with copy.used():
+                bare = copy.connection if connection.vendor == "sqlite" else None
+            with scratch.used():
+                bench = Bench(connection, bare)
+                update, select = q.statements
+                assert bench.replay(update) > 0
+                assert Booking.objects.get().notes == ""
+                names = {facts.name for facts in read_indexes(connection)}
+                index = "idx_booking_company_scheduled"
+                with bench.without([index]) as lacking, lacking() as without:
+                    gone = names - {facts.name for facts in read_indexes(without)}
+                    assert bench.replay(select, without) > 0
+                assert gone == {index}
+                assert {facts.name for facts in read_indexes(connection)} == names
+                made = bench.compare([select], list(gone), budget_s=0)
+    assert len(made.with_s) == 6
+    assert made.as_dict()["ratio"]["pairs"] == 6
