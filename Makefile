@@ -53,6 +53,7 @@ check: $(VENV)/dev.stamp .env
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) manage.py check --database default
 	$(POSTGRES) $(PY) manage.py check --database default
+	$(PY) -m dispatch.planner.warm  # a changed kernel
 	SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(50))') DEBUG=0 HTTPS=1 \
 		ALLOWED_HOSTS=dispatch.example.org $(PY) manage.py check --deploy --fail-level WARNING
 

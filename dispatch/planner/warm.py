@@ -13,6 +13,8 @@ from dispatch.planner.search import compiled
 from dispatch.planner.search.loading import smallest_problem
 from dispatch.planner.solve import solve
 
+EVERY_KERNEL = "every-kernel"
+
 
 def warm() -> float:
     """Compile every kernel that is not in the cache; return the seconds that took."""
@@ -22,7 +24,13 @@ def warm() -> float:
     plan = solve(problem, iterations=2, threads=1)
     first, *others = plan.trips
     reasons(problem, replace(plan, trips=(first,), unserved=tuple(t.trip_id for t in others)))
+    compiled.mark(EVERY_KERNEL)
     return time.monotonic() - began
+
+
+def is_warm() -> bool:
+    """Return whether the cache holds every kernel for this Python and this processor."""
+    return compiled.is_marked(EVERY_KERNEL)
 
 
 def drop_stale() -> None:

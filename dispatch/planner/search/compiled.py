@@ -7,6 +7,7 @@ package is not writable, the cache lies in a directory of the user.
 
 import hashlib
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, TypeVar, overload
 
 import numba
 from numba.core import config as numba_config
+from numba.core.registry import cpu_target
 from numba.extending import register_jitable
 
 config: Any = numba_config  # its options are set at run time, so that no type knows them
@@ -81,3 +83,20 @@ def _cache_directory() -> str:
 
 
 CACHE = _cache_directory()
+
+
+def mark(name: str) -> None:
+    """Note in the cache that machine code of this name is in it, for this Python and processor."""
+    if CACHE:
+        _marker(name).touch()
+
+
+def is_marked(name: str) -> bool:
+    """Return whether the cache holds machine code of this name for this Python and processor."""
+    return bool(CACHE) and _marker(name).exists()
+
+
+def _marker(name: str) -> Path:
+    machine: Any = cpu_target.target_context.codegen().magic_tuple()  # as in Numba's own index
+    key = repr((sys.implementation.cache_tag, machine))
+    return Path(CACHE) / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"

@@ -1,5 +1,8 @@
+import sys
+
 from django.test import SimpleTestCase
 
+from dispatch.planner.search import compiled
 from dispatch.planner.search.compiled import PLANNER, SOURCES
 
 
@@ -14,3 +17,18 @@ class CompiledTests(SimpleTestCase):
         self.assertLessEqual(with_kernels - {PLANNER / "warm.py"}, set(SOURCES))
         parts = {"arrays.py", "compiled.py", "workspace.py", "route_labels.py"}
         self.assertLessEqual(parts, {path.name for path in SOURCES})
+
+
+def test_machine_code_is_there_for_the_python_and_processor_that_made_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(compiled, "CACHE", str(tmp_path))
+    assert not compiled.is_marked("kernels")
+    compiled.mark("kernels")
+    assert compiled.is_marked("kernels")
+    monkeypatch.setattr(sys.implementation, "cache_tag", "cpython-999")
+    assert not compiled.is_marked("kernels")
+
+
+def test_without_a_cache_nothing_is_there(monkeypatch):
+    monkeypatch.setattr(compiled, "CACHE", "")
+    compiled.mark("kernels")
+    assert not compiled.is_marked("kernels")
