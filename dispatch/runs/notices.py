@@ -1,8 +1,8 @@
-"""Say what a run keeps although it is impossible, what it rescues, and which breaks are lost.
+"""Say what a run keeps although it is impossible, what it rescues, and what is lost.
 
 A trip that is locked stays where it is, whatever has changed around it; one that is frozen or
 confirmed is given to another driver if its own cannot do it any more and another can. A break that
-no longer fits is left out. No query.
+no longer fits is left out. A search that had too little time says so. No query.
 """
 
 from collections import defaultdict
@@ -30,9 +30,20 @@ ROUNDING = timedelta(minutes=1)  # planned times are rounded to seconds, drives 
 
 def notices_of(day: Day, plan: Plan) -> tuple[str, ...]:
     """Return a sentence for each kept trip that breaks a rule, for each that its driver could not
-    do any more and another drives, and for each break that is lost.
+    do any more and another drives, for each break that is lost, and for a search cut short.
     """
-    return (*_impossible(day), *_too_late(day), *_rescued(day, plan), *_lost_breaks(day, plan))
+    return (
+        *_impossible(day),
+        *_too_late(day),
+        *_rescued(day, plan),
+        *_lost_breaks(day, plan),
+        *_cut_short(plan),
+    )
+
+
+def _cut_short(plan: Plan) -> Iterator[str]:
+    if plan.search.get("cut_short"):
+        yield _("The search was cut short: planning again with more time may give a better plan.")
 
 
 def _name(day: Day, driver_id: int | None) -> str:

@@ -3,8 +3,9 @@
 import pytest
 
 from bookings.models import Actor, Door, DriverPreference
-from dispatch.models import Assignment
+from dispatch.models import Assignment, DispatchRun
 from dispatch.runs.options import FIRST_PLAN
+from dispatch.runs.report import read_report
 from dispatch.runs.run import run_dispatch
 from drivers.models import Absence, Vehicle
 from tests.support import builders as make
@@ -30,6 +31,19 @@ def anna():
 def locked(driver, clock="09:00", **fields):
     booking = make.booking(clock=clock, reference=f"AT-{clock}", status="assigned", **fields)
     return make.assignment(booking, driver, locked=True)
+
+
+def test_a_search_that_was_cut_short_says_so(anna, monkeypatch):
+    monkeypatch.setattr("dispatch.planner.search.loading.is_compiled", lambda day: False)
+    make.booking(clock="11:00")
+    company = make.Company.objects.get()
+    actor = Actor(Door.COMMAND, name="test")
+    report = run_dispatch(company, make.DAY, now=make.NOW, actor=actor, options=FIRST_PLAN)
+    (notice,) = report.notices
+    assert notice.startswith("The search was cut short")
+    assert notice in report.summary()
+    assert report.as_dict()["notices"] == [notice]
+    assert read_report(DispatchRun.objects.select_related("company").get()).notices == (notice,)
 
 
 def test_a_day_that_can_be_driven_has_no_notice(anna):
