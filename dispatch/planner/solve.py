@@ -4,7 +4,8 @@ Units: seconds. The only clock is a monotonic timer that ends the search.
 """
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from dispatch.planner.measures import measure
 from dispatch.planner.prices import prices_of
 from dispatch.planner.problem import Plan, Problem
 from dispatch.planner.search import greedy
-from dispatch.planner.search.arrays import Day, collapse, int32
+from dispatch.planner.search.arrays import Day, Ints, collapse, int32
+from dispatch.planner.search.clock import ENDLESS, Clock
 from dispatch.planner.search.first_plan import Stands
 from dispatch.planner.search.kept_windows import placed_trips
 from dispatch.planner.search.route_labels import Routes
@@ -20,6 +22,11 @@ from dispatch.planner.search.schedule import schedule
 
 # Trips, and the most seconds of a search by default; interpolated between two sizes.
 BUDGETS = ((0, 0.3), (20, 0.5), (100, 2.6), (1_000, 19.0), (10_000, 55.0))
+# Trips, and the iterations of a brief search: of one that has no time. On a large day the chains
+# after each round take more time than they.
+BRIEF = ((0, 200), (100, 1_000), (1_000, 4_000), (10_000, 1_000))
+# Seconds for each trip, to make a plan of the routes that were found: before the limit is reached.
+FINISHING_S = 5e-5
 # Trips up to which the NumPy greedy is faster than loading Numba's machine code.
 INSTANT = 300
 # Above this VROOM needs several matrices of hundreds of megabytes.
@@ -46,12 +53,17 @@ def solve(
     """Return a feasible `Plan` of this problem.
 
     `engine` is "search" (ruin and recreate), "greedy" (cheapest insertion, needs no compiler)
-    or "vroom:LEVEL". A `time_limit_s` of 0 gives the first plan without searching; None takes
-    `default_budget_s`. With `iterations` (of each thread) instead, no clock is read, and the
-    same problem, seed, iterations and threads give the same plan. Both are limits: a quarter is
-    enough where trips stand that move only to serve more, and all are served. `warm` starts from
+    or "vroom:LEVEL". A `time_limit_s` of None takes `default_budget_s`, one of 0 the first plan
+    and a brief search. With `iterations` (of each thread) instead, the same problem, seed,
+    iterations and threads give the same plan; so does the brief search. Both are limits: a quarter
+    is enough where trips stand that move only to serve more, and all are served. `warm` starts from
     what stands: the same drivers, in the order of the told times. Raises ValueError for options
     that make no sense, and TooManyTrips.
+
+    The default budget begins when the machine code is there. A time limit covers loading it, too;
+    compiling would take about a minute, so that the first plan is all where it is not compiled. The
+    first plan is made however short the limit: a trip that fits is never left out.
+    `Plan.search["cut_short"]` says whether a search had too little time.
     """
     began = time.monotonic()
     if threads < 1:
@@ -60,13 +72,11 @@ def solve(
         raise ValueError("Give a time limit or a number of iterations, not both.")
     day = collapse(problem, threads)
     stands = _stands(problem) if warm else None
-    done = 0
     if engine == "greedy":
-        routes = greedy.build(day, stands)
+        found = Found(greedy.build(day, stands))
     elif engine == "search":
-        if iterations is None and time_limit_s is None:
-            time_limit_s = default_budget_s(len(problem.trips))
-        routes, done = _search(problem, day, stands, began, time_limit_s, iterations, seed, threads)
+        effort = _effort(len(problem.trips), began, time_limit_s, iterations, seed, threads)
+        found = _search(problem, day, stands, effort)
     elif engine.startswith("vroom:") and engine[6:].isdecimal():
         if len(problem.trips) > VROOM_MOST_TRIPS:
             raise TooManyTrips(
@@ -75,16 +85,17 @@ def solve(
             )
         from dispatch.planner.search import vroom_engine  # loads a large library
 
-        routes = vroom_engine.build(day, int(engine[6:]), threads)
+        found = Found(vroom_engine.build(day, int(engine[6:]), threads))
     else:
         raise ValueError(f"There is no engine {engine!r}; choose from {', '.join(ENGINES)}.")
-    plan = schedule(problem, day, routes, {})
+    plan = schedule(problem, day, found.routes, {})
     plan.search.update(
         engine=engine,
-        iterations=done,
+        iterations=found.iterations,
         seconds=round(time.monotonic() - began, 3),
         seed=seed,
         threads=threads,
+        cut_short=found.cut_short,
     )
     return plan
 
@@ -95,32 +106,86 @@ def default_budget_s(trips: int) -> float:
     return float(np.interp(trips, sizes, budgets))
 
 
-def _search(
-    problem: Problem,
-    day: Day,
-    stands: Stands | None,
+def brief_iterations(trips: int) -> int:
+    """Return the iterations of a brief search over this many trips."""
+    sizes, iterations = zip(*BRIEF, strict=True)
+    return round(float(np.interp(trips, sizes, iterations)))
+
+
+def enough_iterations(trips: int) -> int:
+    """Return the iterations without which a search that was given time was cut short."""
+    return max(trips, brief_iterations(trips))
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much a search may do: until the clock is over, or so many iterations of each thread.
+
+    `is_brief` leaves a day alone to which the first plan adds nothing. Who `may_compile` may take
+    a minute for that.
+    """
+
+    clock: Clock
+    iterations: int | None
+    seed: int
+    threads: int
+    is_brief: bool
+    may_compile: bool
+
+
+def _effort(
+    trips: int,
     began: float,
     time_limit_s: float | None,
     iterations: int | None,
     seed: int,
     threads: int,
-) -> tuple[Routes, int]:
-    """Return (routes, iterations done)."""
-    nothing_to_search = time_limit_s == 0 or iterations == 0
-    if nothing_to_search and len(problem.trips) <= INSTANT:
-        return greedy.build(day, stands), 0
+) -> Effort:
+    is_brief = time_limit_s == 0
+    if is_brief:
+        iterations = brief_iterations(trips)
+    limit_s = default_budget_s(trips) if time_limit_s is None else time_limit_s
+    clock = Clock(began, limit_s) if iterations is None else ENDLESS
+    return Effort(clock, iterations, seed, threads, is_brief, may_compile=time_limit_s is None)
+
+
+class Found(NamedTuple):
+    """What an engine found: `cut_short` if it was a search that had too little time."""
+
+    routes: Routes
+    iterations: int = 0
+    cut_short: bool = False
+
+
+def _search(problem: Problem, day: Day, stands: Stands | None, effort: Effort) -> Found:
+    if effort.iterations == 0 and len(problem.trips) <= INSTANT:
+        return Found(greedy.build(day, stands))
     from dispatch.planner.search import loading, parallel  # they load a compiler
 
-    loaded = time.monotonic()
-    loading.load_kernels(day)
-    began += time.monotonic() - loaded  # the budget is that of the search
-    first = parallel.first_plan(day, stands)
-    if nothing_to_search or not (day.extra >= 0).any():
-        return first.state.routes, 0
-    ends = None if time_limit_s is None else began + time_limit_s
-    around = parallel.surroundings(problem, day, threads)
+    clock, threads = effort.clock.sooner(FINISHING_S * len(problem.trips)), effort.threads
+    if effort.may_compile:
+        loaded = time.monotonic()
+        loading.load_kernels(day)
+        clock = clock.later(time.monotonic() - loaded)  # the budget is that of the search
+    elif loading.is_compiled(day):
+        loading.load_kernels(day)
+    else:
+        return Found(greedy.build(day, stands, clock), cut_short=True)
+    first = parallel.first_plan(day, stands, clock)
+    if effort.iterations == 0 or not (day.extra >= 0).any():
+        return Found(first.state.routes)
     if problem.costs.move_s is not None or stands is None or not (stands.driver >= 0).any():
-        return parallel.search(problem, day, first, around, ends, iterations, seed, threads)
+        stands = None  # everything may move
+    elif effort.is_brief and _adds_nothing(first.state.route_of, stands):
+        return Found(first.state.routes)
+    half = Clock.start(clock.left_s() / 2)  # a few neighbours less, rather than no search
+    around = parallel.surroundings(problem, day, threads, half)
+    enough = enough_iterations(len(problem.trips)) if effort.iterations is None else 0
+    if stands is None:
+        routes, done = parallel.search(
+            problem, day, first, around, clock, effort.iterations, effort.seed, threads
+        )
+        return Found(routes, done, cut_short=done < enough)
     # Where moving has a prohibitive price, the search hardly sees that a few changes would make
     # room for one trip more. So it looks with a moderate price in between, then for told times
     # too, and at last with the true prices for the fewest of these changes. Where nothing is left
@@ -131,18 +196,24 @@ def _search(
     least, done = _worth(problem, day, best), 0
     parts = (day, moving, freely, day)
     for number, priced in enumerate(parts, start=1):
-        if time_limit_s is not None:
-            ends = began + time_limit_s * number / len(parts)
-        count = None if iterations is None else max(1, iterations // len(parts))
+        until = clock.first(number / len(parts))
+        count = effort.iterations and max(1, effort.iterations // len(parts))
         plan = parallel.continued(priced, first.state, best)
-        routes, more = parallel.search(problem, priced, plan, around, ends, count, seed, threads)
+        routes, more = parallel.search(
+            problem, priced, plan, around, until, count, effort.seed, threads
+        )
         done += more
         worth = _worth(problem, day, routes)
         if worth < least:
             least, best = worth, parallel.copied(routes)
         if not _could_serve_more(day, best):
-            break
-    return best, done
+            return Found(best, done)
+    return Found(best, done, cut_short=done < enough)
+
+
+def _adds_nothing(route_of: Ints, stands: Stands) -> bool:
+    """Return whether the trips in routes are those that stand."""
+    return bool(((route_of >= 0) == (stands.driver >= 0)).all())
 
 
 def _moving_moderately(problem: Problem, day: Day, stands: Stands) -> Day:

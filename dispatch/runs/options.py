@@ -32,8 +32,8 @@ class RunOptions:
     """The planner's settings of a run, kept with it as `DispatchRun.settings`.
 
     `time_limit_s` is for planning alone: None takes the default of the day's size, 0 the first
-    feasible plan. With `iterations` instead, the same day and seed give the same plan. With
-    `move_confirmed` trips that were confirmed may move as others do.
+    feasible plan, searched briefly. With `iterations` instead, the same day and seed give the same
+    plan. With `move_confirmed` trips that were confirmed may move as others do.
     """
 
     engine: str = "search"
@@ -70,6 +70,6 @@ class RunOptions:
         return plan, ()
 
 
-# Search as long as the size of the day asks for; take the first feasible plan.
+# Search as long as the size of the day asks for; take the first feasible plan, searched briefly.
 THOROUGH = RunOptions()
 FIRST_PLAN = RunOptions(time_limit_s=0)

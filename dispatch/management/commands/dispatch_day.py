@@ -42,7 +42,7 @@ class Command(BaseCommand):
             action="store_const",
             const=0,
             dest="time_limit",
-            help="Take the first feasible plan; same as --time-limit 0.",
+            help="Take the first feasible plan, searched briefly; same as --time-limit 0.",
         )
         limit.add_argument(
             "--time-limit",

@@ -14,10 +14,12 @@ import numpy as np
 
 from dispatch.planner.problem import Problem
 from dispatch.planner.search.arrays import FORBIDDEN, Day, Floats, Ints
+from dispatch.planner.search.clock import Clock
 from dispatch.planner.search.compiled import kernel
 from dispatch.planner.search.moves import State
 
 NEAREST = 60
+NEAREST_AT_ONCE = 500  # trips between two looks at the clock
 HORIZON_S = 5400  # trips that begin further apart are no neighbours
 
 
@@ -37,10 +39,13 @@ class Neighbourhood(NamedTuple):
     choices: Ints  # (n,) number of routes that could take the trip if they were empty
 
 
-def neighbourhood(day: Day, places: Floats, threads: int) -> Neighbourhood:
-    """Return the neighbourhood of all trips; `places` as `flat_map` returns them."""
+def neighbourhood(day: Day, places: Floats, threads: int, clock: Clock) -> Neighbourhood:
+    """Return the neighbourhood of all trips; `places` as `flat_map` returns them.
+
+    Trips for which no time is left have no neighbours.
+    """
     choices = (day.extra != FORBIDDEN).sum(axis=1).astype(np.int32)
-    return Neighbourhood(nearest_of_all(day, places, threads), choices)
+    return Neighbourhood(nearest_of_all(day, places, threads, clock), choices)
 
 
 def flat_map(problem: Problem) -> Floats:
@@ -115,16 +120,20 @@ def follow(day: Day, i: int, j: int, drive: int) -> float:
     return drive + max(wait, 0) * 1.0
 
 
-def nearest_of_all(day: Day, places: Floats, threads: int) -> Ints:
-    """Return `Neighbourhood.near`, computed on so many threads."""
-    near = np.empty((len(day.earliest), NEAREST), dtype=np.int32)
+def nearest_of_all(day: Day, places: Floats, threads: int, clock: Clock) -> Ints:
+    """Return `Neighbourhood.near`, computed on so many threads until the clock is over."""
+    near = np.full((len(day.earliest), NEAREST), -1, dtype=np.int32)
+    near[:, 0] = np.arange(len(near))
     by_time = np.argsort(day.earliest, kind="stable").astype(np.int32)
-    edges = np.linspace(0, len(by_time), threads * 4 + 1).astype(int).tolist()
+    blocks = max(threads * 4, len(by_time) // NEAREST_AT_ONCE)
+    edges = np.linspace(0, len(by_time), blocks + 1).astype(int).tolist()
+
+    def fill(start: int, stop: int) -> None:
+        if not clock.is_over():
+            nearest(day, places, by_time, start, stop, near, np.empty(NEAREST))
+
     with ThreadPoolExecutor(threads) as pool:
-        jobs = [
-            pool.submit(nearest, day, places, by_time, start, stop, near, np.empty(NEAREST))
-            for start, stop in pairwise(edges)
-        ]
+        jobs = [pool.submit(fill, start, stop) for start, stop in pairwise(edges)]
     for job in jobs:
         job.result()
     return near

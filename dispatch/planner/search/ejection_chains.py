@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dispatch.planner.search.arrays import Day, Flags, Ints, Longs
+from dispatch.planner.search.clock import ENDLESS, Clock
 from dispatch.planner.search.compiled import kernel
 from dispatch.planner.search.moves import State, cheapest, cheapest_at, entry_price, put
 from dispatch.planner.search.route_labels import Routes, label
@@ -275,11 +276,18 @@ def new_chain_workspace(day: Day, width: int) -> ChainWorkspace:
     return ChainWorkspace(by_time, new_without(day, width), new_tree(n, len(day.driver)))
 
 
-def serve_more(day: Day, state: State, work: ChainWorkspace, sweeps: int = SWEEPS) -> int:
-    """Serve absent trips by chains until none is found; return the change of the objective."""
+def serve_more(
+    day: Day, state: State, work: ChainWorkspace, clock: Clock = ENDLESS, sweeps: int = SWEEPS
+) -> int:
+    """Serve absent trips by chains until none is found, or the clock is over.
+
+    Return the change of the objective.
+    """
     by_time, without, tree = work
     change = 0
     for _ in range(sweeps):
+        if clock.is_over():
+            break
         leave_out(day, state, without)
         find_chains(day, state, without, by_time, tree, DEPTH, HORIZON_S)
         roots = np.flatnonzero(tree.end >= 0)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dispatch.planner.search.arrays import Day, Ints
+from dispatch.planner.search.clock import Clock
 from dispatch.planner.search.kept_windows import (
     LabelAll,
     close_all,
@@ -39,8 +40,18 @@ class Plan(NamedTuple):
     trips_of: Ints
 
 
-def fill(day: Day, plan: Plan, stands: Stands | None, insert: Insert, label_all: LabelAll) -> Day:
-    """Fill the empty plan; return the copy of the day whose windows it keeps (`kept_windows`)."""
+def fill(
+    day: Day,
+    plan: Plan,
+    stands: Stands | None,
+    insert: Insert,
+    label_all: LabelAll,
+    clock: Clock,
+) -> Day:
+    """Fill the empty plan; return the copy of the day whose windows it keeps (`kept_windows`).
+
+    The clock ends only `make_room`: a trip that fits is not left out for want of time.
+    """
     n = len(day.earliest)
     kept = closed(day)
     nobody = np.full(n, -1, dtype=np.int32)
@@ -55,7 +66,7 @@ def fill(day: Day, plan: Plan, stands: Stands | None, insert: Insert, label_all:
         left = absent(plan, level)
         open_windows(day, kept, left)
         insert(kept, left, nobody)
-    make_room(day, kept, plan, insert, label_all)
+    make_room(day, kept, plan, insert, label_all, clock)
     return kept
 
 
@@ -112,11 +123,13 @@ def _fill_route(kept: Day, routes: Routes, r: int, trips: list[int]) -> int:
     return int(routes.size[r])
 
 
-def make_room(day: Day, kept: Day, plan: Plan, insert: Insert, label_all: LabelAll) -> int:
+def make_room(
+    day: Day, kept: Day, plan: Plan, insert: Insert, label_all: LabelAll, clock: Clock
+) -> int:
     """Serve absent trips with all windows open, and dearer trips in the place of cheaper ones.
 
-    Return how many trips took the place of others. The windows are closed again where that
-    leaves nothing out.
+    Return how many trips took the place of others until the clock was over. The windows are closed
+    again where that leaves nothing out.
     """
     nobody = np.full(len(day.earliest), -1, dtype=np.int32)
     left = absent(plan, insertion_order(day))
@@ -124,7 +137,9 @@ def make_room(day: Day, kept: Day, plan: Plan, insert: Insert, label_all: LabelA
         return 0
     open_all(day, kept, plan.routes, label_all)
     insert(kept, left, nobody)
-    swaps = sum(take_the_place(kept, plan, i) for i in absent(plan, left).tolist())
+    swaps = sum(
+        take_the_place(kept, plan, i) for i in absent(plan, left).tolist() if not clock.is_over()
+    )
     if swaps:
         insert(kept, absent(plan, insertion_order(day)), nobody)
     close_all(day, kept, plan.routes, label_all)

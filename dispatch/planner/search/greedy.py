@@ -9,6 +9,7 @@ Units: seconds of the objective (`problem.Costs`). Sizes: n trips, m routes, p d
 import numpy as np
 
 from dispatch.planner.search.arrays import NEVER, Day, Flags, Ints, Longs
+from dispatch.planner.search.clock import ENDLESS, Clock
 from dispatch.planner.search.first_plan import Plan, Stands, fill
 from dispatch.planner.search.route_labels import (
     Routes,
@@ -19,10 +20,11 @@ from dispatch.planner.search.route_labels import (
 )
 
 
-def build(day: Day, stands: Stands | None = None) -> Routes:
+def build(day: Day, stands: Stands | None = None, clock: Clock = ENDLESS) -> Routes:
     """Return routes filled trip by trip, each where it adds least to the objective.
 
-    What stands is put where it stands first.
+    What stands is put where it stands first. When the clock is over, no trip takes the place of
+    another any more; what fits is still inserted.
     """
     plan = Plan(empty_routes(day), np.zeros(len(day.capacity), dtype=np.int32))
 
@@ -30,7 +32,7 @@ def build(day: Day, stands: Stands | None = None) -> Routes:
         for i in order.tolist():
             insert(kept, plan.routes, plan.trips_of, i, int(driver_of[i]))
 
-    fill(day, plan, stands, insert_all, label_all)
+    fill(day, plan, stands, insert_all, label_all, clock)
     return plan.routes
 
 

@@ -9,8 +9,9 @@ from functools import cache
 import numpy as np
 
 from dispatch.planner.problem import Costs, Driver, Duty, Problem, Standing, Trip
-from dispatch.planner.search import parallel
+from dispatch.planner.search import compiled, parallel
 from dispatch.planner.search.arrays import Day, collapse
+from dispatch.planner.search.clock import ENDLESS
 from dispatch.planner.search.first_plan import Stands
 from dispatch.planner.travel import GreatCircle
 
@@ -18,6 +19,15 @@ from dispatch.planner.travel import GreatCircle
 def load_kernels(day: Day) -> None:
     """Load, once in a process, the kernels that search such a day."""
     _load(day.travel.dtype.name)
+
+
+def is_compiled(day: Day) -> bool:
+    """Return whether the machine code that searches such a day is in the cache."""
+    return compiled.is_marked(_mark(day.travel.dtype.name))
+
+
+def _mark(travel_type: str) -> str:
+    return f"search-{travel_type}"
 
 
 @cache
@@ -29,7 +39,8 @@ def _load(travel_type: str) -> None:
     nobody = np.full(len(problem.trips), -1, dtype=np.int32)
     first = parallel.first_plan(day, Stands(driver=nobody, pickup=nobody))
     around = parallel.surroundings(problem, day, 1)
-    parallel.search(problem, day, first, around, None, 2, 0, 1)
+    parallel.search(problem, day, first, around, ENDLESS, 2, 0, 1)
+    compiled.mark(_mark(travel_type))
 
 
 def smallest_problem() -> Problem:

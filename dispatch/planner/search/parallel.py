@@ -7,8 +7,8 @@ same elements. The temperature falls over all rounds as it would over one long s
 every round, ejection chains serve trips the search has left out (`ejection_chains.py`), from time
 to time with all windows open (`kept_windows.py`).
 
-Units: seconds. With a number of iterations no clock is read, and the result depends on
-problem, seed, iterations and threads alone.
+Units: seconds. With a number of iterations and an endless clock the result depends on problem,
+seed, iterations and threads alone.
 """
 
 import time
@@ -21,6 +21,7 @@ import numpy as np
 from dispatch.planner.prices import prices_of
 from dispatch.planner.problem import Problem
 from dispatch.planner.search.arrays import Day, Floats, Ints
+from dispatch.planner.search.clock import ENDLESS, Clock
 from dispatch.planner.search.decompose import (
     Neighbourhood,
     Part,
@@ -45,6 +46,7 @@ ROUNDS = 40
 SMALL = 40  # drivers: a day with fewer is not decomposed
 DRIVERS_OF_A_PART = 100
 OPENING = 10  # rounds after which trips are served with all windows open
+LEAST_OF_A_ROUND = 200  # iterations, where they are counted: chains after each take time
 FIRST_STEP = 200  # iterations of the first round, which measures the speed
 # Trips, temperature at the start and at the end; in between by interpolation of logarithms.
 TEMPERATURES = ((100, 5000.0, 3.0), (1_000, 1000.0, 3.0), (10_000, 300.0, 3.0))
@@ -57,7 +59,7 @@ class PlanInWork(NamedTuple):
     state: State
 
 
-def first_plan(day: Day, stands: Stands | None = None) -> PlanInWork:
+def first_plan(day: Day, stands: Stands | None = None, clock: Clock = ENDLESS) -> PlanInWork:
     """Return the plan of `greedy.build`, computed by compiled kernels."""
     routes = empty_routes(day)
     n, m = len(day.earliest), len(day.driver)
@@ -71,7 +73,8 @@ def first_plan(day: Day, stands: Stands | None = None) -> PlanInWork:
     )
     if not n or not m or routes.trip.shape[1] < 3:
         return PlanInWork(day, state)
-    kept = fill(day, Plan(routes, state.trips_of), stands, _inserting_into(state), label_all)
+    plan = Plan(routes, state.trips_of)
+    kept = fill(day, plan, stands, _inserting_into(state), label_all, clock)
     return PlanInWork(kept, state)
 
 
@@ -105,10 +108,10 @@ class Surroundings(NamedTuple):
     neighbours: Neighbourhood
 
 
-def surroundings(problem: Problem, day: Day, threads: int) -> Surroundings:
+def surroundings(problem: Problem, day: Day, threads: int, clock: Clock = ENDLESS) -> Surroundings:
     """Return what every search of the day needs, whichever its prices."""
     places = flat_map(problem)
-    return Surroundings(places, neighbourhood(day, places, threads))
+    return Surroundings(places, neighbourhood(day, places, threads, clock))
 
 
 def search(
@@ -116,14 +119,13 @@ def search(
     day: Day,
     first: PlanInWork,
     around: Surroundings,
-    ends: float | None,
+    clock: Clock,
     iterations: int | None,
     seed: int,
     threads: int,
 ) -> tuple[Routes, int]:
-    """Improve the first plan until the monotonic clock shows `ends`.
+    """Improve the first plan until the clock is over, or for so many iterations of each thread.
 
-    With `ends` None, for so many iterations of each thread.
     Return (routes of the best plan, iterations done).
     """
     places, neighbours = around
@@ -138,7 +140,7 @@ def search(
         workspaces.put(new_workspace(day, first.state.routes))
     chain_work = [new_chain_workspace(plan.kept, width) for plan in plans]
     hot, cold = temperatures(len(day.earliest))
-    clock = Clock(ends, iterations, len(plans) * cuts / threads)
+    rounds = Rounds(clock, iterations, len(plans) * cuts / threads)
     opened_s = prices_of(problem).opened_s
     now = [0] * len(plans)  # change of the objective of each plan since the first one
     best_routes = _routes_of(first.state)
@@ -149,17 +151,17 @@ def search(
         if not len(part.trips) or not len(part.routes):
             return 0, 0
         work = with_cells(workspaces.get(), len(part.trips) * len(part.routes))
-        sequence = np.random.SeedSequence([seed, clock.rounds, p, part.number])
+        sequence = np.random.SeedSequence([seed, rounds.number, p, part.number])
         work.rng[:] = sequence.generate_state(1, np.uint64)
-        begin, end = (hot * (cold / hot) ** share for share in (clock.begins, clock.stops))
-        annealing = Annealing(clock.step, begin, end)
+        begin, end = (hot * (cold / hot) ** share for share in (rounds.begins, rounds.stops))
+        annealing = Annealing(rounds.step, begin, end)
         result = improve(*plans[p], work, part, neighbours, SearchParams(), annealing)
         workspaces.put(work)
         return result
 
     with ThreadPoolExecutor(threads) as pool:
-        while clock.next_round():
-            rng = np.random.default_rng([seed, clock.rounds])
+        while rounds.next_round():
+            rng = np.random.default_rng([seed, rounds.number])
             for _kept, state in plans:
                 state.best_size[:], state.best_trip[:] = state.routes.size, state.routes.trip
             jobs = [
@@ -176,9 +178,9 @@ def search(
                 if met < best:
                     best = met
                     best_routes = state.best_size.copy(), state.best_trip.copy()
-                now[p] += sum(changes) + serve_more(kept, state, chain_work[p])
-                if clock.rounds % OPENING == OPENING - 1:
-                    now[p] += _serve_with_open_windows(day, plans[p], chain_work[p])
+                now[p] += sum(changes) + serve_more(kept, state, chain_work[p], clock)
+                if rounds.number % OPENING == OPENING - 1:
+                    now[p] += _serve_with_open_windows(day, plans[p], chain_work[p], clock)
                 close_all(day, kept, state.routes, label_all)
                 met = now[p] + opened_s * opened(kept, *_routes_of(state))
                 if met < best:
@@ -186,20 +188,22 @@ def search(
     kept, state = first
     state.routes.size[:], state.routes.trip[:] = best_routes
     _recount(day, state)
-    _serve_with_open_windows(day, first, chain_work[0])
+    _serve_with_open_windows(day, first, chain_work[0], clock)
     plan = Plan(state.routes, state.trips_of)
-    if make_room(day, kept, plan, _inserting_into(state), label_all):
+    if make_room(day, kept, plan, _inserting_into(state), label_all, clock):
         _recount(day, state)
-        _serve_with_open_windows(day, first, chain_work[0])
-    return state.routes, clock.iterations_done
+        _serve_with_open_windows(day, first, chain_work[0], clock)
+    return state.routes, rounds.iterations_done
 
 
-def _serve_with_open_windows(day: Day, plan: PlanInWork, chain_work: ChainWorkspace) -> int:
+def _serve_with_open_windows(
+    day: Day, plan: PlanInWork, chain_work: ChainWorkspace, clock: Clock
+) -> int:
     """Serve absent trips by chains with all windows open; return the change of the objective."""
     open_all(day, plan.kept, plan.state.routes, label_all)
     if (plan.state.route_of >= 0).all():
         return 0
-    return serve_more(plan.kept, plan.state, chain_work)
+    return serve_more(plan.kept, plan.state, chain_work, clock)
 
 
 def _recount(day: Day, state: State) -> None:
@@ -211,43 +215,46 @@ def _recount(day: Day, state: State) -> None:
         state.trips_of[day.driver[r]] += size
 
 
-class Clock:
+class Rounds:
     """Divides the search into rounds: of equal time, or of equal iterations.
 
     `step` is the number of iterations of each job in the round, `begins` and `stops` are the
     shares of the search done before and after it. `load` is the number of jobs per thread.
     """
 
-    def __init__(self, ends: float | None, iterations: int | None, load: float) -> None:
-        self.ends, self.iterations, self.load = ends, iterations or 0, load
-        self.rounds = -1
+    def __init__(self, clock: Clock, iterations: int | None, load: float) -> None:
+        self.clock, self.iterations, self.load = clock, iterations, load
+        self.number = -1
         self.step = self.iterations_done = 0
         self.begins = self.stops = 0.0
-        self._started = self._round_started = time.monotonic()
-        self._count = ROUNDS if ends is not None else min(ROUNDS, max(1, self.iterations // 100))
+        self._round_started = time.monotonic()
+        self._whole = max(clock.left_s(), 1e-9)
+        self._count = ROUNDS
+        if iterations is not None:
+            self._count = min(ROUNDS, max(1, iterations // LEAST_OF_A_ROUND))
 
     def next_round(self) -> bool:
         """Prepare the next round; return False when the search is over."""
         self.iterations_done += round(self.step * self.load)
-        self.rounds += 1
+        self.number += 1
         self.begins = self.stops
-        if self.ends is None:
+        if self.iterations is not None:
             self.step = max(1, round(self.iterations / self._count / self.load))
-            self.stops = (self.rounds + 1) / self._count
-            return self.rounds < self._count
-        now = time.monotonic()
-        whole = max(self.ends - self._started, 1e-9)
-        round_s = min(whole / self._count, self.ends - now)
-        if self.rounds == 0:
+            self.stops = (self.number + 1) / self._count
+            return self.number < self._count
+        left = self.clock.left_s()
+        round_s = min(self._whole / self._count, left)
+        if self.number == 0:
             self.step = FIRST_STEP
             self.stops = 1 / self._count
-            return now < self.ends
+            return left > 0
+        now = time.monotonic()
         rate = self.step / max(now - self._round_started, 1e-6)
         self._round_started = now
-        self.begins = (now - self._started) / whole
-        self.stops = min(1.0, self.begins + round_s / whole)
+        self.begins = 1 - left / self._whole
+        self.stops = min(1.0, self.begins + round_s / self._whole)
         self.step = max(1, int(rate * round_s))
-        return now + 0.2 * whole / self._count < self.ends
+        return left > 0.2 * self._whole / self._count
 
 
 def temperatures(trips: int) -> tuple[float, float]:

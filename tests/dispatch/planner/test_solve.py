@@ -11,8 +11,11 @@ from dispatch.planner import solve as solve_module
 from dispatch.planner.check.plan import check
 from dispatch.planner.measures import measure
 from dispatch.planner.problem import Costs, Priority, Standing
+from dispatch.planner.search import greedy
 from dispatch.planner.search.arrays import collapse
-from dispatch.planner.solve import default_budget_s, solve
+from dispatch.planner.search.clock import Clock
+from dispatch.planner.search.schedule import schedule
+from dispatch.planner.solve import brief_iterations, default_budget_s, solve
 from perf.project.scenarios.generate import geneva_day
 from perf.project.scenarios.problem import as_problem
 from tests.support.problems import (
@@ -184,7 +187,7 @@ class SearchTests(SimpleTestCase):
 
     def test_searching_beats_the_first_plan(self):
         problem = as_problem(geneva_day(100, seed=1))
-        first = measure(problem, solve(problem, time_limit_s=0))
+        first = measure(problem, search(problem, iterations=0))
         better = measure(problem, search(problem, iterations=3000))
         self.assertGreater(better.placed, first.placed)
         self.assertLess(better.objective, first.objective)
@@ -285,21 +288,92 @@ class SearchTests(SimpleTestCase):
 FAR = (6.14, 46.2)  # Geneva's coordinates, swapped: at sea off Somalia
 
 
-def test_the_budget_is_that_of_the_search_not_of_loading_or_compiling(monkeypatch):
-    clock, ends = [1000.0], []
+class Loading:
+    """Machine code that takes a minute to load, and a search that only notes its time."""
 
-    def compile_for_a_minute(day):
-        clock[0] += 60
+    def __init__(self, monkeypatch):
+        self.now, self.left = 1000.0, []
+        monkeypatch.setattr(solve_module.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr("dispatch.planner.search.loading.load_kernels", self.load)
+        monkeypatch.setattr("dispatch.planner.search.parallel.search", self.search)
 
-    def search_nothing(problem, day, first, around, until, *options):
-        ends.append(until)
+    def load(self, day):
+        self.now += 60
+
+    def search(self, problem, day, first, around, clock, *options):
+        self.left.append(clock.left_s())
         return first.state.routes, 0
 
-    monkeypatch.setattr(solve_module.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr("dispatch.planner.search.loading.load_kernels", compile_for_a_minute)
-    monkeypatch.setattr("dispatch.planner.search.parallel.search", search_nothing)
-    solve(make_problem([make_trip()]), time_limit_s=2.0)
-    assert ends == [1062.0]
+
+def test_the_default_budget_is_that_of_the_search_not_of_loading_or_compiling(monkeypatch):
+    loading = Loading(monkeypatch)
+    solve(make_problem([make_trip()]))
+    # A moment less than the budget: time to make a plan of what is found.
+    assert loading.left == [pytest.approx(default_budget_s(1), abs=1e-3)]
+
+
+def test_a_time_limit_is_that_of_everything(monkeypatch):
+    loading = Loading(monkeypatch)
+    monkeypatch.setattr("dispatch.planner.search.loading.is_compiled", lambda day: True)
+    solve(make_problem([make_trip()]), time_limit_s=100)
+    assert loading.left == [pytest.approx(100 - 60, abs=1e-3)]
+
+
+@pytest.mark.parametrize("time_limit_s", [0, 5])
+def test_where_nothing_is_compiled_a_limit_leaves_no_time_to_do_it(monkeypatch, time_limit_s):
+    loading = Loading(monkeypatch)
+    monkeypatch.setattr("dispatch.planner.search.loading.is_compiled", lambda day: False)
+    problem = as_problem(geneva_day(60, seed=1))
+    plan = solve(problem, time_limit_s=time_limit_s)
+    assert (plan, loading.left) == (solve(problem, engine="greedy"), [])
+    assert plan.search["cut_short"]
+
+
+def test_whose_time_is_over_gets_the_first_plan(monkeypatch):
+    problem = as_problem(geneva_day(400, seed=1))
+    day = collapse(problem)
+
+    def refuse(*arguments):
+        raise AssertionError("There is no time for that.")
+
+    monkeypatch.setattr("dispatch.planner.search.first_plan.take_the_place", refuse)
+    monkeypatch.setattr("dispatch.planner.search.decompose.nearest", refuse)
+    monkeypatch.setattr("dispatch.planner.search.ejection_chains.find_chains", refuse)
+    monkeypatch.setattr("dispatch.planner.search.parallel.improve", refuse)
+    plan = solve(problem, time_limit_s=1e-6)
+    assert check(problem, plan) == ()
+    assert plan.search["cut_short"]
+    assert plan.trips == schedule(problem, day, greedy.build(day, clock=Clock(0, 0)), {}).trips
+    assert len(plan.trips) > 360
+
+
+def test_a_search_that_had_its_time_or_needs_none_was_not_cut_short():
+    problem = as_problem(geneva_day(30, seed=1))
+    for options in (
+        {"time_limit_s": 0},
+        {"time_limit_s": 1},
+        {"iterations": 3},
+        {"engine": "greedy"},
+    ):
+        assert not solve(problem, **options).search["cut_short"]
+    nobody = make_problem([make_trip()], drivers=[], duties=[])
+    assert not solve(nobody, time_limit_s=1).search["cut_short"]
+
+
+@pytest.mark.parametrize("bookings", [100, 300])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_brief_search_places_as_many_as_vroom_at_level_0(bookings, seed):
+    problem = as_problem(geneva_day(bookings, seed=seed))
+    plan = solve(problem, time_limit_s=0)
+    assert check(problem, plan) == ()
+    assert len(plan.trips) >= len(solve(problem, engine="vroom:0").trips)
+
+
+def test_a_brief_search_counts_iterations_and_gives_the_same_plan_again():
+    problem = as_problem(geneva_day(120, seed=5))
+    plan = solve(problem, time_limit_s=0, seed=7)
+    assert plan == solve(problem, time_limit_s=0, seed=7)
+    assert plan.search["iterations"] == pytest.approx(brief_iterations(120), abs=20)
 
 
 def test_a_place_far_away_needs_no_machine_code_of_its_own():

@@ -52,7 +52,17 @@ def test_an_unchanged_day_keeps_every_driver_time_and_break(seed, again):
     assert (after.trips, after.breaks) == (before.trips, before.breaks)
 
 
-@pytest.mark.parametrize("options", [{"iterations": 0}, {"iterations": 600}])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_an_unchanged_day_searched_briefly_stays_whatever_was_left_out(seed):
+    problem = as_problem(geneva_day(100, seed=seed))
+    before = solve(problem, time_limit_s=0, seed=seed)
+    assert before.unserved
+    after = solve(standing(problem, before), time_limit_s=0, seed=seed + 100)
+    assert (after.trips, after.breaks) == (before.trips, before.breaks)
+    assert not after.search["cut_short"]
+
+
+@pytest.mark.parametrize("options", [{"iterations": 0}, {"time_limit_s": 0}, {"iterations": 600}])
 def test_new_trips_change_little_of_what_stands(options):
     problem = as_problem(geneva_day(110, seed=7))
     known = tuple(trip for trip in problem.trips if trip.id % 11)

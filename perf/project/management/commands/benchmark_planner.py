@@ -49,7 +49,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--time-limit",
             type=float,
-            help="Seconds of the search (default: the budget of the size; 0: first plan only).",
+            help="Seconds of the search (default: the budget of the size; 0: a brief search).",
         )
         parser.add_argument("--threads", type=int, default=2, help="Threads (default: 2).")
         parser.add_argument("--output", type=Path, help="Write the rows to this JSON file, too.")
