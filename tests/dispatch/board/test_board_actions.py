@@ -396,7 +396,8 @@ def test_a_preview_is_a_decision_and_a_part_of_it_is_applied():
     cleo = driver("Cleo")
     cleo.skills = ["ramp"]
     cleo.save()
-    booking("15:00", client=make.client(name="Max Blanc"), needs=["ramp"])
+    # At the same time: Cleo cannot drive Lea as well, which would save a driver.
+    booking("09:00", client=make.client(name="Max Blanc"), needs=["ramp"])
     booking("16:00", client=make.client(name="Zoé Out"), wheelchairs=9, passengers=9)
     run = preview_of(later("00:00").date())
     page = me.get(url("run", run.id)).content.decode()

@@ -52,7 +52,7 @@ def test_an_unchanged_day_keeps_every_driver_time_and_break(seed, again):
     assert (after.trips, after.breaks) == (before.trips, before.breaks)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 11])  # a search would serve one more on day 11
 def test_an_unchanged_day_searched_briefly_stays_whatever_was_left_out(seed):
     problem = as_problem(geneva_day(100, seed=seed))
     before = solve(problem, time_limit_s=0, seed=seed)
