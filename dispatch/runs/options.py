@@ -70,6 +70,8 @@ class RunOptions:
         return plan, ()
 
 
-# Search as long as the size of the day asks for; take the first feasible plan, searched briefly.
+# Search as long as the size of the day asks for; take the first feasible plan, searched briefly;
+# take it as it is.
 THOROUGH = RunOptions()
 FIRST_PLAN = RunOptions(time_limit_s=0)
+UNSEARCHED = RunOptions(iterations=0)

@@ -20,7 +20,7 @@ from dispatch.runs.difference import difference
 from dispatch.runs.explain_plan import explain_plan
 from dispatch.runs.meter import Meter
 from dispatch.runs.notices import notices_of
-from dispatch.runs.options import FIRST_PLAN, THOROUGH, RunOptions
+from dispatch.runs.options import FIRST_PLAN, THOROUGH, UNSEARCHED, RunOptions
 from dispatch.runs.report import Report, build_report, stored_report
 from drivers.models import Company
 from drivers.refused import Refused
@@ -123,9 +123,9 @@ def plan_day(
     loaded = load_problem(company, day, now=moment, leeway=leeway)
     meter.finish("load_s", bookings=len(loaded.problem.trips))
     if loaded.freed:
-        loaded, _first = _keeping_the_homeless(loaded, FIRST_PLAN.plan(loaded)[0])
+        loaded, _first = _keeping_the_homeless(loaded, UNSEARCHED.plan(loaded)[0], UNSEARCHED)
     plan, notices = planning(loaded)
-    loaded, plan = _keeping_the_homeless(loaded, plan)
+    loaded, plan = _keeping_the_homeless(loaded, plan, FIRST_PLAN)
     notices += notices_of(loaded, plan)
     if is_over:
         notices += (_("This day is over; it was planned as from its beginning."),)
@@ -141,14 +141,14 @@ def plan_day(
     return PlannedDay(loaded, plan, notices, reasons, explanations)
 
 
-def _keeping_the_homeless(day: Day, plan: Plan) -> tuple[Day, Plan]:
+def _keeping_the_homeless(day: Day, plan: Plan, again: RunOptions) -> tuple[Day, Plan]:
     """Return the day in which freed trips that nobody takes stay where they stand, and its plan.
 
-    Each time one is found the first feasible plan is made anew, which takes no time to search.
+    Each time one is found the plan is made `again`: with options that take little time.
     """
     while homeless := day.freed.intersection(plan.unserved):
         day = keep_all(day, day.stay | homeless)
-        plan, _notices = FIRST_PLAN.plan(day)
+        plan, _notices = again.plan(day)
     return day, plan
 
 
