@@ -57,18 +57,20 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Another trip that changes its driver or its time."""
+    """Another trip that changes its driver or its time. Two drivers may share a name."""
 
     booking_id: int
     trip: str
+    driver_before_id: int
     driver_before: str
     before_at: datetime
+    driver_id: int
     driver: str
     pickup_at: datetime
 
     @property
     def changes_driver(self) -> bool:
-        return self.driver != self.driver_before
+        return self.driver_id != self.driver_before_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,7 +244,8 @@ def _moves(
             if now_at != (standing[1], standing[2]):
                 driver = names.get(standing[1], "")
                 name = names[trip.driver_id]
-                yield Move(row.id, row.label, driver, standing[2], name, now_at[1])
+                before = standing[1], driver, standing[2]
+                yield Move(row.id, row.label, *before, trip.driver_id, name, now_at[1])
 
 
 def _breaks(day: Day, proposals: tuple[Proposal, ...]) -> Iterator[BreakMove]:
