@@ -101,6 +101,7 @@ def show_trip(request, current, booking_id, *, refusal=None, toast=""):
         "may_write": current.may_write,
         "company": current.company,
         "trip": trip,
+        "is_today": current.company.is_same_day(trip.booking.scheduled_time, now),
         "step_back": step and is_in_time(current.company, step, now) and step,
         "outlook": read_outlook(current.company, trip.assignment, now=now)
         if trip.assignment_id
@@ -297,10 +298,12 @@ def sick(request, company, driver):
         done = report_sick(current.company, driver, actor=admin_actor(request), now=now, note=note)
     except NoSuchDriver as missing:  # it is the address that names the driver
         raise Http404(str(missing)) from None
+    today = current.company.local(now).date()
     context = {
         "company": current.company,
         "driver": done.driver,
         "done": done,
-        "day": current.company.local(now).date(),
+        "until": current.company.clock(done.absence.end_at, today),
+        "day": today,
     }
     return fragment(request, "_sick.html", context, events=("board:refresh",))

@@ -8,6 +8,7 @@ from django.db.models import Max, Q
 from django.utils.translation import gettext as _
 
 from bookings.models import Actor, Booking
+from dispatch import ledger
 from dispatch.models import Assignment, of_day
 from dispatch.trips.locking import no_such_driver
 from dispatch.trips.release import release_trips
@@ -34,11 +35,7 @@ def report_sick(
     13 statements. A second report releases the trips assigned since. Raises NoSuchDriver.
     """
     with transaction.atomic():
-        driver = (
-            Driver.objects.select_for_update(no_key=True)
-            .filter(company=company, id=driver_id)
-            .first()
-        )
+        driver = ledger.lock_drivers(company, [driver_id]).get(driver_id)
         if driver is None:
             raise no_such_driver()
         today = company.local(now).date()

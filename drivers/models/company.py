@@ -216,6 +216,10 @@ class Company(models.Model):
         end = datetime.combine(day + timedelta(days=1), time.min, self.zone)
         return start.astimezone(UTC), end.astimezone(UTC)
 
+    def is_same_day(self, moment: datetime, other: datetime) -> bool:
+        """Return whether two moments are on one local day."""
+        return self.local(moment).date() == self.local(other).date()
+
     def clock(self, moment: datetime, day: date | None = None) -> str:
         """Write the local clock time (`drivers.times.clock`), with the date if it is not `day`."""
         local = moment.astimezone(self.zone)

@@ -312,6 +312,22 @@ def test_a_sick_driver_is_one_action_and_the_plan_is_offered():
 
 
 @pytest.mark.django_db
+def test_sick_is_offered_in_the_panels_of_today_and_names_the_day(monkeypatch):
+    now = later("23:30")
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    anna, me = make.driver(name="Anna"), dispatcher()
+    make.shift(anna, "20:00", "28:00", day=now.date())
+    for days, offered in ((-1, False), (0, True), (1, False)):
+        row = make.booking(scheduled_time=now + timedelta(days=days))
+        make.assignment(row, anna)
+        assert (url("sick", anna.id) in me.get(url("booking", row.id)).content.decode()) == offered
+    page = me.post(url("sick", anna.id)).content.decode()
+    until = Absence.objects.get().end_at
+    assert f"Absent until {row.company.clock(until, now.date())}." in page
+    assert f"Absent until {row.company.clock(until)}." not in page
+
+
+@pytest.mark.django_db
 def test_candidates_have_a_price_or_a_reason_why_there_are_none():
     row, me = booking(), dispatcher()
     page = me.get(url("candidates", row.id)).content.decode()
