@@ -71,7 +71,6 @@ def toolbar_of(request, current, day, **done):
     kept = next((run for run in newest if run.status in (Status.PREVIEW, Status.COMPLETED)), None)
     context = {
         "may_write": current.may_write,
-        "modes": Mode.choices,
         "company": current.company,
         "day": day,
         "under_way": under_way,

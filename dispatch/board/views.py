@@ -18,6 +18,7 @@ from dispatch.board.first_steps import is_ready, read_steps
 from dispatch.board.layout import lay_out
 from dispatch.board.map import map_of
 from dispatch.manifest import read_manifest
+from dispatch.runs.options import Mode
 from drivers.times import day_of
 
 # A notice of changes lists this many names.
@@ -52,6 +53,7 @@ def board_day(request, company: str, day: date):
         **admin.site.each_context(request),
         **_board(current, day),
         "title": _("Board"),
+        "modes": Mode.choices,
         "companies": current.companies,
         "today": today,
         "is_today": day == today,

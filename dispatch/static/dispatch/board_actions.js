@@ -52,7 +52,6 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
     panel.hidden = false;
     // Keep the keyboard focus in the panel, even if the focused button was removed.
     if (toPanel || document.activeElement === document.body) panel.focus({ preventScroll: true });
-    toPanel = false;
   }
   if (event.detail.target === runs && toRuns) {
     runs.querySelector("button")?.focus({ preventScroll: true });
@@ -62,6 +61,10 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
     if (!dialog.open) dialog.showModal();
     dialogBody.querySelector("[autofocus]")?.focus();
   }
+});
+
+document.body.addEventListener("htmx:afterRequest", (event) => {
+  if (event.detail.target === panelBody) toPanel = false; // also where nothing was swapped
 });
 
 document.body.addEventListener("htmx:responseError", (event) => {
@@ -107,18 +110,15 @@ const ACTS = {
   assign: () => chosen() && pick(chosen()),
   swap: () => chosen() && swapWith(chosen()),
   lock: () => panelBody.querySelector("[value=lock], [value=unlock]")?.click(),
-  plan: () => {
-    if (runs.querySelector(".busy")) return;
-    htmx.ajax("POST", runs.dataset.planUrl, { source: runs, target: panelBody, swap: "innerHTML" });
-  },
 };
 const KEYS = {
   a: ACTS.assign,
   s: ACTS.swap,
   l: ACTS.lock,
   p: () => {
-    toPanel = true;
-    ACTS.plan();
+    const button = runs.querySelector("[data-act=plan]:not(:disabled)"); // none while a plan is made
+    toPanel ||= Boolean(button);
+    button?.click();
   },
 };
 

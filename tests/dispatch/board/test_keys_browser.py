@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from dispatch.models import Assignment
+from dispatch.models import Assignment, DispatchRun
 from tests.dispatch.board.test_board_actions import booking, driver, later
 from tests.dispatch.board.test_board_browser import board_of, dispatcher, holder, trip
 from tests.support import builders as make
@@ -124,6 +124,28 @@ def test_the_days_work_is_done_without_a_mouse(browser, live_server):
     assert page.evaluate("document.activeElement.id") == "panel"
     page.keyboard.press("Escape")
     assert page.evaluate("!!document.activeElement.closest('#runs')")
+    assert page.errors == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_key_plans_as_the_button_does_and_a_new_board_keeps_the_options(browser, live_server):
+    driver("Anna")
+    booking("09:00")
+    page = board_of(browser, live_server, dispatcher("nadia"))
+    page.click("#plan-options summary")
+    page.check("#plan-options [value=place]")
+    page.check("#plan-options [name=move_confirmed]")
+    page.evaluate("window.old = document.querySelector('#runs [data-act=plan]')")
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('board:refresh'))")
+    page.wait_for_function("!old.isConnected && document.querySelector('#runs [data-act=plan]')")
+    assert page.is_checked("#plan-options [value=place]")
+    page.keyboard.press("Escape")
+    page.locator(".waiting").focus()
+    page.keyboard.press("p")
+    page.wait_for_selector(".run-panel[data-status=preview] .placed")
+    settings = DispatchRun.objects.get().settings
+    assert (settings["mode"], settings["move_confirmed"]) == ("place", True)
+    assert page.evaluate("document.activeElement.id") == "panel"
     assert page.errors == []
 
 
