@@ -4,21 +4,24 @@ Nobody's other trips move. A time is offered with the driver who costs the least
 objective of the planner; the rules of an assignment by hand decide again when it is booked.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from bookings.guards import Agreed
 from bookings.models import Actor, Booking, Status
+from bookings.order import is_wanted_after
 from bookings.save import StatusRefusedError, save_booking
 from dispatch import ledger
 from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
+from dispatch.day.trips import PLANNABLE
 from dispatch.models import Assignment
 from dispatch.planner.explain.findings import find
 from dispatch.planner.problem import Plan, Trip
@@ -33,7 +36,6 @@ STEP_S = 5 * 60
 AROUND = timedelta(hours=4)
 APART_S = 10 * 60  # so that the times offered are a choice
 OFFERED = 3
-CHANGEABLE = (Status.ACCEPTED, Status.ASSIGNED)
 
 
 class Appointment(StrEnum):
@@ -71,7 +73,7 @@ def new_times(
     around: datetime | None = None,
     appointment: Appointment | None = None,
 ) -> NewTimes:
-    """Find the times nearest to `around` (default: the wanted time) on its day: 4 statements.
+    """Find the times nearest to `around` (default: the wanted time) on its day: 5 statements.
 
     Without `appointment` it stays, or moves with the pickup where no driver can keep it.
     Raises NoSuchTrip, or StatusRefusedError if the trip has begun, is over or not accepted.
@@ -79,9 +81,11 @@ def new_times(
     day, row = load_trip(company, booking_id, now)
     _require_changeable(row.status, row.will_call, row.label)
     around = around or row.scheduled_time
+    either = Q(id=row.return_of_id) | Q(return_of=row.id)
+    linked = list(Booking.objects.open().filter(either, company=company))
     ways = (appointment,) if appointment else (Appointment.STAYS, Appointment.MOVES)
     for way in ways:
-        if times := _nearest(day, row, around, way):
+        if times := _nearest(day, row, linked, around, way):
             return NewTimes(row, times, way)
     return NewTimes(row, (), ways[0])
 
@@ -147,7 +151,7 @@ def _agreed(standing: Assignment | None, *, keeps_driver: bool) -> Agreed:
 
 
 def _require_changeable(status: str, will_call: bool, label: str) -> None:
-    if status not in CHANGEABLE or will_call:
+    if status not in PLANNABLE or will_call:
         raise StatusRefusedError(
             _("Trip %(trip)s is %(status)s: its time cannot be agreed on.")
             % {"trip": label, "status": Status(status).label}
@@ -165,9 +169,13 @@ def _appointment(
 
 
 def _nearest(
-    day: Day, row: BookingRow, around: datetime, appointment: Appointment
+    day: Day,
+    row: BookingRow,
+    linked: Sequence[Booking],
+    around: datetime,
+    appointment: Appointment,
 ) -> tuple[NewTime, ...]:
-    asked = {trip.id: trip for trip in _asked(day, row, around, appointment)}
+    asked = {trip.id: trip for trip in _asked(day, row, linked, around, appointment)}
     pinned = all_pinned(day, {row.id})
     problem = replace(pinned, trips=tuple(asked.values()))
     names = {driver.id: driver.name for driver in problem.drivers}
@@ -193,16 +201,32 @@ def _nearest(
     )
 
 
-def _asked(day: Day, row: BookingRow, around: datetime, appointment: Appointment) -> Iterator[Trip]:
+def _asked(
+    day: Day,
+    row: BookingRow,
+    linked: Sequence[Booking],
+    around: datetime,
+    appointment: Appointment,
+) -> Iterator[Trip]:
     """Yield the trip at every time to ask for, each with an id of its own."""
     low_s = day.seconds(max(day.start_at, day.now, around - AROUND))
     high_s = day.seconds(min(day.end_at, around + AROUND))
     for wanted_s in range(-(-low_s // STEP_S) * STEP_S, high_s, STEP_S):
         at = day.moment(wanted_s)
         moved = row._replace(scheduled_time=at, appointment_at=_appointment(row, at, appointment))
+        if not all(_is_in_order(moved, other) for other in linked):
+            continue
         trip = trip_of(day, moved)
         if trip.earliest_s <= wanted_s <= trip.latest_s:  # beside its outbound and its return trip
             yield replace(
                 trip, id=wanted_s, wanted_s=wanted_s, earliest_s=wanted_s, latest_s=wanted_s,
                 standing=None,
             )  # fmt: skip
+
+
+def _is_in_order(row: BookingRow, other: Booking) -> bool:
+    """Return whether the trip is wanted after its outbound trip, or before its return trip."""
+    at, other_at = row.scheduled_time, other.scheduled_time
+    if other.id == row.return_of_id:
+        return is_wanted_after(at, other_at, other.appointment_at, will_call=row.will_call)
+    return is_wanted_after(other_at, at, row.appointment_at, will_call=other.will_call)

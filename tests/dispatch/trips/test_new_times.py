@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import transaction
 
 from bookings.models import Booking, Event
 from bookings.save import StaleBookingError, StatusRefusedError
@@ -154,14 +155,43 @@ def test_a_return_trip_stays_after_its_outbound_trip(company, ana):
     assert not Event.objects.exists()
 
 
+@pytest.mark.parametrize("will_call", [False, True])
+@pytest.mark.parametrize("appointment", list(Appointment))
+def test_of_a_pair_nothing_is_offered_that_is_refused(company, ana, will_call, appointment):
+    there = make.booking(company, "09:00", appointment_at=at("09:30"))
+    back = make.booking(
+        company, "10:00", return_of=there, appointment_at=at("11:00"),
+        will_call=will_call, status="pending" if will_call else "accepted",
+    )  # fmt: skip
+    for booking, around in ((there, "10:30"), (there, "09:00"), (back, "08:30"), (back, "10:30")):
+        if booking.will_call:
+            continue
+        found = new_times(company, booking.id, now=NOW, around=at(around), appointment=appointment)
+        assert found.times
+        for time in found.times:
+            with transaction.atomic():
+                clock = company.clock(time.pickup_at)
+                agree(company, booking, ana, clock, appointment=appointment)
+                transaction.set_rollback(True)
+
+
+def test_a_return_trip_of_tomorrow_counts(company, ana):
+    make.shift(ana, "20:00", "27:00")
+    there = make.booking(company, "22:00", appointment_at=at("23:00"))
+    make.booking(company, "24:10", return_of=there)
+    asked = {"around": at("23:50"), "appointment": Appointment.MOVES}
+    # An hour later the client is wanted back at 00:10.
+    assert [clock for clock, _driver in offered(company, there, **asked)][-1] == "23:05"
+
+
 def test_the_statements_do_not_grow(company, ana, django_assert_num_queries):
     booking = make.booking(company, "09:00")
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         new_times(company, booking.id, now=NOW)
     for minutes in range(0, 180, 30):
         make.assignment(
             make.booking(company, scheduled_time=at("12:00") + timedelta(minutes=minutes)), ana
         )
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         new_times(company, booking.id, now=NOW)
     assert company.local(booking.scheduled_time).date() == DAY
