@@ -145,7 +145,7 @@ def _offer(request, current, booking_id, values, *, changed=False, errors=()):
         "row": found.row,
         "locked": is_locked(found.row),
         "times": found.times,
-        "around": around or found.row.scheduled_time,
+        "around": found.around,
         "appointment": found.appointment,
         "changed": changed,
         "errors": errors,

@@ -58,11 +58,15 @@ class NewTime:
 
 @dataclass(frozen=True, slots=True)
 class NewTimes:
-    """A trip, the times that can be driven in order of time, and what the appointment does."""
+    """A trip, the times that can be driven in order of time, and what the appointment does.
+
+    `around` is the time that they are nearest to.
+    """
 
     row: BookingRow
     times: tuple[NewTime, ...]
     appointment: Appointment
+    around: datetime
 
 
 def new_times(
@@ -75,19 +79,22 @@ def new_times(
 ) -> NewTimes:
     """Find the times nearest to `around` (default: the wanted time) on its day: 5 statements.
 
-    Without `appointment` it stays, or moves with the pickup where no driver can keep it.
-    Raises NoSuchTrip, or StatusRefusedError if the trip has begun, is over or not accepted.
+    Of today's trips nearest to now, if that is later. Without `appointment` it stays, or
+    moves with the pickup where no driver can keep it. Raises NoSuchTrip, or StatusRefusedError if
+    the trip has begun, is over or not accepted.
     """
     day, row = load_trip(company, booking_id, now)
     _require_changeable(row.status, row.will_call, row.label)
     around = around or row.scheduled_time
+    if around < now < day.end_at:
+        around = now
     either = Q(id=row.return_of_id) | Q(return_of=row.id)
     linked = list(Booking.objects.open().filter(either, company=company))
     ways = (appointment,) if appointment else (Appointment.STAYS, Appointment.MOVES)
     for way in ways:
         if times := _nearest(day, row, linked, around, way):
-            return NewTimes(row, times, way)
-    return NewTimes(row, (), ways[0])
+            return NewTimes(row, times, way, around)
+    return NewTimes(row, (), ways[0], around)
 
 
 def agree_on_time(

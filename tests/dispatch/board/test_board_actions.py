@@ -637,7 +637,11 @@ def test_a_new_time_is_chosen_from_those_that_can_be_driven():
     values = {"version": row.version, "driver": anna.id, "pickup_at": later("09:00").isoformat()}
     # Meanwhile the day changes: nothing is saved, other times are offered.
     other = make.assignment(booking("09:00"), anna, minutes=22)
+    clocks = shown_fields(page)["clock"]
+    assert clocks == ["09:00"] * 4  # of the question, and of every time that it offers
+    values["clock"] = clocks[0]
     changed = me.post(url("new_time", row.id), values)
+    assert changed.context["around"] == later("09:00")
     assert (changed.status_code, changed["HX-Retarget"]) == (409, "#dialog-body")
     assert "nothing was saved" in changed.content.decode()
     assert later("09:00") not in [time.pickup_at for time in changed.context["times"]]

@@ -64,6 +64,14 @@ def test_nothing_is_offered_in_the_past_or_where_nobody_is_free(company, ana):
     assert offered(company, booking, now=at("11:45")) == []
 
 
+def test_a_trip_missed_long_ago_is_offered_times_from_now_on(company, ana):
+    make.shift(ana, "12:00", "18:00")
+    booking = make.booking(company, "09:00")
+    assert offered(company, booking, now=at("13:30"))[0] == ("13:30", "Ana")
+    found = new_times(company, booking.id, now=at("13:30"), around=at("08:00"))
+    assert (found.around, found.times[0].pickup_at) == (at("13:30"), at("13:30"))
+
+
 def test_an_appointment_stays_or_moves_or_is_off(company, ana):
     booking = make.booking(company, "09:00", appointment_at=at("09:30"))
     # 09:30 - 21:44 = 09:08:16 at the latest.
