@@ -19,6 +19,7 @@ from dispatch.board.forecast import Risk
 from dispatch.board.labels import place_labels
 from dispatch.board.states import State
 from dispatch.day.trip_names import name_of
+from dispatch.day.trips import PLANNABLE
 from drivers.models import Absence
 
 # A sign for every status but the usual one, so that colour is never the only difference (names of
@@ -36,7 +37,6 @@ RISKS = {
     Risk.LATE: gettext_lazy("%(minutes)d min late"),
     Risk.BEHIND: gettext_lazy("%(minutes)d min behind schedule"),
 }
-ASSIGNABLE = {Status.ACCEPTED, Status.ASSIGNED}
 KINDS = {
     Kind.LATE: gettext_lazy("late"),
     Kind.WILL_BE_LATE: gettext_lazy("will be late"),
@@ -316,11 +316,11 @@ def _action(item):
     """Return the one action that helps most: to assign, confirm, agree on a new time, or call."""
     if item.kind == Kind.UNCONFIRMED:
         return "confirm"
+    if item.row.status not in PLANNABLE:
+        return "call"
     if item.kind == Kind.MISSED:
         return "new_time"
-    if item.kind in (Kind.UNASSIGNED, Kind.WILL_BE_LATE) and item.row.status in ASSIGNABLE:
-        return "assign"
-    return "call"
+    return "assign" if item.kind in (Kind.UNASSIGNED, Kind.WILL_BE_LATE) else "call"
 
 
 def _waiting(scale, waiting):

@@ -32,6 +32,7 @@ from dispatch.board.responses import BadInput, checked, fragment
 from dispatch.trips import decisions, progress, will_calls
 from dispatch.trips.advice.advise import advise
 from dispatch.trips.assign import (
+    ASSIGNABLE,
     RuleBroken,
     TripLocked,
     assign,
@@ -140,6 +141,7 @@ def candidates(request, company, booking):
     context = {
         "may_write": current.may_write,
         "company": current.company,
+        "may_assign": current.may_write and advice.row.status in ASSIGNABLE,
         "advice": advice,
         "drivers": list(drivers.values_list("id", "name", "is_available")),
         "picking": "pick" in request.GET,

@@ -341,6 +341,24 @@ def test_candidates_have_a_price_or_a_reason_why_there_are_none():
 
 
 @pytest.mark.django_db
+def test_of_a_pending_trip_nothing_is_offered_that_is_refused(monkeypatch):
+    row, me = booking(status="pending"), dispatcher()
+    driver("Anna")
+    page = me.get(url("candidates", row.id), {"pick": 1}).content.decode()
+    assert "Anna" in page
+    assert url("look", row.id) not in page
+    panel = me.get(url("booking", row.id)).content.decode()
+    assert url("new_time", row.id) not in panel
+    assert 'data-act="assign"' not in panel
+    # Missed by now: somebody calls.
+    now = later("10:00")
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    board = me.get(url("fragment", now.date()))
+    (line,) = board.context["attention"]
+    assert (line["kind"], line["action"]) == ("missed", "call")
+
+
+@pytest.mark.django_db
 def test_a_suggestion_is_a_button_that_does_what_it_says(django_assert_num_queries):
     row, anna, me = booking(client=make.client(name="Mme Blanc")), driver("Anna"), dispatcher()
     day = later("00:00").date()
@@ -492,7 +510,7 @@ def test_planning_is_told_what_may_become_of_what_stands():
     booking()
     driver("Anna")
     day, me = later("00:00").date(), dispatcher()
-    toolbar = me.get(url("runs", day)).content.decode()
+    toolbar = me.get(url("day", day)).content.decode()
     assert toolbar.count('name="mode"') == 3
     assert 'value="serve" checked' in toolbar
     me.post(url("plan", day), {"mode": "place", "move_confirmed": "on"})
