@@ -4,13 +4,16 @@ Both are dialogs: what is refused is shown in the dialog, and the input stays in
 that its driver could not drive any more is only changed after asking, as in the booking's form.
 """
 
+from copy import copy
+from datetime import timedelta
+
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from bookings.guards import Agreed
 from bookings.known_places import known_place
-from bookings.save import save_booking
+from bookings.save import StaleBookingError, save_booking
 from dispatch.board.access import writable_context
 from dispatch.board.detail import read_booking
 from dispatch.board.forms import AgreeForm, EditForm, NewTimeForm, on_day
@@ -18,12 +21,15 @@ from dispatch.board.responses import checked, fragment
 from dispatch.board.trip_views import show_trip, trip_view
 from dispatch.trips.assign import RuleBroken, TripLocked, is_locked
 from dispatch.trips.fleet_changes import TripsBroken
-from dispatch.trips.locking import stale
+from dispatch.trips.locking import NoSuchTrip, stale
 from dispatch.trips.new_times import Appointment, agree_on_time, new_times
 from drivers.companies.actors import admin_actor
+from drivers.refused import Refused
 from drivers.templatetags.clock import clock_input
 
 ENDS = ("pickup", "dropoff")
+# An appointment after midnight is so near to the pickup; one that is not is a typing error.
+NIGHT = timedelta(hours=12)
 
 
 @trip_view
@@ -34,25 +40,35 @@ def edit(request, company, booking):
     if request.method != "POST":
         return _edit(request, current, row)
     values = checked(EditForm, request.POST)
-    if values["version"] != row.version:
-        raise stale(row)
     asked = {way: frozenset(filter(None, [values[way]])) for way in ("move", "release")}
+    edited = copy(row)
     try:
-        _set(row, values)
-        save_booking(row, actor=admin_actor(request), now=timezone.now(), agreed=Agreed(**asked))
+        if values["version"] != row.version:
+            raise stale(row)
+        _set(edited, values)
+        save_booking(edited, actor=admin_actor(request), now=timezone.now(), agreed=Agreed(**asked))
     except ValidationError as error:
         return _edit(request, current, row, values=request.POST, errors=error.messages)
-    except TripsBroken as broken:
-        return _edit(request, current, row, values=request.POST, broken=broken)
+    except NoSuchTrip:
+        raise
+    except Refused as refusal:
+        return _edit(request, current, row, values=request.POST, refusal=refusal)
     return show_trip(request, current, booking, toast=_("Saved."))
 
 
 def _set(booking, values):
-    """Set the particulars on the day of the trip. Raises ValidationError for an unknown place."""
+    """Set the particulars on the day of the trip. Raises ValidationError for an unknown place.
+
+    An appointment that would be before the pickup is in the night that follows, if that is near.
+    """
     company = booking.company
     day = company.local(booking.scheduled_time).date()
-    booking.scheduled_time = _moment(company, day, booking.scheduled_time, values["clock"])
-    booking.appointment_at = _moment(company, day, booking.appointment_at, values["appointment"])
+    pickup_at = _moment(company, day, booking.scheduled_time, values["clock"])
+    due_at = _moment(company, day, booking.appointment_at, values["appointment"])
+    if due_at and due_at <= pickup_at and due_at != booking.appointment_at:
+        next_at = on_day(company, day + timedelta(days=1), values["appointment"])
+        due_at = next_at if next_at - pickup_at < NIGHT else due_at
+    booking.scheduled_time, booking.appointment_at = pickup_at, due_at
     booking.notes = values["notes"]
     unknown = []
     for end in ENDS:
@@ -78,7 +94,7 @@ def _moment(company, day, before, clock):
     return clock and on_day(company, day, clock)
 
 
-def _edit(request, current, row, *, values=None, errors=(), broken=None):
+def _edit(request, current, row, *, values=None, errors=(), refusal=None):
     company = current.company
     shown = values or {
         "version": row.version,
@@ -93,9 +109,11 @@ def _edit(request, current, row, *, values=None, errors=(), broken=None):
         "booking": row,
         "values": shown,
         "errors": errors,
-        "broken": broken,
+        "refusal": refusal,
+        "broken": isinstance(refusal, TripsBroken),
+        "stale": isinstance(refusal, StaleBookingError),
     }
-    status = broken.status if broken else 400 if errors else 200
+    status = refusal.status if refusal else 400 if errors else 200
     return fragment(request, "_edit.html", context, status=status, target="#dialog-body")
 
 

@@ -620,9 +620,39 @@ def test_an_unknown_address_and_a_wrong_order_are_refused_in_the_dialog():
         page = refused.content.decode()
         assert why in page
         assert f'value="{next(iter(values.values()))}"' in page  # the input stays
-    stale = me.post(url("edit", row.id), form_of(row, version=9))
-    assert stale.status_code == 409
     assert not Event.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_refused_edit_stays_in_its_dialog_with_what_was_typed(begun):
+    row, me = booking("09:00"), dispatcher()
+    if begun:
+        make.assignment(row, driver("Anna"), status="en_route")
+    values = form_of(row, clock="09:20", notes="Ring twice", version=1 if begun else 9)
+    refused = me.post(url("edit", row.id), values)
+    assert (refused.status_code, refused["HX-Retarget"]) == (409, "#dialog-body")
+    page = refused.content.decode()
+    assert ("its details can no longer be changed" if begun else "changed by someone else") in page
+    assert ("Read again" in page) == (not begun)
+    fields = shown_fields(refused)
+    assert (fields["clock"], fields["notes"]) == (["09:20"], ["Ring twice"])
+    assert "Edit 09:00" in page  # as it is, not as it was typed
+    assert not Event.objects.exists()
+
+
+@pytest.mark.django_db
+def test_an_appointment_after_midnight_is_edited():
+    row, me = booking("23:30", appointment_at=later("24:15")), dispatcher()
+    assert shown_fields(me.get(url("edit", row.id)))["appointment"] == ["00:15"]
+    for typed, meant in (("00:40", "24:40"), ("23:50", "23:50"), ("00:10", "24:10")):
+        done = me.post(url("edit", row.id), form_of(row, clock="23:30", appointment=typed))
+        assert done.status_code == 200, done.content.decode()
+        row.refresh_from_db()
+        assert row.appointment_at == later(meant)
+    # Hours before the pickup it is no appointment of the night.
+    refused = me.post(url("edit", row.id), form_of(row, clock="23:30", appointment="22:00"))
+    assert refused.status_code == 400
 
 
 @pytest.mark.django_db

@@ -215,3 +215,26 @@ def test_queue_advice_and_attention_are_worked_by_keys(browser, live_server, mon
     page.wait_for_selector("#panel .candidates button.suggestion")
     tab_to(page, "#panel button.suggestion")
     assert page.errors == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_enter_saves_in_the_edit_dialog_and_agrees_to_nothing(browser, live_server):
+    anna, row = driver("Anna"), booking("09:00")
+    standing = make.assignment(row, anna, minutes=22)
+    page = board_of(browser, live_server, dispatcher("nadia"))
+    trip(page, row).click()
+    page.click(".trip-panel button:has-text('Edit')")
+    page.wait_for_selector("#action form.edit")
+    page.fill("#action [name=clock]", "15:00")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#action .alarm")
+    page.evaluate("window.asked = document.querySelector('#action .alarm')")
+    page.press("#action [name=clock]", "Enter")
+    page.wait_for_function("!asked.isConnected && document.querySelector('#action .alarm')")
+    assert Assignment.objects.open().get() == standing
+    page.fill("#action [name=clock]", "09:05")
+    page.press("#action [name=clock]", "Enter")
+    page.wait_for_selector("#action", state="hidden")
+    row.refresh_from_db()
+    assert row.scheduled_time == later("09:05")
+    assert page.errors == []
