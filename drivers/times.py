@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import overload
 
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
@@ -49,6 +50,33 @@ def clock_of(text: str) -> time:
     if hour > 23 or minute > 59 or second > 59:
         raise ValueError(_("There is no such time: the hours end with 23:59."))
     return time(hour, minute, second)
+
+
+def moment_of(text: str) -> datetime:
+    """Return the moment written in ISO 8601 with its offset from UTC.
+
+    Raises ValueError if it is none, or not in YEARS.
+    """
+    try:
+        at = parse_datetime(text)
+    except ValueError:  # the shape of a moment, such as 2026-02-30T09:00Z
+        at = None
+    if at is None or timezone.is_naive(at):
+        raise ValueError(
+            _("Enter a date and time with an offset, such as 2026-06-17T09:00:00+02:00.")
+        )
+    return in_years(at)
+
+
+def in_years(at: datetime) -> datetime:
+    """Return the moment in UTC. Raises ValueError if it is not in YEARS."""
+    try:
+        found = at.astimezone(UTC)
+    except OverflowError:  # in UTC it is before the year 1, or after 9999
+        found = LATEST
+    if not EARLIEST <= found < LATEST:
+        raise ValueError(_("The year must be from 2000 to 2099."))
+    return found
 
 
 @overload

@@ -3,8 +3,6 @@
 from datetime import timedelta
 
 from django import forms
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
 from bookings import cancel_reasons
@@ -14,6 +12,7 @@ from dispatch.trips.advice.suggestion import Kind
 from dispatch.trips.assign import Lock
 from dispatch.trips.new_times import Appointment
 from drivers.admin.fields import ClockField, moment_on
+from drivers.times import moment_of
 
 
 class MomentField(forms.Field):
@@ -23,14 +22,9 @@ class MomentField(forms.Field):
         if not value:
             return None
         try:
-            moment = parse_datetime(value)
-        except ValueError:
-            moment = None
-        if moment is None or timezone.is_naive(moment):
-            raise forms.ValidationError(
-                _("Enter a date and time with an offset, such as 2026-06-17T09:00:00+02:00.")
-            )
-        return moment
+            return moment_of(value)
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
 
 
 class LockField(forms.TypedChoiceField):

@@ -99,7 +99,7 @@ def board_news(request, company: str):
     """
     current = company_context(request, company)
     after = request.GET.get("after", "")
-    if not after.isdecimal():
+    if not (after.isdecimal() and len(after) < 20):
         return HttpResponse(_("“after” must be an event number."), status=400)
     rows = list(
         Event.objects.filter(company=current.company, id__gt=int(after))

@@ -29,6 +29,8 @@ from drivers.models import Driver
 # How late a trip that breaks the rules may be inserted, and the steps in which that is tried.
 LATE_S, LATE_AT_MOST_S = 15 * 60, 3600
 NO_DUTY = -1
+# No duty of a day lies so far from its start; the planner counts seconds in 32 bits.
+FAR_S = 7 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,10 @@ def propose(
         placed = _planned(trip, NO_DUTY, driver.id, wanted_s)
         breach = availability.breach(driver.name, is_active=driver.is_active)
         fault = fault_of(day.company, day.day, breach)
+        found = Proposal(driver.id, placed, (placed,), {}, (fault,))
+    elif pickup_s is not None and abs(pickup_s) > FAR_S:
+        placed = _planned(trip, NO_DUTY, driver.id, pickup_s)
+        fault = fault_of(day.company, day.day, duty_rule.no_duty(driver.name))
         found = Proposal(driver.id, placed, (placed,), {}, (fault,))
     else:
         whole = without(day.problem, removed)

@@ -3,14 +3,13 @@
 import json
 import math
 from collections.abc import Mapping
-from datetime import UTC
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, ErrorDetail, ParseError
 from rest_framework.parsers import BaseParser
 
-from drivers.times import EARLIEST, LATEST, YEARS, moment
+from drivers.times import YEARS, in_years, moment
 
 LARGEST_BODY = 4 * 1024 * 1024
 
@@ -95,12 +94,9 @@ class MomentField(serializers.DateTimeField):
         if value.tzinfo is None:
             self.fail("offset")
         try:
-            value = value.astimezone(UTC)
-        except OverflowError:
+            return in_years(value)
+        except ValueError:
             self.fail("bounds")
-        if not EARLIEST <= value < LATEST:
-            self.fail("bounds")
-        return value
 
     def to_representation(self, value):
         return moment(value)

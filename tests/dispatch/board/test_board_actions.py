@@ -723,3 +723,46 @@ def test_a_locked_trip_gets_a_new_time_only_after_the_question():
     done = me.post(url("new_time", row.id), {**values, "lock": "keep"})
     assert done.status_code == 200
     assert Assignment.objects.open().get().locked
+
+
+OUT_OF_BOUNDS = [
+    "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00", "2100-01-01T00:00:00Z",
+    "1999-12-31T23:59:59Z", "2026-06-17T09:00:00", "tomorrow",
+]  # fmt: skip
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("at", [*OUT_OF_BOUNDS, "2000-01-01T00:00:00Z", "2099-12-31T23:59:59Z"])
+def test_every_moment_of_a_request_has_bounds(at):
+    row, other, anna, me = booking(), booking(), driver("Anna"), dispatcher()
+    moments = dict.fromkeys(
+        ("pickup_at", "other_pickup_at", "wanted_at", "shift_start_at", "shift_end_at"), at
+    )
+    change = {
+        "kind": "end_later", "driver_id": anna.id, "other_id": other.id,
+        "other_driver_id": anna.id, "shift_id": anna.shifts.get().id, "key": "x",
+    }  # fmt: skip
+    asked = {"driver": anna.id, "pickup_at": at, "clock": "09:00", "appointment": "stays"}
+    later_by = {**change, "pickup_at": later("09:00").isoformat()}
+    answers = [
+        me.get(url("look", row.id), {"driver": anna.id, "pickup_at": at}),
+        me.post(url("assign", row.id), seen(row) | asked),
+        me.post(url("new_time", row.id), seen(row) | asked),
+        me.get(url("suggestion", row.id), change | moments),
+        me.post(url("suggestion", row.id), change | moments),
+        *(me.get(url("suggestion", row.id), later_by | {name: at}) for name in moments),
+    ]
+    for answer in answers:
+        if at in OUT_OF_BOUNDS:
+            assert answer.status_code == 400
+            assert "board:toast" in answer["HX-Trigger"]
+        else:
+            assert answer.status_code < 500
+    assert not Assignment.objects.exists()
+
+
+@pytest.mark.django_db
+def test_an_endless_event_number_is_refused():
+    me = dispatcher()
+    for after, status in (("9" * 18, 204), ("9" * 5000, 400), ("-1", 400)):
+        assert me.get(url("news"), {"after": after}).status_code == status

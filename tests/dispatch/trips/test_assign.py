@@ -1,14 +1,14 @@
 """Assign trips to drivers by hand."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from unittest import mock
 
 import pytest
 from django.db import DatabaseError, connection
 
 from bookings.models import Actor, Booking, Door, DriverPreference, Event, Status
-from bookings.save import StaleBookingError, StatusRefusedError
+from bookings.save import StaleBookingError, StatusRefusedError, save_booking
 from dispatch import ledger
 from dispatch.day.keeping import Leeway
 from dispatch.day.load import load_problem
@@ -17,6 +17,7 @@ from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from dispatch.trips.advice.advise import advise, quote
 from dispatch.trips.assign import RuleBroken, assign, preview_assignment
+from dispatch.trips.fleet_changes import TripsBroken
 from dispatch.trips.locking import NoSuchDriver, NoSuchTrip
 from dispatch.trips.write_assignment import DoubleBooked
 from tests.support import builders as make
@@ -389,3 +390,29 @@ def test_previews_and_advice_name_trips_by_time_and_client_and_refusals_by_refer
     with pytest.raises(RuleBroken, match="R-1") as refused:
         assign(company, booking.id, anna.id, actor=ACTOR, now=make.NOW, pickup_at=make.at("09:05"))
     assert "Zoé" not in str(refused.value)
+
+
+FAR = ["2000-01-01T00:00:00+00:00", "2099-12-31T23:59:59+00:00"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("at", FAR)
+def test_a_time_decades_away_breaks_a_rule_and_no_program(at):
+    company = make.company()
+    ana, row = make.driver(company), make.booking(company)
+    make.shift(ana)
+    far = datetime.fromisoformat(at)
+    seen = preview_assignment(company, row.id, ana.id, now=make.NOW, pickup_at=far)
+    assert ([fault.code for fault in seen.faults], seen.pickup_at) == (["no_duty"], far)
+
+
+@pytest.mark.django_db
+def test_an_assigned_booking_is_not_moved_to_another_generation_unasked():
+    company = make.company()
+    ana, row = make.driver(company), make.booking(company)
+    make.shift(ana)
+    make.assignment(row, ana)
+    row.refresh_from_db()
+    row.scheduled_time = datetime.fromisoformat(FAR[1])
+    with pytest.raises(TripsBroken):
+        save_booking(row, actor=ACTOR, now=make.NOW)
