@@ -36,16 +36,16 @@ class LockField(forms.TypedChoiceField):
 
 
 class PreviewForm(forms.Form):
-    driver = forms.IntegerField(min_value=1, max_value=2**63 - 1)
-    clock = ClockField(required=False)
+    driver = forms.IntegerField(label=_("Driver"), min_value=1, max_value=2**63 - 1)
+    clock = ClockField(label=_("Pickup at"), required=False)
     pickup_at = MomentField(required=False)
 
 
 class AssignForm(forms.Form):
-    driver = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+    driver = forms.IntegerField(label=_("Driver"), min_value=1, max_value=2**63 - 1)
     assignment = forms.IntegerField(min_value=0, max_value=2**63 - 1)
     pickup_at = MomentField(required=False)
-    override = forms.CharField(max_length=200, required=False)
+    override = forms.CharField(label=_("Reason"), max_length=200, required=False)
     lock = LockField()
 
 
@@ -53,7 +53,7 @@ class SwapForm(forms.Form):
     other = forms.IntegerField(min_value=1, max_value=2**63 - 1)
     assignment = forms.IntegerField(min_value=1, max_value=2**63 - 1)
     other_assignment = forms.IntegerField(min_value=1, max_value=2**63 - 1)
-    override = forms.CharField(max_length=200, required=False)
+    override = forms.CharField(label=_("Reason"), max_length=200, required=False)
     lock = LockField()
 
 
@@ -91,9 +91,11 @@ class ChangeForm(forms.Form):
     action = forms.CharField()
     version = forms.IntegerField(min_value=1, max_value=2**31 - 1)
     assignment = forms.IntegerField(min_value=0, max_value=2**63 - 1)
-    clock = ClockField(required=False)
-    code = forms.ChoiceField(choices=[("", ""), *cancel_reasons.Reason.choices], required=False)
-    note = forms.CharField(max_length=150, required=False)
+    clock = ClockField(label=_("Time it happened"), required=False)
+    code = forms.ChoiceField(
+        label=_("Reason"), choices=[("", ""), *cancel_reasons.Reason.choices], required=False
+    )
+    note = forms.CharField(label=_("Note"), max_length=150, required=False)
     anyway = forms.BooleanField(required=False)
 
 
@@ -111,8 +113,9 @@ class PartForm(forms.Form):
 class NewTimeForm(forms.Form):
     """Around which time to look, and what becomes of the appointment."""
 
-    clock = ClockField(required=False)
+    clock = ClockField(label=_("Around"), required=False)
     appointment = forms.ChoiceField(
+        label=_("Appointment"),
         choices=[(str(what), what) for what in Appointment], required=False
     )
 
@@ -137,17 +140,17 @@ class EditForm(forms.Form):
     """
 
     version = forms.IntegerField(min_value=1, max_value=2**31 - 1)
-    clock = ClockField()
-    appointment = ClockField(required=False)
-    pickup_address = forms.CharField(max_length=200, required=False)
-    dropoff_address = forms.CharField(max_length=200, required=False)
-    notes = forms.CharField(max_length=NOTES_AT_MOST, required=False)
+    clock = ClockField(label=_("Pickup at"))
+    appointment = ClockField(label=_("Appointment at"), required=False)
+    pickup_address = forms.CharField(label=_("From"), max_length=200, required=False)
+    dropoff_address = forms.CharField(label=_("To"), max_length=200, required=False)
+    notes = forms.CharField(label=_("Notes"), max_length=NOTES_AT_MOST, required=False)
     move = forms.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
     release = forms.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
 
 
 class SickForm(forms.Form):
-    note = forms.CharField(max_length=150, required=False)
+    note = forms.CharField(label=_("Note"), max_length=150, required=False)
 
 
 def on_day(company, day, clock):

@@ -8,8 +8,11 @@ import json
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy
 
 from drivers.refused import Refused
+
+OUT_OF_DATE = gettext_lazy("The page is out of date: load it again.")
 
 
 class BadInput(Refused):
@@ -41,10 +44,20 @@ def error_response(text, status=400):
 
 
 def checked(form_class, data):
-    """Return the cleaned values of a form. Raises BadInput naming the invalid fields."""
+    """Return the cleaned values of a form. Raises BadInput naming the invalid fields.
+
+    A field without a label is filled in by the page: a person can only load it again.
+    """
     form = form_class(data)
     if not form.is_valid():
-        raise BadInput(
-            " ".join(f"{name}: {' '.join(texts)}" for name, texts in form.errors.items())
-        )
+        raise BadInput(" ".join(dict.fromkeys(_said(form))))
     return form.cleaned_data
+
+
+def _said(form):
+    for name, texts in form.errors.items():
+        label = form.fields[name].label
+        if label:
+            yield f"{label}: {' '.join(texts)}"
+        else:
+            yield str(OUT_OF_DATE)

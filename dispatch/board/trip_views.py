@@ -28,7 +28,7 @@ from dispatch.board.forms import (
     on_day,
 )
 from dispatch.board.outlook import read_outlook
-from dispatch.board.responses import BadInput, checked, fragment
+from dispatch.board.responses import OUT_OF_DATE, BadInput, checked, fragment
 from dispatch.trips import decisions, progress, will_calls
 from dispatch.trips.advice.advise import advise
 from dispatch.trips.assign import (
@@ -249,7 +249,7 @@ def change(request, company, booking):
     current = writable_context(request, company)
     values = checked(ChangeForm, request.POST)
     if values["action"] not in ACTIONS:
-        raise BadInput(_("action: must be one of %(names)s.") % {"names": ", ".join(ACTIONS)})
+        raise BadInput(str(OUT_OF_DATE))
     if values["action"] in WITH_REASON and not (values["code"] or values["note"]):
         raise BadInput(_("Choose a reason."))
     use_case, takes, done = ACTIONS[values["action"]]

@@ -279,6 +279,23 @@ def test_nonsense_is_refused_by_name(values):
 
 
 @pytest.mark.django_db
+def test_a_refused_field_is_called_what_the_page_calls_it():
+    row, anna, me = booking(), driver("Anna"), dispatcher()
+    for asked, said in (
+        (me.get(url("look", row.id), {"driver": "", "clock": "9"}), ("Driver: ", " Pickup at: ")),
+        (me.post(url("edit", row.id), form_of(row, appointment="x")), ("Appointment at: ",)),
+        (me.post(url("new_time", row.id), seen(row) | {"clock": "x", "driver": anna.id}),
+         ("Around: ", "The page is out of date: load it again.")),
+        (me.post(url("change", row.id), seen(row) | {"action": "explode"}),
+         ("The page is out of date: load it again.",)),
+    ):  # fmt: skip
+        assert asked.status_code == 400
+        for text in said:
+            assert text in toast(asked)
+        assert not re.search(r"\b(driver|clock|pickup_at|version|action)\b", toast(asked))
+
+
+@pytest.mark.django_db
 def test_two_trips_are_swapped_after_a_look():
     first, second, anna, ben = booking(), booking(), driver("Anna"), driver("Ben")
     me = dispatcher()
