@@ -323,21 +323,34 @@ panel.querySelector(".close").addEventListener("click", closePanel);
 
 const SCROLLED = [".timeline", ".attention", ".queue"];
 let before = null;
+let advised = null; // the suggestion that had the focus, and comes after the board
 
-// What to give the focus to on the new board, as a selector.
-function placeOf(element) {
-  if (!area.contains(element)) return null;
-  const line = element.closest(".attention li");
-  const part = element.matches(".tool") ? ".tool" : ".goto";
-  if (line) return `.attention [data-key="${line.dataset.key}"] ${part}`;
-  const item = element.closest(ITEMS) || element.closest(".queue li")?.querySelector(".waiting");
-  return item && `[data-booking="${item.dataset.booking}"]`;
+// What an element of the board is known by, also on the next one: the first of these that it has.
+const KEYS = ["id", "data-key", "data-booking", "data-show", "data-driver"];
+
+// Where an element is, as selectors: on the new board the first that is found gets the focus.
+function placesOf(element) {
+  if (!area.contains(element)) return [];
+  const keyed = element.closest(KEYS.map((key) => `[${key}]`).join());
+  if (!area.contains(keyed) || keyed === area) return [];
+  const key = KEYS.find((name) => keyed.hasAttribute(name));
+  const place = `[${key}="${CSS.escape(keyed.getAttribute(key))}"]`;
+  const waiting = element.closest(".queue li")?.querySelector(".waiting");
+  return [
+    keyed === element ? place : `${place} .${element.classList[0]}`,
+    ...(waiting ? [`[data-booking="${waiting.dataset.booking}"]`] : []), // until its advice is there
+  ];
+}
+
+function focusOn(places) {
+  const found = places.map((place) => area.querySelector(place)).find(Boolean);
+  found?.focus({ preventScroll: true });
 }
 
 document.body.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.target !== area) return;
   before = {
-    focus: placeOf(document.activeElement),
+    focus: placesOf(document.activeElement),
     scroll: SCROLLED.map((selector) => {
       const element = area.querySelector(selector);
       return element && [element.scrollLeft, element.scrollTop];
@@ -353,12 +366,18 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
   });
   filter();
   markOpened();
-  if (before.focus) area.querySelector(before.focus)?.focus({ preventScroll: true });
+  focusOn(before.focus);
+  advised = document.activeElement.matches(".waiting") ? before.focus[0] : null;
   before = null;
   read = Date.now();
   latest = Math.max(latest, Number(area.querySelector(".figures").dataset.event));
   tellAttention();
   board.dispatchEvent(new CustomEvent("board:swapped"));
+});
+
+document.body.addEventListener("htmx:oobAfterSwap", () => {
+  if (!advised || !document.activeElement.matches(".waiting")) return;
+  area.querySelector(advised)?.focus({ preventScroll: true });
 });
 
 // News ---------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ function toast(text, level = "ok") {
 document.body.addEventListener("board:toast", (event) => toast(event.detail.text, event.detail.level));
 
 let toPanel = false; // the next answer in the panel gets the focus
-let toRuns = false; // the toolbar had the focus when it was replaced
+let toRuns = null; // what had the focus in the toolbar when it was replaced
 
 htmx.config.defaultSettleDelay = 0; // what is shown can be clicked
 
@@ -39,7 +39,7 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
     event.detail.shouldSwap = true;
     event.detail.isError = false;
   }
-  if (target === runs) toRuns = runs.contains(document.activeElement);
+  if (target === runs) toRuns = runs.contains(document.activeElement) && document.activeElement;
   // After dragging, keep the whole board in view: success needs no panel.
   const fromDialog = dialog.contains(requestConfig.elt) && !requestConfig.path.includes("/plan/");
   if (target === panelBody && panel.hidden && fromDialog && xhr.status === 200) {
@@ -54,8 +54,10 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
     if (toPanel || document.activeElement === document.body) panel.focus({ preventScroll: true });
   }
   if (event.detail.target === runs && toRuns) {
-    runs.querySelector("button")?.focus({ preventScroll: true });
-    toRuns = false;
+    const same = toRuns.dataset.act && `[data-act=${toRuns.dataset.act}]`;
+    const next = (same && runs.querySelector(same)) || runs.querySelector("button");
+    next?.focus({ preventScroll: true });
+    toRuns = null;
   }
   if (event.detail.target === dialogBody && dialogBody.children.length) {
     if (!dialog.open) dialog.showModal();

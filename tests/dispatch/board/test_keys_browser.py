@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
 from django.utils import timezone
 
 from dispatch.models import Assignment, DispatchRun
-from tests.dispatch.board.test_board_actions import booking, driver, later
+from tests.dispatch.board.test_board_actions import booking, driver, later, url
 from tests.dispatch.board.test_board_browser import board_of, dispatcher, holder, trip
 from tests.support import builders as make
 from tests.support.browsing import log_in
@@ -237,4 +239,38 @@ def test_enter_saves_in_the_edit_dialog_and_agrees_to_nothing(browser, live_serv
     page.wait_for_selector("#action", state="hidden")
     row.refresh_from_db()
     assert row.scheduled_time == later("09:05")
+    assert page.errors == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_board_leaves_the_focus_where_it_was(browser, live_server, monkeypatch):
+    now = later("10:00")
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    anna = make.driver(name="Anna", phone="+41 1")
+    make.shift(anna, start_at=now - timedelta(hours=2), end_at=now + timedelta(hours=2))
+    standing = make.assignment(make.booking(scheduled_time=now + timedelta(minutes=5)), anna)
+    make.booking(scheduled_time=now + timedelta(hours=2))  # she could work longer
+    page = log_in(browser, live_server, dispatcher("nadia"),
+                  f"/admin/board/geneva/{now.astimezone(make.ZONE).date()}/")  # fmt: skip
+    refresh = "document.body.dispatchEvent(new CustomEvent('board:refresh'))"
+    page.wait_for_selector("#runs [data-act=plan]")
+    for selector in (
+        ".figures [data-show=assigned]", ".row .sick", f".trip[data-booking='{standing.booking_id}']",
+        ".waiting", ".queue button.suggestion",
+    ):  # fmt: skip
+        page.wait_for_selector(selector)
+        page.evaluate("s => (window.last = document.querySelector(s)).focus()", selector)
+        page.evaluate(refresh)
+        page.wait_for_function(
+            "s => !last.isConnected && document.activeElement.matches(s)", arg=selector
+        )
+    # In the toolbar, too: on the last button, not on the first.
+    me = Client()
+    me.force_login(get_user_model().objects.get(username="nadia"))
+    change = {"version": standing.booking.version, "assignment": standing.id, "action": "lock"}
+    me.post(url("change", standing.booking_id), change)
+    page.wait_for_selector("#runs [data-act=undo]")
+    page.evaluate("(window.last = document.querySelector('#runs [data-act=undo]')).focus()")
+    page.evaluate(refresh)
+    page.wait_for_function("!last.isConnected && document.activeElement.dataset.act === 'undo'")
     assert page.errors == []
