@@ -120,12 +120,18 @@ function findNext() {
   next.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
+// Anybody may have written the address: what the page does not know is left out.
 function restoreFilters() {
-  for (const [name, value] of new URLSearchParams(location.search)) {
-    const field = filters.elements[name];
-    if (field?.type === "checkbox") field.checked = true;
-    else if (field) field.value = value;
+  const { text, driver, status, wheelchair, show } = filters.elements;
+  const asked = new URLSearchParams(location.search);
+  const get = (field) => asked.get(field.name) || "";
+  text.value = get(text);
+  wheelchair.checked = asked.has(wheelchair.name);
+  for (const field of [driver, status]) {
+    field.value = get(field);
+    if (field.selectedIndex < 0) field.value = "";
   }
+  if (all("[data-show]", area).some((figure) => figure.dataset.show === get(show))) show.value = get(show);
 }
 
 filters.addEventListener("input", filter);
@@ -250,6 +256,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   const target = event.target;
   if (event.key === "Escape") {
+    if (document.querySelector("dialog[open]")) return; // it closes that, and no more
     if (target === filters.elements.text) {
       target.value = "";
       filter();

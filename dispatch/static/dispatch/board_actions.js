@@ -82,8 +82,6 @@ board.addEventListener("submit", (event) => {
 });
 document.body.addEventListener("board:done", () => dialog.close());
 dialog.addEventListener("close", () => dialogBody.replaceChildren());
-// Escape closes the dialog only, not the panel behind it.
-document.addEventListener("keydown", (e) => dialog.open && e.key === "Escape" && e.stopPropagation(), true);
 dialog.addEventListener("click", (event) => {
   if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
 });

@@ -274,3 +274,22 @@ def test_a_new_board_leaves_the_focus_where_it_was(browser, live_server, monkeyp
     page.evaluate(refresh)
     page.wait_for_function("!last.isConnected && document.activeElement.dataset.act === 'undo'")
     assert page.errors == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_escape_in_the_help_closes_the_help_only(browser, live_server):
+    row = booking("09:00")
+    make.assignment(row, driver("Anna"))
+    page = board_of(browser, live_server, dispatcher("nadia"))
+    trip(page, row).click()
+    for opens, dialog in ((lambda: page.keyboard.press("?"), "#keys"),
+                          (lambda: page.click(".trip-panel [data-act=assign]"), "#action")):  # fmt: skip
+        page.wait_for_selector(".trip-panel [data-act=assign]")
+        opens()
+        page.wait_for_selector(f"{dialog}[open]")
+        page.keyboard.press("Escape")
+        page.wait_for_selector(f"{dialog}[open]", state="detached")
+        assert page.is_visible(".trip-panel")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#panel", state="hidden")
+    assert page.errors == []
