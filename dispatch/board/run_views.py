@@ -185,7 +185,6 @@ def _shown(request, current, run, *, refusal=None, toast="", events=()):
         "run": run,
         "refusal": refusal,
     }
-    context["started_at"] = current.company.local(run.started_at)
     if run.status == Status.PREVIEW:
         report = read_report(run)
         context |= {"report": report, "decision": read_decision(run, report)}

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from bookings.models import Actor, DriverPreference, Status
 from dispatch import ledger
@@ -64,12 +65,20 @@ class Applied:
         notices = []
         if self.changed:
             notices.append(
-                _("%(count)d bookings changed while the plan was made and were left out.")
+                ngettext(
+                    "%(count)d booking changed while the plan was made and was left out.",
+                    "%(count)d bookings changed while the plan was made and were left out.",
+                    len(self.changed),
+                )
                 % {"count": len(self.changed)}
             )
         if self.arrived:
             notices.append(
-                _("%(count)d bookings arrived while the plan was made; plan again to place them.")
+                ngettext(
+                    "%(count)d booking arrived while the plan was made; plan again to place it.",
+                    "%(count)d bookings arrived while the plan was made; plan again to place them.",
+                    self.arrived,
+                )
                 % {"count": self.arrived}
             )
         return tuple(notices)

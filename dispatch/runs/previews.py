@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from bookings.models import Actor
 from dispatch.day.load import Day
@@ -294,12 +295,20 @@ def _notices(changed: int, arrived: int) -> tuple[str, ...]:
     notices = []
     if changed:
         notices.append(
-            _("%(count)d bookings changed since the preview and were left out.")
+            ngettext(
+                "%(count)d booking changed since the preview and was left out.",
+                "%(count)d bookings changed since the preview and were left out.",
+                changed,
+            )
             % {"count": changed}
         )
     if arrived:
         notices.append(
-            _("%(count)d bookings arrived since the preview; plan again to place them.")
+            ngettext(
+                "%(count)d booking arrived since the preview; plan again to place it.",
+                "%(count)d bookings arrived since the preview; plan again to place them.",
+                arrived,
+            )
             % {"count": arrived}
         )
     return tuple(notices)

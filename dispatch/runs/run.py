@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from bookings.models import Actor
 from dispatch.day.keeping import Leeway
@@ -133,7 +134,11 @@ def plan_day(
     broken = check(loaded.problem, plan)
     if broken:
         raise PlanRefused(
-            _("The plan breaks %(count)d rules, first: %(rule)s")
+            ngettext(
+                "The plan breaks a rule: %(rule)s",
+                "The plan breaks %(count)d rules, first: %(rule)s",
+                len(broken),
+            )
             % {"count": len(broken), "rule": broken[0].detail}
         )
     reasons, explanations = explain_plan(loaded.problem, plan)

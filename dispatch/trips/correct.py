@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from bookings.events import differences, plain_values
 from bookings.models import CORRECTIONS, OPEN_STATUSES, Actor, Booking, Event, Status
@@ -125,7 +126,11 @@ def _require_in_time(company: Company, booking: Booking, step: Step, now: dateti
         )
     values["hours"] = company.correction_hours
     raise TooLateToCorrect(
-        _("Trip %(trip)s is %(status)s for more than %(hours)d hours: too late to take it back.")
+        ngettext(
+            "Trip %(trip)s is %(status)s for more than %(hours)d hour: too late to take it back.",
+            "Trip %(trip)s is %(status)s for more than %(hours)d hours: too late to take it back.",
+            company.correction_hours,
+        )
         % values
     )
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
@@ -225,7 +226,7 @@ class Company(models.Model):
         local = moment.astimezone(self.zone)
         if day is None or local.date() == day:
             return clock(local)
-        return f"{clock(local)} ({local:%d.%m.})"
+        return f"{clock(local)} ({date_format(local, 'MONTH_DAY_FORMAT')})"
 
     def day_and_clock(self, moment: datetime) -> str:
         """Write the local day and clock time: 2026-06-17 08:30."""

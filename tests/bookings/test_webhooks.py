@@ -424,7 +424,7 @@ def test_a_killed_worker_loses_nothing(receiver, statement, occurrence):
 def test_the_command_stops_when_nothing_is_due(receiver):
     hook = make.webhook(url=receiver.url)
     make.event(hook.company)
-    assert call_command("deliver_webhooks", "--once") == "1 deliveries attempted."
+    assert call_command("deliver_webhooks", "--once") == "1 delivery attempted."
     assert Event.objects.count() == 1
 
 

@@ -178,7 +178,7 @@ def test_a_busy_day_is_refused_with_who_and_since_when(day):
 def test_a_refused_plan_is_an_error(day, monkeypatch):
     faults = (Violation(Rule.SEATS, "Trip X: too many."),)
     monkeypatch.setattr("dispatch.runs.run.check", lambda problem, plan: faults)
-    with pytest.raises(PlanRefused, match="breaks 1 rules, first: Trip X: too many."):
+    with pytest.raises(PlanRefused, match="breaks a rule: Trip X: too many."):
         dispatch_day()
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
+from django.utils import translation
 
 from drivers.models import Company
 from drivers.times import clock_of
@@ -50,7 +51,9 @@ def test_the_date_is_said_where_it_is_not_that_of_the_day():
     company = Company(timezone="Europe/Zurich")
     at = datetime(2026, 10, 25, 1, 10, tzinfo=UTC)
     assert company.clock(at, AUTUMN) == "02:10 CET"
-    assert company.clock(at, date(2026, 10, 24)) == "02:10 CET (25.10.)"
+    assert company.clock(at, date(2026, 10, 24)) == "02:10 CET (25 October)"
+    with translation.override("fr"):
+        assert company.clock(at, date(2026, 10, 24)) == "02:10 CET (25 octobre)"
     assert company.day_and_clock(at - timedelta(hours=1)) == "2026-10-25 02:10 CEST"
 
 

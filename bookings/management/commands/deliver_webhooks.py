@@ -3,7 +3,7 @@ import threading
 
 from django.core.management.base import BaseCommand
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from bookings.webhooks.worker import deliver
 
@@ -31,4 +31,6 @@ class Command(BaseCommand):
                 if once:
                     break
                 stopped.wait(every)
-        return _("%(count)d deliveries attempted.") % {"count": tried}
+        return ngettext(
+            "%(count)d delivery attempted.", "%(count)d deliveries attempted.", tried
+        ) % {"count": tried}

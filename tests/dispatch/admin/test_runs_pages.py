@@ -51,11 +51,11 @@ def test_the_page_shows_plan_reasons_settings_and_differences(client):
     for shown in ("engine", "SQL statements", "seed"):
         assert shown in page_of_developers
         assert shown not in page_of_people
-    assert "Plan of 18:00 (16.06.) for Wednesday 17 June 2026" in text
+    assert "Plan of 18:00 (16 June) for Wednesday 17 June 2026" in text
     assert f"#{run.pk}" not in text
     listed = client.get(reverse("admin:dispatch_dispatchrun_changelist")).content.decode()
     assert "2 of 3" in listed
-    assert "plan of 18:00 (16.06.)" in listed
+    assert "plan of 18:00 (16 June)" in listed
     assert reverse("admin:board:day", args=["geneva", make.DAY]) in text
 
 

@@ -101,7 +101,7 @@ def test_the_plan_of_a_run_that_was_changed_since_is_called_so(
     client.force_login(make.member(company))
     monkeypatch.setattr(views.timezone, "now", lambda: NOW)
     said = client.get(page(company, "fragment")).content.decode()
-    assert "From the plan of 18:00 (16.06.), which has changed since." in said
+    assert "From the plan of 18:00 (16 June), which has changed since." in said
 
 
 def test_the_reason_of_a_run_names_trips_as_people_do(company):
@@ -227,7 +227,7 @@ def test_a_shift_over_midnight_is_drawn_on_both_days(company):
     booking = make.booking(company, "24:30")
     make.assignment(booking, driver)
     (row,) = lay_out(board(company))["rows"]
-    assert row["shifts"][0]["title"] == "Shift 20:00–04:00 (18.06.)"
+    assert row["shifts"][0]["title"] == "Shift 20:00–04:00 (18 June)"
     assert "elsewhen" in row["trips"][0]["classes"]
     assert row["count"] == 0
     (row,) = lay_out(board(company, day=DAY + timedelta(days=1)))["rows"]

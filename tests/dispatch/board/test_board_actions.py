@@ -8,12 +8,14 @@ from html import unescape
 import pytest
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.formats import date_format
 
 from bookings.models import Booking, Event
 from dispatch.models import Assignment, DispatchRun
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.previews import plan_preview
+from dispatch.runs.run import run_dispatch
 from dispatch.trips import decisions
 from drivers.models import Absence, Company, Role
 from tests.dispatch.trips.test_write_assignment import ACTOR
@@ -276,6 +278,22 @@ def test_nonsense_is_refused_by_name(values):
     answer = dispatcher().post(url("change", row.id), values)
     assert answer.status_code == 400
     assert "board:toast" in answer["HX-Trigger"]
+
+
+@pytest.mark.django_db
+def test_days_of_the_history_and_of_plans_are_written_as_the_reader_does():
+    row, anna, me = booking(), driver("Anna"), dispatcher()
+    assign_to(me, row, anna)
+    how = {"now": make.at("14:05"), "actor": ACTOR, "options": FIRST_PLAN}
+    run = run_dispatch(row.company, later("00:00").date(), **how)
+    for language, day in (("en", "17 June 14:05"), ("fr", "17 juin 14:05")):
+        me.cookies.load({"django_language": language})
+        with translation.override(language):
+            page = me.get(url("run", run.run)).content.decode()
+            assert day in page
+            local = timezone.now().astimezone(make.ZONE)
+            history = me.get(url("booking", row.id)).content.decode()
+            assert f"<time>{date_format(local, 'MONTH_DAY_FORMAT')} " in history
 
 
 @pytest.mark.django_db

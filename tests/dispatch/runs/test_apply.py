@@ -362,7 +362,7 @@ def test_a_booking_that_changes_is_left_out_and_reported(monkeypatch, fields):
     report = dispatch()
     assert [row.booking_id for row in Assignment.objects.all()] == [other.id]
     assert (report.bookings, report.assigned) == (1, 1)
-    assert "1 bookings changed" in report.notices[0]
+    assert "1 booking changed" in report.notices[0]
     assert [event.booking_id for event in Event.objects.all()] == [other.id]
     changed.refresh_from_db()
     assert changed.status == fields.get("status", "accepted")
@@ -390,7 +390,7 @@ def test_a_trip_that_loses_its_driver_is_left_out(monkeypatch):
 
     meanwhile(monkeypatch, cancel)
     report = dispatch()
-    assert "1 bookings changed" in report.notices[0]
+    assert "1 booking changed" in report.notices[0]
     assert Assignment.objects.get().status == "canceled"
     assert Booking.objects.get().status == "canceled"
 
@@ -402,7 +402,7 @@ def test_a_new_booking_is_reported_and_waits_for_the_next_run(monkeypatch):
     meanwhile(monkeypatch, lambda: make.booking(clock="12:00"))
     report = dispatch()
     assert report.assigned == 1
-    assert "1 bookings arrived" in report.notices[0]
+    assert "1 booking arrived" in report.notices[0]
 
 
 @pytest.mark.django_db

@@ -222,8 +222,8 @@ def test_what_only_frees_a_driver_is_left_out():
     make.booking(clock="14:00")
     report = applied(run)
     assert report.notices == (
-        "1 bookings changed since the preview and were left out.",
-        "1 bookings arrived since the preview; plan again to place them.",
+        "1 booking changed since the preview and was left out.",
+        "1 booking arrived since the preview; plan again to place it.",
     )
     assert {booking for booking, _driver, _at in standing()} == {second.id}
 

@@ -165,10 +165,13 @@ def test_what_has_ended_is_taken_back_for_as_long_as_the_company_allows(anna):
     booking = a_trip(anna, "en_route", "in_progress", "completed")  # at 09:10
     Company.objects.update(correction_hours=2)
     company = Company.objects.get()
-    for hours, allowed in ((2, make.at("11:09")), (0, None)):
-        company.correction_hours = hours
-        late = allowed + timedelta(minutes=1) if allowed else make.at("09:10")
-        with pytest.raises(TooLateToCorrect):
+    for hours, late, said in (
+        (2, "11:10", "for more than 2 hours:"),
+        (1, "11:10", "for more than 1 hour:"),
+        (0, "09:10", "allows no corrections"),
+    ):
+        company.correction_hours, late = hours, make.at(late)
+        with pytest.raises(TooLateToCorrect, match=said):
             correct(company, booking.id, reason="x", **by(late))
     company.correction_hours = 2
     assert correct(company, booking.id, reason="x", **by(make.at("11:09"))).changed
