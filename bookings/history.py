@@ -30,7 +30,13 @@ OF_ASSIGNMENT = {
     "confirmed": gettext_lazy("confirmed"),
     "overrides": gettext_lazy("broken rules"),
     "undoes": gettext_lazy("undone event"),
+    "absent_until": gettext_lazy("absent until"),
+    "shift_start": gettext_lazy("start of the shift"),
+    "shift_end": gettext_lazy("end of the shift"),
+    "breaks": gettext_lazy("planned break"),
 }
+# What the log keeps for the program: which rows, and that it does not know all.
+UNSHOWN = {"absence", "shift", "beside"}
 FLAGS = {
     ("locked", True): gettext_lazy("locked"),
     ("locked", False): gettext_lazy("unlocked"),
@@ -188,6 +194,7 @@ def _flags(new):
 def _changes(event, names):
     """Return the changes that can be seen: not those of the seconds of a time."""
     fields = [*event.new, *(name for name in event.old if name not in event.new)]
+    fields = [name for name in fields if name not in UNSHOWN]
     changes = (
         Change(
             _label(name),
@@ -235,6 +242,8 @@ def shown(value):
         return NOTHING
     if isinstance(value, bool):
         return _("yes") if value else _("no")
+    if isinstance(value, dict):
+        return ", ".join(map(shown, value.values()))
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if isinstance(value, str):

@@ -19,6 +19,8 @@ from drivers.times import moment
 
 # What else an event says of an assignment that is open again.
 KEPT = ("locked", "confirmed", "arrived_at", "actual_pickup_at")
+# What an event says of a change that came with it and is not in the log: it cannot be undone alone.
+BESIDE = {"beside": True}
 REASON_AT_MOST = Event._meta.get_field("reason").max_length
 
 

@@ -115,8 +115,7 @@ class NewTimeForm(forms.Form):
 
     clock = ClockField(label=_("Around"), required=False)
     appointment = forms.ChoiceField(
-        label=_("Appointment"),
-        choices=[(str(what), what) for what in Appointment], required=False
+        label=_("Appointment"), choices=[(str(what), what) for what in Appointment], required=False
     )
 
     def clean_appointment(self):

@@ -84,7 +84,7 @@ def toolbar_of(request, current, day, **done):
 def _undoable(current, day):
     """Return what the last action by hand was, as long as nobody has built on it."""
     action = last_action(current.company, day)
-    if action is None or action.built_on:
+    if action is None or not action.is_undoable:
         return None
     (line,) = lines_of(current.company, action.events[-1:])
     booking = action.events[-1].booking

@@ -152,11 +152,12 @@ def assign(
         _require_assignable(row)
         if driver_id == seen and pickup_at in (None, row.planned_pickup_at):
             return _read(company, booking_id)
-        locks = _locks([row], lock)
+        kept, dropped = _locks([row], lock)
         proposal = propose(day, row, drivers[driver_id], pickup_at=pickup_at)
         if proposal.faults and not (override and drivers[driver_id].is_active):
             raise RuleBroken(proposal.faults)
-        write_proposals(day, [proposal], **locks, actor=actor, now=now, reason=override)
+        how: dict[str, Any] = {"actor": actor, "now": now, "reason": override}
+        write_proposals(day, [proposal], locked=kept, unlocked=dropped, **how)
         return replace(_read(company, booking_id), changed=True)
 
 
@@ -190,12 +191,13 @@ def swap(
             _compare(trip, holders.get(trip.id), None, assignment_id)
             _require_assignable(trip)
         _require_two_drivers(drivers)
-        locks = _locks(rows, lock)
+        kept, dropped = _locks(rows, lock)
         proposals = _swapped(day, rows, drivers, holders)
         faults = [fault for proposal in proposals for fault in proposal.faults]
         if faults and not override:
             raise RuleBroken(faults)
-        write_proposals(day, proposals, **locks, actor=actor, now=now, reason=override)
+        how: dict[str, Any] = {"actor": actor, "now": now, "reason": override}
+        write_proposals(day, proposals, locked=kept, unlocked=dropped, **how)
         return rows
 
 
@@ -248,7 +250,7 @@ def is_locked(row: BookingRow) -> bool:
     return bool(row.standing() and row.locked)
 
 
-def _locks(rows: Iterable[BookingRow], lock: Lock | None) -> dict[str, set[int]]:
+def _locks(rows: Iterable[BookingRow], lock: Lock | None) -> tuple[set[int], set[int]]:
     """Return the bookings that stay locked, and those that do not.
 
     Raises TripLocked if nobody agreed to move one.
@@ -256,7 +258,7 @@ def _locks(rows: Iterable[BookingRow], lock: Lock | None) -> dict[str, set[int]]
     locked = {row.id: row.label for row in rows if is_locked(row)}
     if locked and lock is None:
         raise trip_locked(next(iter(locked.values())))
-    return {"locked" if lock == Lock.KEEP else "unlocked": set(locked)}
+    return (set(locked), set()) if lock == Lock.KEEP else (set(), set(locked))
 
 
 def trip_locked(trip: object) -> TripLocked:

@@ -13,6 +13,7 @@ from dispatch.models import Assignment, of_day
 from dispatch.trips.locking import no_such_driver
 from dispatch.trips.release import release_trips
 from drivers.models import Absence, Company, Driver, Shift
+from drivers.times import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +56,28 @@ def report_sick(
             .select_related("booking__client")
         )
         planned = Assignment.Status.PLANNED
+        absence, is_new = _absence(driver, now, end_at, note)
+        until = {"absence": absence.id, "absent_until": moment(absence.end_at)}
         released = release_trips(
             [trip.id for trip in trips if trip.status == planned],
             actor=actor,
             now=now,
             reason=note or _("%(driver)s is sick.") % {"driver": driver.name},
+            beside=until if is_new else ledger.BESIDE,
         )
         return SickDriver(
             driver=driver,
-            absence=_absence(driver, now, end_at, note),
+            absence=absence,
             released=released,
             under_way=tuple(trip.booking for trip in trips if trip.status != planned),
         )
 
 
-def _absence(driver: Driver, now: datetime, end_at: datetime, note: str) -> Absence:
-    """Return the absence that covers the rest of the day; create it if there is none."""
+def _absence(driver: Driver, now: datetime, end_at: datetime, note: str) -> tuple[Absence, bool]:
+    """Return the absence that covers the rest of the day, and whether it was created for that."""
     sick = Absence.objects.filter(driver=driver, reason=Absence.Reason.SICK)
     known = sick.filter(start_at__lte=now, end_at__gte=end_at).order_by("id").first()
-    return known or Absence.objects.create(
-        driver=driver, start_at=now, end_at=end_at, reason=Absence.Reason.SICK, note=note
-    )
+    if known:
+        return known, False
+    fields = {"start_at": now, "end_at": end_at, "reason": Absence.Reason.SICK, "note": note}
+    return Absence.objects.create(driver=driver, **fields), True

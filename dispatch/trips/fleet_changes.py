@@ -19,6 +19,7 @@ from django.db.models import QuerySet
 from django.utils.translation import ngettext
 
 from bookings.models import Actor
+from dispatch import ledger
 from dispatch.day.duties import home_of
 from dispatch.day.fitness import Ability, Wanted, Ways, off_duty
 from dispatch.day.travel_times import travel_times
@@ -140,7 +141,7 @@ def release_agreed(
     ids = [trip.assignment_id for trip in broken]
     if not set(ids) <= set(agreed):
         raise TripsBroken(broken)
-    release_trips(ids, actor=actor, now=now, reason=reason)
+    release_trips(ids, actor=actor, now=now, reason=reason, beside=ledger.BESIDE)
 
 
 def _planned(driver_ids: Sequence[int], now: datetime) -> list[Assignment]:

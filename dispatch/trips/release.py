@@ -1,7 +1,9 @@
 """Release trips in bulk, in the caller's transaction or in a new one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 
 from django.db import transaction
 
@@ -11,14 +13,22 @@ from dispatch.models import Assignment
 from dispatch.trips.locking import stale
 from drivers.models import Driver
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
 
 def release_trips(
-    assignment_ids: Iterable[int], *, actor: Actor, now: datetime, reason: str = ""
+    assignment_ids: Iterable[int],
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    beside: Mapping[str, Any] = NOTHING,
 ) -> tuple[int, ...]:
     """Release planned trips, also locked ones; return the ids of their bookings: 7 statements.
 
-    No statement without trips. Raises StaleBookingError if one of them has begun, ended or changed
-    drivers since: then none is released.
+    `beside` is what the log says of the change that made it necessary, to undo both or neither:
+    `ledger.BESIDE` if that cannot be undone. No statement without trips. Raises StaleBookingError
+    if one of them has begun, ended or changed drivers since: then none is released.
     """
     wanted = sorted(set(assignment_ids))
     if not wanted:
@@ -44,11 +54,14 @@ def release_trips(
         ledger.set_status({Status.ACCEPTED: bookings}, now=now)
         for company_id in {trip.company_id for trip in trips}:
             entries = [
-                ledger.released(
-                    trip.booking_id, trip.id, ledger.promise_of(trip), Status.ASSIGNED, reason
-                )
-                for trip in trips
-                if trip.company_id == company_id
+                _entry(trip, reason, beside) for trip in trips if trip.company_id == company_id
             ]
             ledger.log(company_id, entries, actor=actor, now=now)
     return tuple(trip.booking_id for trip in trips)
+
+
+def _entry(trip: Assignment, reason: str, beside: Mapping[str, Any]) -> ledger.Entry:
+    promise = ledger.promise_of(trip)
+    entry = ledger.released(trip.booking_id, trip.id, promise, Status.ASSIGNED, reason)
+    entry.new.update(beside)
+    return entry

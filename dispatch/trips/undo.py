@@ -1,19 +1,23 @@
 """Undo what people did by hand on a day, the last action first, as long as nobody built on it.
 
-An action is the events that one call of a use-case wrote. The log tells what was before: each event
-is answered by one of kind “undone” with the inverse, which names it in `undoes`. Nobody has built
-on an action whose trips and drivers have no later event, but those that were undone themselves: a
-run, a report or a change of such a trip ends the way back.
+An action is the events that one call of a use-case wrote. What the call did to shifts, breaks and
+absences stands in them too and is undone with them, if they are still as the call left them; where
+an event says that a change came with it of which the log knows nothing, it cannot be undone.
+
+The log tells what was before: each event is answered by one of kind “undone” with the inverse,
+which names it in `undoes`. Nobody has built on an action whose trips and drivers have no later
+event, but those that were undone themselves: a run, a report or a change of such a trip ends the
+way back.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
@@ -23,11 +27,16 @@ from dispatch import ledger
 from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import load_problem
 from dispatch.models import Assignment
+from dispatch.trips.fleet_changes import TripsBroken
 from dispatch.trips.insertion import stay
 from dispatch.trips.progress import ASSIGNMENT_STATUS
+from dispatch.trips.shift_times import change_times
 from drivers.companies.roles import WRITING_ROLES
-from drivers.models import Company, Driver, Membership
+from drivers.fleet.breaks import plan_breaks
+from drivers.fleet.changes import StaleRow, changing
+from drivers.models import Absence, Company, Driver, Membership, Shift
 from drivers.refused import Refused
+from drivers.times import moment, moment_of
 
 Kind = Event.Kind
 UNDOABLE = (
@@ -64,6 +73,11 @@ class Action:
     @property
     def id(self) -> int:
         return self.events[-1].id
+
+    @property
+    def is_undoable(self) -> bool:
+        """Return whether nobody built on it, and the log tells of all that the call did."""
+        return not self.built_on and not any(e.new.keys() & ledger.BESIDE for e in self.events)
 
     @property
     def booking_ids(self) -> list[int]:
@@ -153,6 +167,7 @@ def undo(
 ) -> tuple[int, ...]:
     """Undo the last action by hand on the day; return the ids of its bookings: 22 statements.
 
+    With it goes what the call did to shifts, breaks and absences: at most 12 statements more.
     `action_id` is what the caller saw of it: of two people at once one is refused. Trips that get
     their driver back must keep every rule. Raises NotUndoable.
     """
@@ -174,6 +189,7 @@ def undo(
         if len(inverses) != len(bookings):
             raise _not_undoable(_("It changed the same trip more than once."))
         _write(company, inverses, bookings, actor=actor, now=now)
+        _restore_fleet(company, action.events, actor=actor, now=now)
         _require_rules(company, day, inverses, locked, now)
     return tuple(action.booking_ids)
 
@@ -189,7 +205,55 @@ def _require_last(company: Company, day: date, action_id: int) -> Action:
         raise _not_undoable(
             _("%(who)s has changed these trips since.") % {"who": event.actor or event.door}
         )
+    if not action.is_undoable:
+        raise _not_undoable(_("It did more than change these trips."))
     return action
+
+
+def _restore_fleet(
+    company: Company, events: Sequence[Event], *, actor: Actor, now: datetime
+) -> None:
+    """Give shifts, breaks and absences back what they were before: at most 12 statements.
+
+    They are locked after bookings, but their drivers before them. Raises NotUndoable if somebody
+    has changed one of them since, or if other trips need it.
+    """
+    drivers = Driver.objects.filter(company=company)
+    how: dict[str, Any] = {"actor": actor, "now": now, "reason": _("undone")}
+    absences = {event.new["absence"]: event for event in events if "absence" in event.new}
+    try:
+        for event in events:
+            if "shift" in event.old:
+                before, after = _times_of(event.old), _times_of(event.new)
+                shift = Shift.objects.filter(driver__in=drivers, pk=event.old["shift"]).first()
+                if shift is None or (shift.start_at, shift.end_at) != after:
+                    raise _not_undoable(_("The shift was changed since."))
+                change_times(shift, *before, **how)
+            if "breaks" in event.old:
+                _restore_breaks(drivers, event)
+        for absence_id, event in absences.items():
+            absence = Absence.objects.filter(driver__in=drivers, pk=absence_id).first()
+            period = event.at, moment_of(event.new["absent_until"])
+            if absence is None or (absence.start_at, absence.end_at) != period:
+                raise _not_undoable(_("The absence was changed since."))
+            with changing([absence], None, **how):
+                absence.delete()
+    except (TripsBroken, StaleRow) as refusal:
+        raise _not_undoable(str(refusal)) from None
+
+
+def _times_of(values: Mapping[str, Any]) -> tuple[datetime, datetime]:
+    return moment_of(values["shift_start"]), moment_of(values["shift_end"])
+
+
+def _restore_breaks(drivers: QuerySet[Driver], event: Event) -> None:
+    """Plan the breaks as they were: 2 statements. Raises NotUndoable if they moved since."""
+    before, after = event.old["breaks"], event.new["breaks"]
+    shifts = Shift.objects.filter(driver__in=drivers, pk__in=map(int, after))
+    now_at = {str(pk): moment(at) for pk, at in shifts.values_list("pk", "break_at")}
+    if now_at != after:
+        raise _not_undoable(_("The break was moved since."))
+    plan_breaks({int(pk): at and moment_of(at) for pk, at in before.items()})
 
 
 def _not_undoable(why: str) -> NotUndoable:

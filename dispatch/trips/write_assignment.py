@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from django.db import IntegrityError
@@ -16,6 +17,11 @@ from dispatch.trips.insertion import Proposal
 from dispatch.trips.locking import stale
 from drivers.fleet.breaks import plan_breaks
 from drivers.refused import Refused
+from drivers.times import moment
+
+# What an event says of another change beside its own, before and after.
+Beside = tuple[Mapping[str, Any], Mapping[str, Any]]
+NOTHING: Mapping[int, Beside] = MappingProxyType({})
 
 
 class DoubleBooked(Refused):
@@ -34,6 +40,7 @@ def write_proposals(
     actor: Actor,
     now: datetime,
     reason: str = "",
+    beside: Mapping[int, Beside] = NOTHING,
 ) -> None:
     """Write the proposals, each of another booking: at most 6 statements.
 
@@ -41,8 +48,9 @@ def write_proposals(
     that breaks a rule is locked, so that no run takes it away, and its event has the rules and the
     reason. A trip that keeps its driver keeps its lock, but for the bookings `unlocked`, and is
     confirmed as long as its pickup stays; the bookings `locked` are locked with any driver.
-    Raises DoubleBooked, or StaleBookingError if the database no longer agrees with the day: either
-    ends the caller's transaction.
+    `beside` is what else the change did, for the log, by booking. Raises DoubleBooked, or
+    StaleBookingError if the database no longer agrees with the day: either ends the caller's
+    transaction.
     """
     given = {proposal.trip.trip_id: proposal for proposal in proposals}
     planned = [
@@ -83,17 +91,29 @@ def write_proposals(
     ledger.set_status({Status.ASSIGNED: turned}, now=now)
     known = {r.shift_id: r.break_at for rows in day.drivers.values() for r in rows if r.shift_id}
     breaks = {shift: at for proposal in proposals for shift, at in proposal.breaks.items()}
-    plan_breaks({shift: at for shift, at in breaks.items() if known[shift] != at})
+    breaks = {shift: at for shift, at in breaks.items() if known[shift] != at}
+    plan_breaks({**breaks})
     entries = [
         _entry(day, before[trip.trip_id], trip, made, given.get(trip.trip_id), reason)
         for trip, made in zip(planned, created, strict=True)
     ]
     for entry in entries:
+        if moved := {i: breaks[i] for i in _breaks_of(given, entry) if i in breaks}:
+            entry.old["breaks"] = {str(i): moment(known[i]) for i in moved}
+            entry.new["breaks"] = {str(i): moment(at) for i, at in moved.items()}
+        old, new = beside.get(entry.booking_id, ({}, {}))
+        entry.old.update(old)
+        entry.new.update(new)
         if entry.booking_id in to_lock:
             entry.new["locked"] = True
         if entry.booking_id in confirmed:
             entry.new["confirmed"] = True
     ledger.log(day.company.id, entries, actor=actor, now=now)
+
+
+def _breaks_of(given: Mapping[int, Proposal], entry: ledger.Entry) -> Collection[int]:
+    """Return the shifts whose breaks the proposal of this booking has planned, if it has one."""
+    return given[entry.booking_id].breaks if entry.booking_id in given else ()
 
 
 def _overrides(proposal: Proposal | None) -> list[str]:

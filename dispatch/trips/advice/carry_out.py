@@ -4,7 +4,7 @@ The change is worked out again under the locks, by the same code. Only if it mea
 the versions of the trips that it touches, is it written.
 """
 
-from copy import copy
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,8 +21,8 @@ from dispatch.trips.advice.work_out import work_out
 from dispatch.trips.assign import load_trip
 from dispatch.trips.locking import no_such_driver
 from dispatch.trips.release import release_trips
-from dispatch.trips.write_assignment import write_proposals
-from drivers.fleet.changes import changing
+from dispatch.trips.shift_times import change_times
+from dispatch.trips.write_assignment import Beside, write_proposals
 from drivers.models import Company, Shift
 from drivers.refused import Refused
 
@@ -64,12 +64,12 @@ def carry_out(
             raise outdated()
         reason = _("Suggestion followed: %(text)s") % {"text": sentence(day, found)}
         how: dict[str, Any] = {"actor": actor, "now": now, "reason": reason}
-        _change_shift(change, **how)
+        beside = _change_shift(change, **how)
         ledger.lock_bookings(company.id, [booking_id for booking_id, _v, _a in found.touched])
         _change_booking(company, change, **how)
         if found.released:
             release_trips([_assignment_of(found, found.released.booking_id)], **how)
-        write_proposals(found.worked.day, found.worked.proposals, **how)
+        write_proposals(found.worked.day, found.worked.proposals, beside=beside, **how)
         return found
 
 
@@ -84,20 +84,16 @@ def _worked_out(day: Day, change: Change) -> Suggestion:
     return found
 
 
-def _change_shift(change: Change, *, actor: Actor, now: datetime, reason: str) -> None:
-    """Write the longer shift, past the guards of the fleet."""
+def _change_shift(
+    change: Change, *, actor: Actor, now: datetime, reason: str
+) -> Mapping[int, Beside]:
+    """Write the longer shift, past the guards of the fleet; return what the log says of it."""
     if change.shift_id is None or change.shift_start_at is None or change.shift_end_at is None:
-        return
+        return {}
     read = Shift.objects.get(pk=change.shift_id)
-    shift = copy(read)
-    shift.start_at, shift.end_at = change.shift_start_at, change.shift_end_at
-    with changing([read], shift, actor=actor, now=now, reason=reason) as under_way:
-        (stored,) = under_way.stored
-        if not isinstance(stored, Shift):
-            raise TypeError(stored)
-        stored.start_at, stored.end_at = shift.start_at, shift.end_at
-        stored.full_clean()
-        stored.save(update_fields=["start_at", "end_at"])
+    times = (change.shift_start_at, change.shift_end_at)
+    how: dict[str, Any] = {"actor": actor, "now": now, "reason": reason}
+    return {change.booking_id: change_times(read, *times, **how)}
 
 
 def _change_booking(

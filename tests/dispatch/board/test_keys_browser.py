@@ -254,9 +254,9 @@ def test_a_new_board_leaves_the_focus_where_it_was(browser, live_server, monkeyp
                   f"/admin/board/geneva/{now.astimezone(make.ZONE).date()}/")  # fmt: skip
     refresh = "document.body.dispatchEvent(new CustomEvent('board:refresh'))"
     page.wait_for_selector("#runs [data-act=plan]")
+    mine = f".trip[data-booking='{standing.booking_id}']"
     for selector in (
-        ".figures [data-show=assigned]", ".row .sick", f".trip[data-booking='{standing.booking_id}']",
-        ".waiting", ".queue button.suggestion",
+        ".figures [data-show=assigned]", ".row .sick", mine, ".waiting", ".queue button.suggestion",
     ):  # fmt: skip
         page.wait_for_selector(selector)
         page.evaluate("s => (window.last = document.querySelector(s)).focus()", selector)
@@ -282,10 +282,9 @@ def test_escape_in_the_help_closes_the_help_only(browser, live_server):
     make.assignment(row, driver("Anna"))
     page = board_of(browser, live_server, dispatcher("nadia"))
     trip(page, row).click()
-    for opens, dialog in ((lambda: page.keyboard.press("?"), "#keys"),
-                          (lambda: page.click(".trip-panel [data-act=assign]"), "#action")):  # fmt: skip
+    for key, dialog in (("?", "#keys"), ("a", "#action")):
         page.wait_for_selector(".trip-panel [data-act=assign]")
-        opens()
+        page.keyboard.press(key)
         page.wait_for_selector(f"{dialog}[open]")
         page.keyboard.press("Escape")
         page.wait_for_selector(f"{dialog}[open]", state="detached")

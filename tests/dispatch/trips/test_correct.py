@@ -1,6 +1,5 @@
 """What was recorded of a trip by mistake is taken back: one step, with a reason, for some hours."""
 
-from datetime import timedelta
 from unittest import mock
 
 import pytest

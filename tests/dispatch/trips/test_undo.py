@@ -7,20 +7,27 @@ from unittest import mock
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 
 from bookings.history import history_of
 from bookings.intake import take_in
 from bookings.models import Actor, Booking, Door, Event
+from bookings.save import save_booking
 from dispatch.models import Assignment
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from dispatch.trips import decisions, progress
+from dispatch.trips.advice.advise import advise
+from dispatch.trips.advice.carry_out import carry_out, look_at
+from dispatch.trips.advice.suggestion import Kind
 from dispatch.trips.assign import assign, swap
 from dispatch.trips.cancel import cancel, cancel_trips
+from dispatch.trips.driver_sick import report_sick
 from dispatch.trips.undo import NotUndoable, last_action, undo
-from drivers.models import Company, Role
+from drivers.fleet.changes import changing
+from drivers.models import Absence, Company, Role, Shift
 from tests.support import builders as make
 from tests.support.callers import API, caller
 from tests.support.invariants import broken
@@ -213,6 +220,127 @@ def test_statements_do_not_grow(office, others, django_assert_max_num_queries):
         action = last_action(office.company, make.DAY)
     with django_assert_max_num_queries(22 + 2):  # and the savepoint inside the test's own
         office.do(undo, make.DAY, action.id)
+
+
+def fleet(office):
+    """Return the drivers' times, breaks and absences."""
+    mine = {"driver__company": office.company}
+    return (
+        list(
+            Shift.objects.filter(**mine)
+            .order_by("id")
+            .values_list("start_at", "end_at", "break_at")
+        ),
+        list(Absence.objects.filter(**mine).values_list("driver", "start_at", "end_at")),
+    )
+
+
+def be_sick(office):
+    office.now = make.at("08:00")
+    office.do(report_sick, office.anna.id, note="flu")
+
+
+def only_anna_is_there(office):
+    """Let C be wanted shortly before Anna's shift ends, and nobody else be there."""
+    office.ben.shifts.all().delete()
+    late = Booking.objects.get(id=office.c)
+    late.scheduled_time = make.at("17:50")
+    save_booking(late, actor=SYSTEM, now=office.now)
+
+
+def work_longer(office):
+    """Follow the suggestion that Anna works until C is driven."""
+    advised = advise(office.company, office.c, now=office.now).suggestions
+    change = next(o.suggestion.change for o in advised if o.suggestion.kind == Kind.END_LATER)
+    _day, found = look_at(office.company, change, now=office.now)
+    office.do(carry_out, change, key=found.key)
+
+
+def plan_a_break(office):
+    """Let Anna rest when A is wanted."""
+    rest = {"break_from_at": make.at("08:30"), "break_until_at": make.at("12:00")}
+    office.anna.shifts.update(break_min=30, break_at=make.at("09:00"), **rest)
+
+
+# What stood before, the action, and what somebody else does to the fleet afterwards.
+MINUTE = timedelta(minutes=1)
+WITH_THE_FLEET = {
+    "sick": (assign_a, be_sick, lambda: Absence.objects.update(end_at=F("end_at") + MINUTE)),
+    "a longer shift": (
+        only_anna_is_there,
+        work_longer,
+        lambda: Shift.objects.update(end_at=F("end_at") + MINUTE),
+    ),
+    "a break": (
+        plan_a_break,
+        assign_a,
+        lambda: Shift.objects.update(break_at=F("break_at") + MINUTE),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WITH_THE_FLEET)
+def test_what_was_done_to_the_fleet_is_undone_with_it(office, name):
+    before, action, _since = WITH_THE_FLEET[name]
+    before(office)
+    stood = office.state(), fleet(office)
+    action(office)
+    assert fleet(office) != stood[1]
+    assert last_action(office.company, make.DAY).is_undoable
+    office.undo()
+    assert (office.state(), fleet(office)) == stood
+    assert broken() == {}
+
+
+@pytest.mark.parametrize("name", WITH_THE_FLEET)
+def test_what_somebody_changed_of_it_since_stays_and_so_does_all(office, name):
+    before, action, since = WITH_THE_FLEET[name]
+    before(office)
+    action(office)
+    since()
+    stands = office.state(), fleet(office)
+    with pytest.raises(NotUndoable, match="changed since|moved since"):
+        office.undo()
+    assert (office.state(), fleet(office)) == stands
+
+
+def test_a_longer_shift_that_another_trip_needs_by_now_stays(office):
+    only_anna_is_there(office)
+    work_longer(office)
+    shift = office.anna.shifts.get()
+    Assignment.objects.filter(booking=office.c).update(
+        planned_pickup_at=make.at("15:00"), planned_dropoff_at=make.at("15:20")
+    )
+    row = make.booking(office.company, scheduled_time=shift.end_at - timedelta(minutes=30))
+    make.assignment(row, office.anna, minutes=20)  # of no action: nobody built on it
+    stands = office.state(), fleet(office)
+    with pytest.raises(NotUndoable, match="would break 1 assigned trip"):
+        office.undo()
+    assert (office.state(), fleet(office)) == stands
+
+
+def test_what_the_log_does_not_tell_is_not_offered(office):
+    assign_a(office)
+    standing = Assignment.objects.open().get()
+    absence = Absence(driver=office.anna, start_at=make.at("08:00"), end_at=make.at("18:00"))
+    office.now += MINUTE
+    how = {"actor": office.nadia, "now": office.now, "agreed": [standing.id]}
+    with changing([], absence, **how):
+        absence.save()
+    action = last_action(office.company, make.DAY)
+    assert (action.built_on, action.is_undoable) == (None, False)
+    with pytest.raises(NotUndoable, match="It did more than change these trips"):
+        office.undo()
+    with mock.patch("django.utils.timezone.now", return_value=make.at("07:00")):
+        assert "Undo:" not in board(office).get(url("runs")).text
+
+
+def test_a_second_report_of_a_sick_driver_is_not_offered(office):
+    be_sick(office)
+    Absence.objects.update(start_at=make.at("07:00"))
+    make.assignment(Booking.objects.get(id=office.a), office.anna)
+    be_sick(office)
+    assert not last_action(office.company, make.DAY).is_undoable
 
 
 def board(office, role=Role.DISPATCHER):
