@@ -199,7 +199,7 @@ def test_revert_dispatch_prints_json(day):
 
 def test_revert_dispatch_refuses_unknown_and_failed_runs():
     failed = make.run(status="failed")
-    with pytest.raises(CommandError, match="Run #987654 not found"):
+    with pytest.raises(CommandError, match="There is no plan with the number 987654"):
         run("revert_dispatch", "987654")
     with pytest.raises(NotRevertible, match="is failed; only a completed plan"):
         run("revert_dispatch", str(failed.id))

@@ -1,7 +1,8 @@
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone, translation
 
+from dispatch.models import DispatchRun
 from dispatch.runs.worker import take_over, work
 
 
@@ -9,7 +10,7 @@ class Command(BaseCommand):
     help = "Plan a queued dispatch run; the server starts this command itself."
 
     def add_arguments(self, parser):
-        parser.add_argument("run", type=int, metavar="RUN", help="Number of the run.")
+        parser.add_argument("run", type=int, metavar="RUN", help="Number of the plan, as its report says it.")
         parser.add_argument(
             "--language",
             default=settings.LANGUAGE_CODE,
@@ -20,6 +21,9 @@ class Command(BaseCommand):
     def handle(self, *, run, language, **options):
         taken = take_over(run, now=timezone.now())
         if taken is None:
-            return f"Run #{run} is not queued."
+            known = DispatchRun.objects.select_related("company").filter(id=run).first()
+            if known is None:
+                raise CommandError(f"There is no plan with the number {run}.")
+            return f"The plan of {known.started_clock} is not queued."
         with translation.override(language):
             return work(taken).summary()

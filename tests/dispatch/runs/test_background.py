@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -81,7 +81,10 @@ def test_a_run_is_taken_over_once():
     run = queued()
     assert take_over(run.id, now=make.NOW)
     assert take_over(run.id, now=make.NOW) is None
-    assert call_command("work_run", str(run.id)) == f"Run #{run.id} is not queued."
+    said = f"The plan of {run.started_clock} is not queued."
+    assert call_command("work_run", str(run.id)) == said
+    with pytest.raises(CommandError, match="There is no plan with the number 987654"):
+        call_command("work_run", "987654")
 
 
 @pytest.mark.django_db
