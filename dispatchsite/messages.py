@@ -199,6 +199,11 @@ def stale() -> list[str]:
         ]
         with po.open("rb") as file:
             written = read_po(file, locale=language)
+        lines += [
+            f"{language}: {message.id!r}: its translation begins or ends without its line break"
+            for message in written
+            if message.id and len(set(map(_edges, _written_forms(message)))) > 1
+        ]
         if _ours(written) != _ours(catalog):
             lines.append(f"{po.relative_to(ROOT)} is not of today")
         if _meaning(_compiled(po.with_suffix(".mo"))) != _meaning(written):
@@ -232,6 +237,15 @@ def _meaning(catalog):
 def _is_ours(message):
     """Tell whether a text is not, or not only, one of the theme, whose releases are its own."""
     return any(not name.startswith(f"{THEME.name}/") for name, _line in message.locations)
+
+
+def _written_forms(message):
+    """Return the text and its translations: gettext's own tools compare how they begin and end."""
+    return [form for form in (*_forms(message.id), *_forms(message.string)) if form]
+
+
+def _edges(form):
+    return form.startswith("\n"), form.endswith("\n")
 
 
 def _whole(message):

@@ -26,6 +26,8 @@ def test_a_new_text_and_one_without_its_values_are_found(tmp_path, monkeypatch):
     assert 'msgstr "Aujourd’hui"' in text
     text = text.replace('msgstr "Aujourd’hui"', 'msgstr ""')
     text = text.replace("Entreprise %(slug)s créée", "Entreprise %(slag)s créée")
+    assert 'msgstr "Demain"' in text
+    text = text.replace('msgstr "Demain"', 'msgstr "\\nDemain"')
     copy.write_text(text, encoding="utf-8")
     copy.with_suffix(".mo").write_bytes(b"")
     monkeypatch.setattr(messages, "LOCALE", tmp_path)
@@ -34,6 +36,7 @@ def test_a_new_text_and_one_without_its_values_are_found(tmp_path, monkeypatch):
     lines = "\n".join(stale())
     assert "'Today' is not translated" in lines
     assert "%(slug)s created" in lines
+    assert "'Tomorrow': its translation begins or ends without its line break" in lines
     assert "django.mo is not of today" in lines
 
 
