@@ -17,6 +17,7 @@ from bookings.models import (
     OPEN_STATUSES,
     SETTLED_STATUSES,
     TRANSITIONS,
+    WAITING_STATUSES,
     Actor,
     Booking,
     Event,
@@ -25,7 +26,6 @@ from bookings.models import (
 from bookings.order import enter_after, enter_before, is_wanted_after
 from drivers.refused import Refused
 
-BEGINNINGS = (Status.PENDING, Status.ACCEPTED)
 # Fields that may still change when a booking has started or ended.
 ALWAYS = {"status", "notes", "cancel_reason"}
 # Fields that may change the order of an outbound and its return trip.
@@ -78,7 +78,7 @@ def save_booking(
 
 
 def _create(booking: Booking, *, actor: Actor, now: datetime, reason: str) -> Event:
-    if booking.status not in BEGINNINGS:
+    if booking.status not in WAITING_STATUSES:
         raise StatusRefusedError(
             _("A new booking must be pending or accepted, not “%(status)s”.")
             % {"status": booking.get_status_display()}

@@ -11,14 +11,14 @@ from django.db.models import FilteredRelation, Q
 
 from bookings.cells import safe_cells
 from bookings.models import Booking, Status
+from dispatch.day.queries import DONE
 from dispatch.day.reasons import translated
 from dispatch.day.trips import pickup_window
-from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, DispatchRun
+from dispatch.models import OPEN_ASSIGNMENT_STATUSES, DispatchRun
 from drivers.models import Company, Shift
 
 # The assignments that are planned, under way or driven.
-SHOWN = [*OPEN_ASSIGNMENT_STATUSES, Assignment.Status.COMPLETED, Assignment.Status.NO_SHOW]
-FINISHED = {Assignment.Status.COMPLETED, Assignment.Status.NO_SHOW}
+SHOWN = [*OPEN_ASSIGNMENT_STATUSES, *sorted(DONE)]
 PICKUP, DROPOFF, BREAK = "pickup", "dropoff", "break"
 # Passengers get out before others get in at the same moment.
 ORDER = {DROPOFF: 0, BREAK: 1, PICKUP: 2}
@@ -55,7 +55,7 @@ class Stop:
 
     @property
     def is_finished(self):
-        return self.status in FINISHED
+        return self.status in DONE
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bookings.models import Status
+from bookings.models import WAITING_STATUSES
 from bookings.search import find_bookings, find_in_texts
 from drivers.times import day_of
 
@@ -184,7 +184,7 @@ class DriverFilter(admin.SimpleListFilter):
     def queryset(self, request, queryset):
         if self.value() != "none":
             return queryset
-        return queryset.filter(status__in=[Status.PENDING, Status.ACCEPTED])
+        return queryset.filter(status__in=WAITING_STATUSES)
 
 
 def search(rows, words, *, company, params, zone):

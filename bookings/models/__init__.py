@@ -5,9 +5,11 @@ Times are stored in UTC. Positions are degrees, WGS 84.
 
 from bookings.models.booking import (
     CORRECTIONS,
+    DRIVEN_STATUSES,
     OPEN_STATUSES,
     SETTLED_STATUSES,
     TRANSITIONS,
+    WAITING_STATUSES,
     Booking,
     Status,
 )
@@ -22,6 +24,7 @@ __all__ = [
     "Booking",
     "CORRECTIONS",
     "Client",
+    "DRIVEN_STATUSES",
     "Delivery",
     "Door",
     "DriverPreference",
@@ -32,5 +35,6 @@ __all__ = [
     "SavedPlace",
     "Status",
     "TRANSITIONS",
+    "WAITING_STATUSES",
     "Webhook",
 ]

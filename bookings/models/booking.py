@@ -53,6 +53,8 @@ OPEN_STATUSES = [
     Status.EN_ROUTE,
     Status.IN_PROGRESS,
 ]
+WAITING_STATUSES = OPEN_STATUSES[:2]  # without a driver
+DRIVEN_STATUSES = [Status.COMPLETED, Status.NO_SHOW]  # somebody drove there
 # Started or ended: the details can no longer be changed.
 SETTLED_STATUSES = [status for status in Status if status not in OPEN_STATUSES[:3]]
 

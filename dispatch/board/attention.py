@@ -14,7 +14,7 @@ from enum import StrEnum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
-from bookings.models import Status
+from bookings.models import DRIVEN_STATUSES
 from dispatch.board.forecast import LATE, is_fresh
 from dispatch.board.states import State
 from dispatch.day.trip_names import name_of
@@ -156,7 +156,7 @@ def why_late(company, trips, i, now: datetime) -> str:
     if row.assignment_status == status.EN_ROUTE:
         return _("The driver is on the way; no arrival was reported.")
     before = trips[i - 1] if i else None
-    if before and before.row.status not in (Status.COMPLETED, Status.NO_SHOW):
+    if before and before.row.status not in DRIVEN_STATUSES:
         free_at = before.expected.dropoff_at + timedelta(minutes=company.alighting_min)
         if free_at + trip.empty > row.planned_pickup_at:
             return _before(company, before, now)

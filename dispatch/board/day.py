@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zlib import crc32
 
-from bookings.models import Booking, Status
+from bookings.models import WAITING_STATUSES, Booking
 from dispatch.board.attention import Attention, attention
 from dispatch.board.driver_days import DriverDay, driver_days
 from dispatch.board.queries import (
@@ -17,7 +17,7 @@ from dispatch.board.queries import (
     last_event,
     read_absences,
     read_drivers,
-    read_runs,
+    read_last_run,
     read_shifts,
     read_trips,
 )
@@ -61,7 +61,6 @@ class Board:
     waiting: tuple[Waiting, ...]
     figures: Figures
     attention: tuple[Attention, ...]
-    running: RunRow | None
     last_run: RunRow | None
     event: int
     fleet: str
@@ -118,16 +117,13 @@ def read_board(company: Company, day: date, *, now: datetime) -> Board:
     start_at, end_at = company.day_bounds(day)
     fleet = read_fleet(company, day)
     rows = read_trips(company, day, fleet.horizon)
-    running, last_run = read_runs(company, day)
+    last_run = read_last_run(company, day)
 
     driven, waiting = {}, []
     for row in rows:
         if row.assignment_id is not None:
             driven.setdefault(row.driver_id, []).append(row)
-        elif start_at <= row.scheduled_time < end_at and row.status in (
-            Status.PENDING,
-            Status.ACCEPTED,
-        ):
+        elif start_at <= row.scheduled_time < end_at and row.status in WAITING_STATUSES:
             waiting.append(row)
     for trips in driven.values():
         trips.sort(key=lambda row: (row.planned_pickup_at, row.id))
@@ -165,7 +161,6 @@ def read_board(company: Company, day: date, *, now: datetime) -> Board:
         waiting=waits,
         figures=_figures(days, waits),
         attention=attention(company, days, waits, now),
-        running=running,
         last_run=last_run,
         event=event,
         fleet=fleet.tag(),

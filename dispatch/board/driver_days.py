@@ -6,7 +6,7 @@ No query. Moments are in UTC, distances in metres.
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bookings.models import Status
+from bookings.models import DRIVEN_STATUSES, Status
 from dispatch.board.forecast import Expected, Legs, forecast, free_place, is_fresh
 from dispatch.board.queries import AbsenceRow, DriverRow, ShiftRow, TripRow
 from dispatch.board.states import State, is_on_duty, states_of_trip
@@ -129,8 +129,7 @@ def _legs(company, drivers, shifts, driven, now):
             place = free_place(row)
         if trips:
             add(("back", driver.id), place, home)
-        ahead = next((row for row in trips if row.status not in (Status.COMPLETED, Status.NO_SHOW)),
-                     None)  # fmt: skip
+        ahead = next((row for row in trips if row.status not in DRIVEN_STATUSES), None)
         if ahead and is_fresh(driver.last_position_at, now) and ahead.status != Status.IN_PROGRESS:
             seen = (driver.last_lat, driver.last_lon)
             add(("seen", driver.id), seen, (ahead.pickup_lat, ahead.pickup_lon))

@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from bookings.models import Booking, Status
+from bookings.models import WAITING_STATUSES, Booking, Status
 from dispatch.board.attention import Kind
 from dispatch.board.broken_rules import named
 from dispatch.board.day import Board
@@ -63,14 +63,6 @@ def lay_out(board: Board) -> dict:
         "event": board.event,
         "fleet": board.fleet,
         "figures": board.figures,
-        "total_km": board.figures.passenger_km + board.figures.empty_km,
-        "running": board.running,
-        "last_run": board.last_run,
-        "last_run_at": board.last_run
-        and board.last_run.finished_at
-        and board.company.local(board.last_run.finished_at),
-        "from_at": board.from_at,
-        "until_at": board.until_at,
         "now_at": scale.at(board.now),
         "now_text": scale.clock(board.now),
         "hours": scale.hours(),
@@ -81,7 +73,7 @@ def lay_out(board: Board) -> dict:
         "statuses": [
             {"value": str(status), "label": status.label, "sign": sign}
             for status, sign in SIGNS.items()
-            if status not in (Status.PENDING, Status.ACCEPTED)
+            if status not in WAITING_STATUSES
         ],
     }
 
@@ -328,8 +320,6 @@ def _waiting(scale, waiting):
     return _booking(scale, row) | {
         "status": row.status,
         "states": " ".join(waiting.states),
-        "status_text": Status(row.status).label,
-        "sign": SIGNS[row.status],
         "clock": scale.clock(row.scheduled_time),
         "will_call": row.will_call,
         "reason": waiting.reason,

@@ -84,10 +84,8 @@ class TripRow(NamedTuple):
 
 class RunRow(NamedTuple):
     id: int
-    status: str
     started_at: datetime
     finished_at: datetime | None
-    username: str | None
     unassigned: list
 
 
@@ -190,20 +188,13 @@ def _trips(ids):
     return list({row.id: row for row in map(TripRow._make, rows)}.values())
 
 
-def read_runs(company, day):
-    """Return (the run under way, the last completed run), each None if there is none: 1 query."""
-    status = DispatchRun.Status
-    rows = (
-        DispatchRun.objects.filter(
-            company=company, day=day, status__in=[status.RUNNING, status.COMPLETED]
-        )
-        .order_by("-id")
-        .values_list("id", "status", "started_at", "finished_at", "user__username", "unassigned")
-    )
-    found = {}
-    for row in map(RunRow._make, rows[:2]):
-        found.setdefault(row.status, row)
-    return found.get(status.RUNNING), found.get(status.COMPLETED)
+def read_last_run(company, day):
+    """Return the last completed run, None if there is none: 1 query."""
+    rows = DispatchRun.objects.filter(
+        company=company, day=day, status=DispatchRun.Status.COMPLETED
+    ).order_by("-id")
+    row = rows.values_list(*RunRow._fields).first()
+    return row and RunRow._make(row)
 
 
 def last_event(company):

@@ -7,11 +7,10 @@ shows exactly what it counts.
 from datetime import timedelta
 from enum import StrEnum
 
-from bookings.models import Status
+from bookings.models import DRIVEN_STATUSES, Status
 from dispatch.board.forecast import Risk
 
 UNDER_WAY = {Status.EN_ROUTE, Status.IN_PROGRESS}
-DONE = {Status.COMPLETED, Status.NO_SHOW}
 DUE_WITHIN = timedelta(hours=1)
 
 
@@ -36,7 +35,7 @@ def states_of_trip(row, expected, now) -> tuple[State, ...]:
     found: tuple[State, ...]
     if row.status in UNDER_WAY:
         found = (State.ASSIGNED, State.UNDER_WAY)
-    elif row.status in DONE:
+    elif row.status in DRIVEN_STATUSES:
         found = (State.ASSIGNED, State.DONE)
     else:
         found = (State.ASSIGNED,)

@@ -16,7 +16,7 @@ from bookings import cancel_reasons
 from bookings.models import Status
 from bookings.save import StaleBookingError
 from dispatch.board.access import company_context, writable_context
-from dispatch.board.detail import read_detail
+from dispatch.board.detail import read_booking, read_detail
 from dispatch.board.forms import (
     AssignForm,
     ChangeForm,
@@ -162,7 +162,7 @@ def preview(request, company, booking):
 def _preview(request, current, booking_id, driver_id, *, clock=None, pickup_at=None, status=200):
     now = timezone.now()
     if clock:
-        wanted_at = read_detail(current.company, booking_id).booking.scheduled_time
+        wanted_at = read_booking(current.company, booking_id).scheduled_time
         pickup_at = on_day(current.company, current.company.local(wanted_at).date(), clock)
     seen = preview_assignment(current.company, booking_id, driver_id, now=now, pickup_at=pickup_at)
     context = {

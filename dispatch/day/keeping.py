@@ -9,13 +9,13 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from bookings.models import Status
+from bookings.models import DRIVEN_STATUSES, Status
 from dispatch.day.queries import UNDER_WAY, BookingRow
 from dispatch.planner.problem import Driver, Duty, Trip
 from dispatch.planner.rules.registry import misfits
 
 # A run releases an assignment that is still open although its booking has such a status.
-OVER = {Status.COMPLETED, Status.CANCELED, Status.NO_SHOW}
+OVER = {*DRIVEN_STATUSES, Status.CANCELED}
 RELEASABLE = {"frozen", "confirmed", "standing"}
 
 

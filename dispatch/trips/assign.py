@@ -23,7 +23,7 @@ from dispatch.day.load import Day, load_problem
 from dispatch.day.queries import BookingRow
 from dispatch.models import Assignment
 from dispatch.planner.rules.codes import Block
-from dispatch.trips.insertion import Proposal, propose
+from dispatch.trips.insertion import Proposal, others_moved, propose
 from dispatch.trips.locking import (
     LockedTrip,
     driver_of,
@@ -298,11 +298,9 @@ def _swapped(
 
 def _preview(day: Day, row: BookingRow, driver: Driver, proposal: Proposal) -> AssignmentPreview:
     moved = tuple(
-        Moved(day.bookings[trip.trip_id].label, before_at, day.moment(trip.pickup_s))
-        for trip in proposal.trips
-        if trip.trip_id != row.id
-        and (before_at := day.bookings[trip.trip_id].planned_pickup_at)
-        and before_at != day.moment(trip.pickup_s)
+        Moved(other.label, other.planned()[0], day.moment(trip.pickup_s))
+        for trip in others_moved(day, proposal)
+        if (other := day.bookings[trip.trip_id])
     )
     return AssignmentPreview(
         row=row,

@@ -19,11 +19,10 @@ from bookings.models import Booking
 from dispatch import ledger
 from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
-from dispatch.models import Assignment
 from dispatch.trips.assign import load_trip
 from dispatch.trips.fleet_changes import BrokenTrip, TripsBroken
-from dispatch.trips.insertion import Proposal, propose
-from dispatch.trips.locking import driver_of, stale
+from dispatch.trips.insertion import Proposal, others_moved, propose
+from dispatch.trips.locking import driver_of, lock_with_others, stale
 from dispatch.trips.release import release_trips
 from dispatch.trips.violations import Fault
 from dispatch.trips.write_assignment import write_proposals
@@ -43,9 +42,7 @@ def change_of_booking(
     driver_id = driver_of(booking.company, booking.pk)
     drivers = ledger.lock_drivers(booking.company, [driver_id] if driver_id else [])
     if driver_id and agreed.move:
-        others = Assignment.objects.open().filter(company=booking.company, driver=driver_id)
-        wanted = {booking.pk, *others.values_list("booking_id", flat=True)}
-        ledger.lock_bookings(booking.company_id, wanted)
+        lock_with_others(booking.company, booking.pk, driver_id)
     yield HeldTrip(booking, drivers.get(driver_id or 0), actor, now, agreed)
 
 
@@ -136,12 +133,7 @@ def newly_broken(day: Day, kept: Proposal, known: set[Fault]) -> list[Fault]:
     Faults that somebody overrode before are no reason, but where nobody could override them.
     """
     found = [fault for fault in kept.faults if kept.impossible or fault not in known]
-    others = [
-        day.bookings[trip.trip_id].label
-        for trip in kept.trips
-        if trip.trip_id != kept.trip.trip_id
-        and day.bookings[trip.trip_id].planned_pickup_at != day.moment(trip.pickup_s)
-    ]
+    others = [day.bookings[trip.trip_id].label for trip in others_moved(day, kept)]
     if others and not found:
         text = _("Other trips of the driver would have to move: %(trips)s.")
         found = [Fault("others_move", text % {"trips": ", ".join(others)})]

@@ -7,7 +7,7 @@ driver never change. The planner finds the times, and its checker decides. If no
 rule, the trip goes where it breaks the fewest: late rather than at the same time as another.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -84,6 +84,14 @@ def propose(
     found = replace(found, faults=(*found.faults, *unordered))
     impossible = not driver.is_active or _double_booked(day, found.trip, removed)
     return replace(found, impossible=bool(found.faults) and impossible)
+
+
+def others_moved(day: Day, proposal: Proposal) -> Iterator[PlannedTrip]:
+    """Yield the driver's other trips that get another time by the proposal."""
+    for trip in proposal.trips:
+        told_at = day.bookings[trip.trip_id].planned_pickup_at
+        if trip.trip_id != proposal.trip.trip_id and told_at != day.moment(trip.pickup_s):
+            yield trip
 
 
 def stay(day: Day, rows: Sequence[BookingRow], driver: Driver) -> tuple[Proposal, ...] | None:

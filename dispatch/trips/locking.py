@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from bookings.models import Booking
 from bookings.save import StaleBookingError
 from dispatch import ledger
+from dispatch.day.queries import DONE
 from dispatch.models import OPEN, Assignment
 from drivers.models import Company
 from drivers.refused import Refused
@@ -64,7 +65,7 @@ def locked_trip(
             raise stale(booking)
         if driver_id is not None:
             latest = assignment or (
-                Assignment.objects.filter(booking=booking, status__in=_DRIVEN)
+                Assignment.objects.filter(booking=booking, status__in=sorted(DONE))
                 .order_by("-id")
                 .first()
             )
@@ -73,7 +74,11 @@ def locked_trip(
         yield LockedTrip(booking, assignment)
 
 
-_DRIVEN = [Assignment.Status.COMPLETED, Assignment.Status.NO_SHOW]
+def lock_with_others(company: Company, booking_id: int, driver_id: int) -> None:
+    """Lock the booking and the driver's others, which may have to move, in order: 2 statements."""
+    others = Assignment.objects.open().filter(company=company, driver=driver_id)
+    wanted = {booking_id, *others.values_list("booking_id", flat=True)}
+    ledger.lock_bookings(company.id, wanted)
 
 
 def driver_of(company: Company, booking_id: int, *, ended: bool = False) -> int | None:
@@ -87,7 +92,7 @@ def driver_of(company: Company, booking_id: int, *, ended: bool = False) -> int 
 
 def _of(company: Company, booking_id: int, ended: bool) -> QuerySet[Assignment]:
     """Return the assignment of a booking that is open or, with `ended`, driven: at most one."""
-    condition = OPEN | Q(status__in=_DRIVEN) if ended else OPEN
+    condition = OPEN | Q(status__in=sorted(DONE)) if ended else OPEN
     return Assignment.objects.filter(condition, company=company, booking_id=booking_id)
 
 

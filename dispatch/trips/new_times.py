@@ -28,7 +28,7 @@ from dispatch.planner.problem import Plan, Trip
 from dispatch.planner.search.arrays import NEVER
 from dispatch.trips import decisions
 from dispatch.trips.assign import Lock, assign, load_trip, trip_locked
-from dispatch.trips.locking import LockedTrip, driver_of, no_such_trip, stale
+from dispatch.trips.locking import LockedTrip, driver_of, lock_with_others, no_such_trip, stale
 from dispatch.trips.problems import all_pinned, trip_of
 from drivers.models import Company
 
@@ -118,7 +118,7 @@ def agree_on_time(
     with transaction.atomic():
         seen = driver_of(company, booking_id)
         ledger.lock_drivers(company, {driver_id, seen or driver_id})
-        _lock_bookings(company, booking_id, driver_id)
+        lock_with_others(company, booking_id, driver_id)
         booking = Booking.objects.select_related("company").filter(company=company, id=booking_id)
         trip = booking.first()
         if trip is None:
@@ -142,13 +142,6 @@ def agree_on_time(
         # It was released first, or has moved with its driver, and with its lock.
         set_lock = decisions.lock if lock == Lock.KEEP else decisions.unlock
         return set_lock(company, booking_id, **how)
-
-
-def _lock_bookings(company: Company, booking_id: int, driver_id: int) -> None:
-    """Lock the booking and the driver's others, which may have to move, in order of id."""
-    others = Assignment.objects.open().filter(company=company, driver=driver_id)
-    wanted = {booking_id, *others.values_list("booking_id", flat=True)}
-    ledger.lock_bookings(company.id, wanted)
 
 
 def _agreed(standing: Assignment | None, *, keeps_driver: bool) -> Agreed:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from bookings.models import Actor, Status
+from bookings.models import DRIVEN_STATUSES, Actor, Status
 from bookings.save import StatusRefusedError
 from dispatch.models import Assignment
 from dispatch.trips.locking import LockedTrip, locked_trip
@@ -96,7 +96,7 @@ def report_progress(
             fields["arrived_at"] = None
         elif status == Status.IN_PROGRESS:
             fields["actual_pickup_at"] = at
-        elif status in (Status.COMPLETED, Status.NO_SHOW):
+        elif status in DRIVEN_STATUSES:
             fields["actual_dropoff_at"] = at
         _require_plausible(standing, at, now)
         if status != Status.ASSIGNED:

@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from bookings.events import plain_values
 from bookings.models import Actor, Booking, Event, Status
 from dispatch import ledger
-from dispatch.day.keeping import BY_HAND
+from dispatch.day.keeping import BY_HAND, OVER
 from dispatch.day.load import load_problem
 from dispatch.models import Assignment
 from dispatch.trips.fleet_changes import TripsBroken
@@ -290,7 +290,7 @@ def _inverse(event: Event, booking: Booking, rows: Sequence[Assignment]) -> _Inv
         inverse.fields = {name: old[name] for name in OF_ASSIGNMENT if name in old}
         if status:
             inverse.fields["status"] = ASSIGNMENT_STATUS[status]
-        if booking.status in (Status.CANCELED, Status.COMPLETED, Status.NO_SHOW):
+        if booking.status in OVER:
             inverse.again = own  # the event tells of its driver
     return inverse
 

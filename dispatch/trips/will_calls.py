@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from bookings.models import Actor, Booking, Status
 from bookings.save import StatusRefusedError
+from dispatch.day.trips import PLANNABLE
 from dispatch.trips.locking import LockedTrip, locked_trip
 from dispatch.trips.write_trip import compare, require_transition, write
 from drivers.models import Company
@@ -48,7 +49,7 @@ def ready(
     """
     with locked_trip(company, booking_id) as trip:
         booking = trip.booking
-        if not booking.will_call and booking.status in (Status.ACCEPTED, Status.ASSIGNED):
+        if not booking.will_call and booking.status in PLANNABLE:
             return trip
         compare(trip, version)
         if not booking.will_call:

@@ -13,7 +13,7 @@ from dispatch import ledger
 from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
 from dispatch.planner.problem import PlannedTrip
-from dispatch.trips.insertion import Proposal
+from dispatch.trips.insertion import Proposal, others_moved
 from dispatch.trips.locking import stale
 from drivers.fleet.breaks import plan_breaks
 from drivers.refused import Refused
@@ -54,11 +54,7 @@ def write_proposals(
     """
     given = {proposal.trip.trip_id: proposal for proposal in proposals}
     planned = [
-        trip
-        for proposal in proposals
-        for trip in proposal.trips
-        if trip.trip_id in given
-        or day.bookings[trip.trip_id].planned_pickup_at != day.moment(trip.pickup_s)
+        trip for proposal in proposals for trip in (proposal.trip, *others_moved(day, proposal))
     ]
     before = {trip.trip_id: day.bookings[trip.trip_id] for trip in planned}
     overrides = {trip.trip_id: _overrides(given.get(trip.trip_id)) for trip in planned}

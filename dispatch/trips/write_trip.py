@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from bookings.models import TRANSITIONS, Actor, Booking, Status
 from bookings.save import StatusRefusedError
 from dispatch import ledger
-from dispatch.models import Assignment
+from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment
 from dispatch.trips.locking import LockedTrip, stale
 from drivers.refused import Refused
 
@@ -95,9 +95,5 @@ def after(
     if assignment:
         for name, value in {**assignment, "updated_at": now}.items():
             setattr(trip.assignment, name, value)
-    is_open = trip.assignment and trip.assignment.status in (
-        Assignment.Status.PLANNED,
-        Assignment.Status.EN_ROUTE,
-        Assignment.Status.IN_PROGRESS,
-    )
+    is_open = trip.assignment and trip.assignment.status in OPEN_ASSIGNMENT_STATUSES
     return LockedTrip(trip.booking, trip.assignment if is_open else None, changed=True)

@@ -12,7 +12,9 @@ class Command(BaseCommand):
     help = "Revert a dispatch run: restore the assignments from before it."
 
     def add_arguments(self, parser):
-        parser.add_argument("run", type=int, metavar="RUN", help="Number of the plan, as its report says it.")
+        parser.add_argument(
+            "run", type=int, metavar="RUN", help="Number of the plan, as its report says it."
+        )
         parser.add_argument("--json", action="store_true", help="Print the report as JSON.")
 
     def handle(self, *, run, **options):

@@ -10,7 +10,9 @@ class Command(BaseCommand):
     help = "Plan a queued dispatch run; the server starts this command itself."
 
     def add_arguments(self, parser):
-        parser.add_argument("run", type=int, metavar="RUN", help="Number of the plan, as its report says it.")
+        parser.add_argument(
+            "run", type=int, metavar="RUN", help="Number of the plan, as its report says it."
+        )
         parser.add_argument(
             "--language",
             default=settings.LANGUAGE_CODE,

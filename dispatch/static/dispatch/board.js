@@ -330,7 +330,7 @@ panel.querySelector(".close").addEventListener("click", closePanel);
 
 const SCROLLED = [".timeline", ".attention", ".queue"];
 let before = null;
-let advised = null; // the suggestion that had the focus, and comes after the board
+let advised = null; // the suggestion that had the focus comes after the board: who waits for it
 
 // What an element of the board is known by, also on the next one: the first of these that it has.
 const KEYS = ["id", "data-key", "data-booking", "data-show", "data-driver"];
@@ -374,7 +374,8 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
   filter();
   markOpened();
   focusOn(before.focus);
-  advised = document.activeElement.matches(".waiting") ? before.focus[0] : null;
+  const item = document.activeElement;
+  advised = item.matches(".waiting") ? { item, place: before.focus[0] } : null;
   before = null;
   read = Date.now();
   latest = Math.max(latest, Number(area.querySelector(".figures").dataset.event));
@@ -383,8 +384,7 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
 });
 
 document.body.addEventListener("htmx:oobAfterSwap", () => {
-  if (!advised || !document.activeElement.matches(".waiting")) return;
-  area.querySelector(advised)?.focus({ preventScroll: true });
+  if (advised && document.activeElement === advised.item) focusOn([advised.place]);
 });
 
 // News ---------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from functools import partial
 
 from django.utils.translation import gettext as _
 
-from bookings.models import Booking, Status
+from bookings.models import WAITING_STATUSES, Booking, Status
 from bookings.save import StatusRefusedError
 from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import Day, load_problem
@@ -242,7 +242,7 @@ def _open(day: Day) -> list[BookingRow]:
     return [
         row
         for row in day.bookings.values()
-        if row.status in (Status.PENDING, Status.ACCEPTED) and not row.standing()
+        if row.status in WAITING_STATUSES and not row.standing()
     ]
 
 

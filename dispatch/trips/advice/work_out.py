@@ -7,11 +7,12 @@ a change whose consequences go beyond what a dispatcher would agree to.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from bookings.models import Status
 from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
+from dispatch.day.trips import pickup_window
 from dispatch.planner.rules.codes import Block
 from dispatch.planner.rules.rule import minutes
 from dispatch.trips.advice.suggestion import (
@@ -26,7 +27,7 @@ from dispatch.trips.advice.suggestion import (
     Worked,
 )
 from dispatch.trips.changed_day import given_to, part_of, released, with_rows, with_shift
-from dispatch.trips.insertion import Proposal, propose
+from dispatch.trips.insertion import Proposal, others_moved, propose
 from drivers.models import SHIFT_AT_MOST, Driver
 
 # How much later than the appointment a client may arrive, and how far a wanted time or a shift may
@@ -148,15 +149,22 @@ def may_give_way(day: Day, row: BookingRow) -> bool:
 
 
 def _may_ask(day: Day, row: BookingRow, change: Change) -> bool:
-    """Return whether the client may be asked for this time: soon after now, and on this day."""
+    """Return whether the client may be asked for this time: not before now, and on this day."""
     wanted_at = change.wanted_at
+    early_at, late_at = pickup_window(day.company, row.scheduled_time, row.return_of_id)
     return (
         wanted_at is not None
         and wanted_at == change.pickup_at
+        and not _is_far(early_at - wanted_at)
+        and not _is_far(wanted_at - max(late_at, day.now))
         and day.now <= wanted_at
         and day.start_at <= wanted_at < day.end_at
         and (row.appointment_at is None or wanted_at < row.appointment_at)
     )
+
+
+def _is_far(length: timedelta) -> bool:
+    return length // timedelta(minutes=1) > MINUTES_AT_MOST
 
 
 def _shift_change(day: Day, change: Change) -> ShiftChange | None:
@@ -169,6 +177,8 @@ def _shift_change(day: Day, change: Change) -> ShiftChange | None:
     if row is None or row.shift_start_at is None or row.shift_end_at is None:
         return None
     if not (start_at <= row.shift_start_at and row.shift_end_at <= end_at):
+        return None
+    if _is_far(row.shift_start_at - start_at) or _is_far(end_at - row.shift_end_at):
         return None
     if start_at < row.shift_start_at and start_at < day.now:
         return None
@@ -235,17 +245,14 @@ def _moves(
 ) -> Iterator[Move]:
     """Yield the other trips that get another driver or another time."""
     for proposal in proposals:
-        for trip in proposal.trips:
+        for trip in (proposal.trip, *others_moved(day, proposal)):
             row = day.bookings[trip.trip_id]
             standing = row.standing()
             if row.id == booking_id or standing is None:
                 continue
-            now_at: tuple[int, datetime] = (trip.driver_id, day.moment(trip.pickup_s))
-            if now_at != (standing[1], standing[2]):
-                driver = names.get(standing[1], "")
-                name = names[trip.driver_id]
-                before = standing[1], driver, standing[2]
-                yield Move(row.id, row.label, *before, trip.driver_id, name, now_at[1])
+            before = standing[1], names.get(standing[1], ""), standing[2]
+            pickup_at = day.moment(trip.pickup_s)
+            yield Move(row.id, row.label, *before, trip.driver_id, names[trip.driver_id], pickup_at)
 
 
 def _breaks(day: Day, proposals: tuple[Proposal, ...]) -> Iterator[BreakMove]:

@@ -138,6 +138,16 @@ def test_another_time_can_be_tried(typed):
 
 
 @pytest.mark.django_db
+def test_another_time_is_tried_without_reading_the_history(django_assert_max_num_queries):
+    row, anna, me = booking(), driver("Anna"), dispatcher()
+    me.get(url("look", row.id), {"driver": anna.id})
+    with django_assert_max_num_queries(9) as first:
+        me.get(url("look", row.id), {"driver": anna.id})
+    with django_assert_max_num_queries(len(first) + 1):
+        me.get(url("look", row.id), {"driver": anna.id, "clock": "09:05"})
+
+
+@pytest.mark.django_db
 def test_a_time_that_is_twice_is_tried_with_its_offset_and_shown_with_its_zone():
     night, anna, me = date(2027, 10, 31), make.driver(name="Anna"), dispatcher()
     row = make.booking(clock="01:50", day=night)

@@ -59,6 +59,15 @@ def tab_to(page, selector, at_most=40):
     raise AssertionError(f"Tab does not reach {selector}.")
 
 
+def press_to(page, key, name, at_most=40):
+    """Press the key until something of this class has the focus."""
+    for _step in range(at_most):
+        if name in page.evaluate("document.activeElement.className"):
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"{key} leads to no {name}.")
+
+
 @pytest.mark.django_db(transaction=True)
 def test_every_control_of_the_board_is_reached_by_tab_and_shows_it(browser, live_server):
     anna = driver("Anna")
@@ -184,8 +193,7 @@ def test_queue_advice_and_attention_are_worked_by_keys(browser, live_server, mon
     assert through.count("suggestion") == page.locator(".queue button.suggestion").count() > 0
     assert len(through) == shown
     assert page.locator(".queue [tabindex='0']").count() == 1
-    while "suggestion" not in page.evaluate("document.activeElement.className"):
-        page.keyboard.press("ArrowUp")
+    press_to(page, "ArrowUp", "suggestion")
     page.keyboard.press("Enter")
     page.wait_for_selector("#action .consequences")
     page.keyboard.press("Escape")
@@ -210,8 +218,7 @@ def test_queue_advice_and_attention_are_worked_by_keys(browser, live_server, mon
 
     # In the panel a suggestion is a stop of Tab.
     page.keyboard.press("q")
-    while "suggestion" not in page.evaluate("document.activeElement.className"):
-        page.keyboard.press("ArrowDown")
+    press_to(page, "ArrowDown", "suggestion")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     page.wait_for_selector("#panel .candidates button.suggestion")

@@ -15,9 +15,9 @@ from dispatch.planner.problem import Plan, PlannedTrip
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from dispatch.trips.advice.advise import advise, advise_day
-from dispatch.trips.advice.carry_out import Outdated, carry_out
+from dispatch.trips.advice.carry_out import Outdated, carry_out, look_at
 from dispatch.trips.advice.sentences import consequences
-from dispatch.trips.advice.suggestion import Kind
+from dispatch.trips.advice.suggestion import Change, Kind
 from dispatch.trips.advice.work_out import work_out
 from dispatch.trips.candidates import candidates_for
 from dispatch.trips.driver_sick import report_sick
@@ -221,6 +221,27 @@ def test_a_shift_ends_later():
     assert found.shift.end_before_at == make.at("10:00") < found.shift.end_at
     follow(found)
     assert anna.shifts.get().end_at == found.shift.end_at
+
+
+@pytest.mark.django_db
+def test_a_change_that_goes_too_far_is_no_suggestion_whoever_sends_it():
+    anna = on_duty("Anna", "12:00", "18:00")
+    booking = open_trip("09:00")
+    company, shift = booking.company, anna.shifts.get()
+    # The window of 09:00 ends at 09:15: 75 minutes more are too much, as a client may be asked.
+    # Of a shift it is an hour, too.
+    sent = [
+        Change(Kind.ASK_CLIENT, booking.id, anna.id, at, wanted_at=at)
+        for at in (make.at("12:30"), make.at("07:00"))
+    ] + [
+        Change(
+            Kind.START_EARLIER, booking.id, anna.id, make.at("09:00"), shift_id=shift.id,
+            shift_start_at=make.at("08:30"), shift_end_at=make.at("18:00"),
+        ),
+    ]  # fmt: skip
+    for change in sent:
+        with pytest.raises(Outdated):
+            look_at(company, change, now=make.NOW)
 
 
 @pytest.mark.django_db
