@@ -217,6 +217,7 @@ def test_queue_advice_and_attention_are_worked_by_keys(browser, live_server, mon
     assert page.locator(".attention [tabindex='0']").count() == 1
 
     # In the panel a suggestion is a stop of Tab.
+    page.wait_for_selector(".queue button.suggestion")  # the new board has its advice
     page.keyboard.press("q")
     press_to(page, "ArrowDown", "suggestion")
     page.keyboard.press("ArrowUp")
