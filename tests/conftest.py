@@ -8,6 +8,7 @@ from django.db import connection
 from django.utils import translation
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
+from dispatch.planner import solve
 from drivers.db.constraints import AppendOnly
 from tests.support import builders as make
 
@@ -91,6 +92,24 @@ def drop_triggers():
     with connection.schema_editor() as editor:
         for model, constraint in append_only_constraints():
             editor.execute(constraint.remove_sql(model, editor))
+
+
+@pytest.fixture(autouse=True)
+def _as_many_steps_on_every_machine(request, monkeypatch):
+    """Let a search end by iterations instead of time: as quick, and the same plan on each machine.
+
+    The planner's own tests, and who says how long it may search, have the clock.
+    """
+    if PLANNER in request.path.parents:
+        return
+
+    def effort(trips, began, time_limit_s, iterations, *options):
+        if time_limit_s is None and iterations is None:
+            iterations = solve.brief_iterations(trips)
+        return by_clock(trips, began, time_limit_s, iterations, *options)
+
+    by_clock = solve._effort
+    monkeypatch.setattr(solve, "_effort", effort)
 
 
 @pytest.fixture(autouse=True)
