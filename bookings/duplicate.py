@@ -14,7 +14,7 @@ from bookings.events import booking_created
 from bookings.models import Actor, Booking, Event, Status
 from bookings.order import is_wanted_after, out_of_order
 from drivers.db.bulk import insert_columns
-from drivers.models import Company
+from drivers.models import FAR_AWAY, Company, far_places
 
 DAYS_AT_MOST = 100
 AHEAD = timedelta(days=366)
@@ -33,16 +33,19 @@ def duplicate(
     actor: Actor,
     now: datetime,
     way_back: Booking | None = None,
+    far_meant: bool = False,
 ) -> list[Booking]:
     """Book copies on the days, each with its return trip if one is given; return the outbound ones.
 
     All or none: 5 statements, 4 without return trip. Copies are accepted, will-calls stay pending.
-    Raises ValidationError for "days" that are past, too many or already booked, or on which a
-    clock change skips or repeats the time.
+    Raises ValidationError for "days" that are past, too many or already booked, on which a clock
+    change skips or repeats the time, or if a place far from the depot is not `far_meant`.
     """
     days = sorted(set(days))
     with transaction.atomic():
         _check(booking.company, days, now)
+        if not far_meant:
+            _ask_if_far([booking, *([way_back] if way_back else [])])
         times, faults = _times(booking, days)
         back_times: Times = []
         if way_back is not None:
@@ -69,6 +72,13 @@ def _check(company: Company, days: list[date], now: datetime) -> None:
         message = _("Choose days from %(today)s to %(last)s.")
         shown = {"today": date_format(today), "last": date_format(today + AHEAD)}
         raise ValidationError({"days": message % shown})
+
+
+def _ask_if_far(bookings: list[Booking]) -> None:
+    asked = [far_places(row.company, vars(row), row.ENDS) for row in bookings]
+    if texts := {text for found in asked for text in found.values()}:
+        faults = [ValidationError(text, code=FAR_AWAY) for text in sorted(texts)]
+        raise ValidationError({"days": faults})
 
 
 def _times(

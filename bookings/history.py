@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.utils import timezone
@@ -45,7 +46,7 @@ FLAGS = {
 }
 # Logged ids: the model they refer to, and the field with its name. The log keeps any JSON: read an
 # id with `_id`, because a list or an object is the key of no dictionary.
-NAMED = {
+NAMED: dict[str, tuple[Any, str]] = {
     "driver": (Driver, "name"),
     "client": (Client, "name"),
     "return_of": (Booking, "reference"),

@@ -33,7 +33,7 @@ from bookings.models import (
 )
 from bookings.order import enter_after, enter_before, is_wanted_after
 from drivers.db.bulk import update_rows
-from drivers.models import Company
+from drivers.models import FAR_AWAY, FAR_MEANT, Company, far_places
 from drivers.refused import Refused
 
 MOST = 1_000
@@ -105,9 +105,10 @@ def take_in(
     """Create the new bookings, reopen canceled ones, and return the outcome of each row, in order.
 
     `rows` are {field: value}, each valid in itself, relations as ids under "client" and
-    "return_of". `errors` are {position: {field: [(code, sentence)]}} of rows already known to be
-    invalid. Unless `partial`, one invalid row refuses them all. At most 5 statements (on SQLite
-    the insert of bookings is chunked), and 2 if canceled ones are booked again.
+    "return_of", and under "far_meant" whether places far from the depot are meant. `errors` are
+    {position: {field: [(code, sentence)]}} of rows already known to be invalid. Unless `partial`,
+    one invalid row refuses them all. At most 5 statements (on SQLite the insert of bookings is
+    chunked), and 2 if canceled ones are booked again.
 
     Raises IntakeRefused.
     """
@@ -130,6 +131,8 @@ def _take_in(
     errors: dict[int, Errors],
 ) -> list[Outcome]:
     outcomes = [Outcome(errors=errors.get(i)) for i in range(len(rows))]
+    meant = {i for i, row in enumerate(rows) if row.get(FAR_MEANT)}
+    rows = [{name: value for name, value in row.items() if name != FAR_MEANT} for row in rows]
     stored = _read_known(company, rows)
     canceled = {name: row for name, row in stored.items() if row.status == Status.CANCELED}
     known = {name: row for name, row in stored.items() if name not in canceled}
@@ -150,6 +153,8 @@ def _take_in(
         elif row["scheduled_time"] < earliest_at:
             sentence = _("The pickup is before yesterday; import past trips from a file.")
             outcome.errors = {"scheduled_time": [("in_the_past", sentence)]}
+        elif i not in meant and (far := _far_away(company, row, canceled.get(reference))):
+            outcome.errors = far
         else:
             if reference:
                 first_with[reference] = i
@@ -173,6 +178,12 @@ def _take_in(
     update_rows(Booking, WRITTEN_AGAIN, columns)
     Event.objects.bulk_create(events)
     return outcomes
+
+
+def _far_away(company: Company, row: Row, canceled: Booking | None) -> Errors:
+    """Ask about the far places of a row that the canceled booking, booked again, does not have."""
+    asked = far_places(company, row, Booking.ENDS, vars(canceled) if canceled else None)
+    return {name: [(FAR_AWAY, sentence)] for name, sentence in asked.items()}
 
 
 def _check_returns(

@@ -64,7 +64,7 @@ def _prefer(client: Client, driver: Driver) -> None:
 
 def way_back(there: Booking, at: datetime, *, will_call: bool = False) -> Booking:
     """Return the booking of the return trip, not stored yet."""
-    return Booking(
+    back = Booking(
         company=there.company,
         client=there.client,
         pickup_address=there.dropoff_address,
@@ -82,3 +82,5 @@ def way_back(there: Booking, at: datetime, *, will_call: bool = False) -> Bookin
         will_call=will_call,
         status=Status.PENDING if will_call else there.status,
     )
+    back.far_meant = there.far_meant
+    return back

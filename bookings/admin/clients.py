@@ -14,13 +14,18 @@ from bookings.guards import forbidding
 from bookings.models import Booking, DriverPreference, SavedPlace
 from drivers.admin.base import CompanyScopedAdmin, RowChoice, RowsReadOnce, ScopedInline
 from drivers.admin.fleet import agreed_trips, tell_released
+from drivers.admin.forms import ConfirmsFarPlaces
 from drivers.companies.actors import admin_actor
 from drivers.models import Driver
 
 LAST_TRIPS = 10
 
 
-class SavedPlaceForm(forms.ModelForm):
+class SavedPlaceForm(ConfirmsFarPlaces, forms.ModelForm):
+    def _post_clean(self):
+        self.instance.far_meant = self.far_meant
+        super()._post_clean()
+
     def _get_validation_exclusions(self):
         # The formset checks that only one place is the usual one.
         return super()._get_validation_exclusions() | {"is_usual"}

@@ -21,6 +21,7 @@ from unfold.widgets import (
 from bookings.duplicate import AHEAD, duplicate
 from bookings.models import Status
 from drivers.admin.fields import DayField
+from drivers.admin.forms import ConfirmsFarPlaces
 from drivers.admin.pages import admin_page
 from drivers.admin.weeks import DayInput
 from drivers.companies.actors import admin_actor
@@ -29,7 +30,7 @@ from drivers.models import Weekday
 SHOWN = 10
 
 
-class DuplicateForm(forms.Form):
+class DuplicateForm(ConfirmsFarPlaces, forms.Form):
     """The days, and whether to book the return trip; `cleaned_data["days"]` is a set of dates."""
 
     days = forms.CharField(
@@ -103,9 +104,10 @@ class DuplicatesBookings:
                     actor=admin_actor(request),
                     now=timezone.now(),
                     way_back=back if values["way_back"] else None,
+                    far_meant=form.far_meant,
                 )
             except ValidationError as refusal:
-                form.add_error("days", refusal.message_dict["days"])
+                form.add_error("days", refusal.error_dict["days"])
             else:
                 self.message_user(request, _booked_message(made), messages.SUCCESS)
                 return redirect("admin:bookings_booking_change", booking.pk)

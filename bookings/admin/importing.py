@@ -173,6 +173,7 @@ class ImportsBookings:
             broken=_broken(result.broken) if result else None,
             released=_broken(result.released) if result else None,
             agreed=AGREED,
+            far=_table(result.far_away[:SHOWN], FAR_COLUMNS) if result else None,
             assignments=[row.trip.assignment_id for row in result.released] if result else [],
             sample=_sample(file.company, result) if result else None,
             shown=SHOWN,
@@ -211,6 +212,7 @@ ERROR_COLUMNS = {
     "message": _("How to correct it"),
 }
 SKIPPED_COLUMNS = {"line": _("Line"), "reference": _("Reference"), "reason": _("Why")}
+FAR_COLUMNS = {"line": _("Line"), "reference": _("Reference"), "question": _("Is it that far?")}
 
 
 def _table(rows, columns):

@@ -142,8 +142,8 @@ def _client_context(client):
 
 def _add_errors(form, refusal):
     """Add the errors of the use-case to their fields, or to the form."""
-    for name, sentences in refusal.message_dict.items():
-        form.add_error(name if name in form.fields else None, sentences)
+    for name, errors in refusal.error_dict.items():
+        form.add_error(name if name in form.fields else None, errors)
 
 
 def _booked_message(booked):

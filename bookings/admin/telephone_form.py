@@ -20,6 +20,7 @@ from bookings.models import Booking, Client, DriverPreference
 from bookings.order import is_wanted_after, out_of_order
 from bookings.telephone import Call
 from drivers.admin.fields import ClockField, DayField, moment_on
+from drivers.admin.forms import ConfirmsFarPlaces
 from drivers.admin.weeks import DayInput
 from drivers.models import Driver
 
@@ -66,7 +67,7 @@ def _clock(label, **options):
     return forms.CharField(label=label, max_length=40, widget=UnfoldAdminTextInputWidget, **options)
 
 
-class TelephoneForm(forms.Form):
+class TelephoneForm(ConfirmsFarPlaces, forms.Form):
     """The client, places and times of a trip; `call()` returns the argument of `telephone.book`."""
 
     client = forms.ModelChoiceField(Client.objects.none(), required=False, widget=forms.HiddenInput)
@@ -169,6 +170,7 @@ class TelephoneForm(forms.Form):
             notes=values["notes"] or "",
             **{name: values[name] for name in (*names, *ends)},
         )
+        booking.far_meant = self.far_meant
         client = values["client"] or self._new_client(values)
         return_at, will_call = values["return_at"], values["return_will_call"]
         if will_call and return_at is None:
@@ -179,13 +181,15 @@ class TelephoneForm(forms.Form):
         home = {}
         if values["new_at_home"]:
             home = {what: values[f"pickup_{what}"] for what in WHERE}
-        return Client(
+        client = Client(
             company=self.company,
             name=values["new_name"],
             phone=values["new_phone"] or "",
             wheelchair=values["new_wheelchair"],
             **home,
         )
+        client.far_meant = True  # the home is the pickup, about which the booking asks
+        return client
 
     def _client(self, values):
         if values.get("client") or self.errors.keys() & {"client", "new_name", "new_phone"}:

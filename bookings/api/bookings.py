@@ -125,6 +125,7 @@ class BookingViewSet(CompanyViewSet):
         serializer = self.get_serializer(booking, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         require_relations(self.company, serializer.validated_data)
+        booking = self.owned(booking)
         for name, value in serializer.validated_data.items():
             setattr(booking, f"{name}_id" if name in ("client", "return_of") else name, value)
         try:

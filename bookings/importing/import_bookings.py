@@ -25,19 +25,18 @@ from bookings.importing.compare import (
 )
 from bookings.importing.csv_file import read_table
 from bookings.importing.order import check_order
-from bookings.importing.result import BrokenRow, ImportResult, Skipped
+from bookings.importing.result import BrokenRow, FarRow, ImportResult, Skipped
 from bookings.importing.rows import OPTIONAL, REQUIRED, UNREAD, BookingRow, RowError, read_rows
 from bookings.importing.trips import ClientIds, Settled, find_clients, settle
 from bookings.importing.xlsx_file import ZIP, read_workbook
 from bookings.models import Actor, Booking, Client, Event, Status
 from bookings.save import StaleBookingError
 from drivers.db.bulk import update_rows
-from drivers.models import Company
+from drivers.models import Company, far_places
 from drivers.refused import Refused
 
 BATCH = 5_000
 SAMPLE = 50
-FAR_DEG = 10  # some 1,000 km: more than a day's drive
 
 
 class ImportConflictError(Refused):
@@ -130,7 +129,7 @@ def import_bookings(
         refused=refused,
         dry_run=dry_run,
         kept=_kept_lines(kept, [*errors, *changes.skipped, *settled.broken]),
-        far_away=_far_away(company, rows),
+        far_away=_far_away(company, rows, stored),
         sample=_sample(changes),
     )
 
@@ -284,14 +283,13 @@ def _update(
     )
 
 
-def _far_away(company: Company, rows: Iterable[BookingRow]) -> tuple[int, ...]:
-    def far(lat: float, lon: float) -> bool:
-        east = abs(lon - company.depot_lon) % 360
-        return abs(lat - company.depot_lat) > FAR_DEG or min(east, 360 - east) > FAR_DEG * 2
-
-    return tuple(
-        row.line
-        for row in rows
-        if far(row.values["pickup_lat"], row.values["pickup_lon"])
-        or far(row.values["dropoff_lat"], row.values["dropoff_lon"])
-    )
+def _far_away(
+    company: Company, rows: Iterable[BookingRow], stored: dict[str, Stored]
+) -> tuple[FarRow, ...]:
+    """Return the rows with a far place that their booking does not have already."""
+    asked = []
+    for row in rows:
+        known = stored.get(row.reference)
+        found = far_places(company, row.values, Booking.ENDS, known.values if known else None)
+        asked += [FarRow(row.line, row.reference, text) for text in found.values()]
+    return tuple(asked)

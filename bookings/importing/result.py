@@ -59,13 +59,29 @@ class BrokenRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FarRow:
+    """A row with a new place far from the depot, and the question whether it is meant."""
+
+    line: int
+    reference: str
+    question: str
+
+    def __str__(self) -> str:
+        return _("line %(line)s, booking %(reference)s: %(question)s") % self.as_dict()
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"line": self.line, "reference": shown(self.reference), "question": self.question}
+
+
+@dataclass(frozen=True, slots=True)
 class ImportResult:
     """Counts of bookings, in a dry run of those that would be written.
 
     `refused`: rows are invalid and nothing was written. `broken`: rows left out because they break
     a trip. `released`: rows whose trip was released because they break it. `kept`: lines whose
-    blank cells left a stored value. `far_away`: lines with a place more than a day's drive from
-    the depot. `sample`: the first rows created or updated, with the names of the changed fields.
+    blank cells left a stored value. `far_away`: one for each new place far from the depot, no
+    error: to import after the dry run confirms it. `sample`: the first rows created or updated,
+    with the names of the changed fields.
     """
 
     filename: str
@@ -82,7 +98,7 @@ class ImportResult:
     refused: bool = False
     dry_run: bool = False
     kept: tuple[int, ...] = ()
-    far_away: tuple[int, ...] = ()
+    far_away: tuple[FarRow, ...] = ()
     sample: tuple[tuple[BookingRow, tuple[str, ...]], ...] = ()
 
     @property
@@ -160,12 +176,12 @@ class ImportResult:
             ) % {"count": len(self.kept), "line": self.kept[0]}
         if self.far_away:
             yield ngettext(
-                "%(count)s row has a place far from the depot (line %(line)s): are "
-                "latitude and longitude swapped?",
-                "%(count)s rows have a place far from the depot (the first: line "
-                "%(line)s): are latitude and longitude swapped?",
+                "%(count)s place is far from the depot: are latitude and longitude swapped?",
+                "%(count)s places are far from the depot: are latitude and longitude swapped?",
                 len(self.far_away),
-            ) % {"count": len(self.far_away), "line": self.far_away[0]}
+            ) % {"count": len(self.far_away)}
+            if self.dry_run:
+                yield _("To import the file confirms them.")
 
     def _releases(self) -> str:
         if self.dry_run:
@@ -201,5 +217,5 @@ class ImportResult:
             "released": [row.as_dict() for row in self.released],
             "errors": [error.as_dict() for error in self.errors],
             "kept": list(self.kept),
-            "far_away": list(self.far_away),
+            "far_away": [row.as_dict() for row in self.far_away],
         }

@@ -12,7 +12,15 @@ from django.utils.translation import gettext_lazy as _
 from bookings.models.clients import Client
 from drivers.db.indexes import Index
 from drivers.db.rules import CHOICE, POSITION, Check, Unique
-from drivers.models import LATITUDE, LONGITUDE, Company, on_earth, validate_tags, within_years
+from drivers.models import (
+    LATITUDE,
+    LONGITUDE,
+    AsksAboutFarPlaces,
+    Company,
+    on_earth,
+    validate_tags,
+    within_years,
+)
 
 
 class Status(models.TextChoices):
@@ -71,7 +79,7 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         return self.filter(company=company, scheduled_time__gte=start_at, scheduled_time__lt=end_at)
 
 
-class Booking(models.Model):
+class Booking(AsksAboutFarPlaces):
     """A requested trip; `scheduled_time` is the requested pickup.
 
     `passengers` counts everyone on board, `wheelchairs` those who travel in a wheelchair.
@@ -84,6 +92,8 @@ class Booking(models.Model):
         NORMAL = 0, _("normal")
         HIGH = 1, _("high")
         URGENT = 2, _("urgent")
+
+    ENDS = ("pickup_", "dropoff_")
 
     company = models.ForeignKey(
         Company, models.PROTECT, db_index=False, related_name="bookings", verbose_name=_("company")
@@ -220,3 +230,4 @@ class Booking(models.Model):
             raise ValidationError({"client": _("This client belongs to another company.")})
         if self.return_of and self.return_of.company_id != self.company_id:
             raise ValidationError({"return_of": _("This booking belongs to another company.")})
+        super().clean()

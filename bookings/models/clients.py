@@ -9,11 +9,13 @@ from drivers.db.folding import FoldedField, KeepsFolded
 from drivers.db.indexes import PostgresqlIndex, SqliteIndex
 from drivers.db.parts import FindsParts
 from drivers.db.rules import CHOICE, POSITION, POSITION_OR_NONE, Check, Unique
-from drivers.models import LATITUDE, LONGITUDE, Company, Driver
+from drivers.models import LATITUDE, LONGITUDE, AsksAboutFarPlaces, Company, Driver
 
 
-class Client(models.Model):
+class Client(AsksAboutFarPlaces):
     """A person who is transported."""
+
+    ENDS = ("",)
 
     company = models.ForeignKey(
         Company, models.PROTECT, db_index=False, related_name="clients", verbose_name=_("company")
@@ -77,8 +79,10 @@ class Client(models.Model):
         return self.name
 
 
-class SavedPlace(models.Model):
+class SavedPlace(AsksAboutFarPlaces):
     """A place that a client travels to or from, besides home; at most one is the usual one."""
+
+    ENDS = ("",)
 
     client = models.ForeignKey(
         Client, models.CASCADE, db_index=False, related_name="places", verbose_name=_("client")
@@ -117,6 +121,9 @@ class SavedPlace(models.Model):
 
     def __str__(self) -> str:
         return self.label
+
+    def depot_owner(self) -> Company | None:
+        return self.client.company if self.client_id else None
 
 
 class DriverPreference(models.Model):

@@ -23,7 +23,9 @@ from dispatch.trips.assign import RuleBroken, TripLocked, is_locked
 from dispatch.trips.fleet_changes import TripsBroken
 from dispatch.trips.locking import NoSuchTrip, stale
 from dispatch.trips.new_times import Appointment, agree_on_time, new_times
+from drivers.admin.forms import IS_FAR
 from drivers.companies.actors import admin_actor
+from drivers.models import asks_if_far
 from drivers.refused import Refused
 from drivers.templatetags.clock import clock_input
 
@@ -48,7 +50,8 @@ def edit(request, company, booking):
         _set(edited, values)
         save_booking(edited, actor=admin_actor(request), now=timezone.now(), agreed=Agreed(**asked))
     except ValidationError as error:
-        return _edit(request, current, row, values=request.POST, errors=error.messages)
+        far = asks_if_far(error)
+        return _edit(request, current, row, values=request.POST, errors=error.messages, far=far)
     except NoSuchTrip:
         raise
     except Refused as refusal:
@@ -70,6 +73,7 @@ def _set(booking, values):
         due_at = next_at if next_at - pickup_at < NIGHT else due_at
     booking.scheduled_time, booking.appointment_at = pickup_at, due_at
     booking.notes = values["notes"]
+    booking.far_meant = values["far_meant"]
     unknown = []
     for end in ENDS:
         address = values[f"{end}_address"]
@@ -94,7 +98,7 @@ def _moment(company, day, before, clock):
     return clock and on_day(company, day, clock)
 
 
-def _edit(request, current, row, *, values=None, errors=(), refusal=None):
+def _edit(request, current, row, *, values=None, errors=(), refusal=None, far=False):
     company = current.company
     shown = values or {
         "version": row.version,
@@ -112,6 +116,8 @@ def _edit(request, current, row, *, values=None, errors=(), refusal=None):
         "refusal": refusal,
         "broken": isinstance(refusal, TripsBroken),
         "stale": isinstance(refusal, StaleBookingError),
+        "far": far,
+        "is_far": IS_FAR,
     }
     status = refusal.status if refusal else 400 if errors else 200
     return fragment(request, "_edit.html", context, status=status, target="#dialog-body")

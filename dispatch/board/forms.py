@@ -135,7 +135,7 @@ class AgreeForm(NewTimeForm):
 class EditForm(forms.Form):
     """The times, places and notes of a trip; an empty address stays as it is.
 
-    `move` or `release` is the assignment that may change for it.
+    `move` or `release` is the assignment that may change for it, `far_meant` confirms a far place.
     """
 
     version = forms.IntegerField(min_value=1, max_value=2**31 - 1)
@@ -144,6 +144,7 @@ class EditForm(forms.Form):
     pickup_address = forms.CharField(label=_("From"), max_length=200, required=False)
     dropoff_address = forms.CharField(label=_("To"), max_length=200, required=False)
     notes = forms.CharField(label=_("Notes"), max_length=NOTES_AT_MOST, required=False)
+    far_meant = forms.BooleanField(required=False)
     move = forms.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
     release = forms.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
 

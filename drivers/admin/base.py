@@ -75,6 +75,8 @@ class CompanyScopedAdmin(ModelAdmin):
         obj = super().get_object(request, object_id, from_field)
         if obj is not None:
             act_for(request, self._company_id(obj))
+            if self.company_path == "company":
+                obj.company = request.company  # the same, read already
         request.row_as_read = copy(obj)
         return obj
 

@@ -3,9 +3,12 @@
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldBooleanWidget
 
 from drivers.db.constraints import fields_of
+from drivers.models import FAR_MEANT, asks_if_far
 from drivers.refused import Refused
 
 CONFLICT = _(
@@ -13,8 +16,31 @@ CONFLICT = _(
     "save again."
 )
 
+IS_FAR = _("It is that far: save it as it is.")
 
-class ChecksWholeRow(forms.ModelForm):
+
+class ConfirmsFarPlaces(forms.BaseForm):
+    """Mixin for a form with places: asked about a far one, it shows the checkbox that confirms it.
+
+    The checkbox stands with the errors of the whole form, and only when it is needed.
+    """
+
+    @property
+    def far_meant(self):
+        return bool(self.data.get(FAR_MEANT))
+
+    def non_field_errors(self):
+        errors = super().non_field_errors()
+        if not self.errors:
+            return errors
+        if not self.far_meant and not asks_if_far(forms.ValidationError(self.errors.as_data())):
+            return errors
+        box = UnfoldBooleanWidget().render(FAR_MEANT, self.far_meant)
+        label = format_html('<label class="flex gap-2 items-center">{} {}</label>', box, IS_FAR)
+        return self.error_class([*errors, label])
+
+
+class ChecksWholeRow(ConfirmsFarPlaces, forms.ModelForm):
     """Mixin for the forms of an admin; `refusal` is what refused to save this form before.
 
     Django leaves out of the validation every constraint with a field that the form does not have,
@@ -24,6 +50,7 @@ class ChecksWholeRow(forms.ModelForm):
     refusal = None
 
     def _post_clean(self):
+        self.instance.far_meant = self.far_meant
         super()._post_clean()
         if not self.instance._state.adding:  # what is not on the form is as it is stored
             self._check_beside_fixed_fields()

@@ -60,7 +60,7 @@ class GuardedViewSet(Creates, Reads, CompanyViewSet):
         with self.changing([read], wanted) as change:
             (instance,) = change.stored
             self.compare(instance)
-            set_values(instance, values)
+            set_values(self.owned(instance), values)
         return self.tagged(instance)
 
     def read_row(self):

@@ -5,6 +5,14 @@ Positions are degrees, WGS 84. Durations carry their unit.
 """
 
 from drivers.models.company import Company
+from drivers.models.far_places import (
+    FAR_AWAY,
+    FAR_KM,
+    FAR_MEANT,
+    AsksAboutFarPlaces,
+    asks_if_far,
+    far_places,
+)
 from drivers.models.fleet import Driver, Vehicle
 from drivers.models.membership import GRANTABLE_ROLES, ApiToken, Membership, Role, StoredAnswer
 from drivers.models.shifts import Absence, Shift, ShiftTemplate, Weekday
@@ -22,8 +30,12 @@ from drivers.models.values import (
 __all__ = [
     "Absence",
     "ApiToken",
+    "AsksAboutFarPlaces",
     "Company",
     "Driver",
+    "FAR_AWAY",
+    "FAR_KM",
+    "FAR_MEANT",
     "IN_YEARS",
     "LATITUDE",
     "LONGITUDE",
@@ -36,6 +48,8 @@ __all__ = [
     "StoredAnswer",
     "Vehicle",
     "Weekday",
+    "asks_if_far",
+    "far_places",
     "on_earth",
     "validate_tags",
     "validate_timezone",

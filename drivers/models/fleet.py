@@ -10,6 +10,7 @@ from drivers.db.folding import FoldedField, KeepsFolded
 from drivers.db.indexes import Index
 from drivers.db.rules import CHOICE, POSITION_OR_NONE, Check, Unique
 from drivers.models.company import Company
+from drivers.models.far_places import AsksAboutFarPlaces
 from drivers.models.values import LATITUDE, LONGITUDE, on_earth, validate_tags, within_years
 
 
@@ -53,12 +54,14 @@ class DriverQuerySet(models.QuerySet["Driver"]):
         return self.filter(AVAILABLE)
 
 
-class Driver(models.Model):
+class Driver(AsksAboutFarPlaces):
     """A person who drives; `is_active` is employed, `is_available` can be planned now."""
 
     class Kind(models.TextChoices):
         REGULAR = "regular", _("regular")
         EMERGENCY = "emergency", _("reserve")
+
+    ENDS = ("home_",)
 
     company = models.ForeignKey(
         Company, models.PROTECT, db_index=False, related_name="drivers", verbose_name=_("company")
@@ -136,3 +139,4 @@ class Driver(models.Model):
     def clean(self) -> None:
         if self.vehicle and self.company_id and self.vehicle.company_id != self.company_id:
             raise ValidationError({"vehicle": _("This vehicle belongs to another company.")})
+        super().clean()

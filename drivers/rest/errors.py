@@ -93,8 +93,10 @@ def _by_field(error):
     if not hasattr(error, "error_dict"):
         return error.messages
     return {
-        "non_field_errors" if name == NON_FIELD_ERRORS else name: messages
-        for name, messages in error.message_dict.items()
+        "non_field_errors" if name == NON_FIELD_ERRORS else name: [
+            exceptions.ErrorDetail(text, one.code or "invalid") for one in errors for text in one
+        ]
+        for name, errors in error.error_dict.items()
     }
 
 

@@ -6,6 +6,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
+from drivers.models import FAR_KM
 from drivers.refused import refusals
 from drivers.rest.errors import CONTENT_TYPE
 from drivers.rest.fields import KnownFields
@@ -62,6 +63,7 @@ CODES = {
     "null_characters_not_allowed": "The text has a null character.",
     "surrogate_characters_not_allowed": "The text has half of a surrogate pair.",
     "does_not_exist": "Not in this company.",
+    "far_away": f"A place more than {FAR_KM} km from the depot: send `far_meant` if it is meant.",
     "unknown": "There is no such field or parameter.",
     "read_only": "Not changed here; `detail` names the endpoint that does.",
 }

@@ -22,6 +22,7 @@ from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.views import APIView
 
+from drivers.models import FAR_KM, FAR_MEANT, AsksAboutFarPlaces
 from drivers.rest.access import caller_of
 from drivers.rest.errors import PreconditionFailed
 from drivers.rest.fields import (
@@ -123,6 +124,12 @@ class CompanyViewSet(Door, viewsets.GenericViewSet):
             self.compare(instance)
         return instance
 
+    def owned(self, instance):
+        """Return the row with the caller's company, which is read already, if it has one itself."""
+        if self.company_path == "company":
+            instance.company = self.company
+        return instance
+
     def compare(self, instance):
         """Raise PreconditionFailed if `If-Match` names another state of the row."""
         compare_tag(self.request, lambda: etag_of(self.get_serializer(instance).data))
@@ -132,7 +139,8 @@ class CompanyViewSet(Door, viewsets.GenericViewSet):
         wanted = self.request.query_params.get("fields") if self.request else None
         if wanted and self.request.method == "GET":
             shown = getattr(serializer, "child", serializer).fields
-            for name in excluded_fields(wanted, shown.keys()):
+            readable = [name for name, field in shown.items() if not field.write_only]
+            for name in excluded_fields(wanted, readable):
                 shown.pop(name)
         return serializer
 
@@ -204,9 +212,9 @@ class Creates:
     def create(self, request, *args, **kwargs):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        instance = serializer.Meta.model(**serializer.validated_data)
-        if self.company_path == "company":
-            instance.company = self.company
+        instance = self.owned(serializer.Meta.model())
+        for name, value in serializer.validated_data.items():
+            setattr(instance, name, value)
         self.insert(instance)
         location = f"{request.build_absolute_uri(request.path)}{instance.pk}/"
         return self.tagged(instance, status=201, headers={"Location": location})
@@ -226,7 +234,7 @@ def locked_row(view):
     if instance is None:
         raise NotFound
     view.compare(instance)
-    return instance
+    return view.owned(instance)
 
 
 def changes_of(view, instance):
@@ -241,8 +249,8 @@ def set_values(instance, values):
     for name, value in values.items():
         setattr(instance, name, value)
     instance.full_clean()
-    if values:
-        instance.save(update_fields=list(values))
+    if columns := [name for name in values if name != FAR_MEANT]:
+        instance.save(update_fields=columns)
 
 
 class Changes:
@@ -292,6 +300,12 @@ BOUNDS = {  # of the engine with the smaller range, so that both accept the same
 }
 
 
+FAR_HELP = gettext_lazy(
+    "Confirms a new place more than %(km)d km from the depot, which is refused as `far_away` "
+    "otherwise, for latitude and longitude may be swapped."
+) % {"km": FAR_KM}
+
+
 class Resource(KnownFields, serializers.ModelSerializer):
     # A model serializer with strict fields: times with offset, numbers as numbers. A comment,
     # because subclasses without a docstring would show this one in the OpenAPI schema.
@@ -300,6 +314,12 @@ class Resource(KnownFields, serializers.ModelSerializer):
         model_field: STRICT.get(field, field)
         for model_field, field in serializers.ModelSerializer.serializer_field_mapping.items()
     }
+
+    def get_fields(self):
+        fields = super().get_fields()
+        if issubclass(self.Meta.model, AsksAboutFarPlaces):
+            fields[FAR_MEANT] = TruthField(write_only=True, required=False, help_text=FAR_HELP)
+        return fields
 
     def build_standard_field(self, field_name, model_field):
         field_class, kwargs = super().build_standard_field(field_name, model_field)

@@ -107,7 +107,7 @@ def send_all(send, path, value, names):
 def test_each_field_of_a_booking_is_read_strictly(field):
     portal = caller(Role.CLIENT_API)
     for number, value in enumerate(VALUES):
-        body = booking_values(f"H-{number}") | {field: value}
+        body = booking_values(f"H-{number}") | {field: value, "far_meant": True}
         for path, sent in (("bookings/", body), ("bookings/bulk/", {"bookings": [body]})):
             response = portal.post(
                 f"{API}{path}", json.dumps(sent), content_type="application/json"

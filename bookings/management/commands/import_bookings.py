@@ -109,6 +109,7 @@ class Command(BaseCommand):
             (_("Skipped rows:"), result.skipped),
             (_("Rows left out, which would break trips:"), result.broken),
             (_("Rows whose trips have to be released:"), result.released),
+            (_("Places far from the depot:"), result.far_away),
         ):
             if rows:
                 self.stdout.write(title)

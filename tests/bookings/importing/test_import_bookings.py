@@ -545,7 +545,9 @@ class ImportTests(TestCase):
     def test_places_far_from_the_depot_are_remarked(self):
         result = self.load(csv_of(pickup_lat="6.08", pickup_lon="46.234"), dry_run=True)
 
-        self.assertEqual(result.far_away, (2,))
+        (asked,) = result.far_away
+        self.assertEqual(asked.line, 2)
+        self.assertIn("enter 46.234 and 6.08.", asked.question)
         self.assertIn("swapped", result.summary())
 
     @pytest.mark.postgres_only  # on SQLite the inserts come in chunks

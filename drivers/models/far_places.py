@@ -1,0 +1,138 @@
+"""Ask whether a place far from the company's depot is meant, wherever a place is entered.
+
+Most such places are a slip: latitude and longitude swapped, a sign or a digit lost. It is a
+question, no prohibition: whoever says that it is meant (`far_meant`) saves the row. Only a new or
+changed place is asked about. Degrees, WGS 84; distances are great-circle kilometres.
+"""
+
+from collections.abc import Iterable, Mapping
+from math import asin, cos, radians, sin, sqrt
+from typing import Any, ClassVar, Self
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from drivers.models.company import Company
+
+FAR_KM = 300  # more than a day of trips: there and back to a place is
+FAR_AWAY = "far_away"  # the code of the question
+FAR_MEANT = "far_meant"  # the name of the answer: an attribute of a row, a field of every door
+EARTH_RADIUS_KM = 6_371.0088
+
+Values = Mapping[str, Any]
+
+
+def far_places(
+    company: Company, row: Values, ends: Iterable[str], stored: Values | None = None
+) -> dict[str, str]:
+    """Return {field of the latitude: question} for the far places of a row that are not stored.
+
+    `ends` are the beginnings of the names of its fields, such as "pickup_". No query.
+    """
+    found = {}
+    for end in changed_places(row, ends, stored or {}):
+        if text := _question(company, row[f"{end}lat"], row[f"{end}lon"]):
+            found[f"{end}lat"] = text
+    return found
+
+
+def changed_places(row: Values, ends: Iterable[str], stored: Values) -> list[str]:
+    """Return the ends whose place is known and differs from the stored one."""
+    return [
+        end
+        for end in ends
+        if (place := _place(row, end)) != _place(stored, end) and None not in place
+    ]
+
+
+def asks_if_far(error: ValidationError) -> bool:
+    """Return whether the refusal, or a part of it, is the question whether a place is meant."""
+    by_field = getattr(error, "error_dict", None)
+    parts = [one for errors in by_field.values() for one in errors] if by_field else [error]
+    return any(part.code == FAR_AWAY for one in parts for part in one.error_list)
+
+
+def _place(row: Values, end: str) -> tuple[float | None, float | None]:
+    return row.get(f"{end}lat"), row.get(f"{end}lon")
+
+
+def _question(company: Company, lat: float, lon: float) -> str | None:
+    """Return the sentence that asks about a far place, with what it is if swapped, or None."""
+    if not (-90 <= lat <= 90 and -180 <= lon <= 180):
+        return None  # nowhere on earth, as the field itself says
+    km = _km_from_depot(company, lat, lon)
+    if km <= FAR_KM:
+        return None
+    swapped_km = _km_from_depot(company, lon, lat) if -90 <= lon <= 90 else km
+    shown = {"lat": lat, "lon": lon, "km": _whole(km), "swapped_km": _whole(swapped_km)}
+    if swapped_km > FAR_KM:
+        text = _("Latitude %(lat)s, longitude %(lon)s is %(km)s km from the depot.")
+    else:
+        text = _(
+            "Latitude %(lat)s, longitude %(lon)s is %(km)s km from the depot. Swapped it would be "
+            "%(swapped_km)s km away: enter %(lon)s and %(lat)s."
+        )
+    return text % shown
+
+
+def _km_from_depot(company: Company, lat: float, lon: float) -> float:
+    """Haversine formula: Sinnott, Virtues of the Haversine, Sky & Telescope 68 (1984), p. 159."""
+    lat1, lon1, lat2, lon2 = map(radians, (company.depot_lat, company.depot_lon, lat, lon))
+    chord = sin((lat2 - lat1) / 2) ** 2 + cos(lat1) * cos(lat2) * sin((lon2 - lon1) / 2) ** 2
+    return 2 * EARTH_RADIUS_KM * asin(min(1.0, sqrt(chord)))
+
+
+def _whole(km: float) -> str:
+    return str(number_format(round(km), use_l10n=True, force_grouping=True))
+
+
+class AsksAboutFarPlaces(models.Model):
+    """Mixin for a row with places: its validation asks about new ones that are far away.
+
+    `ENDS` are the beginnings of the names of their fields. Every door that validates a row asks;
+    what is written in bulk asks `far_places` itself.
+    """
+
+    ENDS: ClassVar[tuple[str, ...]]
+    far_meant = False
+    stored_places: Values = {}
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        self._remember()
+
+    @classmethod
+    def from_db(cls, *args: Any, **kwargs: Any) -> Self:
+        row = super().from_db(*args, **kwargs)
+        row._remember()
+        return row
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        super().refresh_from_db(*args, **kwargs)
+        if kwargs.get("fields") is None:  # not one field that was left out at first
+            self._remember()
+
+    def clean(self) -> None:
+        super().clean()
+        if self.far_meant or not changed_places(vars(self), self.ENDS, self.stored_places):
+            return
+        company = self.depot_owner()
+        asked = company and far_places(company, vars(self), self.ENDS, self.stored_places)
+        if asked:
+            raise ValidationError(
+                {name: ValidationError(text, code=FAR_AWAY) for name, text in asked.items()}
+            )
+
+    def depot_owner(self) -> Company | None:
+        """Return the company whose depot counts, None while it is not known."""
+        company: Company | None = getattr(self, "company", None)
+        return company
+
+    def _remember(self) -> None:
+        names = (f"{end}{what}" for end in self.ENDS for what in ("lat", "lon"))
+        self.stored_places = {name: self.__dict__.get(name) for name in names}
