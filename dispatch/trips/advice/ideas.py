@@ -14,17 +14,24 @@ import numpy as np
 
 from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
+from dispatch.day.trips import pickup_window
 from dispatch.planner.explain import slack
 from dispatch.planner.explain.findings import Finding, find
 from dispatch.planner.problem import Plan, Problem, Trip
 from dispatch.planner.rules.rule import minutes
 from dispatch.planner.search.arrays import NEVER, Flags, Longs
 from dispatch.trips.advice.suggestion import Change, Kind
-from dispatch.trips.advice.work_out import LATE_AT_MOST_S, MINUTES_AT_MOST, may_give_way
+from dispatch.trips.advice.work_out import (
+    LATE_AT_MOST_S,
+    MINUTES_AT_MOST,
+    may_give_way,
+    shift_change,
+)
 from dispatch.trips.candidates import offered
-from dispatch.trips.changed_day import part_of
+from dispatch.trips.changed_day import part_of, with_shift
 from dispatch.trips.insertion import propose
-from dispatch.trips.problems import all_pinned
+from dispatch.trips.linked_trips import arrival
+from dispatch.trips.problems import all_pinned, trip_of
 from drivers.models import Driver
 
 ATTEMPTS = 4  # ideas of one kind
@@ -59,6 +66,25 @@ class Ground:
         """Return the planner's trips of the rows that can be planned at all, by booking."""
         found = {row.id: offered(self.day, row) for row in self.rows}
         return {i: trip for i, trip in found.items() if trip}
+
+    @cached_property
+    def too_early(self) -> dict[int, Trip]:
+        """Return the return trips whose window ends before the way there does, by booking.
+
+        They are wanted as soon as their clients are out, on the minute, and at no other time.
+        """
+        found = {}
+        for row in self.rows:
+            if row.id not in self.trips and (there := arrival(self.day, row)):
+                out_at = max(self.day.moment(there[1]), self.day.now)
+                out_s = self.day.seconds(_whole_minute(out_at, up=True))
+                trip = trip_of(self.day, row)
+                found[row.id] = replace(trip, wanted_s=out_s, earliest_s=out_s, latest_s=out_s)
+        return found
+
+    @cached_property
+    def findings_too_early(self) -> dict[int, Finding]:
+        return self._find(self.too_early.values())
 
     @cached_property
     def findings(self) -> dict[int, Finding]:
@@ -124,6 +150,8 @@ class Ground:
 
 def ideas(ground: Ground, row: BookingRow) -> Iterator[Change]:
     """Yield changes that could give the trip a driver, in the order of `Kind`."""
+    if too_early := ground.findings_too_early.get(row.id):
+        yield from _Maker(ground, row, too_early).after_arrival()
     finding = ground.findings.get(row.id)
     if finding is None:
         return
@@ -226,6 +254,20 @@ class _Maker:
             change = self._change(what, k, self.day.seconds(at))
             yield replace(change, wanted_at=at) if what == Kind.ASK_CLIENT else change
 
+    def after_arrival(self) -> Iterator[Change]:
+        """Yield pickups of a return trip from when its client is out, later than its window."""
+        window = pickup_window(self.day.company, self.row.scheduled_time, self.row.return_of_id)
+        latest_s = max(self.day.seconds(window[1]), self.day.seconds(self.day.now))
+        free = self.finding.allowed & ~self.capped
+        times = []
+        for kind in (slack.FITS, slack.LATER):
+            for k in _least(self.found[:, kind, 0], free & (self.found[:, kind, 0] < NEVER)):
+                at = _whole_minute(self.day.moment(self._pickup(k, kind)), up=True)
+                if minutes(self.day.seconds(at) - latest_s) <= MINUTES_AT_MOST:
+                    times.append((at, k))
+        for at, k in sorted(times):
+            yield replace(self._change(Kind.ASK_CLIENT, k, self.day.seconds(at)), wanted_at=at)
+
     def longer_shift(self) -> Iterator[Change]:
         """Yield shifts that would have to begin earlier or end later."""
         if self._is_over():
@@ -241,6 +283,43 @@ class _Maker:
                 longer.append((minutes(int(measure[k])), kind, k, what))
         for change_min, kind, k, what in sorted(longer):
             yield from self._longer(what, k, self._pickup(k, kind), timedelta(minutes=change_min))
+        yield from self._earlier_to_make_room(free)
+
+    def _earlier_to_make_room(self, free: Flags) -> Iterator[Change]:
+        """Yield shifts that would begin earlier so that their other trips can make room."""
+        missing = self.finding.slack.missing
+        for k in _least(missing, free & (missing > 0) & (missing <= SQUEEZED_S)):
+            duty = self.finding.problem.duties[k]
+            most = timedelta(minutes=MINUTES_AT_MOST)
+            for change in self._longer(Kind.START_EARLIER, k, 0, most):
+                if longer := self._needed(change, duty.start_s):
+                    yield from self._longer(Kind.START_EARLIER, k, *longer)
+
+    def _needed(self, change: Change, start_s: int) -> tuple[int, timedelta] | None:
+        """Return the pickup if the shift began as early as that, and how much earlier it has to.
+
+        None if the trip would still not fit.
+        """
+        if not (shift := shift_change(self.day, change)):
+            return None
+        part = part_of(self.day, {change.driver_id}, {self.row.id})
+        part = with_shift(part, shift.shift_id, shift.start_at, shift.end_at)
+        made = propose(part, self.row, Driver(id=change.driver_id, name=shift.driver))
+        if made.faults:
+            return None
+        duties = {duty.id: duty for duty in part.problem.duties}
+        duty = duties[made.trip.duty_id]
+        if part.shift_of.get(duty.id) != shift.shift_id:
+            return None
+        trips = {trip.id: trip for trip in (*part.problem.trips, trip_of(part, self.row))}
+        first = min(
+            (trip for trip in made.trips if trip.duty_id == duty.id), key=lambda trip: trip.pickup_s
+        )
+        drive_s = part.problem.travel.leg(duty.start, trips[first.trip_id].pickup)[0]
+        longer_min = minutes(start_s - (first.pickup_s - drive_s))
+        if not 0 < longer_min <= MINUTES_AT_MOST:
+            return None
+        return made.trip.pickup_s, timedelta(minutes=longer_min)
 
     def instead(self) -> Iterator[Change]:
         """Yield trips of lower priority, then of the same, in whose place this one would fit."""

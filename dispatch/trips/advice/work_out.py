@@ -55,7 +55,7 @@ def work_out(day: Day, change: Change) -> Suggestion | None:
         return None
     ids = {row.id, change.other_id or row.id}
     before = part_of(day, wanted, ids)
-    shift = _shift_change(before, change)
+    shift = shift_change(before, change)
     if (change.shift_id and shift is None) or (change.wanted_at and not _may_ask(day, row, change)):
         return None
     if shift:
@@ -167,7 +167,7 @@ def _is_far(length: timedelta) -> bool:
     return length // timedelta(minutes=1) > MINUTES_AT_MOST
 
 
-def _shift_change(day: Day, change: Change) -> ShiftChange | None:
+def shift_change(day: Day, change: Change) -> ShiftChange | None:
     """Return the longer shift. None if it would begin in the past, or be too long or no longer."""
     start_at, end_at = change.shift_start_at, change.shift_end_at
     if change.shift_id is None or start_at is None or end_at is None:
