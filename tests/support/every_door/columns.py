@@ -15,6 +15,7 @@ from tests.support.every_door.company import Busy
 
 TOMORROW = make.DAY + timedelta(days=1)
 FAR_LAT, FAR_LON = 47.3769, 8.5417  # Zurich, 225 km away
+MEANT_LAT, MEANT_LON = 38.7223, -9.1393  # Lisbon, far enough to be asked about
 
 
 class Change(NamedTuple):
@@ -98,6 +99,7 @@ def _booking(row: Booking, busy: Busy) -> dict[str, list[Change]]:
             api_only(return_of=busy.bookings["CALLS"].pk),
         ],
         "notes": [both(notes="Rings twice")],
+        "far_meant": [both(dropoff_lat=MEANT_LAT, dropoff_lon=MEANT_LON, far_meant=True)],
     }
 
 
@@ -114,6 +116,7 @@ def _driver(row: Driver, busy: Busy) -> dict[str, list[Change]]:
         "home_lat": [both(home_lat=FAR_LAT, home_lon=FAR_LON)],
         "home_lon": [both(home_lat=None, home_lon=None)],
         "user": [form_only(user=None)],
+        "far_meant": [both(home_lat=MEANT_LAT, home_lon=MEANT_LON, far_meant=True)],
     }
 
 
@@ -159,6 +162,7 @@ def _client(row: Client, busy: Busy) -> dict[str, list[Change]]:
         "lon": [both(lon=FAR_LON)],
         "wheelchair": [both(wheelchair=True)],
         "notes": [form_only(notes="Rings twice")],
+        "far_meant": [both(lat=MEANT_LAT, lon=MEANT_LON, far_meant=True)],
     }
 
 
