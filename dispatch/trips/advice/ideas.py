@@ -17,7 +17,7 @@ from dispatch.day.queries import BookingRow
 from dispatch.day.trips import pickup_window
 from dispatch.planner.explain import slack
 from dispatch.planner.explain.findings import Finding, find
-from dispatch.planner.problem import Plan, Problem, Trip
+from dispatch.planner.problem import Duty, Plan, Problem, Trip
 from dispatch.planner.rules.rule import minutes
 from dispatch.planner.search.arrays import NEVER, Flags, Longs
 from dispatch.trips.advice.suggestion import Change, Kind
@@ -290,10 +290,18 @@ class _Maker:
         missing = self.finding.slack.missing
         for k in _least(missing, free & (missing > 0) & (missing <= SQUEEZED_S)):
             duty = self.finding.problem.duties[k]
-            most = timedelta(minutes=MINUTES_AT_MOST)
-            for change in self._longer(Kind.START_EARLIER, k, 0, most):
+            for change in self._longer(Kind.START_EARLIER, k, 0, self._free_before(duty)):
                 if longer := self._needed(change, duty.start_s):
                     yield from self._longer(Kind.START_EARLIER, k, *longer)
+
+    def _free_before(self, duty: Duty) -> timedelta:
+        """Return how much earlier a duty could begin, for what the driver does before, and now."""
+        start_at = self.day.moment(duty.start_s)
+        rows = self.day.drivers[duty.driver_id]
+        ends = [at for row in rows for at in (row.shift_end_at, row.absence_end_at) if at]
+        earliest_at = start_at - timedelta(minutes=MINUTES_AT_MOST)
+        last_at = max(at for at in (*ends, self.day.now, earliest_at) if at <= start_at)
+        return (start_at - last_at) // MINUTE * MINUTE
 
     def _needed(self, change: Change, start_s: int) -> tuple[int, timedelta] | None:
         """Return the pickup if the shift began as early as that, and how much earlier it has to.

@@ -234,6 +234,9 @@ def test_a_shift_begins_earlier_so_that_its_first_trip_makes_room():
     after, counted = taken_back(booking.company, found, make.NOW)
     assert after == announced(before, found)
     assert counted.statements <= STATEMENTS[Kind.START_EARLIER]
+    soon = found.shift.start_at - timedelta(minutes=1)  # 60 minutes before the shift are over
+    booking.company.freeze_min = 0  # its first trip begins within minutes then
+    assert of_kind(Kind.START_EARLIER, booking, soon).shift == found.shift
     Assignment.objects.update(locked=True)  # who cannot move makes no room
     kinds = advise(booking.company, booking.id, now=make.NOW, most=9).suggestions
     assert Kind.START_EARLIER not in {one.suggestion.kind for one in kinds}
