@@ -25,8 +25,8 @@ from bookings.importing.compare import (
 )
 from bookings.importing.csv_file import read_table
 from bookings.importing.order import check_order
-from bookings.importing.result import BrokenRow, FarRow, ImportResult, Skipped
-from bookings.importing.rows import OPTIONAL, REQUIRED, UNREAD, BookingRow, RowError, read_rows
+from bookings.importing.result import FarRow, ImportResult
+from bookings.importing.rows import OPTIONAL, REQUIRED, UNREAD, BookingRow, read_rows
 from bookings.importing.trips import ClientIds, Settled, find_clients, settle
 from bookings.importing.xlsx_file import ZIP, read_workbook
 from bookings.models import Actor, Booking, Client, Event, Status
@@ -114,6 +114,7 @@ def import_bookings(
                 "import. Import again."
             )
         ) from error
+    left_out = {row.line for row in (*errors, *changes.skipped, *settled.broken)}
     return ImportResult(
         filename=filename,
         encoding=table.encoding,
@@ -128,17 +129,10 @@ def import_bookings(
         errors=tuple(errors),
         refused=refused,
         dry_run=dry_run,
-        kept=_kept_lines(kept, [*errors, *changes.skipped, *settled.broken]),
-        far_away=_far_away(company, rows, stored),
+        kept=tuple(sorted(kept - left_out)),
+        far_away=_far_away(company, [row for row in rows if row.line not in left_out], stored),
         sample=_sample(changes),
     )
-
-
-def _kept_lines(
-    lines: set[int], left_out: Iterable[RowError | Skipped | BrokenRow]
-) -> tuple[int, ...]:
-    """Return the lines whose blank cells leave a value, without the rows left out."""
-    return tuple(sorted(lines - {row.line for row in left_out}))
 
 
 def _sample(changes: Changes) -> tuple[tuple[BookingRow, tuple[str, ...]], ...]:

@@ -12,6 +12,7 @@ from bookings.api.serializers import BookingSerializer, require_relations
 from bookings.models import Booking, Status
 from dispatch.trips.advice.advise import quote
 from dispatch.trips.candidates import Policy
+from drivers.models import FAR_MEANT
 from drivers.rest.access import CLIENTS, PLANNERS, caller_of
 from drivers.rest.fields import MomentField, read_body
 from drivers.rest.views import Door
@@ -84,6 +85,7 @@ class QuoteViewSet(Door, viewsets.ViewSet):
     @extend_schema(request=BookingSerializer, responses={200: CandidatesSerializer})
     def create(self, request, *args, **kwargs):
         values = dict(read_body(BookingSerializer, request))
+        values.pop(FAR_MEANT, None)  # nothing is stored, so nothing is asked
         company = caller_of(request).company
         require_relations(company, values)
         relations = {f"{name}_id": values.pop(name, None) for name in ("client", "return_of")}

@@ -98,11 +98,12 @@ def show_trip(request, current, booking_id, *, refusal=None, toast=""):
     """Show the panel of a trip: on request, after a change, or after a refusal."""
     trip, now = read_detail(current.company, booking_id), timezone.now()
     step = step_back(trip.booking) if current.may_write else None
+    at = trip.assignment.planned_pickup_at if trip.assignment else trip.booking.scheduled_time
     context = {
         "may_write": current.may_write,
         "company": current.company,
         "trip": trip,
-        "is_today": current.company.is_same_day(trip.booking.scheduled_time, now),
+        "is_today": current.company.is_same_day(at, now),
         "step_back": step and is_in_time(current.company, step, now) and step,
         "outlook": read_outlook(current.company, trip.assignment, now=now)
         if trip.assignment_id

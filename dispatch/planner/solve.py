@@ -146,7 +146,14 @@ def _effort(
         iterations = brief_iterations(trips)
     limit_s = default_budget_s(trips) if time_limit_s is None else time_limit_s
     clock = Clock(began, limit_s) if iterations is None else ENDLESS
-    return Effort(clock, iterations, seed, threads, is_brief, may_compile=time_limit_s is None)
+    return Effort(
+        clock,
+        iterations,
+        seed,
+        threads,
+        is_brief,
+        may_compile=time_limit_s is None and iterations != 0,
+    )
 
 
 class Found(NamedTuple):

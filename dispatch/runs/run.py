@@ -152,8 +152,10 @@ def _keeping_the_homeless(day: Day, plan: Plan, again: RunOptions) -> tuple[Day,
     Each time one is found the plan is made `again`: with options that take little time.
     """
     while homeless := day.freed.intersection(plan.unserved):
-        day = keep_all(day, day.stay | homeless)
+        day, before = keep_all(day, day.stay | homeless), plan
         plan, _notices = again.plan(day)
+        if before.search.get("cut_short"):
+            plan.search["cut_short"] = True
     return day, plan
 
 

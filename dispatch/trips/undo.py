@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
@@ -73,6 +74,11 @@ class Action:
     @property
     def id(self) -> int:
         return self.events[-1].id
+
+    def did(self, event: Event) -> bool:
+        """Return whether this event was written by the same call."""
+        own = self.events[0]
+        return (event.at, event.user_id, event.door) == (own.at, own.user_id, own.door)
 
     @property
     def is_undoable(self) -> bool:
@@ -136,7 +142,7 @@ def last_action(company: Company, day: date) -> Action | None:
 def _built_on(company: Company, events: Sequence[Event]) -> Event | None:
     """Return the first event that came after these, of their bookings or drivers: 1 statement.
 
-    Or with them: the same call has booked or changed the trip too.
+    Or with them: the same call has booked or changed the trip too, or trips of other days.
     """
     first = events[0]
     with_them = Q(id__gt=first.id - RECENT, at=first.at, user=first.user, door=first.door)
@@ -145,7 +151,6 @@ def _built_on(company: Company, events: Sequence[Event]) -> Event | None:
     touched = Q(booking__in=bookings)
     if drivers := sorted(_drivers_told(events)):
         touched |= Q(old__driver__in=drivers) | Q(new__driver__in=drivers)
-    with_them &= ~Q(kind__in=[*UNDOABLE, Kind.UNDONE])
     later = Event.objects.filter(touched, Q(id__gt=first.id) | with_them, company=company)
     rows = list(later.select_related("user").order_by("id")[: RECENT + 1])
     undone = {event.new.get("undoes") for event in rows if event.kind == Kind.UNDONE}
@@ -198,7 +203,8 @@ def _require_last(company: Company, day: date, action_id: int) -> Action:
     action = last_action(company, day)
     if action is None or action.id != action_id:
         raise _not_undoable(_("It is not the last action of the day any more."))
-    if event := action.built_on:
+    event = action.built_on
+    if event and not action.did(event):
         if event.run_id:
             at = company.clock(event.at, day)
             raise _not_undoable(_("The day was planned since, at %(at)s.") % {"at": at})
@@ -225,14 +231,14 @@ def _restore_fleet(
         for event in events:
             if "shift" in event.old:
                 before, after = _times_of(event.old), _times_of(event.new)
-                shift = Shift.objects.filter(driver__in=drivers, pk=event.old["shift"]).first()
+                shift = Shift.objects.filter(pk=event.old["shift"], **_of_driver(event)).first()
                 if shift is None or (shift.start_at, shift.end_at) != after:
                     raise _not_undoable(_("The shift was changed since."))
                 change_times(shift, *before, **how)
             if "breaks" in event.old:
                 _restore_breaks(drivers, event)
         for absence_id, event in absences.items():
-            absence = Absence.objects.filter(driver__in=drivers, pk=absence_id).first()
+            absence = Absence.objects.filter(pk=absence_id, **_of_driver(event)).first()
             period = event.at, moment_of(event.new["absent_until"])
             if absence is None or (absence.start_at, absence.end_at) != period:
                 raise _not_undoable(_("The absence was changed since."))
@@ -240,6 +246,14 @@ def _restore_fleet(
                 absence.delete()
     except (TripsBroken, StaleRow) as refusal:
         raise _not_undoable(str(refusal)) from None
+    except ValidationError as refusal:
+        raise _not_undoable(" ".join(refusal.messages)) from None
+
+
+def _of_driver(event: Event) -> dict[str, Any]:
+    """Return the filter of what belongs to the company's driver of whom the event tells."""
+    driver_id = event.new.get("driver") or event.old["driver"]
+    return {"driver": driver_id, "driver__company": event.company_id}
 
 
 def _times_of(values: Mapping[str, Any]) -> tuple[datetime, datetime]:

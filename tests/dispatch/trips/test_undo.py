@@ -240,6 +240,11 @@ def be_sick(office):
     office.do(report_sick, office.anna.id, note="flu")
 
 
+def be_sick_with_a_trip(office):
+    assign_a(office)
+    be_sick(office)
+
+
 def only_anna_is_there(office):
     """Let C be wanted shortly before Anna's shift ends, and nobody else be there."""
     office.ben.shifts.all().delete()
@@ -315,6 +320,44 @@ def test_a_longer_shift_that_another_trip_needs_by_now_stays(office):
     make.assignment(row, office.anna, minutes=20)  # of no action: nobody built on it
     stands = office.state(), fleet(office)
     with pytest.raises(NotUndoable, match="would break 1 assigned trip"):
+        office.undo()
+    assert (office.state(), fleet(office)) == stands
+
+
+def test_a_sick_report_that_reached_into_another_day_is_not_undone_by_half(office):
+    night = make.at("24:30")
+    office.anna.shifts.update(start_at=make.at("12:00"), end_at=make.at("26:00"))
+    rows = [make.booking(office.company, scheduled_time=at) for at in (make.at("23:00"), night)]
+    for row in rows:
+        make.assignment(row, office.anna, minutes=20)
+    office.now = make.at("20:00")
+    office.do(report_sick, office.anna.id)
+    stands = office.state(), fleet(office)
+    for day in (make.DAY, make.DAY + timedelta(days=1)):
+        action = last_action(office.company, day)
+        assert not action.is_undoable
+        with pytest.raises(NotUndoable, match="It did more than change these trips"):
+            undo(office.company, day, action.id, actor=office.nadia, now=office.now)
+    assert (office.state(), fleet(office)) == stands
+
+
+def test_an_absence_that_is_another_drivers_by_now_stays(office):
+    be_sick_with_a_trip(office)
+    Absence.objects.update(driver=office.ben)
+    stands = office.state(), fleet(office)
+    with pytest.raises(NotUndoable, match="The absence was changed since"):
+        office.undo()
+    assert (office.state(), fleet(office)) == stands
+
+
+def test_a_shift_that_cannot_be_as_short_as_before_any_more_stays(office):
+    only_anna_is_there(office)
+    work_longer(office)
+    shift = office.anna.shifts.get()
+    rest = {"break_from_at": shift.end_at - timedelta(minutes=35), "break_until_at": shift.end_at}
+    office.anna.shifts.update(break_min=30, **rest)
+    stands = office.state(), fleet(office)
+    with pytest.raises(NotUndoable):
         office.undo()
     assert (office.state(), fleet(office)) == stands
 
