@@ -41,8 +41,8 @@ INSTALLED_APPS = [
     "perf.project",
 ]
 
-# Whose tables and lines the workbench watches.
-PERF = {"APPS": ("drivers", "bookings", "dispatch")}
+# Whose tables and lines the workbench watches (perf/our_code.py).
+PERF = {"APPS": ("dispatchsite", "drivers", "bookings", "dispatch")}
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

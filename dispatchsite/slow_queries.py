@@ -6,28 +6,13 @@ times too.
 """
 
 import logging
-import sys
-from pathlib import Path
 from time import perf_counter
+
+from perf.recording.call_site import find_site
 
 logger = logging.getLogger("dispatchsite.sql")
 
-PROJECT = Path(__file__).resolve().parent.parent
-ROOMS = tuple(
-    str(PROJECT / room) + "/" for room in ("bookings", "drivers", "dispatch", "perf", "tests")
-)
 LONGEST_SHOWN = 2_000
-
-
-def caller():
-    """Return 'file:line function' of the nearest frame of this project, or '' without one."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_filename.startswith(ROOMS):
-            name = Path(frame.f_code.co_filename).relative_to(PROJECT)
-            return f"{name}:{frame.f_lineno} {frame.f_code.co_name}"
-        frame = frame.f_back
-    return ""
 
 
 class SqlLog:
@@ -44,9 +29,9 @@ class SqlLog:
         finally:
             took_ms = (perf_counter() - start) * 1000
             if self.slow_ms and took_ms >= self.slow_ms:
-                logger.warning("slow: %.1f ms at %s: %s", took_ms, caller(), sql[:LONGEST_SHOWN])
+                logger.warning("slow: %.1f ms at %s: %s", took_ms, find_site(), sql[:LONGEST_SHOWN])
             elif self.echo:
-                logger.info("%.1f ms at %s: %s", took_ms, caller(), sql[:LONGEST_SHOWN])
+                logger.info("%.1f ms at %s: %s", took_ms, find_site(), sql[:LONGEST_SHOWN])
 
 
 def install(connection, *, echo, slow_ms):

@@ -15,6 +15,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     (BASE_DIR / "var").mkdir(exist_ok=True)
     DATABASES["default"]["TEST"] = {"NAME": BASE_DIR / "var" / "tests.sqlite3"}
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+INSTALLED_APPS += ["tests.perf.planted"]  # faults to be found (tests/perf/planted)
 INSTALLED_APPS += ["zeal"]  # raises where a loop asks for related rows one by one
 ZEAL_RAISE = True
 MIDDLEWARE = [*MIDDLEWARE, "zeal.middleware.zeal_middleware"]

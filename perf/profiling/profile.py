@@ -21,9 +21,10 @@ from perf.indexes.missing import advise, propose
 from perf.indexes.try_index import laboratory
 from perf.measuring.machine import git
 from perf.our_code import our_apps
+from perf.recording.find import find_all
+from perf.recording.finding import Finding
 from perf.recording.masking import masked
 from perf.recording.record import Recording, record_queries
-from perf.recording.repeated import find_clusters
 
 SLOWER_MS = 100  # the guide's second threshold
 
@@ -81,7 +82,7 @@ class Profile:
     phases: dict
     outcome: dict
     top: tuple[Top, ...]
-    clusters: tuple = ()
+    findings: tuple[Finding, ...] = ()
     advice: tuple | None = None
     notices: tuple[str, ...] = ()
     speedscope: str = field(default="", repr=False)
@@ -110,7 +111,7 @@ class Profile:
             "phases": self.phases,
             "outcome": self.outcome,
             "top": [top.as_dict() for top in self.top],
-            "clusters": [cluster.as_dict() for cluster in self.clusters],
+            "findings": [finding.as_dict() for finding in self.findings],
             "index_plan": None if self.advice is None else [a.as_dict() for a in self.advice],
             "notices": list(self.notices),
         }
@@ -134,12 +135,12 @@ def profile_block(
     replays the top statements afterwards, and tries indexes for them: see `laboratory`.
     """
     speedscope = _sampled(warm_up) if warm_up else ""
-    with record_queries() as recording:
+    with record_queries(watch_rows=True) as recording:
         start = perf_counter_ns()
         result = call()
         total_ms = (perf_counter_ns() - start) / 1e6
     plans, advice, notices = _examined(recording, top, may_build) if explain else ({}, None, ())
-    clusters = tuple(find_clusters(recording))
+    findings = tuple(find_all(recording))
     phases, outcome = describe(result)
     return Profile(
         what=what,
@@ -156,8 +157,8 @@ def profile_block(
         slower=len(recording.slow(SLOWER_MS)),
         phases=phases,
         outcome=outcome,
-        top=_top(recording, top, plans, clusters, advice),
-        clusters=clusters,
+        top=_top(recording, top, plans, findings, advice),
+        findings=findings,
         advice=advice,
         notices=notices,
         speedscope=speedscope,
@@ -200,10 +201,11 @@ def _examined(recording, top, may_build):
     return plans, None if advice is None else tuple(advice), tuple(notices)
 
 
-def _top(recording, count, plans, clusters, advice):
+def _top(recording, count, plans, findings, advice):
     fixes = {}
-    for cluster in clusters:
-        fixes.setdefault(cluster.fingerprint, cluster.fix)
+    for finding in findings:
+        for text in finding.statements:
+            fixes.setdefault(text, finding.cure)
     for item in advice or ():
         for trial in item.trials:
             fixes.setdefault(
@@ -233,7 +235,7 @@ def _top(recording, count, plans, clusters, advice):
 
 
 def _action(plan, slowest):
-    """Return what to do about a statement that no cluster and no index speaks of."""
+    """Return what to do about a statement that no finding and no index speaks of."""
     if plan is None:
         return _("None known; --explain shows its plan.")
     if plan.error:

@@ -24,7 +24,7 @@ def write_profile(profile: Profile, folder: Path) -> list[Path]:
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     short = {name: value for name, value in data.items() if name not in ("top", "index_plan")}
-    short["clusters"] = len(profile.clusters)
+    short["findings"] = len(profile.findings)
     with (folder / HISTORY).open("a", encoding="utf-8") as history:
         history.write(json.dumps(short, ensure_ascii=False) + "\n")
     return [folder / name for name in files]
@@ -61,8 +61,11 @@ def as_text(profile: Profile) -> str:
         lines.append(f"  {top.ms:9.1f} {top.count:6} {top.rows:7}  {', '.join(top.sites[:2])}")
         lines.append(f"  {'':25} {_short(top.fingerprint)}")
         lines.append(f"  {'':25} → {top.action}")
-    lines += ["", _("Loops and duplicates")]
-    lines += [f"  {cluster}" for cluster in profile.clusters] or ["  " + _("None.")]
+    lines += ["", _("Findings")]
+    for finding in profile.findings:
+        lines += [f"  {finding.place}", f"    {finding.what} ({finding.ms:.1f} ms)"]
+        lines.append(f"    → {finding.cure}")
+    lines += [] if profile.findings else ["  " + _("None.")]
     lines += ["", _("Index plan")]
     lines += _index_lines(profile)
     lines += ["", *profile.notices] if profile.notices else []
@@ -132,8 +135,14 @@ def as_markdown(profile: Profile) -> str:
         if top.plan:
             shown = str(top.plan).splitlines()
             lines += ["", "```", *shown[:PLAN_LINES], "```"]
-    lines += ["", f"## {_('Loops and duplicates')}", ""]
-    lines += [f"- {cluster}" for cluster in profile.clusters] or [_("None.")]
+    lines += ["", f"## {_('Findings')}", ""]
+    if profile.findings:
+        lines += _table(
+            (_("Kind"), _("Where"), _("What"), _("Total ms"), _("Cure")),
+            [(f.kind, f.place, f.what, f"{f.ms:.1f}", f.cure) for f in profile.findings],
+        )
+    else:
+        lines.append(_("None."))
     lines += ["", f"## {_('Index plan')}", ""]
     if profile.advice:
         lines += _table(

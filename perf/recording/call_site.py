@@ -1,86 +1,123 @@
 """Name the place in this project that a statement comes from.
 
-The nearest frame of an app is the place. Inside the admin and REST framework there is none:
-then it is the class of ours that they work for (`BookingAdmin.list_display`), and failing that
-the nearest line of tests or of `perf`. Relations that load themselves are named on the way.
+The nearest frame of our apps is the place (`perf.our_code`); one that only passes a call on is
+none: a decorator, a method that calls the same one of its parent. Below the request handler nothing
+is looked for: middleware and tests stand there. Inside templates, the admin and REST framework
+there may be no frame of ours: then it is the line of the template, or the class of ours that they
+work for (`BookingAdmin.list_display`). Relations that load themselves are named on the way.
 """
 
-import os
+import re
 import sys
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-from django.apps import apps
-from django.conf import settings
+from django.core.signals import setting_changed
 from django.db.backends.utils import CursorWrapper
-from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
+from django.db.models import Model, QuerySet
+from django.db.models.fields.related_descriptors import (
+    ForwardManyToOneDescriptor,
+    ReverseOneToOneDescriptor,
+)
 from django.db.models.query_utils import DeferredAttribute
+from django.template.base import Node
 
-OWNERS = {"BaseModelAdmin", "BaseSerializer", "View", "BaseForm", "BaseFilterBackend"}
+from perf.our_code import HANDLERS, is_beside, is_ignored, is_ours, shown_path
+
+OWNERS = {
+    "BaseModelAdmin": "admin",
+    "BaseSerializer": "serializer",
+    "View": "view",
+    "BaseForm": "form",
+    "BaseFilterBackend": "filter",
+}
 LAZY = {
     ForwardManyToOneDescriptor.__get__.__code__: "relation",
+    ReverseOneToOneDescriptor.__get__.__code__: "relation",
     DeferredAttribute.__get__.__code__: "deferred",
 }
 EXECUTE = CursorWrapper._execute_with_wrappers.__code__
-OURS, OBSERVER, DATABASE, LAZILY, FOREIGN = "ours", "observer", "database", "lazily", "foreign"
+RENDER = Node.render_annotated.__code__
+OURS, BESIDE, DATABASE, LAZILY, FOREIGN, HANDLER, RECORDER = range(1, 8)
+# What watches wraps Django's methods, and stands between them and the place.
+WATCHING = re.compile(
+    r"/(?:zeal|silk|debug_toolbar|nplusone|query_doctor)/"
+    r"|/perf/recording/(?:record|call_site|watch)\.py$"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """A place: `file` and `line`, or the `owner` class with the column or field being shown.
 
-    `relation` is the foreign key that loaded itself ("Booking.client"), `deferred` the field
-    that had been left out.
+    `verb` is the method of the ORM that was called there ("QuerySet.count"), `scope` the function
+    with its file: what one loop lies in. `relation` is the foreign key that loaded itself
+    ("Booking.client"), `deferred` the field that had been left out. `shown` is where a method of a
+    model was asked from. `is_ours` is False for a line of a package.
     """
 
     file: str = ""
     line: int = 0
     function: str = ""
     owner: str = ""
+    role: str = ""
     part: str = ""
     relation: str = ""
     deferred: str = ""
+    verb: str = ""
+    scope: str = ""
+    shown: str = ""
+    is_ours: bool = True
 
     def __str__(self):
+        if self.file:
+            return f"{self.file}:{self.line} {self.function}".rstrip()
         if self.owner:
             return f"{self.owner}.{self.part}" if self.part else self.owner
-        if self.file:
-            return f"{self.file}:{self.line} {self.function}"
         return "?"
 
 
-@cache
-def _rooms():
-    """Return (folders of our apps, folders of what observes or tests them)."""
-    base = Path(settings.BASE_DIR)
-    ours = [base / "dispatchsite"]
-    ours += [Path(app.path) for app in apps.get_app_configs() if Path(app.path).parent == base]
-    observers = [base / "perf", base / "tests"]
-    return (
-        tuple(f"{folder}{os.sep}" for folder in ours if folder not in observers),
-        tuple(f"{folder}{os.sep}" for folder in observers),
-    )
+class Sight:
+    """What stands behind a site: the queryset that was evaluated, the row that it was asked for."""
+
+    __slots__ = ("instance", "queryset")
+
+    def __init__(self):
+        self.instance = self.queryset = None
 
 
 # By the identity of the code: hashing a code object reads all of its bytecode. Each is kept in
 # `_codes`, so that no other can have its identity.
-_kinds, _sites, _codes = {}, {}, []
+_kinds, _sites, _roles, _passing, _codes = {}, {}, {}, {}, []
 
 
-def _kind(code):
-    ours, observers = _rooms()
+def _forget(*, setting, **kwargs):
+    if setting in ("PERF", "INSTALLED_APPS", "BASE_DIR"):
+        for kept in (_kinds, _sites, _roles, _passing):
+            kept.clear()
+        _owner.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="perf.recording.call_site")
+
+
+def _kind(frame):
+    code = frame.f_code
     path = code.co_filename
     if code in LAZY:
         kind = LAZILY
-    elif path.startswith(ours):
-        kind = OURS
-    elif path.startswith(observers) and not path.endswith(
-        ("perf/recording/record.py", "perf/recording/call_site.py")
-    ):
-        kind = OBSERVER
-    elif "/django/db/" in path:
+    elif WATCHING.search(path):
+        kind = RECORDER
+    elif HANDLERS in path:
+        kind = HANDLER
+    elif "/django/db/" in path or path.endswith("/django/utils/asyncio.py"):  # its decorators
         kind = DATABASE
+    elif is_ignored(frame.f_globals.get("__name__", ""), code.co_qualname):
+        kind = FOREIGN
+    elif is_ours(path):
+        kind = OURS
+    elif is_beside(path):
+        kind = BESIDE
     else:
         kind = FOREIGN
     _codes.append(code)
@@ -88,82 +125,228 @@ def _kind(code):
     return kind
 
 
-def find_site():
-    """Return the site of the statement that is about to be executed."""
-    frame = start = sys._getframe(2)
+def find_site(sight=None):
+    """Return the site of the statement that is about to be executed; fill the `sight`."""
+    frame = sys._getframe(1)
+    start = frame
     while frame is not None and frame.f_code is not EXECUTE:
         frame = frame.f_back
-    start = frame = frame or start
-    relation = deferred = None
-    foreign = False
+    frame = frame or start
+    relation = deferred = foreign = passed = inner = verb = None
     known = _kinds.get
+    place = None
     while frame is not None:
-        kind = known(id(frame.f_code)) or _kind(frame.f_code)
-        if kind is OURS:
-            return _line(frame, relation, deferred)
-        if kind is LAZILY:
-            if relation is None and deferred is None:
-                relation, deferred = _lazy(frame, LAZY[frame.f_code])
-        elif kind is OBSERVER:
-            break  # nothing of ours calls what observes
+        kind = known(id(frame.f_code)) or _kind(frame)
+        if kind is DATABASE:
+            if foreign is None and frame.f_code.co_name != "manager_method":
+                verb = frame
+        elif kind is OURS:
+            if inner is not None and passes_on(frame, inner):
+                passed = passed or frame
+            else:
+                place = frame
+                break
         elif kind is FOREIGN:
-            foreign = True
+            if foreign is None:
+                foreign = frame
+        elif kind is LAZILY:
+            if foreign is None:
+                verb = frame
+            if relation is None and deferred is None:
+                relation, deferred = _lazy(frame, sight)
+        elif kind is not RECORDER:  # nothing of ours calls the handler, or what observes
+            break
+        if kind is not RECORDER:
+            inner = frame
         frame = frame.f_back
-    return (
-        (foreign and _owned(start, frame, relation, deferred))
-        or (frame and _line(frame, relation, deferred))
-        or Site()
+    if sight is not None and verb is not None:
+        _seen(verb, sight)
+    if place is not None:
+        return _line(place, relation, deferred, verb)
+    found = foreign and _shown(foreign, frame, relation, deferred, verb)
+    if found:
+        return found
+    if passed is not None:
+        return _line(passed, relation, deferred, verb)
+    if frame is not None and known(id(frame.f_code)) is BESIDE:
+        return _line(frame, relation, deferred, verb)
+    if foreign is not None:
+        return _line(foreign, relation, deferred, verb, is_ours=False)
+    return Site()
+
+
+def passes_on(frame, inner):
+    """Say whether a function of ours only calls what it was given, or its parent's method."""
+    key = id(frame.f_code), id(inner.f_code)
+    found = _passing.get(key)
+    if found is None:
+        found = _passing[key] = _passes_on(frame, inner.f_code)
+    return found
+
+
+def _passes_on(frame, called):
+    code = frame.f_code
+    if code.co_name == called.co_name:
+        return code.co_name not in ("<listcomp>", "<genexpr>", "<lambda>")
+    if "/django/db/" in called.co_filename:
+        return False
+    kept = frame.f_locals
+    names = (*code.co_freevars, *code.co_varnames[: code.co_argcount])
+    given = [kept[name] for name in names if name in kept]
+    if given and code.co_varnames[:1] == ("self",) and hasattr(kept["self"], "__dict__"):
+        given += vars(kept["self"]).values()
+    return any(
+        getattr(thing, "__code__", None) is called
+        or getattr(vars(type(thing)).get("__call__"), "__code__", None) is called
+        for thing in given
     )
 
 
-def _line(frame, relation, deferred):
-    key = id(frame.f_code), frame.f_lineno, relation, deferred
+def _line(frame, relation, deferred, verb, *, is_ours=True):
+    code = frame.f_code
+    role = _roles.get(id(code))
+    if role is None:
+        role = _roles[id(code)] = _role(frame) if is_ours else ""
+    owner = shown = ""
+    if role == "model":
+        shown = _asked_from(frame.f_back)
+    elif role:
+        owner = _owner(type(frame.f_locals.get("self")))[0]
+    key = (
+        id(code),
+        frame.f_lineno,
+        relation,
+        deferred,
+        id(verb.f_code) if verb else None,
+        owner,
+        shown,
+    )
     site = _sites.get(key)
     if site is None:
+        file = shown_path(code.co_filename)
         site = _sites[key] = Site(
-            file=os.path.relpath(frame.f_code.co_filename, settings.BASE_DIR),
+            file=file,
             line=frame.f_lineno,
-            function=frame.f_code.co_name,
+            function=code.co_name,
+            owner=owner,
+            role="" if role == "model" else role,
             relation=relation or "",
             deferred=deferred or "",
+            verb=verb.f_code.co_qualname if verb else "",
+            scope=f"{file} {code.co_qualname.partition('.<locals>')[0]}",
+            shown=shown,
+            is_ours=is_ours,
         )
     return site
 
 
-def _lazy(frame, how):
+def _role(frame):
+    """Return what a frame of ours is a method of: "model", one of OWNERS, or ""."""
+    if frame.f_code.co_varnames[:1] != ("self",) or not frame.f_code.co_argcount:
+        return ""
+    thing = frame.f_locals.get("self")
+    return "model" if isinstance(thing, Model) else _owner(type(thing))[1]
+
+
+def _asked_from(frame):
+    """Return where a method of a model was called from, as text: what loops over its rows."""
+    foreign = start = None
+    while frame is not None:
+        kind = _kinds.get(id(frame.f_code)) or _kind(frame)
+        if kind is OURS and _roles.get(id(frame.f_code), "") != "model":
+            if _role(frame) != "model":
+                break
+        elif kind in (HANDLER, BESIDE):
+            break
+        elif kind is FOREIGN and foreign is None:
+            foreign = frame
+        start = frame
+        frame = frame.f_back
+    if foreign is not None and start is not None:
+        found = _shown(foreign, frame, None, None, None)
+        if found:
+            return str(found)
+    if frame is not None and _kinds.get(id(frame.f_code)) in (OURS, BESIDE):
+        return f"{shown_path(frame.f_code.co_filename)}:{frame.f_lineno} {frame.f_code.co_name}"
+    return ""
+
+
+def _lazy(frame, sight):
     """Return (relation, deferred) of a descriptor's frame."""
-    descriptor = frame.f_locals.get("self")
-    if frame.f_locals.get("instance") is None:
+    kept = frame.f_locals
+    instance = kept.get("instance")
+    if instance is None:
         return None, None
-    field = descriptor.field
-    name = f"{type(frame.f_locals['instance']).__name__}.{field.name}"
-    return (name, None) if how == "relation" else (None, name)
+    if sight is not None:
+        sight.instance = instance
+    descriptor = kept["self"]
+    related = getattr(descriptor, "related", None)
+    name = related.get_accessor_name() if related else descriptor.field.name
+    name = f"{type(instance).__name__}.{name}"
+    return (name, None) if LAZY[frame.f_code] == "relation" else (None, name)
 
 
-def _owned(frame, end, relation, deferred):
-    """Return the site of a class of ours that foreign code works for, or None."""
+def _seen(verb, sight):
+    thing = verb.f_locals.get("self")
+    if isinstance(thing, QuerySet):
+        sight.queryset = thing
+        if sight.instance is None:
+            sight.instance = thing._hints.get("instance")
+
+
+def _shown(frame, end, relation, deferred, verb):
+    """Return the site of a template or class of ours that foreign code works for, or None."""
     part = ""
     while frame is not end:
-        if _kinds[id(frame.f_code)] in (DATABASE, LAZILY):
-            frame = frame.f_back
-            continue
-        kept = frame.f_locals
-        if not part:
-            part = _part(frame.f_code.co_name, kept)
-        for name in ("cl", "self", "view"):
-            thing = kept.get(name)
-            # Nothing lazy may be woken here: waking it would send the next statement.
-            if name == "cl" and type(thing).__name__ == "ChangeList":
-                thing = thing.model_admin
-            owner = _owner(type(thing))
-            if owner:
+        code = frame.f_code
+        kind = _kinds.get(id(code)) or _kind(frame)
+        if kind is FOREIGN:
+            if code is RENDER:
+                node = frame.f_locals["self"]
+                if is_ours(node.origin.name) or is_beside(node.origin.name):
+                    return _template(node, relation, deferred, verb)
+            # A nested serializer reads its own value: the field is its parent's.
+            elif code.co_name != "get_attribute" and not _WANTED.isdisjoint(code.co_varnames):
+                kept = frame.f_locals
                 if not part:
-                    part = frame.f_code.co_name if name == "self" else ""
-                return Site(
-                    owner=owner, part=part, relation=relation or "", deferred=deferred or ""
-                )
+                    part = _part(code.co_name, kept)
+                for name in _NAMES:
+                    thing = kept.get(name)
+                    # Nothing lazy may be woken here: waking it would send the next statement.
+                    if type(thing).__name__ == "ChangeList":
+                        thing = thing.model_admin
+                    owner, role = _owner(type(thing))
+                    if owner:
+                        if not part and name == "self":
+                            part = code.co_name
+                        return Site(
+                            owner=owner,
+                            role=role,
+                            part=part,
+                            relation=relation or "",
+                            deferred=deferred or "",
+                            verb=verb.f_code.co_qualname if verb else "",
+                            scope=owner,
+                        )
         frame = frame.f_back
     return None
+
+
+_NAMES = ("cl", "self", "view")
+_WANTED = frozenset(_NAMES)
+
+
+def _template(node, relation, deferred, verb):
+    file = shown_path(node.origin.name)
+    return Site(
+        file=file,
+        line=node.token.lineno,
+        role="template",
+        relation=relation or "",
+        deferred=deferred or "",
+        verb=verb.f_code.co_qualname if verb else "",
+        scope=file,
+    )
 
 
 def _part(function, kept):
@@ -177,9 +360,9 @@ def _part(function, kept):
 
 @cache
 def _owner(cls):
-    if not any(base.__name__ in OWNERS for base in cls.__mro__):
-        return ""
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
-    if not file.startswith(_rooms()[0] + _rooms()[1]):
-        return ""
-    return f"{cls.__module__}.{cls.__qualname__}"
+    """Return (path of the class, what it is), or ("", "") for one that is not ours to change."""
+    role = next((OWNERS[base.__name__] for base in cls.__mro__ if base.__name__ in OWNERS), "")
+    file = role and (getattr(sys.modules.get(cls.__module__), "__file__", None) or "")
+    if not file or not (is_ours(file) or is_beside(file)):
+        return "", ""
+    return f"{cls.__module__}.{cls.__qualname__}", role

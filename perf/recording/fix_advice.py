@@ -1,90 +1,150 @@
-"""The fix of a repeated statement, in Django's words, at the right place."""
+"""The cure of a loop, in Django's words: the call to write, and where."""
 
 import re
 
 from django.apps import apps
 from django.utils.translation import gettext as _
 
-TABLE = re.compile(r'^(?:SELECT .*? FROM|UPDATE|INSERT INTO|DELETE FROM) "(\w+)"')
-SET_AND_KEY = re.compile(r'^UPDATE "(\w+)" SET .* WHERE "\1"\."id" (?:= \?|IN \(\?\))$')
-DELETE_KEY = re.compile(r'^DELETE FROM "(\w+)" WHERE "\1"\."id" (?:= \?|IN \(\?\))')
+TABLE = re.compile(r'^(?:SELECT .*? FROM|UPDATE|INSERT INTO|DELETE FROM) "?(\w+)"?')
+SET_AND_KEY = re.compile(r'^UPDATE "(\w+)" SET .* WHERE "\1"\."(?:\w+)" (?:= \?|IN \(\?\))$')
+DELETE_KEY = re.compile(r'^DELETE FROM "(\w+)" WHERE "\1"\."(?:\w+)" (?:= \?|IN \(\?\))')
+COLUMN = re.compile(r'WHERE (?:.* AND )?\(?"(\w+)"\."(\w+)" = \?(?: |\)|$)')
 
 
-def fix_for(is_duplicate, fingerprint, site, group):
-    """Return one sentence: what to write, and where."""
-    where = str(site)
-    model = _model(fingerprint)
-    name = model.__name__ if model else _("the table")
-    if site.relation:
-        return _related(site)
-    if site.deferred:
-        model_name, _dot, field = site.deferred.partition(".")
-        return _(
-            "%(model)s.%(field)s was left out by only() or defer() and is read at %(where)s: "
-            "name “%(field)s” in that queryset."
-        ) % {"model": model_name, "field": field, "where": where}
-    if fingerprint.startswith("INSERT"):
-        return _(
-            "Collect the rows and write %(model)s.objects.bulk_create(rows) after %(where)s."
-        ) % {
-            "model": name,
-            "where": where,
-        }
-    if SET_AND_KEY.match(fingerprint):
-        return _update(name, where, group)
-    if DELETE_KEY.match(fingerprint):
-        return _(
-            "Delete them at once: %(model)s.objects.filter(id__in=ids).delete() at %(where)s."
-        ) % {
-            "model": name,
-            "where": where,
-        }
-    if re.match(r"SELECT \? AS ", fingerprint):
-        return _(
-            "exists() in a loop at %(where)s: annotate the outer queryset with "
-            "Exists(%(model)s.objects.filter(…=OuterRef(…))), or read the keys once into a set."
-        ) % {"model": name, "where": where}
-    if re.match(r"SELECT (?:COUNT|SUM|AVG|MIN|MAX)\(", fingerprint):
-        return _(
-            "count() or aggregate() in a loop at %(where)s: annotate(Count(…)) the outer "
-            "queryset, or one %(model)s.objects.values(…).annotate(…) before the loop."
-        ) % {"model": name, "where": where}
-    if is_duplicate:
-        return _(
-            "Asked %(count)d times with the same values at %(where)s: keep the result of the "
-            "first in a variable."
-        ) % {"count": len(group), "where": where}
-    return _select(fingerprint, model, name, where, site)
+def table_of(fingerprint):
+    match = TABLE.match(fingerprint)
+    return match[1] if match else ""
 
 
-def _related(site):
-    """Return the fix of a foreign key that loaded itself."""
-    model, _dot, field = site.relation.partition(".")
-    values = {"model": model, "field": field, "where": str(site), "owner": site.owner}
-    if "list_display" in site.part:
-        return _("Add “%(field)s” to list_select_related of %(owner)s.") % values
-    if "to_representation" in site.part:
+def model_of(fingerprint):
+    """Return the model whose table a statement reads or writes first, or None."""
+    table = table_of(fingerprint)
+    for model in apps.get_models(include_auto_created=True) if table else ():
+        if model._meta.db_table == table:
+            return model
+    return None
+
+
+def origin_of(statement):
+    """Return (statement whose rows are looped over, path from them to this one's relation).
+
+    (None, ...) where nobody watched rows. A relation of a relation that loaded itself leads back to
+    the first queryset: “author__publisher”.
+    """
+    name = (statement.site.relation or statement.site.deferred).partition(".")[2]
+    path = [statement.path + name]
+    parent = statement.parent
+    while parent is not None and parent.site.relation:
+        path.insert(0, parent.path + parent.site.relation.partition(".")[2])
+        parent = parent.parent
+    return parent, "__".join(path)
+
+
+def cure_of(group):
+    """Return one or two sentences for a loop's statements: what to write, and where."""
+    first = group[0]
+    text, site, where = first.fingerprint, first.site, str(first.site)
+    model = model_of(text)
+    values = {"where": where, "model": model.__name__ if model else _("the table")}
+    if site.verb.endswith("update_or_create"):
         return (
             _(
-                "Add select_related(“%(field)s”) to the queryset that %(owner)s is given "
-                "by its view."
+                "update_or_create() in a loop at %(where)s: %(model)s.objects.bulk_create(rows, "
+                "update_conflicts=True, unique_fields=[…], update_fields=[…]) once."
             )
             % values
         )
+    if site.verb.endswith("get_or_create"):
+        return (
+            _(
+                "get_or_create() in a loop at %(where)s: read what exists with one "
+                "%(model)s.objects.filter(…__in=…), then %(model)s.objects.bulk_create(missing)."
+            )
+            % values
+        )
+    if site.relation:
+        return _related(group)
+    if site.deferred:
+        name, _dot, field = site.deferred.partition(".")
+        return _(
+            "%(model)s.%(field)s was left out by only() or defer() and is read at %(where)s: "
+            "name “%(field)s” in that queryset."
+        ) % {"model": name, "field": field, "where": where}
+    if site.verb.startswith(("CursorWrapper.", "CursorDebugWrapper.")):
+        return _raw(group, where)
+    if text.startswith("INSERT"):
+        return (
+            _("Collect the rows and write %(model)s.objects.bulk_create(rows) after %(where)s.")
+            % values
+        )
+    if SET_AND_KEY.match(text):
+        return _update(values, group)
+    if DELETE_KEY.match(text):
+        return (
+            _("Delete them at once: %(model)s.objects.filter(id__in=ids).delete() at %(where)s.")
+            % values
+        )
+    return _select(group, model, values)
+
+
+def _raw(group, where):
+    values = {"where": where}
+    if group[0].is_write:
+        cure = _("execute() in a loop at %(where)s: executemany(), or one statement for all rows.")
+    else:
+        cure = _(
+            "execute() in a loop at %(where)s: ask once for all of them, with IN or = ANY(%%s)."
+        )
+    if not any(statement.params for statement in group):
+        cure += " " + _("Pass the values as parameters, not inside of the text.")
+    return cure % values
+
+
+def _queryset_of(origin):
+    """Return where the queryset of a statement is to be changed: its class, or its line."""
+    site = origin.site
+    return site.owner if site.owner and not site.file else origin.made_at or str(site)
+
+
+def _related(group):
+    """Return the cure of foreign keys that loaded themselves."""
+    origin, _path = origin_of(group[0])
+    names = dict.fromkeys(origin_of(statement)[1] for statement in group)
+    names = [name for name in names if not any(more.startswith(f"{name}__") for more in names)]
+    site = group[0].site
+    model, _dot, _field = site.relation.partition(".")
+    values = {
+        "model": model,
+        "paths": ", ".join(f"“{name}”" for name in names),
+        "where": str(site),
+        "owner": site.owner,
+    }
+    if origin is not None:
+        name = origin.use.model.__name__ if origin.use else model
+        values |= {"where": _queryset_of(origin), "model": name, "owner": origin.site.owner}
+        if origin.site.role == "admin":
+            return _("Add %(paths)s to list_select_related of %(owner)s.") % values
+        return _("Add select_related(%(paths)s) to the %(model)s queryset of %(where)s.") % values
+    if site.role == "admin":
+        return _("Add %(paths)s to list_select_related of %(owner)s.") % values
+    if site.role == "serializer":
+        return (
+            _("Add select_related(%(paths)s) to the queryset that %(owner)s is given by its view.")
+            % values
+        )
     if site.owner:
-        return _("Add select_related(“%(field)s”) to the queryset of %(owner)s.") % values
+        return _("Add select_related(%(paths)s) to the queryset of %(owner)s.") % values
     return (
-        _("Add select_related(“%(field)s”) to the %(model)s queryset that is read at %(where)s.")
+        _("Add select_related(%(paths)s) to the %(model)s queryset that is read at %(where)s.")
         % values
     )
 
 
-def _update(name, where, group):
-    """Return the fix for updates by key: the same values for all, or different ones."""
-    values = {"model": name, "where": where}
+def _update(values, group):
+    """Return the cure of updates by key: the same values for all, or different ones."""
+    texts = {statement.fingerprint for statement in group}
     told = [tuple(map(repr, s.params)) for s in group if s.params]
-    keyless = {params[:-1] for params in told}
-    if len(keyless) == 1:
+    if len(texts) == 1 and len({params[:-1] for params in told}) == 1:
         return (
             _(
                 "The same values for every row: "
@@ -101,45 +161,85 @@ def _update(name, where, group):
     )
 
 
-def _select(fingerprint, model, name, where, site):
-    values = {"model": name, "where": where, "owner": site.owner}
-    column = re.search(r'WHERE (?:.* AND )?"(\w+)"\."(\w+)" = \?(?: |$)', fingerprint)
-    if model and column:
-        if column[2] == model._meta.pk.column:
+def _select(group, model, values):
+    first = group[0]
+    text, site = first.fingerprint, first.site
+    origin, prefix = origin_of(first)
+    field = _field_of(text, model)
+    outer = field.related_model.__name__ if field is not None else _("outer")
+    accessor = (field.remote_field.get_accessor_name() if field is not None else None) or ""
+    values |= {
+        "owner": site.owner or values["where"],
+        "outer": outer,
+        "field": field.name if field is not None else "…",
+        "accessor": accessor,
+        "lookup": prefix + accessor,
+        "query": _queryset_of(origin) if origin is not None else values["where"],
+    }
+    if re.match(r"SELECT \? AS ", text):
+        return (
+            _(
+                "exists() in a loop at %(where)s: annotate the %(outer)s queryset of %(query)s "
+                "with Exists(%(model)s.objects.filter(%(field)s=OuterRef(“pk”), …)), or read the keys "
+                "once into a set."
+            )
+            % values
+        )
+    if re.match(r"SELECT (?:COUNT|SUM|AVG|MIN|MAX)\(", text):
+        values["counted"] = f"“{accessor}”" if accessor else "…"
+        return (
+            _(
+                "count() or aggregate() in a loop at %(where)s: annotate(Count(%(counted)s)) the "
+                "%(outer)s queryset of %(query)s, or one "
+                "%(model)s.objects.values(…).annotate(…) before the loop."
+            )
+            % values
+        )
+    if field is not None and accessor:
+        if accessor in first.has_prefetched:
             return (
                 _(
-                    "Read by key in a loop at %(where)s: %(model)s.objects.in_bulk(ids) before it, "
-                    "or select_related() in the outer queryset."
+                    "“%(accessor)s” was prefetched, and filter() at %(where)s asks again: filter "
+                    "%(accessor)s.all() in Python, or Prefetch(“%(accessor)s”, "
+                    "queryset=%(model)s.objects.filter(…), to_attr=…) in the queryset of %(query)s."
                 )
                 % values
             )
-        for field in model._meta.concrete_fields:
-            if field.is_relation and field.column == column[2]:
-                accessor = field.remote_field.get_accessor_name()
-                values |= {"accessor": accessor, "outer": field.related_model.__name__}
-                if site.owner:
-                    return (
-                        _(
-                            "Add prefetch_related(“%(accessor)s”) to the %(outer)s queryset "
-                            "of %(owner)s."
-                        )
-                        % values
-                    )
-                return (
-                    _(
-                        "Add prefetch_related(“%(accessor)s”) to the %(outer)s queryset of the "
-                        "loop at %(where)s, and filter in Python or with Prefetch(queryset=…)."
-                    )
-                    % values
+        if origin is not None or site.owner:
+            if origin is None:
+                values["query"] = site.owner
+            return (
+                _(
+                    "Add prefetch_related(“%(lookup)s”) to the %(outer)s queryset of %(query)s, "
+                    "and filter in Python or with Prefetch(queryset=…)."
                 )
+                % values
+            )
+        return (
+            _(
+                "Add prefetch_related(“%(accessor)s”) to the %(outer)s queryset of the "
+                "loop at %(where)s, and filter in Python or with Prefetch(queryset=…)."
+            )
+            % values
+        )
+    column = COLUMN.search(text)
+    if model and column and column[2] == model._meta.pk.column:
+        return (
+            _(
+                "Read by key in a loop at %(where)s: %(model)s.objects.in_bulk(ids) before it, "
+                "or select_related() in the outer queryset."
+            )
+            % values
+        )
     return _("Read in a loop at %(where)s: ask %(model)s once before the loop.") % values
 
 
-def _model(fingerprint):
-    match = TABLE.match(fingerprint)
-    if not match:
+def _field_of(text, model):
+    """Return the foreign key of a model that a statement compares with one value, or None."""
+    if model is None:
         return None
-    for model in apps.get_models(include_auto_created=True):
-        if model._meta.db_table == match[1]:
-            return model
+    columns = re.findall(r'"\."(\w+)" = \?', text)
+    for field in model._meta.concrete_fields:
+        if field.is_relation and field.column in columns:
+            return field
     return None

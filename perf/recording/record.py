@@ -4,6 +4,9 @@
         ...
     for statement in q.statements: ...
 
+With `watch=True` also what became of the rows (`perf.recording.watch`) and, on PostgreSQL, who
+held the lock that a statement waited for (`perf.recording.lock_watch`).
+
 Times are nanoseconds of the monotonic clock. On SQLite most of a SELECT's time passes while
 its rows are fetched, so fetching is timed as well. BEGIN, COMMIT, SAVEPOINT and their like are
 kept apart in `q.control`: which of them can be seen differs between the databases, and a
@@ -13,14 +16,16 @@ Parameters name clients. They are kept for EXPLAIN, and belong into no report.
 """
 
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from time import perf_counter_ns
 
 from django.db import connections
 from django.db.backends.signals import connection_created
 
-from perf.recording.call_site import find_site
+from perf.recording.call_site import Sight, find_site
 from perf.recording.fingerprint import fingerprint
+from perf.recording.lock_watch import LockWatch
+from perf.recording.watch import made_at, watch
 
 CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET TRANSACTION")
 NOT_RECORDED = frozenset({"silk"})  # what observes is not observed
@@ -32,22 +37,31 @@ class Statement:
     `params` is None where they were not kept, or came out of a generator. `rows` are the rows
     fetched, or for a write without RETURNING the rows written. `transaction` counts the
     transactions of its connection from 1, and is None outside of any. `error` names the
-    exception's class.
+    exception's class. `query` is Django's, of the queryset that was evaluated; `parent` the
+    statement that read the row for which this one was sent, `path` leads from there to that row
+    ("author__"), and `has_prefetched` names what had been prefetched for it. `use` and `blockers`
+    are known where somebody watches.
     """
 
     __slots__ = (
         "alias",
+        "blockers",
         "error",
         "execute_ns",
         "fetch_ns",
+        "has_prefetched",
         "many",
         "params",
+        "parent",
+        "path",
+        "query",
         "rows",
         "site",
         "sql",
         "start_ns",
         "thread",
         "transaction",
+        "use",
         "vendor",
     )
 
@@ -62,7 +76,10 @@ class Statement:
         self.thread = threading.get_ident()
         self.start_ns = perf_counter_ns()
         self.execute_ns = self.fetch_ns = self.rows = 0
-        self.error = None
+        self.error = self.query = self.parent = self.use = None
+        self.path = ""
+        self.has_prefetched = frozenset()
+        self.blockers = ()
 
     @property
     def fingerprint(self):
@@ -77,8 +94,26 @@ class Statement:
         return self.total_ns / 1e6
 
     @property
+    def end_ns(self):
+        """Return when the database had answered, the first row on."""
+        return self.start_ns + self.execute_ns
+
+    @property
+    def made_at(self):
+        """Return 'file:line function' of where the queryset was made, or "" if nobody saw it."""
+        return made_at(self.query)
+
+    @property
     def is_write(self):
         return self.sql.lstrip("( \n\t")[:6].upper() not in ("SELECT", "WITH R", "EXPLAI", "PRAGMA")
+
+    # Querysets and rows that were asked for lead here while they are watched: whoever copies them
+    # has the same statement, and nobody pickles it.
+    def __deepcopy__(self, memo):
+        return self
+
+    def __reduce__(self):
+        return type(None), ()
 
     def __repr__(self):
         return f"<{self.ms:.1f} ms, {self.rows} rows, {self.site}: {self.sql[:80]}>"
@@ -178,6 +213,8 @@ class Tap:
         self.recordings = []
         self.transaction = 0
         self.block = None  # the outermost atomic block
+        self.last = None  # the statement that was sent last
+        self.running = None  # and the one that the database has not answered yet
 
     def attach(self):
         self.connection.execute_wrappers.append(self)
@@ -190,7 +227,7 @@ class Tap:
         del self.connection._commit, self.connection._rollback
 
     def __call__(self, execute, sql, params, many, context):
-        statement = self._new(sql, params, many)
+        self.running = statement = self._new(sql, params, many)
         start = perf_counter_ns()
         try:
             return execute(sql, params, many, context)
@@ -199,6 +236,7 @@ class Tap:
             raise
         finally:
             statement.execute_ns = perf_counter_ns() - start
+            self.running = None
             wrapper = context["cursor"]
             cursor = wrapper.cursor
             if type(cursor) is TimedCursor:
@@ -212,15 +250,27 @@ class Tap:
     def _new(self, sql, params, many):
         connection = self.connection
         control = sql.startswith(CONTROL)
+        sight = Sight()
         statement = Statement(
             sql,
             params,
             many,
             connection.alias,
             connection.vendor,
-            self.transaction if control and self.block else None if control else self._number(),
-            find_site(),
+            self._ended(sql) if control else self._number(),
+            find_site(sight),
         )
+        if sight.queryset is not None:
+            statement.query = sight.queryset.query
+            sight.queryset.__dict__["_asked_by"] = statement
+        if sight.instance is not None:
+            state = sight.instance._state
+            statement.parent, statement.path = getattr(state, "asked_by", (None, ""))
+            statement.has_prefetched = frozenset(
+                getattr(sight.instance, "_prefetched_objects_cache", ())
+            )
+        if not control:
+            self.last = statement
         if many and not isinstance(params, list | tuple):
             statement.params = None
         for recording in self.recordings:
@@ -228,6 +278,16 @@ class Tap:
                 statement.params = None
             (recording.control if control else recording.statements).append(statement)
         return statement
+
+    def _ended(self, sql):
+        """Return the transaction that a word of control belongs to, or ends."""
+        if sql.startswith(("BEGIN", "SAVEPOINT", "SET TRANSACTION")):
+            blocks = self.connection.atomic_blocks
+            return self._number() if any(not b._from_testcase for b in blocks) else None
+        number = self.transaction if self.block else None
+        if not any(not block._from_testcase for block in self.connection.atomic_blocks):
+            self.block = None
+        return number
 
     def _number(self):
         """Return the number of the transaction; a test's own around it is none."""
@@ -253,7 +313,6 @@ class Tap:
                 return call()
             finally:
                 statement.execute_ns = perf_counter_ns() - start
-                self.block = None
 
         return timed
 
@@ -291,23 +350,39 @@ def _follow(sender, connection, **kwargs):
             _join(recording, connection)
 
 
+def _last_statement(alias):
+    tap = _taps.get(id(connections[alias]))
+    return tap and tap.last
+
+
+def _running():
+    """Return (connection, statement) of what the databases have not answered yet."""
+    with _lock:
+        return [(tap.connection, tap.running) for tap in _taps.values() if tap.running]
+
+
 @contextmanager
-def record_queries(*, keep_params=True, all_threads=False):
+def record_queries(*, keep_params=True, all_threads=False, watch_rows=False):
     """Record the statements of this thread's connections, also those that are made meanwhile.
 
     `all_threads` adds the connections that other threads make meanwhile (not those they have
-    already). Recorders nest. On exit everything is as it was, whatever was raised.
+    already). `watch_rows` watches what becomes of rows and who holds locks. Recorders nest. On
+    exit everything is as it was, whatever was raised.
     """
     recording = Recording(keep_params=keep_params, all_threads=all_threads)
     if not _waiting:
         connection_created.connect(_follow, dispatch_uid="perf.recording.record")
     _waiting.append(recording)
-    try:
-        for connection in connections.all():
-            _join(recording, connection)
-        yield recording
-    finally:
-        _waiting.remove(recording)
-        if not _waiting:
-            connection_created.disconnect(dispatch_uid="perf.recording.record")
-        _leave(recording)
+    with ExitStack() as stack:
+        if watch_rows:
+            stack.enter_context(watch(_last_statement))
+            stack.enter_context(LockWatch(_running))
+        try:
+            for connection in connections.all():
+                _join(recording, connection)
+            yield recording
+        finally:
+            _waiting.remove(recording)
+            if not _waiting:
+                connection_created.disconnect(dispatch_uid="perf.recording.record")
+            _leave(recording)

@@ -1,95 +1,192 @@
 """Find what a loop asked one by one, and say in Django's words how to ask it once.
 
-The same statement (its values apart) from the same place, several times: N+1 in reads and in
-writes. The same values too: a duplicate.
+A loop is a statement (its values apart) that is sent again and again for the rows of one
+queryset, or from one function: over several of its lines as well. Writes to one table are one loop
+whatever their columns; reads and writes that take turns are one; so is get_or_create with all it
+sends. The same values again, with no write between: a duplicate. What a loop has told of is in
+no other finding.
 """
 
 import re
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import Counter, defaultdict
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from perf.recording.fix_advice import fix_for
+from perf.recording.finding import DUPLICATES, READS, SAVEPOINTS, WRITES, finding
+from perf.recording.fix_advice import cure_of, origin_of, table_of
 
-READS, WRITES, DUPLICATES = "n+1 reads", "n+1 writes", "duplicates"
 FROM = 3  # how often makes a loop
 MANY_ROWS = re.compile(r"\)\s*,\s*\(|\bUNNEST\b|\bjson_each\b|\bUNION ALL\b", re.IGNORECASE)
 LIST = re.compile(r"\bIN \((?:%s|\?|\d+)\s*,", re.IGNORECASE)
+TABLES = re.compile(r'\b(?:FROM|JOIN|INTO|UPDATE) "?(\w+)"?')
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """A statement that was sent again and again. `rows` are those of all of them together."""
-
-    kind: str
-    fingerprint: str
-    site: object
-    count: int
-    ms: float
-    rows: int
-    fix: str
-
-    def __str__(self):
-        return _("%(count)d × %(kind)s at %(site)s (%(ms).1f ms): %(fix)s") % self.as_dict()
-
-    def as_dict(self):
-        return {
-            "kind": self.kind,
-            "statement": self.fingerprint,
-            "site": str(self.site),
-            "count": self.count,
-            "ms": round(self.ms, 3),
-            "rows": self.rows,
-            "fix": self.fix,
-        }
+def find_loops(recording, *, at_least=FROM):
+    """Return the loops, savepoints and duplicates of a recording, in the order of their time."""
+    told = set()
+    loops = [*_get_or_create(recording, at_least)]
+    for group in loops:
+        told |= set(map(id, group))
+    groups = _one_path(
+        group
+        for group in _grouped([s for s in recording if id(s) not in told])
+        if len(group) >= at_least and _is_loop(group)
+    )
+    for group in groups:
+        told |= set(map(id, group))
+    found = [_told(group) for group in loops]
+    found += [_loop(parts) for parts in _taking_turns(groups)]
+    found += _savepoints(recording, at_least)
+    found += _duplicates([s for s in recording if id(s) not in told], list(recording))
+    return sorted(found, key=lambda one: (-one.ms, one.statements))
 
 
-def find_clusters(statements, *, at_least=FROM):
-    """Return the clusters, the longest in total first."""
+def _get_or_create(recording, at_least):
     places = defaultdict(list)
+    for statement in recording:
+        if statement.site.verb.endswith(("get_or_create", "update_or_create")):
+            places[statement.alias, statement.site.scope, statement.site.line].append(statement)
+    for group in places.values():
+        if sum(not statement.is_write for statement in group) >= at_least:
+            yield group
+
+
+def _grouped(statements):
+    """Return single-row statements that may be one loop's."""
+    groups = defaultdict(list)
     for statement in statements:
-        places[statement.alias, statement.fingerprint, statement.site].append(statement)
-    clusters = []
-    for (_alias, fingerprint, site), group in places.items():
-        for same in _repeated(group).values():
-            if len(same) > 1:
-                clusters.append(_cluster(DUPLICATES, fingerprint, site, same))
-        values = _values(group)
-        single = [statement for statement in group if not _is_batch(statement)]
-        if len(single) >= at_least and len(values) > 1:
-            kind = WRITES if single[0].is_write else READS
-            clusters.append(_cluster(kind, fingerprint, site, single))
-    return sorted(clusters, key=lambda cluster: (-cluster.ms, cluster.fingerprint))
+        if is_batch(statement):
+            continue
+        site = statement.site
+        scope = site.scope or str(site), site.shown
+        if statement.is_write:
+            operation = statement.sql.lstrip("( \n\t")[:6].upper()
+            table = table_of(statement.fingerprint) or statement.fingerprint
+            groups[statement.alias, operation, table, scope].append(statement)
+        else:
+            origin, _path = origin_of(statement)
+            key = scope if origin is None else id(origin)
+            groups[statement.alias, statement.fingerprint, key].append(statement)
+    return groups.values()
 
 
-def _repeated(group):
-    """Return reads with the same values in the same transaction."""
-    same = defaultdict(list)
-    for statement in group:
-        if not statement.is_write and statement.params is not None:
-            same[statement.sql, repr(statement.params), statement.transaction].append(statement)
-    return same
+def _one_path(groups):
+    """Return the groups, those of “author” and of “author__publisher” of the same rows as one."""
+    found, by_path = [], {}
+    for group in groups:
+        origin, path = origin_of(group[0])
+        key = id(origin), path.partition("__")[0]
+        if group[0].site.relation and origin is not None and key in by_path:
+            by_path[key] += group
+            continue
+        found.append(group)
+        if group[0].site.relation and origin is not None:
+            by_path[key] = group
+    return found
+
+
+def _is_loop(group):
+    """Say whether a line was passed more than once, with different values."""
+    lines = Counter((statement.site.file, statement.site.line) for statement in group)
+    return max(lines.values()) > 1 and len(_values(group)) > 1
 
 
 def _values(group):
     if any(statement.params is None for statement in group):
+        if all(statement.params is None for statement in group):
+            texts = {statement.sql for statement in group}
+            return texts if len(texts) > 1 else range(len(group))
         return range(len(group))
     return {(statement.sql, repr(statement.params)) for statement in group}
 
 
-def _is_batch(statement):
+def is_batch(statement):
     """Say whether the statement handles many rows by itself: chunks of a bulk are no loop."""
     return statement.many or bool(MANY_ROWS.search(statement.sql) or LIST.search(statement.sql))
 
 
-def _cluster(kind, fingerprint, site, group):
-    return Cluster(
-        kind=kind,
-        fingerprint=fingerprint,
-        site=site,
-        count=len(group),
-        ms=sum(statement.ms for statement in group),
-        rows=sum(statement.rows for statement in group),
-        fix=fix_for(kind == DUPLICATES, fingerprint, site, group),
-    )
+def _taking_turns(groups):
+    """Return lists of groups: a loop that reads and writes is one."""
+    writes = [[group] for group in groups if group[0].is_write]
+    alone = []
+    for group in groups:
+        if group[0].is_write:
+            continue
+        for parts in writes:
+            if _take_turns(group, parts[0]):
+                parts.insert(0, group)
+                break
+        else:
+            alone.append([group])
+    return [*writes, *alone]
+
+
+def _take_turns(reads, writes):
+    if not {s.site.scope for s in reads} & {s.site.scope for s in writes}:
+        return False
+    order = sorted([*reads, *writes], key=lambda statement: statement.start_ns)
+    turns = sum(a.is_write != b.is_write for a, b in zip(order, order[1:], strict=False))
+    return turns >= 2 * min(len(reads), len(writes)) - 2
+
+
+def _loop(parts):
+    if len(parts) == 1:
+        return _told(parts[0])
+    group = sorted((s for part in parts for s in part), key=lambda s: s.start_ns)
+    cures = " ".join(dict.fromkeys(cure_of(part) for part in parts))
+    reads = sum(not statement.is_write for statement in group)
+    what = _("a loop sends %(reads)d reads and %(writes)d writes, one by one.") % {
+        "reads": reads,
+        "writes": len(group) - reads,
+    }
+    return finding(WRITES, what, cures, group)
+
+
+def _told(group):
+    writes = any(statement.is_write for statement in group)
+    what = ngettext(
+        "a loop sends %(count)d statement.", "a loop sends %(count)d statements.", len(group)
+    ) % {"count": len(group)}
+    return finding(WRITES if writes else READS, what, cure_of(group), group)
+
+
+def _savepoints(recording, at_least):
+    scopes = defaultdict(list)
+    for statement in getattr(recording, "control", ()):
+        entered = statement.sql.startswith("SAVEPOINT") or statement.sql == "COMMIT"
+        if entered and statement.site.verb.startswith("Atomic.") and statement.site.is_ours:
+            key = statement.alias, statement.site.scope, statement.site.line
+            scopes[key].append(statement)
+    for group in scopes.values():
+        if len(group) >= at_least:
+            what = _(
+                "atomic() is entered %(count)d times in a loop: a savepoint each inside of a "
+                "transaction, else a commit each."
+            ) % {"count": len(group)}
+            cure = _("Put one atomic() around the loop; inside it atomic(savepoint=False) is free.")
+            yield finding(SAVEPOINTS, what, cure, group)
+
+
+def _duplicates(statements, everything):
+    """Yield reads with the same values in one transaction, no write to their tables between."""
+    same = defaultdict(list)
+    written = Counter()
+    wanted = set(map(id, statements))
+    for statement in everything:
+        tables = set(TABLES.findall(statement.fingerprint))
+        if statement.is_write:
+            written.update(tables)
+        elif id(statement) in wanted and statement.params is not None and statement.site.is_ours:
+            since = tuple(sorted((table, written[table]) for table in tables))
+            key = statement.alias, statement.sql, repr(statement.params), statement.transaction
+            same[*key, since].append(statement)
+    for group in same.values():
+        if len(group) > 1:
+            what = _("the same is asked %(count)d times, with the same values.") % {
+                "count": len(group)
+            }
+            cure = _("Keep the result of the first in a variable.")
+            if len({s.site for s in group}) > 1:
+                cure = _("Keep the result of the first, and pass it on to the others.")
+            yield finding(DUPLICATES, what, cure, group)

@@ -8,16 +8,15 @@ NEWEST statements are read.
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlencode
 
 from django.apps import apps
-from django.conf import settings
 from django.db import DatabaseError, connections
 from django.db.models import Avg, Count, Max
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
+from perf.our_code import HANDLERS, is_ours, shown_path
 from perf.recording.fingerprint import fingerprint
 
 ALIAS = "silk"
@@ -170,11 +169,13 @@ def normal(sql):
 
 
 def place_in(trace):
-    """Return 'file:line function' of our nearest line in a stored traceback, innermost first."""
-    base = Path(settings.BASE_DIR)
-    rooms = [f"{base / room}/" for room in ("dispatchsite", "bookings", "drivers", "dispatch")]
+    """Return 'file:line function' of our nearest line in a stored traceback, innermost first.
+
+    Lines outside of the request's handler, those of middleware, are none.
+    """
     for match in FRAME.finditer(trace):
-        if match["file"].startswith(tuple(rooms)):
-            file = Path(match["file"]).relative_to(base)
-            return f"{file}:{match['line']} {match['function']}"
+        if HANDLERS in match["file"]:
+            break
+        if is_ours(match["file"]):
+            return f"{shown_path(match['file'])}:{match['line']} {match['function']}"
     return ""

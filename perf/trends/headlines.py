@@ -17,7 +17,7 @@ def remember_profile(profile):
         "database_ms": round(profile.database_ms, 1),
         "statements": profile.statements,
         "slow": profile.slow,
-        "loops": len(profile.clusters),
+        "findings": len(profile.findings),
         "rows": profile.rows,
     }
     return remember(Kind.PROFILE, figures, at=profile.at, size=profile.result.bookings)

@@ -22,7 +22,7 @@ from perf.project.doors.discover import BudgetDoor, all_doors
 from perf.project.doors.sample_company import NotMeasured
 from perf.project.doors.visitor import unlogged
 from perf.recording.record import Recording, record_queries
-from perf.recording.repeated import MANY_ROWS, find_clusters
+from perf.recording.repeated import MANY_ROWS, find_loops
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,12 @@ class Measured:
         if len(self.recordings) < 2:
             return []
         small, *_between, large = (Counter(_keys(r)) for r in self.recordings)
-        fixes = {(c.fingerprint, c.site): c.fix for c in find_clusters(self.recordings[-1])}
+        fixes = {
+            (text, site): loop.cure
+            for loop in find_loops(self.recordings[-1])
+            for text in loop.statements
+            for site in loop.sites
+        }
         return [
             f"{small[key]} → {number} × {key[1]}: {key[0][:120]}  {fixes.get(key, '')}".rstrip()
             for key, number in large.items()

@@ -48,7 +48,7 @@ def test_a_dispatch_is_profiled_whole_and_taken_back():
     assert set(profile.phases) == {"load", "plan", "check", "apply"}
     assert profile.statements == len(profile.recording)
     assert 0 < profile.database_ms < profile.total_ms
-    assert profile.clusters == ()
+    assert profile.findings == ()
     assert profile.advice == ()
     assert len(profile.top) == 10
     assert [t.ms for t in profile.top] == sorted((t.ms for t in profile.top), reverse=True)
@@ -107,7 +107,7 @@ def test_a_loop_is_in_the_report_with_its_fix():
         return [b.client.name for b in Booking.objects.order_by("id")]
 
     profile = profile_block("loop", loop, now=make.NOW)
-    assert [c.count for c in profile.clusters] == [3]
+    assert [c.count for c in profile.findings] == [3]
     for text in (as_text(profile), as_markdown(profile)):
         assert "select_related(“client”)" in text
     assert "select_related(“client”)" in profile.top[0].action or (

@@ -9,8 +9,9 @@ from zeal import NPlusOneError
 from bookings.models import Booking, Client, Event
 from dispatch.models import Assignment
 from drivers.models import Driver
+from perf.recording.finding import DUPLICATES, READS, WRITES
 from perf.recording.record import record_queries
-from perf.recording.repeated import DUPLICATES, READS, WRITES, find_clusters
+from perf.recording.repeated import find_loops
 from tests.support import builders as make
 
 pytestmark = pytest.mark.django_db
@@ -21,53 +22,53 @@ def bookings():
     return [make.booking(client=make.client(), clock=f"{8 + i}:00") for i in range(4)]
 
 
-def the_cluster(q):
-    [cluster] = find_clusters(q)
-    return cluster
+def the_loop(q):
+    [loop] = find_loops(q)
+    return loop
 
 
 def test_a_foreign_key_in_a_loop_wants_select_related(bookings):
     with record_queries() as q:
         for booking in Booking.objects.order_by("id"):
             assert booking.client.name
-    cluster = the_cluster(q)
-    assert (cluster.kind, cluster.count) == (READS, 4)
-    assert "select_related(“client”) to the Booking queryset" in cluster.fix
-    assert cluster.site.file == "tests/perf/recording/test_repeated.py"
+    loop = the_loop(q)
+    assert (loop.kind, loop.count) == (READS, 4)
+    assert "select_related(“client”) to the Booking queryset" in loop.cure
+    assert loop.sites[0].file == "tests/perf/recording/test_repeated.py"
 
 
-def test_select_related_is_no_cluster(bookings):
+def test_select_related_is_no_loop(bookings):
     with record_queries() as q:
         for booking in Booking.objects.select_related("client").order_by("id"):
             assert booking.client.name
-    assert find_clusters(q) == []
+    assert find_loops(q) == []
 
 
 def test_a_reverse_relation_in_a_loop_wants_prefetch_related(bookings):
     with record_queries() as q:
         for booking in bookings:
             list(booking.assignments.all())
-    assert "prefetch_related(“assignments”) to the Booking queryset" in the_cluster(q).fix
+    assert "prefetch_related(“assignments”) to the Booking queryset" in the_loop(q).cure
 
 
 def test_exists_and_count_in_loops_want_an_annotation(bookings):
     with record_queries() as q:
         for booking in bookings:
             Assignment.objects.filter(booking=booking).exists()
-    assert "Exists(Assignment.objects" in the_cluster(q).fix
+    assert "Exists(Assignment.objects" in the_loop(q).cure
     with record_queries() as q:
         for booking in bookings:
             booking.events.count()
-    cluster = the_cluster(q)
-    assert "annotate(Count" in cluster.fix
-    assert Event.__name__ in cluster.fix
+    loop = the_loop(q)
+    assert "annotate(Count" in loop.cure
+    assert Event.__name__ in loop.cure
 
 
 def test_reading_by_key_in_a_loop_wants_in_bulk(bookings):
     with record_queries() as q:
         for booking in bookings:
             Client.objects.get(id=booking.client_id)
-    assert "Client.objects.in_bulk(ids)" in the_cluster(q).fix
+    assert "Client.objects.in_bulk(ids)" in the_loop(q).cure
 
 
 def test_saving_in_a_loop_wants_one_write(bookings):
@@ -75,16 +76,16 @@ def test_saving_in_a_loop_wants_one_write(bookings):
         for number, booking in enumerate(bookings):
             booking.notes = f"note {number}"
             booking.save()
-    cluster = the_cluster(q)
-    assert (cluster.kind, cluster.count) == (WRITES, 4)
-    assert "Booking.objects.bulk_update" in cluster.fix
+    loop = the_loop(q)
+    assert (loop.kind, loop.count) == (WRITES, 4)
+    assert "Booking.objects.bulk_update" in loop.cure
 
 
 def test_the_same_update_in_a_loop_wants_update(bookings):
     with record_queries() as q:
         for booking in bookings:
             Booking.objects.filter(id=booking.id).update(notes="x")
-    assert "Booking.objects.filter(id__in=ids).update" in the_cluster(q).fix
+    assert "Booking.objects.filter(id__in=ids).update" in the_loop(q).cure
 
 
 def test_creating_in_a_loop_wants_bulk_create():
@@ -92,9 +93,9 @@ def test_creating_in_a_loop_wants_bulk_create():
     with record_queries() as q:
         for i in range(3):
             Client.objects.create(company=company, name=str(i))
-    cluster = the_cluster(q)
-    assert (cluster.kind, cluster.count) == (WRITES, 3)
-    assert "Client.objects.bulk_create(rows)" in cluster.fix
+    loop = the_loop(q)
+    assert (loop.kind, loop.count) == (WRITES, 3)
+    assert "Client.objects.bulk_create(rows)" in loop.cure
 
 
 def test_deleting_in_a_loop_wants_one_delete():
@@ -102,7 +103,7 @@ def test_deleting_in_a_loop_wants_one_delete():
     with record_queries() as q:
         for client in clients:
             Client.objects.filter(id=client.id)._raw_delete("default")
-    assert "Client.objects.filter(id__in=ids).delete()" in the_cluster(q).fix
+    assert "Client.objects.filter(id__in=ids).delete()" in the_loop(q).cure
 
 
 def test_the_same_question_twice_is_a_duplicate():
@@ -110,9 +111,9 @@ def test_the_same_question_twice_is_a_duplicate():
     with record_queries() as q:
         for _i in range(2):
             list(Driver.objects.filter(company=company))
-    cluster = the_cluster(q)
-    assert (cluster.kind, cluster.count) == (DUPLICATES, 2)
-    assert "keep the result" in cluster.fix
+    loop = the_loop(q)
+    assert (loop.kind, loop.count) == (DUPLICATES, 2)
+    assert "Keep the result" in loop.cure
 
 
 def test_chunks_of_a_bulk_are_no_loop():
@@ -125,7 +126,7 @@ def test_chunks_of_a_bulk_are_no_loop():
         for start in range(0, 50, 10):
             list(Client.objects.filter(id__in=ids[start : start + 10]))
     assert len(q) == 11
-    assert find_clusters(q) == []
+    assert find_loops(q) == []
 
 
 def test_a_column_of_the_admins_list_names_the_model_admin(bookings, rf, admin_user):
@@ -135,9 +136,9 @@ def test_a_column_of_the_admins_list_names_the_model_admin(bookings, rf, admin_u
     with record_queries() as q:
         response = page.changelist_view(request)
         response.render()
-    [cluster] = [c for c in find_clusters(q) if c.kind == READS]  # the admin counts twice itself
-    assert cluster.fix == (f"Add “client” to list_select_related of {__name__}.ClientsOfBookings.")
-    assert str(cluster.site) == f"{__name__}.ClientsOfBookings.list_display[client]"
+    [loop] = [c for c in find_loops(q) if c.kind == READS]  # the admin counts twice itself
+    assert loop.cure == (f"Add “client” to list_select_related of {__name__}.ClientsOfBookings.")
+    assert loop.place == f"{__name__}.ClientsOfBookings.list_display[client]"
 
 
 class ClientsOfBookings(admin.ModelAdmin):
@@ -160,17 +161,17 @@ def test_a_serializers_field_names_the_serializer(bookings):
 
     with record_queries() as q:
         assert len(BookingSerializer(Booking.objects.order_by("id"), many=True).data) == 4
-    cluster = the_cluster(q)
-    assert "BookingSerializer" in cluster.fix
-    assert "select_related(“client”)" in cluster.fix
+    loop = the_loop(q)
+    assert "BookingSerializer" in loop.cure
+    assert "select_related(“client”)" in loop.cure
 
 
-def test_clusters_hold_no_values(bookings):
+def test_findings_hold_no_values(bookings):
     with record_queries() as q:
         for booking in bookings:
             Client.objects.get(name=booking.client.name)
-    for cluster in find_clusters(q):
-        assert "Client 1" not in str(cluster.as_dict())
+    for loop in find_loops(q):
+        assert "Client 1" not in str(loop.as_dict())
 
 
 def looping_view(request):

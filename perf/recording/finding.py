@@ -1,0 +1,70 @@
+"""What a detector says: a kind, a place, what happens there, and the cure."""
+
+from dataclasses import dataclass
+
+READS, WRITES, DUPLICATES = "n+1 reads", "n+1 writes", "duplicates"
+SAVEPOINTS = "savepoints in a loop"
+ROWS, COLUMNS, EAGER, OFFSET = "unused rows", "unused columns", "unused eager load", "offset"
+HELD, LOCKED, COMMIT = "open transaction", "lock wait", "slow commit"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault. `count`, `ms` and `rows` are those of its statements together.
+
+    `statements` are their fingerprints, `sites` the places that they came from, the first of which
+    is the place. Neither holds a value.
+    """
+
+    kind: str
+    place: str
+    what: str
+    cure: str
+    count: int
+    ms: float
+    rows: int
+    statements: tuple[str, ...]
+    sites: tuple
+
+    def __str__(self):
+        return f"{self.place}: {self.what} {self.cure}"
+
+    def as_dict(self):
+        return {
+            "kind": self.kind,
+            "place": self.place,
+            "what": self.what,
+            "cure": self.cure,
+            "count": self.count,
+            "ms": round(self.ms, 3),
+            "rows": self.rows,
+            "statements": list(self.statements),
+            "sites": [str(site) for site in self.sites],
+        }
+
+
+def finding(kind, what, cure, group, place="") -> Finding:
+    """Return the finding of a group of statements; its place is where most of them come from."""
+    sites = {}
+    for statement in group:
+        sites[statement.site] = sites.get(statement.site, 0) + 1
+    return Finding(
+        kind=kind,
+        place=place or ", ".join(places(sites)),
+        what=what,
+        cure=cure,
+        count=len(group),
+        ms=sum(statement.ms for statement in group),
+        rows=sum(statement.rows for statement in group),
+        statements=tuple(dict.fromkeys(statement.fingerprint for statement in group)),
+        sites=tuple(sites),
+    )
+
+
+def places(sites):
+    """Return the places as texts, each once, with what stands behind a method."""
+    found = {}
+    for site in sites:
+        behind = site.shown or (site.owner if site.file else "")
+        found[f"{site} ({behind})" if behind else str(site)] = None
+    return list(found)
