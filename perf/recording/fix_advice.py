@@ -180,8 +180,8 @@ def _select(group, model, values):
         return (
             _(
                 "exists() in a loop at %(where)s: annotate the %(outer)s queryset of %(query)s "
-                "with Exists(%(model)s.objects.filter(%(field)s=OuterRef(“pk”), …)), or read the keys "
-                "once into a set."
+                "with Exists(%(model)s.objects.filter(%(field)s=OuterRef(“pk”), …)), or read the "
+                "keys once into a set."
             )
             % values
         )

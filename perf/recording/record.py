@@ -15,6 +15,7 @@ number of statements has to mean the same on both. COPY is no statement that Dja
 Parameters name clients. They are kept for EXPLAIN, and belong into no report.
 """
 
+import re
 import threading
 from contextlib import ExitStack, contextmanager
 from time import perf_counter_ns
@@ -117,6 +118,15 @@ class Statement:
 
     def __repr__(self):
         return f"<{self.ms:.1f} ms, {self.rows} rows, {self.site}: {self.sql[:80]}>"
+
+
+LOCKING = re.compile(r"\bFOR (?:NO KEY )?(?:UPDATE|SHARE|KEY SHARE)\b")
+
+
+def locks_rows(statement):
+    """Say whether a read takes locks; on SQLite, whose text does not tell, whether it should."""
+    meant = getattr(statement.query, "select_for_update", False)
+    return meant or bool(LOCKING.search(statement.sql))
 
 
 class Recording:

@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 
 from perf.recording.finding import DUPLICATES, READS, SAVEPOINTS, WRITES, finding
 from perf.recording.fix_advice import cure_of, origin_of, table_of
+from perf.recording.record import locks_rows
 
 FROM = 3  # how often makes a loop
 MANY_ROWS = re.compile(r"\)\s*,\s*\(|\bUNNEST\b|\bjson_each\b|\bUNION ALL\b", re.IGNORECASE)
@@ -169,24 +170,37 @@ def _savepoints(recording, at_least):
 
 
 def _duplicates(statements, everything):
-    """Yield reads with the same values in one transaction, no write to their tables between."""
+    """Yield reads with the same values in one transaction, which nothing can have changed.
+
+    After a write to their tables, or once a lock is taken, reading again is no fault. Two functions
+    that ask the same may do so by chance; three do not.
+    """
     same = defaultdict(list)
-    written = Counter()
+    written, locks = Counter(), 0
     wanted = set(map(id, statements))
     for statement in everything:
         tables = set(TABLES.findall(statement.fingerprint))
         if statement.is_write:
             written.update(tables)
-        elif id(statement) in wanted and statement.params is not None and statement.site.is_ours:
-            since = tuple(sorted((table, written[table]) for table in tables))
+        elif locks_rows(statement):
+            locks += 1
+        elif tables and id(statement) in wanted and statement.params is not None:
+            since = locks, *sorted((table, written[table]) for table in tables)
             key = statement.alias, statement.sql, repr(statement.params), statement.transaction
             same[*key, since].append(statement)
     for group in same.values():
-        if len(group) > 1:
+        sites = {statement.site for statement in group}
+        scopes = {site.scope for site in sites}
+        by_chance = len(group) == len(scopes) <= 2
+        if len(group) > 1 and not by_chance and all(site.is_ours for site in sites):
             what = _("the same is asked %(count)d times, with the same values.") % {
                 "count": len(group)
             }
             cure = _("Keep the result of the first in a variable.")
-            if len({s.site for s in group}) > 1:
+            if len(sites) > 1:
                 cure = _("Keep the result of the first, and pass it on to the others.")
+            elif group[0].site.part == "get_results":  # the admin counts with and without filters
+                cure = _("Set show_full_result_count = False in %(owner)s.") % {
+                    "owner": group[0].site.owner
+                }
             yield finding(DUPLICATES, what, cure, group)

@@ -88,7 +88,8 @@ def _columns(statement):
 
 def _eager(statement):
     use = statement.use
-    if use is None or use.objects < EAGER_FROM:
+    # What is deleted is collected by Django, which joins what the confirmation may show.
+    if use is None or use.objects < EAGER_FROM or statement.site.verb.startswith("Collector."):
         return
     looked_at = {part.partition("__")[0] for part in use.parts}
     for call, names in (("select_related", use.present), ("prefetch_related", use.prefetched)):
@@ -106,9 +107,11 @@ def _eager(statement):
 
 def _offset(statement):
     match = SKIPPED.search(statement.sql)
-    if not match or int(match[1]) < SKIPPED_FROM:
-        return
     query = statement.query
+    # One row at a place, or whether there is one: a probe, and mostly of what is not there.
+    is_probe = not statement.rows or re.search(r"\bLIMIT 1 OFFSET\b", statement.sql)
+    if not match or int(match[1]) < SKIPPED_FROM or is_probe:
+        return
     order = next((name for name in getattr(query, "order_by", ()) if isinstance(name, str)), "id")
     back = order.startswith("-")
     key = order.lstrip("-")

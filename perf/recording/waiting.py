@@ -1,6 +1,5 @@
 """Find time that is in no statement's work: open transactions, locks of others, commits."""
 
-import re
 from collections import defaultdict
 
 from django.utils.translation import gettext as _
@@ -8,10 +7,10 @@ from django.utils.translation import gettext as _
 from perf.recording.finding import COMMIT, HELD, LOCKED, finding
 from perf.recording.fix_advice import table_of
 from perf.recording.lock_watch import WAITED_MS
+from perf.recording.record import locks_rows
 
 HELD_MS = 100  # without a statement, in a transaction that keeps others waiting
 COMMIT_MS = 100
-LOCKING = re.compile(r"\bFOR (?:NO KEY )?(?:UPDATE|SHARE|KEY SHARE)\b")
 
 
 def find_waiting(recording):
@@ -56,7 +55,7 @@ def _held(recording):
 def _locks(statement):
     if statement.sql.startswith(("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT", "ROLLBACK", "SET")):
         return False
-    return statement.is_write or bool(LOCKING.search(statement.sql))
+    return statement.is_write or locks_rows(statement)
 
 
 def _locked(recording):

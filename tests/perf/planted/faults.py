@@ -180,6 +180,13 @@ FAULTS = [
         "dearest, tests/perf/planted/views.py",
     ),
     Fault(
+        "31 admin",
+        "admin/CountedTwice/planted/book",
+        DUPLICATES,
+        f"{HERE}.admin.CountedTwice.get_results",
+        f"Set show_full_result_count = False in {HERE}.admin.CountedTwice.",
+    ),
+    Fault(
         "32",
         "two_lines",
         READS,
@@ -228,6 +235,8 @@ CLEAN = [
     "get_or_create_clean",
     "two_lines_clean",
     "once_and_again_after_a_write",
+    "once_and_again_after_a_lock",
+    "probe",
     "offset_clean",
     "everything_clean",
     "length_clean",
@@ -252,4 +261,5 @@ MANY = {
     "columns_clean",
     "columns_read",
     "offset_clean",
+    "probe",
 }

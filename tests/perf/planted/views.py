@@ -164,6 +164,19 @@ def same_place(request):
     return answer([cheapest() for _number in range(3)])
 
 
+def once_and_again_after_a_lock(request):
+    """Not a fault: compared again under a lock."""
+    with transaction.atomic():
+        before = cheapest()
+        list(Book.objects.select_for_update().filter(pk=before.pk))
+        return answer([before, cheapest()])
+
+
+def probe(request):
+    """Not a fault: whether there are more than so many."""
+    return answer(Book.objects.order_by("id")[1500:1501].exists())
+
+
 def once_and_again_after_a_write(request):
     """Not a fault: what was written is read again."""
     before = cheapest()
