@@ -7,6 +7,7 @@ does anything else is slowed by less.
 import gc
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 from django.contrib.auth.models import Permission
@@ -44,8 +45,9 @@ class Overhead:
         }
 
 
-def measure_overhead(*, statements=100, pairs=30) -> Overhead:
+def measure_overhead(*, statements=100, pairs=30, watch_rows=False) -> Overhead:
     """Run pairs of blocks in alternating order, and as many of the control between them."""
+    recorder = partial(record_queries, watch_rows=watch_rows)
     kinds = list(ContentType.objects.order_by("id").values_list("id", flat=True))
 
     def block(recorder):
@@ -60,7 +62,7 @@ def measure_overhead(*, statements=100, pairs=30) -> Overhead:
         finally:
             gc.enable()
 
-    arms = {"without": nullcontext, "with": record_queries, "again": nullcontext}
+    arms = {"without": nullcontext, "with": recorder, "again": nullcontext}
     times = {name: [] for name in arms}
     for number in range(-WARM_UP, pairs):
         order = list(arms) if number % 2 else list(reversed(arms))

@@ -140,12 +140,11 @@ def find_site(sight=None):
         if kind is DATABASE:
             if foreign is None and frame.f_code.co_name != "manager_method":
                 verb = frame
-        elif kind is OURS:
-            if inner is not None and passes_on(frame, inner):
-                passed = passed or frame
-            else:
-                place = frame
+        elif kind in (OURS, BESIDE):
+            if inner is None or not passes_on(frame, inner):
+                place = frame if kind is OURS else None
                 break
+            passed = passed or frame
         elif kind is FOREIGN:
             if foreign is None:
                 foreign = frame
@@ -154,7 +153,7 @@ def find_site(sight=None):
                 verb = frame
             if relation is None and deferred is None:
                 relation, deferred = _lazy(frame, sight)
-        elif kind is not RECORDER:  # nothing of ours calls the handler, or what observes
+        elif kind is HANDLER:  # nothing of ours calls it
             break
         if kind is not RECORDER:
             inner = frame
@@ -166,9 +165,10 @@ def find_site(sight=None):
     found = foreign and _shown(foreign, frame, relation, deferred, verb)
     if found:
         return found
-    if passed is not None:
+    beside = frame is not None and known(id(frame.f_code)) is BESIDE
+    if passed is not None and not (beside and known(id(passed.f_code)) is BESIDE):
         return _line(passed, relation, deferred, verb)
-    if frame is not None and known(id(frame.f_code)) is BESIDE:
+    if beside:
         return _line(frame, relation, deferred, verb)
     if foreign is not None:
         return _line(foreign, relation, deferred, verb, is_ours=False)
@@ -188,8 +188,6 @@ def _passes_on(frame, called):
     code = frame.f_code
     if code.co_name == called.co_name:
         return code.co_name not in ("<listcomp>", "<genexpr>", "<lambda>")
-    if "/django/db/" in called.co_filename:
-        return False
     kept = frame.f_locals
     names = (*code.co_freevars, *code.co_varnames[: code.co_argcount])
     given = [kept[name] for name in names if name in kept]

@@ -6,6 +6,7 @@ READS, WRITES, DUPLICATES = "n+1 reads", "n+1 writes", "duplicates"
 SAVEPOINTS = "savepoints in a loop"
 ROWS, COLUMNS, EAGER, OFFSET = "unused rows", "unused columns", "unused eager load", "offset"
 HELD, LOCKED, COMMIT = "open transaction", "lock wait", "slow commit"
+TIMED = frozenset({HELD, LOCKED, COMMIT})  # kinds that a busy machine may make
 
 
 @dataclass(frozen=True)

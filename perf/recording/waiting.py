@@ -9,7 +9,7 @@ from perf.recording.fix_advice import table_of
 from perf.recording.lock_watch import WAITED_MS
 from perf.recording.record import locks_rows
 
-HELD_MS = 100  # without a statement, in a transaction that keeps others waiting
+HELD_MS = 150  # without a statement, in a transaction that keeps others waiting
 COMMIT_MS = 100
 
 

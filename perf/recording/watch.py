@@ -20,7 +20,7 @@ from django.db.models.fields.related_descriptors import (
     ReverseOneToOneDescriptor,
 )
 
-from perf.our_code import is_beside, is_ours, shown_path
+from perf.our_code import WORKBENCH, is_beside, is_ours, shown_path
 
 LARGE = (models.JSONField, models.TextField, models.BinaryField)
 SAMPLED = 20  # rows of a statement whose large columns are weighed
@@ -192,7 +192,7 @@ def _maker():
 
 @cache
 def _is_project(path):
-    return is_ours(path) or (is_beside(path) and "/perf/recording/" not in path)
+    return is_ours(path) or (is_beside(path) and not path.startswith(WORKBENCH))
 
 
 def made_at(query):

@@ -1,8 +1,9 @@
 """How many statements each door may send: measured at two sizes, held against one file.
 
-A door fails when it sends more than its budget, when it sends more for a larger company, when
-it reads bookings, assignments or events from end to end, and when it has no budget. Time is
-never looked at. The chunks of one bulk insert on SQLite count as one statement.
+A door fails when it sends more than its budget, when it sends more for a larger company, when a
+detector finds a fault in it (`perf.recording.find`), when it reads bookings, assignments or events
+from end to end, and when it has no budget. Time is never looked at. The chunks of one bulk insert
+on SQLite count as one statement.
 """
 
 import logging
@@ -21,6 +22,8 @@ from perf.indexes.explain import explain, rolled_back
 from perf.project.doors.discover import BudgetDoor, all_doors
 from perf.project.doors.sample_company import NotMeasured
 from perf.project.doors.visitor import unlogged
+from perf.recording.find import find_all
+from perf.recording.finding import TIMED
 from perf.recording.record import Recording, record_queries
 from perf.recording.repeated import MANY_ROWS, find_loops
 
@@ -50,6 +53,11 @@ class Measured:
     @property
     def statements(self):
         return max(self.counts, default=None)
+
+    def findings(self):
+        """Return what the detectors find with the larger company, but for what is only slow."""
+        found = find_all(self.recordings[-1]) if self.recordings else []
+        return [finding for finding in found if finding.kind not in TIMED]
 
     def growth(self):
         """Return a line for each place that sends more for the larger company.
@@ -113,7 +121,7 @@ def measure(door, worlds) -> Measured:
             with unlogged(), taken_back():
                 door.call(world)  # fills the caches that live as long as the process
             ContentType.objects.clear_cache()
-            with unlogged(), taken_back(), record_queries() as recording:
+            with unlogged(), taken_back(), record_queries(watch_rows=True) as recording:
                 door.call(world)
             recordings.append(recording)
     except NotMeasured as why:
@@ -167,6 +175,7 @@ def judge(measured, budgets) -> Verdict:
             ),
         )
     problems = [_("grows with the rows: %(line)s") % {"line": x} for x in measured.growth()]
+    problems += map(str, measured.findings())
     if verdict.budget is None:
         problems.append(_("has no budget: run manage.py check_budgets --update"))
     elif measured.statements > verdict.budget:
@@ -241,14 +250,21 @@ def _partial_indexes():
 
 
 def write_budgets(measured, file=FILE) -> None:
-    """Write the numbers of this database into the file; the other's numbers and reasons stay."""
+    """Write the numbers of this database into the file; the other's numbers and reasons stay.
+
+    A door in which a fault is found keeps the number it had, if any: a fault is no budget.
+    """
     old = read_budgets(file)
     lines = [HEAD]
     for kind in ("urls", "commands"):
         lines.append(f"[{kind}]")
         for item in sorted(measured, key=lambda m: m.door.name):
-            if item.door.kind == kind and item.statements is not None:
+            if item.door.kind != kind or item.statements is None:
+                continue
+            if not item.findings():
                 lines.append(f'"{item.door.name}" = {_number(old, item)}')
+            elif item.door.name in old[kind]:
+                lines.append(f'"{item.door.name}" = {_written(old[kind][item.door.name])}')
         lines.append("")
     for kind, about in (
         ("not_measured", "# Doors without a number, and why."),
@@ -268,4 +284,10 @@ def _number(old, item):
     numbers[connection.vendor] = item.statements
     if len(set(numbers.values())) == 1:
         return str(item.statements)
+    return _written(numbers)
+
+
+def _written(numbers):
+    if isinstance(numbers, int):
+        return str(numbers)
     return "{" + ", ".join(f"{name} = {n}" for name, n in sorted(numbers.items())) + "}"

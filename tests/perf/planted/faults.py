@@ -217,7 +217,9 @@ FAULTS = [
         "Take “reviews” out of prefetch_related()",
     ),
 ]
-LOCK = Fault("34", "lock_wait", LOCKED, "lock_wait", "nowait=True", "UPDATE planted_publisher SET")
+LOCK = Fault(
+    "34", "lock_wait", LOCKED, "lock_wait", "nowait=True", 'UPDATE "planted_publisher" SET'
+)
 
 # In these nothing may be found.
 CLEAN = [

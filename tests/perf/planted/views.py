@@ -264,7 +264,7 @@ def used_eagerly(request):
 
 
 def slow_call():
-    time.sleep(0.15)
+    time.sleep(0.3)
 
 
 def held_transaction(request):

@@ -116,6 +116,23 @@ def test_growth_is_found_and_names_its_line(worlds):
     assert "select_related(“client”)" in first
 
 
+def test_a_fault_fails_whatever_the_budget_and_is_never_written_into_it(worlds, tmp_path):
+    def call(world):
+        for _number in range(3):  # the same at any size
+            list(Booking.objects.filter(company=world.company))
+
+    measured = measure(BudgetDoor("commands", "a door", call), worlds)
+    assert measured.growth() == []
+    [problem] = judge(measured, NONE | {"commands": {"a door": 1000}}).problems
+    assert "asked 3 times" in problem
+    file = tmp_path / "budgets.toml"
+    write_budgets([measured], file)
+    assert read_budgets(file)["commands"] == {}
+    file.write_text('[commands]\n"a door" = {postgresql = 2, sqlite = 1}\n', encoding="utf-8")
+    write_budgets([measured], file)
+    assert read_budgets(file)["commands"]["a door"] == {"postgresql": 2, "sqlite": 1}
+
+
 def test_a_statement_too_many_lists_them(worlds):
     door = reading(lambda world: Booking.objects.filter(company=world.company))
     measured = measure(door, worlds)
