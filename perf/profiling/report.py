@@ -138,8 +138,8 @@ def as_markdown(profile: Profile) -> str:
     lines += ["", f"## {_('Findings')}", ""]
     if profile.findings:
         lines += _table(
-            (_("Kind"), _("Where"), _("What"), _("Total ms"), _("Cure")),
-            [(f.kind, f.place, f.what, f"{f.ms:.1f}", f.cure) for f in profile.findings],
+            (_("Where"), _("What"), _("Total ms"), _("Cure")),
+            [(f.place, f.what, f"{f.ms:.1f}", f.cure) for f in profile.findings],
         )
     else:
         lines.append(_("None."))

@@ -166,7 +166,7 @@ def _select(group, model, values):
     text, site = first.fingerprint, first.site
     origin, prefix = origin_of(first)
     field = _field_of(text, model)
-    outer = field.related_model.__name__ if field is not None else _("outer")
+    outer = field.related_model.__name__ if field is not None else "…"
     accessor = (field.remote_field.get_accessor_name() if field is not None else None) or ""
     values |= {
         "owner": site.owner or values["where"],

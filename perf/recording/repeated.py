@@ -11,7 +11,6 @@ import re
 from collections import Counter, defaultdict
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from perf.recording.finding import DUPLICATES, READS, SAVEPOINTS, WRITES, finding
 from perf.recording.fix_advice import cure_of, origin_of, table_of
@@ -146,9 +145,7 @@ def _loop(parts):
 
 def _told(group):
     writes = any(statement.is_write for statement in group)
-    what = ngettext(
-        "a loop sends %(count)d statement.", "a loop sends %(count)d statements.", len(group)
-    ) % {"count": len(group)}
+    what = _("a loop sends %(count)d statements.") % {"count": len(group)}
     return finding(WRITES if writes else READS, what, cure_of(group), group)
 
 
