@@ -202,7 +202,7 @@ def _examined(recording, top, may_build):
 
 
 def _top(recording, count, plans, findings, advice):
-    fixes = {}
+    fixes: dict[str, str] = {}
     for finding in findings:
         for text in finding.statements:
             fixes.setdefault(text, finding.cure)

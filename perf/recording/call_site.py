@@ -11,6 +11,7 @@ import re
 import sys
 from dataclasses import dataclass
 from functools import cache
+from types import CodeType, FrameType
 
 from django.core.signals import setting_changed
 from django.db.backends.utils import CursorWrapper
@@ -88,7 +89,11 @@ class Sight:
 
 # By the identity of the code: hashing a code object reads all of its bytecode. Each is kept in
 # `_codes`, so that no other can have its identity.
-_kinds, _sites, _roles, _passing, _codes = {}, {}, {}, {}, []
+_kinds: dict[int, int] = {}
+_sites: dict[tuple, Site] = {}
+_roles: dict[int, str] = {}
+_passing: dict[tuple[int, int], bool] = {}
+_codes: list[CodeType] = []
 
 
 def _forget(*, setting, **kwargs):
@@ -127,8 +132,8 @@ def _kind(frame):
 
 def find_site(sight=None):
     """Return the site of the statement that is about to be executed; fill the `sight`."""
-    frame = sys._getframe(1)
-    start = frame
+    start = sys._getframe(1)
+    frame: FrameType | None = start
     while frame is not None and frame.f_code is not EXECUTE:
         frame = frame.f_back
     frame = frame or start

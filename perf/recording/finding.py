@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from perf.recording.call_site import Site
+
 READS, WRITES, DUPLICATES = "n+1 reads", "n+1 writes", "duplicates"
 SAVEPOINTS = "savepoints in a loop"
 ROWS, COLUMNS, EAGER, OFFSET = "unused rows", "unused columns", "unused eager load", "offset"
@@ -25,7 +27,7 @@ class Finding:
     ms: float
     rows: int
     statements: tuple[str, ...]
-    sites: tuple
+    sites: tuple[Site, ...]
 
     def __str__(self):
         return f"{self.place}: {self.what} {self.cure}"
@@ -46,7 +48,7 @@ class Finding:
 
 def finding(kind, what, cure, group, place="") -> Finding:
     """Return the finding of a group of statements; its place is where most of them come from."""
-    sites = {}
+    sites: dict[Site, int] = {}
     for statement in group:
         sites[statement.site] = sites.get(statement.site, 0) + 1
     return Finding(
@@ -64,7 +66,7 @@ def finding(kind, what, cure, group, place="") -> Finding:
 
 def places(sites):
     """Return the places as texts, each once, with what stands behind a method."""
-    found = {}
+    found: dict[str, None] = {}
     for site in sites:
         behind = site.shown or (site.owner if site.file else "")
         found[f"{site} ({behind})" if behind else str(site)] = None

@@ -109,8 +109,8 @@ def _queryset_of(origin):
 def _related(group):
     """Return the cure of foreign keys that loaded themselves."""
     origin, _path = origin_of(group[0])
-    names = dict.fromkeys(origin_of(statement)[1] for statement in group)
-    names = [name for name in names if not any(more.startswith(f"{name}__") for more in names)]
+    paths = dict.fromkeys(origin_of(statement)[1] for statement in group)
+    names = [name for name in paths if not any(more.startswith(f"{name}__") for more in paths)]
     site = group[0].site
     model, _dot, _field = site.relation.partition(".")
     values = {

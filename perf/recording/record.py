@@ -79,7 +79,7 @@ class Statement:
         self.execute_ns = self.fetch_ns = self.rows = 0
         self.error = self.query = self.parent = self.use = None
         self.path = ""
-        self.has_prefetched = frozenset()
+        self.has_prefetched: frozenset[str] = frozenset()
         self.blockers = ()
 
     @property
@@ -327,8 +327,8 @@ class Tap:
         return timed
 
 
-_taps = {}  # id(connection) -> Tap; a connection belongs to one thread
-_waiting = []  # recordings that follow connections made meanwhile
+_taps: dict[int, Tap] = {}  # id(connection) -> Tap; a connection belongs to one thread
+_waiting: list[Recording] = []  # recordings that follow connections made meanwhile
 _lock = threading.Lock()
 
 

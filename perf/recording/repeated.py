@@ -54,7 +54,7 @@ def _get_or_create(recording, at_least):
 
 def _grouped(statements):
     """Return single-row statements that may be one loop's."""
-    groups = defaultdict(list)
+    groups: dict[tuple, list] = defaultdict(list)
     for statement in statements:
         if is_batch(statement):
             continue
@@ -73,7 +73,8 @@ def _grouped(statements):
 
 def _one_path(groups):
     """Return the groups, those of “author” and of “author__publisher” of the same rows as one."""
-    found, by_path = [], {}
+    found: list[list] = []
+    by_path: dict[tuple, list] = {}
     for group in groups:
         origin, path = origin_of(group[0])
         key = id(origin), path.partition("__")[0]
@@ -173,7 +174,8 @@ def _duplicates(statements, everything):
     that ask the same may do so by chance; three do not.
     """
     same = defaultdict(list)
-    written, locks = Counter(), 0
+    written: Counter[str] = Counter()
+    locks = 0
     wanted = set(map(id, statements))
     for statement in everything:
         tables = set(TABLES.findall(statement.fingerprint))

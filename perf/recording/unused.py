@@ -70,14 +70,14 @@ def _columns(statement):
     use = statement.use
     if use is None or not use.objects:
         return
-    unread = {}
+    unread: dict[str, float] = {}
     for name, weights in use.weights.items():
         average = sum(weights) / len(weights)
         if name not in use.parts and average >= COLUMN_FROM:
             unread[name] = average * use.objects
     if sum(unread.values()) < COLUMNS_FROM:
         return
-    names = ", ".join(f"“{name}”" for name in sorted(unread, key=unread.get, reverse=True))
+    names = ", ".join(f"“{name}”" for name in sorted(unread, key=lambda name: -unread[name]))
     what = _("%(rows)d rows bring %(kilobytes)d kB of columns that nobody looks at.") % {
         "rows": use.objects,
         "kilobytes": sum(unread.values()) / 1000,

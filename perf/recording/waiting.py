@@ -32,7 +32,7 @@ def _held(recording):
             key = statement.thread, statement.alias, statement.transaction
             open_ones[key].append(statement)
     for statements in open_ones.values():
-        locked = {}
+        locked: dict[str, None] = {}
         for before, after in zip(statements, statements[1:], strict=False):
             if _locks(before):
                 locked[table_of(before.fingerprint)] = None

@@ -10,6 +10,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 from django.apps import apps
 from django.db import models
@@ -51,7 +52,7 @@ class Use:
 _watchers = 0
 _lock = threading.Lock()
 _prefetching = threading.local()
-_last = None  # (alias) -> the statement that this thread sent last, or None: set by `watch`
+_last: Any = None  # (alias) -> the statement that this thread sent last: set by `watch`
 
 
 @contextmanager
@@ -72,7 +73,7 @@ def watch(last_statement):
                 _detach()
 
 
-_originals = []  # (class, name, what stood there, or MISSING)
+_originals: list[tuple[type, str, object]] = []  # (class, name, what stood there, or MISSING)
 MISSING = object()
 
 
@@ -181,11 +182,11 @@ def _maker():
     """Return (file, line, function) of the nearest line of the project, or None."""
     frame = sys._getframe(2)
     for _step in range(MADE_WITHIN):
-        if frame is None:
-            return None
         path = frame.f_code.co_filename
         if _is_project(path):
             return path, frame.f_lineno, frame.f_code.co_name
+        if frame.f_back is None:
+            return None
         frame = frame.f_back
     return None
 

@@ -12,7 +12,7 @@ class Publisher(models.Model):
 
 class Author(models.Model):
     name = models.CharField(max_length=100)
-    publisher = models.ForeignKey(Publisher, models.CASCADE, null=True)
+    publisher = models.ForeignKey(Publisher, models.CASCADE)
 
     def __str__(self):
         return f"{self.name}, {self.publisher.name}"  # fault str
@@ -20,7 +20,7 @@ class Author(models.Model):
 
 class Book(models.Model):
     title = models.CharField(max_length=100)
-    author = models.ForeignKey(Author, models.CASCADE, null=True, related_name="books")
+    author = models.ForeignKey(Author, models.CASCADE, related_name="books")
     editor = models.ForeignKey(Author, models.SET_NULL, null=True, related_name="edited")
     price = models.IntegerField(default=0)
     blurb = models.TextField(default="")
