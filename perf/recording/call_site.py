@@ -170,11 +170,10 @@ def find_site(sight=None):
     found = foreign and _shown(foreign, frame, relation, deferred, verb)
     if found:
         return found
-    beside = frame is not None and known(id(frame.f_code)) is BESIDE
-    if passed is not None and not (beside and known(id(passed.f_code)) is BESIDE):
-        return _line(passed, relation, deferred, verb)
-    if beside:
+    if frame is not None and known(id(frame.f_code)) is BESIDE:
         return _line(frame, relation, deferred, verb)
+    if passed is not None:
+        return _line(passed, relation, deferred, verb)
     if foreign is not None:
         return _line(foreign, relation, deferred, verb, is_ours=False)
     return Site()

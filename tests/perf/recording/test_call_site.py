@@ -88,9 +88,9 @@ def test_what_a_package_asks_is_told_as_the_packages(client, admin_user, ours, s
 
 @pytest.mark.django_db
 def test_an_overridden_save_is_no_place_its_caller_is():
-    company = make.company()
+    client = make.client()  # whose class asks whether its place is meant
     with record_queries() as recording:
-        company.save()
+        client.save()
     assert recording.statements[-1].site.function == (
         "test_an_overridden_save_is_no_place_its_caller_is"
     )
