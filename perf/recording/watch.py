@@ -136,14 +136,16 @@ def _tagging(original):
         wanted = self.queryset.query.select_related
         wanted = set(wanted) if isinstance(wanted, dict) else set()
         tag = statement, ""
-        _weigh(first, use, wanted)
+        weighed = SAMPLED if wanted or large_fields(self.queryset.model) else 0
+        if weighed:
+            _weigh(first, use, wanted)
         first._state.asked_by = tag
         use.objects += 1
         yield first
         for row in found:
             row._state.asked_by = tag
             use.objects += 1
-            if use.objects <= SAMPLED:
+            if use.objects <= weighed:
                 _weigh(row, use, wanted)
             yield row
 
