@@ -38,6 +38,14 @@ class Comparison:
     attempts: int = 1
 
     @property
+    def with_ms(self):
+        return median(self.with_s) * 1000
+
+    @property
+    def without_ms(self):
+        return median(self.without_s) * 1000
+
+    @property
     def ratio(self) -> Ratio:
         return paired_ratio(self.without_s, self.with_s)
 

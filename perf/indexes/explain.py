@@ -10,12 +10,14 @@ import json
 import re
 from collections import defaultdict
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import DatabaseError, OperationalError, connections
 
 TIMEOUT_MS = 10_000
 LOCK_TIMEOUT_MS = 1_000
+WASTE = 10  # rows thrown away for each that is given
+GROUPING = re.compile(r"Aggregate|Group|Distinct|Unique|Window", re.IGNORECASE)
 EXPLAINED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 
 
@@ -24,7 +26,10 @@ class PlanNode:
     """One step of a plan.
 
     `rows` are what came out of it on PostgreSQL (estimated when the statement was not run);
-    SQLite does not tell. `full_scan`: it reads every row of a table or of an index.
+    SQLite does not tell. `removed` are the rows read and thrown away in all its loops, None
+    where nothing was run. `condition` is what its index or join is asked, `filter` what is
+    asked of the rows it has read (SQLite does not tell). `full_scan`: it reads every row of a
+    table; see `QueryPlan.read_whole`.
     """
 
     node: str
@@ -33,9 +38,15 @@ class PlanNode:
     index: str = ""
     rows: int | None = None
     removed: int | None = None
+    condition: str = ""
     filter: str = ""
     full_scan: bool = False
     depth: int = 0
+
+    @property
+    def wasteful(self):
+        """Say whether it was seen to throw away far more rows than it gave."""
+        return bool(self.removed) and self.removed > WASTE * max(self.rows or 0, 10)
 
     def __str__(self):
         parts = [self.node]
@@ -47,8 +58,9 @@ class PlanNode:
             parts.append(f"rows={self.rows}")
         if self.removed:
             parts.append(f"removed={self.removed}")
-        if self.filter:
-            parts.append(f"({self.filter})")
+        asked = " and ".join(filter(None, (self.condition, self.filter)))
+        if asked:
+            parts.append(f"({asked})")
         return "  " * self.depth + " ".join(parts)
 
 
@@ -77,6 +89,10 @@ class QueryPlan:
     @property
     def sorts(self):
         return any("Sort" in node.node for node in self.nodes)
+
+    @property
+    def groups(self):
+        return any(GROUPING.search(node.node) for node in self.nodes)
 
     def as_dict(self):
         return {
@@ -168,10 +184,52 @@ def explain(statement, connection, *, analyze=True):
         if connection.vendor == "sqlite":
             with connection.cursor() as cursor:
                 cursor.execute("EXPLAIN QUERY PLAN " + statement.sql, params)
-                return sqlite_plan(cursor.fetchall(), statement.sql)
-        return _postgres(statement.sql, params, connection, analyze)
+                plan = sqlite_plan(cursor.fetchall(), statement.sql)
+        else:
+            plan = _postgres(statement.sql, params, connection, analyze)
+        return read_whole_only(plan, statement.fingerprint, partial_indexes(connection, plan))
     except DatabaseError as error:
         return QueryPlan(error=f"{type(error).__name__}: {str(error).splitlines()[0]}")
+
+
+STOPS_EARLY = re.compile(r" LIMIT \S+(?: OFFSET \S+)?(?: FOR .*)?$")
+
+
+def read_whole_only(plan, fingerprint, partial) -> QueryPlan:
+    """Return the plan with `full_scan` only where every row of a table is read.
+
+    Not so: an index of `partial`, which holds some of the rows; and what a LIMIT stops, read
+    first and in an index's order, unless it was seen to throw away far more than it gave.
+    """
+    first = next((node for node in plan.nodes if node.table), None)
+    stops = bool(STOPS_EARLY.search(fingerprint)) and not plan.sorts and not plan.groups
+
+    def stays(node):
+        return node.index not in partial and not (stops and node is first and not node.wasteful)
+
+    return replace(
+        plan,
+        nodes=tuple(
+            replace(node, full_scan=False) if node.full_scan and not stays(node) else node
+            for node in plan.nodes
+        ),
+    )
+
+
+def partial_indexes(connection, plan) -> frozenset[str]:
+    """Return which indexes of the plan's full scans hold some rows of their table only."""
+    names = sorted({node.index for node in plan.nodes if node.full_scan and node.index})
+    if not names:
+        return frozenset()
+    places = ", ".join(["%s"] * len(names))
+    asked = (
+        "SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE '%% WHERE %%' AND name "
+        if connection.vendor == "sqlite"
+        else "SELECT indexname FROM pg_indexes WHERE indexdef LIKE '%% WHERE %%' AND indexname "
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"{asked} IN ({places})", names)
+        return frozenset(name for (name,) in cursor.fetchall())
 
 
 def _postgres(sql, params, connection, analyze):
@@ -214,8 +272,9 @@ def postgres_plan(found):
                 alias=raw.get("Alias", ""),
                 index=raw.get("Index Name", ""),
                 rows=round(rows * max(loops, 1)),
-                removed=raw.get("Rows Removed by Filter"),
-                filter=_masked(" and ".join(filter(None, [condition, raw.get("Filter")]))),
+                removed=_removed(raw, loops),
+                condition=_masked(condition or ""),
+                filter=_masked(raw.get("Filter", "")),
                 full_scan=scans,
                 depth=depth,
             )
@@ -232,6 +291,13 @@ def postgres_plan(found):
         ms=found[0].get("Execution Time"),
         buffers=sum(buffers) if buffers else None,
     )
+
+
+def _removed(raw, loops):
+    """Return the rows of all loops that were read for nothing; the server tells their mean."""
+    names = ("Rows Removed by Filter", "Rows Removed by Index Recheck")
+    told = [raw[name] for name in names if name in raw]
+    return round(sum(told) * max(loops, 1)) if told else None
 
 
 def _masked(condition):
@@ -278,7 +344,7 @@ def _sqlite_node(detail, depth, sql):
         table=table,
         alias=alias,
         index=index,
-        filter=match["condition"] or "",
+        condition=match["condition"] or "",
         full_scan=bool(table) and match["verb"] == "SCAN",
         depth=depth,
     )

@@ -182,13 +182,12 @@ def full_scans(measured, budgets) -> list[str]:
     """Return a line for each statement that reads a guarded table from end to end.
 
     PostgreSQL is asked whether an index *can* serve the statement, which does not depend on
-    the number of rows. SQLite decides by its statistics: give it a few thousand rows. Not
-    meant: counting all rows, a partial index, and a list in an index's order that stops early.
+    the number of rows. SQLite decides by its statistics: give it a few thousand rows. What is
+    no full scan says `explain.read_whole_only`; counting all rows is not meant either.
     """
     lines, seen = [], set()
     if measured.door.name in budgets["scans"] or not measured.recordings:
         return lines
-    partial = _partial_indexes()
     for statement in measured.recordings[-1]:
         text = statement.fingerprint
         if text in seen or WHOLE.match(text):
@@ -197,23 +196,11 @@ def full_scans(measured, budgets) -> list[str]:
             continue
         seen.add(text)
         plan = _plan_with_indexes(statement)
-        stops_early = text.endswith(("LIMIT ?", "OFFSET ?")) and not plan.sorts
-        scanned = {
-            node.table
-            for node in plan.nodes
-            if node.full_scan
-            and node.table in GUARDED
-            and node.index not in partial
-            and not (stops_early and node is _first_read(plan))
-        }
+        scanned = GUARDED.intersection(plan.full_scans)
         if scanned:
             tables = ", ".join(sorted(scanned))
             lines.append(f"{tables} at {statement.site}: {text[:80]} … {text[-160:]}")
     return lines
-
-
-def _first_read(plan):
-    return next((node for node in plan.nodes if node.table), None)
 
 
 def _plan_with_indexes(statement):
@@ -222,17 +209,6 @@ def _plan_with_indexes(statement):
     with rolled_back(connection), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         return explain(statement, connection, analyze=False)
-
-
-def _partial_indexes():
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.execute(
-                "SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE '% WHERE %'"
-            )
-        else:
-            cursor.execute("SELECT indexname FROM pg_indexes WHERE indexdef LIKE '% WHERE %'")
-        return {name for (name,) in cursor.fetchall()}
 
 
 def write_budgets(measured, file=FILE) -> None:
