@@ -83,12 +83,14 @@ class Bench:
         self.bare = bare
         self.stopped = 0
 
-    def compare(self, statements: Sequence, indexes: Sequence[str], *, budget_s: float):
+    def compare(self, statements: Sequence, indexes: Sequence[str], *, budget_s: float, often=None):
         """Measure with, without, and with again, in alternating order, within about `budget_s`.
 
         At least FEWEST pairs, however long they take. If the control fails, once more.
+        `often(statement)` weighs each one: how many times it counts in the sum; default 1.
         """
-        repeats = self._repeats(statements)
+        often = often or (lambda statement: 1)
+        repeats = {id(s): (often(s), repeat) for s, repeat in self._repeats(statements)}
         with self.without(indexes) as lacking:
             with lacking() as connection:
                 for statement in statements:
@@ -116,22 +118,21 @@ class Bench:
         return made
 
     def _repeats(self, statements):
-        """Warm up, and return how often to repeat each statement in one measurement."""
-        repeats = {}
+        """Warm up, and yield (statement, how often to repeat it in one measurement)."""
         for statement in statements:
             self.replay(statement)
             took = max(self.replay(statement), 1e-6)
-            repeats[id(statement)] = max(1, min(REPEATS_AT_MOST, round(SAMPLE_S / took)))
-        return repeats
+            yield statement, max(1, min(REPEATS_AT_MOST, round(SAMPLE_S / took)))
 
     def _pass(self, statements, repeats, connection):
-        """Return the sum of the statements' median times; a slow side repeats less."""
+        """Return the weighted sum of the statements' median times; a slow side repeats less."""
         total = 0.0
         for statement in statements:
+            weight, repeat = repeats[id(statement)]
             times = []
-            while len(times) < repeats[id(statement)] and sum(times) < 5 * SAMPLE_S:
+            while len(times) < repeat and sum(times) < 5 * SAMPLE_S:
                 times.append(self.replay(statement, connection))
-            total += median(times)
+            total += weight * median(times)
         return total
 
     def replay(self, statement, connection=None) -> float:
@@ -157,14 +158,15 @@ class Bench:
                 return LONGEST_S
             return perf_counter() - began
 
-    def slowest(self, statements, connection, *, budget_s):
-        """Return the statements in order of time on the connection, the longest first.
+    def slowest(self, statements, connection, *, budget_s, often):
+        """Return the statements in order of weighted time on the connection, the longest first.
 
         Those that are not reached within about `budget_s` come last.
         """
         ends = perf_counter() + budget_s
         took = {
-            id(s): self.replay(s, connection) if perf_counter() < ends else 0.0 for s in statements
+            id(s): often(s) * self.replay(s, connection) if perf_counter() < ends else 0.0
+            for s in statements
         }
         return sorted(statements, key=lambda s: -took[id(s)])
 
@@ -178,8 +180,14 @@ class Bench:
             return False
         return True
 
-    def plan(self, statement, connection=None):
-        return explain(statement, connection or self.connection, analyze=False)
+    def plan(self, statement, connection=None, *, analyze=False):
+        return explain(statement, connection or self.connection, analyze=analyze)
+
+    def drop(self, index):
+        """Drop an index for good, on the copy too."""
+        for connection in filter(None, (self.connection, self.bare)):
+            with connection.cursor() as cursor:
+                cursor.execute(f"DROP INDEX {connection.ops.quote_name(index)}")
 
     @contextmanager
     def without(self, indexes):
