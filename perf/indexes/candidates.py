@@ -318,7 +318,9 @@ def _serves(index, candidate):
     if candidate.expression or candidate.carried or candidate.beside:
         return False
     columns, condition = index
-    if condition not in ("", candidate.condition.replace('"', "")):
+    wanted = candidate.condition.replace('"', "")
+    # A condition with a value is what the index is for: one on all rows is none of it.
+    if condition != wanted and (condition or " = " in wanted):
         return False
     wide = len(candidate.columns)
     there, free = columns[:wide], candidate.free

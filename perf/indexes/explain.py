@@ -13,9 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from django.db import DatabaseError, OperationalError, connections
+from django.utils.translation import gettext as _
 
 TIMEOUT_MS = 10_000
 LOCK_TIMEOUT_MS = 1_000
+MISJUDGED, MISJUDGED_ROWS = 10, 1_000  # how many times, and of so many rows
 WASTE = 10  # rows thrown away for each that is given
 GROUPING = re.compile(r"Aggregate|Group|Distinct|Unique|Window", re.IGNORECASE)
 EXPLAINED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
@@ -29,7 +31,8 @@ class PlanNode:
     SQLite does not tell. `removed` are the rows read and thrown away in all its loops, None
     where nothing was run. `condition` is what its index or join is asked, `filter` what is
     asked of the rows it has read (SQLite does not tell). `full_scan`: it reads every row of a
-    table; see `QueryPlan.read_whole`.
+    table; see `read_whole_only`. `remarks` are for people: what went to disk, and estimates
+    that were far off.
     """
 
     node: str
@@ -42,6 +45,7 @@ class PlanNode:
     filter: str = ""
     full_scan: bool = False
     depth: int = 0
+    remarks: tuple[str, ...] = ()
 
     @property
     def wasteful(self):
@@ -87,6 +91,10 @@ class QueryPlan:
         return tuple(node.table for node in self.nodes if node.full_scan and node.table)
 
     @property
+    def remarks(self):
+        return tuple(dict.fromkeys(remark for node in self.nodes for remark in node.remarks))
+
+    @property
     def sorts(self):
         return any("Sort" in node.node for node in self.nodes)
 
@@ -99,6 +107,7 @@ class QueryPlan:
             "nodes": [str(node) for node in self.nodes],
             "full_scans": list(self.full_scans),
             "indexes": sorted(self.indexes),
+            "remarks": list(self.remarks),
             "cost": self.cost,
             "ms": self.ms,
             "buffers": self.buffers,
@@ -254,7 +263,7 @@ def postgres_plan(found):
     """Return the plan that EXPLAIN (FORMAT JSON) gave."""
     nodes = []
 
-    def visit(raw, depth):
+    def visit(raw, depth, cut_short):
         loops = raw.get("Actual Loops", 1)
         rows = raw.get("Actual Rows", raw.get("Plan Rows", 0))
         kind = raw["Node Type"]
@@ -277,13 +286,14 @@ def postgres_plan(found):
                 filter=_masked(raw.get("Filter", "")),
                 full_scan=scans,
                 depth=depth,
+                remarks=(*_spilled(raw), *([] if cut_short else _misjudged(raw))),
             )
         )
         for child in raw.get("Plans", ()):
-            visit(child, depth + 1)
+            visit(child, depth + 1, cut_short or kind == "Limit" or "Join" in kind)
 
     top = found[0]["Plan"]
-    visit(top, 0)
+    visit(top, 0, cut_short=False)
     buffers = [top[name] for name in ("Shared Hit Blocks", "Shared Read Blocks") if name in top]
     return QueryPlan(
         nodes=tuple(nodes),
@@ -291,6 +301,35 @@ def postgres_plan(found):
         ms=found[0].get("Execution Time"),
         buffers=sum(buffers) if buffers else None,
     )
+
+
+def _spilled(raw):
+    """Yield what a step wrote to disk for want of memory."""
+    if raw.get("Sort Space Type") == "Disk":
+        yield _(
+            "A sort wrote %(kb)d kB to disk: sort fewer or narrower rows, read them by an index "
+            "in their order, or raise work_mem."
+        ) % {"kb": raw["Sort Space Used"]}
+    batches = max(raw.get("Hash Batches", 1), raw.get("HashAgg Batches", 1))
+    if batches > 1:
+        yield _(
+            "A hash table was too large for work_mem and went to disk in %(batches)d parts: "
+            "select fewer columns or rows, or raise work_mem."
+        ) % {"batches": batches}
+
+
+def _misjudged(raw):
+    """Yield that far other rows came than the statistics let expect."""
+    if "Relation Name" not in raw or raw.get("Actual Loops") != 1:
+        return
+    expected, came = raw.get("Plan Rows", 0), raw["Actual Rows"]
+    if max(expected, came) < MISJUDGED_ROWS:
+        return
+    if max(expected, came) > MISJUDGED * max(1, min(expected, came)):
+        yield _(
+            "%(table)s: %(expected)d rows were expected and %(came)d came: its statistics are "
+            "old, or its columns depend on each other (ANALYZE, CREATE STATISTICS)."
+        ) % {"table": raw["Relation Name"], "expected": expected, "came": came}
 
 
 def _removed(raw, loops):
@@ -319,7 +358,7 @@ def sqlite_plan(rows, sql):
     """Return the plan of EXPLAIN QUERY PLAN's rows (id, parent, unused, detail)."""
     depths = {0: -1}
     nodes = []
-    for step, parent, _unused, detail in rows:
+    for step, parent, _number, detail in rows:
         depth = depths[step] = depths.get(parent, -1) + 1
         nodes.append(_sqlite_node(detail, depth, sql))
     return QueryPlan(nodes=tuple(nodes))

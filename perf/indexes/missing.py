@@ -197,10 +197,17 @@ def try_all(candidates, statements, laboratory) -> list[Attempt]:
     return attempts
 
 
+def _worth(attempt):
+    """Return what it saves; a special index has to save a tenth more than a plain one."""
+    made = attempt.candidate
+    special = made.carried or made.condition or made.expression or made.beside
+    return attempt.saved_ms * (0.9 if special else 1)
+
+
 def advise(attempts) -> list[Advice]:
     """Return what pays, best first; of several for the same statement the one that saves most."""
     paying = [attempt for attempt in attempts if attempt.outcome is Outcome.PAYS]
-    paying.sort(key=lambda a: (-round(a.saved_ms, 1), len(a.candidate.columns)))
+    paying.sort(key=_worth, reverse=True)
     advised, served = [], set()
     for attempt in paying:
         new = {trial.fingerprint for trial in attempt.paying} - served

@@ -22,6 +22,7 @@ from perf.indexes.candidates import model_of, propose
 from perf.indexes.explain import QueryPlan, distinct, explain_top
 from perf.indexes.missing import SMALLEST_TABLE, Attempt, Outcome, advise, try_all
 from perf.indexes.rewriting import rewritings
+from perf.indexes.server_counters import read_server
 from perf.indexes.try_index import laboratory
 from perf.measuring.machine import git
 from perf.our_code import our_apps
@@ -72,7 +73,8 @@ class Top:
 class Profile:
     """What one block did. Times in milliseconds; `slow` counts statements over `slow_ms`.
 
-    `phases` are the block's own timings, `outcome` its own figures. `first` are the total, the
+    `phases` are the block's own timings, `outcome` its own figures. `server` is what the
+    database itself says of its tables and indexes. `first` are the total, the
     time in the database and the statements of the first run, {} without one. `attempts` are the
     indexes that could be of use, tried or not; `advice` those that were shown to pay, None
     where none was tried.
@@ -98,6 +100,7 @@ class Profile:
     attempts: tuple[Attempt, ...] = ()
     advice: tuple | None = None
     notices: tuple[str, ...] = ()
+    server: tuple[str, ...] = ()
     speedscope: str = field(default="", repr=False)
     recording: Recording = field(default=None, repr=False, compare=False)
     result: object = field(default=None, repr=False, compare=False)
@@ -129,6 +132,7 @@ class Profile:
             "index_plan": None if self.advice is None else [a.as_dict() for a in self.advice],
             "indexes_considered": [attempt.as_dict() for attempt in self.attempts],
             "notices": list(self.notices),
+            "server": list(self.server),
         }
 
 
@@ -195,6 +199,7 @@ def profile_block(
         attempts=attempts,
         advice=advice,
         notices=tuple(notices[0]) if notices else (),
+        server=read_server(connections["default"]),
         speedscope=speedscope,
         recording=recording,
         result=result,
@@ -292,7 +297,7 @@ def _action(plan, slowest, attempts):
     if plan.error:
         return _("None known; it could not be explained: %(error)s") % {"error": plan.error}
     mine = [a for a in attempts if slowest.fingerprint in a.candidate.fingerprints]
-    told = [*rewritings(slowest, plan), *_tried(mine)]
+    told = [*rewritings(slowest, plan), *_tried(mine), *plan.remarks]
     if plan.full_scans:
         tables = list(dict.fromkeys(plan.full_scans))
         told.insert(0, _("%(tables)s is read whole.") % {"tables": ", ".join(tables)})

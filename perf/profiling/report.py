@@ -79,6 +79,8 @@ def as_text(profile: Profile) -> str:
     lines += [f"  {cluster}" for cluster in profile.clusters] or ["  " + _("None.")]
     lines += ["", _("Index plan")]
     lines += _index_lines(profile)
+    lines += ["", _("What the database says of itself")]
+    lines += [f"  {sentence}" for sentence in profile.server] or ["  " + _("Nothing.")]
     return "\n".join(lines)
 
 
@@ -190,6 +192,8 @@ def as_markdown(profile: Profile) -> str:
         lines += [""] + [f"    {item.candidate.django()}" for item in profile.advice]
     else:
         lines += [line.strip() for line in _index_lines(profile)]
+    lines += ["", f"## {_('What the database says of itself')}", ""]
+    lines += [f"- {sentence}" for sentence in profile.server] or [_("Nothing.")]
     return "\n".join(lines) + "\n"
 
 

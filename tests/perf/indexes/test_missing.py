@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 from django.db import connection
+from django.db.models import Q
+from django.db.models.functions import Lower
 
 from bookings.models import Booking, Client
 from dispatch.models import Assignment
@@ -95,6 +97,42 @@ def test_an_index_that_is_there_is_not_proposed(many_clients):
         list(Booking.objects.filter(company=many_clients, scheduled_time__gte=make.NOW))
     candidates, _groups = proposed(q)
     assert candidates == []
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        lambda: Client.objects.annotate(low=Lower("address")).filter(low="street 7"),
+        lambda: Client.objects.filter(Q(address="Street 7") | Q(phone="7")),
+        lambda: Client.objects.filter(address="Street 7").values_list("address", "phone"),
+    ],
+    ids=["expression", "or", "covering"],
+)
+def test_special_indexes_are_tried_and_measured_with_reads_and_writes(many_clients, search):
+    with record_queries() as q:
+        for _time in range(5):
+            list(search())
+        Client.objects.filter(pk__lte=100).update(address="elsewhere")
+    candidates, groups = proposed(q)
+    with laboratory(may_build=True) as place:
+        attempts = try_all(candidates, groups, place)
+    assert {attempt.outcome for attempt in attempts} == {Outcome.PAYS}
+    [advice] = advise(attempts)
+    assert advice.trials[0].ratio < 0.5
+    assert advice.writes.ratio.pairs >= 6
+    assert "writes × " in advice.cost
+
+
+@pytest.mark.postgres_only
+def test_what_cannot_be_built_says_why(many_clients):
+    with record_queries() as q:
+        list(Client.objects.filter(address="Street 7"))
+    groups = distinct(q)
+    candidate = Candidate("bookings_client", (), expression="NOW()", fingerprints=tuple(groups))
+    with laboratory(may_build=True) as place:
+        [attempt] = try_all([candidate], groups, place)
+    assert attempt.outcome is Outcome.NOT_BUILT
+    assert "IMMUTABLE" in attempt.error
 
 
 def plan(*nodes):
