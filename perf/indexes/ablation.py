@@ -83,11 +83,20 @@ class Bench:
         self.bare = bare
         self.stopped = 0
 
-    def compare(self, statements: Sequence, indexes: Sequence[str], *, budget_s: float, often=None):
+    def compare(
+        self,
+        statements: Sequence,
+        indexes: Sequence[str],
+        *,
+        budget_s: float,
+        often=None,
+        instead: Sequence[str] = (),
+    ):
         """Measure with, without, and with again, in alternating order, within about `budget_s`.
 
         At least FEWEST pairs, however long they take. If the control fails, once more.
         `often(statement)` weighs each one: how many times it counts in the sum; default 1.
+        `instead` are indexes (of `only_without`) that are there only without the others.
         """
         often = often or (lambda statement: 1)
         repeats = {id(s): (often(s), repeat) for s, repeat in self._repeats(statements)}
@@ -95,13 +104,13 @@ class Bench:
             with lacking() as connection:
                 for statement in statements:
                     self.replay(statement, connection)
-            made = self._pairs(statements, repeats, lacking, budget_s)
+            made = self._pairs(statements, repeats, lacking, budget_s, instead)
             if not made.control.includes_one:
-                made = self._pairs(statements, repeats, lacking, budget_s)
+                made = self._pairs(statements, repeats, lacking, budget_s, instead)
                 made.attempts = 2
         return made
 
-    def _pairs(self, statements, repeats, lacking, budget_s):
+    def _pairs(self, statements, repeats, lacking, budget_s, instead):
         made = Comparison()
         self.stopped = 0
         began = perf_counter()
@@ -110,12 +119,35 @@ class Bench:
                 break
             sides = ["with", "without", "control"]
             for side in sides if number % 2 == 0 else reversed(sides):
-                place = lacking() if side == "without" else nullcontext(self.connection)
-                with place as connection:
+                with lacking() if side == "without" else self._full(instead) as connection:
                     seconds = self._pass(statements, repeats, connection)
                 getattr(made, f"{side}_s").append(seconds)
         made.stopped = self.stopped
         return made
+
+    def _full(self, instead):
+        """Return the context manager of a connection with all indexes but `instead`."""
+        if self.bare is None and instead:
+            return _dropped(self.connection, instead)
+        return nullcontext(self.connection)
+
+    @contextmanager
+    def only_without(self, made):
+        """Build indexes ({name: CREATE INDEX}) for the side that lacks others; yield their names.
+
+        On SQLite they are on the copy alone; on PostgreSQL the other side drops them.
+        """
+        connection = self.bare or self.connection
+        with connection.cursor() as cursor:
+            for sql in made.values():
+                cursor.execute(sql)
+            cursor.execute("ANALYZE")
+        try:
+            yield list(made)
+        finally:
+            with connection.cursor() as cursor:
+                for name in made:
+                    cursor.execute(f"DROP INDEX {connection.ops.quote_name(name)}")
 
     def _repeats(self, statements):
         """Warm up, and yield (statement, how often to repeat it in one measurement)."""

@@ -23,7 +23,7 @@ from perf.measuring.statistics import (
 )
 from perf.project.benchmarks.variants import ALONE, ARMS, prepared_case, record_once, run_once
 
-VERSION = 1
+VERSION = 2
 CONTROL = "control"
 SHORTEST_S = 0.05  # shorter work is repeated within one measurement
 REPEATS_AT_MOST = 5
@@ -97,6 +97,7 @@ def _measure(case, before, after, iterations, step):
     return {
         "bookings": case.bookings,
         "drivers": case.drivers,
+        "history": case.history,
         "assigned": len(case.plan.trips),
         "planning": case.planning,
         "arms": {

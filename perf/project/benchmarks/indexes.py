@@ -27,6 +27,7 @@ from perf.indexes.try_index import Laboratory
 from perf.measuring.machine import describe_machine, load_average
 from perf.measuring.scratch import scratch_database
 from perf.measuring.statistics import Verdict
+from perf.project.benchmarks import naive
 from perf.project.benchmarks.variants import DAY, NOW
 from perf.project.doors import profiled
 from perf.project.doors.visitor import ACTOR, Visit, go_through
@@ -285,17 +286,22 @@ def _build_s(facts):
 
 
 def _together(bench, found, replayable, budget_s):
-    """Measure every replayable statement with all declared indexes and with none."""
+    """Measure every replayable statement with all declared indexes and with a stock project's."""
     names = [facts.name for facts in found if facts.declared]
     reads = [s for text, s in replayable.items() if text.startswith("SELECT")]
     writes = [s for text, s in replayable.items() if not text.startswith("SELECT")]
-    return {
-        "indexes": names,
-        "reads": bench.compare(reads, names, budget_s=budget_s / 2).as_dict()
-        | {"statements": len(reads)},
-        "writes": bench.compare(writes, names, budget_s=budget_s / 2).as_dict()
-        | {"statements": len(writes)},
-    }
+    with connection.schema_editor(collect_sql=True) as editor:
+        stock = {
+            index.name: str(index.create_sql(model, editor))
+            for model, index in naive.stock_indexes()
+        }
+    with bench.only_without(stock) as instead:
+        compared = {
+            name: bench.compare(some, names, budget_s=budget_s / 2, instead=instead).as_dict()
+            | {"statements": len(some)}
+            for name, some in (("reads", reads), ("writes", writes))
+        }
+    return {"indexes": names, "stock": list(stock), **compared}
 
 
 def _missing(bench, recorded, plans, replayable, budget_s, weigh, worth_ms):
