@@ -28,7 +28,8 @@ REPEATS_AT_MOST = 20
 class Comparison:
     """Seconds of a set of statements with and without indexes, pair by pair.
 
-    `ratio` is with/without: below 1 the indexes help. `control` is with/with.
+    `ratio` is with/without: below 1 the indexes help. `control` is with/with; where it failed
+    they are those of a second attempt.
     """
 
     with_s: list[float] = field(default_factory=list)
@@ -36,6 +37,7 @@ class Comparison:
     control_s: list[float] = field(default_factory=list)
     stopped: int = 0
     attempts: int = 1
+    judged: Judgement | None = None  # among all comparisons of a report
 
     @property
     def with_ms(self):
@@ -55,7 +57,7 @@ class Comparison:
 
     @property
     def judgement(self) -> Judgement:
-        return judge(self.ratio, self.control)
+        return self.judged or judge(self.ratio, self.control)
 
     def as_dict(self):
         return {

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from perf.indexes.ablation import Comparison
 from perf.indexes.candidates import Candidate
 from perf.indexes.explain import QueryPlan
-from perf.measuring.statistics import Verdict
+from perf.measuring.statistics import Verdict, judge_together
 
 # A statement has to get this much faster, the run to be spared this much, and the table to
 # hold this many rows.
@@ -186,7 +186,7 @@ class Advice:
 
 
 def try_all(candidates, statements, laboratory) -> list[Attempt]:
-    """Try the candidates for their statements ({fingerprint: [Statement]})."""
+    """Try the candidates for their statements ({fingerprint: [Statement]}); judge them together."""
     attempts = []
     for candidate in candidates:
         rows = laboratory.rows(candidate.table)
@@ -194,6 +194,10 @@ def try_all(candidates, statements, laboratory) -> list[Attempt]:
             attempts.append(Attempt(candidate, rows=rows))
         else:
             attempts.append(laboratory.try_index(candidate, statements))
+    compared = [t.comparison for a in attempts for t in a.trials if t.comparison]
+    together = judge_together([(c.ratio, c.control) for c in compared])
+    for comparison, judgement in zip(compared, together, strict=True):
+        comparison.judged = judgement
     return attempts
 
 

@@ -26,7 +26,7 @@ from perf.indexes.rewriting import rewritings
 from perf.indexes.try_index import Laboratory
 from perf.measuring.machine import describe_machine, load_average
 from perf.measuring.scratch import scratch_database
-from perf.measuring.statistics import Verdict
+from perf.measuring.statistics import Verdict, judge_report
 from perf.project.benchmarks import naive
 from perf.project.benchmarks.variants import DAY, NOW
 from perf.project.doors import profiled
@@ -108,13 +108,16 @@ def benchmark_indexes(*, bookings, seconds, seed, progress) -> dict:
             }
             if facts in droppable:
                 entry |= _measure(bench, facts, entry["used_by"], replayable, share, weigh)
-            result["indexes"].append(entry | {"verdict": judge_index(entry)})
+            result["indexes"].append(entry)
         step("trying what could be missing")
         result["missing"] = _missing(
             bench, recorded, plans, replayable, share, weigh, result["worth_ms"]
         )
         step("measuring all against none")
         result["together"] = _together(bench, found, replayable, 6 * share)
+        settle_report(result)
+        for entry in result["indexes"]:
+            entry["verdict"] = judge_index(entry)
         step("dropping what is to go, in turn")
 
         def judged_again(entry):
@@ -126,6 +129,7 @@ def benchmark_indexes(*, bookings, seconds, seed, progress) -> dict:
             ]  # fmt: skip
             entry["covered_by"] = covered_by(facts, read_indexes(connection))
             entry |= _measure(bench, facts, entry["used_by"], replayable, share, weigh)
+            settle_report(result)
             return judge_index(entry)
 
         result["dropped"] = drop_in_turn(result["indexes"], bench.drop, judged_again)
@@ -350,6 +354,23 @@ def _missing(bench, recorded, plans, replayable, budget_s, weigh, worth_ms):
         "faster": FASTER,
         "worth_ms": worth_ms,
         "smallest_table": SMALLEST_TABLE,
+    }
+
+
+def settle_report(result):
+    """Judge all comparisons of the report together; those that are unstable are marked so."""
+    measured = [*result["indexes"], *result["missing"]["measured"], result["together"]]
+    compared = [
+        found for one in measured for kind in ("reads", "writes") if (found := one.get(kind))
+    ]
+    told = [{**one["ratio"]} for one in compared]
+    judge_report([(ratio, one["control"]) for ratio, one in zip(told, compared, strict=True)])
+    for one, ratio in zip(compared, told, strict=True):
+        one |= {name: ratio[name] for name in ("verdict", "why")}
+    result["comparisons"] = {
+        "all": len(compared),
+        "unstable": sum(one["control"]["unstable"] for one in compared),
+        "second_attempts": sum(one["attempts"] > 1 for one in compared),
     }
 
 

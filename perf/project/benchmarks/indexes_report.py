@@ -20,7 +20,7 @@ def table(result: dict) -> str:
             f"missing? {entry['django']}: reads {_ratio(entry['reads'])}, "
             f"writes {_ratio(entry['writes'])}, {entry['net_s']:+.2f} s a day"
         )
-    return "\n".join([*lines, *schema_lines(result["schema"])])
+    return "\n".join([*lines, *schema_lines(result["schema"]), stability(result)])
 
 
 def schema_lines(schema):
@@ -42,6 +42,17 @@ def schema_lines(schema):
             f"Asked for by the guide, but not shown to help: {', '.join(schema['guide_loses'])}."
         )
     return lines
+
+
+def stability(result):
+    """Return how the comparisons were judged, and how many of the controls were unstable."""
+    counts = result["comparisons"]
+    return (
+        f"{counts['all']} comparisons were judged together: in 95 % of such reports none is "
+        f"falsely called different (Holm). {counts['unstable']} A/A controls were unstable "
+        f"(beyond ±10 %), and {counts['second_attempts']} comparisons were made a second time "
+        "because their control failed: there only effects beyond the control were called."
+    )
 
 
 def markdown(result: dict) -> str:
@@ -76,6 +87,8 @@ writers lose; how often each door is entered in a day is estimated (`OFTEN` in
 `perf/project/doors/profiled.py`).
 
 {chr(10).join(schema_lines(result["schema"]))}
+
+{stability(result)}
 
 ## Verdicts
 
@@ -223,7 +236,11 @@ def _ratio(comparison, which="ratio"):
     if not comparison:
         return "—"
     ratio = comparison[which]
-    return f"{ratio['ratio']:.3f} [{ratio['low']:.3f}, {ratio['high']:.3f}]"
+    shown = f"{ratio['ratio']:.3f} [{ratio['low']:.3f}, {ratio['high']:.3f}]"
+    if which == "ratio":
+        return shown
+    again = ", second attempt" if comparison["attempts"] > 1 else ""
+    return shown + (", unstable" if ratio["unstable"] else "") + again
 
 
 def _why(facts):

@@ -15,6 +15,7 @@ from perf.indexes.explain import PlanNode, QueryPlan, distinct, explain_top
 from perf.indexes.missing import Attempt, Outcome, Trial, advise, try_all
 from perf.indexes.predicates import table_uses
 from perf.indexes.try_index import laboratory
+from perf.measuring.statistics import Verdict
 from perf.recording.record import record_queries
 from tests.support import builders as make
 
@@ -199,6 +200,26 @@ def test_advice_needs_an_interval_and_some_milliseconds(made, outcome):
     attempt = Attempt(CLIENTS, (made,), rows=5_000)
     assert attempt.outcome is outcome
     assert bool(advise([attempt])) == (outcome is Outcome.PAYS)
+
+
+def test_trials_are_judged_together():
+    """One of many that looks faster by chance is no advice."""
+    ratios = [0.5, 0.55, 0.6, 0.65, 0.7, 0.72, 0.75, 0.95, 1.05, 1.2]
+    weak = Comparison(with_s=[r / 10 for r in ratios], without_s=[0.1] * 10, control_s=[0.07] * 10)
+    weak.control_s = [s * (1 + 0.01 * (-1) ** n) for n, s in enumerate(weak.with_s)]
+    assert weak.judgement.verdict is Verdict.FASTER
+
+    class Place:
+        def rows(self, table):
+            return 5_000
+
+        def try_index(self, candidate, statements):
+            return Attempt(candidate, (replace(trial(1, 1), comparison=replace(weak)),), 5_000)
+
+    few = try_all([CLIENTS], {}, Place())
+    many = try_all([CLIENTS] * 60, {}, Place())
+    assert [a.outcome for a in few] == [Outcome.PAYS]
+    assert {a.outcome for a in many} == {Outcome.NOT_FASTER}
 
 
 def test_what_was_not_tried_is_called_so():
