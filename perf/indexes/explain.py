@@ -50,7 +50,7 @@ class PlanNode:
     @property
     def wasteful(self):
         """Say whether it was seen to throw away far more rows than it gave."""
-        return bool(self.removed) and self.removed > WASTE * max(self.rows or 0, 10)
+        return (self.removed or 0) > WASTE * max(self.rows or 0, 10)
 
     def __str__(self):
         parts = [self.node]
@@ -214,7 +214,7 @@ def read_whole_only(plan, fingerprint, partial) -> QueryPlan:
     stops = bool(STOPS_EARLY.search(fingerprint)) and not plan.sorts and not plan.groups
 
     def stays(node):
-        return node.index not in partial and not (stops and node is first and not node.wasteful)
+        return node.index not in partial and not (stops and node is first and not first.wasteful)
 
     return replace(
         plan,

@@ -212,7 +212,8 @@ def advise(attempts) -> list[Advice]:
     """Return what pays, best first; of several for the same statement the one that saves most."""
     paying = [attempt for attempt in attempts if attempt.outcome is Outcome.PAYS]
     paying.sort(key=_worth, reverse=True)
-    advised, served = [], set()
+    advised: list[Advice] = []
+    served: set[str] = set()
     for attempt in paying:
         new = {trial.fingerprint for trial in attempt.paying} - served
         if new:

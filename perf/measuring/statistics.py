@@ -235,9 +235,11 @@ def judge_report(reported: Sequence[tuple[dict, dict]]) -> None:
     The ratio's dict gets "verdict" and "why", the control's "unstable".
     """
     names = Ratio.__dataclass_fields__
-    pairs = [
-        tuple(Ratio(**{name: side[name] for name in names}) for side in both) for both in reported
-    ]
+
+    def read(side):
+        return Ratio(**{name: side[name] for name in names})
+
+    pairs = [(read(ratio), read(control)) for ratio, control in reported]
     for (told, control), judgement, pair in zip(
         reported, judge_together(pairs), pairs, strict=True
     ):

@@ -248,7 +248,7 @@ def _attempts(statements, plans, explain, may_build):
 
 def _longest(recording, first, count):
     """Return the statements by fingerprint that took longest, in either run."""
-    took = {}
+    took: dict[str, int] = {}
     for run in (recording, first or ()):
         for text, group in distinct(run).items():
             took[text] = max(took.get(text, 0), sum(s.total_ns for s in group))

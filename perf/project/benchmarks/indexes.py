@@ -203,7 +203,8 @@ def settle():
 
 def _record(visit, result):
     """Enter every door; return the statements on our tables by fingerprint, and their doors."""
-    statements, entered = [], {}
+    statements: list = []
+    entered: dict[str, set[str]] = {}
     result["doors"] = []
     for way in profiled.all_doors():
         q = go_through(way, visit)
@@ -382,15 +383,14 @@ def judge_index(entry: dict) -> str:
     if entry["constraint"] or entry["unique"]:
         return "keep: it is a rule"
     reads, writes = entry.get("reads"), entry.get("writes")
-    faster = bool(reads) and reads["verdict"] == Verdict.FASTER
+    faster = reads is not None and reads["verdict"] == Verdict.FASTER
     if entry["covered_by"] and not faster:
         return f"drop: {entry['covered_by']} covers it"
     if entry["rows"] < SMALLEST_TABLE:
         used = "used" if entry["used_by"] else "not used"
         return f"undecided: {used}, and its table has only {entry['rows']} rows"
     if faster:
-        costly = bool(writes) and writes["verdict"] == Verdict.SLOWER and entry["net_s"] < 0
-        if costly:
+        if writes and writes["verdict"] == Verdict.SLOWER and entry["net_s"] < 0:
             return (
                 f"undecided: reads are faster with it, but its writers lose "
                 f"{-entry['net_s'] * 1000:.0f} ms a day more than its readers win"

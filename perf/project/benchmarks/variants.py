@@ -208,7 +208,8 @@ def locks_held_s(recording) -> float:
     From its first statement that locks or writes to the end of its COMMIT; a write outside a
     transaction holds them itself.
     """
-    begins, longest_ns = {}, 0
+    begins: dict[int, int] = {}
+    longest_ns = 0
     for statement in sorted([*recording, *recording.control], key=lambda s: s.start_ns):
         ends_ns = statement.start_ns + statement.total_ns
         locks = statement.is_write or " FOR UPDATE" in statement.sql

@@ -153,7 +153,7 @@ def taken_back():
 def measure_all(doors=None) -> list[Measured]:
     """Measure every door at every size; nothing of one size is there at the other."""
     doors = doors or all_doors()
-    found = [[] for _door in doors]
+    found: list[list] = [[] for _door in doors]
     for size in SIZES:
         with taken_back():
             world = make_world(size)
@@ -253,7 +253,8 @@ def full_scans(measured, budgets) -> list[str]:
     the number of rows. SQLite decides by its statistics: give it a few thousand rows. What is
     no full scan says `explain.read_whole_only`; counting all rows is not meant either.
     """
-    lines, seen = [], set()
+    lines: list[str] = []
+    seen: set[str] = set()
     if measured.door.name in budgets["scans"] or not measured.recordings:
         return lines
     for statement in measured.recordings[-1]:
