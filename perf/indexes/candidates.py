@@ -17,6 +17,7 @@ from perf.indexes.predicates import Unserved, table_uses
 WIDEST = 4
 COVERED = 3  # columns that a covering index carries at most beside those it is searched by
 KNOWN_FUNCTIONS = re.compile(r'^(LOWER|UPPER)\((?:CAST\()?"(\w+)"(?: AS TEXT\))?\)$')
+RELABELLED = re.compile(r'^CAST\("(\w+)" AS TEXT\)$')  # of a text column: the column itself
 TRIGRAMS = "gin_trgm_ops"
 
 
@@ -98,6 +99,8 @@ class Candidate:
         known = KNOWN_FUNCTIONS.match(self.expression)
         if known:
             text = f'{known[1].capitalize()}("{names.get(known[2], known[2])}")'
+        elif relabelled := RELABELLED.match(self.expression):
+            text = f'F("{names.get(relabelled[1], relabelled[1])}")'
         else:
             text = f"RawSQL({self.expression!r}, ())"
         if self.operators:

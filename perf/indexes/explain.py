@@ -135,6 +135,8 @@ def separate_connection(alias="default"):
         return
     connection = connections.create_connection(alias)
     try:
+        connection.ensure_connection()
+        connection.execute_wrappers.clear()  # what is tried here is no slow statement of anybody's
         if connection.vendor == "sqlite":
             with connection.cursor() as cursor:
                 cursor.execute(f"PRAGMA busy_timeout = {LOCK_TIMEOUT_MS}")

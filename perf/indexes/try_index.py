@@ -141,6 +141,7 @@ def _copy(source, file):
         {**source.settings_dict, "NAME": str(file)}, source.alias
     )
     wrapper.ensure_connection()
+    wrapper.execute_wrappers.clear()
     source.connection.backup(wrapper.connection)
     with wrapper.cursor() as cursor:
         cursor.execute("PRAGMA foreign_keys = OFF")

@@ -169,6 +169,7 @@ def profile_block(
     if not set(_longest(recording, first, top)) <= plans.keys():
         plans = _plans(recording, top, explain) | plans
     statements = {**distinct(first or ()), **distinct(recording)}
+    server = read_server(connections["default"])  # before the trials leave dead rows behind
     attempts = _attempts(statements, plans, explain, may_build)
     advice = tuple(advise(attempts)) if any(a.was_tried for a in attempts) else None
     clusters = tuple(find_clusters(recording))
@@ -199,7 +200,7 @@ def profile_block(
         attempts=attempts,
         advice=advice,
         notices=tuple(notices[0]) if notices else (),
-        server=read_server(connections["default"]),
+        server=server,
         speedscope=speedscope,
         recording=recording,
         result=result,

@@ -136,6 +136,9 @@ def test_words_get_trigrams_where_the_extension_is(there, monkeypatch):
         assert found[0].django().startswith('GinIndex(OpClass(Upper("phone"), name=')
     [beginning] = proposed(CLIENTS.filter(phone__startswith="x"))
     assert beginning.operators == "text_pattern_ops"
+    assert beginning.django().startswith(
+        'Index(OpClass(F("phone"), name="text_pattern_ops"), name='
+    )
 
 
 def test_a_second_index_is_made_beside_the_first():

@@ -122,7 +122,7 @@ def test_a_loop_is_in_the_report_with_its_fix():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_missing_index_is_in_the_index_plan():
+def test_a_missing_index_is_in_the_index_plan(caplog):
     company = make.company()
     Client.objects.bulk_create(
         [
@@ -140,6 +140,7 @@ def test_a_missing_index_is_in_the_index_plan():
     [advice] = profile.advice
     assert advice.candidate.columns == ("address",)
     assert 'Index(fields=["address"]' in as_text(profile)
+    assert not [r for r in caplog.records if "replay" in r.getMessage()]  # no slow statement's
     assert "| 1 | bookings_client | address |" in as_markdown(profile)
     assert profile.as_dict()["index_plan"][0]["trials"][0]["before"]["full_scans"] == [
         "bookings_client"

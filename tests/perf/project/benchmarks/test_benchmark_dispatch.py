@@ -276,5 +276,9 @@ def test_the_bar_knows_how_many_steps_there_are():
 @pytest.mark.slow
 def test_the_control_can_be_measured():
     out = StringIO()
-    call_command("measure_control", "--trials", "1", "--pairs", "2", "--bookings", "4", stdout=out)
-    assert out.getvalue().startswith("0 of 1 trials")  # two pairs show nothing
+    call_command(
+        "measure_control", "--trials", "2", "--pairs", "2", "--report", "2", "--bookings", "4",
+        stdout=out,
+    )  # fmt: skip
+    assert out.getvalue().startswith("0 of 2 trials")  # two pairs show nothing
+    assert "0 of 1 reports of 2 held a false verdict" in out.getvalue()
