@@ -20,6 +20,7 @@ from perf.project.benchmarks.indexes import (
     REFERENCE,
     drop_in_turn,
     judge_index,
+    judge_schema,
     refuse_below_reference,
 )
 from perf.project.benchmarks.indexes_report import markdown, table
@@ -214,6 +215,13 @@ def test_nothing_is_called_useless_below_the_reference():
         "undecided below 1000000 bookings (drop, no recorded statement uses it)"
     )
     assert entries[1]["verdict"] == "keep: it is a rule"
+
+
+@pytest.mark.parametrize(("net_s", "missing"), [(0.3, ["Index(…)"]), (0.1, []), (-1.0, [])])
+def test_an_index_is_missing_only_if_it_saves_something_in_a_day(net_s, missing):
+    candidate = {"django": "Index(…)", "reads": {"verdict": Verdict.FASTER}, "net_s": net_s}
+    schema = judge_schema({"indexes": [], "missing": {"measured": [candidate]}})
+    assert (schema["missing"], schema["clean"]) == (missing, not missing)
 
 
 def test_every_recorded_door_has_a_frequency():
