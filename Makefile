@@ -37,10 +37,10 @@ test-fast: $(VENV)/dev.stamp
 	$(PY) -m pytest -n 2 -m "not slow and not browser and not process"
 
 test-sqlite: $(VENV)/dev.stamp
-	$(PY) -m pytest -n 2
+	$(PY) -m pytest -n 3
 
 test-postgres: $(VENV)/dev.stamp
-	$(POSTGRES) $(PY) -m pytest -n 2
+	$(POSTGRES) $(PY) -m pytest -n 3
 
 lint: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check .

@@ -25,8 +25,8 @@ from bookings.importing.compare import (
 )
 from bookings.importing.csv_file import read_table
 from bookings.importing.order import check_order
-from bookings.importing.result import FarRow, ImportResult
-from bookings.importing.rows import OPTIONAL, REQUIRED, UNREAD, BookingRow, read_rows
+from bookings.importing.result import BrokenRow, FarRow, ImportResult, Skipped
+from bookings.importing.rows import OPTIONAL, REQUIRED, UNREAD, BookingRow, RowError, read_rows
 from bookings.importing.trips import ClientIds, Settled, find_clients, settle
 from bookings.importing.xlsx_file import ZIP, read_workbook
 from bookings.models import Actor, Booking, Client, Event, Status
@@ -114,7 +114,8 @@ def import_bookings(
                 "import. Import again."
             )
         ) from error
-    left_out = {row.line for row in (*errors, *changes.skipped, *settled.broken)}
+    gone: list[RowError | Skipped | BrokenRow] = [*errors, *changes.skipped, *settled.broken]
+    left_out = {row.line for row in gone}
     return ImportResult(
         filename=filename,
         encoding=table.encoding,

@@ -28,7 +28,8 @@ REPEATS_AT_MOST = 20
 class Comparison:
     """Seconds of a set of statements with and without indexes, pair by pair.
 
-    `ratio` is with/without: below 1 the indexes help. `control` is with/with.
+    `ratio` is with/without: below 1 the indexes help. `control` is with/with; where it failed
+    they are those of a second attempt.
     """
 
     with_s: list[float] = field(default_factory=list)
@@ -36,6 +37,15 @@ class Comparison:
     control_s: list[float] = field(default_factory=list)
     stopped: int = 0
     attempts: int = 1
+    judged: Judgement | None = None  # among all comparisons of a report
+
+    @property
+    def with_ms(self):
+        return median(self.with_s) * 1000
+
+    @property
+    def without_ms(self):
+        return median(self.without_s) * 1000
 
     @property
     def ratio(self) -> Ratio:
@@ -47,7 +57,7 @@ class Comparison:
 
     @property
     def judgement(self) -> Judgement:
-        return judge(self.ratio, self.control)
+        return self.judged or judge(self.ratio, self.control)
 
     def as_dict(self):
         return {
@@ -75,23 +85,34 @@ class Bench:
         self.bare = bare
         self.stopped = 0
 
-    def compare(self, statements: Sequence, indexes: Sequence[str], *, budget_s: float):
+    def compare(
+        self,
+        statements: Sequence,
+        indexes: Sequence[str],
+        *,
+        budget_s: float,
+        often=None,
+        instead: Sequence[str] = (),
+    ):
         """Measure with, without, and with again, in alternating order, within about `budget_s`.
 
         At least FEWEST pairs, however long they take. If the control fails, once more.
+        `often(statement)` weighs each one: how many times it counts in the sum; default 1.
+        `instead` are indexes (of `only_without`) that are there only without the others.
         """
-        repeats = self._repeats(statements)
+        often = often or (lambda statement: 1)
+        repeats = {id(s): (often(s), repeat) for s, repeat in self._repeats(statements)}
         with self.without(indexes) as lacking:
             with lacking() as connection:
                 for statement in statements:
                     self.replay(statement, connection)
-            made = self._pairs(statements, repeats, lacking, budget_s)
+            made = self._pairs(statements, repeats, lacking, budget_s, instead)
             if not made.control.includes_one:
-                made = self._pairs(statements, repeats, lacking, budget_s)
+                made = self._pairs(statements, repeats, lacking, budget_s, instead)
                 made.attempts = 2
         return made
 
-    def _pairs(self, statements, repeats, lacking, budget_s):
+    def _pairs(self, statements, repeats, lacking, budget_s, instead):
         made = Comparison()
         self.stopped = 0
         began = perf_counter()
@@ -100,30 +121,52 @@ class Bench:
                 break
             sides = ["with", "without", "control"]
             for side in sides if number % 2 == 0 else reversed(sides):
-                place = lacking() if side == "without" else nullcontext(self.connection)
-                with place as connection:
+                with lacking() if side == "without" else self._full(instead) as connection:
                     seconds = self._pass(statements, repeats, connection)
                 getattr(made, f"{side}_s").append(seconds)
         made.stopped = self.stopped
         return made
 
+    def _full(self, instead):
+        """Return the context manager of a connection with all indexes but `instead`."""
+        if self.bare is None and instead:
+            return _dropped(self.connection, instead)
+        return nullcontext(self.connection)
+
+    @contextmanager
+    def only_without(self, made):
+        """Build indexes ({name: CREATE INDEX}) for the side that lacks others; yield their names.
+
+        On SQLite they are on the copy alone; on PostgreSQL the other side drops them.
+        """
+        connection = self.bare or self.connection
+        with connection.cursor() as cursor:
+            for sql in made.values():
+                cursor.execute(sql)
+            cursor.execute("ANALYZE")
+        try:
+            yield list(made)
+        finally:
+            with connection.cursor() as cursor:
+                for name in made:
+                    cursor.execute(f"DROP INDEX {connection.ops.quote_name(name)}")
+
     def _repeats(self, statements):
-        """Warm up, and return how often to repeat each statement in one measurement."""
-        repeats = {}
+        """Warm up, and yield (statement, how often to repeat it in one measurement)."""
         for statement in statements:
             self.replay(statement)
             took = max(self.replay(statement), 1e-6)
-            repeats[id(statement)] = max(1, min(REPEATS_AT_MOST, round(SAMPLE_S / took)))
-        return repeats
+            yield statement, max(1, min(REPEATS_AT_MOST, round(SAMPLE_S / took)))
 
     def _pass(self, statements, repeats, connection):
-        """Return the sum of the statements' median times; a slow side repeats less."""
+        """Return the weighted sum of the statements' median times; a slow side repeats less."""
         total = 0.0
         for statement in statements:
+            weight, repeat = repeats[id(statement)]
             times = []
-            while len(times) < repeats[id(statement)] and sum(times) < 5 * SAMPLE_S:
+            while len(times) < repeat and sum(times) < 5 * SAMPLE_S:
                 times.append(self.replay(statement, connection))
-            total += median(times)
+            total += weight * median(times)
         return total
 
     def replay(self, statement, connection=None) -> float:
@@ -149,14 +192,15 @@ class Bench:
                 return LONGEST_S
             return perf_counter() - began
 
-    def slowest(self, statements, connection, *, budget_s):
-        """Return the statements in order of time on the connection, the longest first.
+    def slowest(self, statements, connection, *, budget_s, often):
+        """Return the statements in order of weighted time on the connection, the longest first.
 
         Those that are not reached within about `budget_s` come last.
         """
         ends = perf_counter() + budget_s
         took = {
-            id(s): self.replay(s, connection) if perf_counter() < ends else 0.0 for s in statements
+            id(s): often(s) * self.replay(s, connection) if perf_counter() < ends else 0.0
+            for s in statements
         }
         return sorted(statements, key=lambda s: -took[id(s)])
 
@@ -170,8 +214,14 @@ class Bench:
             return False
         return True
 
-    def plan(self, statement, connection=None):
-        return explain(statement, connection or self.connection, analyze=False)
+    def plan(self, statement, connection=None, *, analyze=False):
+        return explain(statement, connection or self.connection, analyze=analyze)
+
+    def drop(self, index):
+        """Drop an index for good, on the copy too."""
+        for connection in filter(None, (self.connection, self.bare)):
+            with connection.cursor() as cursor:
+                cursor.execute(f"DROP INDEX {connection.ops.quote_name(index)}")
 
     @contextmanager
     def without(self, indexes):

@@ -8,7 +8,8 @@ from perf.our_code import our_apps
 
 @dataclass(frozen=True, slots=True)
 class IndexFacts:
-    """An index as the database has it. `columns` are in order, "-name" descends.
+    """An index as the database has it. `columns` are in order, "-name" descends, and "+name" is
+    only carried along (INCLUDE); () for one on expressions.
 
     `constraint`: it stands behind a primary key or another constraint, and cannot go. `sql`
     creates it again.
@@ -83,13 +84,19 @@ def _sqlite(cursor, tables):
 
 def parts(sql: str | None) -> tuple[tuple[str, ...], str]:
     """Return the columns and the condition of a CREATE INDEX, without quotes and brackets."""
-    match = re.search(r"\((?P<columns>[^()]*)\)(?: WHERE (?P<condition>.*))?$", sql or "")
+    match = re.search(
+        r"\((?P<columns>[^()]*)\)(?: INCLUDE \((?P<carried>[^()]*)\))?"
+        r"(?: WHERE (?P<condition>.*))?$",
+        sql or "",
+    )
     if not match:
         return (), ""
     columns = []
     for text in match["columns"].replace('"', "").split(","):
         name, *order = text.split()
         columns.append(f"-{name}" if "DESC" in order else name)
+    carried = (match["carried"] or "").replace('"', "").split(",")
+    columns += [f"+{name.strip()}" for name in carried if name.strip()]
     condition = (match["condition"] or "").replace('"', "")
     while condition.startswith("(") and condition.endswith(")"):
         condition = condition[1:-1]

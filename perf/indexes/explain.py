@@ -10,12 +10,16 @@ import json
 import re
 from collections import defaultdict
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import DatabaseError, OperationalError, connections
+from django.utils.translation import gettext as _
 
 TIMEOUT_MS = 10_000
 LOCK_TIMEOUT_MS = 1_000
+MISJUDGED, MISJUDGED_ROWS = 10, 1_000  # how many times, and of so many rows
+WASTE = 10  # rows thrown away for each that is given
+GROUPING = re.compile(r"Aggregate|Group|Distinct|Unique|Window", re.IGNORECASE)
 EXPLAINED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 
 
@@ -24,7 +28,11 @@ class PlanNode:
     """One step of a plan.
 
     `rows` are what came out of it on PostgreSQL (estimated when the statement was not run);
-    SQLite does not tell. `full_scan`: it reads every row of a table or of an index.
+    SQLite does not tell. `removed` are the rows read and thrown away in all its loops, None
+    where nothing was run. `condition` is what its index or join is asked, `filter` what is
+    asked of the rows it has read (SQLite does not tell). `full_scan`: it reads every row of a
+    table; see `read_whole_only`. `remarks` are for people: what went to disk, and estimates
+    that were far off.
     """
 
     node: str
@@ -33,9 +41,16 @@ class PlanNode:
     index: str = ""
     rows: int | None = None
     removed: int | None = None
+    condition: str = ""
     filter: str = ""
     full_scan: bool = False
     depth: int = 0
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def wasteful(self):
+        """Say whether it was seen to throw away far more rows than it gave."""
+        return (self.removed or 0) > WASTE * max(self.rows or 0, 10)
 
     def __str__(self):
         parts = [self.node]
@@ -47,8 +62,9 @@ class PlanNode:
             parts.append(f"rows={self.rows}")
         if self.removed:
             parts.append(f"removed={self.removed}")
-        if self.filter:
-            parts.append(f"({self.filter})")
+        asked = " and ".join(filter(None, (self.condition, self.filter)))
+        if asked:
+            parts.append(f"({asked})")
         return "  " * self.depth + " ".join(parts)
 
 
@@ -75,14 +91,23 @@ class QueryPlan:
         return tuple(node.table for node in self.nodes if node.full_scan and node.table)
 
     @property
+    def remarks(self):
+        return tuple(dict.fromkeys(remark for node in self.nodes for remark in node.remarks))
+
+    @property
     def sorts(self):
         return any("Sort" in node.node for node in self.nodes)
+
+    @property
+    def groups(self):
+        return any(GROUPING.search(node.node) for node in self.nodes)
 
     def as_dict(self):
         return {
             "nodes": [str(node) for node in self.nodes],
             "full_scans": list(self.full_scans),
             "indexes": sorted(self.indexes),
+            "remarks": list(self.remarks),
             "cost": self.cost,
             "ms": self.ms,
             "buffers": self.buffers,
@@ -110,6 +135,8 @@ def separate_connection(alias="default"):
         return
     connection = connections.create_connection(alias)
     try:
+        connection.ensure_connection()
+        connection.execute_wrappers.clear()  # what is tried here is no slow statement of anybody's
         if connection.vendor == "sqlite":
             with connection.cursor() as cursor:
                 cursor.execute(f"PRAGMA busy_timeout = {LOCK_TIMEOUT_MS}")
@@ -168,10 +195,52 @@ def explain(statement, connection, *, analyze=True):
         if connection.vendor == "sqlite":
             with connection.cursor() as cursor:
                 cursor.execute("EXPLAIN QUERY PLAN " + statement.sql, params)
-                return sqlite_plan(cursor.fetchall(), statement.sql)
-        return _postgres(statement.sql, params, connection, analyze)
+                plan = sqlite_plan(cursor.fetchall(), statement.sql)
+        else:
+            plan = _postgres(statement.sql, params, connection, analyze)
+        return read_whole_only(plan, statement.fingerprint, partial_indexes(connection, plan))
     except DatabaseError as error:
         return QueryPlan(error=f"{type(error).__name__}: {str(error).splitlines()[0]}")
+
+
+STOPS_EARLY = re.compile(r" LIMIT \S+(?: OFFSET \S+)?(?: FOR .*)?$")
+
+
+def read_whole_only(plan, fingerprint, partial) -> QueryPlan:
+    """Return the plan with `full_scan` only where every row of a table is read.
+
+    Not so: an index of `partial`, which holds some of the rows; and what a LIMIT stops, read
+    first and in an index's order, unless it was seen to throw away far more than it gave.
+    """
+    first = next((node for node in plan.nodes if node.table), None)
+    stops = bool(STOPS_EARLY.search(fingerprint)) and not plan.sorts and not plan.groups
+
+    def stays(node):
+        return node.index not in partial and not (stops and node is first and not first.wasteful)
+
+    return replace(
+        plan,
+        nodes=tuple(
+            replace(node, full_scan=False) if node.full_scan and not stays(node) else node
+            for node in plan.nodes
+        ),
+    )
+
+
+def partial_indexes(connection, plan) -> frozenset[str]:
+    """Return which indexes of the plan's full scans hold some rows of their table only."""
+    names = sorted({node.index for node in plan.nodes if node.full_scan and node.index})
+    if not names:
+        return frozenset()
+    places = ", ".join(["%s"] * len(names))
+    asked = (
+        "SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE '%% WHERE %%' AND name "
+        if connection.vendor == "sqlite"
+        else "SELECT indexname FROM pg_indexes WHERE indexdef LIKE '%% WHERE %%' AND indexname "
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"{asked} IN ({places})", names)
+        return frozenset(name for (name,) in cursor.fetchall())
 
 
 def _postgres(sql, params, connection, analyze):
@@ -196,7 +265,7 @@ def postgres_plan(found):
     """Return the plan that EXPLAIN (FORMAT JSON) gave."""
     nodes = []
 
-    def visit(raw, depth):
+    def visit(raw, depth, cut_short):
         loops = raw.get("Actual Loops", 1)
         rows = raw.get("Actual Rows", raw.get("Plan Rows", 0))
         kind = raw["Node Type"]
@@ -214,17 +283,19 @@ def postgres_plan(found):
                 alias=raw.get("Alias", ""),
                 index=raw.get("Index Name", ""),
                 rows=round(rows * max(loops, 1)),
-                removed=raw.get("Rows Removed by Filter"),
-                filter=_masked(" and ".join(filter(None, [condition, raw.get("Filter")]))),
+                removed=_removed(raw, loops),
+                condition=_masked(condition or ""),
+                filter=_masked(raw.get("Filter", "")),
                 full_scan=scans,
                 depth=depth,
+                remarks=(*_spilled(raw), *([] if cut_short else _misjudged(raw))),
             )
         )
         for child in raw.get("Plans", ()):
-            visit(child, depth + 1)
+            visit(child, depth + 1, cut_short or kind == "Limit" or "Join" in kind)
 
     top = found[0]["Plan"]
-    visit(top, 0)
+    visit(top, 0, cut_short=False)
     buffers = [top[name] for name in ("Shared Hit Blocks", "Shared Read Blocks") if name in top]
     return QueryPlan(
         nodes=tuple(nodes),
@@ -232,6 +303,42 @@ def postgres_plan(found):
         ms=found[0].get("Execution Time"),
         buffers=sum(buffers) if buffers else None,
     )
+
+
+def _spilled(raw):
+    """Yield what a step wrote to disk for want of memory."""
+    if raw.get("Sort Space Type") == "Disk":
+        yield _(
+            "A sort wrote %(kb)d kB to disk: sort fewer or narrower rows, read them by an index "
+            "in their order, or raise work_mem."
+        ) % {"kb": raw["Sort Space Used"]}
+    batches = max(raw.get("Hash Batches", 1), raw.get("HashAgg Batches", 1))
+    if batches > 1:
+        yield _(
+            "A hash table was too large for work_mem and went to disk in %(batches)d parts: "
+            "select fewer columns or rows, or raise work_mem."
+        ) % {"batches": batches}
+
+
+def _misjudged(raw):
+    """Yield that far other rows came than the statistics let expect."""
+    if "Relation Name" not in raw or raw.get("Actual Loops") != 1:
+        return
+    expected, came = raw.get("Plan Rows", 0), raw["Actual Rows"]
+    if max(expected, came) < MISJUDGED_ROWS:
+        return
+    if max(expected, came) > MISJUDGED * max(1, min(expected, came)):
+        yield _(
+            "%(table)s: %(expected)d rows were expected and %(came)d came: its statistics are "
+            "old, or its columns depend on each other (ANALYZE, CREATE STATISTICS)."
+        ) % {"table": raw["Relation Name"], "expected": expected, "came": came}
+
+
+def _removed(raw, loops):
+    """Return the rows of all loops that were read for nothing; the server tells their mean."""
+    names = ("Rows Removed by Filter", "Rows Removed by Index Recheck")
+    told = [raw[name] for name in names if name in raw]
+    return round(sum(told) * max(loops, 1)) if told else None
 
 
 def _masked(condition):
@@ -253,7 +360,7 @@ def sqlite_plan(rows, sql):
     """Return the plan of EXPLAIN QUERY PLAN's rows (id, parent, unused, detail)."""
     depths = {0: -1}
     nodes = []
-    for step, parent, _unused, detail in rows:
+    for step, parent, _number, detail in rows:
         depth = depths[step] = depths.get(parent, -1) + 1
         nodes.append(_sqlite_node(detail, depth, sql))
     return QueryPlan(nodes=tuple(nodes))
@@ -278,7 +385,7 @@ def _sqlite_node(detail, depth, sql):
         table=table,
         alias=alias,
         index=index,
-        filter=match["condition"] or "",
+        condition=match["condition"] or "",
         full_scan=bool(table) and match["verb"] == "SCAN",
         depth=depth,
     )

@@ -1,31 +1,32 @@
 """A place to try an index without touching the user's database.
 
-SQLite: a copy of the file, in a folder that is removed. PostgreSQL: the index is built in a
+SQLite: copies of the file, in a folder that is removed. PostgreSQL: the index is built in a
 transaction that is rolled back, which keeps writers of the table waiting meanwhile: only on a
 scratch database or where it was allowed; elsewhere nothing is tried.
 """
 
 import tempfile
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
-from time import perf_counter_ns
 
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.db.utils import load_backend
 
-from perf.indexes.explain import TIMEOUT_MS, explain, rolled_back, separate_connection
-from perf.indexes.missing import Trial
+from perf.indexes.ablation import Bench
+from perf.indexes.explain import explain, rolled_back, separate_connection
+from perf.indexes.missing import FASTER, Attempt, Trial
 
-REPEATS = 3
 LOCK_TIMEOUT_MS = 1_000
+WRITES = 2  # of the recorded ones, those that write most rows
+BUDGET_S = 2.0  # for one comparison, if FEWEST pairs do not take longer
 
 
 class Laboratory:
-    """A connection on which indexes may be built."""
+    """A connection on which indexes may be built; `bare` never has them (SQLite needs one)."""
 
-    def __init__(self, connection):
+    def __init__(self, connection, bare=None):
         self.connection = connection
+        self.bench = Bench(connection, bare)
         self._rows = {}
         self._before = {}
 
@@ -37,72 +38,81 @@ class Laboratory:
                 self._rows[table] = cursor.fetchone()[0]
         return self._rows[table]
 
-    def try_index(self, candidate, statements):
-        """Return a Trial for each of the candidate's statements ({fingerprint: [Statement]})."""
-        wanted = [text for text in candidate.fingerprints if text in statements]
-        slowest = {t: max(statements[t], key=lambda s: s.total_ns) for t in wanted}
-        for text in wanted:
+    def try_index(self, candidate, statements) -> Attempt:
+        """Plan and time the candidate's statements ({fingerprint: [Statement]}) with it."""
+        wanted = {
+            text: max(statements[text], key=lambda s: s.total_ns)
+            for text in candidate.fingerprints
+            if text in statements
+        }
+        for text, statement in wanted.items():
             if text not in self._before:
-                plan = self._plan(slowest[text])
-                self._before[text] = plan, self._ms(slowest[text], plan)
-        name = f"trial_{candidate.name()}"[:63]
-        with self._built(candidate, name):
-            after = {}
-            for text in wanted:
-                plan = self._plan(slowest[text])
-                used = name in plan.indexes
-                after[text] = plan, self._ms(slowest[text], plan) if used else None
-        return [
-            Trial(
-                fingerprint=text,
-                count=len(statements[text]),
-                before=self._before[text][0],
-                after=after[text][0],
-                before_ms=self._before[text][1],
-                after_ms=after[text][1],
-                used=name in after[text][0].indexes,
-            )
-            for text in wanted
+                seconds = self.bench.replay(statement) if self.bench.replayable(statement) else None
+                self._before[text] = self._plan(statement), seconds
+        rows = self.rows(candidate.table)
+        try:
+            with self.built(candidate) as names:
+                trials = [
+                    self._trial(statement, names, len(statements[text]))
+                    for text, statement in wanted.items()
+                ]
+                pays = any(trial.pays for trial in trials)
+                writes = self._writes(candidate.table, statements, names) if pays else None
+        except DatabaseError as error:
+            return Attempt(candidate, rows=rows, error=str(error).splitlines()[0])
+        return Attempt(candidate, tuple(trials), rows, writes)
+
+    def _trial(self, statement, names, count):
+        before, seconds = self._before[statement.fingerprint]
+        after = self._plan(statement)
+        used = set(names) <= after.indexes
+        comparison = None
+        if used and seconds is not None:
+            self.bench.replay(statement)
+            # A first look: what is no faster now is not worth its pairs.
+            if self.bench.replay(statement) < seconds * (1 + FASTER) / 2:
+                comparison = self.bench.compare([statement], names, budget_s=BUDGET_S)
+        return Trial(statement.fingerprint, count, before, after, used, comparison)
+
+    def _writes(self, table, statements, names):
+        found = [
+            max(group, key=lambda s: s.rows)
+            for text, group in statements.items()
+            if text.startswith((f'INSERT INTO "{table}"', f'UPDATE "{table}"'))
         ]
+        found = [s for s in sorted(found, key=lambda s: -s.rows) if self.bench.replayable(s)]
+        if not found:
+            return None
+        return self.bench.compare(found[:WRITES], names, budget_s=BUDGET_S)
 
     @contextmanager
-    def _built(self, candidate, name):
-        """Build the index, and take it away."""
+    def built(self, candidate):
+        """Build the index, yield the names it has here, and take it away."""
         connection = self.connection
+        quote = connection.ops.quote_name
+        made = candidate.all_sql(f"trial_{candidate.name()}"[:63], connection.vendor)
         if connection.vendor == "sqlite":
             # Not rolled back: SQLite would read its whole schema again at every statement.
             with connection.cursor() as cursor:
-                cursor.execute(candidate.sql(name))
-                cursor.execute(f"ANALYZE {connection.ops.quote_name(name)}")
-                yield
-                cursor.execute(f"DROP INDEX {connection.ops.quote_name(name)}")
+                try:
+                    for name, sql in made.items():
+                        cursor.execute(sql)
+                        cursor.execute(f"ANALYZE {quote(name)}")
+                    yield list(made)
+                finally:
+                    for name in made:
+                        cursor.execute(f"DROP INDEX IF EXISTS {quote(name)}")
         else:
             with rolled_back(connection), connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
-                cursor.execute(candidate.sql(name))
-                yield
+                for sql in made.values():
+                    cursor.execute(sql)
+                if candidate.expression:  # the server knows nothing of it before
+                    cursor.execute(f"ANALYZE {quote(candidate.table)}")
+                yield list(made)
 
     def _plan(self, statement):
         return explain(statement, self.connection, analyze=False)
-
-    def _ms(self, statement, plan):
-        """Return the median time of a few runs, or None where it could not be explained."""
-        if plan.error:
-            return None
-        params = statement.params
-        if statement.many:
-            params = params[0]
-        times = []
-        for _repeat in range(REPEATS + 1):
-            with rolled_back(self.connection), self.connection.cursor() as cursor:
-                if self.connection.vendor == "postgresql":
-                    cursor.execute(f"SET LOCAL statement_timeout = {TIMEOUT_MS}")
-                start = perf_counter_ns()
-                cursor.execute(statement.sql, params)
-                if cursor.description:
-                    cursor.fetchall()
-                times.append((perf_counter_ns() - start) / 1e6)
-        return median(times[1:])  # the first one warms up
 
 
 @contextmanager
@@ -110,11 +120,13 @@ def laboratory(alias="default", *, may_build=False):
     """Yield a Laboratory, or None where nothing may be tried."""
     source = connections[alias]
     if source.vendor == "sqlite":
-        with (
-            tempfile.TemporaryDirectory(prefix="dispatchsite_laboratory_") as folder,
-            closing(_copy(source, Path(folder) / "copy.sqlite3")) as connection,
-        ):
-            yield Laboratory(connection)
+        with tempfile.TemporaryDirectory(prefix="dispatchsite_laboratory_") as folder:
+            copies = [_copy(source, Path(folder) / f"{name}.sqlite3") for name in ("with", "bare")]
+            try:
+                yield Laboratory(*copies)
+            finally:
+                for copy in copies:
+                    copy.close()
         return
     if not may_build:
         yield None
@@ -129,6 +141,7 @@ def _copy(source, file):
         {**source.settings_dict, "NAME": str(file)}, source.alias
     )
     wrapper.ensure_connection()
+    wrapper.execute_wrappers.clear()
     source.connection.backup(wrapper.connection)
     with wrapper.cursor() as cursor:
         cursor.execute("PRAGMA foreign_keys = OFF")

@@ -16,7 +16,9 @@ def add_profiling(parser):
         "--top", type=int, default=10, help="How many statements to list; default 10."
     )
     parser.add_argument(
-        "--explain", action="store_true", help="Explain the top statements, and try indexes."
+        "--explain",
+        action="store_true",
+        help="Replay the top statements that read, and try indexes; plans are shown without it.",
     )
     parser.add_argument(
         "--try-indexes",

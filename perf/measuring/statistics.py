@@ -3,7 +3,7 @@
 Two arms are run in interleaved, order-alternated pairs; what is compared is the ratio within
 each pair, so that slow drift of the machine falls out. On a busy machine a block of A, then a
 block of B and a t-test called two identical programs different in half of all trials; pairs
-in 0 to 4 %.
+in 0 to 4 %. All comparisons of a report are judged together (`judge_together`).
 
 Pure: values in, values out, the same draws every time. Values are any positive unit.
 """
@@ -77,7 +77,8 @@ def _outliers(data):
 class Ratio:
     """The median of B/A over pairs, below 1 where B takes less; with its bootstrap interval.
 
-    `p` is the second voice, the Wilcoxon signed-rank test on the logarithms.
+    `p` is the second voice, the Wilcoxon signed-rank test on the logarithms. `t_p` is that of
+    Student's t: with few pairs only it becomes small enough to hold among many comparisons.
     """
 
     pairs: int
@@ -85,6 +86,7 @@ class Ratio:
     low: float
     high: float
     p: float
+    t_p: float = 1.0
 
     @property
     def includes_one(self):
@@ -115,7 +117,33 @@ def paired_ratio(before: Sequence[float], after: Sequence[float], *, draws=DRAWS
         low=float(low),
         high=float(high),
         p=signed_rank(np.log(ratios)),
+        t_p=student(np.log(ratios)),
     )
+
+
+def student(differences: Sequence[float]) -> float:
+    """Return the two-sided p of Student's t against 0; 1 for fewer than two.
+
+    The distribution is the finite series for whole degrees of freedom (Abramowitz and Stegun,
+    Handbook of Mathematical Functions, 26.7.3 and 26.7.4).
+    """
+    data = np.asarray(differences, dtype=float)
+    free = len(data) - 1
+    if free < 1 or not np.any(data):
+        return 1.0
+    spread = data.std(ddof=1)
+    if spread <= 1e-12 * abs(data.mean()):
+        return 0.0
+    angle = math.atan(abs(data.mean()) / spread * math.sqrt(len(data) / free))
+    cosine, term, total = math.cos(angle), 1.0, 0.0
+    for number in range(1 + free % 2, free, 2):
+        total += term
+        term *= cosine**2 * number / (number + 1)
+    if free % 2 == 0:
+        within = math.sin(angle) * total
+    else:
+        within = 2 / math.pi * (angle + math.sin(angle) * cosine * total)
+    return max(0.0, 1 - within)
 
 
 def signed_rank(differences: Sequence[float]) -> float:
@@ -172,11 +200,61 @@ def judge(ratio: Ratio, control: Ratio, *, smallest=SMALLEST_EFFECT) -> Judgemen
         return Judgement(Verdict.NOT_SHOWN, f"fewer than {FEWEST_PAIRS} pairs")
     if ratio.includes_one:
         return Judgement(Verdict.NOT_SHOWN, "the interval includes 1")
+    if ratio.p > 1 - LEVEL:
+        return Judgement(Verdict.NOT_SHOWN, "the signed-rank test does not agree")
     if abs(ratio.ratio - 1) < smallest:
         return Judgement(Verdict.NOT_SHOWN, f"the effect is under {smallest:.0%}")
-    if not control.includes_one and _nearest(ratio) <= _furthest(control):
-        return Judgement(Verdict.NOT_SHOWN, "the A/A control, without 1, reaches as far")
+    if _nearest(ratio) <= _furthest(control):
+        if not control.includes_one:
+            return Judgement(Verdict.NOT_SHOWN, "the A/A control, without 1, reaches as far")
+        if is_unstable(control):
+            return Judgement(Verdict.NOT_SHOWN, "the A/A control is unstable and reaches as far")
     return Judgement(Verdict.FASTER if ratio.ratio < 1 else Verdict.SLOWER)
+
+
+def judge_together(comparisons: Sequence[tuple[Ratio, Ratio]]) -> list[Judgement]:
+    """Judge all (ratio, control) of one report, so that 95 % of reports hold no false verdict.
+
+    Each as `judge` does; and what differs has to differ among all of them, by Holm's procedure
+    (Holm, Scandinavian Journal of Statistics 6:65-70, 1979).
+    """
+    adjusted = holm([ratio.t_p for ratio, _control in comparisons])
+    judged = []
+    for (ratio, control), p in zip(comparisons, adjusted, strict=True):
+        judgement = judge(ratio, control)
+        if judgement.verdict is not Verdict.NOT_SHOWN and p > 1 - LEVEL:
+            why = f"it does not hold among the {len(comparisons)} comparisons of this report"
+            judgement = Judgement(Verdict.NOT_SHOWN, why)
+        judged.append(judgement)
+    return judged
+
+
+def judge_report(reported: Sequence[tuple[dict, dict]]) -> None:
+    """Write the verdicts of a whole report into its (ratio, control) dicts, as in `as_dict`.
+
+    The ratio's dict gets "verdict" and "why", the control's "unstable".
+    """
+    names = Ratio.__dataclass_fields__
+
+    def read(side):
+        return Ratio(**{name: side[name] for name in names})
+
+    pairs = [(read(ratio), read(control)) for ratio, control in reported]
+    for (told, control), judgement, pair in zip(
+        reported, judge_together(pairs), pairs, strict=True
+    ):
+        told |= judgement.as_dict()
+        control["unstable"] = is_unstable(pair[1])
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """Return the p of each among all of them: never smaller than that of a smaller one."""
+    order = sorted(range(len(values)), key=lambda place: values[place])
+    adjusted, largest = [0.0] * len(values), 0.0
+    for rank, place in enumerate(order):
+        largest = max(largest, min(1.0, (len(values) - rank) * values[place]))
+        adjusted[place] = largest
+    return adjusted
 
 
 def _nearest(ratio):

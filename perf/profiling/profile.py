@@ -1,10 +1,12 @@
 """Profile a block: a dispatch, a request, any callable. The result is data that tells itself.
 
-The block runs once before it is measured, which warms up compiled code and caches; that run is
-sampled for the flame graph of Python's time, because sampling slows what it watches.
+The block runs twice. The first run finds cold caches and whoever holds its locks; it is shown
+beside the second, and sampled for the flame graph of Python's time, because sampling slows what
+it watches. Plans are asked for between the two, when the database is as both find it.
 """
 
 import platform
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,8 +18,11 @@ from django.utils.translation import gettext as _
 from pyinstrument import Profiler
 from pyinstrument.renderers import SpeedscopeRenderer
 
+from perf.indexes.candidates import model_of, propose
 from perf.indexes.explain import QueryPlan, distinct, explain_top
-from perf.indexes.missing import advise, propose
+from perf.indexes.missing import SMALLEST_TABLE, Attempt, Outcome, advise, try_all
+from perf.indexes.rewriting import rewritings
+from perf.indexes.server_counters import read_server
 from perf.indexes.try_index import laboratory
 from perf.measuring.machine import git
 from perf.our_code import our_apps
@@ -31,12 +36,17 @@ SLOWER_MS = 100  # the guide's second threshold
 
 @dataclass(frozen=True)
 class Top:
-    """One distinct statement: all its times together. `params` are those of the slowest, masked."""
+    """One distinct statement: all its times together. `params` are those of the slowest, masked.
+
+    `first_ms` is its time in the first run, None without one. A statement that only the first
+    run sent has a `count` of 0.
+    """
 
     fingerprint: str
     sites: tuple[str, ...]
     count: int
     ms: float
+    first_ms: float | None
     slowest_ms: float
     fetch_ms: float
     rows: int
@@ -50,6 +60,7 @@ class Top:
             "sites": list(self.sites),
             "count": self.count,
             "ms": round(self.ms, 3),
+            "first_ms": None if self.first_ms is None else round(self.first_ms, 3),
             "slowest_ms": round(self.slowest_ms, 3),
             "fetch_ms": round(self.fetch_ms, 3),
             "rows": self.rows,
@@ -63,8 +74,11 @@ class Top:
 class Profile:
     """What one block did. Times in milliseconds; `slow` counts statements over `slow_ms`.
 
-    `phases` are the block's own timings, `outcome` its own figures. `advice` is None where
-    nothing could be tried, and why is in `notices`.
+    `phases` are the block's own timings, `outcome` its own figures. `server` is what the
+    database itself says of its tables and indexes. `first` are the total, the
+    time in the database and the statements of the first run, {} without one. `attempts` are the
+    indexes that could be of use, tried or not; `advice` those that were shown to pay, None
+    where none was tried.
     """
 
     what: str
@@ -82,9 +96,12 @@ class Profile:
     phases: dict
     outcome: dict
     top: tuple[Top, ...]
+    first: dict = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
     advice: tuple | None = None
     notices: tuple[str, ...] = ()
+    server: tuple[str, ...] = ()
     speedscope: str = field(default="", repr=False)
     recording: Recording = field(default=None, repr=False, compare=False)
     result: object = field(default=None, repr=False, compare=False)
@@ -108,12 +125,15 @@ class Profile:
             "slow_ms": self.slow_ms,
             "slow": self.slow,
             f"slower_than_{SLOWER_MS}_ms": self.slower,
+            "first_run": self.first,
             "phases": self.phases,
             "outcome": self.outcome,
             "top": [top.as_dict() for top in self.top],
             "findings": [finding.as_dict() for finding in self.findings],
             "index_plan": None if self.advice is None else [a.as_dict() for a in self.advice],
+            "indexes_considered": [attempt.as_dict() for attempt in self.attempts],
             "notices": list(self.notices),
+            "server": list(self.server),
         }
 
 
@@ -126,22 +146,34 @@ def profile_block(
     top=10,
     explain=False,
     may_build=False,
-    warm_up=None,
+    rehearse=False,
+    around=lambda rehearsal: nullcontext(),
     describe=lambda result: ({}, {}),
 ) -> Profile:
     """Run `call()` under the recorder and return its profile; what it returned is `result`.
 
-    `warm_up()` runs before, sampled. `describe(result)` returns (phases, outcome). `explain`
-    replays the top statements afterwards, and tries indexes for them: see `laboratory`.
+    `rehearse` lets it run once before. `around(rehearsal)` is entered around each run, not
+    recorded: what prepares a run and takes it back. `describe(result)` returns (phases,
+    outcome) or (phases, outcome, notices). The top statements are explained; `explain` replays
+    those that read, and tries indexes: see `laboratory`.
     """
-    speedscope = _sampled(warm_up) if warm_up else ""
-    with record_queries(watch_rows=True) as recording:
+    first, speedscope, plans = None, "", {}
+    if rehearse:
+        with around(True), record_queries(watch_rows=True) as first:
+            speedscope, first_ms = _sampled(call)
+        plans = _plans(first, top, explain)
+    with around(False), record_queries(watch_rows=True) as recording:
         start = perf_counter_ns()
         result = call()
         total_ms = (perf_counter_ns() - start) / 1e6
-    plans, advice, notices = _examined(recording, top, may_build) if explain else ({}, None, ())
+    phases, outcome, *notices = describe(result)
+    if not set(_longest(recording, first, top)) <= plans.keys():
+        plans = _plans(recording, top, explain) | plans
+    statements = {**distinct(first or ()), **distinct(recording)}
+    server = read_server(connections["default"])  # before the trials leave dead rows behind
+    attempts = _attempts(statements, plans, explain, may_build)
+    advice = tuple(advise(attempts)) if any(a.was_tried for a in attempts) else None
     findings = tuple(find_all(recording))
-    phases, outcome = describe(result)
     return Profile(
         what=what,
         at=now,
@@ -157,10 +189,19 @@ def profile_block(
         slower=len(recording.slow(SLOWER_MS)),
         phases=phases,
         outcome=outcome,
-        top=_top(recording, top, plans, findings, advice),
+        first={}
+        if first is None
+        else {
+            "total_ms": round(first_ms, 3),
+            "database_ms": round(first.ms, 3),
+            "statements": len(first),
+        },
+        top=_top(recording, first, top, plans, findings, attempts, advice),
         findings=findings,
+        attempts=attempts,
         advice=advice,
-        notices=notices,
+        notices=tuple(notices[0]) if notices else (),
+        server=server,
         speedscope=speedscope,
         recording=recording,
         result=result,
@@ -168,40 +209,55 @@ def profile_block(
 
 
 def _sampled(call):
+    """Return the flame graph of the call, and its milliseconds."""
     profiler = Profiler(interval=0.001, async_mode="disabled")
+    start = perf_counter_ns()
     with profiler:
         call()
-    return profiler.output(SpeedscopeRenderer())
+    took_ms = (perf_counter_ns() - start) / 1e6
+    return profiler.output(SpeedscopeRenderer()), took_ms
 
 
-def _examined(recording, top, may_build):
-    """Return (plans by fingerprint, advice or None, notices), all databases together."""
-    plans, advice, notices = {}, [], []
+def _plans(recording, top, analyze):
+    found = {}
     for alias in sorted({statement.alias for statement in recording}):
-        statements = [s for s in recording if s.alias == alias]
-        groups = distinct(statements)
-        found = explain_top(statements, top=top, alias=alias)
-        plans |= found
+        found |= explain_top(recording.statements, top=top, alias=alias, analyze=analyze)
+    return found
+
+
+def _attempts(statements, plans, explain, may_build):
+    """Return what could be of use to the explained statements; tried if that was asked for."""
+    attempts = []
+    explained = {text: group for text, group in statements.items() if text in plans}
+    for alias in sorted({group[0].alias for group in explained.values()}):
+        mine = {text: group for text, group in explained.items() if group[0].alias == alias}
         candidates = propose(
-            [(groups[text][0], plan) for text, plan in found.items()], connections[alias]
+            [(group[0], plans[text]) for text, group in mine.items()], connections[alias]
         )
         if not candidates:
             continue
+        if not explain:
+            attempts += [Attempt(candidate) for candidate in candidates]
+            continue
         with laboratory(alias, may_build=may_build) as place:
             if place is None:
-                notices.append(
-                    _(
-                        "Indexes were not tried: allow them to be built in a "
-                        "transaction that is taken back (--try-indexes; it keeps writers waiting)."
-                    )
-                )
-                advice = None
-                break
-            advice += advise(candidates, groups, place)
-    return plans, None if advice is None else tuple(advice), tuple(notices)
+                attempts += [Attempt(candidate) for candidate in candidates]
+            else:
+                all_of_it = {t: g for t, g in statements.items() if g[0].alias == alias}
+                attempts += try_all(candidates, all_of_it, place)
+    return tuple(attempts)
 
 
-def _top(recording, count, plans, findings, advice):
+def _longest(recording, first, count):
+    """Return the statements by fingerprint that took longest, in either run."""
+    took: dict[str, int] = {}
+    for run in (recording, first or ()):
+        for text, group in distinct(run).items():
+            took[text] = max(took.get(text, 0), sum(s.total_ns for s in group))
+    return sorted(took, key=lambda text: -took[text])[:count]
+
+
+def _top(recording, first, count, plans, findings, attempts, advice):
     fixes: dict[str, str] = {}
     for finding in findings:
         for text in finding.statements:
@@ -214,41 +270,95 @@ def _top(recording, count, plans, findings, advice):
                 % {"priority": item.priority, "ratio": trial.ratio},
             )
     found = []
-    for text, group in list(distinct(recording).items())[:count]:
-        slowest = max(group, key=lambda statement: statement.total_ns)
+    warm, cold = distinct(recording), distinct(first or ())
+    for text in _longest(recording, first, count):
+        group = warm.get(text, [])
+        slowest = max(group or cold[text], key=lambda statement: statement.total_ns)
         plan = plans.get(text)
         found.append(
             Top(
                 fingerprint=text,
-                sites=tuple(dict.fromkeys(str(statement.site) for statement in group)),
+                sites=tuple(dict.fromkeys(str(s.site) for s in group or cold[text])),
                 count=len(group),
                 ms=sum(statement.ms for statement in group),
+                first_ms=first and sum(statement.ms for statement in cold.get(text, ())),
                 slowest_ms=slowest.ms,
                 fetch_ms=sum(statement.fetch_ns for statement in group) / 1e6,
                 rows=sum(statement.rows for statement in group),
                 params=masked(slowest.params),
                 plan=plan,
-                action=fixes.get(text) or _action(plan, slowest),
+                action=fixes.get(text) or _action(plan, slowest, attempts),
             )
         )
     return tuple(found)
 
 
-def _action(plan, slowest):
+def _action(plan, slowest, attempts):
     """Return what to do about a statement that no finding and no index speaks of."""
     if plan is None:
-        return _("None known; --explain shows its plan.")
+        return _("None known: it is of no kind that can be explained.")
     if plan.error:
         return _("None known; it could not be explained: %(error)s") % {"error": plan.error}
+    mine = [a for a in attempts if slowest.fingerprint in a.candidate.fingerprints]
+    told = [*rewritings(slowest, plan), *_tried(mine), *plan.remarks]
+    if plan.full_scans:
+        tables = list(dict.fromkeys(plan.full_scans))
+        told.insert(0, _("%(tables)s is read whole.") % {"tables": ", ".join(tables)})
+        if len(told) == 1:
+            told.append(_untried(tables))
+    if told:
+        return " ".join(told)
     if slowest.sql.startswith("INSERT"):
         return _("None: one statement writes %(rows)d rows.") % {"rows": slowest.rows}
-    if plan.full_scans:
-        return _("None pays: %(tables)s is read whole, and no index tried was faster.") % {
-            "tables": ", ".join(dict.fromkeys(plan.full_scans))
-        }
     return _("None: it is served by %(indexes)s.") % {
         "indexes": ", ".join(sorted(plan.indexes)) or _("its plan")
     }
+
+
+def _untried(tables):
+    """Return why no index comes to mind for what is read whole."""
+    rows = max((m._base_manager.count() for m in map(model_of, tables) if m), default=0)
+    if rows < SMALLEST_TABLE:
+        return _("Nothing was tried: %(rows)d rows are few.") % {"rows": rows}
+    return _("Nothing was tried: no index that is known here would serve it.")
+
+
+def _tried(attempts):
+    """Return a sentence for each kind of what became of a statement's candidates."""
+    outcomes = {outcome: [a for a in attempts if a.outcome is outcome] for outcome in Outcome}
+    told = []
+    tried = [a for a in attempts if a.was_tried]
+    if tried:
+        told.append(
+            _("%(count)d indexes were tried, and none was shown to pay: %(names)s.")
+            % {
+                "count": len(tried),
+                "names": "; ".join(f"{a.candidate.name()} ({a.outcome.label})" for a in tried),
+            }
+        )
+    if small := outcomes[Outcome.SMALL_TABLE]:
+        told.append(
+            _(
+                "Nothing was tried: %(table)s has only %(rows)d rows "
+                "(an index is tried from %(least)d)."
+            )
+            % {
+                "table": small[0].candidate.table,
+                "rows": small[0].rows,
+                "least": SMALLEST_TABLE,
+            }
+        )
+    if waiting := outcomes[Outcome.NOT_TRIED]:
+        told.append(
+            _("Not tried yet: %(index)s (--explain tries it; on PostgreSQL with --try-indexes).")
+            % {"index": waiting[0].candidate.django()}
+        )
+    if failed := outcomes[Outcome.NOT_BUILT]:
+        told.append(
+            _("%(index)s could not be built: %(error)s")
+            % {"index": failed[0].candidate.django(), "error": failed[0].error}
+        )
+    return told
 
 
 def environment():

@@ -35,6 +35,7 @@ def figures(profile: Profile) -> list[tuple[str, str]]:
     rows = [
         (_("Total time"), f"{profile.total_ms:.1f} ms"),
         (_("Time in the database"), f"{profile.database_ms:.1f} ms"),
+        *_first_run(profile),
         (_("Share of the database"), f"{100 * profile.database_share:.1f} %"),
         (_("Statements"), str(profile.statements)),
         (_("Transactions"), str(profile.transactions)),
@@ -50,17 +51,30 @@ def figures(profile: Profile) -> list[tuple[str, str]]:
     return rows
 
 
+def _first_run(profile):
+    if not profile.first:
+        return []
+    return [
+        (_("Total time of the first run, sampled"), f"{profile.first['total_ms']:.1f} ms"),
+        (_("Time in the database of the first run"), f"{profile.first['database_ms']:.1f} ms"),
+        (_("Statements of the first run"), str(profile.first["statements"])),
+    ]
+
+
 def as_text(profile: Profile) -> str:
     """Return what the terminal shows."""
     title = f"{profile.what} · {profile.environment['database']}"
-    lines = [title, "=" * len(title)]
+    lines = [title, "=" * len(title), *(f"! {notice}" for notice in profile.notices)]
     lines += [f"  {name:36} {value:>12}" for name, value in figures(profile)]
     lines += ["", _("Longest statements, all calls together")]
-    lines.append(f"  {'ms':>9} {_('calls'):>6} {_('rows'):>7}  {_('where')}")
+    lines.append(f"  {'ms':>9} {_('first ms'):>9} {_('calls'):>6} {_('rows'):>7}  {_('where')}")
     for top in profile.top:
-        lines.append(f"  {top.ms:9.1f} {top.count:6} {top.rows:7}  {', '.join(top.sites[:2])}")
-        lines.append(f"  {'':25} {_short(top.fingerprint)}")
-        lines.append(f"  {'':25} → {top.action}")
+        first = "" if top.first_ms is None else f"{top.first_ms:.1f}"
+        lines.append(
+            f"  {top.ms:9.1f} {first:>9} {top.count:6} {top.rows:7}  {', '.join(top.sites[:2])}"
+        )
+        lines.append(f"  {'':35} {_short(top.fingerprint)}")
+        lines.append(f"  {'':35} → {top.action}")
     lines += ["", _("Findings")]
     for finding in profile.findings:
         lines += [f"  {finding.place}", f"    {finding.what} ({finding.ms:.1f} ms)"]
@@ -68,36 +82,49 @@ def as_text(profile: Profile) -> str:
     lines += [] if profile.findings else ["  " + _("None.")]
     lines += ["", _("Index plan")]
     lines += _index_lines(profile)
-    lines += ["", *profile.notices] if profile.notices else []
+    lines += ["", _("What the database says of itself")]
+    lines += [f"  {sentence}" for sentence in profile.server] or ["  " + _("Nothing.")]
     return "\n".join(lines)
 
 
 def _index_lines(profile):
-    if profile.advice is None:
-        return ["  " + _("Not made; --explain makes it.")]
+    tried = sum(attempt.was_tried for attempt in profile.attempts)
+    if not profile.attempts:
+        return ["  " + _("Nothing to try: no index that is known here could serve more of them.")]
+    if not tried:
+        return [
+            "  "
+            + _("Nothing was tried. Considered: %(indexes)s.")
+            % {
+                "indexes": "; ".join(
+                    f"{a.candidate.django()} ({a.outcome.label})" for a in profile.attempts
+                )
+            }
+        ]
     if not profile.advice:
-        return ["  " + _("No index is missing for the statements above.")]
+        return ["  " + _("%(count)d indexes were tried; none was shown to pay.") % {"count": tried}]
     lines = []
     for item in profile.advice:
         lines.append(f"  {item.priority}. {item.candidate.table}: {item.candidate.django()}")
-        lines.append(f"     {item.candidate.reason}; " + _saving(item))
+        lines.append(f"     {item.candidate.reason}; {_saving(item)}; {item.cost}")
     return lines
 
 
 def _saving(item):
     best = min(item.trials, key=lambda trial: trial.ratio)
-    if best.before_ms:
-        return _("saves %(saved).1f ms of this run (%(before).2f → %(after).2f ms)") % {
-            "saved": item.saved_ms,
-            "before": best.before_ms,
-            "after": best.after_ms,
-        }
-    return _("the planner's cost becomes %(ratio).2f of what it is") % {"ratio": best.ratio}
+    return _("saves %(saved).1f ms of this run (%(before).2f → %(after).2f ms, × %(ratio)s)") % {
+        "saved": item.saved_ms,
+        "before": best.before_ms,
+        "after": best.after_ms,
+        "ratio": best.comparison.ratio,
+    }
 
 
 def as_markdown(profile: Profile) -> str:
     """Return PROFILING_RESULTS.md."""
     lines = [f"# {_('Profile')}: {profile.what}", ""]
+    for notice in profile.notices:
+        lines += [f"> {notice}", ""]
     facts = {_("Date"): f"{profile.at:%Y-%m-%d %H:%M %Z}"} | profile.environment | profile.sizes
     lines += _table((_("Fact"), _("Value")), facts.items())
     lines += ["", f"## {_('Figures')}", ""]
@@ -107,6 +134,7 @@ def as_markdown(profile: Profile) -> str:
         (
             "#",
             _("Total ms"),
+            _("First run, ms"),
             _("Slowest ms"),
             _("Fetching ms"),
             _("Calls"),
@@ -118,6 +146,7 @@ def as_markdown(profile: Profile) -> str:
             (
                 n,
                 f"{t.ms:.1f}",
+                "" if t.first_ms is None else f"{t.first_ms:.1f}",
                 f"{t.slowest_ms:.1f}",
                 f"{t.fetch_ms:.1f}",
                 t.count,
@@ -133,6 +162,7 @@ def as_markdown(profile: Profile) -> str:
         if top.params:
             lines += ["", _("Parameters (masked): %(params)s") % {"params": top.params}]
         if top.plan:
+            lines += ["", _("Plan, asked for between the two runs:") if profile.first else ""]
             shown = str(top.plan).splitlines()
             lines += ["", "```", *shown[:PLAN_LINES], "```"]
     lines += ["", f"## {_('Findings')}", ""]
@@ -146,15 +176,24 @@ def as_markdown(profile: Profile) -> str:
     lines += ["", f"## {_('Index plan')}", ""]
     if profile.advice:
         lines += _table(
-            (_("Priority"), _("Table"), _("Columns"), _("Condition"), _("Reason"), _("Saves")),
+            (
+                _("Priority"),
+                _("Table"),
+                _("Columns"),
+                _("Condition"),
+                _("Reason"),
+                _("Saves"),
+                _("Costs"),
+            ),
             [
                 (
                     item.priority,
                     item.candidate.table,
-                    ", ".join(item.candidate.columns),
+                    ", ".join(filter(None, (*item.candidate.columns, item.candidate.expression))),
                     item.candidate.condition,
                     item.candidate.reason,
                     _saving(item),
+                    item.cost,
                 )
                 for item in profile.advice
             ],
@@ -162,7 +201,8 @@ def as_markdown(profile: Profile) -> str:
         lines += [""] + [f"    {item.candidate.django()}" for item in profile.advice]
     else:
         lines += [line.strip() for line in _index_lines(profile)]
-    lines += ["", *profile.notices] if profile.notices else []
+    lines += ["", f"## {_('What the database says of itself')}", ""]
+    lines += [f"- {sentence}" for sentence in profile.server] or [_("Nothing.")]
     return "\n".join(lines) + "\n"
 
 

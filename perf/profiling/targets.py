@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from datetime import datetime
+from http import HTTPStatus
 
 from django.conf import settings
 from django.db import transaction
@@ -18,38 +19,58 @@ def profile_url(
     user=None,
     method: str = "GET",
     data: str = "",
+    content_type: str = "application/json",
+    headers: dict[str, str] | None = None,
     apply: bool = False,
     **options,
 ) -> Profile:
     """Profile a request through all middleware; without `apply` its writes are taken back.
 
-    `data` is a JSON body. The response is the profile's `result`.
+    `data` is the body. Logging `user` in is not recorded. The response is the profile's
+    `result`; an answer that is no success is among the notices.
     """
+    client = Client(SERVER_NAME=_host(), raise_request_exception=True)
 
-    def request(keep):
-        with kept(keep):
-            client = Client(SERVER_NAME=_host(), raise_request_exception=True)
+    @contextmanager
+    def logged_in(rehearsal):
+        with kept(apply and not rehearsal):
+            client.cookies.clear()
             if user is not None:
                 client.force_login(user)
-            return client.generic(
-                method,
-                path,
-                data,
-                content_type="application/json",
-                secure=settings.SECURE_SSL_REDIRECT,
-            )
+            yield
+
+    def request():
+        response = client.generic(
+            method,
+            path,
+            data,
+            content_type=content_type,
+            secure=settings.SECURE_SSL_REDIRECT,
+            headers=headers,
+        )
+        response.length = _length(response)  # reading a stream is part of answering
+        return response
 
     return profile_block(
         f"{method} {path}",
-        lambda: request(apply),
+        request,
         now=now,
-        warm_up=lambda: request(False),
-        describe=lambda response: (
-            {},
-            {_("Status"): response.status_code, _("Bytes"): _length(response)},
-        ),
+        rehearse=True,
+        around=logged_in,
+        describe=_described,
         **options,
     )
+
+
+def _described(response):
+    outcome = {_("Status"): response.status_code, _("Bytes"): response.length}
+    if response.status_code < HTTPStatus.MULTIPLE_CHOICES:
+        return {}, outcome
+    answer = f"{response.status_code} {response.reason_phrase}"
+    if "Location" in response.headers:
+        answer = f"{answer} → {response.headers['Location']}"
+    notice = _("The answer was %(answer)s: this is the profile of that, and not of the page.")
+    return {}, outcome, [notice % {"answer": answer}]
 
 
 def _length(response):

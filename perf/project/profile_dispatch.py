@@ -23,21 +23,21 @@ def profile_dispatch(
 ) -> Profile:
     """Profile one whole dispatch; without `apply` all its work is taken back.
 
-    A rehearsal comes before it in both cases. `options` are those of `profile_block`. Raises
-    what `run_dispatch` raises.
+    A rehearsal comes before it in both cases, and is taken back. Neither that nor what takes
+    back is recorded. `options` are those of `profile_block`. Raises what `run_dispatch` raises.
     """
     actor = Actor(Door.COMMAND, name="profile_dispatch")
 
-    def dispatch(keep):
-        with kept(keep):
-            options = RunOptions(time_limit_s=time_limit_s)
-            return run_dispatch(company, day, now=now, actor=actor, options=options)
+    def dispatch():
+        options = RunOptions(time_limit_s=time_limit_s)
+        return run_dispatch(company, day, now=now, actor=actor, options=options)
 
     return profile_block(
         _("Dispatch of %(company)s on %(day)s") % {"company": company.slug, "day": day},
-        lambda: dispatch(apply),
+        dispatch,
         now=now,
-        warm_up=lambda: dispatch(False),
+        rehearse=True,
+        around=lambda rehearsal: kept(apply and not rehearsal),
         describe=_described,
         **options,
     )

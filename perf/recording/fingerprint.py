@@ -9,6 +9,8 @@ TOKEN = re.compile(
   | (?P<name> "(?:[^"]|"")*" )
   | (?P<text> [EeXxBb]?'(?:[^']|'')*' | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ )
   | (?P<bound> %s | %\(\w+\)s | \$\d+ | \? | (?<![:\w]):[A-Za-z_]\w* )
+  # ORDER BY 2 DESC, GROUP BY 1: places of columns, no values
+  | (?P<place> \b(?:ORDER|GROUP)\ BY\ \d+(?:,\ ?\d+)*(?![\w.]) | (?<=,\ )\d+(?=\ (?:ASC|DESC)\b) )
   | (?P<number> (?<![\w"$])-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?!\w) )
   | (?P<space> \s+ )
     """,
@@ -36,7 +38,7 @@ def _reduced(match):
     kind = match.lastgroup
     if kind == "tag":
         kind = "text"
-    if kind == "name":
+    if kind in ("name", "place"):
         return match[0]
     if kind in ("space", "comment"):
         return " "

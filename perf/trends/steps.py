@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
 
+import numpy as np
+
 FEWEST = 3  # values on each side of a step
 SMALLEST = 0.10  # of the level before
 CLEAR = 0.8
+CHANCE, DRAWS = 0.04, 1_999  # how often pure noise may show a step; permutations drawn
 HIGHER_IS_BETTER = "_per_s"
 
 
@@ -99,7 +102,8 @@ def find_step(values):
 
     It is where two levels fit best (least absolute deviations from their medians). It is clear
     if four in five pairs of a value before and one after differ as the medians do, and these
-    by more than SMALLEST.
+    by more than SMALLEST; and if the best of all splits is seldom as good by chance, which takes
+    4 values on each side. Values that are all the same on either side are counts, and no chance.
     """
     splits = range(FEWEST, len(values) - FEWEST + 1)
     if not splits:
@@ -109,7 +113,31 @@ def find_step(values):
     rises = step.after > step.before
     if abs(step.after - step.before) <= SMALLEST * abs(step.before):
         return None
-    return step if _beyond(values[:at], values[at:], up=rises) >= CLEAR else None
+    if _beyond(values[:at], values[at:], up=rises) < CLEAR:
+        return None
+    counted = len(set(values[:at])) == len(set(values[at:])) == 1
+    return step if counted or chance_of_step(values) <= CHANCE else None
+
+
+def chance_of_step(values, *, seed=0):
+    """Return how often the same values in another order show as clear a step, at any split.
+
+    A permutation test on the ranks, over the best of all splits: Pettitt, Applied Statistics
+    28:126-135 (1979), with the splits weighed by what chance does to them.
+    """
+    count = len(values)
+    ranks = np.searchsorted(np.sort(values), values, side="left").astype(float)
+    ranks += np.searchsorted(np.sort(values), values, side="right")
+    ranks -= ranks.mean()
+    places = np.arange(FEWEST, count - FEWEST + 1)
+    scale = np.sqrt(places * (count - places))
+
+    def best(rows):
+        return (np.abs(np.cumsum(rows, axis=-1)[..., places - 1]) / scale).max(axis=-1)
+
+    rng = np.random.default_rng(seed)
+    drawn = rng.permuted(np.tile(ranks, (DRAWS, 1)), axis=1)
+    return float((1 + np.sum(best(drawn) >= best(ranks) - 1e-9)) / (1 + DRAWS))
 
 
 def _deviation(values):

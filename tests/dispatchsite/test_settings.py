@@ -5,15 +5,17 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.backends.signals import connection_created
 from django.test.utils import CaptureQueriesContext
 
 from dispatchsite import env, slow_queries
 from drivers.models import Company
+from perf.recording.record import record_queries
 from tests import PROJECT
 
 
@@ -233,7 +235,8 @@ class FakeClock:
 
 @pytest.fixture
 def took(monkeypatch):
-    return lambda ms: monkeypatch.setattr(slow_queries, "perf_counter", FakeClock(ms / 1000))
+    """Let a statement without rows take so long: half to execute, half to find none."""
+    return lambda ms: monkeypatch.setattr(slow_queries, "perf_counter", FakeClock(ms / 2000))
 
 
 def messages(caplog, *, echo, slow_ms):
@@ -270,6 +273,58 @@ def test_every_statement_is_echoed_when_asked(took, caplog):
     ((level, message),) = messages(caplog, echo=True, slow_ms=100)
     assert level == "INFO"
     assert message.startswith("1.0 ms at tests/dispatchsite/test_settings.py:")
+
+
+@contextmanager
+def logged(caplog, slow_ms):
+    """Yield the messages of slow statements, of this block alone."""
+    own, connection.execute_wrappers[:] = connection.execute_wrappers[:], []
+    found = []
+    with (
+        caplog.at_level(logging.INFO, "dispatchsite.sql"),
+        connection.execute_wrapper(slow_queries.SqlLog(echo=False, slow_ms=slow_ms)),
+    ):
+        yield found
+    connection.execute_wrappers[:] = own
+    found += [r.getMessage() for r in caplog.records if r.name == "dispatchsite.sql"]
+
+
+@pytest.mark.django_db
+def test_the_time_of_fetching_counts(took, caplog):
+    took(120)  # 60 to execute, 60 to fetch
+    with logged(caplog, slow_ms=100) as found, connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.fetchall()
+    [message] = found
+    assert "slow: 120.0 ms" in message
+    assert "test_the_time_of_fetching_counts" in message
+
+
+@pytest.mark.django_db
+def test_two_statements_of_one_cursor_are_logged_by_themselves_beside_a_recorder(caplog):
+    with (
+        logged(caplog, slow_ms=0.000_001) as found,
+        record_queries() as q,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT 1 UNION ALL SELECT 2")
+        assert list(cursor) == [(1,), (2,)]
+        cursor.execute("SELECT 3 UNION ALL SELECT 4")
+        assert cursor.fetchone() == (3,)
+        cursor.execute("SELECT 5")
+    assert [message.partition(": SELECT ")[2][0] for message in found] == ["1", "3", "5"]
+    assert [statement.rows for statement in q] == [2, 1, 0]
+
+
+@pytest.mark.django_db
+def test_a_failing_statement_is_logged_too(caplog):
+    with (
+        logged(caplog, slow_ms=0.000_001) as found,
+        pytest.raises(DatabaseError),
+        transaction.atomic(),
+    ):
+        connection.cursor().execute("SELECT nothing FROM nowhere")
+    assert any("SELECT nothing" in message for message in found)
 
 
 class Connection:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
@@ -14,16 +16,58 @@ class Command(BaseCommand):
         parser.add_argument("path", metavar="PATH", help="Such as /admin/bookings/booking/?q=x.")
         parser.add_argument("--user", metavar="NAME", help="User name of who is logged in.")
         parser.add_argument("--method", default="GET", type=str.upper, help="Default GET.")
-        parser.add_argument("--data", default="", metavar="JSON", help="Body of the request.")
+        parser.add_argument(
+            "--data", default="", metavar="TEXT", help="Body of the request; @FILE reads a file."
+        )
+        parser.add_argument(
+            "--content-type", default="application/json", help="Default application/json."
+        )
+        parser.add_argument(
+            "--header",
+            action="append",
+            default=[],
+            metavar="“NAME: VALUE”",
+            help="A header to send; may be given several times.",
+        )
+        parser.add_argument(
+            "--token", metavar="KEY", help="Sends “Authorization: Bearer KEY”; @FILE reads a file."
+        )
         add_profiling(parser)
 
-    def handle(self, *, path, user, method, data, output, **options):
+    def handle(self, *, path, user, method, data, content_type, header, token, output, **options):
         found = None
         if user:
             found = get_user_model().objects.filter(username=user).first()
             if found is None:
                 raise CommandError(_("There is no user “%(name)s”.") % {"name": user})
+        headers = dict(map(_parted, header))
+        if token:
+            headers["Authorization"] = f"Bearer {_read(token).strip()}"
         profile = profile_url(
-            path, now=timezone.now(), user=found, method=method, data=data, **options_of(options)
+            path,
+            now=timezone.now(),
+            user=found,
+            method=method,
+            data=_read(data),
+            content_type=content_type,
+            headers=headers,
+            **options_of(options),
         )
         return shown(profile, output)
+
+
+def _parted(text):
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise CommandError(_("--header is “Name: value”, not “%(text)s”.") % {"text": text})
+    return name.strip(), value.strip()
+
+
+def _read(text):
+    """Return the text, or that of the file it names."""
+    if not text.startswith("@"):
+        return text
+    try:
+        return Path(text[1:]).read_text(encoding="utf-8")
+    except OSError as error:
+        raise CommandError(str(error)) from error

@@ -15,15 +15,14 @@ from perf.measuring.scratch import scratch_database
 from perf.measuring.statistics import (
     FEWEST_PAIRS,
     growth,
-    is_unstable,
-    judge,
+    judge_report,
     order_of_arms,
     paired_ratio,
     summarize,
 )
 from perf.project.benchmarks.variants import ALONE, ARMS, prepared_case, record_once, run_once
 
-VERSION = 1
+VERSION = 2
 CONTROL = "control"
 SHORTEST_S = 0.05  # shorter work is repeated within one measurement
 REPEATS_AT_MOST = 5
@@ -53,6 +52,7 @@ def benchmark(*, sizes, iterations, compare, history, seed, step) -> dict:
             result.setdefault("machine", describe_machine())
             with prepared_case(scratch, bookings=size, history=history, seed=seed) as case:
                 result["sizes"][str(size)] = _measure(case, before, after, iterations, step)
+    _settle(result)
     result["growth"] = _growth(result["sizes"], (before, after))
     result["load_average_after"] = load_average()
     result["ended_at"] = datetime.now(UTC).isoformat(timespec="seconds")
@@ -97,6 +97,7 @@ def _measure(case, before, after, iterations, step):
     return {
         "bookings": case.bookings,
         "drivers": case.drivers,
+        "history": case.history,
         "assigned": len(case.plan.trips),
         "planning": case.planning,
         "arms": {
@@ -109,16 +110,24 @@ def _measure(case, before, after, iterations, step):
             }
             for name in arms
         },
-        "control": control.as_dict() | {"unstable": is_unstable(control)},
+        "control": control.as_dict(),
         "ratios": {
-            name: {
-                key: _ratio(values[before], values[name], key).as_dict()
-                | judge(_ratio(values[before], values[name], key), control).as_dict()
-                for key in TIMES
-            }
+            name: {key: _ratio(values[before], values[name], key).as_dict() for key in TIMES}
             for name in (*alone, after)
         },
     }
+
+
+def _settle(result):
+    """Judge all ratios of all sizes together."""
+    judge_report(
+        [
+            (ratio, size["control"])
+            for size in result["sizes"].values()
+            for times in size["ratios"].values()
+            for ratio in times.values()
+        ]
+    )
 
 
 def _timed(arm, case, repeats):

@@ -2,7 +2,9 @@
 
 On a scratch database with a large past of several companies. The doors (`doors.profiled`) are
 entered and recorded; every recorded statement is explained; then each index is measured with
-and without by the statements of the doors that use it, and by the writes to its table.
+and without by the statements of the doors that use it, and by the writes to its table, each
+weighed by how often its door is entered (`profiled.often`): seconds are those of a day. What is
+to go is dropped in turn, and what is left of its table judged again without it.
 """
 
 from contextlib import ExitStack, contextmanager
@@ -16,20 +18,23 @@ from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from drivers.models import Absence, Company, Driver
 from perf.indexes.ablation import Bench
+from perf.indexes.candidates import propose
 from perf.indexes.catalog import covered_by, read_indexes
 from perf.indexes.explain import distinct
-from perf.indexes.missing import FASTER, SMALLEST_TABLE, advise, propose
+from perf.indexes.missing import FASTER, SMALLEST_TABLE, advise, try_all
+from perf.indexes.rewriting import rewritings
 from perf.indexes.try_index import Laboratory
 from perf.measuring.machine import describe_machine, load_average
 from perf.measuring.scratch import scratch_database
-from perf.measuring.statistics import Verdict
+from perf.measuring.statistics import Verdict, judge_report
+from perf.project.benchmarks import naive
 from perf.project.benchmarks.variants import DAY, NOW
 from perf.project.doors import profiled
 from perf.project.doors.visitor import ACTOR, Visit, go_through
 from perf.project.scenarios.company import seed_scenario
 
-VERSION = 1
-STEPS = 6  # beside one for each index
+VERSION = 2
+STEPS = 7  # beside one for each index
 # The owner's guide asks for these by name (MISSION 2.1); they stay, whatever is measured.
 ASKED_FOR = (
     "idx_assignment_booking_created",
@@ -44,9 +49,12 @@ SHARE = 0.25
 BUSY = 0.05
 DAY_SIZE = 1_000
 STATEMENTS_AT_MOST = 4  # of those that use an index: the ones that take longest without it
-# An index is missing only where it saves the doors so much of their statements' time, and no less
-# than it costs the writers: a saving below that nobody sees.
+# With fewer bookings no index is called useless: it may be needed when there are more.
+REFERENCE = 1_000_000
+# A statement is looked at from so many milliseconds at the reference; with less data from less.
 WORTH_MS = 20.0
+LEAST_WORTH_MS = 1.0
+WORTH_S = 0.2  # an index is missing if it saves so much in a day, its writers' loss taken off
 
 
 def benchmark_indexes(*, bookings, seconds, seed, progress) -> dict:
@@ -89,6 +97,8 @@ def benchmark_indexes(*, bookings, seconds, seed, progress) -> dict:
         result["tables"] = sizes
         droppable = [facts for facts in found if not facts.constraint and not facts.unique]
         share = seconds / (2 * len(droppable) + 8)
+        weigh = _weights(recorded, entered)
+        result["worth_ms"] = max(LEAST_WORTH_MS, WORTH_MS * min(1, bookings / REFERENCE))
         for facts in found:
             step(f"measuring {facts.name}")
             entry = facts.as_dict() | {
@@ -98,13 +108,34 @@ def benchmark_indexes(*, bookings, seconds, seed, progress) -> dict:
                 "rows": sizes[facts.table],
             }
             if facts in droppable:
-                entry |= _measure(bench, facts, entry["used_by"], replayable, share)
-            result["indexes"].append(entry | {"verdict": judge_index(entry)})
+                entry |= _measure(bench, facts, entry["used_by"], replayable, share, weigh)
+            result["indexes"].append(entry)
         step("trying what could be missing")
-        result["missing"] = _missing(bench, recorded, plans, replayable, share)
+        result["missing"] = _missing(
+            bench, recorded, plans, replayable, share, weigh, result["worth_ms"]
+        )
         step("measuring all against none")
         result["together"] = _together(bench, found, replayable, 6 * share)
+        settle_report(result)
+        for entry in result["indexes"]:
+            entry["verdict"] = judge_index(entry)
+        step("dropping what is to go, in turn")
+
+        def judged_again(entry):
+            """Plan, measure and judge an index on the database as it is by now."""
+            facts = next(f for f in read_indexes(connection) if f.name == entry["name"])
+            entry["used_by"] = [
+                text for text, group in recorded.items()
+                if f'"{facts.table}"' in text and facts.name in bench.plan(group[0]).indexes
+            ]  # fmt: skip
+            entry["covered_by"] = covered_by(facts, read_indexes(connection))
+            entry |= _measure(bench, facts, entry["used_by"], replayable, share, weigh)
+            settle_report(result)
+            return judge_index(entry)
+
+        result["dropped"] = drop_in_turn(result["indexes"], bench.drop, judged_again)
     _better(result)
+    refuse_below_reference(result)
     result["schema"] = judge_schema(result)
     result["load_average_after"] = load_average()
     result["ended_at"] = datetime.now(UTC).isoformat(timespec="seconds")
@@ -173,7 +204,8 @@ def settle():
 
 def _record(visit, result):
     """Enter every door; return the statements on our tables by fingerprint, and their doors."""
-    statements, entered = [], {}
+    statements: list = []
+    entered: dict[str, set[str]] = {}
     result["doors"] = []
     for way in profiled.all_doors():
         q = go_through(way, visit)
@@ -200,25 +232,41 @@ def _statements(recorded, plans, entered):
     ]
 
 
-def _measure(bench, facts, used_by, replayable, budget_s):
-    """Measure one index by what uses it and by the writes to its table."""
+def _weights(recorded, entered):
+    """Return the function that says how often a statement is sent while a day is dispatched once.
+
+    Its doors were entered once each: so often as it was recorded, times how often they are.
+    """
+    times = {
+        text: len(group) * max(profiled.often(name) for name in entered[text])
+        for text, group in recorded.items()
+    }
+    return lambda statement: times.get(statement.fingerprint, 1)
+
+
+def _measure(bench, facts, used_by, replayable, budget_s, weigh):
+    """Measure one index by what uses it and by the writes to its table, in seconds of a day."""
     users = [replayable[text] for text in used_by if text in replayable]
     entry = {"reads": None, "read_plans": [], "writes": None, "build_s": _build_s(facts)}
     if users:
         with bench.without([facts.name]) as lacking, lacking() as without:
-            users = bench.slowest(users, without, budget_s=budget_s)[:STATEMENTS_AT_MOST]
+            users = bench.slowest(users, without, budget_s=budget_s, often=weigh)
+            users = users[:STATEMENTS_AT_MOST]
             entry["read_plans"] = [
                 {"sql": s.fingerprint, "without": bench.plan(s, without).as_dict()} for s in users
             ]
-        entry["reads"] = bench.compare(users, [facts.name], budget_s=budget_s).as_dict()
+        compared = bench.compare(users, [facts.name], budget_s=budget_s, often=weigh)
+        entry["reads"] = compared.as_dict()
     writes = [
         s for text, s in replayable.items()
         if text.startswith(("INSERT INTO", "UPDATE")) and f'"{facts.table}"' in text.split("(")[0]
     ]  # fmt: skip
     writes = sorted(writes, key=lambda s: -s.rows)[:2]
     if writes:
-        entry["writes"] = bench.compare(writes, [facts.name], budget_s=budget_s).as_dict()
+        compared = bench.compare(writes, [facts.name], budget_s=budget_s, often=weigh)
+        entry["writes"] = compared.as_dict()
         entry["writes"]["rows"] = sum(s.rows for s in writes)
+    entry["net_s"] = _saved_s(entry["reads"]) + _saved_s(entry["writes"])
     return entry
 
 
@@ -244,71 +292,110 @@ def _build_s(facts):
 
 
 def _together(bench, found, replayable, budget_s):
-    """Measure every replayable statement with all declared indexes and with none."""
+    """Measure every replayable statement with all declared indexes and with a stock project's."""
     names = [facts.name for facts in found if facts.declared]
     reads = [s for text, s in replayable.items() if text.startswith("SELECT")]
     writes = [s for text, s in replayable.items() if not text.startswith("SELECT")]
-    return {
-        "indexes": names,
-        "reads": bench.compare(reads, names, budget_s=budget_s / 2).as_dict()
-        | {"statements": len(reads)},
-        "writes": bench.compare(writes, names, budget_s=budget_s / 2).as_dict()
-        | {"statements": len(writes)},
-    }
-
-
-def _missing(bench, recorded, plans, replayable, budget_s):
-    """Propose indexes from the plans, try them, and measure those that help, by themselves."""
-    slow = {text: s for text, s in replayable.items() if bench.replay(s) * 1000 >= WORTH_MS}
-    candidates = propose([(s, plans[text]) for text, s in slow.items()], connection)
-    laboratory = Laboratory(connection)
-    advised = advise(candidates, {text: recorded[text] for text in slow}, laboratory)
-    tried = [
-        {
-            "table": c.table,
-            "columns": list(c.columns),
-            "condition": c.condition,
-            "reason": str(c.reason),
-            "rows": laboratory.rows(c.table),
+    with connection.schema_editor(collect_sql=True) as editor:
+        stock = {
+            index.name: str(index.create_sql(model, editor))
+            for model, index in naive.stock_indexes()
         }
-        for c in candidates
-    ]
+    with bench.only_without(stock) as instead:
+        compared = {
+            name: bench.compare(some, names, budget_s=budget_s / 2, instead=instead).as_dict()
+            | {"statements": len(some)}
+            for name, some in (("reads", reads), ("writes", writes))
+        }
+    return {"indexes": names, "stock": list(stock), **compared}
+
+
+def _missing(bench, recorded, plans, replayable, budget_s, weigh, worth_ms):
+    """Propose indexes from the plans, try them, and measure those that help, by themselves.
+
+    The plans of what reads are those of running it: they tell the rows that are thrown away.
+    """
+    took = {text: bench.replay(s) * 1000 for text, s in replayable.items()}
+    slow = {text: s for text, s in replayable.items() if took[text] >= worth_ms}
+    run = {text: bench.plan(s, analyze=text.startswith("SELECT")) for text, s in slow.items()}
+    candidates = propose([(s, run[text]) for text, s in slow.items()], connection)
+    laboratory = Laboratory(connection, bench.bare)
+    attempts = try_all(candidates, recorded, laboratory)
     measured = []
-    for advice in advised:
+    for advice in advise(attempts):
         candidate = advice.candidate
-        name = f"trial_{candidate.name()}"[:63]
+        made = candidate.all_sql(f"trial_{candidate.name()}"[:63], connection.vendor)
         users = [replayable[trial.fingerprint] for trial in advice.trials]
         with connection.cursor() as cursor:
             began = perf_counter()
-            cursor.execute(candidate.sql(name))
+            for sql in made.values():
+                cursor.execute(sql)
             build_s = perf_counter() - began
         try:
             with connection.cursor() as cursor:
                 cursor.execute(f"ANALYZE {connection.ops.quote_name(candidate.table)}")
+            name = next(iter(made))
             facts = next(facts for facts in read_indexes(connection) if facts.name == name)
             used_by = [s.fingerprint for s in users if name in bench.plan(s).indexes]
             entry = facts.as_dict() | {"used_by": used_by, "django": candidate.django()}
-            entry |= _measure(bench, facts, used_by, replayable, budget_s)
+            entry |= _measure(bench, facts, used_by, replayable, budget_s, weigh)
             entry |= {"build_s": build_s, "reason": str(candidate.reason)}
             measured.append(entry)
         finally:
             with connection.cursor() as cursor:
-                cursor.execute(f"DROP INDEX {connection.ops.quote_name(name)}")
-    return {"proposed": tried, "measured": measured, "faster": FASTER, "worth_ms": WORTH_MS,
-            "smallest_table": SMALLEST_TABLE}  # fmt: skip
+                for name in made:
+                    cursor.execute(f"DROP INDEX {connection.ops.quote_name(name)}")
+    return {
+        "considered": [attempt.as_dict() for attempt in attempts],
+        "measured": measured,
+        "open": [
+            {"sql": text, "ms": took[text], "rewriting": list(rewritings(s, run[text]))}
+            for text, s in sorted(slow.items(), key=lambda item: -took[item[0]])
+            if text.startswith("SELECT")
+        ],
+        "faster": FASTER,
+        "worth_ms": worth_ms,
+        "smallest_table": SMALLEST_TABLE,
+    }
+
+
+def settle_report(result):
+    """Judge all comparisons of the report together; those that are unstable are marked so."""
+    measured = [*result["indexes"], *result["missing"]["measured"], result["together"]]
+    compared = [
+        found for one in measured for kind in ("reads", "writes") if (found := one.get(kind))
+    ]
+    told = [{**one["ratio"]} for one in compared]
+    judge_report([(ratio, one["control"]) for ratio, one in zip(told, compared, strict=True)])
+    for one, ratio in zip(compared, told, strict=True):
+        one |= {name: ratio[name] for name in ("verdict", "why")}
+    result["comparisons"] = {
+        "all": len(compared),
+        "unstable": sum(one["control"]["unstable"] for one in compared),
+        "second_attempts": sum(one["attempts"] > 1 for one in compared),
+    }
 
 
 def judge_index(entry: dict) -> str:
-    """Return "keep", "drop" or what holds it, with the reason after a colon."""
+    """Return "keep", "drop" or "undecided", with the reason after a colon.
+
+    What it saves its readers in a day has to be more than it costs its writers.
+    """
     if entry["constraint"] or entry["unique"]:
         return "keep: it is a rule"
-    if entry["covered_by"]:
-        return f"drop: {entry['covered_by']} covers it"
     reads, writes = entry.get("reads"), entry.get("writes")
+    faster = reads is not None and reads["verdict"] == Verdict.FASTER
+    if entry["covered_by"] and not faster:
+        return f"drop: {entry['covered_by']} covers it"
     if entry["rows"] < SMALLEST_TABLE:
         used = "used" if entry["used_by"] else "not used"
         return f"undecided: {used}, and its table has only {entry['rows']} rows"
-    if reads and reads["verdict"] == Verdict.FASTER:
+    if faster:
+        if writes and writes["verdict"] == Verdict.SLOWER and entry["net_s"] < 0:
+            return (
+                f"undecided: reads are faster with it, but its writers lose "
+                f"{-entry['net_s'] * 1000:.0f} ms a day more than its readers win"
+            )
         return "keep: reads are faster with it"
     if writes and writes["verdict"] == Verdict.FASTER:
         return "keep: writes are faster with it"
@@ -317,6 +404,44 @@ def judge_index(entry: dict) -> str:
     if reads and reads["verdict"] == Verdict.SLOWER:
         return "drop: reads are slower with it"
     return "undecided: used, but no difference shown"
+
+
+def drop_in_turn(entries, drop, judged_again) -> list[str]:
+    """Drop what is to go one after the other; return the names in that order.
+
+    Twins stand in for each other: after each one that goes, what is to go or was covered in its
+    table is judged anew. `drop(name)` drops; `judged_again(entry)` returns a verdict, measured
+    on the database as it is by then.
+    """
+    gone = []
+
+    def to_go(entry):
+        return (
+            entry["verdict"].startswith("drop")
+            and not entry["asked_for"]
+            and entry["name"] not in gone
+        )
+
+    while waiting := sorted(filter(to_go, entries), key=lambda e: not e["covered_by"]):
+        victim = waiting[0]
+        drop(victim["name"])
+        gone.append(victim["name"])
+        for entry in entries:
+            if entry["table"] == victim["table"] and to_go(entry):
+                entry["verdict"] = judged_again(entry)
+                entry["judged_without"] = list(gone)
+    return gone
+
+
+def refuse_below_reference(result):
+    """Call nothing useless with less data than the reference: an index earns with the rows."""
+    if result["bookings"] >= REFERENCE:
+        return
+    for entry in result["indexes"]:
+        if entry["verdict"].startswith("drop"):
+            entry["verdict"] = (
+                f"undecided below {REFERENCE} bookings ({entry['verdict'].replace(': ', ', ')})"
+            )
 
 
 def _better(result):
@@ -332,38 +457,37 @@ def _better(result):
             entry["verdict"] = f"keep, the owner asked for it ({entry['verdict']})"
 
 
-def _saved_ms(measured):
-    """Return what the statements take less with the index; below 0 where they take more."""
+def _saved_s(measured):
+    """Return what the statements take less with the index in a day; below 0 for more."""
     if not measured:
         return 0.0
-    return (median(measured["without_s"]) - median(measured["with_s"])) * 1000
+    return median(measured["without_s"]) - median(measured["with_s"])
 
 
 def judge_schema(result) -> dict:
     """Return what keeps the declared indexes from being clean, and where the guide's lose.
 
-    Clean: every one is used or its table is small, none is redundant or useless, and none is
-    missing. The guide's five stay in any case; that one of them loses is said, not held
+    Clean: none was shown to be redundant or useless, and none to be missing; what is undecided
+    is listed beside. The guide's five stay in any case; that one of them loses is said, not held
     against the schema.
     """
     declared = [entry for entry in result["indexes"] if entry["declared"]]
-    small = result["missing"]["smallest_table"]
     useless = [
         entry["name"]
         for entry in declared
-        if not entry["asked_for"]
-        and not entry["verdict"].startswith("keep")
-        and (entry["covered_by"] or entry["rows"] >= small)
+        if not entry["asked_for"] and entry["verdict"].startswith(("drop", "better"))
     ]
+    undecided = [entry["name"] for entry in declared if entry["verdict"].startswith("undecided")]
     missing = [
         candidate["django"]
         for candidate in result["missing"]["measured"]
         if candidate["reads"] and candidate["reads"]["verdict"] == Verdict.FASTER
-        if _saved_ms(candidate["reads"]) + _saved_ms(candidate["writes"]) >= WORTH_MS
+        if candidate["net_s"] >= WORTH_S
     ]
     return {
         "clean": not useless and not missing,
         "useless": useless,
+        "undecided": undecided,
         "missing": missing,
         "guide_loses": [
             entry["name"]

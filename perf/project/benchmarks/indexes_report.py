@@ -12,29 +12,47 @@ def table(result: dict) -> str:
         )
     for name in ("reads", "writes"):
         together = result["together"][name]
-        lines.append(f"all together, {name}: {_ratio(together)} {together['verdict']}")
+        lines.append(
+            f"all against a stock project's, {name}: {_ratio(together)} {together['verdict']}"
+        )
     for entry in result["missing"]["measured"]:
         lines.append(
             f"missing? {entry['django']}: reads {_ratio(entry['reads'])}, "
-            f"writes {_ratio(entry['writes'])}"
+            f"writes {_ratio(entry['writes'])}, {entry['net_s']:+.2f} s a day"
         )
-    return "\n".join([*lines, *schema_lines(result["schema"])])
+    return "\n".join([*lines, *schema_lines(result["schema"]), stability(result)])
 
 
 def schema_lines(schema):
     """Return in words whether the schema is clean, and where the guide's indexes lose."""
-    lines = ["The schema is clean: no index of it is useless or redundant, and none is missing."]
+    lines = [
+        "The schema is clean: no index of it was shown to be useless or redundant, and none that "
+        "was tried to be missing."
+    ]
     if not schema["clean"]:
         lines = [
             f"The schema is not clean: {', '.join(schema[name])} {said}."
             for name, said in (("useless", "to go"), ("missing", "missing"))
             if schema[name]
         ]
+    if schema["undecided"]:
+        lines.append(f"Undecided: {', '.join(schema['undecided'])}.")
     if schema["guide_loses"]:
         lines.append(
             f"Asked for by the guide, but not shown to help: {', '.join(schema['guide_loses'])}."
         )
     return lines
+
+
+def stability(result):
+    """Return how the comparisons were judged, and how many of the controls were unstable."""
+    counts = result["comparisons"]
+    return (
+        f"{counts['all']} comparisons were judged together: in 95 % of such reports none is "
+        f"falsely called different (Holm). {counts['unstable']} A/A controls were unstable "
+        f"(beyond ±10 %), and {counts['second_attempts']} comparisons were made a second time "
+        "because their control failed: there only effects beyond the control were called."
+    )
 
 
 def markdown(result: dict) -> str:
@@ -61,26 +79,36 @@ Every number here is in `indexes.json` beside this file, with every raw value.
 | rows | {rows} |
 | filled and recorded in | {result["filling_s"]:.0f} s and {result["recording_s"]:.0f} s |
 
-Ratios are with/without the index: below 1 it helps. In brackets the 95 % interval of
-interleaved pairs, then the A/A control. An index is kept where the statements of the doors that
-use it, or the writes to its table, are shown to be faster with it.
+All of this holds for a company of this size: {result["bookings"]:,} past bookings. Ratios are
+with/without the index: below 1 it helps. In brackets the 95 % interval of interleaved pairs,
+then the A/A control. An index is kept where the statements of the doors that use it, or the
+writes to its table, are shown to be faster with it, and the readers of a day win more than its
+writers lose; how often each door is entered in a day is estimated (`OFTEN` in
+`perf/project/doors/profiled.py`).
 
 {chr(10).join(schema_lines(result["schema"]))}
 
+{stability(result)}
+
 ## Verdicts
 
-| index | on | size | build | used by | reads | A/A | writes | A/A | verdict |
-|---|---|---|---|---|---|---|---|---|---|"""
+| index | on | size | build | used by | reads | A/A | writes | A/A | saves a day | verdict |
+|---|---|---|---|---|---|---|---|---|---|---|"""
     ]
     for entry in _judged(result):
         parts.append(
             f"| {entry['name']} | {_on(entry)} | {_size(entry['bytes'])} | "
             f"{entry['build_s']:.2f} s | {len(entry['used_by'])} | {_ratio(entry['reads'])} | "
             f"{_ratio(entry['reads'], 'control')} | {_ratio(entry['writes'])} | "
-            f"{_ratio(entry['writes'], 'control')} | {entry['verdict']} |"
+            f"{_ratio(entry['writes'], 'control')} | {entry['net_s']:+.2f} s | {_told(entry)} |"
         )
     parts += [_together(result), _rules(result), _missing(result), _users(result), _doors(result)]
     return "\n".join(parts) + "\n"
+
+
+def _told(entry):
+    after = entry.get("judged_without")
+    return entry["verdict"] + (f" (judged without {', '.join(after)})" if after else "")
 
 
 def _judged(result):
@@ -91,15 +119,16 @@ def _judged(result):
 def _together(result):
     together = result["together"]
     lines = [
-        "\n## All together against none\n",
+        "\n## All together against a stock project's\n",
         f"The {len(together['indexes'])} indexes of `Meta.indexes`, which the migrations "
-        "`add_performance_indexes` add, there and taken back:\n",
+        f"`add_performance_indexes` add, against the {len(together['stock'])} that Django makes "
+        "for foreign keys by itself:\n",
         "| statements | with, median | without, median | ratio | A/A | verdict |",
         "|---|---|---|---|---|---|",
     ]
     for name in ("reads", "writes"):
         facts = together[name]
-        stopped = f", {facts['stopped']} stopped after 5 s" if facts["stopped"] else ""
+        stopped = f", {facts['stopped']} stopped after 1 s" if facts["stopped"] else ""
         lines.append(
             f"| {facts['statements']} {name} | {_median(facts['with_s']):.3f} s | "
             f"{_median(facts['without_s']):.3f} s{stopped} | {_ratio(facts)} | "
@@ -122,25 +151,38 @@ def _missing(result):
     missing = result["missing"]
     lines = [
         "\n## Missing ones\n",
-        f"{len(missing['proposed'])} were proposed from the plans of the statements that take "
+        f"{len(missing['considered'])} were considered for the statements that take "
         f"{missing['worth_ms']:.0f} ms or more, and tried where their table has "
         f"{missing['smallest_table']} rows or more; measured further are those with which a "
-        f"statement took at most {missing['faster']:.0%} of its time.\n",
+        f"statement was shown to take at most {missing['faster']:.0%} of its time.\n",
     ]
-    if not missing["measured"]:
-        return "\n".join([*lines, "None helped: no index is missing."])
-    lines += [
-        "| index | why | size | build | reads | A/A | writes | A/A |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    if missing["measured"]:
+        lines += [
+            "| index | why | size | build | reads | A/A | writes | A/A | saves a day |",
+            "|---|---|---|---|---|---|---|---|---|",
+        ]
     for e in missing["measured"]:
         lines.append(
             f"| `{e['django']}` | {e['reason']} | {_size(e['bytes'])} | {e['build_s']:.2f} s | "
             f"{_ratio(e['reads'])} | {_ratio(e['reads'], 'control')} | {_ratio(e['writes'])} | "
-            f"{_ratio(e['writes'], 'control')} |"
+            f"{_ratio(e['writes'], 'control')} | {e['net_s']:+.2f} s |"
         )
-        lines += [f"| | serves: {_clipped(text)} | | | | | | |" for text in e["used_by"]]
-    return "\n".join(lines)
+        lines += [f"| | serves: {_clipped(text)} | | | | | | | |" for text in e["used_by"]]
+    lines += ["", "| considered | why | what became of it |", "|---|---|---|"]
+    lines += [
+        f"| `{e['django']}` | {e['reason']} | {e['outcome']}{': ' if e['error'] else ''}"
+        f"{e['error']} |"
+        for e in missing["considered"]
+    ] or ["| none | no index that is known here would serve more of them | |"]
+    lines += [
+        f"\n### Still open: reads of {missing['worth_ms']:.0f} ms or more\n",
+        "With the indexes that there are, and what to write otherwise, as far as it is known.\n",
+    ]
+    doors = {s["sql"]: ", ".join(s["doors"]) for s in result["statements"]}
+    for e in missing["open"]:
+        lines.append(f"- {e['ms']:.1f} ms, {doors[e['sql']]}: {_clipped(e['sql'])}")
+        lines += [f"  - {sentence}" for sentence in e["rewriting"]]
+    return "\n".join(lines if missing["open"] else [*lines, "None."])
 
 
 def _users(result):
@@ -194,7 +236,11 @@ def _ratio(comparison, which="ratio"):
     if not comparison:
         return "—"
     ratio = comparison[which]
-    return f"{ratio['ratio']:.3f} [{ratio['low']:.3f}, {ratio['high']:.3f}]"
+    shown = f"{ratio['ratio']:.3f} [{ratio['low']:.3f}, {ratio['high']:.3f}]"
+    if which == "ratio":
+        return shown
+    again = ", second attempt" if comparison["attempts"] > 1 else ""
+    return shown + (", unstable" if ratio["unstable"] else "") + again
 
 
 def _why(facts):

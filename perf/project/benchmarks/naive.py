@@ -1,13 +1,13 @@
 """The dispatch that the owner's guide found and describes, kept as the `before` of benchmarks.
 
-It reads in loops, saves and commits every row on its own, and works on tables without the
-performance indexes. It does the same work as `dispatch`: it reads the same rows and writes
-the same rows of the same plan, so that what differs is the use of the database alone. It
-locks nothing and compares nothing, as the original did not: two of it at once, or a crash in
-the middle, leave half a plan.
+It reads in loops, saves and commits every row on its own, and works on tables with the indexes
+of a stock Django project: one for each foreign key, and those behind constraints. It does the
+same work as `dispatch`: it reads the same rows and writes the same rows of the same plan, so
+that what differs is the use of the database alone. It locks nothing and compares nothing, as
+the original did not: two of it at once, or a crash in the middle, leave half a plan.
 
 Each of its three habits can be switched off alone: `reading_in_loops`, `write_plan` and
-`drop_performance_indexes`.
+`strip_to_stock`.
 """
 
 from contextlib import contextmanager
@@ -276,8 +276,8 @@ def _log(kind, assignment, run, now, actor, old, new):
 def performance_indexes() -> list[tuple[type[models.Model], models.Index]]:
     """Return every index of the business tables' `Meta.indexes` on this database, with its model.
 
-    They are what the migrations `add_performance_indexes` add. Primary keys, the indexes
-    behind constraints, and those of foreign keys stay in either case.
+    They are what the migrations `add_performance_indexes` add, those that begin with a foreign
+    key among them. Primary keys and the indexes behind constraints are no part of it.
     """
     return [
         (model, index)
@@ -288,14 +288,33 @@ def performance_indexes() -> list[tuple[type[models.Model], models.Index]]:
     ]
 
 
-def drop_performance_indexes():
-    """Drop them, as taking the migrations back does."""
+def stock_indexes() -> list[tuple[type[models.Model], models.Index]]:
+    """Return the indexes that Django makes by itself and that these models do without.
+
+    One for each foreign key with `db_index=False`.
+    """
+    return [
+        (model, models.Index(fields=[field.name], name=f"stock_{model.__name__}_{field.name}"[:30]))
+        for app in our_apps()
+        for model in app.get_models()
+        for field in model._meta.local_concrete_fields
+        if isinstance(field, models.ForeignKey) and not field.unique and not field.db_index
+    ]
+
+
+def strip_to_stock():
+    """Drop the performance indexes, and make those of a stock project."""
     with connection.schema_editor() as editor:
         for model, index in performance_indexes():
             editor.remove_index(model, index)
+        for model, index in stock_indexes():
+            editor.add_index(model, index)
 
 
-def create_performance_indexes():
+def bring_back():
+    """Undo `strip_to_stock`."""
     with connection.schema_editor() as editor:
+        for model, index in stock_indexes():
+            editor.remove_index(model, index)
         for model, index in performance_indexes():
             editor.add_index(model, index)

@@ -1,8 +1,9 @@
 """The ways of dispatching a day that the benchmark compares, and one measured run of each.
 
 Every arm loads the same day and writes the same plan; they differ in whether the performance
-indexes are there, whether rows are read in loops, and how the plan is written. Planning is in
-none of them. After a run its rows are taken out again, so that every run meets the same day.
+indexes are there or those of a stock project alone (`naive.strip_to_stock`), whether rows are
+read in loops, and how the plan is written. Planning is in none of them. After a run its rows
+are taken out again, so that every run meets the same day.
 """
 
 import gc
@@ -35,6 +36,8 @@ from perf.recording.record import record_queries
 DAY = date(2026, 6, 17)  # an ordinary Wednesday
 NOW = datetime(2026, 6, 16, 16, tzinfo=UTC)  # six in the evening before, in Geneva
 ACTOR = Actor(Door.COMMAND, name="benchmark_dispatch")
+# Over this a statement is slow; one that writes thousands of rows for each 1,000 of them.
+SLOW_MS = 50
 TABLES = (Event, Assignment, Booking, Shift, DispatchRun)
 
 
@@ -65,7 +68,7 @@ ALONE = ("indexes", "eager", "bulk")
 
 @dataclass(frozen=True)
 class Case:
-    """A day to dispatch, on a database with the performance indexes and one without them."""
+    """A day to dispatch, on a database with the performance indexes and a stock one."""
 
     bookings: int
     drivers: int
@@ -85,7 +88,7 @@ class Case:
 
 @contextmanager
 def prepared_case(scratch, *, bookings, history, seed):
-    """Fill the empty scratch database, plan its day once, and clone it without indexes."""
+    """Fill the empty scratch database, plan its day once, and clone it as a stock project."""
     drivers = max(1, round(bookings / 9))
     with transaction.atomic():
         seed_scenario(
@@ -120,7 +123,7 @@ def prepared_case(scratch, *, bookings, history, seed):
     updated_at = Booking.objects.on(company, DAY).values_list("updated_at", flat=True)[0]
     with scratch.cloned() as bare:
         with bare.used():
-            naive.drop_performance_indexes()
+            naive.strip_to_stock()
             _vacuum(full=True)
         yield Case(
             bookings=bookings,
@@ -178,16 +181,49 @@ def _facts(recording):
     alone = sum(s.is_write and s.transaction is None for s in recording)
     return {
         "statements": len(recording),
-        "slow_50": len(recording.slow(50)),
+        "slow": sum(s.ms > SLOW_MS * max(1, s.rows / 1_000 * s.is_write) for s in recording),
+        "slow_50": len(recording.slow(SLOW_MS)),
         "slow_100": len(recording.slow(100)),
         "rows": recording.rows,
         "commits": recording.transactions + alone,
         "database_s": recording.ms / 1000,
+        "write_ms_per_1000_rows": _write_ms_per_1000_rows(recording),
+        "locks_held_s": locks_held_s(recording),
         "top": [
             {"sql": sql[:300], "count": count, "ms": ms, "rows": rows}
             for sql, (count, ms, rows) in top
         ],
     }
+
+
+def _write_ms_per_1000_rows(recording):
+    writes = [s for s in recording if s.is_write]
+    rows = sum(s.rows for s in writes)
+    return sum(s.ms for s in writes) / rows * 1_000 if rows else None
+
+
+def locks_held_s(recording) -> float:
+    """Return how long the longest transaction held its locks.
+
+    From its first statement that locks or writes to the end of its COMMIT; a write outside a
+    transaction holds them itself.
+    """
+    begins: dict[int, int] = {}
+    longest_ns = 0
+    for statement in sorted([*recording, *recording.control], key=lambda s: s.start_ns):
+        ends_ns = statement.start_ns + statement.total_ns
+        locks = statement.is_write or " FOR UPDATE" in statement.sql
+        if statement in recording.control and statement.sql not in ("COMMIT", "ROLLBACK"):
+            continue
+        if locks:
+            own = statement.start_ns
+            began = (
+                own
+                if statement.transaction is None
+                else begins.setdefault(statement.transaction, own)
+            )
+            longest_ns = max(longest_ns, ends_ns - began)
+    return longest_ns / 1e9
 
 
 def _claim(case):

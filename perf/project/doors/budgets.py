@@ -4,6 +4,9 @@ A door fails when it sends more than its budget, when it sends more for a larger
 detector finds a fault in it (`perf.recording.find`), when it reads bookings, assignments or events
 from end to end, and when it has no budget. Time is never looked at. The chunks of one bulk insert
 on SQLite count as one statement.
+
+Each size is measured with its company's rows alone in the database, beside a bystander that is
+always the same: what forgets to ask for the company grows too.
 """
 
 import logging
@@ -20,7 +23,7 @@ from django.utils.translation import gettext as _
 
 from perf.indexes.explain import explain, rolled_back
 from perf.project.doors.discover import BudgetDoor, all_doors
-from perf.project.doors.sample_company import NotMeasured
+from perf.project.doors.sample_company import SIZES, NotMeasured, make_world
 from perf.project.doors.visitor import unlogged
 from perf.recording.find import find_all
 from perf.recording.finding import TIMED
@@ -30,11 +33,17 @@ from perf.recording.repeated import MANY_ROWS, find_loops
 logger = logging.getLogger(__name__)
 
 FILE = Path(__file__).resolve().parent / "budgets.toml"
+PLANNED_PAST = 6_000
 GUARDED = frozenset({"bookings_booking", "dispatch_assignment", "bookings_event"})
+REASONS = {
+    "not_measured": "# Doors without a number, and why.",
+    "scans": "# Doors that may read a guarded table from end to end, and why.",
+    "findings": "# Doors whose findings are right as they are, and why.",
+}
 HEAD = """\
 # Statements that each door sends, at any size (perf/project/doors/budgets.py). One is for both
 # databases. Measured by `manage.py check_budgets`; written by `manage.py check_budgets --update`,
-# which keeps the reasons below. A door that is in none of these tables fails.
+# which keeps the reasons below and asks before it takes in more. A door that is in none fails.
 """
 
 
@@ -115,21 +124,28 @@ def _keys(recording):
 
 def measure(door, worlds) -> Measured:
     """Call the door once per world, and take back what it wrote."""
-    recordings = []
+    return _joined(door, [_once(door, world) for world in worlds])
+
+
+def _once(door, world):
+    """Return the recording of one call, or why there is none."""
     try:
-        for world in worlds:
-            with unlogged(), taken_back():
-                door.call(world)  # fills the caches that live as long as the process
-            ContentType.objects.clear_cache()
-            with unlogged(), taken_back(), record_queries(watch_rows=True) as recording:
-                door.call(world)
-            recordings.append(recording)
+        with unlogged(), taken_back():
+            door.call(world)  # fills the caches that live as long as the process
+        ContentType.objects.clear_cache()
+        with unlogged(), taken_back(), record_queries(watch_rows=True) as recording:
+            door.call(world)
     except NotMeasured as why:
-        return Measured(door, not_measured=str(why))
+        return str(why)
     except Exception as error:  # of any view or command; the check fails, with all doors measured
         logger.exception("%s cannot be measured.", door.name)
-        return Measured(door, not_measured=f"{type(error).__name__}: {error}")
-    return Measured(door, tuple(recordings))
+        return f"{type(error).__name__}: {error}"
+    return recording
+
+
+def _joined(door, found):
+    why = next((one for one in found if isinstance(one, str)), None)
+    return Measured(door, not_measured=why) if why is not None else Measured(door, tuple(found))
 
 
 @contextmanager
@@ -142,15 +158,39 @@ def taken_back():
         transaction.set_rollback(True)
 
 
-def measure_all(worlds, doors=None) -> list[Measured]:
-    """Measure every door with every world."""
-    return [measure(door, worlds) for door in doors or all_doors()]
+def measure_all(doors=None) -> list[Measured]:
+    """Measure every door at every size; nothing of one size is there at the other."""
+    doors = doors or all_doors()
+    found: list[list] = [[] for _door in doors]
+    for size in SIZES:
+        with taken_back():
+            world = make_world(size)
+            for door, recordings in zip(doors, found, strict=True):
+                recordings.append(_once(door, world))
+        ContentType.objects.clear_cache()
+    return [_joined(door, recordings) for door, recordings in zip(doors, found, strict=True)]
+
+
+def scanning(budgets, doors=None, *, more=lambda world: ()) -> dict[str, list[str]]:
+    """Return {door's name: lines} of those that read a guarded table from end to end.
+
+    Asked with a past that is large enough for SQLite's planner. `more(world)` are doors beside.
+    """
+    with taken_back():
+        world = make_world("large", history=PLANNED_PAST)
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+        return {
+            door.name: lines
+            for door in [*(doors or all_doors()), *more(world)]
+            if (lines := full_scans(measure(door, [world]), budgets))
+        }
 
 
 def read_budgets(file=FILE) -> dict:
-    """Return {"urls": {...}, "commands": {...}, "not_measured": {...}, "scans": {...}}."""
+    """Return {"urls": {...}, "commands": {...}, and for the reasons those of REASONS}."""
     found = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    return {name: found.get(name, {}) for name in ("urls", "commands", "not_measured", "scans")}
+    return {name: found.get(name, {}) for name in ("urls", "commands", *REASONS)}
 
 
 def allowed(budgets, door):
@@ -159,8 +199,8 @@ def allowed(budgets, door):
     return number.get(connection.vendor) if isinstance(number, dict) else number
 
 
-def judge(measured, budgets) -> Verdict:
-    """Hold a measured door against the budgets."""
+def judge(measured, budgets, scans=()) -> Verdict:
+    """Hold a measured door against the budgets; `scans` are its lines of `scanning`."""
     door = measured.door
     verdict = Verdict(door, measured.counts, allowed(budgets, door))
     if measured.not_measured:
@@ -174,8 +214,8 @@ def judge(measured, budgets) -> Verdict:
                 % {"why": measured.not_measured},
             ),
         )
-    problems = [_("grows with the rows: %(line)s") % {"line": x} for x in measured.growth()]
-    problems += map(str, measured.findings())
+    problems = faults(measured, budgets)
+    problems += [_("reads from end to end: %(line)s") % {"line": line} for line in scans]
     if verdict.budget is None:
         problems.append(_("has no budget: run manage.py check_budgets --update"))
     elif measured.statements > verdict.budget:
@@ -189,6 +229,28 @@ def judge(measured, budgets) -> Verdict:
     return replace(verdict, problems=tuple(problems))
 
 
+def faults(measured, budgets) -> list[str]:
+    """Return what no number makes right: a line for each growth and each finding of the door."""
+    lines = [_("grows with the rows: %(line)s") % {"line": x} for x in measured.growth()]
+    if measured.door.name not in budgets["findings"]:
+        lines += map(str, measured.findings())
+    return lines
+
+
+def taking_more(measured, budgets) -> str:
+    """Return why the door's new number is not to be taken in unasked, or ''.
+
+    It is larger than the one there is, or the door has faults.
+    """
+    old = allowed(budgets, measured.door)
+    lines = faults(measured, budgets)
+    if old is not None and measured.statements > old:
+        lines.insert(
+            0, _("%(old)d → %(new)d statements") % {"old": old, "new": measured.statements}
+        )
+    return "\n    ".join(lines)
+
+
 WHOLE = re.compile(r'^SELECT COUNT\(\*\) AS "__count" FROM "\w+"$')
 
 
@@ -196,13 +258,13 @@ def full_scans(measured, budgets) -> list[str]:
     """Return a line for each statement that reads a guarded table from end to end.
 
     PostgreSQL is asked whether an index *can* serve the statement, which does not depend on
-    the number of rows. SQLite decides by its statistics: give it a few thousand rows. Not
-    meant: counting all rows, a partial index, and a list in an index's order that stops early.
+    the number of rows. SQLite decides by its statistics: give it a few thousand rows. What is
+    no full scan says `explain.read_whole_only`; counting all rows is not meant either.
     """
-    lines, seen = [], set()
+    lines: list[str] = []
+    seen: set[str] = set()
     if measured.door.name in budgets["scans"] or not measured.recordings:
         return lines
-    partial = _partial_indexes()
     for statement in measured.recordings[-1]:
         text = statement.fingerprint
         if text in seen or WHOLE.match(text):
@@ -211,23 +273,11 @@ def full_scans(measured, budgets) -> list[str]:
             continue
         seen.add(text)
         plan = _plan_with_indexes(statement)
-        stops_early = text.endswith(("LIMIT ?", "OFFSET ?")) and not plan.sorts
-        scanned = {
-            node.table
-            for node in plan.nodes
-            if node.full_scan
-            and node.table in GUARDED
-            and node.index not in partial
-            and not (stops_early and node is _first_read(plan))
-        }
+        scanned = GUARDED.intersection(plan.full_scans)
         if scanned:
             tables = ", ".join(sorted(scanned))
             lines.append(f"{tables} at {statement.site}: {text[:80]} … {text[-160:]}")
     return lines
-
-
-def _first_read(plan):
-    return next((node for node in plan.nodes if node.table), None)
 
 
 def _plan_with_indexes(statement):
@@ -238,42 +288,35 @@ def _plan_with_indexes(statement):
         return explain(statement, connection, analyze=False)
 
 
-def _partial_indexes():
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.execute(
-                "SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE '% WHERE %'"
-            )
-        else:
-            cursor.execute("SELECT indexname FROM pg_indexes WHERE indexdef LIKE '% WHERE %'")
-        return {name for (name,) in cursor.fetchall()}
-
-
-def write_budgets(measured, file=FILE) -> None:
+def write_budgets(measured, file=FILE, *, accept=lambda item, why: False) -> list[str]:
     """Write the numbers of this database into the file; the other's numbers and reasons stay.
 
-    A door in which a fault is found keeps the number it had, if any: a fault is no budget.
+    `accept(item, why)` is asked for each door that takes more; without its leave the old number
+    stays, or none. Return the names of those.
     """
     old = read_budgets(file)
+    refused = {
+        item.door.name
+        for item in measured
+        if item.statements is not None and (why := taking_more(item, old)) and not accept(item, why)
+    }
     lines = [HEAD]
     for kind in ("urls", "commands"):
         lines.append(f"[{kind}]")
         for item in sorted(measured, key=lambda m: m.door.name):
             if item.door.kind != kind or item.statements is None:
                 continue
-            if not item.findings():
+            if item.door.name not in refused:
                 lines.append(f'"{item.door.name}" = {_number(old, item)}')
             elif item.door.name in old[kind]:
                 lines.append(f'"{item.door.name}" = {_written(old[kind][item.door.name])}')
         lines.append("")
-    for kind, about in (
-        ("not_measured", "# Doors without a number, and why."),
-        ("scans", "# Doors that may read a guarded table from end to end, and why."),
-    ):
+    for kind, about in REASONS.items():
         lines += [about, f"[{kind}]"]
         lines += [f'"{name}" = "{why}"' for name, why in sorted(old[kind].items())]
         lines.append("")
     file.write_text("\n".join(lines), encoding="utf-8")
+    return sorted(refused)
 
 
 def _number(old, item):
@@ -282,12 +325,13 @@ def _number(old, item):
     if isinstance(before, int):
         numbers = {"sqlite": before, "postgresql": before}
     numbers[connection.vendor] = item.statements
-    if len(set(numbers.values())) == 1:
-        return str(item.statements)
     return _written(numbers)
 
 
 def _written(numbers):
+    """Return a number, or those of both databases, as TOML."""
     if isinstance(numbers, int):
         return str(numbers)
+    if len(set(numbers.values())) == 1:
+        return str(next(iter(numbers.values())))
     return "{" + ", ".join(f"{name} = {n}" for name, n in sorted(numbers.items())) + "}"

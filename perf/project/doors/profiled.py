@@ -171,3 +171,35 @@ LAST = [Way("revert", _revert)]
 
 def all_doors():
     return [*DOORS, *admin_doors(), *api_doors(), *driver_doors(), *LAST]
+
+
+# How often a door is entered while one day is dispatched once, for weighing what an index saves
+# its readers against what it costs its writers. Estimates, in orders of magnitude; the first
+# that the name begins with, or contains after a star.
+OFTEN = (
+    ("*delete one", 0.1),
+    ("board: news", 1_000),  # an open board asks every few seconds
+    ("board", 50),
+    ("API: me", 300),  # drivers' telephones
+    ("API: new events", 300),
+    ("API: events of a booking", 30),
+    ("admin: bookings", 50),
+    ("admin: assignments", 20),
+    ("admin", 5),
+    ("API: bookings in bulk", 2),
+    ("API", 20),
+    ("preview", 3),
+    ("dispatch, rehearsed", 0),  # the same as the next, taken back
+    ("dispatch", 1),
+    ("revert", 0.05),
+    ("import", 1),
+    ("a driver is sick", 0.2),
+)
+
+
+def often(name):
+    """Return how often the door is entered; 10 times for one that is not listed."""
+    for known, times in OFTEN:
+        if known.startswith("*") and known[1:] in name or name.startswith(known):
+            return times
+    return 10

@@ -24,6 +24,7 @@ NOW = datetime.fromisoformat("2026-06-16T18:00:00+02:00")
 EVENING = datetime.fromisoformat("2026-06-17T20:00:00+02:00")
 ACTOR = Actor(Door.COMMAND, name="check_budgets")
 # Bookings on the day, drivers, past bookings.
+BYSTANDER = "bystander"  # another company, always the same
 SIZES = {"small": (12, 3, 24), "large": (48, 9, 96)}
 
 
@@ -97,8 +98,13 @@ class World:
 
 
 def make_world(size, *, history=None) -> World:
-    """Write a company of the size, with half of its day dispatched."""
+    """Write a company of the size, with half of its day dispatched, beside a bystander."""
     bookings, drivers, past = SIZES[size]
+    if not Company.objects.filter(slug=BYSTANDER).exists():
+        seed_scenario(
+            BYSTANDER, day=DAY, bookings=4, drivers=1, history=4, seed=2, events=True, now=NOW,
+            actor=ACTOR,
+        )  # fmt: skip
     seed_scenario(
         size,
         day=DAY,

@@ -1,14 +1,20 @@
 """Plans are read after the run, in one form for both databases, and change nothing."""
 
+from dataclasses import replace
+
 import pytest
 from django.db import connection
 
 from bookings.models import Booking, Client
 from perf.indexes.explain import (
+    PlanNode,
+    QueryPlan,
     distinct,
     explain,
     explain_top,
+    partial_indexes,
     postgres_plan,
+    read_whole_only,
     separate_connection,
     sqlite_plan,
 )
@@ -123,6 +129,43 @@ def test_a_plan_holds_no_values():
     assert "Lovelace" not in str(plan)
 
 
+LIST = 'SELECT 1 FROM "a" ORDER BY "a"."id" LIMIT ?'
+ALL = 'SELECT 1 FROM "a" ORDER BY "a"."id"'
+
+
+def scan(**facts):
+    return PlanNode("Index Scan", table="a", index="a_pkey", full_scan=True, **facts)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "text", "whole"),
+    [
+        ([scan()], ALL, ("a",)),
+        ([scan()], LIST, ()),
+        ([scan()], LIST + " OFFSET ?", ()),
+        ([scan()], LIST + " FOR UPDATE", ()),
+        # The LIMIT stops nothing: it sorts or groups first, or is told to throw nearly all away.
+        ([PlanNode("Sort"), scan()], LIST, ("a",)),
+        ([PlanNode("HashAggregate"), scan()], LIST, ("a",)),
+        ([scan(rows=3, removed=9_000)], LIST, ("a",)),
+        # Only what is read first stops.
+        ([PlanNode("Scan", table="b"), scan()], LIST, ("a",)),
+        ([replace(scan(), index="some_rows")], ALL, ()),
+    ],
+)
+def test_a_table_is_read_whole_only_if_every_row_is(nodes, text, whole):
+    plan = read_whole_only(QueryPlan(nodes=tuple(nodes)), text, {"some_rows"})
+    assert plan.full_scans == whole
+
+
+@pytest.mark.django_db
+def test_a_partial_index_read_whole_is_no_table_read_whole():
+    make.booking()
+    index = "idx_driver_company_available"
+    shown = QueryPlan(nodes=(scan(), PlanNode("Scan", table="d", index=index, full_scan=True)))
+    assert partial_indexes(connection, shown) == {index}
+
+
 def test_sqlites_steps_are_understood():
     sql = 'SELECT 1 FROM "a" INNER JOIN "b" T2 ON (T2."x" = "a"."id") ORDER BY "a"."y"'
     plan = sqlite_plan(
@@ -181,5 +224,6 @@ def test_postgresqls_steps_are_understood():
     )
     assert (plan.cost, plan.ms, plan.full_scans, plan.indexes) == (9.5, 1.5, ("a",), {"b_x"})
     assert plan.nodes[1].rows == 6  # 2 rows in each of 3 loops
+    assert plan.nodes[1].removed == 120  # 40 in each
     assert plan.nodes[1].filter == "((name)::text = ?::text)"
     assert plan.sorts

@@ -1,6 +1,7 @@
 """The statistics of the benchmarks, with numbers that can be reckoned by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,11 +10,15 @@ from perf.measuring.statistics import (
     Ratio,
     Verdict,
     growth,
+    holm,
     is_unstable,
     judge,
+    judge_report,
+    judge_together,
     order_of_arms,
     paired_ratio,
     signed_rank,
+    student,
     summarize,
 )
 
@@ -108,12 +113,62 @@ def test_a_clear_effect_is_called():
             "the A/A control, without 1, reaches as far",
         ),
         (ratio(0.2, 0.1, 0.3, pairs=5), CALM, "fewer than 6 pairs"),
+        (replace(ratio(0.9, 0.8, 0.99), p=0.062), CALM, "the signed-rank test does not agree"),
+        (
+            ratio(0.9, 0.85, 0.95),
+            ratio(1.0, 0.8, 1.3),
+            "the A/A control is unstable and reaches as far",
+        ),
     ],
 )
 def test_what_is_not_shown_is_not_called_equal(measured, control, why):
     judgement = judge(measured, control)
     assert (judgement.verdict, judgement.why) == (Verdict.NOT_SHOWN, why)
     assert judgement.as_dict() == {"verdict": "no difference shown", "why": why}
+
+
+def test_a_large_effect_is_called_beside_an_unstable_control():
+    assert judge(ratio(0.2, 0.15, 0.3), ratio(1.0, 0.8, 1.3)).verdict is Verdict.FASTER
+
+
+@pytest.mark.parametrize(
+    ("pairs", "t"), [(2, 12.7062), (3, 4.302653), (6, 2.570582), (7, 2.446912), (10, 2.262157)]
+)
+def test_students_t_is_that_of_the_tables(pairs, t):
+    """The two-sided 5 % points, printed in every table."""
+    values = np.arange(pairs, dtype=float)
+    values = (values - values.mean()) / values.std(ddof=1) + t / math.sqrt(pairs)
+    assert student(values) == pytest.approx(0.05, abs=1e-6)
+    assert student(-values) == pytest.approx(0.05, abs=1e-6)
+
+
+def test_student_knows_its_limits():
+    assert student([0.3]) == student([0.0, 0.0, 0.0]) == 1.0
+    assert student([0.3, 0.3, 0.3]) == 0.0
+
+
+def test_holm_multiplies_by_what_is_left_and_never_goes_back():
+    # 0.01 * 4, 0.02 * 3, then 0.025 * 2 = 0.05, raised to 0.06; 0.9 * 1.
+    assert holm([0.02, 0.9, 0.01, 0.025]) == pytest.approx([0.06, 0.9, 0.04, 0.06])
+    assert holm([]) == []
+
+
+def test_what_does_not_hold_among_all_is_not_called():
+    weak = replace(ratio(0.9, 0.85, 0.95), t_p=0.03)
+    strong = replace(ratio(0.2, 0.15, 0.3), t_p=1e-6)
+    assert judge_together([(weak, CALM)])[0].verdict is Verdict.FASTER
+    judged = judge_together([(weak, CALM), (strong, CALM), (weak, CALM)])
+    assert [j.verdict for j in judged] == [Verdict.NOT_SHOWN, Verdict.FASTER, Verdict.NOT_SHOWN]
+    assert judged[0].why == "it does not hold among the 3 comparisons of this report"
+
+
+def test_a_report_is_settled_in_its_own_dicts():
+    told = [replace(ratio(0.2, 0.15, 0.3), t_p=1e-6).as_dict(), ratio(1.0, 0.9, 1.1).as_dict()]
+    controls = [CALM.as_dict(), ratio(1.0, 0.8, 1.3).as_dict()]
+    judge_report(list(zip(told, controls, strict=True)))
+    judge_report(list(zip(told, controls, strict=True)))  # and again, with what came meanwhile
+    assert [t["verdict"] for t in told] == ["faster", "no difference shown"]
+    assert [c["unstable"] for c in controls] == [False, True]
 
 
 def test_a_wide_control_makes_a_session_unstable():
@@ -154,17 +209,31 @@ def noisy_times(rng, count):
     return np.array(times[:count]) * own
 
 
-def called_different(rng, pairs=20):
-    """Measure the same arm four times a round, as A, B, and the two of the control; judge."""
+def identical(rng, pairs=20):
+    """Measure the same arm three times a round, as A, B, and the control's; return both ratios."""
     times = noisy_times(rng, pairs * 3).reshape(pairs, 3)
     for number in range(1, pairs, 2):
         times[number] = times[number][::-1]
     a, b, control = times.T.tolist()
-    return judge(paired_ratio(a, b), paired_ratio(b, control)).verdict is not Verdict.NOT_SHOWN
+    return paired_ratio(a, b, draws=400), paired_ratio(b, control, draws=400)
+
+
+def called_different(judgements):
+    return sum(judgement.verdict is not Verdict.NOT_SHOWN for judgement in judgements)
 
 
 @pytest.mark.slow
 def test_two_identical_arms_are_hardly_ever_called_different():
     rng = np.random.default_rng(7)
     # At most 5 % are allowed; of 200 trials, 10.
-    assert sum(called_different(rng) for _ in range(200)) <= 10
+    assert called_different(judge(*identical(rng)) for _ in range(200)) <= 10
+
+
+@pytest.mark.slow
+def test_whole_reports_of_identical_arms_hardly_ever_hold_a_false_verdict():
+    rng = np.random.default_rng(8)
+    reports = [[identical(rng, pairs=8) for _ in range(34)] for _ in range(40)]
+    # At most 5 % are allowed: of 40 reports, 2. Each comparison alone would spoil a fifth.
+    assert sum(called_different(judge_together(report)) > 0 for report in reports) <= 2
+    alone = sum(called_different(judge(*c) for c in report) > 0 for report in reports)
+    assert alone > 2

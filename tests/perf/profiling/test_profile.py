@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import path
@@ -11,6 +12,7 @@ from django.urls import path
 from bookings.models import Booking, Client, Event
 from dispatch.models import Assignment, DispatchRun
 from drivers.models import Company
+from perf.indexes.explain import explain_top
 from perf.profiling.profile import profile_block
 from perf.profiling.report import as_markdown, as_text
 from perf.profiling.targets import profile_url
@@ -49,9 +51,12 @@ def test_a_dispatch_is_profiled_whole_and_taken_back():
     assert profile.statements == len(profile.recording)
     assert 0 < profile.database_ms < profile.total_ms
     assert profile.findings == ()
-    assert profile.advice == ()
+    assert profile.advice in (None, ())
+    assert profile.first["statements"] == profile.statements
+    assert {s.sql for s in profile.recording.control} & {"ROLLBACK", "COMMIT"} == set()
     assert len(profile.top) == 10
-    assert [t.ms for t in profile.top] == sorted((t.ms for t in profile.top), reverse=True)
+    longest = [max(t.ms, t.first_ms) for t in profile.top]
+    assert longest == sorted(longest, reverse=True)
     assert {bool(t.plan.nodes) for t in profile.top} == {True}
     sites = {site for top in profile.top for site in top.sites}
     assert any(site.startswith("dispatch/") for site in sites)
@@ -117,17 +122,17 @@ def test_a_loop_is_in_the_report_with_its_fix():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_missing_index_is_in_the_index_plan():
+def test_a_missing_index_is_in_the_index_plan(caplog):
     company = make.company()
     Client.objects.bulk_create(
         [
-            Client(company=company, name=f"Client {i}", address=f"Street {i % 500}")
-            for i in range(4000)
+            Client(company=company, name=f"Client {i}", address=f"Street {i % 2000}")
+            for i in range(20_000)
         ]
     )
     profile = profile_block(
         "street",
-        lambda: list(Client.objects.filter(address="Street 3")),
+        lambda: [list(Client.objects.filter(address=f"Street {n}")) for n in range(5)],
         now=make.NOW,
         explain=True,
         may_build=True,
@@ -135,10 +140,63 @@ def test_a_missing_index_is_in_the_index_plan():
     [advice] = profile.advice
     assert advice.candidate.columns == ("address",)
     assert 'Index(fields=["address"]' in as_text(profile)
+    assert not [r for r in caplog.records if "replay" in r.getMessage()]  # no slow statement's
     assert "| 1 | bookings_client | address |" in as_markdown(profile)
     assert profile.as_dict()["index_plan"][0]["trials"][0]["before"]["full_scans"] == [
         "bookings_client"
     ]
+
+
+def an_action(call, **options):
+    profile = profile_block("it", call, now=make.NOW, **options)
+    return profile.top[0].action, profile
+
+
+@pytest.mark.django_db
+def test_without_options_every_top_statement_has_an_action():
+    make.booking()
+    action, profile = an_action(lambda: list(Booking.objects.filter(notes="x")))
+    assert "bookings_booking is read whole." in action
+    assert 'Not tried yet: Index(fields=["notes"]' in action
+    assert profile.advice is None
+    assert "Nothing was tried. Considered: Index" in as_text(profile)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_small_table_is_said_to_be_small_and_not_to_lack_nothing():
+    make.booking()
+    options = {"explain": True, "may_build": True}
+    action, profile = an_action(lambda: list(Booking.objects.filter(notes="x")), **options)
+    assert "Nothing was tried: bookings_booking has only 1 rows" in action
+    assert "No index is missing" not in as_text(profile)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_no_index_serves_is_rewritten_and_not_called_tried():
+    make.booking()
+    negated = Booking.objects.exclude(scheduled_time__date=make.DAY)
+    action, _profile = an_action(lambda: list(negated), explain=True, may_build=True)
+    assert "is read whole" in action
+    assert "name the values that are wanted" in action
+    assert "none was shown to pay" not in action
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("order", ["id", "-id"])
+def test_a_list_by_the_key_that_stops_early_reads_no_table_whole(order):
+    company = make.company()
+    Client.objects.bulk_create(Client(company=company, name=f"C{i}") for i in range(2000))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    action, profile = an_action(lambda: list(Client.objects.order_by(order)[:50]))
+    assert action.startswith("None: it is served by")
+    assert profile.attempts == ()
+
+
+class Asked:
+    """What the views below were asked."""
+
+    seen = None
 
 
 def writing_view(request):
@@ -146,7 +204,27 @@ def writing_view(request):
     return HttpResponse("ok")
 
 
-urlpatterns = [path("write/", writing_view)]
+def answering_view(request):
+    Asked.seen = (
+        request.method, request.content_type, request.body, request.headers.get("X-Company"),
+        request.headers.get("Authorization"),
+    )  # fmt: skip
+    return HttpResponse("no", status=int(request.GET.get("status", 200)))
+
+
+class Once:
+    """A view that reads only the first time: what a cache does."""
+
+    full = False
+
+    def __call__(self, request):
+        if not Once.full:
+            list(Booking.objects.all())
+        Once.full = True
+        return HttpResponse("ok")
+
+
+urlpatterns = [path("write/", writing_view), path("ask/", answering_view), path("once/", Once())]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -162,6 +240,73 @@ def test_a_request_goes_through_the_middleware_and_is_taken_back():
     assert Company.objects.get().name != "written"
     profile_url("/write/", now=make.NOW, method="POST", apply=True)
     assert Company.objects.get().name == "written"
+
+
+@pytest.mark.django_db(transaction=True)
+@override_settings(ROOT_URLCONF="tests.perf.profiling.test_profile")
+def test_logging_in_is_no_part_of_the_profile(admin_user):
+    profile = profile_url("/write/", now=make.NOW, user=admin_user)
+    assert not [s.sql for s in profile.recording if "session" in s.sql or "last_login" in s.sql]
+
+
+@pytest.mark.django_db(transaction=True)
+@override_settings(ROOT_URLCONF="tests.perf.profiling.test_profile")
+def test_headers_keys_bodies_and_types_are_sent_and_a_refusal_is_told(tmp_path, capsys):
+    key = tmp_path / "key"
+    key.write_text("secret\n")
+    call_command(
+        "profile_url", "/ask/?status=400", method="POST", data="a=b", token=f"@{key}",
+        content_type="application/x-www-form-urlencoded", header=["X-Company: geneva"],
+        output=tmp_path,
+    )  # fmt: skip
+    assert Asked.seen == (
+        "POST", "application/x-www-form-urlencoded", b"a=b", "geneva", "Bearer secret",
+    )  # fmt: skip
+    shown = capsys.readouterr().out
+    assert "The answer was 400 Bad Request" in shown
+    results = (tmp_path / "PROFILING_RESULTS.md").read_text()
+    assert "The answer was 400 Bad Request" in results
+    assert "secret" not in shown + results
+    with pytest.raises(CommandError, match="Name: value"):
+        call_command("profile_url", "/ask/", header=["nonsense"], output=tmp_path)
+
+
+@pytest.mark.django_db(transaction=True)
+@override_settings(ROOT_URLCONF="tests.perf.profiling.test_profile")
+def test_what_only_the_first_run_sent_is_listed_with_its_time():
+    make.booking()
+    Once.full = False
+    profile = profile_url("/once/", now=make.NOW)
+    assert (profile.statements, profile.first["statements"]) == (0, 1)
+    [top] = profile.top
+    assert (top.count, top.ms) == (0, 0)
+    assert top.first_ms > 0
+    assert f"{profile.first['database_ms']:.1f} ms" in as_text(profile)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_plans_are_asked_for_before_the_rows_of_an_applied_dispatch_are_there(monkeypatch):
+    company = a_day()
+    there = []
+
+    def explain(*args, **options):
+        there.append(Assignment.objects.count())
+        return explain_top(*args, **options)
+
+    monkeypatch.setattr("perf.profiling.profile.explain_top", explain)
+    profile_dispatch(company, make.DAY, now=make.NOW, time_limit_s=0, apply=True)
+    assert there[0] == 0
+    assert Assignment.objects.count() == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fast_profile_plans_without_search(tmp_path, capsys):
+    a_day()
+    options = {"company": "geneva", "day": make.DAY, "output": tmp_path}
+    call_command("profile_dispatch", **options, fast=True)
+    assert "Time in the database of the first run" in capsys.readouterr().out
+    with pytest.raises(CommandError, match="leave --time-limit out"):
+        call_command("profile_dispatch", **options, fast=True, time_limit=3)
 
 
 @pytest.mark.django_db(transaction=True)

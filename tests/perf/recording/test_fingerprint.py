@@ -9,6 +9,20 @@ from tests.support import builders as make
 
 
 @pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT a, b FROM t ORDER BY 1",
+        "SELECT a, b FROM t ORDER BY 2 DESC, 1 ASC",
+        'SELECT a, b FROM t ORDER BY "t"."a" ASC, 2 DESC',
+        "SELECT a, COUNT(*) FROM t GROUP BY 1, 2 ORDER BY 3 DESC",
+    ],
+)
+def test_places_of_columns_are_no_values(sql):
+    assert fingerprint(sql) == sql
+    assert fingerprint(f"{sql} LIMIT 5") == f"{sql} LIMIT ?"
+
+
+@pytest.mark.parametrize(
     ("one", "other"),
     [
         ("SELECT a FROM t WHERE b = 1", "SELECT a FROM t WHERE b = 22.5"),

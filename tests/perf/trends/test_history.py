@@ -3,6 +3,7 @@
 import io
 import json
 
+import numpy as np
 import pytest
 from django.core.management import BaseCommand, CommandError, call_command
 from django.db import connection
@@ -11,7 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from perf.measuring.machine import describe_machine
 from perf.models import Kind, Measurement
 from perf.trends.charts import line_chart, shown
-from perf.trends.steps import Series, find_step, groups_of
+from perf.trends.steps import Series, chance_of_step, find_step, groups_of
 from perf.trends.store import LARGEST, add_record, machine_name, remember
 from tests.support import builders as make
 from tests.support.builders import DAY, NOW
@@ -163,6 +164,23 @@ def test_a_step_is_not_found_too_early():
 )  # fmt: skip
 def test_noise_is_no_step(values):
     assert find_step(values) is None
+
+
+def test_counts_need_no_chance_to_be_a_step():
+    assert find_step((13, 13, 13, 16, 16, 16)).at == 3
+    # With noise three values on each side are in this order by chance in 1 of 10 series.
+    assert chance_of_step((13.1, 13.0, 13.2, 16.1, 16.2, 16.0)) == pytest.approx(0.1, abs=0.02)
+    assert find_step((13.1, 13.0, 13.2, 16.1, 16.2, 16.0)) is None
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.15, 0.25])
+def test_pure_noise_shows_a_step_in_at_most_a_twentieth_of_series(noise):
+    rng = np.random.default_rng(3)
+    found = sum(
+        find_step(tuple(np.exp(rng.normal(0, noise, int(rng.integers(6, 40)))))) is not None
+        for _ in range(200)
+    )
+    assert found <= 10
 
 
 def series(name, *values):

@@ -16,8 +16,9 @@ from perf.measuring.progress import Progress
 from perf.measuring.scratch import MARK
 from perf.project.benchmarks.dispatch import VERSION, against, steps_of
 from perf.project.benchmarks.dispatch_report import markdown, table
-from perf.project.benchmarks.goals import GUIDE, change, reached
-from perf.project.benchmarks.variants import ARMS
+from perf.project.benchmarks.goals import GUIDE, Answer, change, reached
+from perf.project.benchmarks.variants import ARMS, _facts, locks_held_s
+from perf.recording.record import Recording, Statement
 
 
 def run(*arguments, **options):
@@ -172,11 +173,57 @@ def test_a_goal_counts_only_with_its_whole_interval(result):
     size = copy.deepcopy(result["sizes"]["12"])
     ratio = size["ratios"]["tuned"]["total_s"]
     ratio |= {"verdict": "faster", "why": "", "ratio": 0.4, "low": 0.3, "high": 0.49}
-    assert reached(GUIDE[0], size, "naive", "tuned")[0] == "yes"
+    assert reached(GUIDE[0], size, "naive", "tuned")[0] is Answer.REACHED
     ratio["high"] = 0.51
-    assert reached(GUIDE[0], size, "naive", "tuned")[0] == "no"
-    ratio |= {"verdict": "no difference shown", "why": "the interval includes 1"}
-    assert reached(GUIDE[0], size, "naive", "tuned")[0] == "—"
+    answer, why = reached(GUIDE[0], size, "naive", "tuned")
+    assert (answer, "the goal lies between" in why) == (Answer.UNDECIDED, True)
+    ratio["low"] = 0.505
+    assert reached(GUIDE[0], size, "naive", "tuned")[0] is Answer.MISSED
+    ratio |= {"low": 0.3, "verdict": "no difference shown", "why": "the interval includes 1"}
+    assert reached(GUIDE[0], size, "naive", "tuned")[0] is Answer.UNDECIDED
+
+
+def statement(sql, ms, *, rows=1, start_ms=0.0, transaction=None):
+    made = Statement(sql, None, False, "default", "postgresql", transaction, None)
+    made.start_ns, made.execute_ns, made.rows = int(start_ms * 1e6), int(ms * 1e6), rows
+    return made
+
+
+def recording(*statements, control=()):
+    made = Recording(keep_params=False, all_threads=False)
+    made.statements += statements
+    made.control += control
+    return made
+
+
+def test_a_write_of_thousands_of_rows_is_slow_by_the_thousand():
+    facts = _facts(
+        recording(
+            statement("INSERT INTO t", 400, rows=10_000),  # 40 for each 1,000
+            statement("UPDATE t", 600, rows=10_000),  # 60
+            statement("SELECT 1", 60, rows=10_000),  # reading is no excuse
+            statement("UPDATE t", 60, rows=10),
+        )
+    )
+    assert (facts["slow"], facts["slow_50"]) == (3, 4)
+    # (400 + 600 + 60) ms for 20,010 rows.
+    assert facts["write_ms_per_1000_rows"] == pytest.approx(1_060 / 20.010)
+
+
+def test_locks_are_held_from_the_first_that_locks_to_the_end_of_the_commit():
+    held = locks_held_s(
+        recording(
+            statement("SELECT 1", 100, start_ms=0, transaction=1),
+            statement("SELECT 2 FOR UPDATE", 10, start_ms=200, transaction=1),
+            statement("UPDATE t", 10, start_ms=500, transaction=1),
+            statement("UPDATE t", 30, start_ms=2_000),
+            control=[
+                statement("SAVEPOINT x", 1, start_ms=150, transaction=1),
+                statement("COMMIT", 40, start_ms=600, transaction=1),
+            ],
+        )
+    )
+    assert held == pytest.approx(0.440)  # 640 - 200
 
 
 def test_a_change_is_told_in_per_cent():
@@ -229,5 +276,9 @@ def test_the_bar_knows_how_many_steps_there_are():
 @pytest.mark.slow
 def test_the_control_can_be_measured():
     out = StringIO()
-    call_command("measure_control", "--trials", "1", "--pairs", "2", "--bookings", "4", stdout=out)
-    assert out.getvalue().startswith("0 of 1 trials")  # two pairs show nothing
+    call_command(
+        "measure_control", "--trials", "2", "--pairs", "2", "--report", "2", "--bookings", "4",
+        stdout=out,
+    )  # fmt: skip
+    assert out.getvalue().startswith("0 of 2 trials")  # two pairs show nothing
+    assert "0 of 1 reports of 2 held a false verdict" in out.getvalue()

@@ -15,7 +15,14 @@ from perf.measuring.scratch import scratch_database
 from perf.measuring.statistics import Verdict
 from perf.models import Kind, Measurement
 from perf.project.benchmarks import naive
-from perf.project.benchmarks.indexes import ASKED_FOR, judge_index
+from perf.project.benchmarks.indexes import (
+    ASKED_FOR,
+    REFERENCE,
+    drop_in_turn,
+    judge_index,
+    judge_schema,
+    refuse_below_reference,
+)
 from perf.project.benchmarks.indexes_report import markdown, table
 from perf.project.doors import profiled
 from perf.recording.record import record_queries
@@ -142,7 +149,7 @@ def entry(**fields):
     measured = {"verdict": Verdict.FASTER}
     defaults = {
         "constraint": False, "unique": False, "covered_by": "", "rows": 5_000, "used_by": ["s"],
-        "reads": measured, "writes": None,
+        "reads": measured, "writes": None, "net_s": 1.0,
     }  # fmt: skip
     return defaults | fields
 
@@ -152,7 +159,14 @@ def entry(**fields):
     [
         ({}, "keep: reads are faster with it"),
         ({"unique": True, "used_by": []}, "keep: it is a rule"),
-        ({"covered_by": "b"}, "drop: b covers it"),
+        ({"covered_by": "b", "reads": {"verdict": Verdict.NOT_SHOWN}}, "drop: b covers it"),
+        ({"covered_by": "b"}, "keep: reads are faster with it"),
+        (
+            {"writes": {"verdict": Verdict.SLOWER}, "net_s": -0.25},
+            "undecided: reads are faster with it, but its writers lose 250 ms a day more than "
+            "its readers win",
+        ),
+        ({"writes": {"verdict": Verdict.SLOWER}}, "keep: reads are faster with it"),
         ({"used_by": [], "reads": None}, "drop: no recorded statement uses it"),
         (
             {"used_by": [], "reads": None, "writes": {"verdict": Verdict.FASTER}},
@@ -164,6 +178,65 @@ def entry(**fields):
 )
 def test_an_index_is_judged_by_what_was_measured(fields, called):
     assert judge_index(entry(**fields)) == called
+
+
+def named(name, verdict, *, table="t", covered_by="", asked_for=False):
+    return entry(
+        name=name, table=table, verdict=verdict, covered_by=covered_by, asked_for=asked_for
+    )
+
+
+def test_of_twins_one_goes_and_the_other_is_measured_again():
+    # The planner uses the twin: without it the first is used.
+    entries = [
+        named("idx", "drop: no recorded statement uses it"),
+        named("twin", "drop: idx covers it", covered_by="idx"),
+        named("other", "drop: no recorded statement uses it", table="u"),
+        named("guide", "drop: no recorded statement uses it", asked_for=True),
+    ]
+    dropped = []
+
+    def judged_again(judged):
+        assert dropped[-1] == "twin"  # on the database as it is by then
+        return "keep: reads are faster with it"
+
+    gone = drop_in_turn(entries, dropped.append, judged_again)
+    assert gone == dropped == ["twin", "other"]
+    assert entries[0]["verdict"] == "keep: reads are faster with it"
+    assert entries[0]["judged_without"] == ["twin"]
+
+
+def test_nothing_is_called_useless_below_the_reference():
+    entries = [named("a", "drop: no recorded statement uses it"), named("b", "keep: it is a rule")]
+    refuse_below_reference({"bookings": REFERENCE, "indexes": entries})
+    assert entries[0]["verdict"].startswith("drop")
+    refuse_below_reference({"bookings": REFERENCE - 1, "indexes": entries})
+    assert entries[0]["verdict"] == (
+        "undecided below 1000000 bookings (drop, no recorded statement uses it)"
+    )
+    assert entries[1]["verdict"] == "keep: it is a rule"
+
+
+@pytest.mark.parametrize(("net_s", "missing"), [(0.3, ["Index(…)"]), (0.1, []), (-1.0, [])])
+def test_an_index_is_missing_only_if_it_saves_something_in_a_day(net_s, missing):
+    candidate = {"django": "Index(…)", "reads": {"verdict": Verdict.FASTER}, "net_s": net_s}
+    schema = judge_schema({"indexes": [], "missing": {"measured": [candidate]}})
+    assert (schema["missing"], schema["clean"]) == (missing, not missing)
+
+
+def test_every_recorded_door_has_a_frequency():
+    assert profiled.often("admin: bookings, one") == 50
+    assert profiled.often("admin: bookings, delete one, asked") == 0.1
+    assert profiled.often("dispatch, rehearsed") == 0
+    assert profiled.often("export of the plan") == 10
+
+
+def test_carried_columns_are_no_key():
+    sql = "CREATE INDEX i ON t USING btree (a, b DESC) INCLUDE (c, d) WHERE (is_open)"
+    assert parts(sql) == (("a", "-b", "+c", "+d"), "is_open")
+    covering = replace(PLAIN, name="b", columns=("x", "+y"))
+    assert covered_by(PLAIN, [PLAIN, covering]) == "b"
+    assert covered_by(covering, [PLAIN, replace(PLAIN, name="c", columns=("x", "y"))]) == ""
 
 
 @pytest.mark.slow

@@ -43,8 +43,8 @@ class BenchmarkPlannerTests(SimpleTestCase):
             )
             runs = json.loads(path.read_text())["runs"]
         self.assertEqual([run["engine"] for run in runs], ["greedy", "search"])
-        # Without searching, both give the first plan.
-        self.assertEqual(runs[0]["objective"], runs[1]["objective"])
+        # Without time the search is brief, but not worse than the first plan.
+        self.assertLessEqual(runs[1]["objective"], runs[0]["objective"])
         self.assertIn("2 runs, 0 broken rules.", text)
         self.assertEqual(len(text.strip().splitlines()), 1 + 2 + 1)
 

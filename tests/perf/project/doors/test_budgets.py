@@ -5,18 +5,20 @@ A new URL or command fails here until it has a budget: `manage.py check_budgets 
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 
 from bookings.models import Booking
 from perf.project.doors.budgets import (
+    allowed,
     count,
     full_scans,
     judge,
     measure,
     measure_all,
     read_budgets,
+    scanning,
     write_budgets,
 )
 from perf.project.doors.discover import BudgetDoor, all_doors
@@ -25,7 +27,7 @@ from perf.project.doors.writes import ASKED
 from perf.recording.record import record_queries
 from tests.support import builders as make
 
-NONE = {"urls": {}, "commands": {}, "not_measured": {}, "scans": {}}
+NONE = {"urls": {}, "commands": {}, "not_measured": {}, "scans": {}, "findings": {}}
 
 
 @pytest.fixture
@@ -43,9 +45,8 @@ def worlds(db):
 @pytest.mark.django_db
 @pytest.mark.slow
 def test_every_door_is_within_its_budget_at_two_sizes():
-    worlds = [make_world(size) for size in ("small", "large")]
     budgets = read_budgets()
-    verdicts = [judge(measured, budgets) for measured in measure_all(worlds)]
+    verdicts = [judge(measured, budgets) for measured in measure_all()]
     assert len(verdicts) > 50
     failed = [str(verdict) for verdict in verdicts if verdict.problems]
     assert not failed, "\n" + "\n".join(failed)
@@ -54,16 +55,7 @@ def test_every_door_is_within_its_budget_at_two_sizes():
 @pytest.mark.django_db
 @pytest.mark.slow
 def test_no_door_reads_bookings_assignments_or_events_from_end_to_end():
-    world = make_world("large", history=6_000)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
-    budgets = read_budgets()
-    found = {
-        door.name: lines
-        for door in [*all_doors(), *filtered_lists(world)]
-        if (lines := full_scans(measure(door, [world]), budgets))
-    }
-    assert not found
+    assert scanning(read_budgets(), more=filtered_lists) == {}
 
 
 def filtered_lists(world):
@@ -184,6 +176,76 @@ def test_chunks_of_one_insert_count_as_one():
     assert count(q) == 3
 
 
+def in_a_loop(world):
+    for booking in Booking.objects.filter(company=world.company).order_by("id"):
+        assert booking.client.name
+
+
+def asked_for(item, why):
+    asked_for.lines = why
+    return asked_for.answer
+
+
+@pytest.mark.parametrize(("answer", "number"), [(False, 3), (True, 7)])
+def test_updating_asks_before_it_takes_more(worlds, tmp_path, answer, number):
+    file = tmp_path / "budgets.toml"
+    file.write_text('[commands]\n"a door" = 3\n', encoding="utf-8")
+    asked_for.answer = answer
+    measured = measure(BudgetDoor("commands", "a door", in_a_loop), worlds)
+    refused = write_budgets([measured], file, accept=asked_for)
+    assert refused == ["a door"] * (not answer)
+    assert asked_for.lines.startswith("3 → 7 statements\n    grows with the rows: 3 → 6 × ")
+    assert "select_related(“client”)" in asked_for.lines
+    budgets = read_budgets(file)
+    assert allowed(budgets, measured.door) == number
+    assert judge(measured, budgets).problems  # accepted or not, it is a loop
+
+
+def test_updating_takes_no_new_door_with_a_loop_and_less_unasked(worlds, tmp_path):
+    file = tmp_path / "budgets.toml"
+    file.write_text('[commands]\n"a quick door" = 5\n', encoding="utf-8")
+    doors = [
+        BudgetDoor("commands", "a new door", in_a_loop),
+        BudgetDoor("commands", "a quick door", lambda world: Booking.objects.count()),
+    ]
+    refused = write_budgets([measure(door, worlds) for door in doors], file)
+    assert refused == ["a new door"]
+    assert [allowed(read_budgets(file), door) for door in doors] == [None, 1]
+
+
+def test_a_loop_of_a_fixed_length_fails_without_a_reason(worlds):
+    def call(world):
+        for number in range(3):
+            list(Booking.objects.filter(reference=str(number)))
+
+    measured = measure(BudgetDoor("commands", "a door", call), worlds)
+    budgets = NONE | {"commands": {"a door": 3}}
+    [problem] = judge(measured, budgets).problems
+    assert "a loop sends 3 statements" in problem
+    assert judge(measured, budgets | {"findings": {"a door": "three kinds"}}).problems == ()
+
+
+def test_a_scan_fails_the_door(worlds):
+    measured = measure(reading(lambda world: Booking.objects.all()), worlds)
+    budgets = NONE | {"commands": {"a door": 1}}
+    assert judge(measured, budgets, ["bookings_booking at x"]).problems == (
+        "reads from end to end: bookings_booking at x",
+    )
+
+
+@pytest.mark.django_db
+@pytest.mark.slow
+def test_what_forgets_to_ask_for_the_company_grows_too():
+    def call(world):
+        for booking in Booking.objects.order_by("id"):
+            assert booking.company.slug
+
+    [measured] = measure_all([BudgetDoor("commands", "a door", call)])
+    small, large = measured.counts
+    assert large > 2 * small
+    assert "grows with the rows" in judge(measured, NONE).problems[0]
+
+
 def test_updating_keeps_reasons_and_the_other_databases_numbers(worlds, tmp_path):
     file = tmp_path / "budgets.toml"
     file.write_text('[commands]\n"a door" = 7\n[not_measured]\n"b" = "why"\n', encoding="utf-8")
@@ -204,6 +266,10 @@ def test_the_command_measures_on_a_database_of_its_own(capsys, monkeypatch):
     make.company()
     call_command("check_budgets")
     shown = capsys.readouterr().out
+    some.append(reading(lambda world: Booking.objects.filter(notes="x")))
+    with pytest.raises(CommandError, match="1 doors fail"):
+        call_command("check_budgets")
+    assert "reads from end to end: bookings_booking at tests/" in capsys.readouterr().out
     assert "command dispatch_day" in shown
     assert "url admin/bookings/booking/" in shown
     assert [c.slug for c in make.Company.objects.all()] == ["geneva"]
