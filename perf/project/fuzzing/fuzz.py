@@ -89,7 +89,7 @@ def fuzz(roles, *, examples, phases, now, seed, workers=1, output=None):
 def _command(url, key, examples, phases, seed):
     return [
         *(sys.executable, "-m", "schemathesis.cli"),
-        *("--config-file", str(settings.BASE_DIR / "perf" / "fuzz.toml")),
+        *("--config-file", str(Path(__file__).with_name("fuzz.toml"))),
         *("run", str(settings.BASE_DIR / "dispatchsite" / "openapi.yaml"), "--url", url),
         *("--header", f"Authorization: Bearer {key}"),
         *("--max-examples", str(examples), "--phases", phases, "--seed", str(seed)),
