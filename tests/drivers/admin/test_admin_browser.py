@@ -3,10 +3,11 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
+from django.utils import timezone
 
 from bookings.models import Booking, SavedPlace
 from tests.dispatch.board.test_board_actions import booking, driver, later
-from tests.dispatch.board.test_board_browser import board_of, dispatcher
+from tests.dispatch.board.test_board_browser import dispatcher
 from tests.support import builders as make
 from tests.support.browsing import log_in
 
@@ -77,11 +78,13 @@ def test_a_file_with_errors_is_shown_before_its_good_rows_are_written(browser, l
 AXE = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
 
 
-def test_the_pages_of_a_dispatchers_day_break_no_rule_of_wcag(browser, live_server):
+def test_the_pages_of_a_dispatchers_day_break_no_rule_of_wcag(browser, live_server, monkeypatch):
     anna, _ben = driver("Anna"), driver("Ben")
     waiting = booking("11:00", client=make.client(name="Zoé"))
     make.assignment(booking("09:00", client=make.client(name="Ali")), anna)
-    page = board_of(browser, live_server, dispatcher("nadia"))
+    now = later("08:00")  # of the day of the trips
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    page = log_in(browser, live_server, dispatcher("nadia"), f"/admin/board/geneva/{now:%Y-%m-%d}/")
     page.click(".trip")
     page.wait_for_selector(".trip-panel")
     broken = {"board": axe(page)}
