@@ -6,6 +6,7 @@ changed place is asked about. Degrees, WGS 84; distances are great-circle kilome
 """
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from math import asin, cos, radians, sin, sqrt
 from typing import Any, ClassVar, Self
 
@@ -52,6 +53,11 @@ def asks_if_far(error: ValidationError) -> bool:
     by_field = getattr(error, "error_dict", None)
     parts = [one for errors in by_field.values() for one in errors] if by_field else [error]
     return any(part.code == FAR_AWAY for one in parts for part in one.error_list)
+
+
+@cache
+def _names(ends: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{end}{what}" for end in ends for what in ("lat", "lon"))
 
 
 def _place(row: Values, end: str) -> tuple[float | None, float | None]:
@@ -134,5 +140,5 @@ class AsksAboutFarPlaces(models.Model):
         return company
 
     def _remember(self) -> None:
-        names = (f"{end}{what}" for end in self.ENDS for what in ("lat", "lon"))
-        self.stored_places = {name: self.__dict__.get(name) for name in names}
+        known = self.__dict__.get  # of each row that is read: as little work as possible
+        self.stored_places = {name: known(name) for name in _names(self.ENDS)}

@@ -135,7 +135,7 @@ def test_a_watched_row_is_written_copied_and_pickled_as_any_other():
         book = queryset.get()
         list(queryset)
         assert copy.deepcopy(queryset).count() == 1
-        again = pickle.loads(pickle.dumps(book))  # noqa: S301
+        again = pickle.loads(pickle.dumps(book))  # noqa: S301  pickled on this very line
         assert (again.scan, again.blurb) == ({"pages": [1]}, "text")
         assert again.author == author
         book.scan = {"pages": [2]}

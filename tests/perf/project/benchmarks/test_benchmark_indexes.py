@@ -15,14 +15,14 @@ from perf.measuring.scratch import scratch_database
 from perf.measuring.statistics import Verdict
 from perf.models import Kind, Measurement
 from perf.project.benchmarks import naive
-from perf.project.benchmarks.indexes import (
-    ASKED_FOR,
+from perf.project.benchmarks.index_verdicts import (
     REFERENCE,
     drop_in_turn,
     judge_index,
     judge_schema,
     refuse_below_reference,
 )
+from perf.project.benchmarks.indexes import ASKED_FOR
 from perf.project.benchmarks.indexes_report import markdown, table
 from perf.project.doors import profiled
 from perf.recording.record import record_queries
