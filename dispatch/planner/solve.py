@@ -21,7 +21,7 @@ from dispatch.planner.search.route_labels import Routes
 from dispatch.planner.search.schedule import schedule
 
 # Trips, and the most seconds of a search by default; interpolated between two sizes.
-BUDGETS = ((0, 0.3), (20, 0.5), (100, 2.6), (1_000, 19.0), (10_000, 55.0))
+BUDGETS = ((0, 0.3), (20, 0.5), (100, 5.0), (1_000, 19.0), (10_000, 55.0))
 # Trips, and the iterations of a brief search: of one that has no time. On a large day the chains
 # after each round take more time than they.
 BRIEF = ((0, 200), (100, 1_000), (1_000, 4_000), (10_000, 1_000))

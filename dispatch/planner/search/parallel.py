@@ -43,7 +43,7 @@ from dispatch.planner.search.ruin_recreate import improve
 from dispatch.planner.search.workspace import Workspace, new_workspace, with_cells
 
 ROUNDS = 40
-SMALL = 40  # drivers: a day with fewer is not decomposed
+SMALL = 20  # drivers: a day with fewer is not decomposed
 DRIVERS_OF_A_PART = 100
 OPENING = 10  # rounds after which trips are served with all windows open
 LEAST_OF_A_ROUND = 200  # iterations, where they are counted: chains after each take time
