@@ -186,13 +186,6 @@ def _why(use, plan, indexes):
                 "removed": node.removed,
                 "table": use.table,
             }
-        wanted = {*use.equal, *use.listed, *use.ranged[:1]}
-        if node.index and not node.index.startswith("primary") and wanted:
-            missing = sorted(column for column in wanted if column not in node.condition)
-            if missing and _key(use.table) not in use.equal and node.removed != 0:
-                return _("the index in use does not hold %(columns)s") % {
-                    "columns": ", ".join(missing)
-                }
         columns, _condition = indexes.get(node.index, ((), ""))
         first, *behind = (column.lstrip("-") for column in columns or ("",))
         late = [column for column in behind if column in use.equal]
@@ -201,6 +194,13 @@ def _why(use, plan, indexes):
                 "the index in use (%(index)s) begins with a range of %(first)s, and %(late)s, "
                 "which has one value, stands behind it"
             ) % {"index": node.index, "first": first, "late": ", ".join(late)}
+        wanted = {*use.equal, *use.listed, *use.ranged[:1]}
+        if node.index and not node.index.startswith("primary") and wanted:
+            missing = sorted(column for column in wanted if column not in node.condition)
+            if missing and _key(use.table) not in use.equal and node.removed != 0:
+                return _("the index in use does not hold %(columns)s") % {
+                    "columns": ", ".join(missing)
+                }
         if plan.sorts and use.ordered:
             return _("its rows are sorted for ORDER BY")
     return ""
