@@ -254,9 +254,16 @@ PLANS = [
         "seen_at__gte=start, seen_at__lt=end",
     ),
     Fault("17 Lower", "function", UNSERVED, "function", 'Index(Lower("email"), '),
-    Fault("18", "contains", UNSERVED, "contains", "wildcard in front reads every row"),
+    Fault("18", "contains", UNSERVED, "contains", "a GIN index of trigrams", only="postgresql"),
+    Fault("18 SQLite", "contains", UNSERVED, "contains", "FTS5", only="sqlite"),
     Fault("19", "negation", UNSERVED, "negation", "status__in=[…]"),
-    Fault("20", "either", UNSERVED, "either", '"email"], name="idx_planted_loan_email") + Index('),
+    Fault(
+        "20",
+        "either",
+        UNSERVED,
+        "either",
+        '"email"], name="idx_planted_loan_email") + Index(fields=["phone"], ',
+    ),
     Fault(
         "21",
         "wrong_order",

@@ -58,12 +58,12 @@ def foreign_key_clean(request):
 
 
 def wrong_order(request):
-    since = Visit.objects.filter(library=Library.objects.first(), at__gte=DAY)
+    since = Visit.objects.filter(library=Library.objects.last(), at__gte=DAY)
     return answer(list(since))  # fault wrong_order
 
 
 def wrong_order_clean(request):
-    since = Loan.objects.filter(library=Library.objects.first(), lent_at__gte=DAY)
+    since = Loan.objects.filter(library=Library.objects.last(), lent_at__gte=DAY)
     return answer(list(since))
 
 
