@@ -149,7 +149,7 @@ def propose(statements_with_plans, connection) -> list[Candidate]:
     Small tables are proposed for too: whether it pays is measured.
     """
     found = defaultdict(list)
-    existing = {}
+    existing: dict[str, dict] = {}
     trigrams = connection.vendor == "postgresql" and _has_trigrams(connection)
     for statement, plan in statements_with_plans:
         for table in {node.table for node in plan.nodes if node.table} - existing.keys():
