@@ -152,6 +152,7 @@ def committed():
 
 
 def test_the_committed_page_is_what_its_words_say(committed):
+    assert committed["places"].keys() == BY_NUMBER.keys(), "faults came or went: make peers"
     assert PAGE.read_text() == page.as_markdown(committed)
     assert all(one["version"] for one in committed["tools"].values())
     assert committed["tools"].keys() == TOOLS.keys()
