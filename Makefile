@@ -15,7 +15,7 @@ LOCK = $(VENV)/bin/uv pip compile --quiet --no-config --universal --generate-has
 ON := $(if $(filter postgres,$(DB)),$(POSTGRES),)
 
 .PHONY: demo serve test test-fast test-sqlite test-postgres lint check fuzz bench bench-full \
-	messages lock upgrade clean
+	peers messages lock upgrade clean
 
 demo: $(VENV)/run.stamp .env $(if $(filter postgres,$(DB)),$(VENV)/dev.stamp)
 	@$(PY) manage.py collectstatic --noinput --verbosity 0
@@ -91,6 +91,14 @@ lock: $(VENV)/dev.stamp
 	$(LOCK) requirements.in --constraints requirements-scale.txt --output-file requirements.txt
 	$(LOCK) requirements-dev.in --constraints requirements-scale.txt \
 		--output-file requirements-dev.txt
+	$(LOCK) requirements-peers.in --constraints requirements-dev.txt \
+		--output-file requirements-peers.txt
+
+# What else finds such faults, beside this workbench, on the same app: docs/performance/peers.md.
+peers: $(VENV)/dev.stamp
+	$(INSTALL) requirements-peers.txt
+	$(POSTGRES) $(PY) manage.py compare_with_peers --settings tests.settings \
+		--markdown docs/performance/peers.md
 
 # `make lock` keeps what still fits the ranges; this takes the newest of each, and tests it.
 upgrade:

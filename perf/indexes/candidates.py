@@ -149,28 +149,32 @@ def propose(statements_with_plans, connection) -> list[Candidate]:
     Small tables are proposed for too: whether it pays is measured.
     """
     found = defaultdict(list)
-    existing = {}
+    existing: dict[str, dict] = {}
     trigrams = connection.vendor == "postgresql" and _has_trigrams(connection)
     for statement, plan in statements_with_plans:
-        for use, why in wanting(statement, plan):
-            if use.table not in existing:
-                existing[use.table] = _existing(connection, use.table)
+        for table in {node.table for node in plan.nodes if node.table} - existing.keys():
+            existing[table] = _existing(connection, table) if model_of(table) else {}
+        known = {name: index for indexes in existing.values() for name, index in indexes.items()}
+        for use, why in wanting(statement, plan, known):
             candidates = [*_candidates(use), *_special(use, statement, trigrams)]
             for candidate in candidates:
-                if not any(_serves(index, candidate) for index in existing[use.table]):
+                if not any(_serves(index, candidate) for index in existing[use.table].values()):
                     found[candidate].append((statement.fingerprint, why))
     return _merged(found)
 
 
-def wanting(statement, plan):
-    """Yield (use, why) of each table of ours that the plan could reach better."""
+def wanting(statement, plan, indexes=None):
+    """Yield (use, why) of each table of ours that the plan could reach better.
+
+    `indexes` are those there are, {name: (columns, condition)}, as far as they are known.
+    """
     for use in table_uses(statement.fingerprint, statement.vendor):
-        why = _why(use, plan)
+        why = _why(use, plan, indexes or {})
         if why and model_of(use.table) is not None:
             yield use, why
 
 
-def _why(use, plan):
+def _why(use, plan, indexes):
     """Return why the plan's access to the table could be better, or ''."""
     for node in plan.nodes:
         if node.table != use.table:
@@ -182,6 +186,14 @@ def _why(use, plan):
                 "removed": node.removed,
                 "table": use.table,
             }
+        columns, _condition = indexes.get(node.index, ((), ""))
+        first, *behind = (column.lstrip("-") for column in columns or ("",))
+        late = [column for column in behind if column in use.equal]
+        if first in use.ranged and late:
+            return _(
+                "the index in use (%(index)s) begins with a range of %(first)s, and %(late)s, "
+                "which has one value, stands behind it"
+            ) % {"index": node.index, "first": first, "late": ", ".join(late)}
         wanted = {*use.equal, *use.listed, *use.ranged[:1]}
         if node.index and not node.index.startswith("primary") and wanted:
             missing = sorted(column for column in wanted if column not in node.condition)
@@ -285,7 +297,7 @@ def _has_trigrams(connection):
 
 
 def _existing(connection, table):
-    """Return (columns, condition) of every index of the table, as far as they are columns."""
+    """Return {name: (columns, condition)} of the table's indexes, as far as they are columns."""
     with connection.cursor() as cursor:
         constraints = connection.introspection.get_constraints(cursor, table)
         if connection.vendor == "postgresql":
@@ -298,9 +310,10 @@ def _existing(connection, table):
                 [table],
             )
         texts = dict(cursor.fetchall())
-    indexes = []
+    indexes = {}
     for name, facts in constraints.items():
-        if not (facts["index"] or facts["unique"] or facts["primary_key"]) or not facts["columns"]:
+        named = facts["columns"] and None not in facts["columns"]  # None is an expression
+        if not (facts["index"] or facts["unique"] or facts["primary_key"]) or not named:
             continue
         orders = facts.get("orders") or ["ASC"] * len(facts["columns"])
         columns = tuple(
@@ -308,7 +321,7 @@ def _existing(connection, table):
             for column, order in zip(facts["columns"], orders, strict=False)
         )
         _before, _where, condition = (texts.get(name) or "").partition(" WHERE ")
-        indexes.append((columns, condition.replace('"', "").strip("() ")))
+        indexes[name] = columns, condition.replace('"', "").strip("() ")
     return indexes
 
 

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from django.db import DatabaseError, OperationalError, connections
-from django.utils.translation import gettext as _
+
+from perf.indexes.remarks import Remark, misjudged, spilled
 
 TIMEOUT_MS = 10_000
 LOCK_TIMEOUT_MS = 1_000
-MISJUDGED, MISJUDGED_ROWS = 10, 1_000  # how many times, and of so many rows
 WASTE = 10  # rows thrown away for each that is given
 GROUPING = re.compile(r"Aggregate|Group|Distinct|Unique|Window", re.IGNORECASE)
 EXPLAINED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
@@ -31,8 +31,8 @@ class PlanNode:
     SQLite does not tell. `removed` are the rows read and thrown away in all its loops, None
     where nothing was run. `condition` is what its index or join is asked, `filter` what is
     asked of the rows it has read (SQLite does not tell). `full_scan`: it reads every row of a
-    table; see `read_whole_only`. `remarks` are for people: what went to disk, and estimates
-    that were far off.
+    table; see `read_whole_only`. `remarks` tell what went to disk, and estimates that were
+    far off.
     """
 
     node: str
@@ -45,7 +45,7 @@ class PlanNode:
     filter: str = ""
     full_scan: bool = False
     depth: int = 0
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def wasteful(self):
@@ -107,7 +107,7 @@ class QueryPlan:
             "nodes": [str(node) for node in self.nodes],
             "full_scans": list(self.full_scans),
             "indexes": sorted(self.indexes),
-            "remarks": list(self.remarks),
+            "remarks": list(map(str, self.remarks)),
             "cost": self.cost,
             "ms": self.ms,
             "buffers": self.buffers,
@@ -288,7 +288,7 @@ def postgres_plan(found):
                 filter=_masked(raw.get("Filter", "")),
                 full_scan=scans,
                 depth=depth,
-                remarks=(*_spilled(raw), *([] if cut_short else _misjudged(raw))),
+                remarks=(*spilled(raw), *([] if cut_short else misjudged(raw))),
             )
         )
         for child in raw.get("Plans", ()):
@@ -303,35 +303,6 @@ def postgres_plan(found):
         ms=found[0].get("Execution Time"),
         buffers=sum(buffers) if buffers else None,
     )
-
-
-def _spilled(raw):
-    """Yield what a step wrote to disk for want of memory."""
-    if raw.get("Sort Space Type") == "Disk":
-        yield _(
-            "A sort wrote %(kb)d kB to disk: sort fewer or narrower rows, read them by an index "
-            "in their order, or raise work_mem."
-        ) % {"kb": raw["Sort Space Used"]}
-    batches = max(raw.get("Hash Batches", 1), raw.get("HashAgg Batches", 1))
-    if batches > 1:
-        yield _(
-            "A hash table was too large for work_mem and went to disk in %(batches)d parts: "
-            "select fewer columns or rows, or raise work_mem."
-        ) % {"batches": batches}
-
-
-def _misjudged(raw):
-    """Yield that far other rows came than the statistics let expect."""
-    if "Relation Name" not in raw or raw.get("Actual Loops") != 1:
-        return
-    expected, came = raw.get("Plan Rows", 0), raw["Actual Rows"]
-    if max(expected, came) < MISJUDGED_ROWS:
-        return
-    if max(expected, came) > MISJUDGED * max(1, min(expected, came)):
-        yield _(
-            "%(table)s: %(expected)d rows were expected and %(came)d came: its statistics are "
-            "old, or its columns depend on each other (ANALYZE, CREATE STATISTICS)."
-        ) % {"table": raw["Relation Name"], "expected": expected, "came": came}
 
 
 def _removed(raw, loops):

@@ -9,14 +9,15 @@ from perf.indexes.predicates import Unserved
 def rewritings(statement, plan) -> tuple[str, ...]:
     """Return a sentence for each such condition on a table that the plan could reach better."""
     found = [
-        _sentence(term, use.table, statement)
+        sentence(term, use.table, statement)
         for use, _why in wanting(statement, plan)
         for term in use.unserved
     ]
     return tuple(dict.fromkeys(filter(None, found)))
 
 
-def _sentence(term, table, statement):
+def sentence(term, table, statement) -> str:
+    """Return how a term of `predicates` on a table of ours is written instead."""
     model = model_of(table)
     names = {field.column: field.name for field in model._meta.concrete_fields}
     fields = [names.get(column, column) for column in term.columns]

@@ -20,6 +20,7 @@ from pyinstrument.renderers import SpeedscopeRenderer
 
 from perf.indexes.candidates import model_of, propose
 from perf.indexes.explain import QueryPlan, distinct, explain_top
+from perf.indexes.find import find_in_plans
 from perf.indexes.missing import SMALLEST_TABLE, Attempt, Outcome, advise, try_all
 from perf.indexes.rewriting import rewritings
 from perf.indexes.server_counters import read_server
@@ -101,7 +102,7 @@ class Profile:
     attempts: tuple[Attempt, ...] = ()
     advice: tuple | None = None
     notices: tuple[str, ...] = ()
-    server: tuple[str, ...] = ()
+    server: tuple[Finding, ...] = ()
     speedscope: str = field(default="", repr=False)
     recording: Recording = field(default=None, repr=False, compare=False)
     result: object = field(default=None, repr=False, compare=False)
@@ -133,7 +134,7 @@ class Profile:
             "index_plan": None if self.advice is None else [a.as_dict() for a in self.advice],
             "indexes_considered": [attempt.as_dict() for attempt in self.attempts],
             "notices": list(self.notices),
-            "server": list(self.server),
+            "server": [finding.as_dict() for finding in self.server],
         }
 
 
@@ -197,7 +198,7 @@ def profile_block(
             "statements": len(first),
         },
         top=_top(recording, first, top, plans, findings, attempts, advice),
-        findings=findings,
+        findings=(*findings, *find_in_plans(statements, plans, advice or ())),
         attempts=attempts,
         advice=advice,
         notices=tuple(notices[0]) if notices else (),
@@ -300,7 +301,7 @@ def _action(plan, slowest, attempts):
     if plan.error:
         return _("None known; it could not be explained: %(error)s") % {"error": plan.error}
     mine = [a for a in attempts if slowest.fingerprint in a.candidate.fingerprints]
-    told = [*rewritings(slowest, plan), *_tried(mine), *plan.remarks]
+    told = [*rewritings(slowest, plan), *_tried(mine), *map(str, plan.remarks)]
     if plan.full_scans:
         tables = list(dict.fromkeys(plan.full_scans))
         told.insert(0, _("%(tables)s is read whole.") % {"tables": ", ".join(tables)})

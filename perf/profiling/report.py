@@ -83,7 +83,7 @@ def as_text(profile: Profile) -> str:
     lines += ["", _("Index plan")]
     lines += _index_lines(profile)
     lines += ["", _("What the database says of itself")]
-    lines += [f"  {sentence}" for sentence in profile.server] or ["  " + _("Nothing.")]
+    lines += [f"  {finding}" for finding in profile.server] or ["  " + _("Nothing.")]
     return "\n".join(lines)
 
 
@@ -202,7 +202,7 @@ def as_markdown(profile: Profile) -> str:
     else:
         lines += [line.strip() for line in _index_lines(profile)]
     lines += ["", f"## {_('What the database says of itself')}", ""]
-    lines += [f"- {sentence}" for sentence in profile.server] or [_("Nothing.")]
+    lines += [f"- {finding}" for finding in profile.server] or [_("Nothing.")]
     return "\n".join(lines) + "\n"
 
 

@@ -8,6 +8,9 @@ READS, WRITES, DUPLICATES = "n+1 reads", "n+1 writes", "duplicates"
 SAVEPOINTS = "savepoints in a loop"
 ROWS, COLUMNS, EAGER, OFFSET = "unused rows", "unused columns", "unused eager load", "offset"
 HELD, LOCKED, COMMIT = "open transaction", "lock wait", "slow commit"
+INDEX, UNSERVED = "missing index", "condition that no index serves"
+SPILL, STATISTICS, BLOAT = "spill to disk", "old statistics", "bloat"
+COVERED, UNUSED, FEW = "redundant index", "unused index", "index on few values"
 TIMED = frozenset({HELD, LOCKED, COMMIT})  # kinds that a busy machine may make
 
 

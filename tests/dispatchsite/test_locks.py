@@ -15,7 +15,7 @@ from tests import PROJECT
 
 pytestmark = pytest.mark.any_database
 
-NAMES = ["requirements", "requirements-scale", "requirements-dev"]
+NAMES = ["requirements", "requirements-scale", "requirements-dev", "requirements-peers"]
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 PYTHONS = re.search(r"^PYTHONS := (.+)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)
 
@@ -81,8 +81,10 @@ def test_a_lock_has_what_its_list_asks_for(name):
 
 
 def test_the_locks_agree():
-    run, scale, dev = map(versions, NAMES)
+    run, scale, dev, peers = map(versions, NAMES)
     assert run.items() <= scale.items() <= dev.items()
+    assert run.items() <= peers.items()
+    assert {name: peers[name] for name in peers.keys() & dev.keys()}.items() <= dev.items()
 
 
 def test_the_locked_versions_are_installed():

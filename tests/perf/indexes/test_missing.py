@@ -17,6 +17,7 @@ from perf.indexes.predicates import table_uses
 from perf.indexes.try_index import laboratory
 from perf.measuring.statistics import Verdict
 from perf.recording.record import record_queries
+from tests.perf.planted.models import Visit
 from tests.support import builders as make
 
 pytestmark = pytest.mark.slow
@@ -177,6 +178,20 @@ def test_an_index_is_read_in_both_directions_and_its_equal_columns_in_any_order(
         assert _serves(index, candidate) is serves, columns
     assert not _serves(index, Candidate("b", ("company_id",), free=1, carried=("notes",)))
     assert not _serves((("a",), "x"), Candidate("b", ("a",), free=1))
+
+
+@pytest.mark.django_db
+def test_a_range_before_an_equal_column_is_the_wrong_order():
+    late = PlanNode(
+        "Index Scan",
+        table="planted_visit",
+        index="visit_at_library",
+        condition="((at >= ?) AND (library_id = ?))",
+    )
+    [candidate] = proposed_for(Visit.objects.filter(library=1, at__gte=make.NOW), plan(late))
+    assert candidate.columns == ("library_id", "at")
+    assert "begins with a range of at" in candidate.reason
+    assert proposed_for(Visit.objects.filter(library=1, at=make.NOW), plan(late)) == []
 
 
 def trial(before_s, after_s, *, count=1, noise=0.01):

@@ -4,12 +4,13 @@ import inspect
 
 from django.urls import path
 
-from tests.perf.planted import admin, api, views
+from tests.perf.planted import admin, api, lending, views
 
 urlpatterns = [
     *(
         path(f"{name}/", view)
-        for name, view in inspect.getmembers(views, inspect.isfunction)
+        for module in (views, lending)
+        for name, view in inspect.getmembers(module, inspect.isfunction)
         if next(iter(inspect.signature(view).parameters), "") == "request"
     ),
     *(
