@@ -45,6 +45,9 @@ INSTALLED_APPS = [
 PERF = {
     "APPS": ("dispatchsite", "drivers", "bookings", "dispatch"),
     "IGNORE": ("dispatchsite.slow_queries",),  # fetches for others
+    "GUARD": [],  # profilers that are kept from storing clients, or writing; see below
+    "DOORS": "perf.project.doors.discover.DOORS",
+    "BUDGETS": BASE_DIR / "perf" / "project" / "doors" / "budgets.toml",
 }
 
 MIDDLEWARE = [
@@ -227,6 +230,7 @@ PROFILING = env.flag("PROFILING")
 INTERNAL_IPS = ["127.0.0.1", "::1"]
 if PROFILING:
     INSTALLED_APPS.insert(INSTALLED_APPS.index("drivers"), "silk")
+    PERF["GUARD"].append("silk")
     MIDDLEWARE.insert(2, "silk.middleware.SilkyMiddleware")
     DATABASES["silk"] = env.database(
         "SILK_DATABASE_URL", f"sqlite:///{BASE_DIR / 'var' / 'silk.sqlite3'}"
@@ -241,6 +245,7 @@ if PROFILING:
     SILKY_ANALYZE_QUERIES = False  # would run every UPDATE twice on PostgreSQL
 if DEBUG:
     INSTALLED_APPS += ["debug_toolbar", "zeal"]
+    PERF["GUARD"].append("debug_toolbar")
     MIDDLEWARE.insert(2, "debug_toolbar.middleware.DebugToolbarMiddleware")
     MIDDLEWARE.append("zeal.middleware.zeal_middleware")
     DEBUG_TOOLBAR_CONFIG = {"SHOW_TOOLBAR_CALLBACK": "perf.silk.toolbar.show"}

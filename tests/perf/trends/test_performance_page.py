@@ -128,12 +128,13 @@ def test_the_number_of_statements_is_constant(admin_client):
 
 
 @pytest.fixture
-def silk(db, tmp_path):
+def silk(db, tmp_path, settings):
     """Silk's models and a database of their own, as PROFILING=1 sets them up.
 
     Added by hand: another INSTALLED_APPS would make every app ready a second time.
     """
-    alias = records.ALIAS
+    alias = "silk"
+    settings.DATABASE_ROUTERS = ["perf.silk.router.SilkRouter"]
     config = apps.app_configs["silk"] = AppConfig.create("silk")
     config.apps = apps
     config.import_models()
