@@ -6,7 +6,7 @@
         with budget(3):                 # at most 3 statements
             client.get("/books/")
 
-    @pytest.mark.queries(max=5)         # the whole test with setUp(), without its fixtures
+    @pytest.mark.queries(max=5)         # the whole test, without its fixtures and setUp()
     def test_author(client): ...
 
 Both fail for a loop as well, whatever the number, and tell its line and its cure; `loops=False`
@@ -15,10 +15,14 @@ are counted as everywhere here: savepoints and commits are none.
 """
 
 from contextlib import contextmanager
+from functools import partial, wraps
+from inspect import iscoroutinefunction
 from pathlib import Path
+from unittest import TestCase
 
 import pytest
 
+from perf.our_code import shown_path
 from perf.recording.record import record_queries
 from perf.recording.repeated import find_loops
 
@@ -43,8 +47,26 @@ def pytest_runtest_call(item):
     marker = item.get_closest_marker("queries")
     if marker is None:
         return (yield)
-    with held(*_asked(marker), without=_is_a_test):
+    made_here = partial(_is_in_tests, own=shown_path(str(item.path)))
+    limit = partial(held, *_asked(marker), without=made_here)
+    if isinstance(getattr(item, "instance", None), TestCase) and not iscoroutinefunction(item.obj):
+        # Around the method are setUp() and the end of a transaction. pytest takes `obj`, and
+        # pytest-django what the instance has.
+        item.obj = _limited(getattr(item.instance, item.name), limit)
+        setattr(item.instance, item.name, item.obj)
         return (yield)
+    with limit():
+        return (yield)
+
+
+def _limited(test, limit):
+    @wraps(test)
+    def run(*args, **kwargs):
+        __tracebackhide__ = True
+        with limit():
+            return test(*args, **kwargs)
+
+    return run
 
 
 def _asked(marker):
@@ -78,5 +100,8 @@ def held(statements, loops=False, *, without=lambda finding: False):
         pytest.fail("\n".join(told), pytrace=False)
 
 
-def _is_a_test(finding):
-    return all(any(Path(site.file).match(name) for name in TESTS) for site in finding.sites)
+def _is_in_tests(finding, own):
+    return all(
+        site.file == own or any(Path(site.file).match(name) for name in TESTS)
+        for site in finding.sites
+    )

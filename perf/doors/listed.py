@@ -50,10 +50,15 @@ def plain_paths(*, admin) -> list[str]:
     without = TOOLS if admin else (*TOOLS, "admin")
     found = {
         "/" + route.replace("\\", "")
-        for route, _pattern in routes(get_resolver(), without=without)
-        if not set("<(?[*+|") & set(route)
+        for route, pattern in routes(get_resolver(), without=without)
+        if not set("<(?[*+|") & set(route) and not _is_of_the_workbench(pattern.callback)
     }
     return sorted(found)
+
+
+def _is_of_the_workbench(callback):
+    admin = getattr(callback, "model_admin", None)
+    return admin is not None and admin.opts.app_label == "perf"
 
 
 def url_door(name) -> Door:
