@@ -37,8 +37,8 @@ INSTALLED_APPS = [
     "drivers",
     "bookings",
     "dispatch",
+    "perf.project",  # before what it replaces a command of
     "perf",
-    "perf.project",
 ]
 
 # Whose tables and lines the workbench watches (perf/our_code.py).

@@ -211,6 +211,29 @@ def test_doors_with_rows_of_their_own_are_measured_at_two_sizes(project):
     assert "/catalogue/joined/" not in annotated
 
 
+def test_indexes_are_proven_on_rows_of_the_projects_own(project, tmp_path):
+    asked = ["benchmark_indexes", "--seconds", "1", "--worth-ms", "0", "--output", str(tmp_path)]
+    refused = project.run("manage.py", *asked)
+    assert refused.returncode == 1
+    assert 'name in PERF["DOORS"] a perf.doors.door.Doors with make(size)' in refused.stderr
+    project.manage(*asked, settings="bookstore.settings_with_many_rows")
+    result = json.loads((tmp_path / "indexes.json").read_text())
+    judged = {entry["name"]: entry["verdict"] for entry in result["indexes"]}
+    assert judged["nobody_asks_by_title"] == "drop: no recorded statement uses it"
+    assert result["dropped"] == ["nobody_asks_by_title"]
+    assert [(door["name"], door["statements"]) for door in result["doors"]] == [
+        ("shop.orders.reports.numbered", 1)
+    ]
+    considered = [candidate["django"] for candidate in result["missing"]["considered"]]
+    assert any("number" in candidate for candidate in considered), considered
+    assert result["together"]["writes"] is None  # and not called slower
+    assert "nan" not in json.dumps(result).lower()
+    assert (
+        "| nobody_asks_by_title | catalogue_book (title) |"
+        in (tmp_path / "INDEX_REPORT.md").read_text()
+    )
+
+
 def test_the_plugin_fails_loops_and_statements_too_many_with_their_lines(project):
     done = project.run(
         *("-m", "pytest", "-p", "perf.pytest_plugin", "-p", "no:cacheprovider"),

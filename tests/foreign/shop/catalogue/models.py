@@ -13,5 +13,8 @@ class Book(models.Model):
     author = models.ForeignKey(Author, models.CASCADE)
     price = models.DecimalField(max_digits=6, decimal_places=2)
 
+    class Meta:
+        indexes = [models.Index(fields=["title"], name="nobody_asks_by_title")]
+
     def __str__(self):
         return self.title

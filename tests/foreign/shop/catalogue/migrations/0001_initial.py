@@ -1,5 +1,4 @@
 
-
 import django.db.models.deletion
 from django.db import migrations, models
 
@@ -27,5 +26,8 @@ class Migration(migrations.Migration):
                 ('price', models.DecimalField(decimal_places=2, max_digits=6)),
                 ('author', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='catalogue.author')),
             ],
+            options={
+                'indexes': [models.Index(fields=['title'], name='nobody_asks_by_title')],
+            },
         ),
     ]
