@@ -3,6 +3,7 @@
 from importlib.util import find_spec
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from django.templatetags.static import static
 from django.urls import reverse_lazy
@@ -42,7 +43,7 @@ INSTALLED_APPS = [
 ]
 
 # Whose tables and lines the workbench watches (perf/our_code.py).
-PERF = {
+PERF: dict[str, Any] = {
     "APPS": ("dispatchsite", "drivers", "bookings", "dispatch"),
     "IGNORE": ("dispatchsite.slow_queries",),  # fetches for others
     "GUARD": [],  # profilers that are kept from storing clients, or writing; see below

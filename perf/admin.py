@@ -11,13 +11,13 @@ from perf.models import Measurement
 from perf.trends.page import performance_page
 
 # In the theme's looks where the project has it.
-ModelAdmin = import_string(
+Base: type[admin.ModelAdmin] = import_string(
     "unfold.admin.ModelAdmin" if apps.is_installed("unfold") else "django.contrib.admin.ModelAdmin"
 )
 
 
 @admin.register(Measurement)
-class MeasurementAdmin(ModelAdmin):
+class MeasurementAdmin(Base):  # type: ignore[valid-type, misc]
     """For superusers: the list is the page "Performance", a row shows its figures.
 
     Rows may be deleted, never written: commands do that.

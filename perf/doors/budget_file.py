@@ -48,7 +48,7 @@ def read_budgets(file: Path) -> dict:
             raise ImproperlyConfigured(f"{file}: “{name}” is none of [{'], ['.join(known)}].")
         for door, value in rows.items():
             if name in REASONS:
-                right = isinstance(value, str) and value.strip()
+                right = isinstance(value, str) and bool(value.strip())
             else:
                 numbers = value.values() if isinstance(value, dict) else [value]
                 right = all(type(number) is int and number >= 0 for number in numbers)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from perf.doors.door import Door, Doors, NotMeasured
 from perf.measuring.scratch import forget_content_types
@@ -61,7 +62,8 @@ class Measured:
         }
         return [
             Note(
-                what=f"grows with the rows: {small[key]} → {number} × {key[1]}: {key[0][:120]}",
+                what=_("grows with the rows: %(line)s")
+                % {"line": f"{small[key]} → {number} × {key[1]}: {key[0][:120]}"},
                 kind="growth",
                 cure=fixes.get(key, ""),
                 door=self.door.name,

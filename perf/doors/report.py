@@ -1,5 +1,7 @@
 """Tell the verdicts on all doors, in one of `notes.FORMATS`."""
 
+from django.utils.translation import gettext as _
+
 from perf.measuring.machine import git
 from perf.recording import notes
 
@@ -14,7 +16,7 @@ def in_format(verdicts, sizes, form) -> str:
         return notes.as_github(wrong, prefix=git("rev-parse", "--show-prefix"))
     if form == "markdown":
         return "\n".join(_markdown(verdicts, sizes))
-    head = f"  statements ({', '.join(sizes)}), budget, door"
+    head = _("  statements (%(sizes)s), budget, door") % {"sizes": ", ".join(sizes)}
     return "\n".join([head, *map(str, verdicts)])
 
 

@@ -7,6 +7,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.test import Client
+from django.utils.translation import gettext as _
 
 NEEDED = ("django.contrib.auth", "django.contrib.sessions")  # to be logged in
 
@@ -27,7 +28,8 @@ def find_user(name):
     field = model.USERNAME_FIELD
     user = model._base_manager.filter(**{field: name}).first()
     if user is None:
-        raise NoSuchUser(f"There is no user whose {field} is “{name}”.")
+        told = _("There is no user whose %(field)s is “%(name)s”.")
+        raise NoSuchUser(told % {"field": field, "name": name})
     return user
 
 
