@@ -35,7 +35,7 @@ def find_user(name):
 
 def browser(user=None) -> Client:
     """Return a client of a host that the project answers to; `user` is logged in."""
-    client = Client(SERVER_NAME=_host(), raise_request_exception=True)
+    client = Client(SERVER_NAME=host(), raise_request_exception=True)
     if user is not None:
         client.force_login(user)
     return client
@@ -58,10 +58,11 @@ def send(client, path, method="GET", data="", content_type="application/json", h
     return response
 
 
-def _host():
-    for host in settings.ALLOWED_HOSTS:
-        if host not in ("*", "[::1]"):
-            return host.lstrip(".")
+def host():
+    """Return a host that the project answers to."""
+    for name in settings.ALLOWED_HOSTS:
+        if name not in ("*", "[::1]"):
+            return name.lstrip(".")
     return "localhost"
 
 
