@@ -3,6 +3,7 @@
 from importlib.util import find_spec
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from django.templatetags.static import static
 from django.urls import reverse_lazy
@@ -37,14 +38,17 @@ INSTALLED_APPS = [
     "drivers",
     "bookings",
     "dispatch",
+    "perf.project",  # before what it replaces a command of
     "perf",
-    "perf.project",
 ]
 
 # Whose tables and lines the workbench watches (perf/our_code.py).
-PERF = {
+PERF: dict[str, Any] = {
     "APPS": ("dispatchsite", "drivers", "bookings", "dispatch"),
     "IGNORE": ("dispatchsite.slow_queries",),  # fetches for others
+    "GUARD": [],  # profilers that are kept from storing clients, or writing; see below
+    "DOORS": "perf.project.doors.discover.DOORS",
+    "BUDGETS": BASE_DIR / "perf" / "project" / "doors" / "budgets.toml",
 }
 
 MIDDLEWARE = [
@@ -227,6 +231,7 @@ PROFILING = env.flag("PROFILING")
 INTERNAL_IPS = ["127.0.0.1", "::1"]
 if PROFILING:
     INSTALLED_APPS.insert(INSTALLED_APPS.index("drivers"), "silk")
+    PERF["GUARD"].append("silk")
     MIDDLEWARE.insert(2, "silk.middleware.SilkyMiddleware")
     DATABASES["silk"] = env.database(
         "SILK_DATABASE_URL", f"sqlite:///{BASE_DIR / 'var' / 'silk.sqlite3'}"
@@ -241,6 +246,7 @@ if PROFILING:
     SILKY_ANALYZE_QUERIES = False  # would run every UPDATE twice on PostgreSQL
 if DEBUG:
     INSTALLED_APPS += ["debug_toolbar", "zeal"]
+    PERF["GUARD"].append("debug_toolbar")
     MIDDLEWARE.insert(2, "debug_toolbar.middleware.DebugToolbarMiddleware")
     MIDDLEWARE.append("zeal.middleware.zeal_middleware")
     DEBUG_TOOLBAR_CONFIG = {"SHOW_TOOLBAR_CALLBACK": "perf.silk.toolbar.show"}

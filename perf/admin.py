@@ -1,17 +1,23 @@
 import json
 
+from django.apps import apps
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.utils.html import format_html
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 
 from perf.models import Measurement
 from perf.trends.page import performance_page
 
+# In the theme's looks where the project has it.
+Base: type[admin.ModelAdmin] = import_string(
+    "unfold.admin.ModelAdmin" if apps.is_installed("unfold") else "django.contrib.admin.ModelAdmin"
+)
+
 
 @admin.register(Measurement)
-class MeasurementAdmin(ModelAdmin):
+class MeasurementAdmin(Base):  # type: ignore[valid-type, misc]
     """For superusers: the list is the page "Performance", a row shows its figures.
 
     Rows may be deleted, never written: commands do that.

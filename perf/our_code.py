@@ -1,6 +1,6 @@
 """Which code is the project's own. Everything that watches asks here.
 
-PERF in the settings may say it:
+PERF in the settings may say it (`perf.checks` names all that it may hold):
 
     PERF = {
         "APPS": ["shop", "stock"],         # by label; without it every app that no package brought
@@ -29,7 +29,7 @@ def our_apps() -> tuple[AppConfig, ...]:
     Those of `PERF["APPS"]` by label; without it every installed app that no package brought, but
     for the workbench. Raises LookupError for a label that is no app.
     """
-    labels = getattr(settings, "PERF", {}).get("APPS")
+    labels = option("APPS")
     if labels is not None:
         return tuple(apps.get_app_config(label) for label in labels)
     return tuple(
@@ -37,6 +37,16 @@ def our_apps() -> tuple[AppConfig, ...]:
         for app in apps.get_app_configs()
         if not _is_installed(app.path) and not f"{app.path}{os.sep}".startswith(WORKBENCH)
     )
+
+
+def option(name, default=None):
+    """Return what PERF in the settings says of `name`, or the default."""
+    return getattr(settings, "PERF", {}).get(name, default)
+
+
+def base_folder() -> Path:
+    """Return the project's folder: BASE_DIR, or without it the folder it was started in."""
+    return Path(getattr(settings, "BASE_DIR", None) or Path.cwd())
 
 
 def our_labels() -> frozenset[str]:
@@ -56,8 +66,7 @@ def is_beside(path: str) -> bool:
 def is_ignored(module: str, qualname: str) -> bool:
     """Say whether `PERF["IGNORE"]` names the function, its class, its module or its package."""
     name = f"{module}.{qualname}."
-    ignored = getattr(settings, "PERF", {}).get("IGNORE", ())
-    return any(name.startswith(f"{one}.") for one in ignored)
+    return any(name.startswith(f"{one}.") for one in option("IGNORE", ()))
 
 
 def shown_path(path: str) -> str:
@@ -82,8 +91,7 @@ def _folders():
 
 @cache
 def _base():
-    # A project without BASE_DIR: the folder it was started in.
-    return f"{getattr(settings, 'BASE_DIR', Path.cwd())}{os.sep}"
+    return f"{base_folder()}{os.sep}"
 
 
 def _forget(*, setting, **kwargs):

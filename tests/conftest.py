@@ -12,6 +12,8 @@ from dispatch.planner import solve
 from drivers.db.constraints import AppendOnly
 from tests.support import builders as make
 
+pytest_plugins = ["perf.pytest_plugin"]
+
 # A shell's background jobs ignore SIGINT, and so would every process that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -2,13 +2,26 @@
 
 from pathlib import Path
 
-from django.conf import settings
+from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
-from perf.profiling.report import as_text, write_profile
+from perf.our_code import base_folder
+from perf.profiling.report import in_format, write_profile
+from perf.profiling.visitor import NoSuchUser, find_user
+from perf.recording.notes import FORMATS
+
+
+def add_format(parser):
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="text",
+        help="What is printed; github: the findings as annotations of a pull request.",
+    )
 
 
 def add_profiling(parser):
+    add_format(parser)
     parser.add_argument(
         "--slow-ms", type=float, default=50, help="Milliseconds of a slow statement; default 50."
     )
@@ -32,7 +45,7 @@ def add_profiling(parser):
     parser.add_argument(
         "--output",
         type=Path,
-        default=settings.BASE_DIR / "var" / "profiling",
+        default=base_folder() / "var" / "profiling",
         metavar="DIR",
         help="Folder of PROFILING_RESULTS.md, profile.json, speedscope.json and history.jsonl; "
         "default var/profiling.",
@@ -49,9 +62,18 @@ def options_of(options):
     }
 
 
-def shown(profile, folder):
-    """Write the files, and return what the terminal shows."""
-    files = write_profile(profile, folder)
-    return "\n".join(
-        [as_text(profile), "", _("Written: %(files)s") % {"files": ", ".join(map(str, files))}]
+def user_named(name):
+    """Return the user, or None for no name. Raises CommandError."""
+    try:
+        return find_user(name) if name else None
+    except NoSuchUser as error:
+        raise CommandError(str(error)) from error
+
+
+def shown(command, profile, options):
+    """Write the files, and return what is printed; where they lie is told beside it."""
+    files = write_profile(profile, options["output"])
+    command.stderr.write(
+        _("Written: %(files)s") % {"files": ", ".join(map(str, files))}, command.style.NOTICE
     )
+    return in_format(profile, options["format"])

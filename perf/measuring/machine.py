@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 import django
-from django.conf import settings
 from django.db import connection
+
+from perf.our_code import base_folder
 
 
 def describe_machine() -> dict:
@@ -83,7 +84,7 @@ def git(*arguments):
     try:
         done = subprocess.run(
             [program, *arguments],
-            cwd=settings.BASE_DIR,
+            cwd=base_folder(),
             capture_output=True,
             text=True,
             check=True,

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from django.utils.translation import gettext as _
 
+from perf.measuring.machine import git
 from perf.profiling.profile import SLOWER_MS, Profile
+from perf.recording import notes
 
 HISTORY = "history.jsonl"
 PLAN_LINES = 12
@@ -28,6 +30,22 @@ def write_profile(profile: Profile, folder: Path) -> list[Path]:
     with (folder / HISTORY).open("a", encoding="utf-8") as history:
         history.write(json.dumps(short, ensure_ascii=False) + "\n")
     return [folder / name for name in files]
+
+
+def in_format(profile: Profile, form: str) -> str:
+    """Return the profile in one of `notes.FORMATS`; for GitHub only its findings."""
+    if form == "json":
+        return notes.as_json(profile.as_dict())
+    if form == "markdown":
+        return as_markdown(profile)
+    if form == "github":
+        return notes.as_github(told(profile), prefix=git("rev-parse", "--show-prefix"))
+    return as_text(profile)
+
+
+def told(profile: Profile) -> list[notes.Note]:
+    """Return the findings as notes."""
+    return [notes.note_of(finding, door=profile.what) for finding in profile.findings]
 
 
 def figures(profile: Profile) -> list[tuple[str, str]]:
@@ -76,10 +94,7 @@ def as_text(profile: Profile) -> str:
         lines.append(f"  {'':35} {_short(top.fingerprint)}")
         lines.append(f"  {'':35} → {top.action}")
     lines += ["", _("Findings")]
-    for finding in profile.findings:
-        lines += [f"  {finding.place}", f"    {finding.what} ({finding.ms:.1f} ms)"]
-        lines.append(f"    → {finding.cure}")
-    lines += [] if profile.findings else ["  " + _("None.")]
+    lines.append(notes.as_text(told(profile)) or "  " + _("None."))
     lines += ["", _("Index plan")]
     lines += _index_lines(profile)
     lines += ["", _("What the database says of itself")]
@@ -126,11 +141,11 @@ def as_markdown(profile: Profile) -> str:
     for notice in profile.notices:
         lines += [f"> {notice}", ""]
     facts = {_("Date"): f"{profile.at:%Y-%m-%d %H:%M %Z}"} | profile.environment | profile.sizes
-    lines += _table((_("Fact"), _("Value")), facts.items())
+    lines += notes.table((_("Fact"), _("Value")), facts.items())
     lines += ["", f"## {_('Figures')}", ""]
-    lines += _table((_("Figure"), _("Value")), figures(profile))
+    lines += notes.table((_("Figure"), _("Value")), figures(profile))
     lines += ["", f"## {_('Longest statements')}", ""]
-    lines += _table(
+    lines += notes.table(
         (
             "#",
             _("Total ms"),
@@ -166,16 +181,10 @@ def as_markdown(profile: Profile) -> str:
             shown = str(top.plan).splitlines()
             lines += ["", "```", *shown[:PLAN_LINES], "```"]
     lines += ["", f"## {_('Findings')}", ""]
-    if profile.findings:
-        lines += _table(
-            (_("Where"), _("What"), _("Total ms"), _("Cure")),
-            [(f.place, f.what, f"{f.ms:.1f}", f.cure) for f in profile.findings],
-        )
-    else:
-        lines.append(_("None."))
+    lines.append(notes.as_markdown(told(profile)) if profile.findings else _("None."))
     lines += ["", f"## {_('Index plan')}", ""]
     if profile.advice:
-        lines += _table(
+        lines += notes.table(
             (
                 _("Priority"),
                 _("Table"),
@@ -204,13 +213,6 @@ def as_markdown(profile: Profile) -> str:
     lines += ["", f"## {_('What the database says of itself')}", ""]
     lines += [f"- {finding}" for finding in profile.server] or [_("Nothing.")]
     return "\n".join(lines) + "\n"
-
-
-def _table(head, rows):
-    def cells(values):
-        return "| " + " | ".join(str(value).replace("|", "\\|") for value in values) + " |"
-
-    return [cells(head), "|" + "---|" * len(head), *(cells(row) for row in rows)]
 
 
 def _short(sql, width=110):

@@ -1,15 +1,17 @@
-"""Profile what comes in through a door: a URL."""
+"""Profile what comes in through a door: a URL, a management command."""
 
+import io
+from collections.abc import Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from http import HTTPStatus
 
-from django.conf import settings
-from django.db import transaction
-from django.test import Client
+from django.core.management import CommandError, call_command
 from django.utils.translation import gettext as _
 
+from perf.measuring.taken_back import kept
 from perf.profiling.profile import Profile, profile_block
+from perf.profiling.visitor import browser, send
 
 
 def profile_url(
@@ -29,7 +31,7 @@ def profile_url(
     `data` is the body. Logging `user` in is not recorded. The response is the profile's
     `result`; an answer that is no success is among the notices.
     """
-    client = Client(SERVER_NAME=_host(), raise_request_exception=True)
+    client = browser()
 
     @contextmanager
     def logged_in(rehearsal):
@@ -39,25 +41,47 @@ def profile_url(
                 client.force_login(user)
             yield
 
-    def request():
-        response = client.generic(
-            method,
-            path,
-            data,
-            content_type=content_type,
-            secure=settings.SECURE_SSL_REDIRECT,
-            headers=headers,
-        )
-        response.length = _length(response)  # reading a stream is part of answering
-        return response
-
     return profile_block(
         f"{method} {path}",
-        request,
+        lambda: send(client, path, method, data, content_type, headers),
         now=now,
         rehearse=True,
         around=logged_in,
         describe=_described,
+        **options,
+    )
+
+
+def profile_command(
+    name: str,
+    arguments: Sequence[str] = (),
+    *,
+    now: datetime,
+    apply: bool = False,
+    **options,
+) -> Profile:
+    """Profile a management command; without `apply` its writes are taken back.
+
+    Only those to the databases are: files, mails and calls over the network are not. What it
+    prints to its own `stdout` and `stderr` is the profile's `result`. Raises what the command
+    raises; CommandError for a name that is none, wrong arguments, and sys.exit().
+    """
+
+    def command():
+        out = io.StringIO()
+        try:
+            call_command(name, *arguments, stdout=out, stderr=out, no_color=True)
+        except SystemExit as left:
+            raise CommandError(f"{name} left with {left.code}; what it did is lost.") from left
+        return out.getvalue()
+
+    return profile_block(
+        " ".join(["manage.py", name, *arguments]),
+        command,
+        now=now,
+        rehearse=True,
+        around=lambda rehearsal: kept(apply and not rehearsal),
+        describe=lambda printed: ({}, {_("Lines printed"): len(printed.splitlines())}),
         **options,
     )
 
@@ -71,29 +95,3 @@ def _described(response):
         answer = f"{answer} → {response.headers['Location']}"
     notice = _("The answer was %(answer)s: this is the profile of that, and not of the page.")
     return {}, outcome, [notice % {"answer": answer}]
-
-
-def _length(response):
-    if getattr(response, "streaming", False):
-        return sum(map(len, response.streaming_content))
-    return len(response.content)
-
-
-def _host():
-    for host in settings.ALLOWED_HOSTS:
-        if host not in ("*", "[::1]"):
-            return host.lstrip(".")
-    return "localhost"
-
-
-@contextmanager
-def kept(keep):
-    """Take back what is written inside, unless it is to be kept."""
-    if keep:
-        yield
-        return
-    block = transaction.atomic()
-    block._from_testcase = True  # as around a test: a durable block may lie inside it
-    with block:
-        yield
-        transaction.set_rollback(True)

@@ -8,8 +8,8 @@ from bookings.models import Actor, Door
 from dispatch.runs.options import RunOptions
 from dispatch.runs.run import run_dispatch
 from drivers.models import Company
+from perf.measuring.taken_back import kept
 from perf.profiling.profile import Profile, profile_block
-from perf.profiling.targets import kept
 
 
 def profile_dispatch(

@@ -153,6 +153,9 @@ def find_site(sight=None):
         elif kind is FOREIGN:
             if foreign is None:
                 foreign = frame
+            if frame.f_code is RENDER and _is_our_template(frame.f_locals["self"]):
+                frame = frame.f_back  # the view that renders it is not the place
+                break
         elif kind is LAZILY:
             if foreign is None:
                 verb = frame
@@ -305,7 +308,7 @@ def _shown(frame, end, relation, deferred, verb):
         if kind is FOREIGN:
             if code is RENDER:
                 node = frame.f_locals["self"]
-                if is_ours(node.origin.name) or is_beside(node.origin.name):
+                if _is_our_template(node):
                     return _template(node, relation, deferred, verb)
             # A nested serializer reads its own value: the field is its parent's.
             elif code.co_name != "get_attribute" and not _WANTED.isdisjoint(code.co_varnames):
@@ -336,6 +339,10 @@ def _shown(frame, end, relation, deferred, verb):
 
 _NAMES = ("cl", "self", "view")
 _WANTED = frozenset(_NAMES)
+
+
+def _is_our_template(node):
+    return is_ours(node.origin.name) or is_beside(node.origin.name)
 
 
 def _template(node, relation, deferred, verb):

@@ -272,7 +272,8 @@ class Tap:
         )
         if sight.queryset is not None:
             statement.query = sight.queryset.query
-            sight.queryset.__dict__["_asked_by"] = statement
+            if sight.queryset._result_cache is None:  # or else these are rows to be prefetched
+                sight.queryset.__dict__["_asked_by"] = statement
         if sight.instance is not None:
             state = sight.instance._state
             statement.parent, statement.path = getattr(state, "asked_by", (None, ""))

@@ -196,7 +196,9 @@ def _duplicates(statements, everything):
                 "count": len(group)
             }
             cure = _("Keep the result of the first in a variable.")
-            if len(sites) > 1:
+            if all(site.relation and site.relation == group[0].site.relation for site in sites):
+                cure = cure_of(group)  # of many rows that lead to one
+            elif len(sites) > 1:
                 cure = _("Keep the result of the first, and pass it on to the others.")
             elif group[0].site.part == "get_results":  # the admin counts with and without filters
                 cure = _("Set show_full_result_count = False in %(owner)s.") % {

@@ -29,9 +29,20 @@ def find_unused(recording):
         found += [*_offset(statement)]
         rows = [*_rows(statement)]
         found += rows
-        if not rows or "__iter__" in statement.site.verb:
+        if not (rows or _only_asked(statement)) or "__iter__" in statement.site.verb:
             found += [*_columns(statement), *_eager(statement)]
     return found
+
+
+def _only_asked(statement):
+    """Say whether the queryset was evaluated for its length or as a condition, and no more."""
+    looked_at = statement.use is not None and statement.use.iterated
+    return statement.site.verb.endswith((".__len__", ".__bool__")) and not looked_at
+
+
+def _is_prefetch(statement):
+    """Say whether the rows were prefetched for those of the queryset, and are not its own."""
+    return f'FROM "{statement.query.get_meta().db_table}"' not in statement.sql
 
 
 def _place(statement):
@@ -41,14 +52,16 @@ def _place(statement):
 
 def _rows(statement):
     use, verb = statement.use, statement.site.verb
-    looked_at = use is not None and use.iterated
-    if statement.query is None:
+    if statement.query is None or _is_prefetch(statement):
         return
     values = {"rows": statement.rows}
-    if verb.endswith(".__len__") and not looked_at and statement.rows >= COUNTED_FROM:
+    # What is prefetched for rows that nobody looks at costs more than the rows.
+    asked_from = EAGER_FROM if use is not None and use.prefetched else COUNTED_FROM
+    only_asked = _only_asked(statement) and statement.rows >= asked_from
+    if only_asked and verb.endswith(".__len__"):
         what = _("%(rows)d rows are read, and only counted.") % values
         yield finding(ROWS, what, _("Write queryset.count() for len(queryset)."), [statement])
-    elif verb.endswith(".__bool__") and not looked_at and statement.rows >= COUNTED_FROM:
+    elif only_asked:
         what = _("%(rows)d rows are read, only to see whether there are any.") % values
         cure = _("Write queryset.exists() for the queryset as a condition.")
         yield finding(ROWS, what, cure, [statement])

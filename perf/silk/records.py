@@ -1,7 +1,7 @@
 """What Silk recorded and does not show: the slowest endpoints, and loops of statements.
 
-Silk stores requests and statements in a database of its own (alias `silk`), one row each, the
-values put into the text without quotes. Three queries there, whatever it holds; at most
+Silk stores requests and statements, one row each, the values put into the text without quotes;
+in this project in a database of its own. Three queries there, whatever it holds; at most
 NEWEST statements are read.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.apps import apps
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, router
 from django.db.models import Avg, Count, Max
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
@@ -19,7 +19,6 @@ from django.utils.translation import gettext as _
 from perf.our_code import HANDLERS, is_ours, shown_path
 from perf.recording.fingerprint import fingerprint
 
-ALIAS = "silk"
 SHOWN = 15
 NEWEST = 5_000
 LOOP_FROM = 5  # the same statement in one request
@@ -75,19 +74,20 @@ class Records:
 
 def silk_records() -> Records:
     """Read Silk's records: 3 queries to its database, none where it is off."""
-    if ALIAS not in connections.settings or not apps.is_installed("silk"):
+    if not apps.is_installed("silk"):
         return Records(
             missing=_(
                 "Silk is off, so no requests are recorded. Start the server with PROFILING=1 and "
                 "use it for a while."
             )
         )
+    alias = router.db_for_read(apps.get_model("silk", "Request"))
     try:
-        endpoints, loops = tuple(_endpoints()), tuple(_loops())
+        endpoints, loops = tuple(_endpoints(alias)), tuple(_loops(alias))
     except DatabaseError:
         return Records(
             missing=_("Silk has no tables yet: run manage.py migrate --database %(alias)s.")
-            % {"alias": ALIAS}
+            % {"alias": alias}
         )
     missing = "" if endpoints else _("Silk has recorded no requests yet.")
     return Records(endpoints, loops, missing, silk_url("summary"))
@@ -101,10 +101,10 @@ def silk_url(name, *arguments):
         return ""
 
 
-def _endpoints():
+def _endpoints(alias):
     request = apps.get_model("silk", "Request")
     rows = (
-        request.objects.using(ALIAS)
+        request.objects.using(alias)
         .filter(time_taken__isnull=False)
         .values("view_name", "method")
         .annotate(
@@ -123,10 +123,10 @@ def _endpoints():
         yield Endpoint(view=view, link=link and link + query, **row)
 
 
-def _loops():
+def _loops(alias):
     statement = apps.get_model("silk", "SQLQuery")
     rows = (
-        statement.objects.using(ALIAS)
+        statement.objects.using(alias)
         .filter(request__isnull=False)
         .order_by("-id")
         .values_list("id", "request_id", "request__view_name", "query", "time_taken")[:NEWEST]
@@ -144,7 +144,7 @@ def _loops():
     worst = sorted(by_view.items(), key=lambda item: (-max(item[1])[0], item[0]))[:SHOWN]
     examples = [max(requests)[3][0][0] for _key, requests in worst]
     traces = dict(
-        statement.objects.using(ALIAS).filter(id__in=examples).values_list("id", "traceback")
+        statement.objects.using(alias).filter(id__in=examples).values_list("id", "traceback")
     )
     for ((view, text), requests), example in zip(worst, examples, strict=True):
         most, _ms, request_id, _found = max(requests)

@@ -49,8 +49,11 @@ def remember_indexes(result):
     """Keep a benchmark of the indexes, with a verdict on each."""
     together = result["together"]
     figures = {
-        "all_reads_ratio": round(together["reads"]["ratio"]["ratio"], 4),
-        "all_writes_ratio": round(together["writes"]["ratio"]["ratio"], 4),
+        **{
+            f"all_{name}_ratio": round(together[name]["ratio"]["ratio"], 4)
+            for name in ("reads", "writes")
+            if together[name]
+        },
         "to_drop": sum(entry["verdict"].startswith("drop") for entry in result["indexes"]),
         "missing": len(result["missing"]["measured"]),
         "megabytes": round(sum(entry["bytes"] for entry in result["indexes"]) / 1e6, 1),
@@ -71,7 +74,7 @@ def remember_indexes(result):
         Kind.INDEXES,
         figures,
         at=datetime.fromisoformat(result["ended_at"]),
-        size=result["bookings"],
+        size=result.get("bookings"),
         machine=result["machine"],
     )
 

@@ -30,7 +30,7 @@ def add_record(parser):
     parser.add_argument(
         "--record",
         action=BooleanOptionalAction,
-        default=settings.PERFORMANCE_HISTORY,
+        default=getattr(settings, "PERFORMANCE_HISTORY", False),
         help="Keep the figures in the history (admin, Performance); default: only where "
         "PERFORMANCE_HISTORY=1 is set.",
     )

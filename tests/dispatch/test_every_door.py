@@ -17,7 +17,7 @@ from bookings import guards
 from bookings.models import Status
 from drivers.fleet import changes
 from drivers.models import Absence, Driver, Shift, Vehicle
-from perf.project.doors.budgets import taken_back
+from perf.measuring.taken_back import taken_back
 from tests.support.every_door.admin import ACTIONS, added, fields_of, form_changes, rows_of
 from tests.support.every_door.api import API_DOORS, writing_addresses
 from tests.support.every_door.commands import APART, COMMANDS, call, commands

@@ -1,11 +1,10 @@
 from pathlib import Path
 
-from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from perf.management.profiling import add_profiling, options_of, shown
+from perf.management.profiling import add_profiling, options_of, shown, user_named
 from perf.profiling.targets import profile_url
 
 
@@ -13,8 +12,12 @@ class Command(BaseCommand):
     help = "Profiles one request through all middleware, and takes its writes back."
 
     def add_arguments(self, parser):
-        parser.add_argument("path", metavar="PATH", help="Such as /admin/bookings/booking/?q=x.")
-        parser.add_argument("--user", metavar="NAME", help="User name of who is logged in.")
+        parser.add_argument("path", metavar="PATH", help="Such as /admin/auth/user/?q=x.")
+        parser.add_argument(
+            "--user",
+            metavar="NAME",
+            help="Who is logged in: a user name, or with what the users of the project log in.",
+        )
         parser.add_argument("--method", default="GET", type=str.upper, help="Default GET.")
         parser.add_argument(
             "--data", default="", metavar="TEXT", help="Body of the request; @FILE reads a file."
@@ -34,26 +37,21 @@ class Command(BaseCommand):
         )
         add_profiling(parser)
 
-    def handle(self, *, path, user, method, data, content_type, header, token, output, **options):
-        found = None
-        if user:
-            found = get_user_model().objects.filter(username=user).first()
-            if found is None:
-                raise CommandError(_("There is no user “%(name)s”.") % {"name": user})
+    def handle(self, *, path, user, method, data, content_type, header, token, **options):
         headers = dict(map(_parted, header))
         if token:
             headers["Authorization"] = f"Bearer {_read(token).strip()}"
         profile = profile_url(
             path,
             now=timezone.now(),
-            user=found,
+            user=user_named(user),
             method=method,
             data=_read(data),
             content_type=content_type,
             headers=headers,
             **options_of(options),
         )
-        return shown(profile, output)
+        return shown(self, profile, options)
 
 
 def _parted(text):

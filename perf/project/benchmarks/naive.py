@@ -24,6 +24,7 @@ from drivers.db.indexes import OneEngineIndex
 from drivers.models import SHIFT_AT_MOST, Driver, Shift
 from drivers.times import moment
 from perf.our_code import our_apps
+from perf.proving.indexes import stock_indexes
 
 
 def read_drivers(company, start_at, end_at, *, lock=False):
@@ -285,20 +286,6 @@ def performance_indexes() -> list[tuple[type[models.Model], models.Index]]:
         for model in app.get_models()
         for index in model._meta.indexes
         if not isinstance(index, OneEngineIndex) or index.vendor == connection.vendor
-    ]
-
-
-def stock_indexes() -> list[tuple[type[models.Model], models.Index]]:
-    """Return the indexes that Django makes by itself and that these models do without.
-
-    One for each foreign key with `db_index=False`.
-    """
-    return [
-        (model, models.Index(fields=[field.name], name=f"stock_{model.__name__}_{field.name}"[:30]))
-        for app in our_apps()
-        for model in app.get_models()
-        for field in model._meta.local_concrete_fields
-        if isinstance(field, models.ForeignKey) and not field.unique and not field.db_index
     ]
 
 

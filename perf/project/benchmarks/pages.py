@@ -25,10 +25,12 @@ from perf.measuring.machine import load_average
 from perf.measuring.scratch import scratch_database
 from perf.measuring.statistics import Summary, summarize
 from perf.our_code import our_labels
-from perf.project.benchmarks.indexes import fill, settle
+from perf.profiling.visitor import unlogged
+from perf.project.benchmarks.indexes import fill
 from perf.project.benchmarks.variants import DAY, NOW
-from perf.project.doors.visitor import ACTOR, Visit, unlogged
+from perf.project.doors.visitor import ACTOR, Visit
 from perf.project.scenarios.company import seed_scenario
+from perf.proving.indexes import settle
 from perf.recording.record import record_queries
 
 LIST_MS, BOARD_MS = 150, 300

@@ -4,39 +4,31 @@ A door is called on a `World`: an invented company with bookings, drivers, a pla
 """
 
 import io
-import re
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command, get_commands
-from django.urls import URLResolver, get_resolver
+from django.urls import get_resolver
 
 from bookings.models import Client as Person
 from bookings.models import ImportFile
 from dispatch.models import DispatchRun
 from drivers.models import Driver
-from perf.project.doors.sample_company import DAY, NotMeasured, World, bookings_csv
+from perf.doors.door import Door, Doors, NotMeasured
+from perf.doors.routes import route_name, routes
+from perf.project.doors.sample_company import DAY, SIZES, bookings_csv, make_world
 from perf.project.doors.writes import ASKED, WRITING, send
 
 # 403 and 405 are answers too: a door that is opened later sends more.
 SEEN = {200, 301, 302, 304, 403, 405}
+PLANNED_PAST = 6_000  # bookings, for SQLite's planner
+GUARDED = frozenset({"bookings_booking", "dispatch_assignment", "bookings_event"})
 
 
-@dataclass(frozen=True)
-class BudgetDoor:
-    """Something to be called; `kind` is its table in the file of budgets."""
-
-    kind: str
-    name: str
-    call: Callable[[World], object]
-
-
-def all_doors() -> list[BudgetDoor]:
+def all_doors() -> list[Door]:
     """Return every door there is, whether it can be measured or not."""
     return [*url_doors(), *command_doors()]
 
@@ -51,34 +43,18 @@ def url_doors():
         actions = getattr(pattern.callback, "actions", None)
         if actions is None or "get" in actions:
             found.append(
-                BudgetDoor("urls", _name(route), lambda w, p=pattern, r=route: _get(w, r, p))
+                Door("urls", route_name(route), lambda w, p=pattern, r=route: _get(w, r, p))
             )
         for method in (method for method in WRITING if method in (actions or ())):
-            name = f"{method.upper()} {_name(route)}"
+            name = f"{method.upper()} {route_name(route)}"
             found.append(
-                BudgetDoor("urls", name, lambda w, p=pattern, r=route, n=name: _write(w, r, p, n))
+                Door("urls", name, lambda w, p=pattern, r=route, n=name: _write(w, r, p, n))
             )
     return found
 
 
-def _name(route):
-    """Return the route as the file of budgets has it: without the parameters' patterns."""
-    return re.sub(r"\(\?P(<\w+>)[^)]*\)", r"\1", route).replace("\\", "")
-
-
-def routes(resolver, before=""):
-    """Yield (route, pattern) of every address, those of the tools left out."""
-    for pattern in resolver.url_patterns:
-        route = before + str(pattern.pattern).lstrip("^").removesuffix("$").removesuffix("\\Z")
-        if isinstance(pattern, URLResolver):
-            if pattern.app_name not in ("silk", "djdt"):
-                yield from routes(pattern, route)
-        elif "format" not in pattern.pattern.converters and "<format>" not in route:
-            yield route, pattern
-
-
 def _get(world, route, pattern):
-    asked = ASKED.get(f"GET {_name(route)}")
+    asked = ASKED.get(f"GET {route_name(route)}")
     pk = asked(world).pk if asked else None
     path = "/" + _filled(world, route, pattern.callback, pk)
     response = world.client.get(
@@ -193,7 +169,7 @@ def command_doors():
     }
     names = sorted(name for name, app in get_commands().items() if app in ours)
     doors = [
-        BudgetDoor("commands", name, COMMANDS.get(name, _no_call))
+        Door("commands", name, COMMANDS.get(name, _no_call))
         for name in [*names, *(variant for variant in COMMANDS if " " in variant)]
     ]
     return sorted(doors, key=lambda door: door.name)
@@ -258,3 +234,12 @@ COMMANDS = {
         stdout=io.StringIO(),
     ),
 }
+
+
+DOORS = Doors(
+    find=all_doors,
+    make=make_world,
+    sizes=tuple(SIZES),
+    make_planned=lambda: make_world("large", history=PLANNED_PAST),
+    guarded=GUARDED,
+)

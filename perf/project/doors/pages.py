@@ -7,8 +7,8 @@ from django.urls import get_resolver, reverse
 
 from drivers.models import Role
 from drivers.rest.views import CompanyViewSet
+from perf.doors.routes import routes
 from perf.our_code import our_labels
-from perf.project.doors.discover import routes
 from perf.project.doors.visitor import Way
 
 

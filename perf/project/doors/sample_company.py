@@ -15,6 +15,7 @@ from dispatch.runs.run import run_dispatch
 from dispatch.trips import decisions
 from drivers.companies.tokens import issue_token
 from drivers.models import Absence, ApiToken, Company, Driver, Membership, Role
+from perf.doors.door import NotMeasured
 from perf.models import Kind, Measurement
 from perf.project.doors.company_rows import company_rows
 from perf.project.scenarios.company import seed_scenario
@@ -26,10 +27,6 @@ ACTOR = Actor(Door.COMMAND, name="check_budgets")
 # Bookings on the day, drivers, past bookings.
 BYSTANDER = "bystander"  # another company, always the same
 SIZES = {"small": (12, 3, 24), "large": (48, 9, 96)}
-
-
-class NotMeasured(Exception):
-    """The door cannot be called as it is: its budget says why it has none."""
 
 
 @dataclass(frozen=True)

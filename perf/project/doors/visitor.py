@@ -1,8 +1,7 @@
 """Somebody who comes to an invented company, and the doors that he goes through, recorded."""
 
-import logging
 from collections.abc import Callable
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -15,6 +14,7 @@ from bookings.models import Actor, Door
 from drivers.companies.tokens import issue_token
 from drivers.models import Company, Driver, Membership, Role
 from perf.indexes.explain import rolled_back
+from perf.profiling.visitor import unlogged
 from perf.recording.record import record_queries
 
 ACTOR = Actor(Door.COMMAND, name="benchmark_indexes")
@@ -67,18 +67,6 @@ class Visit:
         if response.status_code != 200:
             raise RuntimeError(f"{path} {query} answered {response.status_code}.")
         return response.json()
-
-
-@contextmanager
-def unlogged():
-    """Keep refusals out of the log: here they are answers."""
-    log = logging.getLogger("django.request")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        log.setLevel(level)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from django.test import Client
 from bookings.models import Status
 from dispatch.trips.advice.advise import advise
 from drivers.models import Driver
-from perf.project.doors.sample_company import DAY, EVENING, NOW, NotMeasured
+from perf.doors.door import NotMeasured
+from perf.project.doors.sample_company import DAY, EVENING, NOW
 
 WRITING = ("post", "patch", "delete")
 HOME, HOSPITAL = (46.2336, 6.0800), (46.1936, 6.1487)

@@ -7,7 +7,7 @@ from bookings.api.serializers import BookingSerializer
 from bookings.history import history_of
 from bookings.models import Booking, Client
 from drivers.models import Driver, Role, Shift, Vehicle
-from perf.project.doors.budgets import taken_back
+from perf.measuring.taken_back import taken_back
 from tests.support import builders as make
 from tests.support.callers import API, caller
 from tests.support.every_door.admin import rows_of

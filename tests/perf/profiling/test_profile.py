@@ -1,9 +1,13 @@
 """Profiles of a dispatch and of a URL: complete, the same as data and as files, and harmless."""
 
 import json
+import re
+import sys
+from pathlib import Path
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError, call_command, get_commands
 from django.db import connection
 from django.http import HttpResponse
 from django.test import override_settings
@@ -15,9 +19,10 @@ from drivers.models import Company
 from perf.indexes.explain import explain_top
 from perf.profiling.profile import profile_block
 from perf.profiling.report import as_markdown, as_text
-from perf.profiling.targets import profile_url
+from perf.profiling.targets import profile_command, profile_url
 from perf.project.profile_dispatch import profile_dispatch
 from perf.recording.masking import masked
+from perf.recording.notes import FORMATS
 from tests.support import builders as make
 
 pytestmark = pytest.mark.slow
@@ -314,8 +319,78 @@ def test_a_page_of_the_admin_is_profiled_as_its_user(tmp_path, capsys, admin_use
     call_command("profile_url", "/admin/", user="admin", output=tmp_path)
     assert "GET /admin/" in capsys.readouterr().out
     assert json.loads((tmp_path / "profile.json").read_text())["outcome"]["Status"] == 200
-    with pytest.raises(CommandError, match="no user “nobody”"):
+    with pytest.raises(CommandError, match="no user whose username is “nobody”"):
         call_command("profile_url", "/admin/", user="nobody", output=tmp_path)
+
+
+class Looping(BaseCommand):
+    """Asks for a client per booking, and writes one."""
+
+    def add_arguments(self, parser):
+        parser.add_argument("--name", required=True)
+
+    def handle(self, *, name, **options):
+        for booking in Booking.objects.order_by("id"):
+            self.stdout.write(booking.client.name)
+        make.client(name=name)
+        if name == "leave":
+            sys.exit(3)
+
+
+@pytest.fixture
+def looping(monkeypatch):
+    known = {**get_commands(), "looping": Looping()}
+    monkeypatch.setattr("django.core.management.get_commands", lambda: known)
+    a_day()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_command_is_profiled_and_what_it_writes_is_taken_back(looping, tmp_path, capsys):
+    before = Client.objects.count()
+    call_command("profile_command", "looping", "--name", "new", output=tmp_path, format="github")
+    assert Client.objects.count() == before
+    [line] = capsys.readouterr().out.splitlines()
+    here = Path(__file__).relative_to(settings.BASE_DIR)
+    assert re.match(
+        rf"::warning file={here},line=\d+,title=n\+1 reads%3A manage.py looping --name new::", line
+    )
+    assert "select_related(“client”)" in line
+    profile = json.loads((tmp_path / "profile.json").read_text())
+    assert (profile["what"], profile["outcome"]) == (
+        "manage.py looping --name new", {"Lines printed": 3},
+    )  # fmt: skip
+    profile_command("looping", ["--name", "kept"], now=make.NOW, apply=True)
+    assert list(Client.objects.order_by("-id").values_list("name", flat=True)[:1]) == ["kept"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["looping"], "required: --name"),
+        (["looping", "--name", "leave"], "looping left with 3"),
+        (["nowhere"], "Unknown command: 'nowhere'"),
+    ],
+)
+def test_a_command_that_cannot_be_profiled_is_refused(looping, tmp_path, arguments, told):
+    before = Client.objects.count()
+    with pytest.raises(CommandError, match=told):
+        call_command("profile_command", *arguments, output=tmp_path)
+    assert Client.objects.count() == before
+
+
+@pytest.mark.django_db(transaction=True)
+@override_settings(ROOT_URLCONF="tests.perf.profiling.test_profile")
+def test_a_profile_is_printed_in_every_format_and_its_files_are_told_beside(tmp_path, capsys):
+    shown = {}
+    for form in FORMATS:
+        call_command("profile_url", "/write/", output=tmp_path, format=form)
+        shown[form], beside = capsys.readouterr()
+        assert "profile.json" in beside
+    assert shown["text"].startswith("GET /write/ · ")
+    assert shown["markdown"].startswith("# Profile: GET /write/\n")
+    assert json.loads(shown["json"])["what"] == "GET /write/"
+    assert shown["github"].strip() == ""  # nothing was found
 
 
 def test_parameters_are_masked():

@@ -2,6 +2,7 @@
 
 import pytest
 from django.http import HttpResponse
+from django.shortcuts import render
 from django.urls import path
 
 from drivers.models import Company
@@ -41,7 +42,15 @@ def counting():
     return Publisher.objects.count()
 
 
-urlpatterns = [path("view/", view), path("ignored/", ignored)]
+def rendering(request):
+    return render(request, "planted/books.html", {"books": Book.objects.order_by("id")})
+
+
+urlpatterns = [
+    path("view/", view),
+    path("ignored/", ignored),
+    path("rendering/", rendering),
+]
 
 
 @pytest.fixture
@@ -67,6 +76,18 @@ def test_what_a_middleware_asks_itself_is_its_own(client, ours, settings):
 def test_a_function_that_calls_what_it_was_given_is_no_place(client, ours, settings):
     settings.MIDDLEWARE = []
     assert {site.function for site in sites(client, "/view/")} == {"view"}
+
+
+@pytest.mark.django_db
+def test_a_template_is_the_place_and_not_the_view_that_renders_it(client, ours, settings):
+    settings.MIDDLEWARE = []
+    author = Author.objects.create(name="Ada", publisher=Publisher.objects.create(name="Press"))
+    Book.objects.create(title="One", author=author)
+    templates = "tests/perf/planted/templates/planted"
+    assert list(map(str, sites(client, "/rendering/"))) == [
+        f"{templates}/books.html:2",
+        f"{templates}/book.html:2",
+    ]
 
 
 @pytest.mark.django_db

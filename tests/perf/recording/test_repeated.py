@@ -37,6 +37,15 @@ def test_a_foreign_key_in_a_loop_wants_select_related(bookings):
     assert loop.sites[0].file == "tests/perf/recording/test_repeated.py"
 
 
+def test_rows_that_lead_to_one_want_select_related_too(bookings):
+    with record_queries(watch_rows=True) as q:
+        for booking in Booking.objects.order_by("id"):
+            assert booking.company.slug
+    loop = the_loop(q)
+    assert (loop.kind, loop.count) == (DUPLICATES, 4)
+    assert "select_related(“company”) to the Booking queryset" in loop.cure
+
+
 def test_select_related_is_no_loop(bookings):
     with record_queries() as q:
         for booking in Booking.objects.select_related("client").order_by("id"):

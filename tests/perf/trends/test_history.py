@@ -24,9 +24,9 @@ MACHINE = {
 }  # fmt: skip
 
 
-def test_a_measurement_is_kept_with_where_it_comes_from(db, django_assert_num_queries):
+def test_a_measurement_is_kept_with_where_it_comes_from(db, budget):
     figures = {"total_ms": 812.5, "statements": 16}
-    with django_assert_num_queries(3):  # the insert, in a savepoint of its own
+    with budget(1):
         remember(Kind.DISPATCH, figures, at=NOW, size=1000, machine=MACHINE)
     row = Measurement.objects.get()
     assert (row.kind, row.commit, row.at, row.size) == (

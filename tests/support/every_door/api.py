@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 from bookings.models import Actor, Delivery, Door, Event, Webhook
 from dispatch.trips import decisions
 from drivers.models import ApiToken
-from perf.project.doors.discover import _name, routes
+from perf.doors.routes import route_name, routes
 from tests.support import builders as make
 from tests.support.every_door.columns import FAR_LAT, FAR_LON, changes_of
 from tests.support.every_door.company import NOW, PLANNED, Busy
@@ -49,7 +49,7 @@ def writing_addresses(resolver: Any) -> Iterator[tuple[str, Any]]:
         methods = actions if actions is not None else vars(view) if view else ()
         for method in WRITING:
             if method in methods:
-                yield f"{method.upper()} {_name(route).removeprefix('api/v1/')}", view
+                yield f"{method.upper()} {route_name(route).removeprefix('api/v1/')}", view
 
 
 def _changed(rows: Callable[[Busy], list[Any]]) -> Callable[[Busy], list[Ask]]:

@@ -71,6 +71,7 @@ COMMANDS: dict[str, Callable[[Busy, Path], list[Call]]] = {
     "dispatch_day": _of_day(time_limit=0),
     "export_plan": _of_day(),
     "import_bookings": _imports,
+    "profile_command": lambda busy, folder: [(("clear_expired",), {})],
     "profile_dispatch": _of_day(time_limit=0),
     "profile_url": lambda busy, folder: [
         (("/admin/",), {"user": busy.user.get_username(), "method": "POST"})

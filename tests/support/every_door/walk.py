@@ -11,7 +11,7 @@ from django.test import TestCase
 from django.urls import reverse
 
 from drivers.models import Company
-from perf.project.doors.budgets import taken_back
+from perf.measuring.taken_back import taken_back
 from tests.support import builders as make
 from tests.support.browsing import at_once
 from tests.support.every_door.company import NOW, Busy, clock

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from perf.measuring.progress import Progress
 from perf.project.benchmarks.indexes import STEPS, benchmark_indexes
-from perf.project.benchmarks.indexes_report import markdown, table
+from perf.proving.report import markdown, table
 from perf.trends.headlines import remember_indexes
 from perf.trends.store import add_record
 

@@ -30,7 +30,7 @@ class Command(BaseCommand):
         add_profiling(parser)
         add_record(parser)
 
-    def handle(self, *, company, day, time_limit, fast, output, record, **options):
+    def handle(self, *, company, day, time_limit, fast, record, **options):
         if time_limit is not None and not 0 <= time_limit <= 3600:
             raise CommandError("--time-limit must be between 0 and 3600 seconds.")
         if fast and time_limit:
@@ -44,4 +44,4 @@ class Command(BaseCommand):
         )
         if record:
             remember_profile(profile)
-        return shown(profile, output)
+        return shown(self, profile, options)

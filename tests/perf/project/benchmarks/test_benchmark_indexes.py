@@ -15,16 +15,10 @@ from perf.measuring.scratch import scratch_database
 from perf.measuring.statistics import Verdict
 from perf.models import Kind, Measurement
 from perf.project.benchmarks import naive
-from perf.project.benchmarks.index_verdicts import (
-    REFERENCE,
-    drop_in_turn,
-    judge_index,
-    judge_schema,
-    refuse_below_reference,
-)
 from perf.project.benchmarks.indexes import ASKED_FOR
-from perf.project.benchmarks.indexes_report import markdown, table
 from perf.project.doors import profiled
+from perf.proving.report import markdown, table
+from perf.proving.verdicts import drop_in_turn, judge_index, judge_schema, refuse_too_small
 from perf.recording.record import record_queries
 from tests.support import builders as make
 
@@ -148,7 +142,8 @@ def test_of_two_equal_ones_the_later_name_goes():
 def entry(**fields):
     measured = {"verdict": Verdict.FASTER}
     defaults = {
-        "constraint": False, "unique": False, "covered_by": "", "rows": 5_000, "used_by": ["s"],
+        "constraint": False, "unique": False, "declared": True, "covered_by": "",
+        "rows": 5_000, "used_by": ["s"],
         "reads": measured, "writes": None, "net_s": 1.0,
     }  # fmt: skip
     return defaults | fields
@@ -168,6 +163,11 @@ def entry(**fields):
         ),
         ({"writes": {"verdict": Verdict.SLOWER}}, "keep: reads are faster with it"),
         ({"used_by": [], "reads": None}, "drop: no recorded statement uses it"),
+        (
+            {"used_by": [], "reads": None, "declared": False},
+            "undecided: no recorded statement uses it, and it comes with its field: that of a "
+            "foreign key is read when what it points to is deleted",
+        ),
         (
             {"used_by": [], "reads": None, "writes": {"verdict": Verdict.FASTER}},
             "keep: writes are faster with it",
@@ -208,9 +208,9 @@ def test_of_twins_one_goes_and_the_other_is_measured_again():
 
 def test_nothing_is_called_useless_below_the_reference():
     entries = [named("a", "drop: no recorded statement uses it"), named("b", "keep: it is a rule")]
-    refuse_below_reference({"bookings": REFERENCE, "indexes": entries})
+    refuse_too_small({"indexes": entries}, "")
     assert entries[0]["verdict"].startswith("drop")
-    refuse_below_reference({"bookings": REFERENCE - 1, "indexes": entries})
+    refuse_too_small({"indexes": entries}, "below 1000000 bookings")
     assert entries[0]["verdict"] == (
         "undecided below 1000000 bookings (drop, no recorded statement uses it)"
     )

@@ -74,9 +74,9 @@ def test_loops_read_the_same_rows(company):
 
 
 @pytest.mark.django_db
-def test_loops_take_a_query_for_each_row(company, django_assert_num_queries):
+def test_loops_take_a_query_for_each_row(company, django_assert_num_queries, budget):
     bounds = company.day_bounds(make.DAY)
-    with django_assert_num_queries(1):
+    with budget(1):
         load.read_drivers(company, *bounds)
     # 3 drivers are there: the vehicles of 2, the shifts of 3, the absences of 3.
     with django_assert_num_queries(1 + 2 + 3 + 3), naive.reading_in_loops():

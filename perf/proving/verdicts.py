@@ -1,6 +1,6 @@
 """Judge what a benchmark of the indexes measured: which to keep, which to drop, which are missing.
 
-Works on the report alone (`indexes.benchmark_indexes`); seconds are those of a day.
+Works on the report alone (`indexes.prove_indexes`); seconds are those of a day.
 """
 
 from statistics import median
@@ -8,8 +8,6 @@ from statistics import median
 from perf.indexes.missing import SMALLEST_TABLE
 from perf.measuring.statistics import Verdict, judge_report
 
-# With fewer bookings no index is called useless: it may be needed when there are more.
-REFERENCE = 1_000_000
 WORTH_S = 0.2  # an index is missing if it saves so much in a day, its writers' loss taken off
 
 
@@ -53,6 +51,11 @@ def judge_index(entry: dict) -> str:
         return "keep: reads are faster with it"
     if writes and writes["verdict"] == Verdict.FASTER:
         return "keep: writes are faster with it"
+    if not entry["used_by"] and not entry["declared"]:
+        return (
+            "undecided: no recorded statement uses it, and it comes with its field: that of a "
+            "foreign key is read when what it points to is deleted"
+        )
     if not entry["used_by"]:
         return "drop: no recorded statement uses it"
     if reads and reads["verdict"] == Verdict.SLOWER:
@@ -87,15 +90,11 @@ def drop_in_turn(entries, drop, judged_again) -> list[str]:
     return gone
 
 
-def refuse_below_reference(result):
-    """Call nothing useless with less data than the reference: an index earns with the rows."""
-    if result["bookings"] >= REFERENCE:
-        return
+def refuse_too_small(result, too_small):
+    """Call nothing useless with data that are `too_small`: an index earns with the rows."""
     for entry in result["indexes"]:
-        if entry["verdict"].startswith("drop"):
-            entry["verdict"] = (
-                f"undecided below {REFERENCE} bookings ({entry['verdict'].replace(': ', ', ')})"
-            )
+        if too_small and entry["verdict"].startswith("drop"):
+            entry["verdict"] = f"undecided {too_small} ({entry['verdict'].replace(': ', ', ')})"
 
 
 def name_better(result):

@@ -12,9 +12,8 @@ def table(result: dict) -> str:
         )
     for name in ("reads", "writes"):
         together = result["together"][name]
-        lines.append(
-            f"all against a stock project's, {name}: {_ratio(together)} {together['verdict']}"
-        )
+        verdict = together["verdict"] if together else "no statement was recorded"
+        lines.append(f"all against a stock project's, {name}: {_ratio(together)} {verdict}")
     for entry in result["missing"]["measured"]:
         lines.append(
             f"missing? {entry['django']}: reads {_ratio(entry['reads'])}, "
@@ -79,12 +78,11 @@ Every number here is in `indexes.json` beside this file, with every raw value.
 | rows | {rows} |
 | filled and recorded in | {result["filling_s"]:.0f} s and {result["recording_s"]:.0f} s |
 
-All of this holds for a company of this size: {result["bookings"]:,} past bookings. Ratios are
+All of this holds for {result["about"]}. Ratios are
 with/without the index: below 1 it helps. In brackets the 95 % interval of interleaved pairs,
 then the A/A control. An index is kept where the statements of the doors that use it, or the
 writes to its table, are shown to be faster with it, and the readers of a day win more than its
-writers lose; how often each door is entered in a day is estimated (`OFTEN` in
-`perf/project/doors/profiled.py`).
+writers lose; {result["weights"]}.
 
 {chr(10).join(schema_lines(result["schema"]))}
 
@@ -120,14 +118,16 @@ def _together(result):
     together = result["together"]
     lines = [
         "\n## All together against a stock project's\n",
-        f"The {len(together['indexes'])} indexes of `Meta.indexes`, which the migrations "
-        f"`add_performance_indexes` add, against the {len(together['stock'])} that Django makes "
-        "for foreign keys by itself:\n",
+        f"The {len(together['indexes'])} indexes of `Meta.indexes` against the "
+        f"{len(together['stock'])} that Django makes for foreign keys by itself:\n",
         "| statements | with, median | without, median | ratio | A/A | verdict |",
         "|---|---|---|---|---|---|",
     ]
     for name in ("reads", "writes"):
         facts = together[name]
+        if not facts:
+            lines.append(f"| no {name} were recorded | — | — | — | — | |")
+            continue
         stopped = f", {facts['stopped']} stopped after 1 s" if facts["stopped"] else ""
         lines.append(
             f"| {facts['statements']} {name} | {_median(facts['with_s']):.3f} s | "
