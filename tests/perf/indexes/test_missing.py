@@ -46,7 +46,7 @@ def proposed(q):
 def clearly_faster(attempt):
     """Return the attempt with times without doubt: how fast this machine is now is no test."""
     times = trial(0.100, 0.010).comparison
-    trials = (replace(made, comparison=made.comparison and times) for made in attempt.trials)
+    trials = (replace(made, comparison=times if made.used else None) for made in attempt.trials)
     return replace(attempt, trials=tuple(trials))
 
 
