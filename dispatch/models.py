@@ -81,7 +81,7 @@ class DispatchRun(models.Model):
         verbose_name = _("dispatch run")
         verbose_name_plural = _("dispatch runs")
         indexes = [
-            # The runs of a day: board.queries.read_last_run, board.run_views.toolbar,
+            # The runs of a day: board.queries.read_last, board.run_views.toolbar,
             # manifest.read_manifest.
             Index(fields=["company", "day", "id"], name="idx_run_company_day"),
         ]

@@ -254,7 +254,8 @@ class TripViewSet(BookingViewSet):
     def undo(self, request, *args, **kwargs):
         """Undo the last action by hand on a day: assign, swap, release, cancel, status or lock.
 
-        409 `not_undoable` if it is not the last one, or a person or a run has built on it.
+        409 `not_undoable` if it is not the last one, if a person or a run has built on it, or if it
+        did more than can be taken back.
         """
         values = read_body(UndoSerializer, request)
         how = {"actor": actor_of(request), "now": timezone.now()}

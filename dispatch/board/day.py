@@ -14,10 +14,9 @@ from dispatch.board.attention import Attention, attention
 from dispatch.board.driver_days import DriverDay, driver_days
 from dispatch.board.queries import (
     RunRow,
-    last_event,
     read_absences,
     read_drivers,
-    read_last_run,
+    read_last,
     read_shifts,
     read_trips,
 )
@@ -112,12 +111,14 @@ def read_fleet(company: Company, day: date) -> Fleet:
 
 
 def read_board(company: Company, day: date, *, now: datetime) -> Board:
-    """Read the day: 6 queries, 7 if an accepted booking waits, 8 if the plan missed one of them."""
-    event = last_event(company)
+    """Read the day: 5 queries, 6 before the first plan.
+
+    One more if an accepted booking waits, and another if the plan missed one of them.
+    """
+    event, last_run = read_last(company, day)
     start_at, end_at = company.day_bounds(day)
     fleet = read_fleet(company, day)
     rows = read_trips(company, day, fleet.horizon)
-    last_run = read_last_run(company, day)
 
     driven, waiting = {}, []
     for row in rows:

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from django.db.models import Subquery
+
 from bookings.models import Booking, Event, Status
 from dispatch.day.queries import current_assignment, day_and_around
 from dispatch.models import Assignment, DispatchRun
@@ -188,19 +190,18 @@ def _trips(ids):
     return list({row.id: row for row in map(TripRow._make, rows)}.values())
 
 
-def read_last_run(company, day):
-    """Return the last completed run, None if there is none: 1 query."""
-    rows = DispatchRun.objects.filter(
+def read_last(company, day):
+    """Return (number of the company's latest event, last completed run of the day): 1 query.
+
+    The number is 0 before the first event, and the run None if there is none, which takes a second
+    query. Read it before the rest, so that polling for later events misses none.
+    """
+    events = Event.objects.filter(company=company).order_by("-id").values_list("id", flat=True)
+    runs = DispatchRun.objects.filter(
         company=company, day=day, status=DispatchRun.Status.COMPLETED
     ).order_by("-id")
-    row = rows.values_list(*RunRow._fields).first()
-    return row and RunRow._make(row)
-
-
-def last_event(company):
-    """Return the number of the company's latest event, 0 before the first: 1 query.
-
-    Read it before the rest, so that polling for later events misses none.
-    """
-    rows = Event.objects.filter(company=company).order_by("-id")
-    return rows.values_list("id", flat=True).first() or 0
+    found = runs.values_list(*RunRow._fields, Subquery(events[:1])).first()
+    if found is None:
+        return events.first() or 0, None
+    *row, event = found
+    return event or 0, RunRow._make(row)

@@ -66,7 +66,7 @@ def test_a_plan_that_came_too_late_does_not_hide_the_reason_of_the_one_before(
     booked(geneva)
     for clock in ("05:50", "08:20", "08:25"):
         plan(geneva, clock)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         (waiting,) = read_board(geneva, DAY, now=at("08:30")).waiting
     assert waiting.reason == f"{BUSY} {ENDED}"
     assert said(geneva, "08:30") == (f"{BUSY} {ENDED}",) * 2
@@ -112,7 +112,7 @@ def test_a_trip_that_is_not_missed_says_what_happened_and_what_the_plan_found(
     lost = "Lost its driver at 07:00: Ana is sick."
     assert read_board(geneva, DAY, now=at("07:10")).waiting[0].reason == lost
     plan(geneva, "07:20")
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         (waiting,) = read_board(geneva, DAY, now=at("07:30")).waiting
     assert waiting.reason == f"{lost} No driver is on duty."
     assert waiting.since.started_at == at("07:20")
