@@ -18,6 +18,7 @@ Parameters name clients. They are kept for EXPLAIN, and belong into no report.
 import re
 import threading
 from contextlib import ExitStack, contextmanager
+from threading import get_ident
 from time import perf_counter_ns
 
 from django.db import connections
@@ -30,6 +31,7 @@ from perf.recording.watch import made_at, watch
 
 CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET TRANSACTION")
 NOT_RECORDED = frozenset({"silk"})  # what observes is not observed
+NOTHING: frozenset[str] = frozenset()
 
 
 class Statement:
@@ -38,10 +40,11 @@ class Statement:
     `params` is None where they were not kept, or came out of a generator. `rows` are the rows
     fetched, or for a write without RETURNING the rows written. `transaction` counts the
     transactions of its connection from 1, and is None outside of any. `error` names the
-    exception's class. `query` is Django's, of the queryset that was evaluated; `parent` the
-    statement that read the row for which this one was sent, `path` leads from there to that row
-    ("author__"), and `has_prefetched` names what had been prefetched for it. `use` and `blockers`
-    are known where somebody watches.
+    exception's class. `for_update` says whether its queryset was to lock rows; `has_prefetched`
+    names what had been prefetched for the row that it was sent for. Where somebody watches rows:
+    `query` is Django's, of the queryset that was evaluated; `parent` the statement that read the
+    row for which this one was sent, and `path` leads from there to that row ("author__"); `use` and
+    `blockers`.
     """
 
     __slots__ = (
@@ -50,6 +53,7 @@ class Statement:
         "error",
         "execute_ns",
         "fetch_ns",
+        "for_update",
         "has_prefetched",
         "many",
         "params",
@@ -74,12 +78,13 @@ class Statement:
         self.vendor = vendor
         self.transaction = transaction
         self.site = site
-        self.thread = threading.get_ident()
+        self.thread = get_ident()
         self.start_ns = perf_counter_ns()
         self.execute_ns = self.fetch_ns = self.rows = 0
         self.error = self.query = self.parent = self.use = None
         self.path = ""
-        self.has_prefetched: frozenset[str] = frozenset()
+        self.for_update = False
+        self.has_prefetched: frozenset[str] = NOTHING
         self.blockers = ()
 
     @property
@@ -125,19 +130,19 @@ LOCKING = re.compile(r"\bFOR (?:NO KEY )?(?:UPDATE|SHARE|KEY SHARE)\b")
 
 def locks_rows(statement):
     """Say whether a read takes locks; on SQLite, whose text does not tell, whether it should."""
-    meant = getattr(statement.query, "select_for_update", False)
-    return meant or bool(LOCKING.search(statement.sql))
+    return statement.for_update or bool(LOCKING.search(statement.sql))
 
 
 class Recording:
     """What a block sent to the database, in order."""
 
-    def __init__(self, *, keep_params, all_threads):
+    def __init__(self, *, keep_params, all_threads, watch_rows):
         self.statements = []
         self.control = []
         self.keep_params = keep_params
         self.all_threads = all_threads
-        self.thread = threading.get_ident()
+        self.watch_rows = watch_rows
+        self.thread = get_ident()
 
     def __len__(self):
         return len(self.statements)
@@ -186,6 +191,9 @@ class TimedCursor:
     def __getattr__(self, name):
         return getattr(self._cursor, name)
 
+    def close(self):
+        return self._cursor.close()
+
     def fetchone(self):
         start = perf_counter_ns()
         row = self._cursor.fetchone()
@@ -215,12 +223,18 @@ class TimedCursor:
             yield row
 
 
+def _note_instance(statement, instance):
+    statement.parent, statement.path = getattr(instance._state, "asked_by", (None, ""))
+    statement.has_prefetched = frozenset(getattr(instance, "_prefetched_objects_cache", ()))
+
+
 class Tap:
     """The one execute wrapper on a connection; it feeds every recording under way."""
 
     def __init__(self, connection):
         self.connection = connection
         self.recordings = []
+        self.is_watched = False
         self.transaction = 0
         self.block = None  # the outermost atomic block
         self.last = None  # the statement that was sent last
@@ -271,15 +285,15 @@ class Tap:
             find_site(sight),
         )
         if sight.queryset is not None:
-            statement.query = sight.queryset.query
-            if sight.queryset._result_cache is None:  # or else these are rows to be prefetched
-                sight.queryset.__dict__["_asked_by"] = statement
+            query = sight.queryset.query
+            statement.for_update = query.select_for_update
+            if self.is_watched:
+                # Kept with all that hangs from it: what only counts and times does without.
+                statement.query = query
+                if sight.queryset._result_cache is None:  # or else these are rows to be prefetched
+                    sight.queryset._asked_by = statement
         if sight.instance is not None:
-            state = sight.instance._state
-            statement.parent, statement.path = getattr(state, "asked_by", (None, ""))
-            statement.has_prefetched = frozenset(
-                getattr(sight.instance, "_prefetched_objects_cache", ())
-            )
+            _note_instance(statement, sight.instance)
         if not control:
             self.last = statement
         if many and not isinstance(params, list | tuple):
@@ -343,6 +357,7 @@ def _join(recording, connection):
             tap.attach()
         if recording not in tap.recordings:
             tap.recordings.append(recording)
+            tap.is_watched = tap.is_watched or recording.watch_rows
 
 
 def _leave(recording):
@@ -350,6 +365,7 @@ def _leave(recording):
         for key, tap in list(_taps.items()):
             if recording in tap.recordings:
                 tap.recordings.remove(recording)
+                tap.is_watched = any(one.watch_rows for one in tap.recordings)
             if not tap.recordings:
                 tap.detach()
                 del _taps[key]
@@ -357,7 +373,7 @@ def _leave(recording):
 
 def _follow(sender, connection, **kwargs):
     for recording in list(_waiting):
-        if recording.all_threads or recording.thread == threading.get_ident():
+        if recording.all_threads or recording.thread == get_ident():
             _join(recording, connection)
 
 
@@ -380,7 +396,9 @@ def record_queries(*, keep_params=True, all_threads=False, watch_rows=False):
     already). `watch_rows` watches what becomes of rows and who holds locks. Recorders nest. On
     exit everything is as it was, whatever was raised.
     """
-    recording = Recording(keep_params=keep_params, all_threads=all_threads)
+    recording = Recording(
+        keep_params=keep_params, all_threads=all_threads, watch_rows=watch_rows
+    )
     if not _waiting:
         connection_created.connect(_follow, dispatch_uid="perf.recording.record")
     _waiting.append(recording)
