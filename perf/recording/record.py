@@ -15,6 +15,7 @@ number of statements has to mean the same on both. COPY is no statement that Dja
 Parameters name clients. They are kept for EXPLAIN, and belong into no report.
 """
 
+import logging
 import re
 import threading
 from contextlib import ExitStack, contextmanager
@@ -29,6 +30,7 @@ from perf.recording.fingerprint import fingerprint
 from perf.recording.lock_watch import LockWatch
 from perf.recording.watch import made_at, watch
 
+logger = logging.getLogger(__name__)
 CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET TRANSACTION")
 NOT_RECORDED = frozenset({"silk"})  # what observes is not observed
 NOTHING: frozenset[str] = frozenset()
@@ -136,12 +138,15 @@ def locks_rows(statement):
 class Recording:
     """What a block sent to the database, in order."""
 
-    def __init__(self, *, keep_params, all_threads, watch_rows):
+    def __init__(self, *, keep_params, all_threads, watch_rows, forgiving, most):
         self.statements = []
         self.control = []
         self.keep_params = keep_params
         self.all_threads = all_threads
         self.watch_rows = watch_rows
+        self.forgiving = forgiving
+        self.most = most
+        self.left_out = 0
         self.thread = get_ident()
 
     def __len__(self):
@@ -251,7 +256,13 @@ class Tap:
         del self.connection._commit, self.connection._rollback
 
     def __call__(self, execute, sql, params, many, context):
-        self.running = statement = self._new(sql, params, many)
+        try:
+            self.running = statement = self._new(sql, params, many)
+        except Exception:
+            if not all(recording.forgiving for recording in self.recordings):
+                raise
+            logger.exception("A statement could not be recorded.")
+            return execute(sql, params, many, context)
         start = perf_counter_ns()
         try:
             return execute(sql, params, many, context)
@@ -301,7 +312,11 @@ class Tap:
         for recording in self.recordings:
             if not recording.keep_params:
                 statement.params = None
-            (recording.control if control else recording.statements).append(statement)
+            kept = recording.control if control else recording.statements
+            if recording.most is not None and len(kept) >= recording.most:
+                recording.left_out += not control
+            else:
+                kept.append(statement)
         return statement
 
     def _ended(self, sql):
@@ -332,7 +347,13 @@ class Tap:
 
     def _ending(self, sql, call):
         def timed():
-            statement = self._new(sql, None, many=False)
+            try:
+                statement = self._new(sql, None, many=False)
+            except Exception:
+                if not all(recording.forgiving for recording in self.recordings):
+                    raise
+                logger.exception("%s could not be recorded.", sql)
+                return call()
             start = perf_counter_ns()
             try:
                 return call()
@@ -382,22 +403,30 @@ def _last_statement(alias):
     return tap and tap.last
 
 
-def _running():
+def running_statements():
     """Return (connection, statement) of what the databases have not answered yet."""
     with _lock:
         return [(tap.connection, tap.running) for tap in _taps.values() if tap.running]
 
 
 @contextmanager
-def record_queries(*, keep_params=True, all_threads=False, watch_rows=False):
+def record_queries(
+    *, keep_params=True, all_threads=False, watch_rows=False, forgiving=False, most=None
+):
     """Record the statements of this thread's connections, also those that are made meanwhile.
 
     `all_threads` adds the connections that other threads make meanwhile (not those they have
-    already). `watch_rows` watches what becomes of rows and who holds locks. Recorders nest. On
-    exit everything is as it was, whatever was raised.
+    already). `watch_rows` watches what becomes of rows and who holds locks. `forgiving` lets a
+    statement run unrecorded, and logs why, where recording it fails. Of more than `most`
+    statements the rest is only counted, in `left_out`. Recorders nest. On exit everything is as it
+    was, whatever was raised.
     """
     recording = Recording(
-        keep_params=keep_params, all_threads=all_threads, watch_rows=watch_rows
+        keep_params=keep_params,
+        all_threads=all_threads,
+        watch_rows=watch_rows,
+        forgiving=forgiving,
+        most=most,
     )
     if not _waiting:
         connection_created.connect(_follow, dispatch_uid="perf.recording.record")
@@ -405,7 +434,7 @@ def record_queries(*, keep_params=True, all_threads=False, watch_rows=False):
     with ExitStack() as stack:
         if watch_rows:
             stack.enter_context(watch(_last_statement))
-            stack.enter_context(LockWatch(_running))
+            stack.enter_context(LockWatch(running_statements))
         try:
             for connection in connections.all():
                 _join(recording, connection)
