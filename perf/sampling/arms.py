@@ -6,7 +6,7 @@ from perf.sampling.buffer import Buffer
 from perf.sampling.middleware import SamplingMiddleware
 
 
-class _Inline(Buffer):
+class InlineBuffer(Buffer):
     """A buffer without a thread: who fills it writes it, so that nobody else pays."""
 
     def _start(self):
@@ -19,7 +19,7 @@ def sampled_arm(name, respond, ask, share, goal) -> Arm:
     `ask` sends one request to the callable it is given. The samples are added up and written at
     the end of each sum, as the thread does it.
     """
-    own = _Inline()
+    own = InlineBuffer()
     beneath = SamplingMiddleware(respond, share=share)
 
     def run():

@@ -61,6 +61,8 @@ class Buffer:
             self._full.clear()
             self.flush()
             connections.close_all()  # of this thread alone
+        self.flush()  # what came while the last was written
+        connections.close_all()
 
     def flush(self):
         """Add up what waits and write it. What fails is logged, and tried with the next."""

@@ -47,7 +47,7 @@ class Command(BaseCommand):
             head = f"GET {url}, sums of {requests} requests"
         if options["json"]:
             return json.dumps([one.as_dict() for one in found], indent=2)
-        head = f"{head}: {found[-1].ms:.1f} ms each, {pairs} pairs"
+        head = f"{head}: {found[-1].ms:.1f} ms each of the processor, {pairs} pairs"
         return "\n".join([head, *(f"  {one.summary()}" for one in found)])
 
 
