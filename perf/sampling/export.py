@@ -5,14 +5,13 @@ findings. Where they go is the business of the SDK that the service has set up; 
 nowhere.
 """
 
+from functools import cache
+
 from perf.models import SampleKind
 
 
-def export(totals):
-    """Record what was added since the last time."""
-    told, totals.told = totals.told, []
-    if totals.options.export != "opentelemetry" or not told:
-        return
+@cache
+def _instruments():
     from opentelemetry import metrics  # optional: `read_options` has seen that it is there
 
     meter = metrics.get_meter("perf.sampling")
@@ -22,6 +21,15 @@ def export(totals):
     findings = meter.create_counter(
         "perf.findings", description="Loops and waits in requests that were sampled."
     )
+    return slow, findings
+
+
+def export(totals):
+    """Record what was added since the last time."""
+    told, totals.told = totals.told, []
+    if not told:
+        return
+    slow, findings = _instruments()
     for row, ms in told:
         about = {"perf.door": row.door, "perf.release": totals.release, "code.place": row.place}
         if row.kind == SampleKind.STATEMENT:

@@ -41,6 +41,7 @@ class Section:
     current: Release | None
     previous: Release | None
     requests: int
+    shown_requests: str
     changes: list
     more: int
     compared: int
@@ -53,13 +54,21 @@ def sampled_section() -> Section:
     found = read_releases()
     changes = found.changes or []
     told = [change for change in changes if change.verdict != compare.OPEN]
+    plans = {change.statement: change for change in told if change.what == compare.PLAN}
+    dearer = {change.statement for change in told if change.what == compare.STATEMENT}
+    rows = [
+        _row(change, plans.get(change.statement) if change.statement else None)
+        for change in told
+        if change.what != compare.PLAN or change.statement not in dearer
+    ]
     return Section(
         is_on=read_options().is_on,
         current=found.current,
         previous=found.previous,
         requests=found.requests,
-        changes=[_row(change) for change in told[:SHOWN]],
-        more=max(0, len(told) - SHOWN),
+        shown_requests=shown(found.requests),
+        changes=rows[:SHOWN],
+        more=max(0, len(rows) - SHOWN),
         compared=len(changes),
         undecided=len(changes) - len(told),
         tables=[
@@ -74,7 +83,8 @@ def sampled_section() -> Section:
     )
 
 
-def _row(change):
+def _row(change, plan):
+    """Return the row of a change; a new plan stands with the statement that it made dearer."""
     names = {
         compare.TIME: _("time of a request, ms"),
         compare.STATEMENTS: _("statements of a request"),
@@ -100,14 +110,14 @@ def _row(change):
         ratio="" if ratio is None else f"× {ratio.ratio:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]",
         cost=shown(change.cost_ms),
         cure=in_language(dict(change.detail)) if change.what == compare.LOOP else "",
-        plans=change.detail if change.what == compare.PLAN else (),
+        plans=plan.detail if plan is not None and change.what != compare.LOOP else (),
     )
 
 
 def _told(thing: Thing):
-    """Return the cells of a thing: its milliseconds as text, and its cure."""
+    """Return the cells of a thing: its count and milliseconds as texts, and its cure."""
     ms = [shown(value) for value in (thing.total_ms, thing.p50_ms, thing.p95_ms, thing.max_ms)]
-    return ms, in_language(thing.detail.get("cure", {}))
+    return shown(thing.count), ms, in_language(thing.detail.get("cure", {}))
 
 
 def in_language(texts: dict) -> str:

@@ -4,7 +4,6 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from perf.sampling import options
-from perf.sampling.export import export
 from perf.sampling.options import read_options, release
 
 pytestmark = pytest.mark.any_database
@@ -50,13 +49,3 @@ def test_the_release_is_the_commit_unless_it_is_said(settings, monkeypatch):
     assert release() == "abcdef123456+"
     settings.PERF = {"RELEASE": "1.4.2"}
     assert release() == "1.4.2"
-
-
-class Told:
-    options = options.Options()
-    told = ((None, 1.0),)
-
-
-def test_nothing_is_exported_unasked():
-    export(Told)  # of rows that could not be told
-    assert Told.told == []
