@@ -25,6 +25,9 @@ class Command(BaseCommand):
         parser.add_argument("--url", metavar="PATH", help="A page; default: statements alone.")
         parser.add_argument("--user", metavar="NAME", help="User name of who is logged in.")
         parser.add_argument(
+            "--header", default="", metavar="“NAME: VALUE”", help="A header to send with --url."
+        )
+        parser.add_argument(
             "--statements", type=int, default=100, help="Without --url: in a block; default 100."
         )
         parser.add_argument("--pairs", type=int, default=30, help="Pairs of sums; default 30.")
@@ -33,14 +36,14 @@ class Command(BaseCommand):
         )
         parser.add_argument("--json", action="store_true", help="Print the result as JSON.")
 
-    def handle(self, *, url, user, statements, pairs, requests, **options):
+    def handle(self, *, url, user, header, statements, pairs, requests, **options):
         if url is None:
             block, arms = _statements(statements)
             found = measure_overhead(block, arms, pairs=pairs)
             head = f"{statements} statements that read four rows each, and nothing else"
         else:
             with transaction.atomic():
-                ask, respond = _request(url, user)
+                ask, respond = _request(url, user, header)
                 arms = _page(ask, respond)
                 found = measure_overhead(lambda: ask(respond), arms, pairs=pairs, units=requests)
                 transaction.set_rollback(True)
@@ -82,7 +85,7 @@ def _page(ask, respond):
     ]
 
 
-def _request(path, name):
+def _request(path, name, header):
     """Return (what sends a request to a callable, what answers it: all middleware and the view)."""
     handler = BaseHandler()
     handler.load_middleware()
@@ -90,8 +93,11 @@ def _request(path, name):
     if name:
         factory.cookies[settings.SESSION_COOKIE_NAME] = _session_of(name)
 
+    field, _colon, value = header.partition(":")
+    headers = {field.strip(): value.strip()} if header else None
+
     def ask(respond):
-        request = factory.get(path, secure=settings.SECURE_SSL_REDIRECT)
+        request = factory.get(path, secure=settings.SECURE_SSL_REDIRECT, headers=headers)
         response = respond(request)
         if response.status_code != 200:
             raise CommandError(
