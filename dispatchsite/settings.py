@@ -265,11 +265,12 @@ if COUNT_STATEMENTS:
 # Sample a share of the requests and of the background runs (perf/sampling), for the admin's page
 # "Performance"; RELEASE names what runs here, by default the commit.
 SAMPLE_REQUESTS = env.share("SAMPLE_REQUESTS")
+SAMPLE_RUNS = env.share("SAMPLE_RUNS", 1.0)
 if SAMPLE_REQUESTS:
     MIDDLEWARE.insert(0, "perf.sampling.middleware.SamplingMiddleware")
     PERF |= {
         "SAMPLE": SAMPLE_REQUESTS,
-        "SAMPLE_WORK": env.share("SAMPLE_RUNS", 1.0),
+        "SAMPLE_WORK": SAMPLE_RUNS,
         "COMMANDS": ("work_run",),
         "RELEASE": env.text("RELEASE", ""),
         "EXPORT": env.text("SAMPLE_EXPORT", ""),

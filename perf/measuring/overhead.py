@@ -1,18 +1,20 @@
 """Measure what watching costs: the same work with and without it, in pairs.
 
-The arms take turns after every unit of work, in alternating order; what is compared are sums of
-some units, so that what comes once in many (a sample of a hundred, a write) counts with its weight.
+The arms take turns after every unit of work, in an order that is drawn each time: in a fixed one
+the garbage of all arms was collected in the same one again and again. What is compared are sums of
+units, so that what comes once in many (a sample of a hundred, a write) counts with its weight.
 
 Time is the processor's: watching costs no other, and a busy machine does not disturb it. Waiting
 for a server counts for no arm, so the ratios are those of a database that answers at once.
 """
 
 import gc
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import process_time
 
-from perf.measuring.statistics import Ratio, order_of_arms, paired_ratio
+from perf.measuring.statistics import Ratio, paired_ratio
 
 WARM_UP = 3
 
@@ -72,18 +74,25 @@ def measure_overhead(without, arms: Sequence[Arm], *, pairs=30, units=1) -> list
         for arm in everything:
             arm.run()
             arm.finish()
-    for pair in range(pairs):
-        gc.collect()
-        sums = dict.fromkeys(times, 0.0)
-        for unit in range(units):
-            for name in order_of_arms(list(times), pair + unit):
+    gc.collect()
+    gc.freeze()  # what is there already is no arm's, and is not looked through for any
+    draw = random.Random(0)  # noqa: S311 - the same order every time
+    order = list(times)
+    try:
+        for _pair in range(pairs):
+            sums = dict.fromkeys(times, 0.0)
+            for _unit in range(units):
+                draw.shuffle(order)
+                for name in order:
+                    start = process_time()
+                    by_name[name].run()
+                    sums[name] += process_time() - start
+            for name, arm in by_name.items():
                 start = process_time()
-                by_name[name].run()
-                sums[name] += process_time() - start
-        for name, arm in by_name.items():
-            start = process_time()
-            arm.finish()
-            times[name].append(sums[name] + process_time() - start)
+                arm.finish()
+                times[name].append(sums[name] + process_time() - start)
+    finally:
+        gc.unfreeze()
     aa = paired_ratio(times[base.name], times[control.name])
     return [
         Overhead(

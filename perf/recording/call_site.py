@@ -133,11 +133,10 @@ def _kind(frame):
 
 def find_site(sight=None):
     """Return the site of the statement that is about to be executed; fill the `sight`."""
-    start = sys._getframe(1)
-    frame: FrameType | None = start
+    frame: FrameType | None = sys._getframe(2)  # each frame that is looked at has to be made
     while frame is not None and frame.f_code is not EXECUTE:
         frame = frame.f_back
-    frame = frame or start
+    frame = frame.f_back if frame is not None else sys._getframe(1)
     relation = deferred = foreign = passed = inner = verb = None
     known = _kinds.get
     place = None

@@ -19,6 +19,7 @@ import logging
 import re
 import threading
 from contextlib import ExitStack, contextmanager
+from sys import intern
 from threading import get_ident
 from time import perf_counter_ns
 
@@ -148,6 +149,15 @@ class Recording:
         self.most = most
         self.left_out = 0
         self.thread = get_ident()
+
+    def take(self, statement, control):
+        if not self.keep_params:
+            statement.params = None
+        kept = self.control if control else self.statements
+        if self.most is None or len(kept) < self.most:
+            kept.append(statement)
+        elif not control:
+            self.left_out += 1
 
     def __len__(self):
         return len(self.statements)
@@ -285,6 +295,8 @@ class Tap:
     def _new(self, sql, params, many):
         connection = self.connection
         control = sql.startswith(CONTROL)
+        if type(sql) is str:
+            sql = intern(sql)  # one text for all of a loop: memory that is touched anew is dear
         sight = Sight()
         statement = Statement(
             sql,
@@ -310,13 +322,7 @@ class Tap:
         if many and not isinstance(params, list | tuple):
             statement.params = None
         for recording in self.recordings:
-            if not recording.keep_params:
-                statement.params = None
-            kept = recording.control if control else recording.statements
-            if recording.most is not None and len(kept) >= recording.most:
-                recording.left_out += not control
-            else:
-                kept.append(statement)
+            recording.take(statement, control)
         return statement
 
     def _ended(self, sql):

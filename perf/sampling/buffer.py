@@ -29,7 +29,7 @@ class Buffer:
 
     def reset(self):
         """Begin anew: also in a child, which has none of its parent's threads."""
-        self._waiting = deque()
+        self._waiting: deque = deque()
         self._full = threading.Event()
         self._lock = threading.Lock()
         self._thread = None

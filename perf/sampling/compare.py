@@ -119,7 +119,8 @@ def _compared(what, key, before, after, total, price):
     ratio = paired_ratio(*zip(*pairs, strict=True))
     was, now = _mean(before, total), _mean(after, total)
     cost = (now - was) * sum(row.count for row in after) * price
-    yield Change(what, *key, before=was, after=now, cost_ms=cost, ratio=ratio), control
+    door, place, statement = key
+    yield Change(what, door, place, statement, was, now, cost, ratio), control
 
 
 def _mean(rows, total):
@@ -134,7 +135,7 @@ def _observed(rows, total):
 
 def pair_up(before, after):
     """Return pairs of values: of the same hour of the day as far as there are, then the rest."""
-    waiting = defaultdict(deque)
+    waiting: dict[int, deque] = defaultdict(deque)
     for hour, value in before:
         waiting[hour.hour].append(value)
     pairs, left = [], []
@@ -169,10 +170,12 @@ def _new_loops(before, after):
         count = sum(row.count for row in rows)
         newest = max(rows, key=lambda row: row.hour)
         p = prod((now - i) / (now + was - i) for i in range(min(count, now)))
+        door, place = key
         change = Change(
             LOOP,
-            *key,
-            statement=newest.statement,
+            door,
+            place,
+            newest.statement,
             before=0.0,
             after=_mean(rows, "statements"),
             cost_ms=sum(row.total_ms for row in rows),

@@ -26,8 +26,8 @@ def read_plans(totals) -> list[Sampled]:
     }
     if not due:
         return []
-    asked = Sampled.objects.filter(kind=SampleKind.PLAN, hour__gte=totals.hour)
-    asked = set(asked.filter(release=totals.release).values_list("statement", flat=True))
+    of_hour = Sampled.objects.filter(kind=SampleKind.PLAN, hour__gte=totals.hour)
+    asked = set(of_hour.filter(release=totals.release).values_list("statement", flat=True))
     rows = []
     for text in [text for text in due if text[:LONGEST] not in asked][:MOST]:
         totals.explained[text] = totals.hour

@@ -97,8 +97,11 @@ def _thing(key, rows):
         value = histogram.quantile(buckets, share)
         return None if value is None else min(value, largest)
 
+    door, place, statement = key
     return Thing(
-        *key,
+        door,
+        place,
+        statement,
         count=sum(row.count for row in rows),
         statements=sum(row.statements for row in rows),
         total_ms=sum(row.total_ms for row in rows),

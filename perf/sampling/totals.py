@@ -33,7 +33,7 @@ class Row:
     """What will be a row of `Sampled`; the names are its own."""
 
     kind: str
-    hour: datetime
+    hour: datetime | None
     door: str
     place: str = ""
     statement: str = ""
@@ -66,8 +66,10 @@ class Totals:
         self.options = options
         self.release = release
         self.process = uuid4().hex[:16]
-        self.hour = None
-        self.rows = {}  # of this hour, and those of one before that are not written yet
+        self.hour: datetime | None = None
+        self.rows: dict[
+            tuple, Row
+        ] = {}  # of this hour, and those of one before that are not written yet
         self.followed = {}  # door -> place -> statements
         self.following = 0
         self.slow = {}  # fingerprint -> a statement with its values, to be explained
@@ -80,7 +82,7 @@ class Totals:
         """Add one sample: no query."""
         hour = sample.at.replace(minute=0, second=0, microsecond=0)
         if hour != self.hour:
-            self._forget_written()
+            self.rows = {key: row for key, row in self.rows.items() if row.is_new}
             self.hour = hour
         recording = sample.recording
         door = self._row(SampleKind.DOOR, sample.door)
@@ -97,9 +99,6 @@ class Totals:
         if sample.ms >= WAITS_FROM_MS:
             self._findings(SampleKind.WAIT, sample.door, find_waiting, recording)
 
-    def _forget_written(self):
-        self.rows = {key: row for key, row in self.rows.items() if row.is_new}
-
     def _row(self, kind, door, place="", statement=""):
         place, statement = place[:300], statement[:LONGEST]
         key = kind, self.hour, door, place, statement
@@ -112,11 +111,11 @@ class Totals:
         return row
 
     def _statements(self, door, groups):
-        followed = self.followed.get(door)
+        followed = self.followed.get(door, {})
         for group in groups:
             ms = sum(statement.ms for statement in group)
             is_slow = ms >= self.options.slow_ms
-            if not is_slow and followed is None:
+            if not is_slow and not followed:
                 continue
             place = places([group[0].site])[0][:300]
             if not is_slow and place not in followed:

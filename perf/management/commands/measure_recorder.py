@@ -107,7 +107,7 @@ def _request(path, name, header):
             for _part in response.streaming_content:
                 pass
 
-    return ask, handler._middleware_chain
+    return ask, handler.get_response
 
 
 def _session_of(name):
