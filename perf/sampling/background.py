@@ -45,6 +45,7 @@ def follow_command():
     if name in read_options().commands:
         process = sampled(f"command {name}")
         process.__enter__()
+        buffer.start()
         atexit.register(process.__exit__)
 
 

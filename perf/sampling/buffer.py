@@ -38,19 +38,20 @@ class Buffer:
         self.dropped = 0
 
     def add(self, sample):
-        """Put a sample down, and start the thread if there is none."""
+        """Put a sample down, and start the thread if there is none, or it has died."""
         if len(self._waiting) >= MOST:
             self.dropped += 1
             return
         self._waiting.append(sample)
-        if self._thread is None:
-            self._start()
+        if self._thread is None or not self._thread.is_alive():
+            self.start()
         if len(self._waiting) >= read_options().flush_samples:
             self._full.set()
 
-    def _start(self):
+    def start(self):
+        """Start the thread, if there is none: from 3.12 on too late when the process ends."""
         with self._lock:
-            if self._thread is None:
+            if not self._ends and (self._thread is None or not self._thread.is_alive()):
                 self._thread = threading.Thread(target=self._run, name="perf.sampling", daemon=True)
                 self._thread.start()
 
@@ -86,9 +87,6 @@ class Buffer:
         self._ends = True
         self._full.set()
         self._thread.join(timeout=5)
-        self._thread = None
-        if self._waiting:
-            self.flush()
 
 
 buffer = Buffer()
