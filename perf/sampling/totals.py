@@ -157,12 +157,14 @@ class Totals:
             self.told.append((row, ms))
 
     def _tell(self, rows, found_in):
-        """Keep the kinds and cures of findings that are new in this hour."""
+        """Keep kind and cure of findings that are new in this hour; of a wait, what for."""
         for language, found in found_in.items():
             for one, row in zip(found, rows, strict=True):
                 if row is not None:
                     row.detail["kind"] = one.kind
                     row.detail.setdefault("cure", {})[language] = one.cure
+                    if row.kind == SampleKind.WAIT:
+                        row.detail.setdefault("what", {})[language] = one.what
 
 
 def _may_loop(groups, recording):

@@ -115,9 +115,10 @@ def _row(change, plan):
 
 
 def _told(thing: Thing):
-    """Return the cells of a thing: its count and milliseconds as texts, and its cure."""
+    """Return the cells of a thing: its count and milliseconds as texts, what it is and its cure."""
     ms = [shown(value) for value in (thing.total_ms, thing.p50_ms, thing.p95_ms, thing.max_ms)]
-    return shown(thing.count), ms, in_language(thing.detail.get("cure", {}))
+    texts = [in_language(thing.detail.get(name, {})) for name in ("what", "cure")]
+    return shown(thing.count), ms, " ".join(filter(None, texts))
 
 
 def in_language(texts: dict) -> str:

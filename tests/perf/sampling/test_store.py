@@ -199,6 +199,7 @@ def test_a_long_transaction_that_holds_locks_is_a_wait(sampling, monkeypatch):
     buffer.add(sampled(work=work, ms=totals.WAITS_FROM_MS))
     buffer.flush()
     assert {row.detail["kind"] for row in rows(SampleKind.WAIT)} == {"open transaction"}
+    assert "drivers_company" in rows(SampleKind.WAIT)[0].detail["what"]["en"]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -247,3 +248,6 @@ def test_who_holds_a_lock_is_asked_while_a_sample_waits(settings, monkeypatch):
     [wait] = rows(SampleKind.WAIT)
     assert wait.detail["kind"] == "lock wait"
     assert wait.max_ms > 100
+    assert "for a lock of" in wait.detail["what"]["en"]
+    assert 'UPDATE "drivers_company" SET "name" = ?' in wait.detail["what"]["en"]
+    assert "held" not in wait.detail["what"]["en"]
