@@ -5,6 +5,7 @@ import io
 import json
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 
 from perf.measuring import overhead
@@ -92,6 +93,9 @@ def test_of_a_page_sampling_is_measured_and_nothing_of_it_stays():
         "sampling every request": 1.05,
     }
     assert not Sampled.objects.exists()
+    assert not Session.objects.exists()
+    user.refresh_from_db()
+    assert user.last_login is None
 
 
 @pytest.mark.django_db
