@@ -3,12 +3,7 @@ from contextlib import contextmanager
 from importlib import import_module
 
 from django.conf import settings
-from django.contrib.auth import (
-    BACKEND_SESSION_KEY,
-    HASH_SESSION_KEY,
-    SESSION_KEY,
-    get_user_model,
-)
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.core.handlers.base import BaseHandler
@@ -16,8 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.test import RequestFactory
 from django.utils.translation import gettext as _
 
+from perf.management.profiling import user_named
 from perf.measuring.overhead import Arm, measure_overhead
-from perf.profiling.targets import host
+from perf.profiling.visitor import host
 from perf.recording.record import record_queries
 from perf.sampling.arms import rows_taken_back, sampled_arm
 
@@ -124,9 +120,7 @@ def _session_of(name):
     if not name:
         yield None
         return
-    user = get_user_model().objects.filter(username=name).first()
-    if user is None:
-        raise CommandError(_("There is no user “%(name)s”.") % {"name": name})
+    user = user_named(name)
     session = import_module(settings.SESSION_ENGINE).SessionStore()
     session[SESSION_KEY] = user._meta.pk.value_to_string(user)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
