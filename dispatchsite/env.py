@@ -63,6 +63,20 @@ def whole_number(name, default, *, low, high):
     return number
 
 
+def share(name, default=0.0):
+    """Return a number from 0 to 1."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        return default
+    try:
+        number = float(value)
+    except ValueError:
+        raise refuse(name, f"{value!r} is not a number.") from None
+    if not 0 <= number <= 1:
+        raise refuse(name, f"{value} is not between 0 and 1.")
+    return number
+
+
 def words(name, default=()):
     """Return a comma-separated list."""
     return [

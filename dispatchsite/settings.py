@@ -262,6 +262,19 @@ SLOW_QUERY_MS = env.whole_number("SLOW_QUERY_MS", 100, low=0, high=3_600_000)
 COUNT_STATEMENTS = env.flag("COUNT_STATEMENTS")
 if COUNT_STATEMENTS:
     MIDDLEWARE.insert(0, "perf.recording.count_middleware.StatementCountMiddleware")
+# Sample a share of the requests and of the background runs (perf/sampling), for the admin's page
+# "Performance"; RELEASE names what runs here, by default the commit.
+SAMPLE_REQUESTS = env.share("SAMPLE_REQUESTS")
+SAMPLE_RUNS = env.share("SAMPLE_RUNS", 1.0)
+if SAMPLE_REQUESTS:
+    MIDDLEWARE.insert(0, "perf.sampling.middleware.SamplingMiddleware")
+    PERF |= {
+        "SAMPLE": SAMPLE_REQUESTS,
+        "SAMPLE_WORK": SAMPLE_RUNS,
+        "COMMANDS": ("work_run",),
+        "RELEASE": env.text("RELEASE", ""),
+        "EXPORT": env.text("SAMPLE_EXPORT", ""),
+    }
 # Keep the figures of every profile and benchmark in the history, without --record.
 PERFORMANCE_HISTORY = env.flag("PERFORMANCE_HISTORY")
 

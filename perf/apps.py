@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from perf.checks import settings_are_known
 from perf.our_code import option
+from perf.sampling.options import read_options
 from perf.silk.checks import silk_has_its_tables
 
 # What PERF["GUARD"] may name: the module that patches the app, and the package it comes in.
@@ -26,6 +27,10 @@ class PerfConfig(AppConfig):
         register(silk_has_its_tables)
         for name in option("GUARD", ()):
             guard(name)
+        if read_options().is_on:  # a wrong one stops the start
+            background = import_module("perf.sampling.background")  # its models come with the apps
+            background.follow_celery()
+            background.follow_command()
 
 
 def guard(name):

@@ -1,9 +1,12 @@
 """System checks of the workbench's settings."""
 
+from dataclasses import fields
 from difflib import get_close_matches
 
 from django.conf import settings
 from django.core.checks import Error
+
+from perf.sampling.options import Options
 
 # What PERF may hold, and where it is read.
 KNOWN = {
@@ -12,6 +15,7 @@ KNOWN = {
     "GUARD": "perf.apps",
     "DOORS": "perf.doors.door",
     "BUDGETS": "perf.doors.budget_file",
+    **{field.name.upper(): "perf.sampling.options" for field in fields(Options)},
 }
 
 

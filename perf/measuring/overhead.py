@@ -1,77 +1,106 @@
-"""Measure what the recorder costs: the same statements with and without it, in pairs.
+"""Measure what watching costs: the same work with and without it, in pairs.
 
-The statements read four rows each through the ORM, with no work beside them: a page that
-does anything else is slowed by less.
+The arms take turns after every unit of work, in an order that is drawn each time: in a fixed one
+the garbage of all arms was collected in the same one again and again. What is compared are sums of
+units, so that what comes once in many (a sample of a hundred, a write) counts with its weight.
+
+Time is the processor's: watching costs no other, and a busy machine does not disturb it. Waiting
+for a server counts for no arm, so the ratios are those of a database that answers at once.
 """
 
 import gc
-from contextlib import nullcontext
+import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from time import perf_counter
-
-from django.contrib.auth.models import Permission
-from django.contrib.contenttypes.models import ContentType
-from django.utils.translation import gettext as _
+from time import process_time
 
 from perf.measuring.statistics import Ratio, paired_ratio
-from perf.recording.record import record_queries
 
 WARM_UP = 3
-GOAL = 1.05
+
+
+def nothing():
+    """Finish an arm that leaves nothing to do."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to do the work: `run()` does a unit, `finish()` what is put off until a sum ends.
+
+    `goal` is the most that it may take, as a multiple of the time without.
+    """
+
+    name: str
+    run: Callable[[], object]
+    finish: Callable[[], object] = nothing
+    goal: float | None = None
 
 
 @dataclass(frozen=True)
 class Overhead:
-    """Time with the recorder over time without; `control` is without over without."""
+    """Processor time of an arm over that without; `control` is without over without."""
 
-    statements: int
+    name: str
+    ms: float
     ratio: Ratio
     control: Ratio
+    goal: float | None
 
     def summary(self):
-        lines = [
-            _("Recorder on %(count)d statements: × %(ratio)s; goal at most × %(goal)s")
-            % {"count": self.statements, "ratio": self.ratio, "goal": GOAL},
-            _("The same without it twice:      × %(ratio)s") % {"ratio": self.control},
-        ]
-        return "\n".join(lines)
+        goal = "" if self.goal is None else f"; goal at most × {self.goal}"
+        return f"{self.name}: × {self.ratio}{goal}"
 
     def as_dict(self):
         return {
-            "statements": self.statements,
+            "name": self.name,
+            "ms": round(self.ms, 4),
             "ratio": self.ratio.as_dict(),
             "control": self.control.as_dict(),
+            "goal": self.goal,
         }
 
 
-def measure_overhead(*, statements=100, pairs=30, watch_rows=False) -> Overhead:
-    """Run pairs of blocks in alternating order, and as many of the control between them."""
-    recorder = partial(record_queries, watch_rows=watch_rows)
-    kinds = list(ContentType.objects.order_by("id").values_list("id", flat=True))
+def measure_overhead(without, arms: Sequence[Arm], *, pairs=30, units=1) -> list[Overhead]:
+    """Compare each arm with `without()`, in `pairs` of sums of `units`; `ms` is a unit's.
 
-    def block(recorder):
-        gc.collect()
-        gc.disable()
-        try:
-            with recorder():
-                start = perf_counter()
-                for number in range(statements):
-                    list(Permission.objects.filter(content_type_id=kinds[number % len(kinds)]))
-                return perf_counter() - start
-        finally:
-            gc.enable()
-
-    arms = {"without": nullcontext, "with": recorder, "again": nullcontext}
-    times = {name: [] for name in arms}
-    for number in range(-WARM_UP, pairs):
-        order = list(arms) if number % 2 else list(reversed(arms))
-        for name in order:
-            took = block(arms[name])
-            if number >= 0:
-                times[name].append(took)
-    return Overhead(
-        statements=statements,
-        ratio=paired_ratio(times["without"], times["with"]),
-        control=paired_ratio(times["without"], times["again"]),
-    )
+    The last of the list is the control: without again.
+    """
+    base = Arm("without", without)
+    control = Arm("the same without it twice", without)
+    everything = [base, *arms, control]
+    times: dict[str, list[float]] = {arm.name: [] for arm in everything}
+    by_name = {arm.name: arm for arm in everything}
+    for _ in range(WARM_UP):
+        for arm in everything:
+            arm.run()
+            arm.finish()
+    gc.collect()
+    gc.freeze()  # what is there already is no arm's, and is not looked through for any
+    draw = random.Random(0)  # noqa: S311 - the same order every time
+    order = list(times)
+    try:
+        for _pair in range(pairs):
+            sums = dict.fromkeys(times, 0.0)
+            for _unit in range(units):
+                draw.shuffle(order)
+                for name in order:
+                    start = process_time()
+                    by_name[name].run()
+                    sums[name] += process_time() - start
+            for name, arm in by_name.items():
+                start = process_time()
+                arm.finish()
+                times[name].append(sums[name] + process_time() - start)
+    finally:
+        gc.unfreeze()
+    aa = paired_ratio(times[base.name], times[control.name])
+    return [
+        Overhead(
+            name=arm.name,
+            ms=1000 * sum(times[arm.name]) / pairs / units,
+            ratio=paired_ratio(times[base.name], times[arm.name]),
+            control=aa,
+            goal=arm.goal,
+        )
+        for arm in (*arms, control)
+    ]

@@ -39,7 +39,7 @@ LAZY = {
 }
 EXECUTE = CursorWrapper._execute_with_wrappers.__code__
 RENDER = Node.render_annotated.__code__
-OURS, BESIDE, DATABASE, LAZILY, FOREIGN, HANDLER, RECORDER = range(1, 8)
+OURS, BESIDE, DATABASE, LAZILY, FOREIGN, HANDLER, RECORDER, MANAGER = range(1, 9)
 # What watches wraps Django's methods, and stands between them and the place.
 WATCHING = re.compile(
     r"/(?:zeal|silk|debug_toolbar|nplusone|query_doctor)/"
@@ -91,6 +91,7 @@ class Sight:
 # `_codes`, so that no other can have its identity.
 _kinds: dict[int, int] = {}
 _sites: dict[tuple, Site] = {}
+_found: dict[tuple, Site] = {}  # by instruction: to ask a frame for its line reads all lines before
 _roles: dict[int, str] = {}
 _passing: dict[tuple[int, int], bool] = {}
 _codes: list[CodeType] = []
@@ -98,7 +99,7 @@ _codes: list[CodeType] = []
 
 def _forget(*, setting, **kwargs):
     if setting in ("PERF", "INSTALLED_APPS", "BASE_DIR"):
-        for kept in (_kinds, _sites, _roles, _passing):
+        for kept in (_kinds, _sites, _found, _roles, _passing):
             kept.clear()
         _owner.cache_clear()
 
@@ -116,7 +117,7 @@ def _kind(frame):
     elif HANDLERS in path:
         kind = HANDLER
     elif "/django/db/" in path or path.endswith("/django/utils/asyncio.py"):  # its decorators
-        kind = DATABASE
+        kind = MANAGER if code.co_name == "manager_method" else DATABASE
     elif is_ignored(frame.f_globals.get("__name__", ""), code.co_qualname):
         kind = FOREIGN
     elif is_ours(path):
@@ -132,20 +133,19 @@ def _kind(frame):
 
 def find_site(sight=None):
     """Return the site of the statement that is about to be executed; fill the `sight`."""
-    start = sys._getframe(1)
-    frame: FrameType | None = start
+    frame: FrameType | None = sys._getframe(2)  # each frame that is looked at has to be made
     while frame is not None and frame.f_code is not EXECUTE:
         frame = frame.f_back
-    frame = frame or start
+    frame = frame.f_back if frame is not None else sys._getframe(1)
     relation = deferred = foreign = passed = inner = verb = None
     known = _kinds.get
     place = None
     while frame is not None:
         kind = known(id(frame.f_code)) or _kind(frame)
         if kind is DATABASE:
-            if foreign is None and frame.f_code.co_name != "manager_method":
+            if foreign is None:
                 verb = frame
-        elif kind in (OURS, BESIDE):
+        elif kind is OURS or kind is BESIDE:
             if inner is None or not passes_on(frame, inner):
                 place = frame if kind is OURS else None
                 break
@@ -217,19 +217,16 @@ def _line(frame, relation, deferred, verb, *, is_ours=True):
         shown = _asked_from(frame.f_back)
     elif role:
         owner = _owner(type(frame.f_locals.get("self")))[0]
-    key = (
-        id(code),
-        frame.f_lineno,
-        relation,
-        deferred,
-        id(verb.f_code) if verb else None,
-        owner,
-        shown,
-    )
+    called = id(verb.f_code) if verb else None
+    at = id(code), frame.f_lasti, relation, deferred, called, owner, shown
+    site = _found.get(at)
+    if site is not None:
+        return site
+    key = id(code), frame.f_lineno, relation, deferred, called, owner, shown
     site = _sites.get(key)
     if site is None:
         file = shown_path(code.co_filename)
-        site = _sites[key] = Site(
+        site = Site(
             file=file,
             line=frame.f_lineno,
             function=code.co_name,
@@ -242,6 +239,8 @@ def _line(frame, relation, deferred, verb, *, is_ours=True):
             shown=shown,
             is_ours=is_ours,
         )
+        _sites[key] = site
+    _found[at] = site
     return site
 
 

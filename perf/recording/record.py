@@ -15,9 +15,12 @@ number of statements has to mean the same on both. COPY is no statement that Dja
 Parameters name clients. They are kept for EXPLAIN, and belong into no report.
 """
 
+import logging
 import re
 import threading
 from contextlib import ExitStack, contextmanager
+from sys import intern
+from threading import get_ident
 from time import perf_counter_ns
 
 from django.db import connections
@@ -28,8 +31,10 @@ from perf.recording.fingerprint import fingerprint
 from perf.recording.lock_watch import LockWatch
 from perf.recording.watch import made_at, watch
 
+logger = logging.getLogger(__name__)
 CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET TRANSACTION")
 NOT_RECORDED = frozenset({"silk"})  # what observes is not observed
+NOTHING: frozenset[str] = frozenset()
 
 
 class Statement:
@@ -38,10 +43,11 @@ class Statement:
     `params` is None where they were not kept, or came out of a generator. `rows` are the rows
     fetched, or for a write without RETURNING the rows written. `transaction` counts the
     transactions of its connection from 1, and is None outside of any. `error` names the
-    exception's class. `query` is Django's, of the queryset that was evaluated; `parent` the
-    statement that read the row for which this one was sent, `path` leads from there to that row
-    ("author__"), and `has_prefetched` names what had been prefetched for it. `use` and `blockers`
-    are known where somebody watches.
+    exception's class. `for_update` says whether its queryset was to lock rows; `has_prefetched`
+    names what had been prefetched for the row that it was sent for. Where somebody watches rows:
+    `query` is Django's, of the queryset that was evaluated; `parent` the statement that read the
+    row for which this one was sent, and `path` leads from there to that row ("author__"); `use` and
+    `blockers`.
     """
 
     __slots__ = (
@@ -50,6 +56,7 @@ class Statement:
         "error",
         "execute_ns",
         "fetch_ns",
+        "for_update",
         "has_prefetched",
         "many",
         "params",
@@ -74,12 +81,13 @@ class Statement:
         self.vendor = vendor
         self.transaction = transaction
         self.site = site
-        self.thread = threading.get_ident()
+        self.thread = get_ident()
         self.start_ns = perf_counter_ns()
         self.execute_ns = self.fetch_ns = self.rows = 0
         self.error = self.query = self.parent = self.use = None
         self.path = ""
-        self.has_prefetched: frozenset[str] = frozenset()
+        self.for_update = False
+        self.has_prefetched: frozenset[str] = NOTHING
         self.blockers = ()
 
     @property
@@ -125,19 +133,31 @@ LOCKING = re.compile(r"\bFOR (?:NO KEY )?(?:UPDATE|SHARE|KEY SHARE)\b")
 
 def locks_rows(statement):
     """Say whether a read takes locks; on SQLite, whose text does not tell, whether it should."""
-    meant = getattr(statement.query, "select_for_update", False)
-    return meant or bool(LOCKING.search(statement.sql))
+    return statement.for_update or bool(LOCKING.search(statement.sql))
 
 
 class Recording:
     """What a block sent to the database, in order."""
 
-    def __init__(self, *, keep_params, all_threads):
+    def __init__(self, *, keep_params, all_threads, watch_rows, forgiving, most):
         self.statements = []
         self.control = []
         self.keep_params = keep_params
         self.all_threads = all_threads
-        self.thread = threading.get_ident()
+        self.watch_rows = watch_rows
+        self.forgiving = forgiving
+        self.most = most
+        self.left_out = 0
+        self.thread = get_ident()
+
+    def take(self, statement, control):
+        if not self.keep_params:
+            statement.params = None
+        kept = self.control if control else self.statements
+        if self.most is None or len(kept) < self.most:
+            kept.append(statement)
+        elif not control:
+            self.left_out += 1
 
     def __len__(self):
         return len(self.statements)
@@ -186,6 +206,9 @@ class TimedCursor:
     def __getattr__(self, name):
         return getattr(self._cursor, name)
 
+    def close(self):
+        return self._cursor.close()
+
     def fetchone(self):
         start = perf_counter_ns()
         row = self._cursor.fetchone()
@@ -215,12 +238,18 @@ class TimedCursor:
             yield row
 
 
+def _note_instance(statement, instance):
+    statement.parent, statement.path = getattr(instance._state, "asked_by", (None, ""))
+    statement.has_prefetched = frozenset(getattr(instance, "_prefetched_objects_cache", ()))
+
+
 class Tap:
     """The one execute wrapper on a connection; it feeds every recording under way."""
 
     def __init__(self, connection):
         self.connection = connection
         self.recordings = []
+        self.is_watched = False
         self.transaction = 0
         self.block = None  # the outermost atomic block
         self.last = None  # the statement that was sent last
@@ -237,7 +266,13 @@ class Tap:
         del self.connection._commit, self.connection._rollback
 
     def __call__(self, execute, sql, params, many, context):
-        self.running = statement = self._new(sql, params, many)
+        try:
+            self.running = statement = self._new(sql, params, many)
+        except Exception:
+            if not all(recording.forgiving for recording in self.recordings):
+                raise
+            logger.exception("A statement could not be recorded.")
+            return execute(sql, params, many, context)
         start = perf_counter_ns()
         try:
             return execute(sql, params, many, context)
@@ -260,6 +295,8 @@ class Tap:
     def _new(self, sql, params, many):
         connection = self.connection
         control = sql.startswith(CONTROL)
+        if type(sql) is str:
+            sql = intern(sql)  # one text for all of a loop: memory that is touched anew is dear
         sight = Sight()
         statement = Statement(
             sql,
@@ -271,23 +308,21 @@ class Tap:
             find_site(sight),
         )
         if sight.queryset is not None:
-            statement.query = sight.queryset.query
-            if sight.queryset._result_cache is None:  # or else these are rows to be prefetched
-                sight.queryset.__dict__["_asked_by"] = statement
+            query = sight.queryset.query
+            statement.for_update = query.select_for_update
+            if self.is_watched:
+                # Kept with all that hangs from it: what only counts and times does without.
+                statement.query = query
+                if sight.queryset._result_cache is None:  # or else these are rows to be prefetched
+                    sight.queryset._asked_by = statement
         if sight.instance is not None:
-            state = sight.instance._state
-            statement.parent, statement.path = getattr(state, "asked_by", (None, ""))
-            statement.has_prefetched = frozenset(
-                getattr(sight.instance, "_prefetched_objects_cache", ())
-            )
+            _note_instance(statement, sight.instance)
         if not control:
             self.last = statement
         if many and not isinstance(params, list | tuple):
             statement.params = None
         for recording in self.recordings:
-            if not recording.keep_params:
-                statement.params = None
-            (recording.control if control else recording.statements).append(statement)
+            recording.take(statement, control)
         return statement
 
     def _ended(self, sql):
@@ -318,7 +353,13 @@ class Tap:
 
     def _ending(self, sql, call):
         def timed():
-            statement = self._new(sql, None, many=False)
+            try:
+                statement = self._new(sql, None, many=False)
+            except Exception:
+                if not all(recording.forgiving for recording in self.recordings):
+                    raise
+                logger.exception("%s could not be recorded.", sql)
+                return call()
             start = perf_counter_ns()
             try:
                 return call()
@@ -343,6 +384,7 @@ def _join(recording, connection):
             tap.attach()
         if recording not in tap.recordings:
             tap.recordings.append(recording)
+            tap.is_watched = tap.is_watched or recording.watch_rows
 
 
 def _leave(recording):
@@ -350,6 +392,7 @@ def _leave(recording):
         for key, tap in list(_taps.items()):
             if recording in tap.recordings:
                 tap.recordings.remove(recording)
+                tap.is_watched = any(one.watch_rows for one in tap.recordings)
             if not tap.recordings:
                 tap.detach()
                 del _taps[key]
@@ -357,7 +400,7 @@ def _leave(recording):
 
 def _follow(sender, connection, **kwargs):
     for recording in list(_waiting):
-        if recording.all_threads or recording.thread == threading.get_ident():
+        if recording.all_threads or recording.thread == get_ident():
             _join(recording, connection)
 
 
@@ -366,28 +409,38 @@ def _last_statement(alias):
     return tap and tap.last
 
 
-def _running():
+def running_statements():
     """Return (connection, statement) of what the databases have not answered yet."""
     with _lock:
         return [(tap.connection, tap.running) for tap in _taps.values() if tap.running]
 
 
 @contextmanager
-def record_queries(*, keep_params=True, all_threads=False, watch_rows=False):
+def record_queries(
+    *, keep_params=True, all_threads=False, watch_rows=False, forgiving=False, most=None
+):
     """Record the statements of this thread's connections, also those that are made meanwhile.
 
     `all_threads` adds the connections that other threads make meanwhile (not those they have
-    already). `watch_rows` watches what becomes of rows and who holds locks. Recorders nest. On
-    exit everything is as it was, whatever was raised.
+    already). `watch_rows` watches what becomes of rows and who holds locks. `forgiving` lets a
+    statement run unrecorded, and logs why, where recording it fails. Of more than `most`
+    statements the rest is only counted, in `left_out`. Recorders nest. On exit everything is as it
+    was, whatever was raised.
     """
-    recording = Recording(keep_params=keep_params, all_threads=all_threads)
+    recording = Recording(
+        keep_params=keep_params,
+        all_threads=all_threads,
+        watch_rows=watch_rows,
+        forgiving=forgiving,
+        most=most,
+    )
     if not _waiting:
         connection_created.connect(_follow, dispatch_uid="perf.recording.record")
     _waiting.append(recording)
     with ExitStack() as stack:
         if watch_rows:
             stack.enter_context(watch(_last_statement))
-            stack.enter_context(LockWatch(_running))
+            stack.enter_context(LockWatch(running_statements))
         try:
             for connection in connections.all():
                 _join(recording, connection)

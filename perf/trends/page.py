@@ -1,7 +1,7 @@
-"""The page "Performance": what was measured by commit, what Silk saw, what indexes are worth.
+"""The page "Performance": what got worse since the last release, and what was measured by commit.
 
-For superusers alone. Its number of queries does not depend on what there is: one for the
-history, three in Silk's own database.
+For superusers alone. Its number of queries does not depend on what there is: two for the samples,
+one for the history, three in Silk's own database.
 """
 
 import re
@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from perf.models import Kind, Measurement
 from perf.silk.records import silk_records
 from perf.trends.charts import line_chart, shown
+from perf.trends.releases import sampled_section
 from perf.trends.steps import groups_of, is_number
 
 ROWS = 500  # newest measurements that are read
@@ -64,6 +65,7 @@ def performance_page(request, admin_site):
         {
             **admin_site.each_context(request),
             "title": _("Performance"),
+            "sampled": sampled_section(),
             "groups": [_charted(group) for group in groups[:GROUPS]],
             "more_groups": max(0, len(groups) - GROUPS),
             "indexes": index_tables(measurements),

@@ -148,11 +148,11 @@ def test_an_env_file_that_is_not_there_is_refused(tmp_path, set_to):
 # The start
 
 
-def start(**variables):
+def start(shown="print(settings.DEBUG)", **variables):
     environment = os.environ | {"SECRET_KEY": "x" * 60, "HTTPS": "0"} | variables
     environment["DJANGO_SETTINGS_MODULE"] = "dispatchsite.settings"
     return subprocess.run(
-        [sys.executable, "-c", "from django.conf import settings; print(settings.DEBUG)"],
+        [sys.executable, "-c", f"from django.conf import settings; {shown}"],
         cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
@@ -165,6 +165,8 @@ def start(**variables):
         ("SQL_ECHO", "a little"),
         ("SLOW_QUERY_MS", "fast"),
         ("SLOW_QUERY_MS", "-1"),
+        ("SAMPLE_REQUESTS", "2"),
+        ("SAMPLE_RUNS", "often"),
         ("HTTPS", "http"),
         ("ENV_FILE", "/nowhere/.env"),
     ],
@@ -174,6 +176,21 @@ def test_nonsense_stops_the_start_with_the_variables_name(name, value):
     done = start(**{name: value})
     assert done.returncode != 0
     assert f"Environment variable {name}" in done.stderr
+
+
+@pytest.mark.process
+def test_sampling_is_switched_by_the_environment():
+    def sampled(**variables):
+        shown = "print(settings.MIDDLEWARE[0]); print(settings.PERF)"
+        return start(shown, DEBUG="0", **variables).stdout
+
+    off, on = sampled(SAMPLE_REQUESTS="0"), sampled(SAMPLE_REQUESTS="0.01", RELEASE="1.4")
+    assert "SamplingMiddleware" not in off
+    assert "SAMPLE" not in off
+    first, perf = on.splitlines()
+    assert first == "perf.sampling.middleware.SamplingMiddleware"
+    assert "'SAMPLE': 0.01, 'SAMPLE_WORK': 1.0" in perf
+    assert "'RELEASE': '1.4'" in perf
 
 
 @pytest.mark.process

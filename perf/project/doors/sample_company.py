@@ -16,7 +16,7 @@ from dispatch.trips import decisions
 from drivers.companies.tokens import issue_token
 from drivers.models import Absence, ApiToken, Company, Driver, Membership, Role
 from perf.doors.door import NotMeasured
-from perf.models import Kind, Measurement
+from perf.models import Kind, Measurement, Sampled, SampleKind
 from perf.project.doors.company_rows import company_rows
 from perf.project.scenarios.company import seed_scenario
 
@@ -136,6 +136,14 @@ def make_world(size, *, history=None) -> World:
             machine="one", figures={"p95_ms": number, "indexes": []},
         )
         for number in range(drivers)
+    )  # fmt: skip
+    Sampled.objects.bulk_create(
+        Sampled(
+            key=f"{size} {kind} {number}", kind=kind, release=f"{size} {number % 3}",
+            hour=NOW + timedelta(hours=number), door=f"GET {number}/", count=1, total_ms=9,
+            detail={"plan": "x", "shape": ["Seq Scan"], "database_ms": 1},
+        )
+        for number in range(drivers) for kind in SampleKind
     )  # fmt: skip
     hook = Webhook.objects.create(company=company, url="https://localhost/", created_at=NOW)
     Delivery.objects.bulk_create(

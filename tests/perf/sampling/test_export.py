@@ -1,0 +1,66 @@
+"""OpenTelemetry: slow statements and findings, where it is asked for."""
+
+import pytest
+from django.http import HttpResponse
+from django.test import RequestFactory
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from drivers.models import Company
+from perf.sampling import export
+from perf.sampling.middleware import SamplingMiddleware
+
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+
+
+@pytest.fixture
+def exported(monkeypatch):
+    """Return what is told to OpenTelemetry: {instrument: its points}."""
+    reader = InMemoryMetricReader()
+    provider = MeterProvider(metric_readers=[reader])
+    monkeypatch.setattr(metrics, "get_meter", provider.get_meter)
+    export._instruments.cache_clear()
+
+    def read():
+        data = reader.get_metrics_data()
+        return {
+            metric.name: list(metric.data.data_points)
+            for resource in (data.resource_metrics if data else ())
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+        }
+
+    yield read
+    export._instruments.cache_clear()
+    provider.shutdown()
+
+
+def asked():
+    def view(request):
+        for number in range(4):
+            list(Company.objects.filter(slug=f"secret {number}"))
+        return HttpResponse()
+
+    SamplingMiddleware(view, share=1.0)(RequestFactory().get("/x/"))
+
+
+def test_slow_statements_and_findings_are_exported_once(sampling, exported):
+    buffer = sampling(SLOW_MS=0, EXPORT="opentelemetry")
+    asked()
+    buffer.flush()
+    buffer.flush()
+    found = exported()
+    [slow], [loop] = found["perf.slow_statement.duration"], found["perf.findings"]
+    assert slow.count == 4
+    assert slow.attributes["perf.release"] == "v1"
+    assert slow.attributes["code.place"].startswith("tests/perf/sampling/test_export.py:")
+    assert (loop.value, loop.attributes["perf.kind"]) == (1, "n+1 reads")
+    assert "secret" not in str(found)
+
+
+def test_nothing_is_exported_unasked(sampling, exported):
+    buffer = sampling(SLOW_MS=0)
+    asked()
+    buffer.flush()
+    assert exported() == {}
