@@ -46,7 +46,7 @@ class DriverDay:
 
 
 def driver_days(company, travel, drivers, shifts, absences, driven, *, day, now):
-    """Return the rows of the drivers who have a shift or trips; `travel` times are the company's."""
+    """Return the rows of the drivers who have a shift or trips."""
     shown = [row for row in drivers if row.id in shifts or row.id in driven]
     legs, metres, ways = _legs(company, travel, shown, shifts, driven, now)
     days = []

@@ -101,8 +101,10 @@ class Kept:
             )
             if not here.size or not along.size:
                 continue
-            wanted.from_off_m[here] = known.from_off_m[there]
-            wanted.to_off_m[along] = known.to_off_m[across]
+            off = wanted.from_off_m
+            off[here] = np.maximum(off[here], known.from_off_m[there])
+            off = wanted.to_off_m
+            off[along] = np.maximum(off[along], known.to_off_m[across])
             for values, kept in (
                 (wanted.seconds, known.seconds),
                 (wanted.metres, known.metres),
@@ -112,18 +114,18 @@ class Kept:
                     part == UNKNOWN, kept[np.ix_(there, across)], part
                 )
 
+        rows, columns = np.nonzero(wanted.seconds == UNKNOWN)
+        if rows.size > LEGS:
+            return
+        ends = np.stack([wanted.origins[rows], wanted.destinations[columns]], axis=1)
+        wanted.seconds[rows, columns], wanted.metres[rows, columns] = self._find_legs(ends)
+
     def find(self, ends: Keys) -> tuple[Whole, Whole]:
         """Return (seconds, metres), (n,) each, of legs by the keys of their ends (n, 2).
 
         UNKNOWN where nothing is kept.
         """
-        seconds = np.full(len(ends), UNKNOWN, dtype=np.int32)
-        metres = seconds.copy()
-        legs = self.legs()
-        number = {pair: k for k, pair in reversed(list(enumerate(map(tuple, legs.ends.tolist()))))}
-        for n, pair in enumerate(map(tuple, ends.tolist())):
-            if (k := number.get(pair)) is not None:
-                seconds[n], metres[n] = legs.seconds[k], legs.metres[k]
+        seconds, metres = self._find_legs(ends)
         for folder in self._matrices():
             open_ = np.flatnonzero(seconds == UNKNOWN)
             if not open_.size:
@@ -138,6 +140,17 @@ class Kept:
             cells = rows[here], columns[here]
             seconds[open_[here]] = known.seconds[cells]
             metres[open_[here]] = known.metres[cells]
+        return seconds, metres
+
+    def _find_legs(self, ends: Keys) -> tuple[Whole, Whole]:
+        seconds = np.full(len(ends), UNKNOWN, dtype=np.int32)
+        metres = seconds.copy()
+        legs = self.legs()
+        if legs.at.size:
+            number = {pair: k for k, pair in enumerate(map(tuple, legs.ends.tolist()))}
+            found = np.array([number.get((a, b), -1) for a, b in ends.tolist()], dtype=np.intp)
+            known = found >= 0
+            seconds[known], metres[known] = legs.seconds[found[known]], legs.metres[found[known]]
         return seconds, metres
 
     def save(self, matrix: Matrix) -> None:

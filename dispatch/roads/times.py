@@ -22,7 +22,7 @@ from dispatch.roads.osrm import SURELY, TILE, UNREACHABLE_S, Osrm, RoadsFailed, 
 logger = logging.getLogger(__name__)
 
 PAIRS = 20  # single legs that are asked for in one table, which has the square of as many
-FEW = 2_500  # legs that are kept one by one rather than as a matrix
+FEW = 2_500  # legs, which are kept one by one unless they are those of a day
 CHECK_S = 5.0
 REST_S = 30.0  # a page does not ask a server again that failed so shortly before
 
@@ -94,7 +94,7 @@ class RoadTimes:
         What was got is kept, even then.
         """
         with self._lock:
-            self._block(origins, destinations)
+            self._block(origins, destinations, whole=True)
 
     def seconds(self, origins: Places, destinations: Places) -> Whole:
         return self._table(origins, destinations)[0]
@@ -135,8 +135,11 @@ class RoadTimes:
         cells = np.ix_(rows, columns)
         return block.matrix.seconds[cells], block.matrix.metres[cells]
 
-    def _block(self, origins: Places, destinations: Places) -> _Block:
-        """Return the block that has all these legs: one that is there, or a new one."""
+    def _block(self, origins: Places, destinations: Places, *, whole: bool = False) -> _Block:
+        """Return the block that has all these legs: one that is there, or a new one.
+
+        A new one is kept as it is if it is the `whole` of a day, or large.
+        """
         from_keys, to_keys = self._keys(origins), self._keys(destinations)
         for block in self._blocks:
             if block.row.keys() >= set(from_keys) and block.column.keys() >= set(to_keys):
@@ -154,15 +157,25 @@ class RoadTimes:
         )
         self._kept.fill(matrix)
         places = (_firsts(from_keys, rows, origins), _firsts(to_keys, columns, destinations))
-        self._ask(matrix, *places)
+        keep = self._kept.save if whole or matrix.seconds.size > FEW else self._keep_legs
+        self._ask(matrix, *places, keep)
         for keys, metres in ((rows, matrix.from_off_m), (columns, matrix.to_off_m)):
             self._off_m.update(zip(keys, metres.tolist(), strict=True))
         block = _Block(matrix, rows, columns)
         self._blocks.append(block)
         return block
 
-    def _ask(self, matrix: Matrix, origins: Coordinates, destinations: Coordinates) -> None:
-        """Fill what is unknown of the matrix: by the server, else by the straight line."""
+    def _ask(
+        self,
+        matrix: Matrix,
+        origins: Coordinates,
+        destinations: Coordinates,
+        keep: Callable[[Matrix], None],
+    ) -> None:
+        """Fill what is unknown of the matrix: by the server, else by the straight line.
+
+        What the server answered is kept.
+        """
         unknown = matrix.seconds == UNKNOWN
         if not unknown.any():
             return
@@ -186,7 +199,7 @@ class RoadTimes:
             self._wait(ask)
         finally:
             if (matrix.seconds[unknown] != UNKNOWN).any():
-                self._keep(matrix)
+                keep(matrix)
         if (still := matrix.seconds == UNKNOWN).any():
             self.guessed += int(still.sum())
             for values, straight in (
@@ -197,10 +210,7 @@ class RoadTimes:
                     line = straight(origins[row : row + 1], destinations)[0]
                     values[row] = np.where(still[row], line, values[row])
 
-    def _keep(self, matrix: Matrix) -> None:
-        if matrix.seconds.size > FEW:
-            self._kept.save(matrix)
-            return
+    def _keep_legs(self, matrix: Matrix) -> None:
         rows, columns = np.nonzero(matrix.seconds != UNKNOWN)
         ends = np.stack([matrix.origins[rows], matrix.destinations[columns]], axis=1)
         self._kept.save_legs(ends, matrix.seconds[rows, columns], matrix.metres[rows, columns])

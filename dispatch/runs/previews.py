@@ -84,8 +84,9 @@ def plan_preview(
 ) -> Report:
     """Plan the day, keep the plan as a preview, and return its report: 6 queries.
 
-    `done` is that of `run_dispatch`. Raises PlanRefused.
+    `done` is that of `run_dispatch`. Raises RoadsFailed, PlanRefused.
     """
+    check_roads(company)
     run = start_preview(company, day, now=now, actor=actor, settings=options.as_dict())
     return keep_preview(run, Meter(), done=done)
 

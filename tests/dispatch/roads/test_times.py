@@ -81,9 +81,10 @@ def test_nothing_that_is_kept_names_a_place(travel, tmp_path, monkeypatch):
     monkeypatch.setattr(times, "FEW", 0)
     travel().learn([A], [B])
     (folder,) = (tmp_path / "kept").iterdir()
-    assert np.load(folder / "origins.npy").tolist() == Kept(tmp_path, b"key").keys(
-        np.array([A])
-    ).tolist()
+    assert (
+        np.load(folder / "origins.npy").tolist()
+        == Kept(tmp_path, b"key").keys(np.array([A])).tolist()
+    )
     assert (Kept(tmp_path, b"other").keys(np.array([A])) != np.load(folder / "origins.npy")).all()
 
 
@@ -112,9 +113,7 @@ def test_a_day_planned_again_replaces_its_matrix_and_others_stay(travel, tmp_pat
     assert folders() == 4
 
 
-def test_large_questions_go_in_tiles_and_small_servers_get_smaller_ones(
-    roads, travel, monkeypatch
-):
+def test_large_questions_go_in_tiles_and_small_servers_get_smaller_ones(roads, travel, monkeypatch):
     monkeypatch.setattr(times, "TILE", 2)
     roads.most = 3
     places = [(46 + n / 100, 6 + n / 50) for n in range(5)]
