@@ -105,14 +105,15 @@ class Kept:
             off[here] = np.maximum(off[here], known.from_off_m[there])
             off = wanted.to_off_m
             off[along] = np.maximum(off[along], known.to_off_m[across])
+            open_ = wanted.seconds[np.ix_(here, along)] == UNKNOWN
             for values, kept in (
                 (wanted.seconds, known.seconds),
                 (wanted.metres, known.metres),
             ):
-                part = values[np.ix_(here, along)]
-                values[np.ix_(here, along)] = np.where(
-                    part == UNKNOWN, kept[np.ix_(there, across)], part
-                )
+                found = kept[there][:, across]
+                if not open_.all():
+                    found = np.where(open_, found, values[np.ix_(here, along)])
+                values[np.ix_(here, along)] = found
 
         rows, columns = np.nonzero(wanted.seconds == UNKNOWN)
         if rows.size > LEGS:

@@ -25,6 +25,7 @@ from drivers.refused import Refused
 # A drive of a day or more is none: no shift is as long. Stands for "no road leads there" too.
 UNREACHABLE_S = 86_400
 LONGEST_M = 100_000_000
+LEAST = -2  # OSRM puts some places that share a road less than a metre below 0 apart
 SURELY = 10  # as many places, and no road from any to as many others: that is no answer
 LINES = 2  # asked at once
 TILE = 500  # origins and destinations of one question
@@ -215,9 +216,9 @@ class Osrm:
             numbers = np.empty(0)
         if numbers.shape != shape:
             raise self._nonsense(_("a table of another size than was asked for"))
-        if bool((numbers < 0).any()):
+        if bool((numbers < LEAST).any()):
             raise self._nonsense(_("negative driving times or distances"))
-        whole: Whole = np.rint(np.minimum(np.nan_to_num(numbers, nan=most), most)).astype(np.int32)
+        whole: Whole = np.rint(np.clip(np.nan_to_num(numbers, nan=most), 0, most)).astype(np.int32)
         return whole
 
     def _off_road(self, waypoints: object, count: int) -> Whole:

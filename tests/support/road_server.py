@@ -24,9 +24,10 @@ def drive(origin, destination):
 class RoadServer:
     """`fails` is called with the number of the request, and says how it fails, or None.
 
-    Ways to fail are "hang", "drip", "cut", "500", "html", "nulls", "no table", "short", "negative"
-    and "too big". `islands` are places that no road leads to or from, `off_m` how far a place is
-    from the road. `legs` counts how often each (origin, destination) was asked for.
+    Ways to fail are "hang", "drip", "cut", "500", "html", "nulls", "no table", "short" and
+    "negative"; a table of more than `most` legs is too big. `islands` are places that no road leads
+    to or from, `off_m` is how far a place is from the road. `legs` counts how often each (origin,
+    destination) was asked for.
     """
 
     def __init__(self):
@@ -109,7 +110,7 @@ def spoilt(how, values):
     if how == "short":
         return values | {"durations": values["durations"][:-1]}
     if how == "negative":
-        return values | {"durations": [[-1.0 for _leg in row] for row in values["durations"]]}
+        return values | {"durations": [[-60.0 for _leg in row] for row in values["durations"]]}
     return values
 
 

@@ -148,6 +148,15 @@ def test_a_server_that_is_down_is_named(roads, travel):
         road.leg(A, B)
 
 
+def test_a_metre_below_nothing_is_nothing(roads, travel, monkeypatch):
+    """OSRM says -0.8 m of some places on one road."""
+    answer = roads.answer
+    monkeypatch.setattr(
+        roads, "answer", lambda path: (200, answer(path)[1] | {"distances": [[-0.8]]})
+    )
+    assert travel().leg(A, B) == (drive(A, B)[0], 0)
+
+
 def test_a_password_in_the_address_is_not_said():
     assert Osrm("https://me:secret@roads.example.org/v5").name == "roads.example.org"
 
