@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 
 from bookings.models import Actor, Booking, Door, Event
+from dispatch.api.quotes import CandidatesSerializer
 from dispatch.board.day import read_board
 from dispatch.models import Assignment, DispatchRun
 from dispatch.roads.osrm import RoadsFailed
@@ -13,6 +14,7 @@ from dispatch.roads.times import _failed_at
 from dispatch.runs.options import RunOptions
 from dispatch.runs.previews import apply_preview, plan_preview
 from dispatch.runs.run import run_dispatch
+from dispatch.trips.advice.advise import quote
 from dispatch.trips.assign import assign
 from tests.support import builders as make
 from tests.support.road_server import drive
@@ -195,3 +197,15 @@ def test_by_hand_a_trip_is_assigned_although_the_server_is_down(day):
     assign(booking.company, booking.id, driver.id, now=make.NOW, actor=ACTOR)
     assert Assignment.objects.get().booking == booking
     assert _failed_at
+
+
+@pytest.mark.parametrize(
+    ("how", "said"), [(None, "roads"), ("500", "mixed"), ("no server", "straight_line")]
+)
+def test_a_quote_says_where_its_drives_come_from(day, settings, how, said):
+    day.fails = lambda number: how
+    if how == "no server":
+        settings.ROADS_URL = ""
+    advice = quote(make.Company.objects.get(), Booking.objects.first(), now=make.NOW)
+    assert advice.candidates
+    assert CandidatesSerializer(advice).data["driving"] == said
