@@ -20,6 +20,7 @@ from dispatch.planner.travel import Coordinates, Whole
 MATRICES = 4  # of a company
 LEGS = 50_000  # of a company, beside its matrices
 KEPT_S = 30 * 86_400
+UNFINISHED_S = 3_600
 # A file that was removed meanwhile, or cut short by a full disk: its legs are asked for again.
 UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 UNKNOWN = -1  # of seconds and metres
@@ -86,7 +87,7 @@ class Kept:
 
     def fill(self, wanted: Matrix) -> None:
         """Write into a matrix of unknown legs what is known of them, the newest first."""
-        for folder in self._matrices():
+        for folder in self._recent():
             if not (wanted.seconds == UNKNOWN).any():
                 return
             try:
@@ -127,7 +128,7 @@ class Kept:
         UNKNOWN where nothing is kept.
         """
         seconds, metres = self._find_legs(ends)
-        for folder in self._matrices():
+        for folder in self._recent():
             open_ = np.flatnonzero(seconds == UNKNOWN)
             if not open_.size:
                 break
@@ -160,6 +161,7 @@ class Kept:
         part.mkdir(parents=True)
         for name, values in matrix._asdict().items():
             np.save(part / f"{name}.npy", values)
+        self._clear_unfinished()
         older = self._matrices()
         part.rename(self._folder / f"matrix-{time():017.6f}-{uuid.uuid4().hex[:8]}")
         others = [folder for folder in older if not _replaces(matrix, folder)]
@@ -167,6 +169,18 @@ class Kept:
         for folder in older:
             if folder not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _clear_unfinished(self) -> None:
+        """Remove what processes that died left half written."""
+        for part in self._folder.glob("new-*"):
+            try:
+                is_old = time() - part.stat().st_mtime > UNFINISHED_S
+            except FileNotFoundError:  # finished meanwhile
+                continue
+            if is_old and part.is_dir():
+                shutil.rmtree(part, ignore_errors=True)
+            elif is_old:
+                part.unlink(missing_ok=True)
 
     def legs(self) -> Legs:
         """Return the single legs that are kept."""
@@ -191,6 +205,9 @@ class Kept:
         part = self._folder / f"new-{uuid.uuid4().hex}.npz"
         np.savez(part, **both._asdict())
         part.rename(self._folder / "legs.npz")
+
+    def _recent(self) -> list[Path]:
+        return [folder for folder in self._matrices() if _age_s(folder) < KEPT_S]
 
     def _matrices(self) -> list[Path]:
         return sorted(self._folder.glob("matrix-*"), reverse=True)

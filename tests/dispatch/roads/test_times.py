@@ -1,10 +1,12 @@
 """Driving times on the road: what is asked, what is kept, what is no answer."""
 
+import os
+
 import numpy as np
 import pytest
 
 from dispatch.planner.travel import GreatCircle
-from dispatch.roads import osrm, times
+from dispatch.roads import kept, osrm, times
 from dispatch.roads.kept import Kept
 from dispatch.roads.osrm import UNREACHABLE_S, Osrm, RoadsFailed
 from dispatch.roads.times import Patience, RoadTimes
@@ -97,6 +99,34 @@ def test_a_damaged_file_is_asked_for_again(roads, travel, tmp_path, monkeypatch)
     for path in (tmp_path / "kept").glob("matrix-*/seconds.npy"):
         path.write_bytes(b"")
     assert travel().seconds([A], [B]).tolist() == table([A], [B])
+
+
+def test_what_a_killed_process_left_half_written_goes(travel, tmp_path, monkeypatch):
+    monkeypatch.setattr(times, "FEW", 0)
+    travel().learn([A], [B])
+    for name, age_s in (("new-old", 4_000), ("new-young", 60)):
+        (tmp_path / "kept" / name).mkdir()
+        (tmp_path / "kept" / f"{name}.npz").touch()
+        for left in (name, f"{name}.npz"):
+            os.utime(tmp_path / "kept" / left, (times.time.time() - age_s,) * 2)
+    travel().learn([C], [D])
+    assert {path.name for path in (tmp_path / "kept").glob("new-*")} == {
+        "new-young",
+        "new-young.npz",
+    }
+
+
+def test_what_is_older_than_a_month_is_asked_again(roads, travel, monkeypatch):
+    travel().leg(A, B)
+    monkeypatch.setattr(times, "FEW", 0)
+    travel().learn([C], [D])
+    asked = roads.requests
+    monkeypatch.setattr(kept, "KEPT_S", -1)
+    travel().leg(A, B)
+    assert roads.requests == asked + 1
+    travel().learn([C, A], [D])
+    travel().learn([C], [D])
+    assert roads.requests == asked + 3
 
 
 def test_a_day_planned_again_replaces_its_matrix_and_others_stay(travel, tmp_path, monkeypatch):
