@@ -25,7 +25,7 @@ class RoadServer:
     """`fails` is called with the number of the request, and says how it fails, or None.
 
     Ways to fail are "hang", "drip", "cut", "500", "html", "nulls", "no table", "short" and
-    "negative"; a table of more than `most` legs is too big. `islands` are places that no road leads
+    "negative"; a table of more than `most` legs is refused. `islands` are places that no road leads
     to or from, `off_m` is how far a place is from the road. `legs` counts how often each (origin,
     destination) was asked for.
     """
@@ -35,7 +35,7 @@ class RoadServer:
         self.islands = set()
         self.off_m = {}
         self.most = 10_000
-        self.requests = 0
+        self.requests = self.refused = 0
         self.legs = Counter()
         self.over = threading.Event()
         self.url = ""
@@ -51,6 +51,7 @@ class RoadServer:
         origins = [places[int(i)] for i in asked["sources"][0].split(";")]
         destinations = [places[int(i)] for i in asked["destinations"][0].split(";")]
         if len(origins) * len(destinations) > self.most:
+            self.refused += 1
             return 400, {"code": "TooBig", "message": "Too many table coordinates"}
         self.legs.update((a, b) for a in origins for b in destinations)
         table = [[self._leg(a, b) for b in destinations] for a in origins]

@@ -147,8 +147,16 @@ def test_large_questions_go_in_tiles_and_small_servers_get_smaller_ones(roads, t
     monkeypatch.setattr(times, "TILE", 2)
     roads.most = 3
     places = [(46 + n / 100, 6 + n / 50) for n in range(5)]
-    assert travel().seconds(places, places).tolist() == table(places, places)
+    server = Osrm(roads.url)
+    road = RoadTimes(server, travel()._kept, STRAIGHT, STRICT)
+    assert road.seconds(places, places).tolist() == table(places, places)
     assert set(roads.legs.values()) == {1}
+    assert 1 <= roads.refused <= 2  # by each of the two lines, which then know
+    refused = roads.refused
+    others = [(47 + n / 100, 7.0) for n in range(4)]
+    road = RoadTimes(server, travel()._kept, STRAIGHT, STRICT)
+    assert road.seconds(others, others).tolist() == table(others, others)
+    assert roads.refused == refused
 
 
 @pytest.mark.parametrize("how", WAYS_TO_FAIL)
@@ -170,6 +178,14 @@ def test_a_server_that_hangs_is_left_after_the_time_in_all(roads, travel, how):
         road.leg(C, D)
     assert roads.requests == 1
     assert times.time.monotonic() - began < 5
+
+
+def test_the_time_is_that_of_all_questions_together(roads, travel):
+    road = travel(Patience(7, strict=True, rests=False))
+    road._waited_s = 7.5
+    with pytest.raises(RoadsFailed, match="did not answer within 7 s"):
+        road.leg(A, B)
+    assert roads.requests == 0
 
 
 def test_a_server_that_is_down_is_named(roads, travel):
