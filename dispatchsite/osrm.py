@@ -8,6 +8,7 @@ command ends. It runs the command alone without a built map, or where ROADS_URL 
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -118,7 +119,15 @@ def run(command, folder=FOLDER):
     if env.web_address("ROADS_URL") or not is_built(folder):
         return subprocess.call(command)
     with serving(folder) as url:
-        return subprocess.call(command, env={**os.environ, "ROADS_URL": url})
+        child = subprocess.Popen(command, env={**os.environ, "ROADS_URL": url})
+        # Who ends this process ends the command, and with it the server.
+        before = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        try:
+            return child.wait()
+        except KeyboardInterrupt:  # the command has had it too
+            return child.wait()
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def main(words):

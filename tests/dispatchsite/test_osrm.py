@@ -1,8 +1,10 @@
 """The road server of one's own: a map is built and served, as make roads and make serve do."""
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -72,24 +74,45 @@ def test_what_is_no_map_is_refused_by_name(folder, extract, name):
         osrm.build(extract.parent / name, folder)
 
 
-def test_the_server_runs_beside_the_command_and_ends_with_it(folder, extract, monkeypatch):
+def is_open(port):
+    with socket.socket() as line:
+        return line.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_the_server_runs_beside_the_command_and_ends_with_it(folder, extract):
     osrm.build(extract, folder)
-    seen = {}
-    really = subprocess.call
-
-    def call(command, env):
-        seen["url"] = env["ROADS_URL"]
-        return really(command, env=env)
-
-    monkeypatch.setattr(osrm.subprocess, "call", call)
+    out = folder / "out"
     script = (
-        "import os, socket; host, port = os.environ['ROADS_URL'][7:].split(':');"
-        "socket.create_connection((host, int(port))).close(); raise SystemExit(7)"
+        "import os, socket; url = os.environ['ROADS_URL']; host, port = url[7:].split(':');"
+        "socket.create_connection((host, int(port))).close();"
+        f"open({str(out)!r}, 'w').write(port); raise SystemExit(7)"
     )
     assert osrm.run([sys.executable, "-c", script], folder) == 7
-    port = int(seen["url"].rpartition(":")[2])
-    with osrm.socket.socket() as line:
-        assert line.connect_ex(("127.0.0.1", port)) != 0
+    assert not is_open(int(out.read_text()))
+
+
+def test_who_ends_it_ends_the_command_and_the_server(folder, extract):
+    osrm.build(extract, folder)
+    out = folder / "out"
+    script = (
+        "import os, time; port = os.environ['ROADS_URL'].split(':')[2];"
+        f"open({str(out)!r}, 'w').write(port); time.sleep(60)"
+    )
+    whole = (
+        "import sys; from pathlib import Path; from dispatchsite import osrm;"
+        "sys.exit(osrm.run(sys.argv[2:], Path(sys.argv[1])))"
+    )
+    started = subprocess.Popen(
+        [sys.executable, "-c", whole, str(folder), sys.executable, "-c", script], cwd=osrm.PROJECT
+    )
+    ends = time.monotonic() + 60
+    while not (out.exists() and out.read_text()) and time.monotonic() < ends:
+        time.sleep(0.05)
+    port = int(out.read_text())
+    assert is_open(port)
+    started.terminate()
+    started.wait(60)
+    assert not is_open(port)
 
 
 def test_a_server_that_does_not_start_is_said_with_its_log(folder, extract):
