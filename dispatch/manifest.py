@@ -6,6 +6,7 @@ Times are local to the company, with their offset; positions are in degrees, WGS
 import csv
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from django.db.models import FilteredRelation, Q
 
@@ -58,9 +59,22 @@ class Stop:
         return self.status in DONE
 
 
+class Duty(NamedTuple):
+    """A shift in its vehicle: "" and None without one."""
+
+    start: datetime
+    end: datetime
+    vehicle: str
+    seats: int | None
+    wheelchair_places: int | None
+
+
 @dataclass(slots=True)
 class DriverManifest:
-    """A driver's day. `shifts` are (start, end)."""
+    """A driver's day.
+
+    The vehicle is that of the first shift, without shifts the driver's; others are in `shifts`.
+    """
 
     id: int
     name: str
@@ -68,8 +82,14 @@ class DriverManifest:
     vehicle: str
     seats: int | None
     wheelchair_places: int | None
-    shifts: list[tuple[datetime, datetime]]
+    shifts: list[Duty]
     stops: list[Stop]
+
+    def vehicle_at(self, moment: datetime) -> str:
+        """Return the plate of the vehicle in which the driver is at a moment."""
+        duties = (duty for duty in self.shifts if duty.start <= moment < duty.end)
+        duty = next(duties, None)
+        return self.vehicle if duty is None else duty.vehicle
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +128,9 @@ class Manifest:
                     "seats": driver.seats,
                     "wheelchair_places": driver.wheelchair_places,
                     "shifts": [
-                        {"start": start.isoformat(), "end": end.isoformat()}
-                        for start, end in driver.shifts
+                        duty._asdict()
+                        | {"start": duty.start.isoformat(), "end": duty.end.isoformat()}
+                        for duty in driver.shifts
                     ],
                     "stops": [_plain(asdict(stop)) for stop in driver.stops],
                 }
@@ -140,7 +161,7 @@ CSV_COLUMNS = (
 def _csv_row(driver, number, stop):
     values = _plain(asdict(stop))
     return (
-        driver.name, driver.phone, driver.vehicle, number, stop.kind, values["at"],
+        driver.name, driver.phone, driver.vehicle_at(stop.at), number, stop.kind, values["at"],
         values["until"], values["actual_at"], stop.reference, stop.address, stop.lat, stop.lon,
         stop.client, stop.phone, stop.passengers, stop.wheelchairs, " ".join(stop.needs),
         stop.priority, stop.notes, stop.status,
@@ -167,11 +188,12 @@ def read_manifest(company: Company, day: date) -> Manifest:
     day_start, day_end = company.day_bounds(day)
     for shift in (
         Shift.objects.filter(driver__company=company, start_at__lt=day_end, end_at__gt=day_start)
-        .select_related("driver__vehicle")
+        .select_related("driver", "vehicle")
         .order_by("start_at", "id")
     ):
-        manifest = _driver_manifest(drivers, shift.driver)
-        manifest.shifts.append((company.local(shift.start_at), company.local(shift.end_at)))
+        manifest = _driver_manifest(drivers, shift.driver, shift.vehicle)
+        start, end = company.local(shift.start_at), company.local(shift.end_at)
+        manifest.shifts.append(Duty(start, end, *_values_of(shift.vehicle)))
         if shift.break_at and day_start <= shift.break_at < day_end:
             until = shift.break_at + timedelta(minutes=shift.break_min)
             manifest.stops.append(
@@ -186,7 +208,8 @@ def read_manifest(company: Company, day: date) -> Manifest:
         seen.add(booking.id)
         assignment = getattr(booking, "shown", None)
         if assignment and booking.status != Status.CANCELED:
-            _driver_manifest(drivers, assignment.driver).stops += _stops(
+            driver = assignment.driver
+            _driver_manifest(drivers, driver, driver.vehicle).stops += _stops(
                 company, booking, assignment
             )
         elif booking.is_open:
@@ -241,20 +264,20 @@ def _reasons(company, day):
     return {row["booking"]: translated(row)["detail"] for row in rows or ()}
 
 
-def _driver_manifest(drivers, driver):
+def _driver_manifest(drivers, driver, vehicle):
     if driver.id not in drivers:
-        vehicle = driver.vehicle
+        plate, seats, places = _values_of(vehicle)
         drivers[driver.id] = DriverManifest(
-            driver.id,
-            driver.name,
-            driver.phone,
-            vehicle.plate if vehicle else "",
-            vehicle.seats if vehicle else None,
-            vehicle.wheelchair_places if vehicle else None,
-            [],
-            [],
+            driver.id, driver.name, driver.phone, plate, seats, places, [], []
         )
     return drivers[driver.id]
+
+
+def _values_of(vehicle):
+    """Return (plate, seats, wheelchair places) of a vehicle, or of none."""
+    return (
+        (vehicle.plate, vehicle.seats, vehicle.wheelchair_places) if vehicle else ("", None, None)
+    )
 
 
 def _stops(company, booking, assignment):

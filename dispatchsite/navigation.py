@@ -30,6 +30,7 @@ GROUPS = (
             (_("Roster"), "calendar_view_week", ROSTER),
             (_("Shifts"), "schedule", "drivers_shift_changelist"),
             (_("Absences"), "event_busy", "drivers_absence_changelist"),
+            (_("Vehicle absences"), "car_repair", "drivers_vehicleabsence_changelist"),
         ),
     ),
     (

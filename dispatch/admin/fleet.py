@@ -33,6 +33,7 @@ class ShiftAdmin(WarnsOfBrokenTrips, ExportsList, fleet.ShiftAdmin):
     export_columns = {
         "company": "driver__company__slug",
         "driver": "driver__name",
+        "vehicle": "vehicle__plate",
         "start_at": "start_at",
         "end_at": "end_at",
         "break_min": "break_min",
@@ -46,6 +47,17 @@ class AbsenceAdmin(WarnsOfBrokenTrips, ExportsList, fleet.AbsenceAdmin):
     export_columns = {
         "company": "driver__company__slug",
         "driver": "driver__name",
+        "start_at": "start_at",
+        "end_at": "end_at",
+        "reason": "reason",
+        "note": "note",
+    }
+
+
+class VehicleAbsenceAdmin(WarnsOfBrokenTrips, ExportsList, fleet.VehicleAbsenceAdmin):
+    export_columns = {
+        "company": "vehicle__company__slug",
+        "vehicle": "vehicle__plate",
         "start_at": "start_at",
         "end_at": "end_at",
         "reason": "reason",

@@ -11,7 +11,13 @@ from unfold.decorators import display
 from bookings.models import Booking, Client
 from dispatch.admin.bookings import BookingAdmin
 from dispatch.admin.clients import ClientAdmin
-from dispatch.admin.fleet import AbsenceAdmin, DriverAdmin, ShiftAdmin, VehicleAdmin
+from dispatch.admin.fleet import (
+    AbsenceAdmin,
+    DriverAdmin,
+    ShiftAdmin,
+    VehicleAbsenceAdmin,
+    VehicleAdmin,
+)
 from dispatch.admin.run_page import (
     CHANGES,
     METRICS,
@@ -29,7 +35,7 @@ from drivers.admin.base import ReadOnlyAdmin
 from drivers.admin.pages import admin_page
 from drivers.companies.actors import admin_actor
 from drivers.companies.roles import companies_of
-from drivers.models import Absence, Driver, Shift, Vehicle
+from drivers.models import Absence, Driver, Shift, Vehicle, VehicleAbsence
 
 # The pages of the fleet, of bookings and of clients are registered here, because they check the
 # assigned trips that a change would break.
@@ -39,6 +45,7 @@ admin.site.register(Driver, DriverAdmin)
 admin.site.register(Vehicle, VehicleAdmin)
 admin.site.register(Shift, ShiftAdmin)
 admin.site.register(Absence, AbsenceAdmin)
+admin.site.register(VehicleAbsence, VehicleAbsenceAdmin)
 
 
 @admin.register(DispatchRun)

@@ -2,9 +2,10 @@
 
 from copy import copy
 
-from django.db.models import Q
+from django.db.models import Case, CharField, Exists, F, OuterRef, Q, Subquery, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer
 from rest_framework import serializers, viewsets
@@ -17,7 +18,7 @@ from dispatch.api.request_serializers import HappenedSerializer, ProgressSeriali
 from dispatch.models import Assignment, of_day
 from dispatch.trips import decisions, progress
 from drivers.fleet.changes import changing
-from drivers.models import Driver
+from drivers.models import Driver, Shift
 from drivers.rest.access import DRIVERS, actor_of, caller_of
 from drivers.rest.fields import (
     Body,
@@ -67,7 +68,10 @@ class MeSerializer(serializers.Serializer):
     id = serializers.IntegerField()
     name = serializers.CharField()
     is_available = serializers.BooleanField()
-    vehicle = serializers.CharField(allow_null=True)
+    vehicle = serializers.CharField(
+        allow_null=True,
+        help_text=gettext_lazy("The plate in the shift that is on or comes next, else the usual."),
+    )
 
 
 class MyTripSerializer(serializers.Serializer):
@@ -134,10 +138,17 @@ class MeViewSet(Door, viewsets.ViewSet):
     @extend_schema(responses=MeSerializer)
     def list(self, request):
         """Show the driver of this token."""
-        row = self.mine().values("id", "name", "is_available", "vehicle__plate").first()
+        shifts = Shift.objects.filter(driver=OuterRef("pk"), end_at__gt=timezone.now())
+        next_one = shifts.order_by("start_at", "id").values("vehicle__plate")[:1]
+        plate = Case(
+            When(Exists(shifts), then=Subquery(next_one)),
+            default=F("vehicle__plate"),
+            output_field=CharField(),
+        )
+        row = self.mine().values("id", "name", "is_available", plate=plate).first()
         if row is None:
             raise NotFound(_("You are not a driver of this company."))
-        row["vehicle"] = row.pop("vehicle__plate")
+        row["vehicle"] = row.pop("plate")
         return Response(row)
 
     @extend_schema(request=AvailabilitySerializer, responses=MeSerializer)

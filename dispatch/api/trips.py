@@ -34,6 +34,7 @@ from dispatch.api.request_serializers import (
     UndoSerializer,
 )
 from dispatch.day.queries import DONE
+from dispatch.day.vehicles import plate
 from dispatch.trips import decisions, progress, will_calls
 from dispatch.trips.advice.advise import advise
 from dispatch.trips.advice.carry_out import Outdated, carry_out
@@ -328,7 +329,8 @@ class TripViewSet(BookingViewSet):
     def with_relations(cls, queryset):
         """Join the open or driven assignment; there is at most one."""
         condition = Q(assignments__is_open=True) | Q(assignments__status__in=sorted(DONE))
-        return queryset.alias(current=FilteredRelation("assignments", condition=condition))
+        queryset = queryset.alias(current=FilteredRelation("assignments", condition=condition))
+        return queryset.annotate(plate=plate("current__driver", "current__planned_pickup_at"))
 
     @classmethod
     def columns(cls, expand):
@@ -337,7 +339,7 @@ class TripViewSet(BookingViewSet):
             found += ["current__driver_id", *(f"current__{name}" for name in ASSIGNMENT_FIELDS)]
         if "driver" in expand:
             found += [f"current__driver__{name}" for name in ("name", "phone")]
-            found.append("current__driver__vehicle__plate")
+            found.append("plate")
         return found
 
     def represent(self, row, expand):
@@ -352,7 +354,7 @@ class TripViewSet(BookingViewSet):
                     "id": row["current__driver_id"],
                     "name": row["current__driver__name"],
                     "phone": row["current__driver__phone"],
-                    "plate": row["current__driver__vehicle__plate"],
+                    "plate": row["plate"],
                 }
             data["assignment"] = shown
         return data

@@ -9,6 +9,7 @@ from bookings.models import Booking, Status
 from dispatch.board.broken_rules import named
 from dispatch.day.queries import DONE
 from dispatch.day.trips import pickup_window
+from dispatch.day.vehicles import plate
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment
 from dispatch.trips.locking import no_such_trip
 
@@ -69,7 +70,8 @@ def read_detail(company, booking_id: int) -> Detail:
     assignment = (
         Assignment.objects.filter(booking=booking)
         .filter(status__in=[*OPEN_ASSIGNMENT_STATUSES, *sorted(DONE)])
-        .select_related("driver__vehicle")
+        .select_related("driver")
+        .annotate(plate=plate("driver", "planned_pickup_at"))
         .order_by("-id")
         .first()
     )

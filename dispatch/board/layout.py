@@ -20,7 +20,7 @@ from dispatch.board.labels import place_labels
 from dispatch.board.states import State
 from dispatch.day.trip_names import name_of
 from dispatch.day.trips import PLANNABLE
-from drivers.models import Absence
+from drivers.models import Absence, VehicleAbsence
 
 # A sign for every status but the usual one, so that colour is never the only difference (names of
 # Material Symbols, which come with the theme).
@@ -45,6 +45,7 @@ KINDS = {
     Kind.SILENT: gettext_lazy("no report"),
     Kind.UNCONFIRMED: gettext_lazy("not confirmed"),
 }
+ABSENT = dict(Absence.Reason.choices) | dict(VehicleAbsence.Reason.choices)
 LEFT = {
     "left": gettext_lazy("%(minutes)d min left"),
     "over": gettext_lazy("%(minutes)d min over"),
@@ -130,7 +131,8 @@ class Scale:
 
 def _row(scale, day):
     row = day.row
-    places = row.wheelchair_places or 0
+    cars = list(dict.fromkeys(shift.car for shift in day.shifts)) or [row.car]
+    places = [car.wheelchair_places or 0 for car in cars]
     trips = [bar for trip in day.trips if (bar := _bar(scale, trip))]
     place_labels(trips)
     for bar in trips:
@@ -148,9 +150,9 @@ def _row(scale, day):
         "emergency": row.kind == "emergency",
         "states": State.ON_DUTY if day.on_duty_now else "",
         "away": bool(day.shifts) and not day.on_duty,
-        "plate": row.plate or _("no vehicle"),
-        "seats": row.seats or 0,
-        "places": places,
+        "plate": " / ".join(str(car.plate or _("no vehicle")) for car in cars),
+        "seats": "/".join(str(car.seats or 0) for car in cars),
+        "places": "/".join(map(str, places)) if any(places) else "",
         "count": sum(not trip.other_day for trip in day.trips),
         "km": round((sum(trip.ride_m for trip in day.trips) + (home or 0)) / 1000),
         "shifts": _spans(
@@ -161,7 +163,7 @@ def _row(scale, day):
         "absences": _spans(
             scale,
             (
-                (absence.start_at, absence.end_at, Absence.Reason(absence.reason).label)
+                (absence.start_at, absence.end_at, ABSENT[absence.reason])
                 for absence in day.absences
             ),
         ),

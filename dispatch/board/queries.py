@@ -3,15 +3,29 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db.models import Subquery
+from django.db.models import F, Subquery
+from django.db.models.functions import Greatest, Least
 
 from bookings.models import Booking, Event, Status
 from dispatch.day.queries import current_assignment, day_and_around
 from dispatch.models import Assignment, DispatchRun
-from drivers.models import Absence, Driver, Shift
+from drivers.models import Absence, Driver, Shift, VehicleAbsence
+
+
+class CarRow(NamedTuple):
+    """A vehicle; all None for no vehicle."""
+
+    plate: str | None
+    seats: int | None
+    wheelchair_places: int | None
+
+
+CAR = [f"vehicle__{name}" for name in CarRow._fields]
 
 
 class DriverRow(NamedTuple):
+    """A driver with the usual vehicle."""
+
     id: int
     name: str
     phone: str
@@ -27,17 +41,32 @@ class DriverRow(NamedTuple):
     last_lon: float | None
     last_position_at: datetime | None
 
+    @property
+    def car(self) -> CarRow:
+        return CarRow(self.plate, self.seats, self.wheelchair_places)
+
 
 class ShiftRow(NamedTuple):
+    """A shift with its vehicle."""
+
     id: int
     driver_id: int
     start_at: datetime
     end_at: datetime
     break_min: int
     break_at: datetime | None
+    plate: str | None
+    seats: int | None
+    wheelchair_places: int | None
+
+    @property
+    def car(self) -> CarRow:
+        return CarRow(self.plate, self.seats, self.wheelchair_places)
 
 
 class AbsenceRow(NamedTuple):
+    """A driver's absence, or the part of a vehicle's that lies in the driver's shift."""
+
     id: int
     driver_id: int
     start_at: datetime
@@ -103,9 +132,7 @@ def read_drivers(company):
             "kind",
             "is_active",
             "is_available",
-            "vehicle__plate",
-            "vehicle__seats",
-            "vehicle__wheelchair_places",
+            *CAR,
             "home_lat",
             "home_lon",
             "last_lat",
@@ -120,15 +147,35 @@ def read_shifts(company, start_at, end_at, driver_id=None):
     rows = Shift.objects.filter(driver__company=company, start_at__lt=end_at, end_at__gt=start_at)
     if driver_id is not None:
         rows = rows.filter(driver=driver_id)
-    fields = ("id", "driver_id", "start_at", "end_at", "break_min", "break_at")
+    fields = ("id", "driver_id", "start_at", "end_at", "break_min", "break_at", *CAR)
     return [ShiftRow._make(row) for row in rows.order_by("start_at", "id").values_list(*fields)]
 
 
 def read_absences(company, start_at, end_at):
-    """Return the absences that touch the period, in order: 1 query."""
-    rows = Absence.objects.filter(driver__company=company, start_at__lt=end_at, end_at__gt=start_at)
-    fields = ("id", "driver_id", "start_at", "end_at", "reason")
-    return [AbsenceRow._make(row) for row in rows.order_by("start_at", "id").values_list(*fields)]
+    """Return the absences of drivers and of their shifts' vehicles in the period: 1 query.
+
+    They are in order.
+    """
+    inside = {"start_at__lt": end_at, "end_at__gt": start_at}
+    own = Absence.objects.filter(driver__company=company, **inside)
+    away = VehicleAbsence.objects.filter(
+        vehicle__company=company,
+        vehicle__shifts__start_at__lt=Least(F("end_at"), end_at),
+        vehicle__shifts__end_at__gt=Greatest(F("start_at"), start_at),
+        **inside,
+    )
+    of_shift = ("vehicle__shifts__start_at", "vehicle__shifts__end_at")
+    rows = own.values_list("id", "driver_id", "start_at", "end_at", "reason").union(
+        away.values_list(
+            "id",
+            "vehicle__shifts__driver_id",
+            Greatest("start_at", of_shift[0]),
+            Least("end_at", of_shift[1]),
+            "reason",
+        ),
+        all=True,
+    )
+    return sorted(map(AbsenceRow._make, rows), key=lambda row: (row.start_at, row.id))
 
 
 def read_trips(company, day, horizon):

@@ -1,6 +1,7 @@
 """Turn a driver's shifts into the duties that are left today, with their commitments.
 
-A shift minus the absences in it leaves one or more unbroken pieces: the duties. What is past is
+A shift minus the absences in it, of its driver and of its vehicle, leaves one or more unbroken
+pieces: the duties. What is past is
 cut off: a duty starts now, where the driver is, with the break that is still due. The time that
 the database keeps for an open trip, up to its planned dropoff, is never planned over, even if the
 driver may be done earlier.
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 from dispatch.day.queries import BookingRow, DriverRow
 from dispatch.models import Assignment
-from dispatch.planner.problem import Break, Commitment, Driver, Duty
+from dispatch.planner.problem import Break, Car, Commitment, Driver, Duty
 from dispatch.planner.travel import Place, TravelTimes
 from drivers.models import Company
 
@@ -56,7 +57,7 @@ class DayFrame:
 
 
 class Shift(NamedTuple):
-    """A driver's shift; the break fields are None if it has no break, or none planned yet."""
+    """A driver's shift in its car; the break fields are None without a break, or a planned one."""
 
     start_at: datetime
     id: int
@@ -65,6 +66,8 @@ class Shift(NamedTuple):
     break_from_at: datetime | None
     break_until_at: datetime | None
     break_at: datetime | None
+    car: Car
+    away: tuple[Period, ...] = ()  # of the car, in order
 
 
 def driver_day(
@@ -80,9 +83,9 @@ def driver_day(
     absences = _absences(rows)
     duties: list[tuple[Duty, int]] = []
     for shift in _shifts(rows):
-        pieces = pieces_of((shift.start_at, shift.end_at), absences)
-        breaks = _breaks_left(frame, shift, pieces)
-        for piece in pieces:
+        period = shift.start_at, shift.end_at
+        breaks = _breaks_left(frame, shift, pieces_of(period, absences))
+        for piece in pieces_of(period, sorted([*absences, *shift.away])):
             if piece[1] <= frame.now:
                 continue
             duty = _whole_duty(frame, rows[0], piece, first_id + len(duties))
@@ -93,21 +96,31 @@ def driver_day(
                 from_s = frame.seconds(piece[0])
                 commitments = _delayed(commitments, from_s, duty, frame.travel)
             duty, commitments = _with_commitments(duty, commitments)
-            duties.append((duty, shift.id))
-    return _driver(frame, rows[0], trips), duties
+            duties.append((replace(duty, car=shift.car), shift.id))
+    cars = {duty.car for duty, _shift_id in duties} or {car_of(rows[0])}
+    if len(cars) > 1:
+        return _driver(frame, rows[0], trips, Car()), duties
+    duties = [(replace(duty, car=None), shift_id) for duty, shift_id in duties]
+    return _driver(frame, rows[0], trips, cars.pop() or Car()), duties
 
 
-def _driver(frame: DayFrame, row: DriverRow, trips: Iterable[BookingRow]) -> Driver:
+def car_of(row: DriverRow) -> Car:
+    """Return the vehicle of the row: one without places if there is none."""
+    equipment = frozenset(row.equipment or [])
+    return Car(row.seats or 0, row.wheelchair_places or 0, equipment)
+
+
+def _driver(frame: DayFrame, row: DriverRow, trips: Iterable[BookingRow], car: Car) -> Driver:
     """Return the planner's driver; the trips of this day count towards the driver's cap."""
     load = sum(frame.start_at <= trip.scheduled_time < frame.end_at for trip in trips)
     cap = frame.company.max_bookings_per_driver if row.cap is None else row.cap
     return Driver(
         id=row.id,
         name=row.name,
-        seats=row.seats or 0,
-        wheelchair_places=row.wheelchair_places or 0,
+        seats=car.seats,
+        wheelchair_places=car.wheelchair_places,
         capacity=max(0, cap - load),
-        skills=frozenset([*row.skills, *(row.equipment or [])]),
+        skills=frozenset(row.skills) | car.equipment,
         load=load,
         emergency=row.kind == "emergency",
     )
@@ -124,11 +137,23 @@ def _shifts(rows: Iterable[DriverRow]) -> list[Shift]:
             row.break_from_at,
             row.break_until_at,
             row.break_at,
+            car_of(row),
+            periods_away(rows, row.shift_id),
         )
         for row in rows
         if row.shift_id and row.shift_start_at and row.shift_end_at
     }
     return sorted(found.values(), key=lambda shift: (shift.start_at, shift.id))
+
+
+def periods_away(rows: Iterable[DriverRow], shift_id: int) -> tuple[Period, ...]:
+    """Return the absences of the vehicle of a shift, each once, in order."""
+    found = {
+        (row.away_start_at, row.away_end_at)
+        for row in rows
+        if row.shift_id == shift_id and row.away_start_at and row.away_end_at
+    }
+    return tuple(sorted(found))
 
 
 def _absences(rows: Iterable[DriverRow]) -> list[Period]:

@@ -90,6 +90,7 @@ def beyond_keeping(
     comes is known of those who are `busy` with a trip: of each the first late one is returned,
     without which the next may be in time.
     """
+    duty_of = {c.trip_id: duty for duty in duties for c in duty.commitments}
     at = arrivals(duties)
     by_id = {driver.id: driver for driver in drivers}
     releasable = [trip for trip in trips if kept[trip.id] in RELEASABLE and trip.standing]
@@ -100,7 +101,7 @@ def beyond_keeping(
         and (
             (driver := by_id.get(trip.standing.driver_id)) is None
             or trip.id not in at
-            or any(misfits(trip, driver))
+            or any(misfits(trip, driver.on(duty_of[trip.id])))
         )
     }
     driver_of = {trip.id: trip.standing.driver_id for trip in releasable if trip.standing}

@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from functools import cache
 from itertools import chain
@@ -22,8 +22,17 @@ UNDER_WAY = {Assignment.Status.EN_ROUTE, Assignment.Status.IN_PROGRESS}
 DONE = {Assignment.Status.COMPLETED, Assignment.Status.NO_SHOW}
 
 
+# The columns of a vehicle in a DriverRow, in its order.
+OF_VEHICLE = ("vehicle__seats", "vehicle__wheelchair_places", "vehicle__skills", "vehicle_id")
+
+
 class DriverRow(NamedTuple):
-    """A driver joined to one of the shifts and one of the absences that touch the day."""
+    """A driver joined to one of the shifts and one of the absences that touch the day.
+
+    `seats`, `wheelchair_places` and `equipment` are those of the vehicle of the shift; without a
+    shift, those of the driver's vehicle. From `away_start_at` to `away_end_at` the shift's vehicle
+    is absent, in one of its absences.
+    """
 
     id: int
     name: str
@@ -35,6 +44,7 @@ class DriverRow(NamedTuple):
     seats: int | None
     wheelchair_places: int | None
     equipment: list[str] | None
+    vehicle_id: int | None
     shift_id: int | None
     shift_start_at: datetime | None
     shift_end_at: datetime | None
@@ -45,6 +55,8 @@ class DriverRow(NamedTuple):
     absence_id: int | None
     absence_start_at: datetime | None
     absence_end_at: datetime | None
+    away_start_at: datetime | None
+    away_end_at: datetime | None
     last_lat: float | None
     last_lon: float | None
     last_position_at: datetime | None
@@ -158,8 +170,13 @@ def read_drivers(
                 condition=Q(absences__end_at__gt=start_at - SHIFT_AT_MOST)
                 & Q(absences__start_at__lt=end_at + SHIFT_AT_MOST),
             ),
+            away=FilteredRelation(
+                "shift__vehicle__absences",
+                condition=Q(shift__vehicle__absences__end_at__gt=start_at - SHIFT_AT_MOST)
+                & Q(shift__vehicle__absences__start_at__lt=end_at + SHIFT_AT_MOST),
+            ),
         )
-        .order_by("id", "shift__id", "absence__id")
+        .order_by("id", "shift__id", "absence__id", "away__id")
     )
     rows = queryset.values_list(
         "id",
@@ -169,9 +186,8 @@ def read_drivers(
         "skills",
         "home_lat",
         "home_lon",
-        "vehicle__seats",
-        "vehicle__wheelchair_places",
-        "vehicle__skills",
+        *OF_VEHICLE,
+        *(f"shift__{name}" for name in OF_VEHICLE),
         "shift__id",
         "shift__start_at",
         "shift__end_at",
@@ -182,14 +198,32 @@ def read_drivers(
         "absence__id",
         "absence__start_at",
         "absence__end_at",
+        "away__start_at",
+        "away__end_at",
         "last_lat",
         "last_lon",
         "last_position_at",
     )
     drivers: dict[int, list[DriverRow]] = {}
-    for row in map(DriverRow._make, rows):
+    for values in rows:
+        row = driver_row(values)
         drivers.setdefault(row.id, []).append(row)
     return drivers
+
+
+def driver_row(values: Sequence[Any]) -> DriverRow:
+    """Return the row of a driver with the vehicle that counts: that of the shift, if there is one.
+
+    `values` have those of the driver's vehicle, then those of the shift's, where a row has one.
+    """
+    start, end = DriverRow._fields.index("seats"), DriverRow._fields.index("shift_id")
+    own, of_shift, rest = (
+        values[start:end],
+        values[end : 2 * end - start],
+        values[2 * end - start :],
+    )
+    shift_id = rest[0]
+    return DriverRow(*values[:start], *(own if shift_id is None else of_shift), *rest)
 
 
 def current_assignment() -> FilteredRelation:

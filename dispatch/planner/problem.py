@@ -10,7 +10,7 @@ vehicle. Driving between the dropoff of one trip and the pickup of the next, fro
 of a duty to its first pickup and from its last dropoff to its end, is empty: the deadhead.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from dispatch.planner.travel import Place, TravelTimes
@@ -152,6 +152,15 @@ class Break:
 
 
 @dataclass(frozen=True, slots=True)
+class Car:
+    """A vehicle, by what it can carry; without a vehicle, a duty has one without any place."""
+
+    seats: int = 0
+    wheelchair_places: int = 0
+    equipment: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Duty:
     """One uninterrupted period of work of one driver.
 
@@ -159,7 +168,7 @@ class Duty:
     A split shift, or a shift with an absence in it, is several duties; those of one driver do
     not overlap, and no commitment of one reaches into another. `commitments` are in order of
     pickup; they may overlap and outlast the duty. `break_` is None if no break is due or it
-    was already taken. A duty without trips needs no break.
+    was already taken. A duty without trips needs no break. `car` is None for the driver's.
     """
 
     id: int
@@ -170,11 +179,12 @@ class Duty:
     end: Place
     break_: Break | None = None
     commitments: tuple[Commitment, ...] = ()
+    car: Car | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """A driver with the vehicle of the day.
+    """A driver with the vehicle of the day; who changes it has no places but those of each duty.
 
     `capacity` is the number of trips that may be added, commitments not counted; `load` is
     the number of trips the driver has already (commitments, completed trips). A driver who
@@ -193,6 +203,17 @@ class Driver:
     @property
     def used(self) -> bool:
         return self.load > 0
+
+    def on(self, duty: Duty) -> "Driver":
+        """Return the driver with the vehicle of this duty."""
+        if duty.car is None:
+            return self
+        return replace(
+            self,
+            seats=duty.car.seats,
+            wheelchair_places=duty.car.wheelchair_places,
+            skills=self.skills | duty.car.equipment,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +256,11 @@ class Problem:
         for duty in self.duties:
             if duty.driver_id not in known:
                 raise ValueError(f"Duty {duty.id} belongs to an unknown driver {duty.driver_id}.")
+
+    def crews(self) -> list[Driver]:
+        """Return, in order of the duties, the driver of each with its vehicle."""
+        drivers = {driver.id: driver for driver in self.drivers}
+        return [drivers[duty.driver_id].on(duty) for duty in self.duties]
 
 
 @dataclass(frozen=True, slots=True)

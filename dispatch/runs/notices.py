@@ -7,12 +7,12 @@ no longer fits is left out. A search that had too little time says so. No query.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from django.utils.translation import gettext as _
 
-from dispatch.day.duties import home_of
+from dispatch.day.duties import home_of, periods_away, pieces_of
 from dispatch.day.fitness import Ability, Wanted, Ways, off_duty
 from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow, DriverRow
@@ -113,7 +113,8 @@ def _breaches(
     day: Day, row: BookingRow, rows: Sequence[DriverRow], forbidden: frozenset[int]
 ) -> Iterator[Breach]:
     """Yield what keeps the driver from the trip, without its neighbours."""
-    first = rows[0]
+    pickup_at = row.planned()[0]
+    first = next((r for r in rows if _in_shift(r, pickup_at)), rows[0])
     skills = frozenset([*first.skills, *(first.equipment or [])])
     places = (first.seats or 0, first.wheelchair_places or 0)
     seats = row.passengers - row.wheelchairs
@@ -121,7 +122,10 @@ def _breaches(
     yield from misfits(wanted, Ability(first.id, first.name, *places, skills))
     start_at, end_at = row.planned()
     shifts = [
-        (r.shift_start_at, r.shift_end_at) for r in rows if r.shift_start_at and r.shift_end_at
+        piece
+        for r in rows
+        if r.shift_id and r.shift_start_at and r.shift_end_at
+        for piece in pieces_of((r.shift_start_at, r.shift_end_at), periods_away(rows, r.shift_id))
     ]
     absences = [
         (r.absence_start_at, r.absence_end_at)
@@ -131,6 +135,11 @@ def _breaches(
     home = home_of(day.company, first.home_lat, first.home_lon)
     ways = Ways(day.problem.travel, home, row.pickup, row.dropoff)
     yield from off_duty(first.name, start_at, end_at + _alighting(day), ways, shifts, absences)
+
+
+def _in_shift(row: DriverRow, moment: datetime) -> bool:
+    start_at, end_at = row.shift_start_at, row.shift_end_at
+    return start_at is not None and end_at is not None and start_at <= moment < end_at
 
 
 def _unreachable(day: Day, name: str, before: BookingRow, after: BookingRow) -> Breach | None:

@@ -29,7 +29,7 @@ from dispatch.planner.rules.registry import misfits
 from dispatch.planner.rules.rule import Breach
 from dispatch.trips.release import release_trips
 from dispatch.trips.violations import Fault, fault_of
-from drivers.models import Absence, Driver, Shift
+from drivers.models import Absence, Driver, Shift, Vehicle, VehicleAbsence
 from drivers.refused import Refused
 from drivers.times import moment
 
@@ -100,7 +100,7 @@ def change_of_fleet(
     """Guard a change to these locked drivers, made inside the block; yield a list.
 
     After the block the list holds the BrokenTrips that were released. `agreed` are the ids of the
-    assignments that may be released. At most 14 statements besides the change. Raises TripsBroken,
+    assignments that may be released. At most 16 statements besides the change. Raises TripsBroken,
     or StaleBookingError if a trip begins at the same moment.
     """
     released: list[BrokenTrip] = []
@@ -159,7 +159,7 @@ def _planned(driver_ids: Sequence[int], now: datetime) -> list[Assignment]:
 
 
 def _unfit(trips: Sequence[Assignment]) -> Iterator[tuple[Assignment, Driver, Fault]]:
-    """Yield (trip, driver, broken rule) of the trips that their driver cannot drive: 3 queries."""
+    """Yield (trip, driver, broken rule) of the trips that their driver cannot drive: 4 queries."""
     if not trips:
         return
     ids = sorted({trip.driver_id for trip in trips})
@@ -170,45 +170,72 @@ def _unfit(trips: Sequence[Assignment]) -> Iterator[tuple[Assignment, Driver, Fa
     start_at = min(day_start_at for day_start_at, _end_at in bounds.values())
     end_at = max(day_end_at for _start_at, day_end_at in bounds.values())
     shifts, absences = (
-        _periods(model.objects.filter(driver__any_of=ids, start_at__lt=end_at, end_at__gt=start_at))
-        for model in (Shift, Absence)
+        _of_drivers(rows.filter(driver__any_of=ids, start_at__lt=end_at, end_at__gt=start_at))
+        for rows in (Shift.objects.select_related("vehicle"), Absence.objects)
+    )
+    vehicles = {s.vehicle_id for of_driver in shifts.values() for s in of_driver if s.vehicle_id}
+    away = list(
+        VehicleAbsence.objects.filter(
+            vehicle__any_of=sorted(vehicles), start_at__lt=end_at, end_at__gt=start_at
+        )
     )
     for trip in trips:
         driver, (day_start_at, day_end_at) = drivers[trip.driver_id], bounds[trip.id]
-        of_day = [s for s in shifts[driver.id] if s[0] < day_end_at and day_start_at < s[1]]
-        breach = _why_not(trip, driver, of_day, absences[driver.id])
+        of_day = [
+            s for s in shifts[driver.id] if s.start_at < day_end_at and day_start_at < s.end_at
+        ]
+        breach = _why_not(trip, driver, of_day, absences[driver.id], away)
         if breach:
             yield trip, driver, fault_of(driver.company, days[trip.id], breach)
 
 
-Periods = Sequence[tuple[datetime, datetime]]
-
-
-def _periods(rows: QuerySet[Any]) -> Mapping[int, list[tuple[datetime, datetime]]]:
-    """Return the (start, end) of shifts or absences by driver: 1 query."""
-    found: defaultdict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
-    for driver_id, start_at, end_at in rows.values_list("driver_id", "start_at", "end_at"):
-        found[driver_id].append((start_at, end_at))
+def _of_drivers(rows: QuerySet[Any]) -> Mapping[int, list[Any]]:
+    """Return the shifts or the absences by driver: 1 query."""
+    found: defaultdict[int, list[Any]] = defaultdict(list)
+    for row in rows.order_by("start_at", "id"):
+        found[row.driver_id].append(row)
     return found
 
 
-def _why_not(trip: Assignment, driver: Driver, shifts: Periods, absences: Periods) -> Breach | None:
+def _vehicle_of(trip: Assignment, driver: Driver, shifts: Sequence[Shift]) -> Vehicle | None:
+    """Return the vehicle of the shift in which the trip begins; out of shifts, the driver's."""
+    at = trip.planned_pickup_at
+    return next((s.vehicle for s in shifts if s.start_at <= at < s.end_at), driver.vehicle)
+
+
+def _why_not(
+    trip: Assignment,
+    driver: Driver,
+    shifts: Sequence[Shift],
+    absences: Sequence[Absence],
+    vehicle_absences: Sequence[VehicleAbsence],
+) -> Breach | None:
     """Return the most permanent rule that keeps the driver from the trip, or None."""
     if not availability.fits(driver.is_active, driver.is_available):
         return availability.breach(driver.name, is_active=driver.is_active)
-    booking, vehicle = trip.booking, driver.vehicle
+    end_at = trip.planned_dropoff_at + timedelta(minutes=driver.company.alighting_min)
+    booking, vehicle = trip.booking, _vehicle_of(trip, driver, shifts)
+    away = [a for a in vehicle_absences if vehicle and a.vehicle_id == vehicle.pk]
+    if any(a.start_at < end_at and trip.planned_pickup_at < a.end_at for a in away):
+        return availability.vehicle_away(driver.name)
     seats = booking.passengers - booking.wheelchairs
     wanted = Wanted(seats, booking.wheelchairs, frozenset(booking.needs))
     places, skills = (0, 0), frozenset(driver.skills)
     if vehicle:
         places, skills = (vehicle.seats, vehicle.wheelchair_places), skills | {*vehicle.skills}
     ability = Ability(driver.id, driver.name, *places, skills)
-    end_at = trip.planned_dropoff_at + timedelta(minutes=driver.company.alighting_min)
     ways = Ways(
         travel_times(driver.company),
         home_of(driver.company, driver.home_lat, driver.home_lon),
         (booking.pickup_lat, booking.pickup_lon),
         (booking.dropoff_lat, booking.dropoff_lon),
     )
-    on_duty = off_duty(driver.name, trip.planned_pickup_at, end_at, ways, shifts, absences)
+    on_duty = off_duty(
+        driver.name,
+        trip.planned_pickup_at,
+        end_at,
+        ways,
+        [(shift.start_at, shift.end_at) for shift in shifts],
+        [(absence.start_at, absence.end_at) for absence in absences],
+    )
     return next(chain(misfits(wanted, ability), on_duty), None)

@@ -147,7 +147,8 @@ def _within_rules(
 
 def _may_fit(trip: Trip, alone: Problem, pickup_s: int | None) -> bool:
     """Return whether the driver could take the trip if all others gave way: no search if not."""
-    if not may_drive((trip,), alone.drivers).all() or not appointment_rule.is_possible(trip):
+    crews = alone.crews() or alone.drivers
+    if not may_drive((trip,), crews).any() or not appointment_rule.is_possible(trip):
         return False
     if pickup_s is None:
         return True

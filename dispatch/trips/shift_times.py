@@ -27,7 +27,9 @@ def change_times(
             raise TypeError(stored)
         before = _times(stored)
         stored.start_at, stored.end_at = start_at, end_at
-        stored.full_clean()
+        stored.clean_fields(exclude=["driver", "vehicle"])  # as they are stored
+        stored.clean()
+        stored.validate_constraints()
         stored.save(update_fields=["start_at", "end_at"])
     return before, _times(stored)
 

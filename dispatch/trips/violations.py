@@ -53,7 +53,7 @@ def _breaches(problem: Problem, plan: Plan, violation: Violation) -> tuple[Breac
     duties = {duty.id: duty for duty in problem.duties}
     duty = duties[row.duty_id if violation.duty_id is None else violation.duty_id]
     others = tuple(c for known in problem.duties for c in known.commitments)
-    placed = Placed(driver, trip, row, duty, others, problem.travel)
+    placed = Placed(driver.on(duty), trip, row, duty, others, problem.travel)
     found = tuple(rule.breaches(placed, violation.trip_id))
     if not found:  # the rule does not see what the checker has found
         raise ValueError(violation.detail)

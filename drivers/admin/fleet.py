@@ -7,7 +7,8 @@ company: its rows are offered, and times are in its timezone.
 import re
 from contextlib import contextmanager
 
-from django.contrib import messages
+from django import forms
+from django.contrib import admin, messages
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
@@ -15,14 +16,14 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from drivers.admin.base import CompanyScopedAdmin, ScopedInline
+from drivers.admin.base import CompanyScopedAdmin, RowChoice, ScopedInline
 from drivers.admin.fields import WallClockField, WordsField
 from drivers.admin.roster import LeadsToRoster, ShowsRoster
 from drivers.admin.weeks import FillsWeeks
 from drivers.companies.actors import admin_actor
 from drivers.companies.roles import companies_of
 from drivers.fleet.changes import changing
-from drivers.models import Company, Role, ShiftTemplate
+from drivers.models import Company, Role, ShiftTemplate, Vehicle
 
 PK = re.compile("[0-9]{1,18}")
 AGREED = "release"  # the form's field with the ids of the assignments that may be released
@@ -115,12 +116,29 @@ class VehicleAdmin(GuardedAdmin):
 
 class ShiftTemplateInline(ScopedInline):
     model = ShiftTemplate
+    fields = [
+        "weekday",
+        "start",
+        "end",
+        "vehicle",
+        "break_min",
+        "break_from",
+        "break_until",
+    ]
     formfield_overrides = {
         models.TimeField: {"form_class": WallClockField, "widget": UnfoldAdminTextInputWidget}
     }
     extra = 0
     ordering = ["weekday", "start", "id"]
     tab = True
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        kwargs["form_class"] = RowChoice
+        if not hasattr(request, "vehicles_offered"):  # the theme builds the form many times
+            rows = Vehicle.objects.filter(company=request.company)
+            request.vehicles_offered = rows.order_by("plate", "id")
+        kwargs["queryset"] = request.vehicles_offered
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
 class DriverAdmin(FillsWeeks, GuardedAdmin):
@@ -151,16 +169,48 @@ class DriverAdmin(FillsWeeks, GuardedAdmin):
     ]
 
 
+class ShiftForm(forms.ModelForm):
+    """A new shift that names no vehicle is driven with the driver's."""
+
+    class Meta:
+        help_texts = {
+            "vehicle": _("Left empty in a new shift: the driver's. Without a vehicle: no trips."),
+        }
+
+    def clean(self):
+        super().clean()
+        values = self.cleaned_data
+        driver = values.get("driver")
+        if self.instance._state.adding and driver and "vehicle" in values:
+            values["vehicle"] = values["vehicle"] or driver.vehicle
+        return values
+
+
+class WithoutVehicle(admin.SimpleListFilter):
+    """The shifts that somebody has to give a vehicle."""
+
+    title = _("vehicle")
+    parameter_name = "without_vehicle"
+
+    def lookups(self, request, model_admin):
+        return [("1", _("no vehicle"))]
+
+    def queryset(self, request, queryset):
+        return queryset.filter(vehicle=None) if self.value() == "1" else queryset
+
+
 class ShiftAdmin(ShowsRoster, LeadsToRoster, GuardedAdmin):
     company_path = "driver__company"
-    choices_by = {"driver": ["name", "id"]}
-    list_display = ["driver", "start_at", "end_at", "break_min", "break_at"]
-    list_select_related = ["driver"]
-    list_filter = ["start_at"]
-    search_fields = ["driver__folded_name"]
+    form = ShiftForm
+    choices_by = {"driver": ["name", "id"], "vehicle": ["plate", "id"]}
+    list_display = ["driver", "vehicle", "start_at", "end_at", "break_min", "break_at"]
+    list_select_related = ["driver", "vehicle"]
+    list_filter = ["start_at", WithoutVehicle]
+    search_fields = ["driver__folded_name", "vehicle__plate"]
     ordering = ["-start_at", "-id"]
     fields = [
         "driver",
+        "vehicle",
         "start_at",
         "end_at",
         "break_min",
@@ -178,3 +228,14 @@ class AbsenceAdmin(LeadsToRoster, GuardedAdmin):
     search_fields = ["driver__folded_name"]
     ordering = ["-start_at", "-id"]
     fields = ["driver", "start_at", "end_at", "reason", "note"]
+
+
+class VehicleAbsenceAdmin(GuardedAdmin):
+    company_path = "vehicle__company"
+    choices_by = {"vehicle": ["plate", "id"]}
+    list_display = ["vehicle", "start_at", "end_at", "reason", "note"]
+    list_select_related = ["vehicle"]
+    list_filter = ["reason", "start_at"]
+    search_fields = ["vehicle__plate"]
+    ordering = ["-start_at", "-id"]
+    fields = ["vehicle", "start_at", "end_at", "reason", "note"]

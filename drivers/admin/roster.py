@@ -156,7 +156,7 @@ class LeadsToRoster(CompanyScopedAdmin):
             "break_from_at": usual.break_from,
             "break_until_at": usual.break_until,
         }
-        return {"break_min": usual.break_min} | {
+        return {"break_min": usual.break_min, "vehicle": usual.vehicle_id} | {
             name: [moment.date(), moment.time()] for name, moment in moments.items() if moment
         }
 
@@ -197,6 +197,7 @@ def _row(company, row):
                         shift.id,
                         f"{company.clock(shift.start_at)}–{company.clock(shift.end_at)}",
                         shift.break_min,
+                        shift.vehicle__plate or _("no vehicle"),
                     )
                     for shift in cell.shifts
                 ],

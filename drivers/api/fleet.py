@@ -13,7 +13,17 @@ from rest_framework.response import Response
 from drivers.api.guarded import DeletableViewSet, GuardedViewSet, guarded
 from drivers.companies.roles import OWNERS
 from drivers.companies.tokens import issue_token, revoke_tokens
-from drivers.models import Absence, ApiToken, Company, Driver, Membership, Role, Shift, Vehicle
+from drivers.models import (
+    Absence,
+    ApiToken,
+    Company,
+    Driver,
+    Membership,
+    Role,
+    Shift,
+    Vehicle,
+    VehicleAbsence,
+)
 from drivers.rest.access import EVERYBODY, PLANNERS, STAFF
 from drivers.rest.fields import (
     Body,
@@ -139,12 +149,19 @@ class DriverViewSet(GuardedViewSet):
 class ShiftSerializer(Resource):
     changed_by = {"break_at": "POST /dispatch-runs/"}
     driver = InCompany(queryset=Driver.objects.all())
+    vehicle = InCompany(
+        queryset=Vehicle.objects.all(),
+        allow_null=True,
+        required=False,
+        help_text=_("The driver's if a new shift does not name one; null for none."),
+    )
 
     class Meta:
         model = Shift
         fields = [
             "id",
             "driver",
+            "vehicle",
             "start_at",
             "end_at",
             "break_min",
@@ -153,6 +170,11 @@ class ShiftSerializer(Resource):
             "break_at",
         ]
         read_only_fields = ["break_at"]
+
+    def validate(self, attrs):
+        if self.instance is None:
+            attrs.setdefault("vehicle", attrs["driver"].vehicle)
+        return attrs
 
 
 class DutyFilter(PeriodFilterSet):
@@ -168,12 +190,18 @@ class DutyFilter(PeriodFilterSet):
         }
 
 
+class ShiftFilter(DutyFilter):
+    """Shifts that overlap [`from`, `until`)."""
+
+    vehicle = IdFilter("vehicle_id")
+
+
 @guarded
 class ShiftViewSet(DeletableViewSet):
     company_path = "driver__company"
     queryset = Shift.objects.all()
     serializer_class = ShiftSerializer
-    filterset_class = DutyFilter
+    filterset_class = ShiftFilter
     roles = {"read": STAFF, "write": PLANNERS}
     orderings = ("start_at", "id")
 
@@ -192,6 +220,37 @@ class AbsenceViewSet(DeletableViewSet):
     queryset = Absence.objects.all()
     serializer_class = AbsenceSerializer
     filterset_class = DutyFilter
+    roles = {"read": STAFF, "write": PLANNERS}
+    orderings = ("start_at", "id")
+
+
+class VehicleAbsenceSerializer(Resource):
+    vehicle = InCompany(queryset=Vehicle.objects.all())
+
+    class Meta:
+        model = VehicleAbsence
+        fields = ["id", "vehicle", "start_at", "end_at", "reason", "note"]
+
+
+class VehicleAbsenceFilter(PeriodFilterSet):
+    """Absences that overlap [`from`, `until`)."""
+
+    vehicle = IdFilter("vehicle_id")
+
+    @classmethod
+    def get_filters(cls):
+        return super().get_filters() | {
+            "from": MomentFilter(field_name="end_at", lookup_expr="gt"),
+            "until": MomentFilter(field_name="start_at", lookup_expr="lt"),
+        }
+
+
+@guarded
+class VehicleAbsenceViewSet(DeletableViewSet):
+    company_path = "vehicle__company"
+    queryset = VehicleAbsence.objects.all()
+    serializer_class = VehicleAbsenceSerializer
+    filterset_class = VehicleAbsenceFilter
     roles = {"read": STAFF, "write": PLANNERS}
     orderings = ("start_at", "id")
 
@@ -282,4 +341,5 @@ def register_routes(router):
     router.register("drivers", DriverViewSet, basename="driver")
     router.register("shifts", ShiftViewSet, basename="shift")
     router.register("absences", AbsenceViewSet, basename="absence")
+    router.register("vehicle-absences", VehicleAbsenceViewSet, basename="vehicle-absence")
     router.register("tokens", TokenViewSet, basename="token")

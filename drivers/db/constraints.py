@@ -37,7 +37,8 @@ def fields_of(constraint: BaseConstraint) -> set[str]:
 class NoOverlap(BaseConstraint):
     """No two rows with the same `owner` share a moment of [start, end).
 
-    `only` names a boolean column: the rule is for the rows where it is true.
+    `only` names a boolean column: the rule is for the rows where it is true. Rows without an owner
+    overlap nothing. `field` is the one that a person is told to change, if it is one.
 
     PostgreSQL: an exclusion over one range of whole seconds, in which every owner has a
     stretch of 317 years of its own. Ranges of owner and of time side by side would need GiST,
@@ -46,8 +47,8 @@ class NoOverlap(BaseConstraint):
 
     default_violation_error_message = _("This period overlaps another one of the same driver.")
 
-    def __init__(self, *, name, owner, start, end, only=None, **messages):
-        self.owner, self.start, self.end, self.only = owner, start, end, only
+    def __init__(self, *, name, owner, start, end, only=None, field="", **messages):
+        self.owner, self.start, self.end, self.only, self.field = owner, start, end, only, field
         super().__init__(name=name, **messages)
 
     def constraint_sql(self, model, schema_editor):
@@ -104,6 +105,9 @@ class NoOverlap(BaseConstraint):
         def column(name):
             return schema_editor.quote_name(model._meta.get_field(name).column)
 
+        conditions = [column(self.only)] if self.only else []
+        if model._meta.get_field(self.owner).null:  # a range without bounds overlaps every other
+            conditions.append(f"{column(self.owner)} IS NOT NULL")
         return Statement(
             template,
             table=Table(model._meta.db_table, schema_editor.quote_name),
@@ -113,7 +117,7 @@ class NoOverlap(BaseConstraint):
             start=column(self.start),
             end=column(self.end),
             only=column(self.only) if self.only else "",
-            where=f" WHERE ({column(self.only)})" if self.only else "",
+            where=f" WHERE ({' AND '.join(conditions)})" if conditions else "",
             **parts,
         )
 
@@ -137,17 +141,25 @@ class NoOverlap(BaseConstraint):
         )
         if self.only:
             rows = rows.filter(**{self.only: True})
-        if rows.exclude(pk=instance.pk).exists():
-            raise ValidationError(
-                self.get_violation_error_message(), code=self.violation_error_code
-            )
+        other = rows.exclude(pk=instance.pk).order_by(self.start, "pk").first()
+        if other is not None:
+            error = ValidationError(self.message_for(other), code=self.violation_error_code)
+            raise ValidationError({self.field: error}) if self.field else error
+
+    def message_for(self, other):
+        """Return what is said to who would overlap this other row."""
+        return self.get_violation_error_message()
 
     def deconstruct(self):
-        path, args, kwargs = super().deconstruct()
+        _path, args, kwargs = super().deconstruct()
         kwargs |= {"owner": self.owner, "start": self.start, "end": self.end}
         if self.only:
             kwargs["only"] = self.only
-        return path, args, kwargs
+        return "drivers.db.constraints.NoOverlap", args, kwargs
+
+    def clone(self):
+        _path, args, kwargs = self.deconstruct()
+        return type(self)(*args, **kwargs, field=self.field)
 
     def __eq__(self, other):
         if not isinstance(other, NoOverlap):

@@ -21,6 +21,7 @@ class RosterShift(NamedTuple):
     start_at: datetime
     end_at: datetime
     break_min: int
+    vehicle__plate: str | None
 
 
 class RosterAbsence(NamedTuple):

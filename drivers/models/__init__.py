@@ -15,7 +15,7 @@ from drivers.models.far_places import (
 )
 from drivers.models.fleet import Driver, Vehicle
 from drivers.models.membership import GRANTABLE_ROLES, ApiToken, Membership, Role, StoredAnswer
-from drivers.models.shifts import Absence, Shift, ShiftTemplate, Weekday
+from drivers.models.shifts import Absence, Shift, ShiftTemplate, Weekday, driven_by
 from drivers.models.values import (
     IN_YEARS,
     LATITUDE,
@@ -26,6 +26,7 @@ from drivers.models.values import (
     validate_timezone,
     within_years,
 )
+from drivers.models.vehicle_absences import VehicleAbsence
 
 __all__ = [
     "Absence",
@@ -47,8 +48,10 @@ __all__ = [
     "ShiftTemplate",
     "StoredAnswer",
     "Vehicle",
+    "VehicleAbsence",
     "Weekday",
     "asks_if_far",
+    "driven_by",
     "far_places",
     "on_earth",
     "validate_tags",

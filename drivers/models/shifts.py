@@ -1,28 +1,63 @@
-"""Shifts, weekly shift templates and absences of drivers."""
+"""Shifts with their vehicles, weekly shift templates and absences of drivers."""
 
 from datetime import timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from drivers.db.constraints import NoOverlap
 from drivers.db.indexes import Index, PostgresqlIndex
 from drivers.db.rules import CHOICE, Check, Unique
-from drivers.models.fleet import Driver
+from drivers.models.fleet import Driver, Vehicle
 from drivers.models.values import SHIFT_AT_MOST, within_years
 from drivers.times import shown_period
+
+
+class OneDriver(NoOverlap):
+    """No vehicle is in two shifts at once; who has it, and when, is said."""
+
+    def message_for(self, other: "Shift") -> str:
+        return driven_by(other)
+
+
+def driven_by(shift: "Shift") -> str:
+    """Say who has the vehicle of a shift, and when."""
+    return gettext("%(driver)s drives %(vehicle)s: %(period)s.") % {
+        "vehicle": shift.vehicle,
+        "driver": shift.driver,
+        "period": shown_period(shift.start_at, shift.end_at),
+    }
+
+
+def refuse_foreign_vehicle(driver_id: int | None, vehicle_id: int | None) -> None:
+    """Raise ValidationError if the vehicle is not of the driver's company: 1 query, or none."""
+    if driver_id is None or vehicle_id is None:
+        return
+    if not Vehicle.objects.filter(pk=vehicle_id, company__drivers=driver_id).exists():
+        raise ValidationError({"vehicle": _("This vehicle belongs to another company.")})
 
 
 class Shift(models.Model):
     """A driver's working time, at most 24 hours, with a break planned inside its window.
 
-    `break_at` is the start of the break in the plan.
+    `vehicle` is the car of the whole shift: without one, nobody can be driven. `break_at` is the
+    start of the break in the plan.
     """
 
     driver = models.ForeignKey(
         Driver, models.CASCADE, db_index=False, related_name="shifts", verbose_name=_("driver")
+    )
+    vehicle = models.ForeignKey(
+        Vehicle,
+        models.PROTECT,
+        db_index=False,
+        null=True,
+        blank=True,
+        related_name="shifts",
+        verbose_name=_("vehicle"),
     )
     start_at = models.DateTimeField(_("start"))
     end_at = models.DateTimeField(_("end"))
@@ -38,12 +73,22 @@ class Shift(models.Model):
             # dispatch.day.queries.read_drivers, dispatch.board.queries.read_shifts and
             # dispatch.manifest.read_manifest: the shifts of drivers that overlap a day.
             Index(fields=["driver", "end_at"], name="idx_shift_driver_end"),
+            # OneDriver and its trigger on SQLite, and drivers.fleet.changes: the shifts of a
+            # vehicle that have not ended.
+            Index(fields=["vehicle", "end_at"], name="idx_shift_vehicle_end"),
             # The lists of ShiftAdmin and ShiftViewSet, by time. SQLite sorts faster than it reads
             # this.
             PostgresqlIndex(fields=["start_at"], name="idx_shift_start"),
         ]
         constraints = [
             NoOverlap(name="shift_no_overlap", owner="driver", start="start_at", end="end_at"),
+            OneDriver(
+                name="shift_vehicle_no_overlap",
+                owner="vehicle",
+                start="start_at",
+                end="end_at",
+                field="vehicle",
+            ),
             Check(
                 condition=Q(start_at__lt=F("end_at")),
                 name="shift_starts_before_end",
@@ -84,6 +129,7 @@ class Shift(models.Model):
         earliest, latest = self.break_from_at, self.break_until_at
         if earliest and latest and latest - earliest < timedelta(minutes=self.break_min):
             raise ValidationError({"break_min": _("The break is longer than its time window.")})
+        refuse_foreign_vehicle(self.driver_id, self.vehicle_id)
 
 
 class Weekday(models.IntegerChoices):
@@ -110,6 +156,15 @@ class ShiftTemplate(models.Model):
         db_index=False,
         related_name="shift_templates",
         verbose_name=_("driver"),
+    )
+    vehicle = models.ForeignKey(
+        Vehicle,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="shift_templates",
+        verbose_name=_("vehicle"),
+        help_text=_("Leave empty for the driver's vehicle."),
     )
     weekday = models.PositiveSmallIntegerField(_("weekday"), choices=Weekday)
     start = models.TimeField(_("start"))
@@ -164,6 +219,9 @@ class ShiftTemplate(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_weekday_display()} {self.start:%H:%M}–{self.end:%H:%M}"
+
+    def clean(self) -> None:
+        refuse_foreign_vehicle(self.driver_id, self.vehicle_id)
 
 
 class Absence(models.Model):

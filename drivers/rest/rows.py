@@ -19,7 +19,7 @@ def read_rows(queryset):
     with suppress(EmptyResultSet), connection.cursor() as cursor:
         sql, params = compiler.as_sql()
         cursor.execute(sql, params)
-        names = queryset.query.values_select
+        names = list(queryset.query.selected)  # annotations among the columns
         columns = [list(column) for column in zip(*cursor.fetchall(), strict=True)]
         for i, (expression, _sql, _alias) in enumerate(compiler.select[: len(columns)]):
             write = _writer(expression.output_field, connection.vendor)

@@ -16,6 +16,7 @@ LISTS = {  # statements of a page, whatever its size
     "drivers/": 2,
     "shifts/": 2,
     "absences/": 2,
+    "vehicle-absences/": 2,
     "tokens/": 2,
     "clients/": 2,
     "bookings/": 2,
@@ -33,7 +34,8 @@ def fill(count):
     for number in range(count):
         driver = make.driver()
         make.shift(driver)
-        driver.absences.create(start_at=make.at("19:00"), end_at=make.at("20:00"))
+        for row in (driver, driver.vehicle):
+            row.absences.create(start_at=make.at("19:00"), end_at=make.at("20:00"))
         make.assignment(make.booking(client=make.client()), driver)
         make.run(day=make.DAY)
         caller(Role.VIEWER)

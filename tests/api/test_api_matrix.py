@@ -64,6 +64,9 @@ ROWS = {
     "absences": lambda company: make.driver(company).absences.create(
         start_at=make.at("09:00"), end_at=make.at("10:00")
     ),
+    "vehicle-absences": lambda company: make.vehicle(company).absences.create(
+        start_at=make.at("09:00"), end_at=make.at("10:00")
+    ),
     "tokens": _token,
     "clients": make.client,
     "webhooks": make.webhook,

@@ -38,7 +38,7 @@ BETWEEN_TRIPS = {
     "break_drive",
 }  # fmt: skip
 FLEET = (Absence, Driver, Shift, Vehicle)
-FLEET_API = re.compile("(absences|drivers|shifts|vehicles)/")
+FLEET_API = re.compile("(absences|drivers|shifts|vehicles|vehicle-absences)/")
 # The rules that are broken behind a door which does not ask whether they are.
 AHEAD = {"unknown_duty"}  # whoever is on the way to a later trip passes over those before it
 POLICY = {"capacity", "duty_start", "overlap", "ride_time", "unknown_duty"}
@@ -206,6 +206,7 @@ GUARDED = {
     (changes, "GUARDS"): (
         "PATCH vehicles/<pk>/", "PATCH drivers/<pk>/", "PATCH shifts/<pk>/", "DELETE shifts/<pk>/",
         "POST absences/", "PATCH absences/<pk>/", "POST me/availability/",
+        "POST vehicle-absences/", "PATCH vehicle-absences/<pk>/",
     ),
     (guards, "GUARDS"): ("PATCH bookings/<pk>/",),
     (guards, "BULK_GUARDS"): ("import_bookings",),

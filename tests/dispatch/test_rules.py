@@ -64,7 +64,7 @@ CASES = {
     "no vehicle": (
         {},
         lambda: None,
-        lambda: Driver.objects.update(vehicle=None),
+        lambda: Shift.objects.update(vehicle=None),
         "no_seats",
         "Anna has no vehicle for passengers.",
     ),

@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from bookings.models import Client, Event
 from bookings.search import find_clients
 from drivers.db.folding import fold, fold_stored
-from drivers.models import Driver
+from drivers.models import Driver, Shift
 from tests.support import builders as make
 
 APPS = ["drivers", "bookings", "dispatch"]
@@ -59,6 +59,8 @@ PERFORMANCE_INDEXES = {
     "idx_driver_company_available": ("drivers_driver", ["company_id"], True),
     "idx_driver_company_name": ("drivers_driver", ["company_id", "name"], False),
     "idx_shift_driver_end": ("drivers_shift", ["driver_id", "end_at"], False),
+    "idx_shift_vehicle_end": ("drivers_shift", ["vehicle_id", "end_at"], False),
+    "idx_vehicle_absence_end": ("drivers_vehicleabsence", ["vehicle_id", "end_at"], False),
     "idx_absence_driver_end": ("drivers_absence", ["driver_id", "end_at"], False),
 }
 OF_ONE_ENGINE = {
@@ -88,6 +90,8 @@ OF_THE_GUIDE = {
     "idx_assignment_run_status",
 }
 GUARDS_SQLITE = {
+    "shift_vehicle_no_overlap_insert",
+    "shift_vehicle_no_overlap_update",
     "shift_no_overlap_insert",
     "shift_no_overlap_update",
     "assignment_no_double_booking_insert",
@@ -106,6 +110,7 @@ GUARDS_SQLITE = {
 }
 GUARDS_POSTGRESQL = {
     "shift_no_overlap",
+    "shift_vehicle_no_overlap",
     "assignment_no_double_booking",
     "event_append_only",
     "client_folds_name",
@@ -242,6 +247,33 @@ def test_clients_of_before_are_found_by_parts_and_those_deleted_meanwhile_are_no
     migrate()
     assert list(find_clients(stays.company, "eve quai")) == [stays]
     assert not find_clients(stays.company, "rue").exists()
+    assert_guarded()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("whole_again")
+@pytest.mark.slow
+def test_shifts_of_before_get_the_drivers_vehicle_and_no_vehicle_two_shifts_at_once():
+    anna, clara = make.driver(), make.driver()
+    bruno = make.driver(vehicle=anna.vehicle)
+    nobody = make.driver(vehicle=None)
+    rows = [
+        make.shift(driver, start, end, vehicle=None)
+        for driver, start, end in (
+            (anna, "06:00", "12:00"),
+            (bruno, "11:00", "15:00"),  # at the same time
+            (anna, "13:00", "18:00"),  # which does not overlap the one that keeps it
+            (bruno, "18:00", "20:00"),
+            (clara, "06:00", "18:00"),
+            (nobody, "06:00", "18:00"),
+        )
+    ]
+    migrate("drivers", "0017")
+    assert "vehicle_id" not in {column.name for column in introspected("drivers_shift")}
+    migrate()
+    cars = dict(Shift.objects.values_list("id", "vehicle_id"))
+    shared, own = anna.vehicle_id, clara.vehicle_id
+    assert [cars[row.pk] for row in rows] == [shared, None, shared, shared, own, None]
     assert_guarded()
 
 

@@ -65,7 +65,7 @@ def test_drivers_places_and_pages_are_found(desk, geneva):
         "Clients": ["Zoé"],
         "Places": ["Quai du Rhône 3, Genève"],
     }
-    assert found(desk, "vehic") == {"Pages": ["Vehicles"]}
+    assert found(desk, "vehic") == {"Pages": ["Vehicles", "Vehicle absences"]}
 
 
 def test_the_link_of_a_place_lists_its_trips(desk, geneva):

@@ -72,9 +72,13 @@ def driver(company=None, name=None, **fields):
 def shift(driver, start="06:00", end="18:00", *, day=DAY, break_min=0, **fields):
     """Return a shift from clock to clock ("25:00" ends after midnight).
 
-    With `break_min`, the break lies anywhere inside the shift unless told otherwise.
+    The vehicle is the driver's; with `break_min`, the break lies anywhere inside the shift; both
+    unless told otherwise.
     """
     defaults = {"start_at": at(start, day), "end_at": at(end, day), "break_min": break_min}
+    defaults["vehicle_id"] = driver.vehicle_id
+    if "vehicle" in fields:
+        del defaults["vehicle_id"]
     if break_min:
         defaults |= {"break_from_at": at(start, day), "break_until_at": at(end, day)}
     return Shift.objects.create(driver=driver, **defaults | fields)

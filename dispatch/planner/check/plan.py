@@ -70,7 +70,9 @@ def check(problem: Problem, plan: Plan) -> tuple[Violation, ...]:
             continue
         found += [
             Violation(code, f"Trip {trip.reference}: {detail}", trip.id, duty.driver_id, duty.id)
-            for code, detail in _trip_rules(trip, row, drivers[duty.driver_id], drive_s, rounding_s)
+            for code, detail in _trip_rules(
+                trip, row, duty, drivers[duty.driver_id], drive_s, rounding_s
+            )
         ]
         free_s = row.dropoff_s + trip.alighting_s
         stops[duty.id].append(
@@ -150,9 +152,9 @@ def _booked_once(problem: Problem, plan: Plan) -> Iterator[Violation]:
 
 
 def _trip_rules(
-    trip: Trip, row: PlannedTrip, driver: Driver, drive_s: Drive, rounding_s: float
+    trip: Trip, row: PlannedTrip, duty: Duty, driver: Driver, drive_s: Drive, rounding_s: float
 ) -> Iterator[tuple[Rule, str]]:
-    """Yield (code, detail) of every rule this trip violates by itself, with this driver."""
+    """Yield (code, detail) of every rule this trip violates by itself, in this duty."""
     if row.dropoff_s - row.pickup_s != trip.boarding_s + trip.ride_s:
         yield (
             Rule.RIDE_TIME,
@@ -171,18 +173,19 @@ def _trip_rules(
         )
     if trip.arrive_by_s is not None and row.dropoff_s > trip.arrive_by_s:
         yield Rule.APPOINTMENT, f"arrives at {row.dropoff_s}, after {trip.arrive_by_s}."
-    if trip.seats > driver.seats:
-        yield Rule.SEATS, f"needs {trip.seats} seats, driver {driver.id} has {driver.seats}."
-    if trip.wheelchairs > driver.wheelchair_places:
+    seats, places, skills = driver.seats, driver.wheelchair_places, driver.skills
+    if duty.car is not None:
+        seats, places = duty.car.seats, duty.car.wheelchair_places
+        skills = skills.union(duty.car.equipment)
+    if trip.seats > seats:
+        yield Rule.SEATS, f"needs {trip.seats} seats, driver {driver.id} has {seats}."
+    if trip.wheelchairs > places:
         yield (
             Rule.WHEELCHAIRS,
-            (
-                f"needs {trip.wheelchairs} wheelchair places, "
-                f"driver {driver.id} has {driver.wheelchair_places}."
-            ),
+            (f"needs {trip.wheelchairs} wheelchair places, driver {driver.id} has {places}."),
         )
-    if not trip.needs <= driver.skills:
-        missing = ", ".join(sorted(trip.needs - driver.skills))
+    if not trip.needs <= skills:
+        missing = ", ".join(sorted(trip.needs - skills))
         yield Rule.NEEDS, f"driver {driver.id} lacks {missing}."
     if driver.id in trip.forbidden:
         yield Rule.FORBIDDEN, f"driver {driver.id} may not drive this client."

@@ -44,7 +44,8 @@ def blockers(finding: Finding, most: int = MOST_BLOCKERS) -> tuple[Blocker, ...]
         d = int(tours.driver[k])
         if d not in listed and len(rows) < most:
             listed.add(d)
-            rows.append(Blocker(problem.drivers[d].id, _block(finding, k, problem.drivers[d])))
+            driver = problem.drivers[d].on(problem.duties[k])
+            rows.append(Blocker(driver.id, _block(finding, k, driver)))
     on_duty = {duty.driver_id for duty in problem.duties}
     for driver in problem.drivers:
         if len(rows) < most and driver.id not in on_duty:

@@ -19,7 +19,7 @@ from dispatch.planner.rules.registry import may_drive
 from dispatch.planner.rules.seats import SEATS
 from dispatch.planner.rules.skills import SKILLS
 from dispatch.planner.rules.wheelchairs import WHEELCHAIRS
-from dispatch.planner.search.arrays import NEVER, Day, Flags, Longs, collapse
+from dispatch.planner.search.arrays import NEVER, Day, Flags, Index, Longs, collapse
 from dispatch.planner.search.greedy import entry_prices
 
 
@@ -32,19 +32,14 @@ class Finding:
     tours: Tours
     trip: Trip
     index: int
-    roomy: Flags  # (p,) seats and wheelchair places suffice
-    skilled: Flags  # (p,) the driver has every skill the trip needs
+    roomy: Flags  # (p,) seats and wheelchair places suffice, in one duty at least
+    skilled: Flags  # (p,) the driver has every skill the trip needs, in one duty at least
     welcome: Flags  # (p,) not forbidden for this client
-    able: Flags  # (p,) keeps every rule of trip and driver, these and any other
+    able: Flags  # (p,) keeps every rule of trip and driver, these and any other, in one duty
+    allowed: Flags  # (K,) whether the driver may take the trip with this car, whatever the time
     capped: Flags  # (p,) has as many trips as allowed
     slack: Slack  # of this trip only: without the first axis
     move_s: int  # the price of moving a trip of this problem
-
-    @property
-    def allowed(self) -> Flags:
-        """Return (K,) whether the driver may take the trip, whatever the time."""
-        allowed: Flags = self.able[self.tours.driver]
-        return allowed
 
     @property
     def covered(self) -> Flags:
@@ -84,10 +79,15 @@ def find(
     indices = [index[trip_id] for trip_id in trip_ids]
     trips = [problem.trips[i] for i in indices]
     slack = measure_slack(tours, day, trips, indices)
-    drivers = problem.drivers
-    roomy = SEATS.mask(trips, drivers) & WHEELCHAIRS.mask(trips, drivers)
-    skilled, welcome = SKILLS.mask(trips, drivers), EXCLUDED_DRIVER.mask(trips, drivers)
-    able = may_drive(trips, drivers)
+    everybody = [*problem.drivers, *problem.crews()]
+    roomy = SEATS.mask(trips, everybody) & WHEELCHAIRS.mask(trips, everybody)
+    skilled, welcome = SKILLS.mask(trips, everybody), EXCLUDED_DRIVER.mask(trips, everybody)
+    able = may_drive(trips, everybody)
+    allowed = able[:, len(problem.drivers) :]
+    roomy, skilled, welcome, able = (
+        _in_one_duty(mask, tours.driver, len(problem.drivers))
+        for mask in (roomy, skilled, welcome, able)
+    )
     capped = ~cap.fits(tours.planned + 1, day.capacity)
     move_s = prices_of(problem).move_s
     return [
@@ -101,9 +101,18 @@ def find(
             skilled=skilled[u],
             welcome=welcome[u],
             able=able[u],
+            allowed=allowed[u],
             capped=capped,
             slack=Slack(*(values[u] for values in slack)),
             move_s=move_s,
         )
         for u, (i, trip) in enumerate(zip(indices, trips, strict=True))
     ]
+
+
+def _in_one_duty(mask: Flags, driver: Index, p: int) -> Flags:
+    """Return (trips, p) of a mask of p drivers and their K duties (`driver` of each)."""
+    found = mask[:, :p].copy()
+    for k, d in enumerate(driver.tolist()):
+        found[:, d] |= mask[:, p + k]
+    return found

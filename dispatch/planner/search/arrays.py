@@ -119,6 +119,8 @@ def collapse(problem: Problem, threads: int = 2) -> Day:
         travel_to=travel.T.copy(),
     )
     extra = _extra_costs(problem, prices, index)[:, driver]
+    extra[~may_drive(trips, problem.crews())[:, duty]] = FORBIDDEN
+    extra[[not appointment.is_possible(trip) for trip in trips]] = FORBIDDEN
     extra[:, shut == 1] = FORBIDDEN
     forbid_alone(day, extra)
     return day._replace(extra=np.ascontiguousarray(extra))
@@ -266,7 +268,7 @@ def _driver_cost(driver: Driver, costs: Costs) -> int:
 
 
 def _extra_costs(problem: Problem, prices: Prices, index: Mapping[int, int]) -> Ints:
-    """Return trips x drivers: FORBIDDEN, or the price of a missed preference and a move."""
+    """Return trips x drivers: the price of a missed preference and a move."""
     trips, drivers, costs = problem.trips, problem.drivers, problem.costs
     extra = np.zeros((len(trips), len(drivers)), dtype=np.int32)
     for i, trip in enumerate(trips):
@@ -278,8 +280,6 @@ def _extra_costs(problem: Problem, prices: Prices, index: Mapping[int, int]) -> 
             extra[i] += prices.move_s
             if trip.standing.driver_id in index:
                 extra[i, index[trip.standing.driver_id]] -= prices.move_s
-    extra[~may_drive(trips, drivers)] = FORBIDDEN
-    extra[[not appointment.is_possible(trip) for trip in trips]] = FORBIDDEN
     return extra
 
 

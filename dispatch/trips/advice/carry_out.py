@@ -49,7 +49,7 @@ def carry_out(
 ) -> Suggestion:
     """Carry the change out, if it still has this key.
 
-    At most 12 statements, 13 to move another trip, 20 to release one, 27 to change a shift, 30 to
+    At most 12 statements, 13 to move another trip, 20 to release one, 28 to change a shift, 30 to
     change the booking, which is validated. The log says of the trips that the suggestion was
     followed, and names trips by reference. Raises Outdated, NoSuchTrip, NoSuchDriver, DoubleBooked,
     or what saving a booking or a shift raises: then nothing is written.

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bookings.models import Status
+from dispatch.day.duties import periods_away
 from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
 from dispatch.day.trips import pickup_window
@@ -168,7 +169,11 @@ def _is_far(length: timedelta) -> bool:
 
 
 def shift_change(day: Day, change: Change) -> ShiftChange | None:
-    """Return the longer shift. None if it would begin in the past, or be too long or no longer."""
+    """Return the longer shift, or None.
+
+    None if it would begin in the past, or be too long or no longer, or if its driver or its vehicle
+    is in another shift then.
+    """
     start_at, end_at = change.shift_start_at, change.shift_end_at
     if change.shift_id is None or start_at is None or end_at is None:
         return None
@@ -184,8 +189,12 @@ def shift_change(day: Day, change: Change) -> ShiftChange | None:
         return None
     others = [
         (one.shift_start_at, one.shift_end_at)
-        for one in rows
-        if one.shift_id != row.shift_id and one.shift_start_at and one.shift_end_at
+        for of_driver in day.drivers.values()
+        for one in of_driver
+        if one.shift_id != row.shift_id
+        and one.shift_start_at
+        and one.shift_end_at
+        and (one.id == row.id or (row.vehicle_id and one.vehicle_id == row.vehicle_id))
     ]
     if end_at - start_at > SHIFT_AT_MOST or any(s < end_at and start_at < e for s, e in others):
         return None
@@ -194,6 +203,7 @@ def shift_change(day: Day, change: Change) -> ShiftChange | None:
         for one in rows
         if one.absence_start_at and one.absence_end_at
     ]
+    absences += periods_away(rows, change.shift_id)
     added = ((start_at, row.shift_start_at), (row.shift_end_at, end_at))
     if any(a < until and since < b for since, until in added for a, b in absences):
         return None

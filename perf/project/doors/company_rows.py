@@ -6,6 +6,7 @@ from drivers.models import Company
 PATHS = {
     "company": "company",
     "driver": "driver__company",
+    "vehicle": "vehicle__company",
     "membership": "membership__company",
     "webhook": "webhook__company",
 }

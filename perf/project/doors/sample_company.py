@@ -14,7 +14,15 @@ from dispatch.runs.previews import plan_preview
 from dispatch.runs.run import run_dispatch
 from dispatch.trips import decisions
 from drivers.companies.tokens import issue_token
-from drivers.models import Absence, ApiToken, Company, Driver, Membership, Role
+from drivers.models import (
+    Absence,
+    ApiToken,
+    Company,
+    Driver,
+    Membership,
+    Role,
+    VehicleAbsence,
+)
 from perf.doors.door import NotMeasured
 from perf.models import Kind, Measurement, Sampled, SampleKind
 from perf.project.doors.company_rows import company_rows
@@ -124,10 +132,10 @@ def make_world(size, *, history=None) -> World:
     ImportFile.objects.create(
         company=company, user=user, name="day.csv", data=bookings_csv(drivers), uploaded_at=NOW
     )
-    for driver in Driver.objects.filter(company=company).order_by("id"):
-        Absence.objects.create(
-            driver=driver, start_at=NOW - timedelta(days=9), end_at=NOW - timedelta(days=8)
-        )
+    for driver in Driver.objects.filter(company=company).select_related("vehicle").order_by("id"):
+        period = {"start_at": NOW - timedelta(days=9), "end_at": NOW - timedelta(days=8)}
+        Absence.objects.create(driver=driver, **period)
+        VehicleAbsence.objects.create(vehicle=driver.vehicle, **period)
     later = list(Booking.objects.on(company, DAY).order_by("id").values_list("id", flat=True))[::2]
     Booking.objects.filter(id__in=later).update(status="pending")
     Measurement.objects.bulk_create(

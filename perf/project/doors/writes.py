@@ -14,7 +14,7 @@ from django.test import Client
 
 from bookings.models import Status
 from dispatch.trips.advice.advise import advise
-from drivers.models import Driver
+from drivers.models import Driver, Vehicle
 from perf.doors.door import NotMeasured
 from perf.project.doors.sample_company import DAY, EVENING, NOW
 
@@ -80,6 +80,12 @@ def _absence(world):
     return Asked({"driver": driver, **times})
 
 
+def _vehicle_absence(world):
+    vehicle = world.one(Vehicle).pk
+    times = {"start_at": "2026-07-01T06:00:00Z", "end_at": "2026-07-01T14:00:00Z"}
+    return Asked({"vehicle": vehicle, **times})
+
+
 def _bulk(world):
     rows = [{"reference": f"B-{number}", **TRIP} for number in range(world.bookings)]
     return Asked({"bookings": rows})
@@ -108,6 +114,9 @@ ASKED = {
         {}, world.booking(Status.ACCEPTED).pk
     ),
     "POST api/v1/absences/": _absence,
+    "POST api/v1/vehicle-absences/": _vehicle_absence,
+    "PATCH api/v1/vehicle-absences/<pk>/": _body(note="tyres"),
+    "DELETE api/v1/vehicle-absences/<pk>/": _body(),
     "PATCH api/v1/absences/<pk>/": _body(note="dentist"),
     "DELETE api/v1/absences/<pk>/": _body(),
     "POST api/v1/assignments/<pk>/confirm/": _assignment,

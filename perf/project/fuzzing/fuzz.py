@@ -22,7 +22,17 @@ from django.db.models.functions import Concat, Substr
 from bookings.models import Actor, Booking, Client, Delivery, Door, Event, Webhook
 from dispatch.models import Assignment, DispatchRun
 from drivers.companies.tokens import issue_token
-from drivers.models import Absence, ApiToken, Company, Driver, Membership, Role, Shift, Vehicle
+from drivers.models import (
+    Absence,
+    ApiToken,
+    Company,
+    Driver,
+    Membership,
+    Role,
+    Shift,
+    Vehicle,
+    VehicleAbsence,
+)
 from perf.measuring.scratch import scratch_database
 from perf.project.doors.company_rows import company_rows
 from perf.project.load.server import environment, running_server
@@ -38,6 +48,7 @@ MODELS = {
     "drivers": Driver,
     "shifts": Shift,
     "absences": Absence,
+    "vehicle-absences": VehicleAbsence,
     "tokens": ApiToken,
     "clients": Client,
     "bookings": Booking,
@@ -110,9 +121,9 @@ def seed_world(now):
     _member(other, Role.OWNER, now)
     for company in (own, other):
         driver = Driver.objects.filter(company=company).order_by("id").first()
-        Absence.objects.create(
-            driver=driver, start_at=now, end_at=now + timedelta(hours=1), note="ill"
-        )
+        period = {"start_at": now, "end_at": now + timedelta(hours=1)}
+        Absence.objects.create(driver=driver, note="ill", **period)
+        VehicleAbsence.objects.create(vehicle_id=driver.vehicle_id, note="tyres", **period)
     driver = Driver.objects.filter(company=own).earliest("id")
     driver.user = Membership.objects.get(company=own, role=Role.DRIVER).user
     driver.save(update_fields=["user"])
@@ -154,7 +165,7 @@ def _ids(model, company):
 
 def _mark(company, now):
     """Put the mark into every text of the company that is free to hold it."""
-    for model in (Company, Vehicle, Driver, Absence, Client, Booking, ApiToken):
+    for model in (Company, Vehicle, Driver, Absence, VehicleAbsence, Client, Booking, ApiToken):
         changes = {
             field.name: Substr(
                 Concat(Value(MARK), F(field.name), output_field=models.TextField()),

@@ -99,7 +99,8 @@ def add_fleet(company, fleet):
 
 
 def add_shifts(company, driver_ids, fleet, days):
-    """Give every driver the same shift on each of the days."""
+    """Give every driver the same shift on each of the days, in the driver's vehicle: 2 queries."""
+    vehicles = dict(Driver.objects.filter(company=company).values_list("id", "vehicle_id"))
 
     def rows():
         for day in days:
@@ -107,6 +108,7 @@ def add_shifts(company, driver_ids, fleet, days):
             for driver_id, driver in zip(driver_ids, fleet, strict=True):
                 yield (
                     driver_id,
+                    vehicles[driver_id],
                     at(driver.shift_start_s),
                     at(driver.shift_end_s),
                     driver.break_length_s // 60,
@@ -114,7 +116,15 @@ def add_shifts(company, driver_ids, fleet, days):
                     at(driver.break_latest_s),
                 )
 
-    columns = ("driver_id", "start_at", "end_at", "break_min", "break_from_at", "break_until_at")
+    columns = (
+        "driver_id",
+        "vehicle_id",
+        "start_at",
+        "end_at",
+        "break_min",
+        "break_from_at",
+        "break_until_at",
+    )
     insert_rows(Shift, columns, rows())
 
 

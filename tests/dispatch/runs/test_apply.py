@@ -509,7 +509,7 @@ def test_a_locked_trip_may_proceed_while_the_plan_is_made(monkeypatch, status):
     [
         lambda: Driver.objects.update(is_available=False),
         lambda: Driver.objects.update(max_bookings=1),
-        lambda: Driver.objects.update(vehicle=None),
+        lambda: Shift.objects.update(vehicle=None),
         lambda: make.shift(make.driver()),
         lambda: Shift.objects.update(end_at=at("12:00")),
         lambda: Shift.objects.all().delete(),
@@ -518,6 +518,9 @@ def test_a_locked_trip_may_proceed_while_the_plan_is_made(monkeypatch, status):
             driver=Driver.objects.get(), start_at=at("09:00"), end_at=at("10:00")
         ),
         lambda: Driver.objects.get().vehicle.__class__.objects.update(seats=1),
+        lambda: Driver.objects.get().vehicle.absences.create(
+            start_at=at("09:00"), end_at=at("10:00")
+        ),
     ],
     ids=[
         "driver unavailable",
@@ -529,6 +532,7 @@ def test_a_locked_trip_may_proceed_while_the_plan_is_made(monkeypatch, status):
         "second shift",
         "absence",
         "smaller vehicle",
+        "absence of the vehicle",
     ],
 )
 def test_a_change_of_the_fleet_makes_the_plan_stale(monkeypatch, change):

@@ -55,7 +55,6 @@ def test_a_change_that_breaks_nothing_is_saved():
     [
         ({"is_active": False}, "Anna is not active."),
         ({"is_available": False}, "Anna is not available."),
-        ({"vehicle": None}, "Anna has no vehicle for passengers."),
     ],
 )
 def test_a_driver_who_cannot_be_planned_any_more_loses_the_trips(fields, why):
@@ -63,6 +62,14 @@ def test_a_driver_who_cannot_be_planned_any_more_loses_the_trips(fields, why):
     booking = trip(driver).booking
     assert broken_by(update(driver, **fields), driver) == [(booking.id, why)]
     assert Driver.objects.get().is_available  # taken back
+
+
+def test_a_shift_without_a_vehicle_loses_the_trips():
+    driver = on_duty()
+    booking = trip(driver).booking
+    why = "Anna has no vehicle for passengers."
+    assert broken_by(update(driver.shifts.get(), vehicle=None), driver) == [(booking.id, why)]
+    assert driver.shifts.get().vehicle_id is not None  # taken back
 
 
 def test_fewer_places_break_the_trips_that_need_them():
@@ -164,6 +171,6 @@ def test_all_or_none_is_released():
 def test_statements_do_not_grow_with_the_trips(trips, django_assert_max_num_queries):
     driver = on_duty()
     ids = [trip(driver, f"{7 + number}:00").id for number in range(trips)]
-    with django_assert_max_num_queries(14 + 1 + 4), changing(driver, agreed=ids):
+    with django_assert_max_num_queries(16 + 1 + 4), changing(driver, agreed=ids):
         update(driver, is_available=False)()
     assert Event.objects.count() == trips

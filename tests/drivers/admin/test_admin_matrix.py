@@ -34,6 +34,7 @@ MODELS = {
     "drivers.driver": (STAFF, PLANNERS, PLANNERS, PLANNERS),
     "drivers.shift": (STAFF, PLANNERS, PLANNERS, PLANNERS),
     "drivers.absence": (STAFF, PLANNERS, PLANNERS, PLANNERS),
+    "drivers.vehicleabsence": (STAFF, PLANNERS, PLANNERS, PLANNERS),
     "bookings.client": (STAFF, PLANNERS, PLANNERS, PLANNERS),
     "bookings.booking": (STAFF, PLANNERS, PLANNERS, NOBODY),
     "bookings.event": (STAFF, NOBODY, NOBODY, NOBODY),
@@ -60,6 +61,7 @@ OWN_PAGES = {
             "drivers_vehicle",
             "drivers_shift",
             "drivers_absence",
+            "drivers_vehicleabsence",
         )
     },
     "bookings_booking_telephone": PLANNERS,
@@ -151,6 +153,7 @@ def world(company):
     )
     rows += [delivery, delivery.webhook]
     rows += [driver.absences.create(start_at=make.at("20:00"), end_at=make.at("21:00"))]
+    rows += [driver.vehicle.absences.create(start_at=make.at("20:00"), end_at=make.at("21:00"))]
     return SimpleNamespace(
         company=company, rows={type(row): row for row in rows}, run=run, driver=driver
     )

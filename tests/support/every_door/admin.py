@@ -8,7 +8,16 @@ from django.contrib.auth.models import Group, User
 from django.db.models import Model
 
 from bookings.models import Booking, Client
-from drivers.models import Absence, ApiToken, Company, Driver, Membership, Shift, Vehicle
+from drivers.models import (
+    Absence,
+    ApiToken,
+    Company,
+    Driver,
+    Membership,
+    Shift,
+    Vehicle,
+    VehicleAbsence,
+)
 from perf.project.doors.company_rows import company_rows
 from tests.support import builders as make
 from tests.support.every_door.columns import FAR_LAT, FAR_LON, at, both, changes_of
@@ -85,6 +94,7 @@ def _weekly(busy: Busy) -> dict[str, list[Form]]:
         "shift_templates.weekday": [{f"{first}weekday": "3"}],
         "shift_templates.start": [{f"{first}start": "12:00"}, again],
         "shift_templates.end": [{f"{first}end": "10:00"}, {f"{first}end": "06:00"}],
+        "shift_templates.vehicle": [{f"{first}vehicle": str(busy.ben.vehicle_id)}],
         "shift_templates.break_min": [{f"{first}break_min": "45"}, {f"{first}break_min": "999"}],
         "shift_templates.break_from": [{f"{first}break_from": "11:00"}],
         "shift_templates.break_until": [{f"{first}break_until": "14:00"}],
@@ -135,6 +145,7 @@ def _added(busy: Busy) -> dict[type[Model], list[Form]]:
     weekly = {
         "shift_templates-TOTAL_FORMS": "1", "shift_templates-0-weekday": "2",
         "shift_templates-0-start": "06:00", "shift_templates-0-end": "17:00",
+        "shift_templates-0-vehicle": "",
         "shift_templates-0-break_min": "30", "shift_templates-0-break_from": "11:00",
         "shift_templates-0-break_until": "14:00", "shift_templates-0-DELETE": None,
     }  # fmt: skip
@@ -161,8 +172,12 @@ def _added(busy: Busy) -> dict[type[Model], list[Form]]:
         Driver: [driver],
         Vehicle: [{**company, **both(plate="NEW", seats=0, wheelchair_places=0).form,
                    "skills": ""}],
-        Shift: [{"driver": pk, **over, **a_break} for pk in drivers],
+        Shift: [{"driver": pk, "vehicle": "", **over, **a_break} for pk in drivers],
         Absence: [{"driver": pk, **over, "reason": "sick", "note": "x"} for pk in drivers],
+        VehicleAbsence: [
+            {"vehicle": str(row.vehicle_id), **over, "reason": "workshop", "note": "x"}
+            for row in (busy.anna, busy.ben, busy.chloe)
+        ],
     }  # fmt: skip
 
 

@@ -114,11 +114,13 @@ def by_hand(busy: Busy) -> int:
     return Event.objects.latest("id").pk
 
 
+OVER = {"start_at": make.at("09:00").isoformat(), "end_at": make.at("17:00").isoformat()}
+
+
 def _periods(busy: Busy) -> list[Ask]:
     """Return periods over the trips of each driver."""
-    over = {"start_at": make.at("09:00").isoformat(), "end_at": make.at("17:00").isoformat()}
     return [
-        Ask({"driver": driver.pk, **over})
+        Ask({"driver": driver.pk, **OVER})
         for driver in (busy.anna, busy.ben, busy.chloe, busy.dan, busy.eve)
     ]
 
@@ -157,6 +159,11 @@ API_DOORS: dict[str, Callable[[Busy], list[Ask]]] = {
     "POST absences/": _periods,
     "PATCH absences/<pk>/": _changed(lambda busy: list(busy.anna.absences.all())),
     "DELETE absences/<pk>/": lambda busy: [Ask(None, busy.anna.absences.get().pk)],
+    "POST vehicle-absences/": lambda busy: [
+        Ask({"vehicle": driver.vehicle_id, **OVER}) for driver in _drivers(busy)
+    ],
+    "PATCH vehicle-absences/<pk>/": _changed(lambda busy: list(busy.anna.vehicle.absences.all())),
+    "DELETE vehicle-absences/<pk>/": lambda busy: [Ask(None, busy.anna.vehicle.absences.get().pk)],
     "POST tokens/": _only({"name": "portal"}),
     "POST tokens/<pk>/revoke/": lambda busy: [Ask({}, ApiToken.objects.latest("pk").pk)],
     "POST clients/": _only({"name": "Ada", "wheelchair": True}),

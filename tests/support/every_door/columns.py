@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from bookings.models import Booking, Client
-from drivers.models import Absence, Company, Driver, Shift, Vehicle
+from drivers.models import Absence, Company, Driver, Shift, Vehicle, VehicleAbsence
 from tests.support import builders as make
 from tests.support.every_door.company import Busy
 
@@ -135,6 +135,7 @@ def _shift(row: Shift, busy: Busy) -> dict[str, list[Change]]:
     a_break = at(break_from_at="06:00", break_until_at="18:00")
     return {
         "driver": [both(driver=busy.eve.pk), both(driver=busy.dan.pk)],
+        "vehicle": [both(vehicle=None), both(vehicle=busy.ben.vehicle_id)],
         "start_at": [together(at(start_at="15:15"), no_break), moved],
         "end_at": [together(at(end_at="10:30"), no_break)],
         "break_min": [together(a_break, both(break_min=300))],
@@ -150,6 +151,16 @@ def _absence(row: Absence, busy: Busy) -> dict[str, list[Change]]:
         "end_at": [at(end_at="23:00"), at(start_at="06:00", end_at="14:00")],
         "reason": [both(reason="sick")],
         "note": [both(note="dentist")],
+    }
+
+
+def _vehicle_absence(row: VehicleAbsence, busy: Busy) -> dict[str, list[Change]]:
+    return {
+        "vehicle": [together(both(vehicle=busy.ben.vehicle_id), at(start_at="09:00"))],
+        "start_at": [at(start_at="09:00")],
+        "end_at": [at(end_at="23:00"), at(start_at="06:00", end_at="14:00")],
+        "reason": [both(reason="inspection")],
+        "note": [both(note="tyres")],
     }
 
 
@@ -197,4 +208,5 @@ COLUMNS = {
     Driver: _driver,
     Shift: _shift,
     Vehicle: _vehicle,
+    VehicleAbsence: _vehicle_absence,
 }

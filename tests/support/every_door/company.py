@@ -103,7 +103,8 @@ def _make_company() -> Busy:
     DriverPreference.objects.create(client=person, driver=ben, kind="preferred")
     for driver in (anna, ben, chloe):
         DriverPreference.objects.create(client=other, driver=driver, kind="forbidden")
-    anna.absences.create(start_at=make.at("20:00"), end_at=make.at("22:00"))
+    for row in (anna, anna.vehicle):
+        row.absences.create(start_at=make.at("20:00"), end_at=make.at("22:00"))
     _take_in(company, person)
     found = {row.reference: row for row in Booking.objects.filter(company=company)}
     _plan(company, found, anna, ben)

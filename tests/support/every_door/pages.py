@@ -293,7 +293,7 @@ PAGES: dict[str, Callable[[Busy], list[Send]]] = {
                 for kind in ("csv", "xlsx")
                 for model in (
                     "bookings/booking", "bookings/client", "drivers/driver", "drivers/vehicle",
-                    "drivers/shift", "drivers/absence",
+                    "drivers/shift", "drivers/absence", "drivers/vehicleabsence",
                 )
             ),
             *(

@@ -17,6 +17,8 @@ from perf.project.scenarios.fleet import (
 
 BATCH = 5_000
 
+Periods = dict[int | None, list[tuple[datetime, datetime]]]  # of a driver, or a vehicle
+
 
 class Command(BaseCommand):
     help = (
@@ -123,21 +125,24 @@ def _add(company, fleet, days):
         for driver, pattern in zip(present, fleet, strict=True)
         for shift in _shifts(company, driver, pattern, days)
     ]
-    standing = {}
-    for driver_id, start_at, end_at in Shift.objects.filter(
+    standing: Periods = {}
+    in_use: Periods = {}
+    for driver_id, vehicle_id, start_at, end_at in Shift.objects.filter(
         driver__company=company,
         start_at__lt=max(shift.end_at for shift in wanted),
         end_at__gt=min(shift.start_at for shift in wanted),
-    ).values_list("driver_id", "start_at", "end_at"):
+    ).values_list("driver_id", "vehicle_id", "start_at", "end_at"):
         standing.setdefault(driver_id, []).append((start_at, end_at))
-    missing = [
-        shift
-        for shift in wanted
-        if not any(
-            start_at < shift.end_at and shift.start_at < end_at
-            for start_at, end_at in standing.get(shift.driver_id, ())
-        )
-    ]
+        in_use.setdefault(vehicle_id, []).append((start_at, end_at))
+    missing = []
+    for shift in wanted:
+        busy = [*standing.get(shift.driver_id, ())]
+        if shift.vehicle_id:
+            busy += in_use.setdefault(shift.vehicle_id, [])
+        if all(end_at <= shift.start_at or shift.end_at <= start_at for start_at, end_at in busy):
+            missing.append(shift)
+            if shift.vehicle_id:
+                in_use[shift.vehicle_id].append((shift.start_at, shift.end_at))
     Shift.objects.bulk_create(missing, batch_size=BATCH)
     return len(new), len(missing)
 
@@ -152,6 +157,7 @@ def _shifts(company, driver, pattern, days):
         start_s = pattern.shift_start_s
         yield Shift(
             driver=driver,
+            vehicle_id=driver.vehicle_id,
             start_at=at(start_s),
             end_at=at(pattern.shift_end_s),
             break_min=BREAK_S // 60,
