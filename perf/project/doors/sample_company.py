@@ -21,6 +21,7 @@ from drivers.models import (
     Driver,
     Membership,
     Role,
+    Vehicle,
     VehicleAbsence,
 )
 from perf.doors.door import NotMeasured
@@ -132,10 +133,11 @@ def make_world(size, *, history=None) -> World:
     ImportFile.objects.create(
         company=company, user=user, name="day.csv", data=bookings_csv(drivers), uploaded_at=NOW
     )
-    for driver in Driver.objects.filter(company=company).select_related("vehicle").order_by("id"):
-        period = {"start_at": NOW - timedelta(days=9), "end_at": NOW - timedelta(days=8)}
+    period = {"start_at": NOW - timedelta(days=9), "end_at": NOW - timedelta(days=8)}
+    for driver in Driver.objects.filter(company=company).order_by("id"):
         Absence.objects.create(driver=driver, **period)
-        VehicleAbsence.objects.create(vehicle=driver.vehicle, **period)
+    for vehicle in Vehicle.objects.filter(company=company).order_by("id"):
+        VehicleAbsence.objects.create(vehicle=vehicle, **period)
     later = list(Booking.objects.on(company, DAY).order_by("id").values_list("id", flat=True))[::2]
     Booking.objects.filter(id__in=later).update(status="pending")
     Measurement.objects.bulk_create(

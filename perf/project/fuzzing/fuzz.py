@@ -120,10 +120,11 @@ def seed_world(now):
     keys = {role.value: _member(own, role, now) for role in Role}
     _member(other, Role.OWNER, now)
     for company in (own, other):
-        driver = Driver.objects.filter(company=company).order_by("id").first()
+        driver = Driver.objects.filter(company=company).earliest("id")
+        vehicle = Vehicle.objects.filter(company=company).earliest("id")
         period = {"start_at": now, "end_at": now + timedelta(hours=1)}
         Absence.objects.create(driver=driver, note="ill", **period)
-        VehicleAbsence.objects.create(vehicle_id=driver.vehicle_id, note="tyres", **period)
+        VehicleAbsence.objects.create(vehicle=vehicle, note="tyres", **period)
     driver = Driver.objects.filter(company=own).earliest("id")
     driver.user = Membership.objects.get(company=own, role=Role.DRIVER).user
     driver.save(update_fields=["user"])
