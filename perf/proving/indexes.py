@@ -30,6 +30,7 @@ from perf.proving.verdicts import (
     refuse_too_small,
     saved_s,
     settle_report,
+    tell_shown,
 )
 
 STEPS = 4  # beside one for each index
@@ -142,6 +143,7 @@ def prove_indexes(result, scratch, recorded: Recorded, weights: Weights, *, seco
             return judge_index(entry)
 
         result["dropped"] = drop_in_turn(result["indexes"], bench.drop, judged_again)
+    tell_shown(result)
     name_better(result)
     refuse_too_small(result, weights.too_small)
     result["schema"] = judge_schema(result)

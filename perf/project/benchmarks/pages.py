@@ -26,7 +26,7 @@ from perf.measuring.scratch import scratch_database
 from perf.measuring.statistics import Summary, summarize
 from perf.our_code import our_labels
 from perf.profiling.visitor import unlogged
-from perf.project.benchmarks.indexes import fill
+from perf.project.benchmarks.shapes import fill
 from perf.project.benchmarks.variants import DAY, NOW
 from perf.project.doors.visitor import ACTOR, Visit
 from perf.project.scenarios.company import seed_scenario
