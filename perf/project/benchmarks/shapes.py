@@ -9,10 +9,10 @@ from django.db import transaction
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from drivers.models import Absence, Company, Driver
+from perf.measuring.scratch import settle
 from perf.project.benchmarks.variants import DAY, NOW
 from perf.project.doors.visitor import ACTOR, Visit
 from perf.project.scenarios.company import seed_scenario
-from perf.proving.indexes import settle
 
 DAY_SIZE = 1_000
 
