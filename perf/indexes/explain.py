@@ -306,7 +306,8 @@ def postgres_plan(found):
             )
         )
         for child in raw.get("Plans", ()):
-            visit(child, depth + 1, cut_short or kind == "Limit" or "Join" in kind)
+            stops = kind == "Limit" or "Join" in kind or raw.get("Join Type") in ("Semi", "Anti")
+            visit(child, depth + 1, cut_short or stops)
 
     top = found[0]["Plan"]
     visit(top, 0, cut_short=False)

@@ -221,6 +221,16 @@ def test_sqlites_steps_are_understood():
     assert plan.sorts
 
 
+@pytest.mark.parametrize(("kind", "told"), [("Inner", 1), ("Semi", 0), ("Anti", 0)])
+def test_what_an_exists_stops_is_not_misjudged(kind, told):
+    inner = {
+        "Node Type": "Seq Scan", "Relation Name": "b", "Plan Rows": 131_604, "Actual Rows": 1,
+        "Actual Loops": 1,
+    }  # fmt: skip
+    loop = {"Node Type": "Nested Loop", "Join Type": kind, "Plan Rows": 1, "Plans": [inner]}
+    assert len(postgres_plan([{"Plan": loop}]).remarks) == told
+
+
 def test_postgresqls_steps_are_understood():
     plan = postgres_plan(
         [
