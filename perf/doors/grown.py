@@ -29,8 +29,10 @@ CHANGED = ("SELECT", "UPDATE", "DELETE")
 def judge_grown(of: Doors, doors, budgets, rows) -> Iterator[Verdict]:
     """Yield the verdict on each door, and on those of `of.find_grown`, with so many rows.
 
-    In an empty scratch database, which is filled.
+    In an empty scratch database, which is filled. Raises ValueError where nobody makes the rows.
     """
+    if of.make_grown is None:
+        raise ValueError("Doors without make_grown(rows) cannot be held with the rows of years.")
     world = of.make_grown(rows)
     settle()
     yield from (_judged(measure(door, [world]), of, budgets, rows) for door in doors)
@@ -67,7 +69,7 @@ def plan_notes(measured: Measured, guarded, rows, *, scans=False) -> list[Note]:
         for text, group in distinct(measured.recordings[-1]).items()
         if text.startswith(CHANGED)
     }
-    notes = []
+    notes: list[Note] = []
     plans = {}
     with taken_back():
         for text, group in statements.items():

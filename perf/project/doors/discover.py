@@ -241,16 +241,17 @@ COMMANDS = {
 def find_lists(world):
     """Return each list by each filter, in each order and searched, and a row of each."""
     visit = Visit(world.company, DAY, NOW)
-    ways = [*admin_doors(), *api_doors(), *driver_doors()]
-    return [
-        Door(
-            "urls",
-            way.name,
-            lambda found, way=way: way.enter(visit, *found),
-            lambda world, way=way: () if way.find is None else (way.find(visit),),
-        )
-        for way in ways
-    ]
+    return [_list_door(way, visit) for way in (*admin_doors(), *api_doors(), *driver_doors())]
+
+
+def _list_door(way, visit):
+    def found(world):
+        return () if way.find is None else (way.find(visit),)
+
+    def enter(given):
+        way.enter(visit, *given)
+
+    return Door("urls", way.name, enter, found)
 
 
 DOORS = Doors(
