@@ -12,10 +12,11 @@ INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check \
 LOCK = $(VENV)/bin/uv pip compile --quiet --no-config --universal --generate-hashes $(UPGRADE) \
 	--python-version $(firstword $(PYTHONS)) --only-binary :all: \
 	--custom-compile-command "make upgrade"
+ROADS := $(PY) -m dispatchsite.osrm
 ON := $(if $(filter postgres,$(DB)),$(POSTGRES),)
 
 .PHONY: demo serve test test-fast test-sqlite test-postgres lint check fuzz bench bench-full \
-	peers messages lock upgrade clean
+	peers roads messages lock upgrade clean
 
 demo: $(VENV)/run.stamp .env $(if $(filter postgres,$(DB)),$(VENV)/dev.stamp)
 	@$(PY) manage.py collectstatic --noinput --verbosity 0
@@ -24,7 +25,13 @@ demo: $(VENV)/run.stamp .env $(if $(filter postgres,$(DB)),$(VENV)/dev.stamp)
 
 serve: $(VENV)/run.stamp .env
 	@$(PY) manage.py collectstatic --noinput --verbosity 0
-	$(ON) $(VENV)/bin/gunicorn dispatchsite.wsgi --bind 127.0.0.1:8000 --workers 2
+	$(ON) $(ROADS) run $(VENV)/bin/gunicorn dispatchsite.wsgi --bind 127.0.0.1:8000 --workers 2
+
+# Driving times by road, of a map: make roads MAP=switzerland-latest.osm.pbf. From then on make serve
+# starts a road server beside the site.
+roads: $(VENV)/run.stamp
+	$(if $(MAP),,$(error Say of which map: make roads MAP=FILE.osm.pbf))
+	$(ROADS) build $(MAP)
 
 # Both halves, whatever the first says; what failed is said at the end.
 test: $(VENV)/dev.stamp
@@ -96,6 +103,8 @@ lock: $(VENV)/dev.stamp
 		--output-file requirements-dev.txt
 	$(LOCK) requirements-peers.in --constraints requirements-dev.txt \
 		--output-file requirements-peers.txt
+	$(subst version $(firstword $(PYTHONS)),version 3.12,$(LOCK)) requirements-roads.in \
+		--output-file requirements-roads.txt
 
 # What else finds such faults, beside this workbench, on the same app: docs/performance/peers.md.
 peers: $(VENV)/dev.stamp

@@ -49,5 +49,5 @@ LIKE = {
 }
 ONE_OF: dict[str, tuple[str, dict[str, object]]] = {
     "Feed": ("Event", {"last": 1024}),
-    "Places": ("Place", {"why": None}),
+    "Places": ("Place", {"why": None, "driving": "roads"}),
 }

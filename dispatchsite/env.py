@@ -5,6 +5,7 @@ import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -90,6 +91,19 @@ def networks(name):
         return [ipaddress.ip_network(word) for word in words(name)]
     except ValueError as error:
         raise refuse(name, f"{error}; use networks such as 10.1.0.0/16.") from None
+
+
+def web_address(name):
+    """Return an address like http://127.0.0.1:5000, or "" if none is set."""
+    url = text(name, "")
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number
+        good = False
+    if url and (not good or parts.query or parts.fragment):
+        raise refuse(name, "is not a web address; use one such as http://127.0.0.1:5000.")
+    return url
 
 
 def rate(name, default):

@@ -116,6 +116,15 @@ TIME_ZONE = "UTC"
 MAP_TILES_URL = env.text("MAP_TILES_URL", "")
 MAP_TILES_ATTRIBUTION = env.text("MAP_TILES_ATTRIBUTION", "")
 
+# Driving times: by an OSRM server at this address, else by the straight line. A run waits at most
+# ROADS_WAIT_S for it, and then refuses, or with ROADS_FALLBACK plans with the drives it knows and
+# the straight line for the others. What was asked is kept in ROADS_KEPT, a folder.
+ROADS_URL = env.web_address("ROADS_URL")
+# (A run's claim of its day lasts ten minutes beyond its planning: no longer wait fits in there.)
+ROADS_WAIT_S = env.whole_number("ROADS_WAIT_S", 120, low=1, high=480)
+ROADS_FALLBACK = env.flag("ROADS_FALLBACK")
+ROADS_KEPT = Path(env.text("ROADS_KEPT", str(BASE_DIR / "var" / "roads")))
+
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 # Leaflet out of django-leaflet: its files alone, for as an app it needs GDAL.

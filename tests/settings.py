@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("SECRET_KEY", "only for tests")
 os.environ.setdefault("HTTPS", "0")
+os.environ |= {"ROADS_URL": "", "ROADS_FALLBACK": "0"}
 # Profilers and samplers send statements of their own.
 os.environ |= {"PROFILING": "0", "DEBUG": "0", "SAMPLE_REQUESTS": "0"}
 os.environ.setdefault("DATABASE_URL", "sqlite:///var/tests.sqlite3")

@@ -22,6 +22,7 @@ from dispatch.admin.run_page import (
     left_out,
     punctuality,
 )
+from dispatch.day.travel_times import say_driving
 from dispatch.models import DispatchRun
 from dispatch.runs.revert import revert_run
 from drivers.admin.base import ReadOnlyAdmin
@@ -127,6 +128,7 @@ class DispatchRunAdmin(ReadOnlyAdmin):
             original=self.name(run),
             result=[*labelled(run.metrics, RESULT), *punctuality(drivers)],
             changes=labelled(run.metrics.get("changes", {}), CHANGES),
+            driving=say_driving(run.metrics["driving"]) if "driving" in run.metrics else "",
             left_out=left_out(run),
             metrics=labelled(run.metrics, METRICS),
             timings=labelled(run.timings, TIMINGS),

@@ -74,6 +74,12 @@ class NoPlaceSerializer(serializers.Serializer):
 class CandidatesSerializer(serializers.Serializer):
     results = CandidateSerializer(many=True, source="candidates")
     why = NoPlaceSerializer(allow_null=True, help_text=gettext_lazy("If there are no results."))
+    driving = serializers.CharField(
+        help_text=gettext_lazy(
+            "Where the drives come from: `straight_line`, `roads`, or `mixed` where the road "
+            "server did not answer for all."
+        )
+    )
 
 
 class QuoteViewSet(Door, viewsets.ViewSet):

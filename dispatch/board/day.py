@@ -22,6 +22,7 @@ from dispatch.board.queries import (
 )
 from dispatch.board.states import State
 from dispatch.board.waiting import Waiting, why_they_wait
+from dispatch.day.travel_times import driving, say_driving, travel_times
 from dispatch.day.trip_names import name_of
 from drivers.models import Company
 
@@ -34,7 +35,7 @@ class Figures:
     """Counts of the day's bookings without the canceled ones, and kilometres of its trips.
 
     `states` counts the bookings of each state, and the drivers on duty at this moment; `on_duty`
-    the drivers of the day.
+    the drivers of the day. `driving` says where drives come from.
     """
 
     booked: int
@@ -42,6 +43,8 @@ class Figures:
     on_duty: int
     passenger_km: float
     empty_km: float
+    by_road: bool
+    driving: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +131,10 @@ def read_board(company: Company, day: date, *, now: datetime) -> Board:
             waiting.append(row)
     for trips in driven.values():
         trips.sort(key=lambda row: (row.planned_pickup_at, row.id))
+    travel = travel_times(company)
     days = driver_days(
         company,
+        travel,
         fleet.drivers,
         by_driver(fleet.shifts),
         by_driver(fleet.absences),
@@ -160,7 +165,7 @@ def read_board(company: Company, day: date, *, now: datetime) -> Board:
         **_period(start_at, end_at, days, waiting),
         drivers=days,
         waiting=waits,
-        figures=_figures(days, waits),
+        figures=_figures(days, waits, driving(travel)),
         attention=attention(company, days, waits, now),
         last_run=last_run,
         event=event,
@@ -176,7 +181,7 @@ def by_driver(rows):
     return found
 
 
-def _figures(days, waiting):
+def _figures(days, waiting, said):
     trips = [trip for day in days for trip in day.trips if not trip.other_day]
     states = Counter(state for item in (*trips, *waiting) for state in item.states)
     states[State.ON_DUTY] = sum(day.on_duty_now for day in days)
@@ -187,6 +192,8 @@ def _figures(days, waiting):
         on_duty=sum(day.on_duty for day in days),
         passenger_km=round(sum(trip.ride_m for trip in trips) / 1000, 1),
         empty_km=round((sum(trip.empty_m for trip in trips) + back_m) / 1000, 1),
+        by_road=said["by"] == "roads",
+        driving=say_driving(said),
     )
 
 

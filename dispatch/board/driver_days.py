@@ -11,7 +11,6 @@ from dispatch.board.forecast import Expected, Legs, forecast, free_place, is_fre
 from dispatch.board.queries import AbsenceRow, DriverRow, ShiftRow, TripRow
 from dispatch.board.states import State, is_on_duty, states_of_trip
 from dispatch.day.duties import home_of
-from dispatch.day.travel_times import travel_times
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +45,10 @@ class DriverDay:
     on_duty_now: bool
 
 
-def driver_days(company, drivers, shifts, absences, driven, *, day, now):
+def driver_days(company, travel, drivers, shifts, absences, driven, *, day, now):
     """Return the rows of the drivers who have a shift or trips."""
     shown = [row for row in drivers if row.id in shifts or row.id in driven]
-    legs, metres, ways = _legs(company, shown, shifts, driven, now)
+    legs, metres, ways = _legs(company, travel, shown, shifts, driven, now)
     days = []
     for driver in shown:
         own_shifts = tuple(shifts.get(driver.id, ()))
@@ -95,7 +94,7 @@ def _is_absent(shift, absences):
     return any(row.start_at <= shift.start_at and row.end_at >= shift.end_at for row in absences)
 
 
-def _legs(company, drivers, shifts, driven, now):
+def _legs(company, travel, drivers, shifts, driven, now):
     """Return the driving times by booking, metres by booking, and legs from last positions.
 
     All legs are computed in one call. Each shift begins and ends at home.
@@ -133,7 +132,7 @@ def _legs(company, drivers, shifts, driven, now):
         if ahead and is_fresh(driver.last_position_at, now) and ahead.status != Status.IN_PROGRESS:
             seen = (driver.last_lat, driver.last_lon)
             add(("seen", driver.id), seen, (ahead.pickup_lat, ahead.pickup_lon))
-    seconds, metres = travel_times(company).legs([a for a, _b in ends], [b for _a, b in ends])
+    seconds, metres = travel.legs([a for a, _b in ends], [b for _a, b in ends])
     durations, lengths, ways, back = {}, {}, {}, {}
     for key, second, metre in zip(keys, seconds.tolist(), metres.tolist(), strict=True):
         kind, number = key

@@ -7,6 +7,7 @@ from dispatch.board.attention import why_late
 from dispatch.board.driver_days import driver_days
 from dispatch.board.forecast import Expected, Risk
 from dispatch.board.queries import DriverRow, read_shifts, read_trips_of_driver
+from dispatch.day.travel_times import travel_times
 from drivers.models import Company
 
 
@@ -40,6 +41,7 @@ def read_outlook(company: Company, assignment, *, now: datetime) -> Outlook | No
     known = DriverRow._make(getattr(driver, name, None) for name in DriverRow._fields)
     (day,) = driver_days(
         company,
+        travel_times(company),
         [known],
         {driver.id: shifts},
         {},

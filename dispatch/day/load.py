@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bookings.models import Status
-from dispatch.day.duties import DayFrame, driver_day, free_at
+from dispatch.day.duties import DayFrame, driver_day, free_at, home_of
 from dispatch.day.keeping import Leeway, beyond_keeping, kept_trips, too_late
 from dispatch.day.pairs import keep_order
 from dispatch.day.queries import (
@@ -30,8 +30,12 @@ from dispatch.day.trips import PLANNABLE, pickup_window, trips_of, trips_that_st
 from dispatch.models import Assignment
 from dispatch.planner.problem import Costs, Duty, Problem
 from dispatch.planner.problem import Driver as PlannerDriver
-from dispatch.planner.travel import TravelTimes
+from dispatch.planner.travel import Place, TravelTimes
+from dispatch.roads.osrm import UNREACHABLE_S
+from dispatch.roads.times import RoadTimes
 from drivers.models import Company
+
+OFF_ROAD_M = 1_000  # nobody is fetched so far from a road: the place is wrong
 
 
 @dataclass(frozen=True)
@@ -75,13 +79,21 @@ class Day:
         return self.start_at + timedelta(seconds=seconds)
 
 
-def load_problem(company: Company, day: date, *, now: datetime, leeway: Leeway) -> Day:
-    """Read the day and return it with its planning problem: 3 queries."""
+def load_problem(
+    company: Company, day: date, *, now: datetime, leeway: Leeway, for_run: bool = False
+) -> Day:
+    """Read the day and return it with its planning problem: 3 queries.
+
+    The driving times of a run are all got at once, see `travel_times`: raises RoadsFailed.
+    """
     start_at, end_at = company.day_bounds(day)
     drivers = read_drivers(company, start_at, end_at)
     horizon = _horizon(drivers, start_at, end_at)
     seen: dict[tuple[Any, ...], BookingRow] = {}
     bookings, neighbours = read_trips(company, day, horizon, seen=seen)
+    travel = travel_times(company, for_run=for_run)
+    if for_run and isinstance(travel, RoadTimes):
+        travel.learn(*_ends(company, drivers, [*bookings.values(), *neighbours.values()]))
     return make_day(
         company,
         day,
@@ -92,7 +104,24 @@ def load_problem(company: Company, day: date, *, now: datetime, leeway: Leeway) 
         neighbours=neighbours,
         preferences=read_preferences(company, day),
         seen=seen,
+        travel=travel,
     )
+
+
+def _ends(
+    company: Company, drivers: Mapping[int, list[DriverRow]], rows: Iterable[BookingRow]
+) -> tuple[list[Place], list[Place]]:
+    """Return the places where drives without passengers begin, and those where they end."""
+    first = [driver_rows[0] for driver_rows in drivers.values()]
+    homes = [home_of(company, row.home_lat, row.home_lon) for row in first]
+    seen = [
+        (row.last_lat, row.last_lon)
+        for row in first
+        if row.last_lat is not None and row.last_lon is not None
+    ]
+    depot = (company.depot_lat, company.depot_lon)
+    pickups, dropoffs = [row.pickup for row in rows], [row.dropoff for row in rows]
+    return [depot, *homes, *seen, *dropoffs], [depot, *homes, *pickups]
 
 
 def make_day(
@@ -106,6 +135,7 @@ def make_day(
     neighbours: dict[int, BookingRow],
     preferences: frozenset[tuple[int, int, str]],
     seen: dict[tuple[Any, ...], BookingRow],
+    travel: TravelTimes,
     stay: frozenset[int] = frozenset(),
 ) -> Day:
     """Return the day of these rows with its planning problem. No query.
@@ -113,7 +143,6 @@ def make_day(
     Trips of `stay` are kept although they cannot be driven as they stand.
     """
     start_at, end_at = company.day_bounds(day)
-    travel = travel_times(company)
     rows = [*bookings.values(), *neighbours.values()]
     ride_s, ride_m = _rides(travel, rows)
     frozen_until = now if leeway.frozen else now + timedelta(minutes=company.freeze_min)
@@ -141,6 +170,7 @@ def make_day(
         standing = [trip for trip in standing if trip.id not in freed]
         planner_drivers, duties, shift_of = _duties(frame, drivers, rows, kept)
     left_out = _left_out(frame, bookings, kept)
+    left_out |= _off_the_road(frame, bookings, kept, left_out)
     trips = trips_of(
         frame,
         [row for row in bookings.values() if row.id not in kept and row.id not in left_out],
@@ -231,6 +261,7 @@ def _again(day: Day, leeway: Leeway, stay: frozenset[int]) -> Day:
         neighbours=day.neighbours,
         preferences=day.preferences,
         seen=day.seen,
+        travel=day.problem.travel,
         stay=stay,
     )
 
@@ -248,6 +279,29 @@ def _left_out(
             if latest_at < frame.now:
                 left_out[row.id] = "window_passed"
     return left_out
+
+
+def _off_the_road(
+    frame: DayFrame,
+    bookings: Mapping[int, BookingRow],
+    kept: Container[int],
+    left_out: Container[int],
+) -> dict[int, str]:
+    """Return the open bookings with a place that no road reaches, with the code of the reason."""
+    travel, company = frame.travel, frame.company
+    if not isinstance(travel, RoadTimes):
+        return {}
+    depot = (company.depot_lat, company.depot_lon)
+    rows = [r for r in bookings.values() if r.id not in kept and r.id not in left_out]
+    there = travel.legs([depot] * len(rows), [row.pickup for row in rows])[0].tolist()
+    back = travel.legs([row.dropoff for row in rows], [depot] * len(rows))[0].tolist()
+    found = {}
+    for row, *ways in zip(rows, there, back, strict=True):
+        if max(map(travel.off_road_m, (row.pickup, row.dropoff))) > OFF_ROAD_M:
+            found[row.id] = "off_road"
+        elif max(*ways, frame.ride_s[row.id]) >= UNREACHABLE_S:
+            found[row.id] = "not_connected"
+    return found
 
 
 def _fixed(

@@ -31,8 +31,14 @@ EXCLUDED = {
         "The client cannot arrive from the outbound trip by %(latest_s)s, when the pickup window "
         "of the return trip ends."
     ),
+    "off_road": gettext_noop("The pickup or the dropoff is more than a kilometre from any road."),
+    "not_connected": gettext_noop(
+        "No road leads from the depot to the pickup, from there to the dropoff, and back."
+    ),
 }
 SUGGESTIONS = {
+    "off_road": gettext_noop("Correct the place on the booking."),
+    "not_connected": gettext_noop("Correct the places on the booking, or the depot's."),
     "not_accepted": gettext_noop("Accept or cancel the booking, then plan again."),
     "will_call": gettext_noop("Choose “Ready now” when the client calls."),
     "before_arrival": gettext_noop(

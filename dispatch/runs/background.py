@@ -17,6 +17,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from bookings.models import Actor
+from dispatch.day.travel_times import check_roads
 from dispatch.models import DispatchRun
 from dispatch.runs.claim import claim, this_process
 from dispatch.runs.options import THOROUGH, RunOptions
@@ -46,8 +47,9 @@ def start_dispatch(
 ) -> DispatchRun:
     """Claim the day (a preview claims nothing) and let a worker plan it: 2 queries.
 
-    Raises DayBusy or NoWorker.
+    Raises RoadsFailed, DayBusy or NoWorker.
     """
+    check_roads(company)
     start = start_preview if preview else claim
     settings = options.as_dict()
     run = start(company, day, now=now, actor=actor, settings=settings, process=NOBODY)

@@ -19,6 +19,7 @@ from django.utils.translation import ngettext
 from bookings.models import Actor
 from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
+from dispatch.day.travel_times import check_roads
 from dispatch.day.trips import PLANNABLE
 from dispatch.models import DispatchRun, StoredPlan
 from dispatch.planner.check.plan import check
@@ -83,8 +84,9 @@ def plan_preview(
 ) -> Report:
     """Plan the day, keep the plan as a preview, and return its report: 6 queries.
 
-    `done` is that of `run_dispatch`. Raises PlanRefused.
+    `done` is that of `run_dispatch`. Raises RoadsFailed, PlanRefused.
     """
+    check_roads(company)
     run = start_preview(company, day, now=now, actor=actor, settings=options.as_dict())
     return keep_preview(run, Meter(), done=done)
 
@@ -147,6 +149,7 @@ def apply_preview(
     StalePlan; where it was stale the run has failed.
     """
     only = chosen(run.outcome, choice)
+    check_roads(run.company)
 
     def take() -> StoredPlan:
         claimed = DispatchRun.objects.filter(id=run.id, status=DispatchRun.Status.PREVIEW).update(

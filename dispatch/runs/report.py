@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from dispatch.day.load import Day
 from dispatch.day.reasons import Unassigned, describe_excluded, describe_reason, translated
+from dispatch.day.travel_times import driving, say_driving
 from dispatch.models import DispatchRun
 from dispatch.planner.explain.reasons import Reason
 from dispatch.planner.measures import measure
@@ -75,6 +76,11 @@ class Report:
             for name, gained, lost in self.by_driver
         ]
 
+    @property
+    def driving(self) -> str:
+        """Say where drives and kilometres come from; older runs did not note it."""
+        return say_driving(self.metrics["driving"]) if "driving" in self.metrics else ""
+
     def summary(self) -> str:
         """Return the report as lines of text."""
         metrics, timings = self.metrics, self.timings
@@ -108,6 +114,7 @@ class Report:
                 "without %(deadhead_km).0f"
             )
             % (metrics | {"total": metrics["passenger_km"] + metrics["deadhead_km"]}),
+            *([f"  {self.driving}"] if self.driving else []),
             _("  Statements  %(statements)5d") % {"statements": self.statements},
             _(
                 "  Seconds     %(total_s)5.2f   load %(load_s).2f, plan %(plan_s).2f, "
@@ -257,6 +264,7 @@ def build_report(
             "missed_preferences": measures.missed_preferences,
             "load_sd": measures.load_sd,
             "objective": measures.objective,
+            "driving": driving(day.problem.travel),
         },
         changes=diff.counts(),
         by_driver=tuple(

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from bookings.models import Actor
 from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import Day
+from dispatch.day.travel_times import check_roads
 from dispatch.models import Assignment, DispatchRun
 from dispatch.planner.check.plan import Violation, check
 from dispatch.planner.problem import Plan
@@ -61,6 +62,7 @@ def revert_run(
             _("The plan of %(at)s is %(status)s; only a completed plan can be undone.")
             % {"at": run.started_clock, "status": run.get_status_display()}
         )
+    check_roads(run.company)
     settings = {"reverts": run.id}
     with Meter() as meter:
         reverting = hold(run.company, run.day, now, lambda: _claim_once(run, now, actor, settings))

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from bookings.models import Actor
 from dispatch.day.keeping import Leeway
 from dispatch.day.load import Day, keep_all, load_problem
+from dispatch.day.travel_times import check_roads
 from dispatch.models import DispatchRun
 from dispatch.planner.check.plan import check
 from dispatch.planner.explain.reasons import Reason
@@ -51,13 +52,15 @@ def run_dispatch(
 
     At most 14 statements, BEGIN and COMMIT not counted. `done(report)` is called in the
     transaction that writes the plan. Raises DayBusy, PlanRefused or StalePlan (see `apply`);
-    then nothing is written but the failed run.
+    then nothing is written but the failed run. Raises RoadsFailed: before the day is claimed
+    where the road server is down, later as the others where it fails meanwhile.
     """
     with Meter() as meter:
         if preview:
             return preview_report(
                 plan_day(company, day, options.plan, meter, now=now, leeway=options.leeway), meter
             )
+        check_roads(company)
         run = claim(company, day, now=now, actor=actor, settings=options.as_dict())
         return carry_out(
             run, options.plan, meter, now=now, actor=actor, leeway=options.leeway, done=done
@@ -112,7 +115,9 @@ def plan_day(
     now: datetime,
     leeway: Leeway,
 ) -> PlannedDay:
-    """Load the day, plan it, check the plan and explain it: 3 statements. Raises PlanRefused.
+    """Load the day, plan it, check the plan and explain it: 3 statements.
+
+    Raises PlanRefused, RoadsFailed.
 
     A day that is over is planned as from the day before: to see what could have been. A trip that
     its driver cannot do any more stays with the driver if nobody else can: late is better than
@@ -121,7 +126,7 @@ def plan_day(
     start_at, end_at = company.day_bounds(day)
     is_over = end_at <= now
     moment = start_at - timedelta(days=1) if is_over else now
-    loaded = load_problem(company, day, now=moment, leeway=leeway)
+    loaded = load_problem(company, day, now=moment, leeway=leeway, for_run=True)
     meter.finish("load_s", bookings=len(loaded.problem.trips))
     if loaded.freed:
         loaded, _first = _keeping_the_homeless(loaded, UNSEARCHED.plan(loaded)[0], UNSEARCHED)

@@ -114,6 +114,7 @@ def _made(day: Day, **changed: Any) -> Day:
         leeway=BY_HAND,
         preferences=day.preferences,
         seen=day.seen,
+        travel=day.problem.travel,
         **rows,
     )
     return replace(made, horizon=day.horizon)

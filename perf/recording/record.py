@@ -139,7 +139,7 @@ def locks_rows(statement):
 class Recording:
     """What a block sent to the database, in order."""
 
-    def __init__(self, *, keep_params, all_threads, watch_rows, forgiving, most):
+    def __init__(self, *, keep_params, all_threads, watch_rows=False, forgiving=False, most=None):
         self.statements = []
         self.control = []
         self.keep_params = keep_params

@@ -97,6 +97,21 @@ def test_only_sqlite_and_postgresql_are_databases(set_to, url):
     assert url not in str(error.value)  # a URL may hold a password
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["10.0.0.7:5000", "ftp://roads", "http:///x", "http://roads:port", "http://u:pw@roads/?x=1"],
+)
+def test_a_web_address_names_a_server(set_to, url):
+    set_to(url)
+    with pytest.raises(ImproperlyConfigured, match="THING") as error:
+        env.web_address("THING")
+    assert url not in str(error.value)  # it may hold a password
+    set_to("https://u:pw@roads.example.org/osrm/")
+    assert env.web_address("THING") == "https://u:pw@roads.example.org/osrm/"
+    set_to("")
+    assert env.web_address("THING") == ""
+
+
 def test_a_sqlite_url_names_a_file(set_to):
     set_to("sqlite:////srv/x.sqlite3")
     config = env.database("THING", "")

@@ -17,6 +17,7 @@ from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import Day, load_problem
 from dispatch.day.queries import BookingRow, preferences_of
 from dispatch.day.reasons import Unassigned, describe_excluded, describe_reason
+from dispatch.day.travel_times import driving
 from dispatch.day.trip_names import name_of
 from dispatch.day.trips import pickup_window
 from dispatch.planner.explain.reasons import reason_of
@@ -47,12 +48,14 @@ class Advised:
 class Advice:
     """What can be said of one trip: who could drive it, best first, and what would help.
 
-    `why` it has no driver, None if it has one; `happened` is what the log says of that.
+    `why` it has no driver, None if it has one; `happened` is what the log says of that. `driving`
+    is where its drives come from: "straight_line", "roads", or "mixed".
     """
 
     row: BookingRow
     candidates: tuple[Candidate, ...]
     why: Unassigned | None
+    driving: str
     happened: str = ""
     suggestions: tuple[Advised, ...] = ()
     vehicle: str = ""
@@ -108,6 +111,7 @@ def advise_open(day: Day) -> DayAdvice:
             row,
             (),
             _why(ground, row, found_before),
+            driving(day.problem.travel)["by"],
             told(day.company, day.day, happened.get(row.id)),
             tuple(_said(day, [found[row.id]])) if row.id in found else (),
         )
@@ -137,7 +141,7 @@ def quote(company: Company, booking: Booking, *, now: datetime, top: int = 3) ->
 def _advice(day: Day, row: BookingRow, top: int, most: int, *, log: bool = True) -> Advice:
     found = candidates_for(day, row, top=top)
     if row.standing():
-        return Advice(row, found, None)
+        return Advice(row, found, None, driving(day.problem.travel)["by"])
     happened = what_happened(day.company, day.day, [row.id]) if log else {}
     ground = Ground(day, (row,))
     suggestions = tuple(_best(ground, row, most))
@@ -150,7 +154,8 @@ def _advice(day: Day, row: BookingRow, top: int, most: int, *, log: bool = True)
     if why and (texts := [one.text for one in said] or [vehicle]) and texts[0]:
         why = replace(why, suggestion=texts[0])
     happened_text = told(day.company, day.day, happened.get(row.id))
-    return Advice(row, found, why, happened_text, said, vehicle)
+    by = driving(day.problem.travel)["by"]
+    return Advice(row, found, why, by, happened_text, said, vehicle)
 
 
 def _best(ground: Ground, row: BookingRow, most: int) -> Iterator[Suggestion]:

@@ -1,0 +1,240 @@
+"""Keep driving times between runs, in files: matrices of days, and single legs.
+
+Places are known by numbers that nobody can turn back into coordinates without the key. Files are
+written whole and renamed, so that readers never see half of one; what is lost is asked again.
+"""
+
+import shutil
+import uuid
+import zipfile
+from hashlib import blake2b
+from pathlib import Path
+from time import time
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dispatch.planner.travel import Coordinates, Whole
+
+MATRICES = 4  # of a company
+LEGS = 50_000  # of a company, beside its matrices
+KEPT_S = 30 * 86_400
+UNFINISHED_S = 3_600
+# A file that was removed meanwhile, or cut short by a full disk: its legs are asked for again.
+UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+UNKNOWN = -1  # of seconds and metres
+
+Keys = npt.NDArray[np.int64]
+
+
+class Matrix(NamedTuple):
+    """Seconds and metres by the keys of origins (n,) and destinations (m,): int32, (n, m).
+
+    UNKNOWN where nobody has been asked. `from_off_m` (n,) and `to_off_m` (m,) as in `Table`.
+    """
+
+    origins: Keys
+    destinations: Keys
+    seconds: Whole
+    metres: Whole
+    from_off_m: Whole
+    to_off_m: Whole
+
+
+class Legs(NamedTuple):
+    """Seconds and metres (n,) of single legs by the keys of their ends, (n, 2).
+
+    `at` (n,) are the seconds of the clock when they were asked.
+    """
+
+    ends: Keys
+    seconds: Whole
+    metres: Whole
+    at: npt.NDArray[np.float64]
+
+
+NO_LEGS = Legs(
+    np.empty((0, 2), dtype=np.int64),
+    np.empty(0, dtype=np.int32),
+    np.empty(0, dtype=np.int32),
+    np.empty(0),
+)
+
+
+class Kept:
+    """What one company has asked of one server, in a folder of its own.
+
+    `secret` is what the numbers of places are made with, as bytes.
+    """
+
+    def __init__(self, folder: Path, secret: bytes) -> None:
+        self._folder = folder
+        self._secret = blake2b(secret, digest_size=32).digest()
+
+    def keys(self, places: Coordinates) -> Keys:
+        """Return the numbers of n places (n, 2) in degrees, told apart to 1e-5 degrees (1 m)."""
+        rounded = np.rint(places * 1e5).astype("<i8")
+        keys = [
+            int.from_bytes(
+                blake2b(place.tobytes(), digest_size=8, key=self._secret).digest(),
+                "little",
+                signed=True,
+            )
+            for place in rounded
+        ]
+        return np.array(keys, dtype=np.int64)
+
+    def fill(self, wanted: Matrix) -> None:
+        """Write into a matrix of unknown legs what is known of them, the newest first."""
+        for folder in self._recent():
+            if not (wanted.seconds == UNKNOWN).any():
+                return
+            try:
+                known = _read(folder)
+            except UNREADABLE:
+                continue
+            _o, here, there = np.intersect1d(
+                wanted.origins, known.origins, assume_unique=True, return_indices=True
+            )
+            _d, along, across = np.intersect1d(
+                wanted.destinations, known.destinations, assume_unique=True, return_indices=True
+            )
+            if not here.size or not along.size:
+                continue
+            off = wanted.from_off_m
+            off[here] = np.maximum(off[here], known.from_off_m[there])
+            off = wanted.to_off_m
+            off[along] = np.maximum(off[along], known.to_off_m[across])
+            open_ = wanted.seconds[np.ix_(here, along)] == UNKNOWN
+            for values, kept in (
+                (wanted.seconds, known.seconds),
+                (wanted.metres, known.metres),
+            ):
+                found = kept[there][:, across]
+                if not open_.all():
+                    found = np.where(open_, found, values[np.ix_(here, along)])
+                values[np.ix_(here, along)] = found
+
+        rows, columns = np.nonzero(wanted.seconds == UNKNOWN)
+        if rows.size > LEGS:
+            return
+        ends = np.stack([wanted.origins[rows], wanted.destinations[columns]], axis=1)
+        wanted.seconds[rows, columns], wanted.metres[rows, columns] = self._find_legs(ends)
+
+    def find(self, ends: Keys) -> tuple[Whole, Whole]:
+        """Return (seconds, metres), (n,) each, of legs by the keys of their ends (n, 2).
+
+        UNKNOWN where nothing is kept.
+        """
+        seconds, metres = self._find_legs(ends)
+        for folder in self._recent():
+            open_ = np.flatnonzero(seconds == UNKNOWN)
+            if not open_.size:
+                break
+            try:
+                known = _read(folder)
+            except UNREADABLE:
+                continue
+            rows, has_row = _places(known.origins, ends[open_, 0])
+            columns, has_column = _places(known.destinations, ends[open_, 1])
+            here = has_row & has_column
+            cells = rows[here], columns[here]
+            seconds[open_[here]] = known.seconds[cells]
+            metres[open_[here]] = known.metres[cells]
+        return seconds, metres
+
+    def _find_legs(self, ends: Keys) -> tuple[Whole, Whole]:
+        seconds = np.full(len(ends), UNKNOWN, dtype=np.int32)
+        metres = seconds.copy()
+        legs = self.legs()
+        if legs.at.size:
+            number = {pair: k for k, pair in enumerate(map(tuple, legs.ends.tolist()))}
+            found = np.array([number.get((a, b), -1) for a, b in ends.tolist()], dtype=np.intp)
+            known = found >= 0
+            seconds[known], metres[known] = legs.seconds[found[known]], legs.metres[found[known]]
+        return seconds, metres
+
+    def save(self, matrix: Matrix) -> None:
+        """Keep a matrix, with what is UNKNOWN in it; the oldest go, and those it replaces."""
+        part = self._folder / f"new-{uuid.uuid4().hex}"
+        part.mkdir(parents=True)
+        for name, values in matrix._asdict().items():
+            np.save(part / f"{name}.npy", values)
+        self._clear_unfinished()
+        older = self._matrices()
+        part.rename(self._folder / f"matrix-{time():017.6f}-{uuid.uuid4().hex[:8]}")
+        others = [folder for folder in older if not _replaces(matrix, folder)]
+        kept = [folder for folder in others[: MATRICES - 1] if _age_s(folder) < KEPT_S]
+        for folder in older:
+            if folder not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _clear_unfinished(self) -> None:
+        """Remove what processes that died left half written."""
+        for part in self._folder.glob("new-*"):
+            try:
+                is_old = time() - part.stat().st_mtime > UNFINISHED_S
+            except FileNotFoundError:  # finished meanwhile
+                continue
+            if is_old and part.is_dir():
+                shutil.rmtree(part, ignore_errors=True)
+            elif is_old:
+                part.unlink(missing_ok=True)
+
+    def legs(self) -> Legs:
+        """Return the single legs that are kept."""
+        try:
+            with np.load(self._folder / "legs.npz") as found:
+                legs = Legs(*(found[name] for name in Legs._fields))
+        except UNREADABLE:  # or nothing was kept yet
+            return NO_LEGS
+        recent = legs.at > time() - KEPT_S
+        return Legs(legs.ends[recent], legs.seconds[recent], legs.metres[recent], legs.at[recent])
+
+    def save_legs(self, ends: Keys, seconds: Whole, metres: Whole) -> None:
+        """Keep single legs beside those that are kept: the newest LEGS of all."""
+        known = self.legs()
+        both = Legs(
+            np.concatenate([ends, known.ends])[:LEGS],
+            np.concatenate([seconds, known.seconds])[:LEGS],
+            np.concatenate([metres, known.metres])[:LEGS],
+            np.concatenate([np.full(len(ends), time()), known.at])[:LEGS],
+        )
+        self._folder.mkdir(parents=True, exist_ok=True)
+        part = self._folder / f"new-{uuid.uuid4().hex}.npz"
+        np.savez(part, **both._asdict())
+        part.rename(self._folder / "legs.npz")
+
+    def _recent(self) -> list[Path]:
+        return [folder for folder in self._matrices() if _age_s(folder) < KEPT_S]
+
+    def _matrices(self) -> list[Path]:
+        return sorted(self._folder.glob("matrix-*"), reverse=True)
+
+
+def _read(folder: Path) -> Matrix:
+    return Matrix(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in Matrix._fields))
+
+
+def _places(among: Keys, keys: Keys) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """Return (where each key stands in `among`, whether it is there)."""
+    order = np.argsort(among)
+    at = np.minimum(np.searchsorted(among, keys, sorter=order), len(among) - 1)
+    return order[at], among[order[at]] == keys
+
+
+def _age_s(folder: Path) -> float:
+    return time() - float(folder.name.split("-")[1])
+
+
+def _replaces(matrix: Matrix, folder: Path) -> bool:
+    """Say whether nearly all that the folder keeps is in the matrix: a day planned again."""
+    for name in ("origins", "destinations"):
+        try:
+            before = np.load(folder / f"{name}.npy")
+        except UNREADABLE:
+            return True
+        if np.isin(before, getattr(matrix, name)).mean() < 0.9:
+            return False
+    return True
