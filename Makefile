@@ -77,8 +77,11 @@ bench: $(VENV)/dev.stamp .env
 bench-full: $(VENV)/dev.stamp .env
 	@failed=; run() { printf '\n=== %s\n' "$$*"; "$$@" || failed="$$failed\n  $$*"; }; \
 	run $(PY) manage.py benchmark_indexes --output docs/performance/sqlite; \
+	run $(PY) manage.py benchmark_indexes --bookings 100000 --shape all --output docs/performance/sqlite; \
 	run $(PY) manage.py benchmark_dispatch --output docs/performance/sqlite; \
 	run $(POSTGRES) $(PY) manage.py benchmark_indexes --output docs/performance/postgresql; \
+	run $(POSTGRES) $(PY) manage.py benchmark_indexes --bookings 100000 --shape all \
+		--output docs/performance/postgresql; \
 	run $(POSTGRES) $(PY) manage.py benchmark_dispatch --output docs/performance/postgresql; \
 	run $(POSTGRES) $(PY) manage.py benchmark_dispatch --compare copy tuned --bookings 1000 \
 		--iterations 30 --output docs/performance/postgresql-copy; \

@@ -81,6 +81,9 @@ class Event(models.Model):
             Index(fields=["company", "id"], name="idx_event_company"),
             # dispatch.admin.events.EventAdmin: the list of a company, newest first, and of a day.
             Index(fields=["company", "at", "id"], name="idx_event_company_at"),
+            # dispatch.admin.events.EventAdmin and EventViewSet.list: those of a kind, which may be
+            # few among millions.
+            Index(fields=["company", "kind", "at", "id"], name="idx_event_company_kind"),
             # bookings.history.history_of, EventViewSet.list and dispatch.admin.events.EventAdmin:
             # the events of a booking.
             Index(fields=["booking", "id"], name="idx_event_booking"),

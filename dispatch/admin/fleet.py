@@ -1,8 +1,13 @@
 """The fleet's pages: they ask before a change breaks trips, and export their lists."""
 
+from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext as _
+
 from bookings.admin.exporting import ExportsList
 from dispatch.admin.broken_trips import WarnsOfBrokenTrips
+from dispatch.models import Assignment
 from drivers.admin import fleet
+from drivers.models import Driver
 
 
 class DriverAdmin(WarnsOfBrokenTrips, ExportsList, fleet.DriverAdmin):
@@ -17,6 +22,16 @@ class DriverAdmin(WarnsOfBrokenTrips, ExportsList, fleet.DriverAdmin):
         "active": "is_active",
         "available": "is_available",
     }
+
+    def get_deleted_objects(self, objs, request):
+        """A driver who was given trips stays: say so without reading all of them."""
+        trips = Assignment.objects.filter(driver=OuterRef("pk"))
+        with_trips = Driver.objects.filter(pk__in=[driver.pk for driver in objs])
+        kept = [
+            _("The trips of %(driver)s") % {"driver": driver}
+            for driver in with_trips.filter(Exists(trips)).order_by("name", "id")
+        ]
+        return ([], {}, set(), kept) if kept else super().get_deleted_objects(objs, request)
 
 
 class VehicleAdmin(WarnsOfBrokenTrips, ExportsList, fleet.VehicleAdmin):

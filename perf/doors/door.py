@@ -48,6 +48,9 @@ class Doors:
     world; each of `sizes`, the smallest first, is alone there. Without it the project's own
     database is measured, once. No door may read a table of `guarded` from end to end: that is
     asked in the world of `make_planned()`, or else of the largest size.
+
+    `make_grown(rows)` writes a world with so many rows of years, and `find_grown(world)` returns
+    doors that are looked at in it alone: lists by each filter, searches (`perf.doors.grown`).
     """
 
     find: Callable[[], Sequence[Door]] | None = None
@@ -55,12 +58,16 @@ class Doors:
     sizes: tuple[str, ...] = ("now",)
     make_planned: Callable[[], Any] | None = None
     guarded: frozenset[str] = frozenset()
+    make_grown: Callable[[int], Any] | None = None
+    find_grown: Callable[[Any], Sequence[Door]] | None = None
 
     def __post_init__(self):
         if not self.sizes:
             raise ValueError("Doors need at least one size.")
         if self.make is None and (len(self.sizes) > 1 or self.make_planned):
             raise ValueError("Doors with sizes or a planned world need make(size).")
+        if self.make_grown is None and self.find_grown:
+            raise ValueError("Doors of a grown world need make_grown(rows).")
 
     def world(self, size):
         return None if self.make is None else self.make(size)

@@ -28,11 +28,13 @@ class Verdict:
     budget: int | None
     problems: tuple[Note, ...] = ()
     reason: str = ""
+    ms: float | None = None  # in the database, where that is told
 
     def __str__(self):
         counts = " ".join(f"{number:4}" for number in self.counts) or f"{self.reason:>9}"
         budget = "" if self.budget is None else self.budget
-        lines = [f"  {counts}  {budget:>4}  {self.door.kind[:-1]} {self.door.name}"]
+        took = "" if self.ms is None else f"{self.ms:9.1f} ms"
+        lines = [f"  {counts}  {budget:>4}{took}  {self.door.kind[:-1]} {self.door.name}"]
         return "\n".join(lines + [f"        ! {problem}" for problem in self.problems])
 
     def as_dict(self):
@@ -42,6 +44,7 @@ class Verdict:
             "statements": list(self.counts),
             "budget": self.budget,
             "reason": self.reason,
+            "ms": None if self.ms is None else round(self.ms, 3),
             "failed": bool(self.problems),
         }
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from django.db import DatabaseError, OperationalError, connections
+from django.db.models.query import MAX_GET_RESULTS
 
 from perf.indexes.remarks import Remark, misjudged, spilled
 
@@ -198,22 +199,28 @@ def explain(statement, connection, *, analyze=True):
                 plan = sqlite_plan(cursor.fetchall(), statement.sql)
         else:
             plan = _postgres(statement.sql, params, connection, analyze)
-        return read_whole_only(plan, statement.fingerprint, partial_indexes(connection, plan))
+        partial = partial_indexes(connection, plan)
+        of_a_get = is_get(statement.sql)
+        return read_whole_only(plan, statement.fingerprint, partial, of_a_get=of_a_get)
     except DatabaseError as error:
         return QueryPlan(error=f"{type(error).__name__}: {str(error).splitlines()[0]}")
 
 
 STOPS_EARLY = re.compile(r" LIMIT \S+(?: OFFSET \S+)?(?: FOR .*)?$")
+OF_A_GET = re.compile(rf" LIMIT {MAX_GET_RESULTS}(?: FOR .*)?$")
+IN_PARENTHESES = re.compile(r"\([^()]*\)")
 
 
-def read_whole_only(plan, fingerprint, partial) -> QueryPlan:
+def read_whole_only(plan, fingerprint, partial, *, of_a_get=False) -> QueryPlan:
     """Return the plan with `full_scan` only where every row of a table is read.
 
     Not so: an index of `partial`, which holds some of the rows; and what a LIMIT stops, read
-    first and in an index's order, unless it was seen to throw away far more than it gave.
+    first and in an index's order, unless it was seen to throw away far more than it gave. The
+    LIMIT of a get() stops nothing: after the one row it reads on for a second.
     """
     first = next((node for node in plan.nodes if node.table), None)
-    stops = bool(STOPS_EARLY.search(fingerprint)) and not plan.sorts and not plan.groups
+    limited = bool(STOPS_EARLY.search(fingerprint)) and not of_a_get
+    stops = limited and not plan.sorts and not plan.groups
 
     def stays(node):
         return node.index not in partial and not (stops and node is first and not first.wasteful)
@@ -225,6 +232,13 @@ def read_whole_only(plan, fingerprint, partial) -> QueryPlan:
             for node in plan.nodes
         ),
     )
+
+
+def is_get(sql) -> bool:
+    """Say whether a get() sent this: its own LIMIT, conditions, no order."""
+    while (shorter := IN_PARENTHESES.sub("", sql)) != sql:
+        sql = shorter
+    return bool(OF_A_GET.search(sql)) and " WHERE " in sql and " ORDER BY " not in sql
 
 
 def partial_indexes(connection, plan) -> frozenset[str]:
@@ -292,7 +306,8 @@ def postgres_plan(found):
             )
         )
         for child in raw.get("Plans", ()):
-            visit(child, depth + 1, cut_short or kind == "Limit" or "Join" in kind)
+            stops = kind == "Limit" or "Join" in kind or raw.get("Join Type") in ("Semi", "Anti")
+            visit(child, depth + 1, cut_short or stops)
 
     top = found[0]["Plan"]
     visit(top, 0, cut_short=False)

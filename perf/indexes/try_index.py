@@ -117,7 +117,11 @@ class Laboratory:
 
 @contextmanager
 def laboratory(alias="default", *, may_build=False):
-    """Yield a Laboratory, or None where nothing may be tried."""
+    """Yield a Laboratory, or None where nothing may be tried.
+
+    Inside an open transaction the copies of SQLite hold what it has written, too; each goes
+    through the memory, whole.
+    """
     source = connections[alias]
     if source.vendor == "sqlite":
         with tempfile.TemporaryDirectory(prefix="dispatchsite_laboratory_") as folder:
@@ -137,12 +141,15 @@ def laboratory(alias="default", *, may_build=False):
 
 def _copy(source, file):
     source.ensure_connection()
+    if source.connection.in_transaction:  # backup() would wait for its end, for ever
+        file.write_bytes(source.connection.serialize())
     wrapper = load_backend(source.settings_dict["ENGINE"]).DatabaseWrapper(
         {**source.settings_dict, "NAME": str(file)}, source.alias
     )
     wrapper.ensure_connection()
     wrapper.execute_wrappers.clear()
-    source.connection.backup(wrapper.connection)
+    if not source.connection.in_transaction:
+        source.connection.backup(wrapper.connection)
     with wrapper.cursor() as cursor:
         cursor.execute("PRAGMA foreign_keys = OFF")
         cursor.execute("PRAGMA analysis_limit = 1000")

@@ -21,6 +21,7 @@ from perf.indexes.explain import distinct
 from perf.indexes.missing import FASTER, SMALLEST_TABLE, advise, try_all
 from perf.indexes.rewriting import rewritings
 from perf.indexes.try_index import Laboratory
+from perf.measuring.scratch import settle
 from perf.our_code import our_apps
 from perf.proving.verdicts import (
     drop_in_turn,
@@ -30,6 +31,7 @@ from perf.proving.verdicts import (
     refuse_too_small,
     saved_s,
     settle_report,
+    tell_shown,
 )
 
 STEPS = 4  # beside one for each index
@@ -142,6 +144,7 @@ def prove_indexes(result, scratch, recorded: Recorded, weights: Weights, *, seco
             return judge_index(entry)
 
         result["dropped"] = drop_in_turn(result["indexes"], bench.drop, judged_again)
+    tell_shown(result)
     name_better(result)
     refuse_too_small(result, weights.too_small)
     result["schema"] = judge_schema(result)
@@ -163,17 +166,6 @@ def taking(result, name):
     began = perf_counter()
     yield
     result[name] = perf_counter() - began
-
-
-def settle():
-    """Let the planner know the rows, and no later statement pay for the earlier ones."""
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.execute("PRAGMA analysis_limit = 1000")
-            cursor.execute("ANALYZE")
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        else:
-            cursor.execute("VACUUM (ANALYZE)")
 
 
 def _statements(recorded, plans, entered):

@@ -7,17 +7,17 @@ def table(result: dict) -> str:
     for entry in _judged(result):
         lines.append(
             f"{entry['name']:<42} {_size(entry['bytes']):>9} {len(entry['used_by']):>4}  "
-            f"{_ratio(entry.get('reads')):<22} {_ratio(entry.get('writes')):<22} "
+            f"{ratio_of(entry.get('reads')):<22} {ratio_of(entry.get('writes')):<22} "
             f"{entry['verdict']}"
         )
     for name in ("reads", "writes"):
         together = result["together"][name]
         verdict = together["verdict"] if together else "no statement was recorded"
-        lines.append(f"all against a stock project's, {name}: {_ratio(together)} {verdict}")
+        lines.append(f"all against a stock project's, {name}: {ratio_of(together)} {verdict}")
     for entry in result["missing"]["measured"]:
         lines.append(
-            f"missing? {entry['django']}: reads {_ratio(entry['reads'])}, "
-            f"writes {_ratio(entry['writes'])}, {entry['net_s']:+.2f} s a day"
+            f"missing? {entry['django']}: reads {ratio_of(entry['reads'])}, "
+            f"writes {ratio_of(entry['writes'])}, {entry['net_s']:+.2f} s a day"
         )
     return "\n".join([*lines, *schema_lines(result["schema"]), stability(result)])
 
@@ -95,10 +95,10 @@ writers lose; {result["weights"]}.
     ]
     for entry in _judged(result):
         parts.append(
-            f"| {entry['name']} | {_on(entry)} | {_size(entry['bytes'])} | "
-            f"{entry['build_s']:.2f} s | {len(entry['used_by'])} | {_ratio(entry['reads'])} | "
-            f"{_ratio(entry['reads'], 'control')} | {_ratio(entry['writes'])} | "
-            f"{_ratio(entry['writes'], 'control')} | {entry['net_s']:+.2f} s | {_told(entry)} |"
+            f"| {entry['name']} | {on_what(entry)} | {_size(entry['bytes'])} | "
+            f"{entry['build_s']:.2f} s | {len(entry['used_by'])} | {ratio_of(entry['reads'])} | "
+            f"{ratio_of(entry['reads'], 'control')} | {ratio_of(entry['writes'])} | "
+            f"{ratio_of(entry['writes'], 'control')} | {entry['net_s']:+.2f} s | {_told(entry)} |"
         )
     parts += [_together(result), _rules(result), _missing(result), _users(result), _doors(result)]
     return "\n".join(parts) + "\n"
@@ -131,8 +131,8 @@ def _together(result):
         stopped = f", {facts['stopped']} stopped after 1 s" if facts["stopped"] else ""
         lines.append(
             f"| {facts['statements']} {name} | {_median(facts['with_s']):.3f} s | "
-            f"{_median(facts['without_s']):.3f} s{stopped} | {_ratio(facts)} | "
-            f"{_ratio(facts, 'control')} | {facts['verdict']} {_why(facts)} |"
+            f"{_median(facts['without_s']):.3f} s{stopped} | {ratio_of(facts)} | "
+            f"{ratio_of(facts, 'control')} | {facts['verdict']} {_why(facts)} |"
         )
     return "\n".join(lines)
 
@@ -142,7 +142,7 @@ def _rules(result):
     lines = ["\n## Behind constraints\n", "They are rules first, and stay.\n"]
     lines += ["| index | on | size | used by |", "|---|---|---|---|"]
     lines += [
-        f"| {e['name']} | {_on(e)} | {_size(e['bytes'])} | {len(e['used_by'])} |" for e in kept
+        f"| {e['name']} | {on_what(e)} | {_size(e['bytes'])} | {len(e['used_by'])} |" for e in kept
     ]
     return "\n".join(lines)
 
@@ -164,8 +164,8 @@ def _missing(result):
     for e in missing["measured"]:
         lines.append(
             f"| `{e['django']}` | {e['reason']} | {_size(e['bytes'])} | {e['build_s']:.2f} s | "
-            f"{_ratio(e['reads'])} | {_ratio(e['reads'], 'control')} | {_ratio(e['writes'])} | "
-            f"{_ratio(e['writes'], 'control')} | {e['net_s']:+.2f} s |"
+            f"{ratio_of(e['reads'])} | {ratio_of(e['reads'], 'control')} | "
+            f"{ratio_of(e['writes'])} | {ratio_of(e['writes'], 'control')} | {e['net_s']:+.2f} s |"
         )
         lines += [f"| | serves: {_clipped(text)} | | | | | | | |" for text in e["used_by"]]
     lines += ["", "| considered | why | what became of it |", "|---|---|---|"]
@@ -223,7 +223,7 @@ def _clipped(text):
     return f"`{shown[:220]}{'…' if len(shown) > 220 else ''}`".replace("|", "\\|")
 
 
-def _on(entry):
+def on_what(entry):
     where = f" where {entry['condition']}" if entry["condition"] else ""
     return f"{entry['table']} ({', '.join(entry['columns'])}){where}"
 
@@ -232,7 +232,7 @@ def _size(count):
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.0f} kB"
 
 
-def _ratio(comparison, which="ratio"):
+def ratio_of(comparison, which="ratio"):
     if not comparison:
         return "—"
     ratio = comparison[which]

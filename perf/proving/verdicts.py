@@ -90,6 +90,12 @@ def drop_in_turn(entries, drop, judged_again) -> list[str]:
     return gone
 
 
+def tell_shown(result):
+    """Note what was shown of each index, whatever is said of it for its size or its owner."""
+    for entry in result["indexes"]:
+        entry["shown"] = entry["verdict"].partition(":")[0]
+
+
 def refuse_too_small(result, too_small):
     """Call nothing useless with data that are `too_small`: an index earns with the rows."""
     for entry in result["indexes"]:
@@ -105,6 +111,7 @@ def name_better(result):
             faster = candidate["reads"] and candidate["reads"]["verdict"] == Verdict.FASTER
             if takes_all and faster and candidate["table"] == entry["table"]:
                 entry["better_as"] = candidate["django"]
+                entry["shown"] = "better"
                 entry["verdict"] = f"better as {candidate['django']}"
         if entry["asked_for"] and not entry["verdict"].startswith("keep"):
             entry["verdict"] = f"keep, the owner asked for it ({entry['verdict']})"

@@ -55,6 +55,7 @@ PERFORMANCE_INDEXES = {
     "idx_booking_company_updated": ("bookings_booking", ["company_id", "updated_at"], False),
     "idx_event_company": ("bookings_event", ["company_id", "id"], False),
     "idx_event_company_at": ("bookings_event", ["company_id", "at", "id"], False),
+    "idx_event_company_kind": ("bookings_event", ["company_id", "kind", "at", "id"], False),
     "idx_event_booking": ("bookings_event", ["booking_id", "id"], False),
     "idx_driver_company_available": ("drivers_driver", ["company_id"], True),
     "idx_driver_company_name": ("drivers_driver", ["company_id", "name"], False),

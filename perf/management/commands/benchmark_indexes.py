@@ -11,8 +11,8 @@ from perf.doors.listed import listed_doors
 from perf.doors.measure import measure
 from perf.measuring.machine import describe_machine, load_average
 from perf.measuring.progress import Progress
-from perf.measuring.scratch import scratch_database
-from perf.proving.indexes import STEPS, Recorded, Weights, prove_indexes, settle, taking
+from perf.measuring.scratch import scratch_database, settle
+from perf.proving.indexes import STEPS, Recorded, Weights, prove_indexes, taking
 from perf.proving.report import markdown, table
 
 

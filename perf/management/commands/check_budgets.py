@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from perf.doors.budget_file import budgets_path, read_budgets, write_budgets
 from perf.doors.door import project_doors
+from perf.doors.grown import judge_grown
 from perf.doors.judge import judge, scanning
 from perf.doors.listed import listed_doors
 from perf.doors.measure import measure_all
@@ -44,7 +45,15 @@ class Command(BaseCommand):
             help="Take in more for this door without asking; may be given several times.",
         )
 
-    def handle(self, *, user, update, accept, **options):
+        parser.add_argument(
+            "--rows",
+            type=int,
+            metavar="N",
+            help='Hold the doors with so many rows of years instead (make_grown of PERF["DOORS"]): '
+            "what the detectors find and what the plans show, no numbers of statements.",
+        )
+
+    def handle(self, *, user, update, accept, rows, **options):
         try:
             of, file = project_doors(), budgets_path()
             budgets = read_budgets(file)
@@ -52,6 +61,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if user and of.find:
             raise CommandError('--user is for pages that are found; PERF["DOORS"] finds its own.')
+        if rows is not None:
+            return self._grown(of, budgets, rows, update, options["format"])
         if of.make is None:
             user_named(user)
         with scratch_database() if of.make else nullcontext():
@@ -71,13 +82,38 @@ class Command(BaseCommand):
                 _("Not taken in: %(doors)s. Mend them, or --accept them by name.")
                 % {"doors": ", ".join(refused)}
             )
-        failed = sum(bool(verdict.problems) for verdict in verdicts)
-        if failed:
-            raise CommandError(_("%(failed)d doors fail.") % {"failed": failed})
+        self._fail(verdicts)
         self.stderr.write(
             _("%(count)d doors, all within their budgets.") % {"count": len(verdicts)},
             self.style.SUCCESS,
         )
+        return None
+
+    def _grown(self, of, budgets, rows, update, form):
+        """Hold the doors with the rows of years."""
+        if of.make_grown is None:
+            raise CommandError(
+                '--rows needs a perf.doors.door.Doors with make_grown(rows) in PERF["DOORS"].'
+            )
+        if update:
+            raise CommandError("--update writes numbers of statements, which --rows leaves alone.")
+        if not 1 <= rows <= 20_000_000:
+            raise CommandError("--rows must be between 1 and 20000000.")
+        with scratch_database():
+            doors = of.find() if of.find else listed_doors(budgets)
+            verdicts = list(judge_grown(of, doors, budgets, rows))
+        self.stdout.write(in_format(verdicts, (f"{rows:,}",), form))
+        self._fail(verdicts)
+        self.stderr.write(
+            _("%(count)d doors, nothing found with %(rows)s rows.")
+            % {"count": len(verdicts), "rows": f"{rows:,}"},
+            self.style.SUCCESS,
+        )
+
+    def _fail(self, verdicts):
+        failed = sum(bool(verdict.problems) for verdict in verdicts)
+        if failed:
+            raise CommandError(_("%(failed)d doors fail.") % {"failed": failed})
 
     def _accepts(self, item, why, accepted):
         """Ask at a terminal; elsewhere only what was named is accepted."""

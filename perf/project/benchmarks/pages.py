@@ -22,15 +22,14 @@ from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from drivers.models import Company
 from perf.measuring.machine import load_average
-from perf.measuring.scratch import scratch_database
+from perf.measuring.scratch import scratch_database, settle
 from perf.measuring.statistics import Summary, summarize
 from perf.our_code import our_labels
 from perf.profiling.visitor import unlogged
-from perf.project.benchmarks.indexes import fill
+from perf.project.benchmarks.shapes import fill
 from perf.project.benchmarks.variants import DAY, NOW
 from perf.project.doors.visitor import ACTOR, Visit
 from perf.project.scenarios.company import seed_scenario
-from perf.proving.indexes import settle
 from perf.recording.record import record_queries
 
 LIST_MS, BOARD_MS = 150, 300

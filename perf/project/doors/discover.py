@@ -19,7 +19,9 @@ from dispatch.models import DispatchRun
 from drivers.models import Driver
 from perf.doors.door import Door, Doors, NotMeasured
 from perf.doors.routes import route_name, routes
-from perf.project.doors.sample_company import DAY, SIZES, bookings_csv, make_world
+from perf.project.doors.pages import admin_doors, api_doors, driver_doors
+from perf.project.doors.sample_company import DAY, NOW, SIZES, bookings_csv, make_world
+from perf.project.doors.visitor import Visit
 from perf.project.doors.writes import ASKED, WRITING, send
 
 # 403 and 405 are answers too: a door that is opened later sends more.
@@ -236,10 +238,28 @@ COMMANDS = {
 }
 
 
+def find_lists(world):
+    """Return each list by each filter, in each order and searched, and a row of each."""
+    visit = Visit(world.company, DAY, NOW)
+    return [_list_door(way, visit) for way in (*admin_doors(), *api_doors(), *driver_doors())]
+
+
+def _list_door(way, visit):
+    def found(world):
+        return () if way.find is None else (way.find(visit),)
+
+    def enter(given):
+        way.enter(visit, *given)
+
+    return Door("urls", way.name, enter, found)
+
+
 DOORS = Doors(
     find=all_doors,
     make=make_world,
     sizes=tuple(SIZES),
     make_planned=lambda: make_world("large", history=PLANNED_PAST),
     guarded=GUARDED,
+    make_grown=lambda bookings: make_world("large", history=bookings),
+    find_grown=find_lists,
 )

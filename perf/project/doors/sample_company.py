@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.db import transaction
 from django.test import Client
 
 from bookings.models import Actor, Booking, Delivery, Door, Event, ImportFile, Webhook
@@ -106,22 +107,23 @@ class World:
 def make_world(size, *, history=None) -> World:
     """Write a company of the size, with half of its day dispatched, beside a bystander."""
     bookings, drivers, past = SIZES[size]
-    if not Company.objects.filter(slug=BYSTANDER).exists():
+    with transaction.atomic():
+        if not Company.objects.filter(slug=BYSTANDER).exists():
+            seed_scenario(
+                BYSTANDER, day=DAY, bookings=4, drivers=1, history=4, seed=2, events=True, now=NOW,
+                actor=ACTOR,
+            )  # fmt: skip
         seed_scenario(
-            BYSTANDER, day=DAY, bookings=4, drivers=1, history=4, seed=2, events=True, now=NOW,
+            size,
+            day=DAY,
+            bookings=bookings,
+            drivers=drivers,
+            history=past if history is None else history,
+            seed=1,
+            events=True,
+            now=NOW,
             actor=ACTOR,
-        )  # fmt: skip
-    seed_scenario(
-        size,
-        day=DAY,
-        bookings=bookings,
-        drivers=drivers,
-        history=past if history is None else history,
-        seed=1,
-        events=True,
-        now=NOW,
-        actor=ACTOR,
-    )
+        )
     company = Company.objects.get(slug=size)
     user = get_user_model().objects.create_superuser(size, password=None)
     Group.objects.create(name=size)

@@ -1,5 +1,7 @@
 """The lists of events and of assignments, in a dispatcher's words."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -7,6 +9,7 @@ from django.urls import reverse
 
 from bookings.models import Event
 from dispatch.models import Assignment
+from drivers.models import Driver
 from tests.support import builders as make
 
 EVENTS = reverse("admin:bookings_event_changelist")
@@ -144,6 +147,58 @@ def test_a_list_is_read_in_the_order_of_an_index(client, company, page):
             plan = " ".join(row[3] for row in cursor.fetchall())
         assert f"SEARCH {table} USING INDEX {index}" in plan
         assert "TEMP B-TREE" not in plan
+
+
+@pytest.mark.sqlite_only
+def test_events_of_a_kind_are_read_in_the_order_of_their_index(client, company):
+    """A rare kind among millions of events is found, and a frequent one not sorted."""
+    trip(company, "Ana", make.driver(company, "Anna Roth"))
+    with CaptureQueriesContext(connection) as seen:
+        client.get(EVENTS, {"kind__exact": "booking.created"})
+    sent = [query["sql"] for query in seen if 'FROM "bookings_event"' in query["sql"]]
+    assert sent
+    for sql in sent:
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+            plan = " ".join(row[3] for row in cursor.fetchall())
+        assert "idx_event_company_kind (company_id=? AND kind=?)" in plan
+        assert "TEMP B-TREE" not in plan
+
+
+def test_a_driver_with_trips_stays_and_the_page_reads_none_of_them(admin_client, company):
+    driver, free = make.driver(company, "Anna Roth"), make.driver(company, "Beat Frei")
+
+    def statements():
+        with CaptureQueriesContext(connection) as sent:
+            page = admin_client.get(reverse("admin:drivers_driver_delete", args=[driver.pk]))
+        assert "The trips of Anna Roth" in page.text
+        return len(sent)
+
+    trip(company, "Ana", driver)
+    before = statements()
+    with CaptureQueriesContext(connection) as sent:
+        admin_client.get(reverse("admin:drivers_driver_delete", args=[driver.pk]))
+    read = [query["sql"] for query in sent if "dispatch_assignment" in query["sql"]]
+    assert all("EXISTS(" in sql for sql in read), read
+    for number in range(3):
+        trip(
+            company, f"Ana {number}", driver,
+            scheduled_time=make.NOW + timedelta(days=number + 1),
+        )  # fmt: skip
+    assert statements() == before
+    for one in (driver, free):
+        admin_client.post(reverse("admin:drivers_driver_delete", args=[one.pk]), {"post": "yes"})
+    assert list(Driver.objects.filter(company=company)) == [driver]
+
+
+def test_a_search_that_finds_no_driver_asks_for_nobodys_trips(client, company):
+    trip(company, "Ana", make.driver(company, "Anna Roth"))
+    with CaptureQueriesContext(connection) as seen:
+        page = client.get(ASSIGNMENTS, {"q": "nobody"})
+    assert page.status_code == 200
+    assert not [
+        query["sql"] for query in seen if '"driver_id" ' in query["sql"].partition("WHERE")[2]
+    ]
 
 
 def test_no_is_a_word_and_not_a_red_cross(client, company):

@@ -12,6 +12,7 @@ from perf.indexes.explain import (
     distinct,
     explain,
     explain_top,
+    is_get,
     partial_indexes,
     postgres_plan,
     read_whole_only,
@@ -131,6 +132,7 @@ def test_a_plan_holds_no_values():
 
 LIST = 'SELECT 1 FROM "a" ORDER BY "a"."id" LIMIT ?'
 ALL = 'SELECT 1 FROM "a" ORDER BY "a"."id"'
+GET = 'SELECT 1 FROM "a" WHERE "a"."x" = %s LIMIT 21'
 
 
 def scan(**facts):
@@ -156,6 +158,33 @@ def scan(**facts):
 def test_a_table_is_read_whole_only_if_every_row_is(nodes, text, whole):
     plan = read_whole_only(QueryPlan(nodes=tuple(nodes)), text, {"some_rows"})
     assert plan.full_scans == whole
+
+
+@pytest.mark.parametrize(
+    ("sql", "is_one"),
+    [
+        (GET, True),
+        (GET + " FOR UPDATE", True),
+        (GET.replace("%s", "(SELECT 1 FROM b ORDER BY COALESCE(y, %s))"), True),
+        (GET.replace("21", "10"), False),  # any ten
+        (GET.replace("LIMIT", 'ORDER BY "a"."id" LIMIT'), False),  # a page of twenty, and one more
+        ('SELECT 1 FROM "a" LIMIT 21', False),
+    ],
+)
+def test_a_get_reads_on_after_the_row_that_it_finds(sql, is_one):
+    assert is_get(sql) is is_one
+    plan = read_whole_only(QueryPlan(nodes=(scan(),)), LIST, set(), of_a_get=is_one)
+    assert plan.full_scans == (("a",) if is_one else ())
+
+
+@pytest.mark.django_db
+def test_a_get_without_an_index_reads_the_table_whole():
+    client = make.client()
+    Client.objects.filter(pk=client.pk).update(address="the only one")
+    with record_queries() as q:
+        Client.objects.get(address="the only one")
+    plan = explain(q.statements[0], connection, analyze=False)
+    assert plan.full_scans == ("bookings_client",)
 
 
 @pytest.mark.django_db
@@ -190,6 +219,16 @@ def test_sqlites_steps_are_understood():
         ("", "", False),
     ]
     assert plan.sorts
+
+
+@pytest.mark.parametrize(("kind", "told"), [("Inner", 1), ("Semi", 0), ("Anti", 0)])
+def test_what_an_exists_stops_is_not_misjudged(kind, told):
+    inner = {
+        "Node Type": "Seq Scan", "Relation Name": "b", "Plan Rows": 131_604, "Actual Rows": 1,
+        "Actual Loops": 1,
+    }  # fmt: skip
+    loop = {"Node Type": "Nested Loop", "Join Type": kind, "Plan Rows": 1, "Plans": [inner]}
+    assert len(postgres_plan([{"Plan": loop}]).remarks) == told
 
 
 def test_postgresqls_steps_are_understood():

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
 
@@ -255,6 +255,19 @@ def test_what_was_not_tried_is_called_so():
 def test_without_leave_nothing_is_built_on_postgresql(many_clients):
     with laboratory() as place:
         assert place is None
+
+
+@pytest.mark.sqlite_only
+def test_inside_a_transaction_what_it_has_written_is_on_the_copies(many_clients):
+    with transaction.atomic():
+        Client.objects.create(company=many_clients, name="only here")
+        with laboratory() as place, place.connection.cursor() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM bookings_client WHERE name = 'only here'")
+            assert cursor.fetchone() == (1,)
+            cursor.execute("CREATE INDEX tried ON bookings_client (address)")
+        assert "tried" not in indexes()
+        transaction.set_rollback(True)
+    assert not Client.objects.filter(name="only here").exists()
 
 
 def test_a_condition_without_values_makes_a_partial_index(many_clients):

@@ -6,32 +6,43 @@ from django.utils.translation import gettext as _
 
 from perf.measuring.progress import Progress
 from perf.project.benchmarks.indexes import STEPS, benchmark_indexes
-from perf.proving.report import markdown, table
+from perf.project.benchmarks.shapes import PLAIN, SHAPES
+from perf.proving import report, shapes_report
+from perf.proving.shapes import compare_shapes
 from perf.trends.headlines import remember_indexes
 from perf.trends.store import add_record
+
+ALL = "all"
 
 
 class Command(BaseCommand):
     help = (
         "Proves every index on a scratch database with a large past: who uses it, what it saves "
         "and costs, which are useless and which are missing. Writes indexes.json and "
-        "INDEX_REPORT.md."
+        "INDEX_REPORT.md; of several shapes of data index_shapes.json and INDEX_SHAPES.md, which "
+        "name the verdicts that flip."
     )
 
     def add_arguments(self, parser):
         parser.add_argument(
             "--bookings", type=int, default=1_000_000, metavar="N",
-            help="Past bookings (default: 1000000).",
+            help="Bookings of all companies (default: 1000000).",
+        )  # fmt: skip
+        parser.add_argument(
+            "--shape", choices=[PLAIN.name, *(shape.name for shape in SHAPES), ALL],
+            default=PLAIN.name,
+            help=f"How they are divided (default: {PLAIN.name}). {ALL}: each of "
+            f"{', '.join(shape.name for shape in SHAPES)} in turn, and their verdicts compared.",
         )  # fmt: skip
         parser.add_argument(
             "--seconds", type=float, default=150, metavar="S",
-            help="About how long to measure, filling not counted (default: 150).",
+            help="About how long to measure each shape, filling not counted (default: 150).",
         )  # fmt: skip
         parser.add_argument("--seed", type=int, default=1, help="Seed of the past (default: 1).")
         parser.add_argument("--output", metavar="DIR", help="Where to write the files.")
         add_record(parser)
 
-    def handle(self, *, bookings, seconds, seed, output, record, **options):
+    def handle(self, *, bookings, shape, seconds, seed, output, record, **options):
         for name, value, least, most in (
             ("--bookings", bookings, 40, 20_000_000),
             ("--seconds", seconds, 1, 36_000),
@@ -42,20 +53,39 @@ class Command(BaseCommand):
                     _("%(name)s must be between %(least)d and %(most)d.")
                     % {"name": name, "least": least, "most": most}
                 )
-        progress = Progress(self.stderr, STEPS)
+        if record and shape != PLAIN.name:
+            raise CommandError(_("--record keeps the plain shape alone: the trend is of one."))
+        wanted = [one for one in (PLAIN, *SHAPES) if shape == one.name]
+        wanted = wanted or list(SHAPES)
+        progress = Progress(self.stderr, STEPS * len(wanted))
         try:
-            result = benchmark_indexes(
-                bookings=bookings, seconds=seconds, seed=seed, progress=progress
-            )
+            results = {
+                one.name: benchmark_indexes(
+                    bookings=bookings, seconds=seconds, seed=seed, progress=progress, shape=one
+                )
+                for one in wanted
+            }
         finally:
             progress.close()
-        self.stdout.write(table(result))
+        if shape == ALL:
+            result = compare_shapes(results)
+            return self._told(result, shapes_report, "index_shapes.json", "INDEX_SHAPES.md", output)
+        result = results[shape]
         if record:
             remember_indexes(result)
+        return self._told(result, report, "indexes.json", "INDEX_REPORT.md", output)
+
+    def _told(self, result, told, data, text, output):
+        """Print the result, and write its two files if there is a folder for them."""
+        self.stdout.write(told.table(result))
         if not output:
             return None
         folder = Path(output)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "indexes.json").write_text(json.dumps(result, indent=1) + "\n")
-        (folder / "INDEX_REPORT.md").write_text(markdown(result))
-        return _("Written to %(folder)s: indexes.json, INDEX_REPORT.md.") % {"folder": folder}
+        (folder / data).write_text(json.dumps(result, indent=1) + "\n")
+        (folder / text).write_text(told.markdown(result))
+        return _("Written to %(folder)s: %(data)s, %(text)s.") % {
+            "folder": folder,
+            "data": data,
+            "text": text,
+        }
