@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from bookings.known_places import search_places
+from bookings.places.known import search_places
 from bookings.models import Booking, Client, Status
 from bookings.search import find_by_reference, find_clients
 from dispatchsite.navigation import sidebar

@@ -11,8 +11,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from bookings.admin.telephone_form import TelephoneForm, preferences_of
-from bookings.known_places import OFFERED, places_of_client, search_places, usual_place
 from bookings.models import Client
+from bookings.places.known import OFFERED, places_of_client, search_places, usual_place
 from bookings.search import find_clients
 from bookings.telephone import book
 from drivers.admin.pages import admin_page

@@ -15,9 +15,9 @@ from unfold.widgets import (
 )
 
 from bookings import parsing
-from bookings.known_places import known_place
 from bookings.models import Booking, Client, DriverPreference
 from bookings.order import is_wanted_after, out_of_order
+from bookings.places.known import known_place
 from bookings.telephone import Call
 from drivers.admin.fields import ClockField, DayField, moment_on
 from drivers.admin.forms import ConfirmsFarPlaces

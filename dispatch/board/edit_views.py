@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from bookings.guards import Agreed
-from bookings.known_places import known_place
+from bookings.places.known import known_place
 from bookings.save import StaleBookingError, save_booking
 from dispatch.board.access import writable_context
 from dispatch.board.detail import read_booking
