@@ -167,7 +167,7 @@ def make_searchable() -> None:
     """
     _settle()
     new = Street.objects.filter(is_searchable=False).order_by("id")
-    columns = new.values_list("id", "name", "postcode", "locality", "cell")
+    columns = new.values_list("id", "key", "cell")
     while rows := list(columns[:CHUNK]):
         with transaction.atomic():
             _store_words(rows)
@@ -192,12 +192,9 @@ def _settle() -> None:
     WordInStreet.objects.exclude(street__cell=F("cell")).update(cell=Subquery(cell))
 
 
-def _store_words(rows: Sequence[tuple[int, str, str, str, int]]) -> None:
+def _store_words(rows: Sequence[tuple[int, str, int]]) -> None:
     """Store the words of streets: 5 statements."""
-    words = {
-        street: set(street_words(name, postcode, locality))
-        for street, name, postcode, locality, _cell in rows
-    }
+    words = {street: set(street_words(key)[1]) for street, key, _cell in rows}
     known = set().union(*words.values())
     _insert(AddressWord, WORD_COLUMNS, ((word, 0) for word in sorted(known)), "(text) DO NOTHING")
     stored = AddressWord.objects.filter(text__any_of=sorted(known))
@@ -205,8 +202,6 @@ def _store_words(rows: Sequence[tuple[int, str, str, str, int]]) -> None:
     keys = ((key, pk) for word, pk in ids.items() for key in sorted(spellings(word)))
     _insert(WordSpelling, SPELLING_COLUMNS, keys, "(key, word_id) DO NOTHING")
     places = (
-        (ids[word], cell, street)
-        for street, _name, _postcode, _locality, cell in rows
-        for word in sorted(words[street])
+        (ids[word], cell, street) for street, _key, cell in rows for word in sorted(words[street])
     )
     _insert(WordInStreet, IN_STREET_COLUMNS, places, "(word_id, cell, street_id) DO NOTHING")

@@ -30,6 +30,7 @@ class Match:
 
 
 NEAR_KM = 50
+LEAST = 0.55  # the score of what is offered
 
 
 def nearness(lat: float, lon: float, near: tuple[float, float]) -> float:

@@ -1,4 +1,4 @@
-"""Search the address register: at most 16 statements, whatever its size.
+"""Search the address register: at most 5 statements and 3 for each word.
 
 The typed words are looked up among the words of the register: as typed, as a beginning, and by the
 keys of their misspellings. The streets of the rarest words are read, those near first, and scored.
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bookings.models import Address, AddressWord, Street, WordInStreet, WordSpelling
-from bookings.places.match import Match, Source, nearness
+from bookings.places.match import LEAST, Match, Source, nearness
 from bookings.places.words import (
     ABBREVIATIONS,
     Wanted,
@@ -18,13 +18,11 @@ from bookings.places.words import (
     street_words,
     typed_words,
     wanted,
-    words_of,
 )
 
-STREETS_READ = 1_500
+STREETS_READ = 500
 BEGINNINGS = 40  # of a typed word that are followed
 LIKELIEST = 12  # words that a typed word is taken for
-LEAST = 0.55  # the score of a street that is offered
 FIRST_LETTERS = 2  # from so many a beginning is looked up
 END = "\U0010ffff"  # after every text with the same beginning
 
@@ -39,7 +37,7 @@ def search_register(text: str, *, near: tuple[float, float], limit: int) -> list
     if not any(found):
         return []
     streets = _streets(found, near)
-    read = [(row, words_of(row[1]), street_words(*row[1:4])) for row in streets]
+    read = [(row, *street_words(row[1])) for row in streets]
     counts = {word: count for words in found for _pk, word, count in words}
     vocabulary = {word: counts.get(word, 1) for _row, _name, words in read for word in words}
     likely = _best(wanted(typed, vocabulary), read, near)[: 2 * limit]
@@ -84,7 +82,7 @@ def _kept(rated: list[tuple[float, Any]]) -> list[tuple[float, Any]]:
 
 def _streets(
     found: list[list[tuple[int, str, int]]], near: tuple[float, float]
-) -> list[tuple[int, str, str, str, float, float]]:
+) -> list[tuple[int, str, float, float, str, str, str]]:
     """Read the streets of the rarest words: 1 statement, and 2 for each word at most."""
     cells = cells_around(*near)
     ids: dict[int, None] = {}
@@ -98,7 +96,7 @@ def _streets(
         if (room := STREETS_READ - len(ids)) > 0:
             ids.update(dict.fromkeys(of_words.values_list("street_id", flat=True)[:room]))
     rows = Street.objects.filter(id__any_of=list(ids))
-    return list(rows.values_list("id", "name", "postcode", "locality", "lat", "lon"))
+    return list(rows.values_list("id", "key", "lat", "lon", "name", "postcode", "locality"))
 
 
 def _best(
@@ -109,7 +107,7 @@ def _best(
     for row, name, words in read:
         score, number = asked.score(name or words, words)
         if score >= LEAST:
-            rated.append((score * 0.95 + nearness(row[4], row[5], near), row, number))
+            rated.append((score * 0.95 + nearness(row[2], row[3], near), row, number))
     rated.sort(key=lambda one: (-one[0], one[1][0]))
     return rated
 
@@ -128,7 +126,7 @@ def _numbers(asked: list[tuple[int, str]]) -> dict[tuple[int, str], tuple[float,
 def _matches(
     score: float, row: Any, number: str, numbers: dict[tuple[int, str], tuple[float, float]]
 ) -> list[Match]:
-    pk, name, postcode, locality, lat, lon = row
+    pk, _key, lat, lon, name, postcode, locality = row
     place = " ".join(filter(None, (postcode, locality)))
     position = numbers.get((pk, number)) if number else None
     if position is None:

@@ -16,7 +16,7 @@ from rapidfuzz.distance import OSA
 
 from drivers.db.folding import fold
 
-WORDS_AT_MOST = 8  # of a search; further words are not looked at
+WORDS_AT_MOST = 12  # of a search; further words are not looked at
 LONGEST = 60
 SPELLED_FROM = 4  # letters: shorter words have too many neighbours
 SIMILAR = 0.6  # less is another word
@@ -37,14 +37,16 @@ def words_of(text: str) -> list[str]:
     return [word[:LONGEST] for word in WORDS.findall(fold(text))]
 
 
-def street_words(name: str, postcode: str, locality: str) -> list[str]:
-    """Return the words that a street is found by; what a hyphen joins, in one word too."""
-    joined = [
-        "".join(parts)
-        for part in f"{name} {locality}".split()
-        if len(parts := words_of(part)) > 1 and "-" in part
+def street_words(key: str) -> tuple[list[str], list[str]]:
+    """Return the words of a street's name, and all that it is found by.
+
+    `key` is folded: name, postcode and locality. What a hyphen joins is one word too.
+    """
+    name = WORDS.findall(key.partition("|")[0])
+    joined = ["".join(WORDS.findall(part)) for part in key.replace("|", " ").split() if "-" in part]
+    return [word[:LONGEST] for word in name], [
+        word[:LONGEST] for word in (*WORDS.findall(key), *joined)
     ]
-    return [*words_of(name), *words_of(postcode), *words_of(locality), *joined]
 
 
 def spellings(word: str) -> set[str]:
@@ -65,6 +67,8 @@ def similarity(typed: str, word: str) -> float:
     """Return how well a word is what was typed, or its beginning, or misspelled: 0 if it is not."""
     if typed == word or ABBREVIATIONS.get(typed) == word:
         return 1.0
+    if typed.isdecimal() and len(typed) < len(word) and len(word) >= SPELLED_FROM:
+        return 0.0  # a house number is no beginning of a postcode
     if word.startswith(typed):
         return 0.75 + 0.2 * len(typed) / len(word)
     if len(typed) >= SPELLED_FROM and typed.isdecimal() and len(word) == len(typed):
@@ -90,11 +94,13 @@ class Wanted:
     similar: tuple[Mapping[str, float], ...]
     weights: tuple[float, ...]
 
-    def score(self, name: Sequence[str], rest: Sequence[str] = ()) -> tuple[float, str]:
+    def score(
+        self, name: Sequence[str], rest: Sequence[str] = (), *, with_number: bool = False
+    ) -> tuple[float, str]:
         """Return (how well an address is what was typed, the house number that is left over).
 
         `name` are the words that should be typed, of `rest` those that may be. A short number that
-        is in neither is the house number.
+        is in neither is the house number; `with_number` those of the address have theirs.
         """
         total = reached = 0.0
         matched: set[str] = set()
@@ -105,7 +111,7 @@ class Wanted:
                 like = similar.get(word, 0.0)
                 if like > best:
                     best, where = like, word
-            if best < 1 and NUMBER.fullmatch(typed):
+            if NUMBER.fullmatch(typed) and (best == 0 or best < 1 and not with_number):
                 number = typed
                 continue
             matched.add(where)

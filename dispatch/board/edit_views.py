@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from bookings.guards import Agreed
-from bookings.places.known import known_place
+from bookings.places.search import place_at
 from bookings.save import StaleBookingError, save_booking
 from dispatch.board.access import writable_context
 from dispatch.board.detail import read_booking
@@ -79,7 +79,7 @@ def _set(booking, values):
         address = values[f"{end}_address"]
         if not address or address == getattr(booking, f"{end}_address"):
             continue
-        place = known_place(company, address)
+        place = place_at(company, address)
         if place is None:
             unknown.append(address)
             continue

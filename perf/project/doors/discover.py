@@ -147,7 +147,7 @@ def _query(world, route):
     if route.endswith("telephone/client/"):
         return {"client": world.one(Person).pk}
     if route.endswith("telephone/places/"):
-        return {"pickup_address": "a"}
+        return {"q": "a"}
     if route == "admin/search/":
         return {"s": "a"}
     if route.endswith("news/"):

@@ -144,7 +144,9 @@ def _typed(rng, house, near):
         street[-1] = street[-1][:-2]
     parts = [street, number, place]
     if rng.random() < 0.3:
-        parts = rng.choice(([number, street, place], [place, street, number], [place, number, street]))
+        parts = rng.choice(
+            ([number, street, place], [place, street, number], [place, number, street])
+        )
     return re.sub(" +", " ", " ".join(" ".join(part) for part in parts)).strip()
 
 
