@@ -165,7 +165,8 @@ def geocoder(name):
     match = re.fullmatch(r"(photon|nominatim)\+(https?)://([^\s/?#@]+(?:/[^\s?#@]+)?)/?", url)
     if match is None:
         raise refuse(name, "is not a geocoder; use photon+https://HOST or nominatim+https://HOST.")
-    return Geocoder(*match.groups())
+    protocol, scheme, domain = match.groups()
+    return Geocoder(protocol, scheme, domain.rstrip("/"))
 
 
 def broker(name):

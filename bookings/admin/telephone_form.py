@@ -217,7 +217,8 @@ class TelephoneForm(ConfirmsFarPlaces, forms.Form):
             place = place_at(self.company, address)
             if place is None:
                 unknown = _(
-                    "This address is not known: choose one that is offered, or enter its latitude and longitude."
+                    "This address is not known: choose one that is offered, or enter its latitude "
+                    "and longitude."
                 )
                 self.add_error(f"{end}_address", unknown)
             else:

@@ -23,7 +23,7 @@ class MatchSerializer(serializers.Serializer):
     address = serializers.CharField()
     lat = serializers.FloatField()
     lon = serializers.FloatField()
-    source = serializers.ChoiceField(
+    source = serializers.ChoiceField(  # type: ignore[assignment]
         choices=[source.value for source in Source],
         help_text=gettext_lazy(
             "`company`: a home, a saved place or the end of a trip; `register`: the address "

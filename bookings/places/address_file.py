@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from bookings.importing.csv_file import DELIMITERS, FileRefusedError
 from drivers.db.folding import fold
+from drivers.refused import Refused
 
 COLUMNS = {
     "street": ("street", "stn_label", "nom_voie", "street_name", "strasse", "rue", "voie",
@@ -37,7 +37,16 @@ COLUMNS = {
 }  # fmt: skip
 COLUMN_OF = {name: column for column, names in COLUMNS.items() for name in names}
 LABEL = re.compile(r"\s*([0-9]{4,5})\s+(.+)")
+DELIMITERS = ",;\t|"
 BEGINNING = 64 * 1024
+
+
+class AddressFileError(Refused):
+    """The file is no list of addresses; the message says why."""
+
+    code = "invalid"
+    status = 400
+    field = "file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,7 @@ class BadRowError(ValueError):
 def read_addresses(path: Path) -> Iterator[AddressRow | BadRowError]:
     """Yield the address, or the fault, of every row that is not blank; one row in memory.
 
-    Raises FileRefusedError if it is no such file, or a column is missing.
+    Raises AddressFileError if it is no such file, or a column is missing.
     """
     encoding = _encoding(path)
     with _opened(path, encoding) as file:
@@ -72,7 +81,7 @@ def read_addresses(path: Path) -> Iterator[AddressRow | BadRowError]:
         try:
             header = next((row for row in reader if any(row)), None)
             if header is None:
-                raise FileRefusedError("The file is empty.")
+                raise AddressFileError("The file is empty.")
             places = _places(header)
             line = reader.line_num + 1
             for cells in reader:
@@ -81,7 +90,7 @@ def read_addresses(path: Path) -> Iterator[AddressRow | BadRowError]:
                 line = reader.line_num + 1
         except (UnicodeDecodeError, csv.Error) as error:
             where = reader.line_num + 1
-            raise FileRefusedError(f"Line {where} or later cannot be read: {error}.") from None
+            raise AddressFileError(f"Line {where} or later cannot be read: {error}.") from None
 
 
 @contextmanager
@@ -91,7 +100,7 @@ def _opened(path: Path, encoding: str) -> Iterator[IO[str]]:
         with opens(path, "rt", encoding=encoding, newline="") as file:
             yield file
     except OSError as error:
-        raise FileRefusedError(f"{path} cannot be read: {error.strerror or error}.") from None
+        raise AddressFileError(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
 def _encoding(path: Path) -> str:
@@ -104,13 +113,13 @@ def _encoding(path: Path) -> str:
             if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 return "utf-16"
             if b"\0" in block or block.startswith((b"PK", b"%PDF", b"\x1f\x8b")):
-                raise FileRefusedError(f"{path} is not a CSV file: unpack it, or save it as CSV.")
+                raise AddressFileError(f"{path} is not a CSV file: unpack it, or save it as CSV.")
             while block:
                 decoder.decode(block)
                 block = file.read(1024 * 1024)
             decoder.decode(b"", final=True)
     except OSError as error:
-        raise FileRefusedError(f"{path} cannot be read: {error.strerror or error}.") from None
+        raise AddressFileError(f"{path} cannot be read: {error.strerror or error}.") from None
     except UnicodeDecodeError:
         return "cp1252"
     return "utf-8-sig"
@@ -135,9 +144,9 @@ def _places(header: list[str]) -> dict[str, int]:
             places[column] = found[known]
     needed = (("lat", "lon"), ("easting", "northing"))
     if not any(all(name in places for name in pair) for pair in needed):
-        raise FileRefusedError(_missing("the position", ("lat", "lon", "easting", "northing")))
+        raise AddressFileError(_missing("the position", ("lat", "lon", "easting", "northing")))
     if not places.keys() & {"locality", "zip_label"}:
-        raise FileRefusedError(_missing("the locality", ("locality", "zip_label")))
+        raise AddressFileError(_missing("the locality", ("locality", "zip_label")))
     return places
 
 

@@ -73,17 +73,11 @@ def _ask(
             found = server.geocode(
                 text, exactly_one=False, limit=limit, location_bias=around, language=language
             )
-            read = [_of_photon(one.raw["properties"]) for one in found or ()]
-        else:
-            found = server.geocode(
-                text, exactly_one=False, limit=limit, addressdetails=True, language=language
-            )
-            read = [_of_nominatim(one.raw) for one in found or ()]
-        return [
-            (address[:200], float(one.latitude), float(one.longitude), is_house)
-            for one, (address, is_house) in zip(found or (), read, strict=True)
-            if address
-        ]
+            return [_of_photon(one.raw) for one in found or ()]
+        found = server.geocode(
+            text, exactly_one=False, limit=limit, addressdetails=True, language=language
+        )
+        return [_of_nominatim(one.raw) for one in found or ()]
     except NONSENSE as error:
         # The message may hold what was typed.
         logger.error("The geocoder fails: %s. It rests for %s s.", type(error).__name__, RESTS_S)
@@ -100,26 +94,47 @@ def _server(protocol: str, scheme: str, domain: str) -> Photon | Nominatim:
     )  # fmt: skip
 
 
-def _of_photon(found: Mapping[str, Any]) -> tuple[str, bool]:
-    place = found.get("city") or found.get("district") or found.get("county") or ""
-    street = found.get("street") or ""
-    return _label(found.get("name") or "", street, found.get("housenumber") or "",
-                  found.get("postcode") or "", place)  # fmt: skip
+def _of_photon(raw: Mapping[str, Any]) -> tuple[str, float, float, bool]:
+    found = raw["properties"]
+    lon, lat = raw["geometry"]["coordinates"]
+    place = found.get("city") or found.get("district") or found.get("county")
+    parts = (found.get(name) for name in ("name", "street", "housenumber", "postcode"))
+    return _read(lat, lon, *parts, place)
 
 
-def _of_nominatim(found: Mapping[str, Any]) -> tuple[str, bool]:
-    parts = found["address"]
-    place = next((parts[name] for name in PLACES if name in parts), "")
-    return _label(found.get("name") or "", parts.get("road") or "",
-                  parts.get("house_number") or "", parts.get("postcode") or "", place)  # fmt: skip
+def _of_nominatim(raw: Mapping[str, Any]) -> tuple[str, float, float, bool]:
+    found = raw["address"]
+    place = next((found[name] for name in PLACES if name in found), None)
+    parts = (found.get(name) for name in ("road", "house_number", "postcode"))
+    return _read(raw["lat"], raw["lon"], raw.get("name"), *parts, place)
 
 
-def _label(name: str, street: str, number: str, postcode: str, place: str) -> tuple[str, bool]:
-    """Return the address as the register writes it, and whether it is that of a house."""
-    house = " ".join(filter(None, (street, number)))
-    town = " ".join(filter(None, (postcode, place)))
-    named = name if name not in (street, place) else ""
-    return ", ".join(filter(None, (named, house, town))), bool(number or named)
+def _read(
+    lat: Any,
+    lon: Any,
+    name: str | None,
+    street: str | None,
+    number: str | None,
+    postcode: str | None,
+    place: str | None,
+) -> tuple[str, float, float, bool]:
+    """Return the address as the register writes it, degrees, and whether it is that of a house.
+
+    Raises TypeError or ValueError if it is no address, or nowhere on earth.
+    """
+    lat, lon = float(lat), float(lon)
+    if not (-90 <= lat <= 90 and -180 <= lon <= 180):
+        raise ValueError("nowhere on earth")
+    named = name if name not in (street, place) else None
+    parts = (named, _joined(street, number), _joined(postcode, place))
+    address = ", ".join(filter(None, parts))[:200]
+    if not address:
+        raise ValueError("no address")
+    return address, lat, lon, bool(number or named)
+
+
+def _joined(*words: str | None) -> str:
+    return " ".join(filter(None, words))
 
 
 def _rated(text: str, found: Any, near: tuple[float, float]) -> list[Match]:

@@ -17,7 +17,7 @@ from django.db.models import Avg, Count, F, IntegerField, OuterRef, Subquery
 from django.db.models.functions import Cast, Floor
 
 from bookings.models import Address, AddressWord, Street, WordInStreet, WordSpelling
-from bookings.places.address_file import AddressRow, BadRowError, read_addresses
+from bookings.places.address_file import AddressFileError, AddressRow, BadRowError, read_addresses
 from bookings.places.words import (
     CELLS_PER_DEGREE,
     cell_of,
@@ -27,18 +27,9 @@ from bookings.places.words import (
 )
 from drivers.db.arrays import array_literal
 from drivers.db.folding import fold
-from drivers.refused import Refused
 
 CHUNK = 5_000
 SHOWN = 20
-
-
-class BadRowsError(Refused):
-    """Rows of the file are no addresses; nothing was written."""
-
-    code = "invalid"
-    status = 400
-    field = "file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +52,7 @@ def import_addresses(
 ) -> Imported:
     """Write the addresses of a file; `progress` is told the number of rows so far.
 
-    Raises FileRefusedError, and BadRowsError with the first bad lines unless they are left out.
+    Raises AddressFileError: of the first bad rows too, unless they are left out.
     """
     left_out = _check(path, skip_invalid)
     rows = written = 0
@@ -77,7 +68,7 @@ def import_addresses(
 
 
 def _check(path: Path, skip_invalid: bool) -> int:
-    """Read the whole file and return the number of bad rows. Raises BadRowsError."""
+    """Read the whole file and return the number of bad rows. Raises AddressFileError."""
     bad: list[str] = []
     count = 0
     for row in read_addresses(path):
@@ -87,7 +78,7 @@ def _check(path: Path, skip_invalid: bool) -> int:
                 bad.append(str(row))
     if bad and not skip_invalid:
         more = f" And {count - len(bad)} more." if count > len(bad) else ""
-        raise BadRowsError(" ".join(bad) + more)
+        raise AddressFileError(" ".join(bad) + more)
     return count
 
 

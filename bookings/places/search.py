@@ -33,7 +33,7 @@ def search_places(
     if not any(match.score >= SURE and match.is_exact for match in found):
         found += search_geocoder(text, near=near, limit=limit)
     found.sort(key=lambda match: -match.score - OWN_FIRST * (match.source == "company"))
-    different = {}
+    different: dict[str, Match] = {}
     for match in found:
         different.setdefault(fold(match.address), match)
     return list(different.values())[:limit]

@@ -23,6 +23,7 @@ SIMILAR = 0.6  # less is another word
 CELLS_PER_DEGREE = 10
 WORDS = re.compile(r"[^\W_]+")
 NUMBER = re.compile(r"[0-9]{1,3}[a-z]{0,3}")
+APART = re.compile(r"\b([0-9]{1,3})\s+([abcefgh]|bis|ter)(?![\w'])")
 ABBREVIATIONS = {  # those that the full word does not begin with
     "bd": "boulevard", "bld": "boulevard", "blvd": "boulevard", "bvd": "boulevard",
     "rte": "route", "st": "saint", "ste": "sainte", "fbg": "faubourg", "fg": "faubourg",
@@ -124,8 +125,9 @@ class Wanted:
 
 
 def typed_words(text: str) -> list[str]:
-    """Return the words of a search, each once."""
-    return list(dict.fromkeys(words_of(text)))[:WORDS_AT_MOST]
+    """Return the words of a search, each once; “12 B” is “12b”."""
+    words = words_of(APART.sub(r"\1\2", fold(text)))
+    return list(dict.fromkeys(words))[:WORDS_AT_MOST]
 
 
 def wanted(typed: Sequence[str], vocabulary: Mapping[str, int]) -> Wanted:

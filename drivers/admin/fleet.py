@@ -7,6 +7,7 @@ company: its rows are offered, and times are in its timezone.
 import re
 from contextlib import contextmanager
 
+from django import forms
 from django.contrib import messages
 from django.db import models
 from django.utils import timezone
@@ -17,6 +18,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from drivers.admin.base import CompanyScopedAdmin, ScopedInline
 from drivers.admin.fields import WallClockField, WordsField
+from drivers.admin.places import place_search
 from drivers.admin.roster import LeadsToRoster, ShowsRoster
 from drivers.admin.weeks import FillsWeeks
 from drivers.companies.actors import admin_actor
@@ -123,7 +125,12 @@ class ShiftTemplateInline(ScopedInline):
     tab = True
 
 
+class DriverForm(forms.ModelForm):
+    home_address = place_search()
+
+
 class DriverAdmin(FillsWeeks, GuardedAdmin):
+    form = DriverForm
     choices_by = {"vehicle": ["plate", "id"]}
     list_display = ["name", "phone", "kind", "vehicle", "is_active", "is_available", "company"]
     list_select_related = ["vehicle", "company"]
@@ -137,7 +144,10 @@ class DriverAdmin(FillsWeeks, GuardedAdmin):
             _("Planning"),
             {"fields": [("is_active", "is_available"), "skills", "max_bookings"]},
         ),
-        (_("Home position"), {"fields": [("home_lat", "home_lon")], "classes": ["collapse"]}),
+        (
+            _("Home position"),
+            {"fields": ["home_address", ("home_lat", "home_lon")], "classes": ["collapse"]},
+        ),
         (
             _("Driver app"),
             {

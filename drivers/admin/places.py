@@ -2,8 +2,9 @@
 
 from urllib.parse import urlencode
 
-from django.forms import Media
+from django.forms import CharField, Media
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 SEARCH = "admin:bookings_booking_telephone_places"
@@ -34,3 +35,14 @@ class PlaceInput(UnfoldAdminTextInputWidget):
             "aria-expanded": "false",
             "autocomplete": "off",
         }
+
+
+def place_search():
+    """Return a field that fills in a latitude and a longitude, and is not stored itself."""
+    return CharField(
+        label=_("Search an address"),
+        required=False,
+        max_length=200,
+        widget=PlaceInput,
+        help_text=_("Choose one that is offered: it fills in latitude and longitude."),
+    )

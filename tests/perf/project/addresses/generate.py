@@ -33,19 +33,22 @@ EVERYWHERE = (
     "des Tilleuls", "du Centre", "de Genève", "de Lausanne", "de la Croix", "des Prés",
     "du Midi", "de Bellevue", "du Simplon", "de la Paix", "des Cerisiers", "du Temple",
 )  # fmt: skip
-REAL = (
-    "Genève", "Carouge", "Lancy", "Meyrin", "Vernier", "Onex", "Thônex", "Versoix", "Nyon",
-    "Gland", "Morges", "Lausanne", "Renens", "Pully", "Vevey", "Montreux", "Yverdon-les-Bains",
-    "Annemasse", "Ferney-Voltaire", "Gex", "Chêne-Bougeries", "Plan-les-Ouates", "Collonge-Bellerive",
-    "Fribourg", "Bulle", "Neuchâtel", "Bern", "Köniz", "Thun", "Biel/Bienne",
-)  # fmt: skip
-STARTS = ("Ba", "Be", "Bo", "Bri", "Cha", "Cho", "Cla", "Cor", "Cou", "Da", "Du", "Fa", "Fleu", "Fon",
-          "Ga", "Gri", "Jo", "La", "Lu", "Ma", "Mar", "Mon", "Mou", "Na", "Per", "Phi", "Pi", "Pru",
-          "Ra", "Ro", "Sa", "Sau", "Ta", "Thé", "Tou", "Va", "Ver", "Vi", "Zu", "Scha")  # fmt: skip
-MIDDLES = ("ba", "be", "cha", "ché", "di", "do", "fi", "ga", "la", "lle", "lli", "ma", "mi", "na",
-           "nne", "pa", "quo", "ra", "rri", "ssa", "tta", "va", "ve", "yo", "ri", "to")  # fmt: skip
-ENDS = ("bert", "court", "dier", "fond", "gny", "lard", "lier", "mont", "nand", "nex", "ney", "ron",
-        "sier", "tier", "ton", "vaz", "ville", "xon", "zod", "rand", "chat", "get", "let", "phe")  # fmt: skip
+REAL = """
+    Genève Carouge Lancy Meyrin Vernier Onex Thônex Versoix Nyon Gland Morges Lausanne Renens
+    Pully Vevey Montreux Yverdon-les-Bains Annemasse Ferney-Voltaire Gex Chêne-Bougeries
+    Plan-les-Ouates Collonge-Bellerive Fribourg Bulle Neuchâtel Bern Köniz Thun Biel/Bienne
+""".split()  # noqa: SIM905 - words are read more easily so
+STARTS = """
+    Ba Be Bo Bri Cha Cho Cla Cor Cou Da Du Fa Fleu Fon Ga Gri Jo La Lu Ma Mar Mon Mou Na Per Phi
+    Pi Pru Ra Ro Sa Sau Ta Thé Tou Va Ver Vi Zu Scha
+""".split()  # noqa: SIM905 - words are read more easily so
+MIDDLES = """
+    ba be cha ché di do fi ga la lle lli ma mi na nne pa quo ra rri ssa tta va ve yo ri to
+""".split()  # noqa: SIM905 - words are read more easily so
+ENDS = """
+    bert court dier fond gny lard lier mont nand nex ney ron sier tier ton vaz ville xon zod
+    rand chat get let phe
+""".split()  # noqa: SIM905 - words are read more easily so
 GERMAN = ("strasse", "weg", "gasse", "platz")
 KEYS = ("qwertzuiop", "asdfghjkl", "yxcvbnm")
 SOUNDS = (("ph", "f"), ("qu", "k"), ("y", "i"), ("eau", "o"), ("au", "o"), ("ai", "e"), ("ss", "s"))
