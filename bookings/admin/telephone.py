@@ -4,7 +4,6 @@ from dataclasses import asdict
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
@@ -96,12 +95,12 @@ class BooksByTelephone:
         """Answer the search of a field of an address (drivers/static/drivers/places.js)."""
         company, words = self._company(request), request.GET.get("q", "").strip()
         found = search_places(company, words) if words else []
-        places = [
-            {"address": one.address, "lat": one.lat, "lon": one.lon, "note": _note(one)}
-            for one in found
-        ]
-        count = ngettext("%(count)d place found", "%(count)d places found", len(places))
-        return JsonResponse({"places": places, "says": count % {"count": len(places)}})
+        says = ngettext("%(count)d place found", "%(count)d places found", len(found))
+        context = {
+            "places": [(place, _note(place)) for place in found],
+            "says": says % {"count": len(found)},
+        }
+        return render(request, "bookings/telephone_places.html", context)
 
     def _company(self, request):
         """Return the company named by the request, else the current one.

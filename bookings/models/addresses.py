@@ -38,6 +38,7 @@ class Street(models.Model):
     is_searchable = models.BooleanField(default=False)  # its words are stored
 
     class Meta:
+        default_permissions = ()
         verbose_name = _("street")
         verbose_name_plural = _("streets")
         constraints = [Unique(fields=["key"], name="street_once", says=ONCE)]
@@ -61,6 +62,7 @@ class Address(models.Model):
     lon = models.FloatField(_("longitude"))
 
     class Meta:
+        default_permissions = ()
         verbose_name = _("address")
         verbose_name_plural = _("addresses")
         constraints = [Unique(fields=["street", "number"], name="address_once", says=ONCE)]
@@ -76,6 +78,7 @@ class AddressWord(models.Model):
     streets = models.IntegerField(default=0)  # in how many
 
     class Meta:
+        default_permissions = ()
         verbose_name = _("word of addresses")
         verbose_name_plural = _("words of addresses")
         constraints = [Unique(fields=["text"], name="address_word_once", says=ONCE)]
@@ -91,6 +94,7 @@ class WordSpelling(models.Model):
     word = models.ForeignKey(AddressWord, models.CASCADE, db_index=False, related_name="spellings")
 
     class Meta:
+        default_permissions = ()
         verbose_name = _("spelling")
         verbose_name_plural = _("spellings")
         constraints = [Unique(fields=["key", "word"], name="word_spelling_once", says=ONCE)]
@@ -107,6 +111,7 @@ class WordInStreet(models.Model):
     street = models.ForeignKey(Street, models.CASCADE, related_name="words")
 
     class Meta:
+        default_permissions = ()
         verbose_name = _("word in a street")
         verbose_name_plural = _("words in streets")
         constraints = [

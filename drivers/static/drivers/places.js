@@ -46,31 +46,20 @@
     field.setAttribute("aria-activedescendant", to.id);
   };
 
-  const show = (input, { places, says }) => {
+  const show = (input, html) => {
     close();
     field = input;
-    status = document.createElement("p");
-    status.className = "place-status";
-    status.setAttribute("role", "status");
+    const found = document.createElement("template");
+    found.innerHTML = html;
+    status = found.content.querySelector("[role=status]");
+    list = found.content.querySelector("[role=listbox]") ?? undefined;
+    const says = status.textContent;
+    status.textContent = "";
     input.after(status);
-    status.textContent = says;
-    if (!places.length) return;
-    list = document.createElement("ul");
-    list.className = "place-offers";
+    status.textContent = says;  // a change of what is there is read out
+    if (!list) return;
     list.id = `${input.id}_places`;
-    list.setAttribute("role", "listbox");
-    list.setAttribute("aria-label", says);
-    places.forEach(({ address, lat, lon, note }, number) => {
-      const option = document.createElement("li");
-      option.id = `${list.id}_${number}`;
-      option.setAttribute("role", "option");
-      option.setAttribute("aria-selected", "false");
-      Object.assign(option.dataset, { address, lat, lon });
-      const where = document.createElement("small");
-      where.textContent = note;
-      option.append(address, " ", where);
-      list.append(option);
-    });
+    [...list.children].forEach((option, number) => { option.id = `${list.id}_${number}`; });
     input.after(list);
     list.style.left = `${input.offsetLeft}px`;
     list.style.top = `${input.offsetTop + input.offsetHeight}px`;
@@ -87,9 +76,9 @@
     const url = new URL(input.dataset.places, location);
     url.searchParams.set("q", words);
     try {
-      const answer = await fetch(url, { signal: mine.signal, headers: { Accept: "application/json" } });
-      if (!answer.ok) return close();
-      const found = await answer.json();
+      const answer = await fetch(url, { signal: mine.signal });
+      if (!answer.ok || answer.redirected) return close();  // such as to the login
+      const found = await answer.text();
       if (document.activeElement === input && input.value.trim() === words) show(input, found);
     } catch (error) {
       if (error.name !== "AbortError") close();  // no network: the field stays a plain one
