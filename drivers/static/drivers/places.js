@@ -88,7 +88,9 @@
   document.addEventListener("input", (event) => {
     const input = event.target;
     if (!input.matches?.("[data-places]")) return;
-    if (input.dataset.known && input.dataset.known !== input.value) {
+    // Hidden coordinates are those of a chosen place, whoever has filled them in.
+    const hidden = degrees(input, "lat")?.type === "hidden";
+    if (hidden || (input.dataset.known && input.dataset.known !== input.value)) {
       fill(input, { address: input.value, lat: "", lon: "" });
       delete input.dataset.known;
     }
