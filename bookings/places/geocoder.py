@@ -98,15 +98,16 @@ def _of_photon(raw: Mapping[str, Any]) -> tuple[str, float, float, bool]:
     found = raw["properties"]
     lon, lat = raw["geometry"]["coordinates"]
     place = found.get("city") or found.get("district") or found.get("county")
-    parts = (found.get(name) for name in ("name", "street", "housenumber", "postcode"))
-    return _read(lat, lon, *parts, place)
+    parts = ("name", "street", "housenumber", "postcode")
+    name, street, number, postcode = map(found.get, parts)
+    return _read(lat, lon, name, street, number, postcode, place)
 
 
 def _of_nominatim(raw: Mapping[str, Any]) -> tuple[str, float, float, bool]:
     found = raw["address"]
     place = next((found[name] for name in PLACES if name in found), None)
-    parts = (found.get(name) for name in ("road", "house_number", "postcode"))
-    return _read(raw["lat"], raw["lon"], raw.get("name"), *parts, place)
+    street, number, postcode = map(found.get, ("road", "house_number", "postcode"))
+    return _read(raw["lat"], raw["lon"], raw.get("name"), street, number, postcode, place)
 
 
 def _read(
