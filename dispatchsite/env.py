@@ -5,8 +5,8 @@ import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
