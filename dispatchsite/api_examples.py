@@ -48,6 +48,7 @@ LIKE = {
     "PatchedWebhookRequest": "WebhookSecret",
 }
 ONE_OF: dict[str, tuple[str, dict[str, object]]] = {
+    "FoundPlaces": ("FoundPlace", {}),
     "Feed": ("Event", {"last": 1024}),
     "Places": ("Place", {"why": None, "driving": "roads"}),
 }

@@ -5,6 +5,7 @@ import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import dj_database_url
@@ -146,6 +147,26 @@ def _no_retry():
     from redis.retry import Retry
 
     return Retry(NoBackoff(), 0)
+
+
+class Geocoder(NamedTuple):
+    """The server of a geocoder: `protocol` is photon or nominatim, `domain` may have a path."""
+
+    protocol: str
+    scheme: str
+    domain: str
+
+
+def geocoder(name):
+    """Return the geocoder of a URL such as photon+https://HOST, or None if none is set."""
+    url = text(name, "")
+    if not url:
+        return None
+    match = re.fullmatch(r"(photon|nominatim)\+(https?)://([^\s/?#@]+(?:/[^\s?#@]+)?)/?", url)
+    if match is None:
+        raise refuse(name, "is not a geocoder; use photon+https://HOST or nominatim+https://HOST.")
+    protocol, scheme, domain = match.groups()
+    return Geocoder(protocol, scheme, domain.rstrip("/"))
 
 
 def broker(name):

@@ -124,6 +124,9 @@ ROADS_URL = env.web_address("ROADS_URL")
 ROADS_WAIT_S = env.whole_number("ROADS_WAIT_S", 120, low=1, high=480)
 ROADS_FALLBACK = env.flag("ROADS_FALLBACK")
 ROADS_KEPT = Path(env.text("ROADS_KEPT", str(BASE_DIR / "var" / "roads")))
+# Addresses that neither the company's places nor the register have are asked of this server, such
+# as photon+https://photon.example.org or nominatim+https://nominatim.example.org.
+GEOCODER = env.geocoder("GEOCODER_URL")
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"

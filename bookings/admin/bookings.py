@@ -36,6 +36,7 @@ from bookings.save import check_order, save_booking
 from drivers.admin.base import CompanyScopedAdmin, ListsOneCompany, ReadOnlyAdmin
 from drivers.admin.fields import WordsField
 from drivers.admin.fleet import PK
+from drivers.admin.places import PlaceInput
 from drivers.companies.actors import admin_actor
 from drivers.companies.current import act_for
 from drivers.companies.roles import companies_of
@@ -62,6 +63,7 @@ class BookingForm(forms.ModelForm):
     """A booking with the version the user saw, so that no other change is overwritten."""
 
     class Meta:
+        widgets = {"pickup_address": PlaceInput, "dropoff_address": PlaceInput}
         help_texts = {
             "reference": _("The client system's own number; unique within the company."),
             "appointment_at": _("When the client must arrive, if there is an appointment."),

@@ -15,13 +15,22 @@ from bookings.models import Booking, DriverPreference, SavedPlace
 from drivers.admin.base import CompanyScopedAdmin, RowChoice, RowsReadOnce, ScopedInline
 from drivers.admin.fleet import agreed_trips, tell_released
 from drivers.admin.forms import ConfirmsFarPlaces
+from drivers.admin.places import PlaceInput
 from drivers.companies.actors import admin_actor
 from drivers.models import Driver
 
 LAST_TRIPS = 10
 
 
+class ClientForm(forms.ModelForm):
+    class Meta:
+        widgets = {"address": PlaceInput}
+
+
 class SavedPlaceForm(ConfirmsFarPlaces, forms.ModelForm):
+    class Meta:
+        widgets = {"address": PlaceInput}
+
     def _post_clean(self):
         self.instance.far_meant = self.far_meant
         super()._post_clean()
@@ -77,6 +86,7 @@ class DriverPreferenceInline(ScopedInline):
 class ClientAdmin(ExportsList, CompanyScopedAdmin):
     """Clients. `dispatch.admin.clients` registers it, because it knows the trips."""
 
+    form = ClientForm
     export_columns = {
         "company": "company__slug",
         "name": "name",

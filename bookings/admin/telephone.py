@@ -9,10 +9,13 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from bookings.admin.telephone_form import TelephoneForm, preferences_of
-from bookings.known_places import OFFERED, places_of_client, search_places, usual_place
 from bookings.models import Client
+from bookings.places.known import OFFERED, places_of_client, usual_place
+from bookings.places.match import Source
+from bookings.places.search import search_places
 from bookings.search import find_clients
 from bookings.telephone import book
 from drivers.admin.pages import admin_page
@@ -89,10 +92,14 @@ class BooksByTelephone:
         return render(request, "bookings/telephone_client.html", context)
 
     def telephone_places(self, request):
-        """Suggest known places for pickup or dropoff: 3 statements more."""
-        company = self._company(request)
-        words = request.GET.get("pickup_address") or request.GET.get("dropoff_address", "")
-        context = {"places": search_places(company, words)}
+        """Answer the search of a field of an address (drivers/static/drivers/places.js)."""
+        company, words = self._company(request), request.GET.get("q", "").strip()
+        found = search_places(company, words) if words else []
+        says = ngettext("%(count)d place found", "%(count)d places found", len(found))
+        context = {
+            "places": [(place, _note(place)) for place in found],
+            "says": says % {"count": len(found)},
+        }
         return render(request, "bookings/telephone_places.html", context)
 
     def _company(self, request):
@@ -138,6 +145,17 @@ def _client_context(client):
     preferred, forbidden = preferences_of(client)
     places = places_of_client(client)
     return {"chosen": client, "places": places, "preferred": preferred, "forbidden": forbidden}
+
+
+def _note(match):
+    """Return where a place is known from, and that it is no house."""
+    notes = {
+        Source.COMPANY: _("known place"),
+        Source.REGISTER: _("address register"),
+        Source.GEOCODER: _("geocoder"),
+    }
+    inexact = () if match.is_exact else (_("without a house number: check the position"),)
+    return " · ".join((notes[match.source], *inexact))
 
 
 def _add_errors(form, refusal):

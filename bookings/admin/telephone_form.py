@@ -15,12 +15,13 @@ from unfold.widgets import (
 )
 
 from bookings import parsing
-from bookings.known_places import known_place
 from bookings.models import Booking, Client, DriverPreference
 from bookings.order import is_wanted_after, out_of_order
+from bookings.places.search import place_at
 from bookings.telephone import Call
 from drivers.admin.fields import ClockField, DayField, moment_on
 from drivers.admin.forms import ConfirmsFarPlaces
+from drivers.admin.places import PlaceInput
 from drivers.admin.weeks import DayInput
 from drivers.models import Driver
 
@@ -49,9 +50,8 @@ def _line(at_most, **options):
     return ReadField(partial(parsing.text, at_most=at_most), **options)
 
 
-def _address(label, end):
-    offers = {"list": f"{end}-places", "autocomplete": "off"}
-    return _line(200, label=label, widget=UnfoldAdminTextInputWidget(attrs=offers))
+def _address(label):
+    return _line(200, label=label, widget=PlaceInput)
 
 
 def _degrees(read, label):
@@ -81,10 +81,10 @@ class TelephoneForm(ConfirmsFarPlaces, forms.Form):
         required=False,
         widget=UnfoldBooleanWidget,
     )
-    pickup_address = _address(gettext_lazy("From"), "pickup")
+    pickup_address = _address(gettext_lazy("From"))
     pickup_lat = _degrees(parsing.latitude, gettext_lazy("Latitude"))
     pickup_lon = _degrees(parsing.longitude, gettext_lazy("Longitude"))
-    dropoff_address = _address(gettext_lazy("To"), "dropoff")
+    dropoff_address = _address(gettext_lazy("To"))
     dropoff_lat = _degrees(parsing.latitude, gettext_lazy("Latitude"))
     dropoff_lon = _degrees(parsing.longitude, gettext_lazy("Longitude"))
     day = DayField(label=gettext_lazy("Day"), widget=DayInput)
@@ -132,6 +132,8 @@ class TelephoneForm(ConfirmsFarPlaces, forms.Form):
         super().__init__(*args, **kwargs)
         self.company = company
         self.fields["client"].queryset = Client.objects.filter(company=company)
+        for end in ("pickup", "dropoff"):
+            self.fields[f"{end}_address"].widget.search_for(company)
         drivers = Driver.objects.filter(company=company, is_active=True)
         self.fields["driver"].queryset = drivers.order_by("name", "id")
 
@@ -212,9 +214,12 @@ class TelephoneForm(ConfirmsFarPlaces, forms.Form):
             missing = f"{end}_lat" if lat is None else f"{end}_lon"
             self.add_error(missing, _("Enter both coordinates or neither."))
         elif lat is None:
-            place = known_place(self.company, address)
+            place = place_at(self.company, address)
             if place is None:
-                unknown = _("This address is not known: enter its latitude and longitude.")
+                unknown = _(
+                    "This address is not known: choose one that is offered, or enter its latitude "
+                    "and longitude."
+                )
                 self.add_error(f"{end}_address", unknown)
             else:
                 values |= {f"{end}_lat": place.lat, f"{end}_lon": place.lon}

@@ -6,11 +6,13 @@ an object per row. `dispatch.api` adds the assignments and the actions on trips.
 
 from bookings.api.clients import ClientViewSet
 from bookings.api.events import EventViewSet
+from bookings.api.places import PlaceViewSet
 from bookings.api.webhooks import DeliveryViewSet, WebhookViewSet
 
 
 def register_routes(router):
     router.register("clients", ClientViewSet, basename="client")
     router.register("events", EventViewSet, basename="event")
+    router.register("places", PlaceViewSet, basename="place")
     router.register("webhooks", WebhookViewSet, basename="webhook")
     router.register("webhook-deliveries", DeliveryViewSet, basename="delivery")

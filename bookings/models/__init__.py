@@ -3,6 +3,13 @@
 Times are stored in UTC. Positions are degrees, WGS 84.
 """
 
+from bookings.models.addresses import (
+    Address,
+    AddressWord,
+    Street,
+    WordInStreet,
+    WordSpelling,
+)
 from bookings.models.booking import (
     CORRECTIONS,
     DRIVEN_STATUSES,
@@ -21,6 +28,8 @@ from drivers.companies.actors import Actor, Door
 
 __all__ = [
     "Actor",
+    "Address",
+    "AddressWord",
     "Booking",
     "CORRECTIONS",
     "Client",
@@ -34,7 +43,10 @@ __all__ = [
     "SETTLED_STATUSES",
     "SavedPlace",
     "Status",
+    "Street",
     "TRANSITIONS",
     "WAITING_STATUSES",
     "Webhook",
+    "WordInStreet",
+    "WordSpelling",
 ]

@@ -12,7 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from bookings.guards import Agreed
-from bookings.known_places import known_place
+from bookings.places.known import Place
+from bookings.places.search import place_at
 from bookings.save import StaleBookingError, save_booking
 from dispatch.board.access import writable_context
 from dispatch.board.detail import read_booking
@@ -79,7 +80,9 @@ def _set(booking, values):
         address = values[f"{end}_address"]
         if not address or address == getattr(booking, f"{end}_address"):
             continue
-        place = known_place(company, address)
+        lat, lon = values[f"{end}_lat"], values[f"{end}_lon"]
+        chosen = lat is not None and lon is not None
+        place = Place(address, lat, lon) if chosen else place_at(company, address)
         if place is None:
             unknown.append(address)
             continue

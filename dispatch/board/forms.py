@@ -135,6 +135,7 @@ class AgreeForm(NewTimeForm):
 class EditForm(forms.Form):
     """The times, places and notes of a trip; an empty address stays as it is.
 
+    A place that was chosen from the search has its latitude and longitude.
     `move` or `release` is the assignment that may change for it, `far_meant` confirms a far place.
     """
 
@@ -142,7 +143,11 @@ class EditForm(forms.Form):
     clock = ClockField(label=_("Pickup at"))
     appointment = ClockField(label=_("Appointment at"), required=False)
     pickup_address = forms.CharField(label=_("From"), max_length=200, required=False)
+    pickup_lat = forms.FloatField(min_value=-90, max_value=90, required=False)
+    pickup_lon = forms.FloatField(min_value=-180, max_value=180, required=False)
     dropoff_address = forms.CharField(label=_("To"), max_length=200, required=False)
+    dropoff_lat = forms.FloatField(min_value=-90, max_value=90, required=False)
+    dropoff_lon = forms.FloatField(min_value=-180, max_value=180, required=False)
     notes = forms.CharField(label=_("Notes"), max_length=NOTES_AT_MOST, required=False)
     far_meant = forms.BooleanField(required=False)
     move = forms.IntegerField(min_value=1, max_value=2**63 - 1, required=False)

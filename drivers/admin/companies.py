@@ -14,6 +14,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from drivers.admin.base import CompanyScopedAdmin
 from drivers.admin.members import ApiTokenAdmin, MembershipAdmin
+from drivers.admin.places import place_search
 from drivers.models import ApiToken, Company, Membership, Role
 
 # What the planned times of trips were computed with.
@@ -21,6 +22,8 @@ TIMING = {"boarding_min", "alighting_min", "speed_kmh", "circuity"}
 
 
 class CompanyForm(forms.ModelForm):
+    depot_address = place_search()
+
     timezone = forms.ChoiceField(
         label=_("Timezone"),
         choices=[(name, name) for name in sorted(available_timezones())],
@@ -42,7 +45,10 @@ class CompanyAdmin(CompanyScopedAdmin):
     list_display = ["name", "slug", "timezone"]
     ordering = ["name", "id"]
     fieldsets = [
-        (None, {"fields": ["name", "slug", "timezone", ("depot_lat", "depot_lon")]}),
+        (
+            None,
+            {"fields": ["name", "slug", "timezone", "depot_address", ("depot_lat", "depot_lon")]},
+        ),
         (
             _("Pickup times"),
             {

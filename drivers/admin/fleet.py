@@ -18,6 +18,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from drivers.admin.base import CompanyScopedAdmin, RowChoice, ScopedInline
 from drivers.admin.fields import WallClockField, WordsField
+from drivers.admin.places import place_search
 from drivers.admin.roster import LeadsToRoster, ShowsRoster
 from drivers.admin.weeks import FillsWeeks
 from drivers.companies.actors import admin_actor
@@ -141,7 +142,12 @@ class ShiftTemplateInline(ScopedInline):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
+class DriverForm(forms.ModelForm):
+    home_address = place_search()
+
+
 class DriverAdmin(FillsWeeks, GuardedAdmin):
+    form = DriverForm
     choices_by = {"vehicle": ["plate", "id"]}
     list_display = ["name", "phone", "kind", "vehicle", "is_active", "is_available", "company"]
     list_select_related = ["vehicle", "company"]
@@ -155,7 +161,10 @@ class DriverAdmin(FillsWeeks, GuardedAdmin):
             _("Planning"),
             {"fields": [("is_active", "is_available"), "skills", "max_bookings"]},
         ),
-        (_("Home position"), {"fields": [("home_lat", "home_lon")], "classes": ["collapse"]}),
+        (
+            _("Home position"),
+            {"fields": ["home_address", ("home_lat", "home_lon")], "classes": ["collapse"]},
+        ),
         (
             _("Driver app"),
             {

@@ -84,8 +84,12 @@ def _question(company: Company, lat: float, lon: float) -> str | None:
 
 
 def _km_from_depot(company: Company, lat: float, lon: float) -> float:
+    return km_between(company.depot_lat, company.depot_lon, lat, lon)
+
+
+def km_between(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
     """Haversine formula: Sinnott, Virtues of the Haversine, Sky & Telescope 68 (1984), p. 159."""
-    lat1, lon1, lat2, lon2 = map(radians, (company.depot_lat, company.depot_lon, lat, lon))
+    lat1, lon1, lat2, lon2 = map(radians, (lat1, lon1, lat2, lon2))
     chord = sin((lat2 - lat1) / 2) ** 2 + cos(lat1) * cos(lat2) * sin((lon2 - lon1) / 2) ** 2
     return 2 * EARTH_RADIUS_KM * asin(min(1.0, sqrt(chord)))
 

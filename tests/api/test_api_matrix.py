@@ -145,9 +145,10 @@ def test_no_list_shows_a_row_of_another_company():
     for path, method, _view, action in ENDPOINTS:
         if method != "get" or action != "list" or "/me/" in path:
             continue
-        rows = owner.get(path, {"limit": 200}).json()["results"]
+        asked = {"q": "avenue"} if path == "/api/v1/places/" else {"limit": 200}
+        rows = owner.get(path, asked).json()["results"]
         kind = path.removeprefix("/api/v1/").strip("/")
-        assert theirs.get(kind) not in {row["id"] for row in rows}
+        assert kind not in theirs or theirs[kind] not in {row["id"] for row in rows}
         assert "lausanne" not in str(rows).lower()
 
 

@@ -3,7 +3,8 @@
 import pytest
 from django.urls import reverse
 
-from bookings.known_places import known_place, search_places
+from bookings.places.known import known_place
+from bookings.places.search import search_places
 from drivers.models import Role
 from tests.support import builders as make
 from tests.support.callers import API, caller

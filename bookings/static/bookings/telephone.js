@@ -1,5 +1,5 @@
 "use strict";
-// Booking by telephone: known places fill the fields, Enter chooses the first client found.
+// Booking by telephone: known places fill the fields (drivers/places.js searches others), Enter chooses the first client found.
 {
   const form = document.querySelector("form.telephone");
 
@@ -15,19 +15,6 @@
     fill(button.dataset.to, button.closest("li").dataset);
     const next = button.dataset.to === "pickup" ? "dropoff_address" : "pickup_at";
     form.elements[next].focus();
-  });
-
-  // A known address that is changed by hand loses its coordinates; one that is offered has its own.
-  form.addEventListener("input", (event) => {
-    const end = event.target.name.match(/^(pickup|dropoff)_address$/)?.[1];
-    if (!end) return;
-    const address = event.target.value;
-    const offered = [...event.target.list.options].find((option) => option.value === address);
-    if (offered) fill(end, { address, ...offered.dataset });
-    else if (event.target.dataset.known) {
-      fill(end, { address, lat: "", lon: "" });
-      delete event.target.dataset.known;
-    }
   });
 
   form.addEventListener("keydown", (event) => {

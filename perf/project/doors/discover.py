@@ -148,8 +148,8 @@ def _query(world, route):
         return {"q": "a"}
     if route.endswith("telephone/client/"):
         return {"client": world.one(Person).pk}
-    if route.endswith("telephone/places/"):
-        return {"pickup_address": "a"}
+    if route.endswith(("telephone/places/", "api/v1/places/")):
+        return {"q": "a"}
     if route == "admin/search/":
         return {"s": "a"}
     if route.endswith("news/"):
@@ -202,12 +202,21 @@ def _import(world):
         call_command("import_bookings", str(file), company=world.company.slug, stdout=io.StringIO())
 
 
+def _import_addresses(world):
+    rows = (f"46.2,6.1,{number},Rue du Stand,Ici" for number in range(world.bookings))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "addresses.csv"
+        file.write_text("\n".join(["lat,lon,number,street,city", *rows]), encoding="utf-8")
+        call_command("import_addresses", str(file), stdout=io.StringIO())
+
+
 COMMANDS = {
     "clear_expired": lambda world: call_command("clear_expired", stdout=io.StringIO()),
     "dispatch_day": _day("dispatch_day", time_limit=0),
     "dispatch_day --preview": _day("dispatch_day", time_limit=0, preview=True),
     "export_plan": _day("export_plan"),
     "export_plan --format json": _day("export_plan", format="json"),
+    "import_addresses": _import_addresses,
     "import_bookings": _import,
     "revert_dispatch": lambda world: call_command(
         "revert_dispatch", str(world.run.pk), stdout=io.StringIO()

@@ -5,8 +5,8 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from bookings.known_places import places_of_client, usual_place
 from bookings.models import DriverPreference, SavedPlace
+from bookings.places.known import places_of_client, usual_place
 from drivers.models import Role
 from tests.support import builders as make
 

@@ -654,6 +654,19 @@ def test_time_place_and_notes_are_changed_in_a_dialog():
 
 
 @pytest.mark.django_db
+def test_a_place_that_was_chosen_from_the_search_has_its_position():
+    row, me = booking("09:00"), dispatcher()
+    page = me.get(url("edit", row.id)).content.decode()
+    assert 'name="pickup_lat" value=""' in page
+    chosen = {"pickup_address": "Rue X 1, Genève", "pickup_lat": "46.2", "pickup_lon": "6.1"}
+    assert me.post(url("edit", row.id), form_of(row, **chosen)).status_code == 200
+    row.refresh_from_db()
+    assert (row.pickup_address, row.pickup_lat, row.pickup_lon) == ("Rue X 1, Genève", 46.2, 6.1)
+    half = chosen | {"pickup_address": "Nowhere 2", "pickup_lon": ""}
+    assert me.post(url("edit", row.id), form_of(row, **half)).status_code == 400
+
+
+@pytest.mark.django_db
 def test_an_unknown_address_and_a_wrong_order_are_refused_in_the_dialog():
     row, me = booking("09:00"), dispatcher()
     for values, why in (

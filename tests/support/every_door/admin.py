@@ -153,6 +153,7 @@ def _added(busy: Busy) -> dict[type[Model], list[Form]]:
         **company, **both(name="Zoé", phone="1", vehicle=busy.anna.vehicle_id, user=None).form,
         **both(kind="regular", is_active=True, is_available=True, skills=["hoist"]).form,
         **both(max_bookings=1, home_lat=FAR_LAT, home_lon=FAR_LON).form, **weekly,
+        "home_address": "Quai 1",
     }  # fmt: skip
     over = at(start_at="09:00", end_at="17:00").form
     a_break = {**both(break_min=0).form, **at(break_from_at="11:00", break_until_at="14:00").form}

@@ -113,6 +113,7 @@ def _driver(row: Driver, busy: Busy) -> dict[str, list[Change]]:
         "is_available": [both(is_available=False)],
         "skills": [both(skills=[]), both(skills=["hoist"])],
         "max_bookings": [both(max_bookings=1)],
+        "home_address": [form_only(home_address="Quai 1")],  # only searched
         "home_lat": [both(home_lat=FAR_LAT, home_lon=FAR_LON)],
         "home_lon": [both(home_lat=None, home_lon=None)],
         "user": [form_only(user=None)],
@@ -182,6 +183,7 @@ def _company(row: Company, busy: Busy) -> dict[str, list[Change]]:
         "name": [both(name="New")],
         "slug": [form_only(slug="new")],
         "timezone": [form_only(timezone="Asia/Tokyo")],
+        "depot_address": [form_only(depot_address="Quai 1")],  # only searched
         "depot_lat": [both(depot_lat=FAR_LAT)],
         "depot_lon": [both(depot_lon=FAR_LON)],
         "pickup_early_min": [both(pickup_early_min=0)],

@@ -55,6 +55,12 @@ def _imports(busy: Busy, folder: Path) -> list[Call]:
     return calls
 
 
+def _addresses(busy: Busy, folder: Path) -> list[Call]:
+    file = folder / "addresses.csv"
+    file.write_text("lat,lon,number,street,city\n46.2,6.1,1,Rue du Stand,Ici\n", encoding="utf-8")
+    return [((str(file),), {})]
+
+
 def _of_day(**options: Any) -> Callable[[Busy, Path], list[Call]]:
     return lambda busy, folder: [((), {"company": busy.company.slug, "day": make.DAY, **options})]
 
@@ -70,6 +76,7 @@ COMMANDS: dict[str, Callable[[Busy, Path], list[Call]]] = {
     "deliver_webhooks": lambda busy, folder: [((), {"once": True})],
     "dispatch_day": _of_day(time_limit=0),
     "export_plan": _of_day(),
+    "import_addresses": _addresses,
     "import_bookings": _imports,
     "profile_command": lambda busy, folder: [(("clear_expired",), {})],
     "profile_dispatch": _of_day(time_limit=0),

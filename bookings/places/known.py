@@ -1,5 +1,6 @@
 """Known places of a company: homes and saved places of clients, ends of recent trips."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 from django.db.models import QuerySet
 
 from bookings.models import Booking, Client, SavedPlace
+from bookings.places.match import LEAST, Match, Source, nearness
+from bookings.places.words import typed_words, wanted, words_of
+from bookings.search import find_clients
 from drivers.db.folding import fold
 from drivers.models import Company
 
@@ -38,13 +42,31 @@ def usual_place(client: Client) -> Place | None:
     return next(iter([*usual, *_home(client)]), None)
 
 
-def search_places(company: Company, words: str) -> list[Place]:
-    """Return known places whose address contains every word, the latest first: 3 statements."""
-    wanted = fold(words).split()
-    if not wanted:
+def search_known(
+    company: Company, text: str, *, near: tuple[float, float], limit: int
+) -> list[Match]:
+    """Return the known places that are likely meant, the best first: 4 statements.
+
+    By their address, the name that a client's place has, or the client whose home it is.
+    """
+    typed = typed_words(text)
+    if not typed:
         return []
-    matches = (p for p in _known(company) if all(w in fold(p.address) for w in wanted))
-    return _different(matches)[:OFFERED]
+    named = _named(company, text)
+    read = {(place, name): (words_of(place.address), words_of(name)) for place, name in named}
+    counts = Counter(word for words in read.values() for part in words for word in part)
+    asked = wanted(typed, counts)
+    best: dict[str, Match] = {}
+    for (place, _name), (address, name) in read.items():
+        score, other_number = asked.score(address, name, with_number=True)
+        if score < LEAST or other_number:
+            continue
+        score = score * 0.95 + nearness(place.lat, place.lon, near)
+        match = Match(place.address, place.lat, place.lon, Source.COMPANY, round(score, 3))
+        same = best.get(key := fold(place.address))
+        if same is None or same.score < match.score:
+            best[key] = match
+    return sorted(best.values(), key=lambda match: -match.score)[:limit]
 
 
 def known_place(company: Company, address: str) -> Place | None:
@@ -55,13 +77,25 @@ def known_place(company: Company, address: str) -> Place | None:
 
 
 def _known(company: Company) -> list[Place]:
+    return [place for place, _name in _named(company, "")]
+
+
+def _named(company: Company, text: str) -> list[tuple[Place, str]]:
+    """Return known places with what else they are called, the latest first: 3 statements.
+
+    1 more finds the homes of clients by the words of the text, however many clients there are.
+    """
     trips = Booking.objects.filter(company=company).order_by("-scheduled_time", "-id")
+    columns = ("address", "lat", "lon", "name")
     homes = Client.objects.filter(company=company, lat__isnull=False).exclude(address="")
-    latest = homes.order_by("-id").values_list("address", "lat", "lon")[:RECENT_TRIPS]
+    rows: list[Any] = list(homes.order_by("-id").values_list(*columns)[:RECENT_TRIPS])
+    if text:
+        found = find_clients(company, text).filter(lat__isnull=False).exclude(address="")
+        rows += found.values_list(*columns)[:RECENT_TRIPS]
     saved = SavedPlace.objects.filter(client__company=company).order_by("-id")
-    latest_saved = saved.values_list("address", "lat", "lon")[:RECENT_TRIPS]
-    rows: list[Any] = [*latest, *latest_saved]
-    return [*_ends(trips[:RECENT_TRIPS]), *(Place(*row) for row in rows)]
+    rows += saved.values_list("address", "lat", "lon", "label")[:RECENT_TRIPS]
+    ends = [(place, "") for place in _ends(trips[:RECENT_TRIPS])]
+    return [*ends, *((Place(*row[:3]), row[3]) for row in rows)]
 
 
 def _ends(trips: QuerySet[Booking]) -> list[Place]:
