@@ -10,6 +10,7 @@ import codecs
 import csv
 import gzip
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from typing import IO, Any
 
 from drivers.db.folding import fold
 from drivers.refused import Refused
+
+UNREADABLE = (OSError, EOFError, zlib.error)  # a packed file that was cut short, or is damaged
 
 COLUMNS = {
     "street": ("street", "stn_label", "nom_voie", "street_name", "strasse", "rue", "voie",
@@ -99,8 +102,9 @@ def _opened(path: Path, encoding: str) -> Iterator[IO[str]]:
     try:
         with opens(path, "rt", encoding=encoding, newline="") as file:
             yield file
-    except OSError as error:
-        raise AddressFileError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except UNREADABLE as error:
+        why = getattr(error, "strerror", None) or error
+        raise AddressFileError(f"{path} cannot be read: {why}.") from None
 
 
 def _encoding(path: Path) -> str:
@@ -118,8 +122,9 @@ def _encoding(path: Path) -> str:
                 decoder.decode(block)
                 block = file.read(1024 * 1024)
             decoder.decode(b"", final=True)
-    except OSError as error:
-        raise AddressFileError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except UNREADABLE as error:
+        why = getattr(error, "strerror", None) or error
+        raise AddressFileError(f"{path} cannot be read: {why}.") from None
     except UnicodeDecodeError:
         return "cp1252"
     return "utf-8-sig"

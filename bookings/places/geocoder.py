@@ -7,7 +7,7 @@ What is typed is sent there, with a position rounded to a tenth of a degree; nei
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -30,6 +30,7 @@ KEPT_S = 24 * 3600
 EVERY_S = 1  # the pause between two questions to Nominatim
 ASKED_FROM = 4  # letters: less is a beginning that everything matches
 USER_AGENT = "Dispatchsite address search"
+AREAS = frozenset({"city", "district", "locality", "county", "state", "country"})  # Photon's types
 PLACES = ("city", "town", "village", "municipality", "hamlet", "locality")
 NONSENSE = (GeopyError, ValueError, TypeError, KeyError, AttributeError)  # whatever it answers
 
@@ -73,11 +74,11 @@ def _ask(
             found = server.geocode(
                 text, exactly_one=False, limit=limit, location_bias=around, language=language
             )
-            return [_of_photon(one.raw) for one in found or ()]
+            return _addresses(_of_photon, found)
         found = server.geocode(
             text, exactly_one=False, limit=limit, addressdetails=True, language=language
         )
-        return [_of_nominatim(one.raw) for one in found or ()]
+        return _addresses(_of_nominatim, found)
     except NONSENSE as error:
         # The message may hold what was typed.
         logger.error("The geocoder fails: %s. It rests for %s s.", type(error).__name__, RESTS_S)
@@ -94,12 +95,36 @@ def _server(protocol: str, scheme: str, domain: str) -> Photon | Nominatim:
     )  # fmt: skip
 
 
+def _addresses(
+    read: Callable[[Mapping[str, Any]], tuple[str, float, float, bool]],
+    found: Sequence[Any] | None,
+) -> list[tuple[str, float, float, bool]]:
+    """Return what can be read as an address: one odd row takes none of the others away.
+
+    Raises the error of the first row if none can be read.
+    """
+    addresses, odd = [], None
+    for one in found or ():
+        try:
+            addresses.append(read(one.raw))
+        except NONSENSE as error:
+            odd = odd or error
+    if odd is not None and not addresses:
+        raise odd
+    return addresses
+
+
 def _of_photon(raw: Mapping[str, Any]) -> tuple[str, float, float, bool]:
     found = raw["properties"]
     lon, lat = raw["geometry"]["coordinates"]
     place = found.get("city") or found.get("district") or found.get("county")
     parts = ("name", "street", "housenumber", "postcode")
     name, street, number, postcode = map(found.get, parts)
+    kind = found.get("type")
+    if kind == "street":
+        street = street or name
+    elif kind in AREAS:
+        place, name = name or place, None
     return _read(lat, lon, name, street, number, postcode, place)
 
 

@@ -62,8 +62,7 @@ def import_addresses(
             written += _write(chunk)
         rows += len(chunk)
         progress(rows)
-    if written:
-        make_searchable()
+    make_searchable()  # whatever was written: an import before may have been stopped before this
     return Imported(rows, written, left_out)
 
 

@@ -213,3 +213,24 @@ def test_words_are_compared_as_people_write_them():
     assert similarity("12", "1204") == similarity("berne", "vernier") == 0
     assert spellings("lausanne") & spellings("losane")
     assert spellings("rue") == spellings("1204") == set()
+
+
+def test_an_import_that_was_stopped_at_its_end_is_finished_by_the_next(tmp_path, monkeypatch):
+    def stopped():
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(importing, "make_searchable", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            imported(tmp_path, OPEN_ADDRESSES)
+    assert found("feui") == []
+    imported(tmp_path, OPEN_ADDRESSES)
+    assert found("feui") == ["Avenue de Feuillasse, 1217 Meyrin"]
+
+
+def test_half_a_compressed_file_is_refused_with_a_sentence(tmp_path):
+    path = tmp_path / "addresses.csv.gz"
+    path.write_bytes(gzip.compress(OPEN_ADDRESSES.encode())[:-20])
+    with pytest.raises(CommandError, match="cannot be read"):
+        call_command("import_addresses", str(path), verbosity=0)
+    assert not Street.objects.exists()

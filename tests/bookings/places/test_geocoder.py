@@ -34,6 +34,7 @@ PHOTON = {
         },
     ],
 }  # fmt: skip
+HOSPITAL = {"features": PHOTON["features"][:1]}
 NOMINATIM = [
     {
         "lat": "46.1936", "lon": "6.1487", "display_name": "4, Rue Gabrielle-Perret-Gentil",
@@ -138,9 +139,9 @@ def test_it_is_not_asked_about_a_few_letters_or_what_is_known_for_sure(server, c
         (200, "<html>Mei Dubois</html>"),
         (200, "[]"),
         (200, '{"features": [{}]}'),
-        (200, json.dumps(PHOTON).replace("[6.1487, 46.1936]", "[null, null]")),
-        (200, json.dumps(PHOTON).replace("[6.1487, 46.1936]", "[6.1487, NaN]")),
-        (200, json.dumps(PHOTON).replace("[6.1487, 46.1936]", "[1000, 46.1936]")),
+        (200, json.dumps(HOSPITAL).replace("[6.1487, 46.1936]", "[null, null]")),
+        (200, json.dumps(HOSPITAL).replace("[6.1487, 46.1936]", "[6.1487, NaN]")),
+        (200, json.dumps(HOSPITAL).replace("[6.1487, 46.1936]", "[1000, 46.1936]")),
     ],
 )
 def test_a_fault_leaves_the_other_sources_and_is_logged_without_what_was_typed(
@@ -183,3 +184,23 @@ def test_the_address_of_the_geocoder_names_its_protocol(monkeypatch):
         monkeypatch.setenv("GEOCODER_URL", wrong)
         with pytest.raises(ImproperlyConfigured, match="GEOCODER_URL"):
             env.geocoder("GEOCODER_URL")
+
+
+def test_one_odd_row_takes_no_other_away_and_silences_nobody(server, company):
+    odd = {"geometry": {"coordinates": [6.1, 46.2]}, "properties": {"country": "Suisse"}}
+    server.answer = 200, json.dumps({"features": [odd, *PHOTON["features"]]})
+    assert len(found(company)) == 2
+    assert not cache.get("geocoder.rests")
+
+
+@pytest.mark.parametrize(
+    ("properties", "address", "is_exact"),
+    [
+        ({"type": "street", "name": "Rue du Lac", "city": "Nyon"}, "Rue du Lac, Nyon", False),
+        ({"type": "city", "name": "Satigny", "county": "Genève"}, "Satigny", False),
+        ({"type": "house", "name": "Clinique", "city": "Nyon"}, "Clinique, Nyon", True),
+    ],
+)
+def test_a_street_or_a_town_of_photon_is_no_house(properties, address, is_exact):
+    raw = {"geometry": {"coordinates": [6.1, 46.2]}, "properties": properties}
+    assert geocoder._of_photon(raw) == (address, 46.2, 6.1, is_exact)
