@@ -4,6 +4,7 @@ Places are known by numbers that nobody can turn back into coordinates without t
 written whole and renamed, so that readers never see half of one; what is lost is asked again.
 """
 
+import logging
 import shutil
 import uuid
 import zipfile
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from dispatch.planner.travel import Coordinates, Whole
 
+logger = logging.getLogger(__name__)
 MATRICES = 4  # of a company
 LEGS = 50_000  # of a company, beside its matrices
 KEPT_S = 30 * 86_400
@@ -45,21 +47,38 @@ class Matrix(NamedTuple):
 class Legs(NamedTuple):
     """Seconds and metres (n,) of single legs by the keys of their ends, (n, 2).
 
-    `at` (n,) are the seconds of the clock when they were asked.
+    UNKNOWN where nobody has been asked. `from_off_m` and `to_off_m` (n,) are how far their ends are
+    from the road. `at` (n,) are the seconds of the clock when they were asked.
     """
 
     ends: Keys
     seconds: Whole
     metres: Whole
+    from_off_m: Whole
+    to_off_m: Whole
     at: npt.NDArray[np.float64]
 
+    def only(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> "Legs":
+        """Return the legs at these indices, or of this mask."""
+        return Legs(
+            self.ends[which],
+            self.seconds[which],
+            self.metres[which],
+            self.from_off_m[which],
+            self.to_off_m[which],
+            self.at[which],
+        )
 
-NO_LEGS = Legs(
-    np.empty((0, 2), dtype=np.int64),
-    np.empty(0, dtype=np.int32),
-    np.empty(0, dtype=np.int32),
-    np.empty(0),
-)
+
+def unknown_legs(ends: Keys) -> Legs:
+    """Return legs of which nothing is known yet, as of now."""
+    unknown = np.full(len(ends), UNKNOWN, dtype=np.int32)
+    off_m = np.zeros(len(ends), dtype=np.int32)
+    now = np.full(len(ends), time())
+    return Legs(ends, unknown, unknown.copy(), off_m, off_m.copy(), now)
+
+
+NO_LEGS = unknown_legs(np.empty((0, 2), dtype=np.int64))
 
 
 class Kept:
@@ -85,11 +104,15 @@ class Kept:
         ]
         return np.array(keys, dtype=np.int64)
 
-    def fill(self, wanted: Matrix) -> None:
-        """Write into a matrix of unknown legs what is known of them, the newest first."""
+    def fill(self, wanted: Matrix) -> float:
+        """Write into a matrix of unknown legs what is known of them, the newest first.
+
+        Return when the oldest of it was asked, in seconds of the clock; now if nothing is known.
+        """
+        oldest = time()
         for folder in self._recent():
             if not (wanted.seconds == UNKNOWN).any():
-                return
+                return oldest
             try:
                 known = _read(folder)
             except UNREADABLE:
@@ -115,21 +138,23 @@ class Kept:
                 if not open_.all():
                     found = np.where(open_, found, values[np.ix_(here, along)])
                 values[np.ix_(here, along)] = found
+            oldest = min(oldest, _asked_at(folder))
 
         rows, columns = np.nonzero(wanted.seconds == UNKNOWN)
         if rows.size > LEGS:
-            return
+            return oldest
         ends = np.stack([wanted.origins[rows], wanted.destinations[columns]], axis=1)
-        wanted.seconds[rows, columns], wanted.metres[rows, columns] = self._find_legs(ends)
+        legs = self._find_legs(ends)
+        wanted.seconds[rows, columns], wanted.metres[rows, columns] = legs.seconds, legs.metres
+        np.maximum.at(wanted.from_off_m, rows, legs.from_off_m)
+        np.maximum.at(wanted.to_off_m, columns, legs.to_off_m)
+        return min(oldest, float(legs.at.min(initial=oldest)))
 
-    def find(self, ends: Keys) -> tuple[Whole, Whole]:
-        """Return (seconds, metres), (n,) each, of legs by the keys of their ends (n, 2).
-
-        UNKNOWN where nothing is kept.
-        """
-        seconds, metres = self._find_legs(ends)
+    def find(self, ends: Keys) -> Legs:
+        """Return what is kept of legs by the keys of their ends (n, 2)."""
+        legs = self._find_legs(ends)
         for folder in self._recent():
-            open_ = np.flatnonzero(seconds == UNKNOWN)
+            open_ = np.flatnonzero(legs.seconds == UNKNOWN)
             if not open_.size:
                 break
             try:
@@ -140,30 +165,43 @@ class Kept:
             columns, has_column = _places(known.destinations, ends[open_, 1])
             here = has_row & has_column
             cells = rows[here], columns[here]
-            seconds[open_[here]] = known.seconds[cells]
-            metres[open_[here]] = known.metres[cells]
-        return seconds, metres
+            legs.seconds[open_[here]] = known.seconds[cells]
+            legs.metres[open_[here]] = known.metres[cells]
+            legs.from_off_m[open_[here]] = known.from_off_m[rows[here]]
+            legs.to_off_m[open_[here]] = known.to_off_m[columns[here]]
+            legs.at[open_[here]] = _asked_at(folder)
+        return legs
 
-    def _find_legs(self, ends: Keys) -> tuple[Whole, Whole]:
-        seconds = np.full(len(ends), UNKNOWN, dtype=np.int32)
-        metres = seconds.copy()
+    def _find_legs(self, ends: Keys) -> Legs:
+        wanted = unknown_legs(ends)
         legs = self.legs()
         if legs.at.size:
             number = {pair: k for k, pair in enumerate(map(tuple, legs.ends.tolist()))}
             found = np.array([number.get((a, b), -1) for a, b in ends.tolist()], dtype=np.intp)
             known = found >= 0
-            seconds[known], metres[known] = legs.seconds[found[known]], legs.metres[found[known]]
-        return seconds, metres
+            for name in Legs._fields[1:]:
+                getattr(wanted, name)[known] = getattr(legs, name)[found[known]]
+        return wanted
 
-    def save(self, matrix: Matrix) -> None:
-        """Keep a matrix, with what is UNKNOWN in it; the oldest go, and those it replaces."""
+    def save(self, matrix: Matrix, asked_at: float) -> None:
+        """Keep a matrix, with what is UNKNOWN in it; the oldest go, and those it replaces.
+
+        `asked_at` is when the oldest of it was asked: it is kept no longer than the rest of that.
+        What cannot be written is asked again: the answer is there.
+        """
+        try:
+            self._save(matrix, asked_at)
+        except OSError as error:
+            logger.warning("Driving times cannot be kept: %s", error)
+
+    def _save(self, matrix: Matrix, asked_at: float) -> None:
         part = self._folder / f"new-{uuid.uuid4().hex}"
         part.mkdir(parents=True)
         for name, values in matrix._asdict().items():
             np.save(part / f"{name}.npy", values)
         self._clear_unfinished()
         older = self._matrices()
-        part.rename(self._folder / f"matrix-{time():017.6f}-{uuid.uuid4().hex[:8]}")
+        part.rename(self._folder / f"matrix-{asked_at:017.6f}-{uuid.uuid4().hex[:8]}")
         others = [folder for folder in older if not _replaces(matrix, folder)]
         kept = [folder for folder in others[: MATRICES - 1] if _age_s(folder) < KEPT_S]
         for folder in older:
@@ -190,21 +228,25 @@ class Kept:
         except UNREADABLE:  # or nothing was kept yet
             return NO_LEGS
         recent = legs.at > time() - KEPT_S
-        return Legs(legs.ends[recent], legs.seconds[recent], legs.metres[recent], legs.at[recent])
+        return legs.only(recent)
 
-    def save_legs(self, ends: Keys, seconds: Whole, metres: Whole) -> None:
-        """Keep single legs beside those that are kept: the newest LEGS of all."""
+    def save_legs(self, legs: Legs) -> None:
+        """Keep single legs beside those that are kept: the newest LEGS of all.
+
+        What cannot be written is asked again.
+        """
         known = self.legs()
-        both = Legs(
-            np.concatenate([ends, known.ends])[:LEGS],
-            np.concatenate([seconds, known.seconds])[:LEGS],
-            np.concatenate([metres, known.metres])[:LEGS],
-            np.concatenate([np.full(len(ends), time()), known.at])[:LEGS],
-        )
-        self._folder.mkdir(parents=True, exist_ok=True)
-        part = self._folder / f"new-{uuid.uuid4().hex}.npz"
-        np.savez(part, **both._asdict())
-        part.rename(self._folder / "legs.npz")
+        both = {
+            name: np.concatenate([getattr(legs, name), getattr(known, name)])[:LEGS]
+            for name in Legs._fields
+        }
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            part = self._folder / f"new-{uuid.uuid4().hex}.npz"
+            np.savez(part, allow_pickle=False, **both)
+            part.rename(self._folder / "legs.npz")
+        except OSError as error:
+            logger.warning("Driving times cannot be kept: %s", error)
 
     def _recent(self) -> list[Path]:
         return [folder for folder in self._matrices() if _age_s(folder) < KEPT_S]
@@ -225,7 +267,11 @@ def _places(among: Keys, keys: Keys) -> tuple[npt.NDArray[np.intp], npt.NDArray[
 
 
 def _age_s(folder: Path) -> float:
-    return time() - float(folder.name.split("-")[1])
+    return time() - _asked_at(folder)
+
+
+def _asked_at(folder: Path) -> float:
+    return float(folder.name.split("-")[1])
 
 
 def _replaces(matrix: Matrix, folder: Path) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatch.planner.travel import Coordinates, GreatCircle, Place, Places, Whole
-from dispatch.roads.kept import UNKNOWN, Kept, Matrix
+from dispatch.roads.kept import UNKNOWN, Kept, Matrix, unknown_legs
 from dispatch.roads.osrm import SURELY, TILE, UNREACHABLE_S, Osrm, RoadsFailed, Table
 
 logger = logging.getLogger(__name__)
@@ -155,9 +155,16 @@ class RoadTimes:
             np.zeros(shape[0], dtype=np.int32),
             np.zeros(shape[1], dtype=np.int32),
         )
-        self._kept.fill(matrix)
+        asked_at = self._kept.fill(matrix)
         places = (_firsts(from_keys, rows, origins), _firsts(to_keys, columns, destinations))
-        keep = self._kept.save if whole or matrix.seconds.size > FEW else self._keep_legs
+        new = matrix.seconds == UNKNOWN
+
+        def keep() -> None:
+            if whole or matrix.seconds.size > FEW:
+                self._kept.save(matrix, asked_at)
+            else:
+                self._keep_legs(matrix, new)
+
         self._ask(matrix, *places, keep)
         for keys, metres in ((rows, matrix.from_off_m), (columns, matrix.to_off_m)):
             self._off_m.update(zip(keys, metres.tolist(), strict=True))
@@ -170,7 +177,7 @@ class RoadTimes:
         matrix: Matrix,
         origins: Coordinates,
         destinations: Coordinates,
-        keep: Callable[[Matrix], None],
+        keep: Callable[[], None],
     ) -> None:
         """Fill what is unknown of the matrix: by the server, else by the straight line.
 
@@ -199,7 +206,7 @@ class RoadTimes:
             self._wait(ask)
         finally:
             if (matrix.seconds[unknown] != UNKNOWN).any():
-                keep(matrix)
+                keep()
         if (still := matrix.seconds == UNKNOWN).any():
             self.guessed += int(still.sum())
             for values, straight in (
@@ -210,10 +217,17 @@ class RoadTimes:
                     line = straight(origins[row : row + 1], destinations)[0]
                     values[row] = np.where(still[row], line, values[row])
 
-    def _keep_legs(self, matrix: Matrix) -> None:
-        rows, columns = np.nonzero(matrix.seconds != UNKNOWN)
+    def _keep_legs(self, matrix: Matrix, new: npt.NDArray[np.bool_]) -> None:
+        """Keep the legs that were asked now, as single ones."""
+        rows, columns = np.nonzero(new & (matrix.seconds != UNKNOWN))
         ends = np.stack([matrix.origins[rows], matrix.destinations[columns]], axis=1)
-        self._kept.save_legs(ends, matrix.seconds[rows, columns], matrix.metres[rows, columns])
+        legs = unknown_legs(ends)._replace(
+            seconds=matrix.seconds[rows, columns],
+            metres=matrix.metres[rows, columns],
+            from_off_m=matrix.from_off_m[rows],
+            to_off_m=matrix.to_off_m[columns],
+        )
+        self._kept.save_legs(legs)
 
     def _learn_legs(
         self, pairs: list[tuple[int, int]], origins: Places, destinations: Places
@@ -225,7 +239,8 @@ class RoadTimes:
         from_places = np.asarray(origins, dtype=float)[numbers]
         to_places = np.asarray(destinations, dtype=float)[numbers]
         ends = np.array(missing, dtype=np.int64)
-        seconds, metres = self._kept.find(ends)
+        legs = self._kept.find(ends)
+        seconds, metres = legs.seconds, legs.metres
         unknown = np.flatnonzero(seconds == UNKNOWN)
         batches = [unknown[start : start + PAIRS] for start in range(0, len(unknown), PAIRS)]
         questions = [(from_places[batch], to_places[batch]) for batch in batches]
@@ -233,8 +248,7 @@ class RoadTimes:
         def take(question: int, table: Table) -> None:
             batch = batches[question]
             seconds[batch], metres[batch] = table.seconds.diagonal(), table.metres.diagonal()
-            for keys, off in ((ends[batch, 0], table.from_off_m), (ends[batch, 1], table.to_off_m)):
-                self._off_m.update(zip(keys.tolist(), off.tolist(), strict=True))
+            legs.from_off_m[batch], legs.to_off_m[batch] = table.from_off_m, table.to_off_m
 
         try:
             if questions:
@@ -242,7 +256,10 @@ class RoadTimes:
         finally:
             got = unknown[seconds[unknown] != UNKNOWN]
             if got.size:
-                self._kept.save_legs(ends[got], seconds[got], metres[got])
+                self._kept.save_legs(legs.only(got))
+            told = seconds != UNKNOWN
+            for keys, off_m in ((ends[:, 0], legs.from_off_m), (ends[:, 1], legs.to_off_m)):
+                self._off_m.update(zip(keys[told].tolist(), off_m[told].tolist(), strict=True))
         still = np.flatnonzero(seconds == UNKNOWN)
         self.guessed += len(still)
         line = self._straight.legs(from_places[still], to_places[still])

@@ -264,3 +264,38 @@ def test_how_far_a_place_is_from_the_road_is_known_and_kept(roads, travel, monke
     for road in (travel(), travel()):
         road.learn([A], [B, D])
         assert [road.off_road_m(place) for place in (A, B, D, C)] == [4, 4, 2346, 0]
+
+
+def test_what_is_planned_every_day_is_asked_anew_after_a_month(roads, travel, monkeypatch):
+    monkeypatch.setattr(times, "FEW", 0)
+    monkeypatch.setattr(kept, "UNFINISHED_S", 1e9)  # its files are of today, whatever day is said
+    now, day_s = times.time.time(), 86_400
+    for day in range(31):
+        monkeypatch.setattr(kept, "time", lambda day=day: now + day * day_s)
+        travel().learn([A, (46.0, 6.0 + day / 100)], [B])
+    asked = roads.requests
+    travel().learn([A], [B])
+    assert roads.requests == asked  # of this month
+    monkeypatch.setattr(kept, "time", lambda: now + 62 * day_s)
+    travel().learn([A], [B])
+    assert roads.requests == asked + 1
+
+
+def test_a_place_off_the_road_stays_that_where_its_legs_are_kept(roads, travel, monkeypatch):
+    roads.off_m = {D: 2_345.6}
+    travel().leg(A, D)  # a single leg
+    monkeypatch.setattr(times, "FEW", 0)
+    travel().learn([D], [B])  # a matrix
+    asked = roads.requests
+    page = travel()
+    page.legs([A, D], [D, B])
+    assert (page.off_road_m(D), roads.requests) == (2346, asked)
+
+
+@pytest.mark.parametrize("few", [0, 10_000])
+def test_what_cannot_be_kept_is_driven_all_the_same(roads, travel, tmp_path, monkeypatch, few):
+    monkeypatch.setattr(times, "FEW", few)
+    (tmp_path / "kept").write_text("no folder")
+    road = travel()
+    assert road.seconds([A], [B]).tolist() == table([A], [B])
+    assert road.leg(C, D) == drive(C, D)
