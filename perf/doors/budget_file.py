@@ -3,6 +3,7 @@
 `PERF["BUDGETS"]` is its path; without it `budgets.toml` in the project's folder.
 """
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -107,10 +108,17 @@ def write_budgets(measured, file, *, accept=lambda item, why: False) -> list[str
             lines += [f"[{kind}]", *rows, ""]
     for kind, about in REASONS.items():
         lines += [about, f"[{kind}]"]
-        lines += [f'"{name}" = "{why}"' for name, why in sorted(old[kind].items())]
+        lines += [f"{_quoted(name)} = {_quoted(why)}" for name, why in sorted(old[kind].items())]
         lines.append("")
-    file.write_text("\n".join(lines), encoding="utf-8")
+    part = file.with_name(f"{file.name}.new")  # whole or not at all
+    part.write_text("\n".join(lines), encoding="utf-8")
+    part.replace(file)
     return sorted(refused)
+
+
+def _quoted(text):
+    """Return the text as TOML writes it: its escapes are those of JSON."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _rows(kind, measured, old, refused):
@@ -118,9 +126,9 @@ def _rows(kind, measured, old, refused):
         if item.door.kind != kind or item.statements is None:
             continue
         if item.door.name not in refused:
-            yield f'"{item.door.name}" = {_number(old, item)}'
+            yield f"{_quoted(item.door.name)} = {_number(old, item)}"
         elif item.door.name in old[kind]:
-            yield f'"{item.door.name}" = {_written(old[kind][item.door.name])}'
+            yield f"{_quoted(item.door.name)} = {_written(old[kind][item.door.name])}"
 
 
 def _number(old, item):

@@ -1,4 +1,4 @@
-"""Read what was sampled: two releases to be compared, and what is dearest now. 2 queries."""
+"""Read what was sampled: two releases to be compared, and what is dearest now. 3 queries."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from perf.models import Sampled, SampleKind
 from perf.sampling import histogram
 from perf.sampling.compare import compare
 
-MOST_ROWS = 10_000  # the newest of the two releases
+MOST_ROWS = 5_000  # the newest of each release
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Sampling:
 
 
 def read_releases() -> Sampling:
-    """Return the release that was sampled last beside the one before it: at most 2 queries."""
+    """Return the release that was sampled last beside the one before it: at most 3 queries."""
     found = (
         Sampled.objects.values("release")
         .annotate(first=Min("hour"), last=Max("hour"))
@@ -62,9 +62,10 @@ def read_releases() -> Sampling:
     releases = [Release(one["release"], one["first"], one["last"]) for one in found]
     if not releases:
         return Sampling()
-    names = [release.name for release in releases]
-    rows = list(Sampled.objects.filter(release__in=names).order_by("-id")[:MOST_ROWS])
-    current, *previous = ([row for row in rows if row.release == name] for name in names)
+    current, *previous = (
+        list(Sampled.objects.filter(release=release.name).order_by("-id")[:MOST_ROWS])
+        for release in releases
+    )
     return Sampling(
         current=releases[0],
         previous=releases[1] if previous else None,

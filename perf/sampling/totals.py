@@ -81,6 +81,8 @@ class Totals:
     def add(self, sample):
         """Add one sample: no query."""
         hour = sample.at.replace(minute=0, second=0, microsecond=0)
+        if self.hour is not None:  # one that ended late counts for the hour that began meanwhile
+            hour = max(hour, self.hour)
         if hour != self.hour:
             self.rows = {key: row for key, row in self.rows.items() if row.is_new}
             self.hour = hour

@@ -1,9 +1,11 @@
 """Files, doors and settings that are wrong are refused with a sentence that names what is."""
 
+import json
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from perf.doors.budget_file import budgets_path, read_budgets
+from perf.doors.budget_file import budgets_path, read_budgets, write_budgets
 from perf.doors.door import Door, Doors, project_doors
 from perf.profiling.visitor import NoSuchUser, find_user
 
@@ -67,3 +69,12 @@ def test_a_project_without_sessions_is_told_that_nobody_can_be_logged_in(monkeyp
     monkeypatch.setattr("perf.profiling.visitor.NEEDED", ("django.contrib.auth", "elsewhere"))
     with pytest.raises(NoSuchUser, match="needs elsewhere in INSTALLED_APPS"):
         find_user("ada")
+
+
+def test_what_is_written_with_quotes_is_read_again(tmp_path):
+    file = tmp_path / "budgets.toml"
+    why = 'the "sum" of C:\\day'
+    file.write_text(f'[findings]\n"/a/" = {json.dumps(why)}\n', encoding="utf-8")
+    write_budgets([], file)
+    assert read_budgets(file)["findings"] == {"/a/": why}
+    assert [path.name for path in tmp_path.iterdir()] == ["budgets.toml"]

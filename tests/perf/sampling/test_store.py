@@ -251,3 +251,13 @@ def test_who_holds_a_lock_is_asked_while_a_sample_waits(settings, monkeypatch):
     assert "for a lock of" in wait.detail["what"]["en"]
     assert 'UPDATE "drivers_company" SET "name" = ?' in wait.detail["what"]["en"]
     assert "held" not in wait.detail["what"]["en"]
+
+
+@pytest.mark.django_db
+def test_a_sample_that_comes_late_takes_nothing_from_the_hour_before(sampling):
+    one = sampling()
+    for at in (AT, AT, AT + HOUR, AT):
+        one.add(sampled(at=at))
+        one.flush()
+    found = [(row.hour, row.count) for row in rows(SampleKind.DOOR)]
+    assert found == [(AT.replace(minute=0), 2), (AT.replace(minute=0) + HOUR, 2)]

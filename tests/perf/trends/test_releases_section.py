@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from perf.models import Sampled, SampleKind
+from perf.sampling import read
 from perf.sampling.totals import key_of
 from tests.support.builders import NOW
 
@@ -108,3 +109,10 @@ def test_everything_is_escaped(admin_client):
     page = admin_client.get(URL).content.decode()
     assert "&lt;script&gt;alert" in page
     assert "<script>alert" not in page
+
+
+def test_a_release_of_many_rows_leaves_the_one_before_to_compare_with(admin_client, monkeypatch):
+    two_releases()
+    monkeypatch.setattr(read, "MOST_ROWS", 12)
+    [change] = section(admin_client).changes
+    assert change.verdict == "worse"
