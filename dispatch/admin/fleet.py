@@ -7,7 +7,7 @@ from bookings.admin.exporting import ExportsList
 from dispatch.admin.broken_trips import WarnsOfBrokenTrips
 from dispatch.models import Assignment
 from drivers.admin import fleet
-from drivers.models import Driver
+from drivers.models import Driver, Shift, Vehicle
 
 
 class DriverAdmin(WarnsOfBrokenTrips, ExportsList, fleet.DriverAdmin):
@@ -42,6 +42,16 @@ class VehicleAdmin(WarnsOfBrokenTrips, ExportsList, fleet.VehicleAdmin):
         "wheelchair_places": "wheelchair_places",
         "equipment": "skills",
     }
+
+    def get_deleted_objects(self, objs, request):
+        """A vehicle that was in shifts stays: say so without reading all of them."""
+        shifts = Shift.objects.filter(vehicle=OuterRef("pk"))
+        in_shifts = Vehicle.objects.filter(pk__in=[vehicle.pk for vehicle in objs])
+        kept = [
+            _("The shifts with %(vehicle)s") % {"vehicle": vehicle}
+            for vehicle in in_shifts.filter(Exists(shifts)).order_by("plate", "id")
+        ]
+        return ([], {}, set(), kept) if kept else super().get_deleted_objects(objs, request)
 
 
 class ShiftAdmin(WarnsOfBrokenTrips, ExportsList, fleet.ShiftAdmin):

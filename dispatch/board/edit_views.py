@@ -78,10 +78,10 @@ def _set(booking, values):
     unknown = []
     for end in ENDS:
         address = values[f"{end}_address"]
-        if not address or address == getattr(booking, f"{end}_address"):
-            continue
         lat, lon = values[f"{end}_lat"], values[f"{end}_lon"]
         chosen = lat is not None and lon is not None
+        if not address or (address == getattr(booking, f"{end}_address") and not chosen):
+            continue
         place = Place(address, lat, lon) if chosen else place_at(company, address)
         if place is None:
             unknown.append(address)

@@ -52,7 +52,11 @@ class CompanyScopedAdmin(ModelAdmin):
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         form = super().get_form(request, obj, change, **kwargs)
-        attrs = {"refusal": getattr(request, "refusal", None), "__module__": form.__module__}
+        attrs = {
+            "refusal": getattr(request, "refusal", None),
+            "places_of": request.company,
+            "__module__": form.__module__,
+        }
         return type(form.__name__, (ChecksWholeRow, form), attrs)
 
     def changeform_view(self, request, *args, **kwargs):
@@ -177,6 +181,11 @@ class ScopedInline(TabularInline):
 
     formset = RowsReadOnce
     hide_title = True
+
+    def get_formset(self, request, obj=None, **kwargs):
+        formset = super().get_formset(request, obj, **kwargs)
+        formset.form.places_of = request.company  # a class of this request
+        return formset
 
     def has_view_permission(self, request, obj=None):
         return True

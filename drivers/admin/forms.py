@@ -7,6 +7,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldBooleanWidget
 
+from drivers.admin.places import PlaceInput
 from drivers.db.constraints import fields_of
 from drivers.models import FAR_MEANT, asks_if_far
 from drivers.refused import Refused
@@ -22,8 +23,17 @@ IS_FAR = _("It is that far: save it as it is.")
 class ConfirmsFarPlaces(forms.BaseForm):
     """Mixin for a form with places: asked about a far one, it shows the checkbox that confirms it.
 
-    The checkbox stands with the errors of the whole form, and only when it is needed.
+    The checkbox stands with the errors of the whole form, and only when it is needed. The places
+    that are offered are those of the company `places_of`, None for the current one.
     """
+
+    places_of = None
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if self.places_of is not None and isinstance(field.widget, PlaceInput):
+                field.widget.search_for(self.places_of)
 
     @property
     def far_meant(self):

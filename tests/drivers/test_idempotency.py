@@ -107,6 +107,7 @@ def test_every_post_of_the_api_is_done_once(path):
         "quotes/": booking_values(),
         "shifts/": {"driver": driver.id, **shift},
         "tokens/": {"name": "portal"},
+        "vehicle-absences/": {"vehicle": driver.vehicle_id, **shift},
         "vehicles/": {"plate": "GE 1"},
         "webhooks/": {"url": "https://example.org/"},
     }.get(name, {})

@@ -15,6 +15,9 @@ from tests.support.refusals import import_all
 OTHERS = {
     "Refused": "the base of them all",
     "CacheSilent": "drivers/rest/throttling.py counts nothing while the cache fails",
+    "BadRowError": "of one line of an address file: the import counts them, and names the first",
+    "Late": "dispatch/roads/osrm.py makes RoadsFailed of it, with the server's name",
+    "_TooBig": "dispatch/roads/osrm.py asks for a smaller table then",
     "BadValueError": "of one value: its reader makes it the error of a row or a field",
     "TooManyTrips": "the planner knows no door; dispatch/runs/options.py refuses with DayTooLarge",
 }

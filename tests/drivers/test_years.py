@@ -14,7 +14,7 @@ from bookings.parsing import moment as moment_of_cell
 from dispatch.models import Assignment, DispatchRun
 from drivers.admin.fields import moment_on
 from drivers.db.rules import Between
-from drivers.models import Absence, Driver, Shift
+from drivers.models import Absence, Driver, Shift, VehicleAbsence
 from drivers.rest.fields import MomentField
 from drivers.times import EARLIEST, LATEST
 from tests.drivers.test_rules import RULES, refused
@@ -44,6 +44,9 @@ ROWS = {
     DispatchRun: lambda driver: make.run(driver.company),
     Driver: lambda driver: driver,
     Shift: make.shift,
+    VehicleAbsence: lambda driver: VehicleAbsence.objects.create(
+        vehicle=driver.vehicle, start_at=make.at("08:00"), end_at=make.at("09:00")
+    ),
 }
 
 
@@ -64,6 +67,7 @@ def test_the_times_of_bookings_shifts_and_absences_have_the_rule():
         ("Booking", "appointment_at"),
         *(("Shift", name) for name in ("start_at", "end_at", "break_from_at", "break_until_at")),
         *(("Absence", name) for name in ("start_at", "end_at")),
+        *(("VehicleAbsence", name) for name in ("start_at", "end_at")),
     }
     assert entered < fields
 

@@ -662,6 +662,12 @@ def test_a_place_that_was_chosen_from_the_search_has_its_position():
     assert me.post(url("edit", row.id), form_of(row, **chosen)).status_code == 200
     row.refresh_from_db()
     assert (row.pickup_address, row.pickup_lat, row.pickup_lon) == ("Rue X 1, Genève", 46.2, 6.1)
+    assert (
+        me.post(url("edit", row.id), form_of(row, **chosen | {"pickup_lat": "46.25"})).status_code
+        == 200
+    )
+    row.refresh_from_db()
+    assert row.pickup_lat == 46.25  # the same words, and the right place
     half = chosen | {"pickup_address": "Nowhere 2", "pickup_lon": ""}
     assert me.post(url("edit", row.id), form_of(row, **half)).status_code == 400
 

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from bookings.models import Event
 from dispatch.models import Assignment
-from drivers.models import Absence, Driver, Role, Shift, ShiftTemplate, Vehicle
+from drivers.models import Absence, Driver, Membership, Role, Shift, ShiftTemplate, Vehicle
 from tests.support import builders as make
 from tests.support.pages import save
 
@@ -215,7 +215,7 @@ def test_an_owner_changes_the_policy_but_not_into_nonsense(client, field, value)
     client.force_login(make.member(company, Role.OWNER))
     page = url(company)
     names = client.get(page).context["adminform"].form.fields
-    form = {name: getattr(company, name) for name in names}
+    form = {name: getattr(company, name) for name in names if name != "depot_address"}
     assert client.post(page, form | {"freeze_min": 45}).status_code == 302
     company.refresh_from_db()
     assert company.freeze_min == 45
@@ -234,3 +234,30 @@ def test_new_durations_tell_that_planned_trips_keep_the_old_ones(client):
     assert said not in client.get(page).text
     save(client, page, alighting_min=9)
     assert said in client.get(page).text
+
+
+def test_a_row_of_another_company_is_offered_the_places_of_that_one(client):
+    here, there = make.company(), make.company("lake-cars")
+    user = make.member(here)
+    Membership.objects.create(user=user, company=there, role=Role.DISPATCHER)
+    client.force_login(user)
+    client.get(reverse("admin:drivers_driver_changelist"), {"company": here.slug})
+    for row in (make.client(there), make.driver(there)):
+        page = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+        shown = client.get(page).text
+        assert (
+            shown.count("/telephone/places/?company=lake-cars") == shown.count("data-places=") > 0
+        )
+
+
+def test_a_vehicle_that_was_in_shifts_stays_and_a_page_says_so(client):
+    company = make.company()
+    client.force_login(make.member(company))
+    used = make.shift(make.driver(company)).vehicle
+    shown = client.get(reverse("admin:drivers_vehicle_delete", args=[used.pk])).text
+    assert f"The shifts with {used}" in shown
+    free = make.vehicle(company, plate="GE 77")
+    for vehicle in (used, free):
+        page = reverse("admin:drivers_vehicle_delete", args=[vehicle.pk])
+        client.post(page, {"post": "yes"})
+    assert list(Vehicle.objects.filter(pk__in=[used.pk, free.pk])) == [used]
