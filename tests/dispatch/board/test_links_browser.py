@@ -30,10 +30,11 @@ def test_an_address_that_somebody_made_up_asks_for_nothing_else(browser, live_se
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     made_up = "?trip=../../../logout&show=x%22&length=9&item=1&status=x&driver=x&text=Anna"
-    page.goto(f"{live_server.url}{board}{made_up}")
+    address = f"{live_server.url}{board}{made_up}"
+    page.goto(address)
     page.wait_for_selector("#runs [data-act=plan]")
     assert page.is_hidden("#panel")
-    assert not [url for url in asked[1:] if "logout" in url]
+    assert [url for url in asked if "logout" in url] == [address]  # the page before may ask too
     assert page.evaluate("location.search") == "?text=Anna"
     assert page.errors == []
     page.goto(f"{live_server.url}{board}?show=assigned&trip={row.id}")

@@ -80,7 +80,7 @@ def test_the_doors_are_recorded(outcome):
     assert found["dispatch, rehearsed"] >= 10
     # The token's at least; but the invented company has no webhooks to look at, nor a car away.
     silent = [name for name, count in found.items() if not count]
-    assert all(re.search("webhook|delivery|vehicle absence", name) for name in silent), silent
+    assert all(re.search("webhook|delivery|vehicle.absence", name) for name in silent), silent
 
 
 def test_comparisons_keep_every_raw_value(outcome):
