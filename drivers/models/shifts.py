@@ -1,6 +1,7 @@
 """Shifts with their vehicles, weekly shift templates and absences of drivers."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -43,8 +44,9 @@ def refuse_foreign_vehicle(driver_id: int | None, vehicle_id: int | None) -> Non
 class Shift(models.Model):
     """A driver's working time, at most 24 hours, with a break planned inside its window.
 
-    `vehicle` is the car of the whole shift: without one, nobody can be driven. `break_at` is the
-    start of the break in the plan.
+    `vehicle` is the car of the whole shift: without one, nobody can be driven. A shift made of a
+    `driver`, by keywords that do not name it, takes the driver's. `break_at` is the start of the
+    break in the plan.
     """
 
     driver = models.ForeignKey(
@@ -121,6 +123,12 @@ class Shift(models.Model):
                 ),
             ),
         ]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        driver = kwargs.get("driver")
+        if driver is not None and not kwargs.keys() & {"vehicle", "vehicle_id"}:
+            kwargs["vehicle_id"] = driver.vehicle_id
+        super().__init__(*args, **kwargs)
 
     def __str__(self) -> str:
         return shown_period(self.start_at, self.end_at)

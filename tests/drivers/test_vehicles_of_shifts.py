@@ -197,3 +197,12 @@ def test_another_vehicle_of_a_driver_is_refused_where_it_is_taken(anna):
         change_vehicle(anna, clara.vehicle, timezone.make_aware(timezone.datetime(2026, 6, 1)))
     anna.refresh_from_db()
     assert anna.vehicle_id != clara.vehicle_id
+
+
+def test_a_shift_made_of_a_driver_takes_the_drivers_vehicle_unless_it_names_one():
+    driver, other = make.driver(), make.vehicle()
+    times = {"start_at": make.at("06:00"), "end_at": make.at("14:00")}
+    assert Shift(driver=driver, **times).vehicle == driver.vehicle
+    assert Shift(driver=driver, vehicle=other, **times).vehicle == other
+    assert Shift(driver=driver, vehicle=None, **times).vehicle is None
+    assert Shift(driver=driver, vehicle_id=None, **times).vehicle is None
