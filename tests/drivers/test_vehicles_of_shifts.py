@@ -22,7 +22,7 @@ ACTOR = Actor(Door.COMMAND, name="test")
 
 @pytest.fixture
 def anna(db):
-    return make.driver(name="Anna", vehicle=make.vehicle(plate="GE 7"))
+    return make.driver(name="Anna", vehicle=make.vehicle(plate="VD 7"))
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_refusal_names_the_other_driver_and_the_times(anna, bruno):
     with pytest.raises(ValidationError) as refused:
         shift.full_clean()
     (text,) = refused.value.message_dict["vehicle"]
-    assert text.startswith("Anna drives GE 7:")
+    assert text.startswith("Anna drives VD 7:")
     assert "17 Jun 2026, 04:00 – 17 Jun 2026, 12:00 UTC" in text
 
 
@@ -95,7 +95,7 @@ def test_the_api_refuses_what_is_taken_and_what_is_foreign(anna, bruno):
     assert taken.status_code == 400
     (error,) = taken.json()["errors"]
     assert error["field"] == "vehicle"
-    assert "Anna drives GE 7" in error["detail"]
+    assert "Anna drives VD 7" in error["detail"]
     foreign = make.vehicle(make.company("lausanne"))
     assert planner.post(f"{API}shifts/", values(bruno, vehicle=foreign.pk)).status_code == 400
     free = planner.post(f"{API}shifts/", values(bruno, vehicle=None)).json()
@@ -124,7 +124,7 @@ def test_the_form_takes_the_drivers_vehicle_and_names_who_has_it(client, anna, b
     assert shift.vehicle_id == anna.vehicle_id
     again = client.post(add, form(bruno, "13:00", "20:00"))
     assert again.status_code == 200
-    assert "Anna drives GE 7" in str(again.context["adminform"].form.errors["vehicle"])
+    assert "Anna drives VD 7" in str(again.context["adminform"].form.errors["vehicle"])
     change = reverse("admin:drivers_shift_change", args=[shift.pk])
     assert client.post(change, form(anna)).status_code == 302
     shift.refresh_from_db()
@@ -137,7 +137,7 @@ def test_the_roster_shows_the_vehicle(client, anna):
     client.force_login(make.member(anna.company))
     make.shift(anna, day=MONDAY)
     page = client.get(reverse("admin:drivers_shift_roster"), {"week": MONDAY.isoformat()})
-    assert "GE 7" in page.content.decode()
+    assert "VD 7" in page.content.decode()
 
 
 def template(driver, **fields):

@@ -256,7 +256,7 @@ def test_a_vehicle_that_was_in_shifts_stays_and_a_page_says_so(client):
     used = make.shift(make.driver(company)).vehicle
     shown = client.get(reverse("admin:drivers_vehicle_delete", args=[used.pk])).text
     assert f"The shifts with {used}" in shown
-    free = make.vehicle(company, plate="GE 77")
+    free = make.vehicle(company, plate="VD 77")
     for vehicle in (used, free):
         page = reverse("admin:drivers_vehicle_delete", args=[vehicle.pk])
         client.post(page, {"post": "yes"})
