@@ -21,7 +21,7 @@ FUTURE = make.date(2030, 6, 12)  # to come, by the real clock
 
 @pytest.fixture
 def anna(db):
-    driver = make.driver(name="Anna", vehicle=make.vehicle(plate="GE 7"))
+    driver = make.driver(name="Anna", vehicle=make.vehicle(plate="VD 7"))
     make.shift(driver)
     return driver
 
