@@ -177,10 +177,8 @@ class ShiftSerializer(Resource):
         return attrs
 
 
-class DutyFilter(PeriodFilterSet):
+class OverlapFilter(PeriodFilterSet):
     """Periods that overlap [`from`, `until`)."""
-
-    driver = IdFilter("driver_id")
 
     @classmethod
     def get_filters(cls):
@@ -188,6 +186,12 @@ class DutyFilter(PeriodFilterSet):
             "from": MomentFilter(field_name="end_at", lookup_expr="gt"),
             "until": MomentFilter(field_name="start_at", lookup_expr="lt"),
         }
+
+
+class DutyFilter(OverlapFilter):
+    """Periods of drivers that overlap [`from`, `until`)."""
+
+    driver = IdFilter("driver_id")
 
 
 class ShiftFilter(DutyFilter):
@@ -232,17 +236,10 @@ class VehicleAbsenceSerializer(Resource):
         fields = ["id", "vehicle", "start_at", "end_at", "reason", "note"]
 
 
-class VehicleAbsenceFilter(PeriodFilterSet):
+class VehicleAbsenceFilter(OverlapFilter):
     """Absences that overlap [`from`, `until`)."""
 
     vehicle = IdFilter("vehicle_id")
-
-    @classmethod
-    def get_filters(cls):
-        return super().get_filters() | {
-            "from": MomentFilter(field_name="end_at", lookup_expr="gt"),
-            "until": MomentFilter(field_name="start_at", lookup_expr="lt"),
-        }
 
 
 @guarded

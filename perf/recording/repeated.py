@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from perf.recording.finding import DUPLICATES, READS, SAVEPOINTS, WRITES, finding
 from perf.recording.fix_advice import cure_of, origin_of, table_of
-from perf.recording.record import locks_rows
+from perf.recording.statement import locks_rows
 
 FROM = 3  # how often makes a loop
 MANY_ROWS = re.compile(r"\)\s*,\s*\(|\bUNNEST\b|\bjson_each\b|\bUNION ALL\b", re.IGNORECASE)

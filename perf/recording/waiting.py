@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from perf.recording.finding import COMMIT, HELD, LOCKED, finding
 from perf.recording.fix_advice import table_of
 from perf.recording.lock_watch import WAITED_MS
-from perf.recording.record import locks_rows
+from perf.recording.statement import locks_rows
 
 HELD_MS = 150  # without a statement, in a transaction that keeps others waiting
 COMMIT_MS = 100

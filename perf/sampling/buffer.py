@@ -77,7 +77,7 @@ class Buffer:
                     logger.warning("%d samples were dropped: there are too many.", self.dropped)
                     self.dropped = 0
                 write(self._totals)
-            except Exception:
+            except Exception:  # any database error, or none: the thread goes on to the next write
                 logger.exception("Samples could not be written.")
 
     def stop(self):

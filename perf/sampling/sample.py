@@ -41,7 +41,7 @@ class Sampling:
         try:
             self._block = record_queries(forgiving=True, most=MOST)
             self._recording = self._block.__enter__()
-        except Exception:
+        except Exception:  # sampling never breaks the request, whatever fails in it
             logger.exception("A request could not be sampled.")
         self._start = perf_counter_ns()
 
@@ -52,5 +52,5 @@ class Sampling:
         try:
             self._block.__exit__(None, None, None)
             buffer.add(Sample(self._door(), timezone.now(), ms, self._recording))
-        except Exception:
+        except Exception:  # nor its answer
             logger.exception("A sample was lost.")

@@ -18,7 +18,8 @@ from perf.project.benchmarks.dispatch import VERSION, against, steps_of
 from perf.project.benchmarks.dispatch_report import markdown, table
 from perf.project.benchmarks.goals import GUIDE, Answer, change, reached
 from perf.project.benchmarks.variants import ARMS, _facts, locks_held_s
-from perf.recording.record import Recording, Statement
+from perf.recording.record import Recording
+from perf.recording.statement import Statement
 
 
 def run(*arguments, **options):
