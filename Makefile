@@ -103,6 +103,9 @@ lock: $(VENV)/dev.stamp
 		--output-file requirements-dev.txt
 	$(LOCK) requirements-peers.in --constraints requirements-dev.txt \
 		--output-file requirements-peers.txt
+	$(LOCK) requirements-observe.in --constraints requirements-dev.txt \
+		--output-file requirements-observe.txt
+	$(LOCK) requirements-osm.in --constraints requirements-dev.txt --output-file requirements-osm.txt
 	$(subst version $(firstword $(PYTHONS)),version 3.12,$(LOCK)) requirements-roads.in \
 		--output-file requirements-roads.txt
 
@@ -127,8 +130,9 @@ $(VENV)/run.stamp: requirements.txt
 	@mkdir -p var
 	@touch $@
 
-$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp
+$(VENV)/dev.stamp: requirements-dev.txt requirements-osm.txt $(VENV)/run.stamp
 	$(INSTALL) requirements-dev.txt
+	$(INSTALL) requirements-osm.txt
 	tests/support/browser.sh $(PY)
 	@touch $@
 

@@ -31,6 +31,12 @@ def written(code: str, note: str = "") -> str:
     return f"{code}: {note}" if code and note else code or note
 
 
+def code_of(text: str) -> str:
+    """Return the code of a stored reason, "" of other text."""
+    code = text.partition(": ")[0]
+    return code if code in Reason.values else ""
+
+
 def read(text: str) -> str:
     """Return a stored reason for people: the code's label and the note, or other text unchanged."""
     code, colon, note = text.partition(": ")

@@ -1,4 +1,4 @@
-"""Build the rows of the event log for changes of bookings.
+"""Build the rows of the event log for changes of bookings and of clients.
 
 The functions write nothing: one `Event.objects.bulk_create` in the transaction of the change
 writes all rows.
@@ -7,7 +7,7 @@ writes all rows.
 from datetime import datetime
 from typing import Any
 
-from bookings.models import Actor, Booking, Event, Status
+from bookings.models import Actor, Booking, Client, Event, Status
 from drivers.times import moment
 
 # The fields of a booking in its events; the others are bookkeeping or follow from these.
@@ -21,10 +21,14 @@ PARTICULARS = (
     "dropoff_lat",
     "dropoff_lon",
     "scheduled_time",
+    "pickup_computed",
     "appointment_at",
     "will_call",
+    "overlap_meant",
     "passengers",
     "wheelchairs",
+    "may_share",
+    "max_ride_min",
     "needs",
     "priority",
     "return_of",
@@ -32,6 +36,20 @@ PARTICULARS = (
     "notes",
     "cancel_reason",
 )
+# The fields of a client in its events. Its notes have a name of their own there: customers are told
+# the notes of their bookings, but not what the company has noted of the client.
+CLIENT_PARTICULARS = {
+    "external_id": "external_id",
+    "name": "name",
+    "phone": "phone",
+    "address": "address",
+    "lat": "lat",
+    "lon": "lon",
+    "wheelchair": "wheelchair",
+    "may_share": "may_share",
+    "max_ride_min": "max_ride_min",
+    "notes": "client_notes",
+}
 # {name of a field: its value}, and {name: (old value, new value)}.
 Values = dict[str, Any]
 Changes = dict[str, tuple[Any, Any]]
@@ -52,11 +70,14 @@ def differences(old: Values, new: Values) -> Changes:
 
 def booking_created(booking: Booking, *, actor: Actor, now: datetime, reason: str = "") -> Event:
     """Return the event of a new booking, with its values that are not empty."""
-    values = particulars(booking).items()
-    filled = {name: value for name, value in values if value not in ("", None, [])}
-    if not booking.will_call:
-        del filled["will_call"]
-    return _event(
+    values_of = particulars(booking)
+    filled = {name: value for name, value in values_of.items() if value not in ("", None, [])}
+    for name in ("will_call", "pickup_computed", "overlap_meant"):
+        if not values_of[name]:
+            del filled[name]
+    if values_of["may_share"]:
+        del filled["may_share"]
+    event = _event(
         booking.company_id,
         booking.pk,
         Event.Kind.BOOKING_CREATED,
@@ -65,6 +86,8 @@ def booking_created(booking: Booking, *, actor: Actor, now: datetime, reason: st
         reason=reason,
         new=plain_values(filled),
     )
+    event.customer_id = booking.customer_id
+    return event
 
 
 def booking_changed(
@@ -97,9 +120,49 @@ def booking_changed(
     )
 
 
-def event_facts(event: Event) -> Values:
-    """Return an event as the feed and the webhooks show it. No query."""
-    return {
+def client_particulars(client: Client) -> Values:
+    """Return the logged values of a client. No query."""
+    return {told: getattr(client, name) for name, told in CLIENT_PARTICULARS.items()}
+
+
+def client_created(client: Client, *, actor: Actor, now: datetime) -> Event:
+    """Return the event of a new client, with the values that are not empty."""
+    values = client_particulars(client)
+    filled = {name: value for name, value in values.items() if value not in ("", None)}
+    return _client_event(client, Event.Kind.CLIENT_CREATED, {}, filled, actor=actor, now=now)
+
+
+def client_changed(client: Client, before: Values, *, actor: Actor, now: datetime) -> list[Event]:
+    """Return the event of a client who had these values `before`; none if all are the same."""
+    changes = differences(before, client_particulars(client))
+    if not changes:
+        return []
+    old = {name: was for name, (was, _) in changes.items()}
+    new = {name: value for name, (_, value) in changes.items()}
+    return [_client_event(client, Event.Kind.CLIENT_CHANGED, old, new, actor=actor, now=now)]
+
+
+def client_merged(
+    client: Client, before: Values, gone_id: int, *, actor: Actor, now: datetime
+) -> Event:
+    """Return the event of a client into whom another was merged, with what that has changed."""
+    changes = differences(before, client_particulars(client))
+    old = {name: was for name, (was, _) in changes.items()}
+    new = {"merged": gone_id} | {name: value for name, (_, value) in changes.items()}
+    return _client_event(client, Event.Kind.CLIENT_MERGED, old, new, actor=actor, now=now)
+
+
+def client_forgotten(client: Client, *, actor: Actor, now: datetime) -> Event:
+    """Return the event of a client who was forgotten; it says of whom by number alone."""
+    return _client_event(client, Event.Kind.CLIENT_FORGOTTEN, {}, {}, actor=actor, now=now)
+
+
+def event_facts(event: Event, *, for_customer: bool = False) -> Values:
+    """Return an event as the feed and the webhooks show it. No query.
+
+    A customer is told what became of the booking, not of the company's people, runs and reasons.
+    """
+    facts = {
         "id": event.id,
         "kind": event.kind,
         "at": moment(event.at),
@@ -112,6 +175,30 @@ def event_facts(event: Event) -> Values:
         "new": event.new,
         "reason": event.reason,
     }
+    return facts if not for_customer else facts | seen_by_customer(facts)
+
+
+# What a customer is told in the `old` and `new` of an event.
+TOLD_CUSTOMERS = {
+    *PARTICULARS, "driver", "pickup", "dropoff", "confirmed", "arrived_at", "actual_pickup_at",
+    "actual_dropoff_at", "webhook", "merged",
+    *(told for told in CLIENT_PARTICULARS.values() if told != "client_notes"),
+}  # fmt: skip
+
+
+# Whose `reason` a customer is told: of its own webhook. Others are the company's own words; why a
+# booking was canceled is its `cancel_reason`.
+REASON_TOLD = {Event.Kind.WEBHOOK_DISABLED}
+
+
+def seen_by_customer(facts: Values) -> Values:
+    """Return what a customer sees otherwise of the facts of an event."""
+    told = {
+        name: {key: value for key, value in facts[name].items() if key in TOLD_CUSTOMERS}
+        for name in ("old", "new")
+    }
+    reason = facts["reason"] if facts["kind"] in REASON_TOLD else ""
+    return {**told, "actor": "", "run": None, "reason": reason}
 
 
 def _event(
@@ -136,6 +223,23 @@ def _event(
         old=old or {},
         new=new or {},
         reason=reason[: Event._meta.get_field("reason").max_length],
+    )
+
+
+def _client_event(
+    client: Client, kind: Event.Kind, old: Values, new: Values, *, actor: Actor, now: datetime
+) -> Event:
+    named = {"client": client.pk}
+    return Event(
+        company_id=client.company_id,
+        customer_id=client.customer_id,
+        kind=kind,
+        at=now,
+        user_id=actor.user_id,
+        actor=actor.name,
+        door=actor.door,
+        old=named | old if old else {},
+        new=named | new,
     )
 
 

@@ -29,8 +29,14 @@ PLANNED_FIELDS = frozenset(
         "appointment_at",
         "passengers",
         "wheelchairs",
+        "may_share",
+        "max_ride_min",
         "needs",
         "return_of",
+        "overlap_meant",
+        # Minutes of the company's places there (`own_places.other_minutes`).
+        "pickup_boarding_min",
+        "dropoff_margin_min",
     }
 )
 
@@ -203,3 +209,42 @@ def forbidding(
             yield gave_way
         for result in results:
             gave_way += result
+
+
+class Cancels(Protocol):
+    """Cancels bookings, {id: version}, whatever their trips: all or none."""
+
+    def __call__(
+        self,
+        company: Company,
+        seen: dict[int, int | None],
+        *,
+        reason: str,
+        actor: Actor,
+        now: datetime,
+    ) -> object: ...
+
+
+CANCELS: list[Cancels] = []
+
+
+def register_cancel(cancels: Cancels) -> None:
+    """Let this cancel bookings for the use-cases of this app, with their trips."""
+    if cancels not in CANCELS:
+        CANCELS.append(cancels)
+
+
+def cancel_bookings(
+    company: Company,
+    seen: dict[int, int | None],
+    *,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Cancel bookings and free their drivers, in the caller's transaction; none without bookings.
+
+    `seen` is {booking: version}. Raises what is registered raises, such as StaleBookingError.
+    """
+    for cancels in CANCELS if seen else ():
+        cancels(company, seen, reason=reason, actor=actor, now=now)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import merge
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
@@ -13,7 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookings import cancel_reasons
-from bookings.models import Booking, Client, Event, Status
+from bookings.models import Booking, Client, Event, Message, Status
+from bookings.models.seals import ERASED
 from drivers.models import Driver
 
 EVENTS = 100  # shown at most, the newest
@@ -36,6 +38,10 @@ OF_ASSIGNMENT = {
     "shift_end": gettext_lazy("end of the shift"),
     "breaks": gettext_lazy("planned break"),
 }
+OF_CLIENT = {
+    "client_notes": gettext_lazy("notes"),
+    "merged": gettext_lazy("merged client"),
+}
 # What the log keeps for the program: which rows, and that it does not know all.
 UNSHOWN = {"absence", "shift", "beside"}
 FLAGS = {
@@ -43,6 +49,13 @@ FLAGS = {
     ("locked", False): gettext_lazy("unlocked"),
     ("confirmed", True): gettext_lazy("confirmed"),
     ("confirmed", False): gettext_lazy("no longer confirmed"),
+}
+# What drivers report to the desk, see dispatch/trips/taps.py.
+REPORTS = {
+    "message": gettext_lazy("message to the desk"),
+    "break_begins": gettext_lazy("break begun"),
+    "break_ends": gettext_lazy("break ended"),
+    "shift_ends": gettext_lazy("shift ended"),
 }
 # Logged ids: the model they refer to, and the field with its name. The log keeps any JSON: read an
 # id with `_id`, because a list or an object is the key of no dictionary.
@@ -85,6 +98,36 @@ def history_of(company, booking_id: int, *, most=EVENTS, changes=True) -> tuple[
     return lines_of(company, events, changes=changes)
 
 
+def messages_of(company, booking_id: int, *, most=EVENTS) -> tuple[Line, ...]:
+    """Return the newest messages about a booking, newest first: 1 statement.
+
+    Not those that had nothing to tell, or wait for their minute.
+    """
+    rows = Message.objects.filter(company=company, booking=booking_id).exclude(kind="")
+    rows = rows.exclude(status=Message.Status.DROPPED).order_by("-id")[:most]
+    return tuple(
+        Line(
+            at=row.done_at or row.first_at or row.created_at,
+            who=row.get_person_display(),
+            door=row.get_channel_display(),
+            what=_("%(channel)s %(status)s: %(kind)s")
+            % {
+                "channel": row.get_channel_display(),
+                "status": row.get_status_display(),
+                "kind": row.get_kind_display(),
+            },
+            reason=row.reason,
+            changes=[],
+        )
+        for row in rows
+    )
+
+
+def newest_first(*histories: tuple[Line, ...]) -> tuple[Line, ...]:
+    """Return the lines of several histories as one; those of one keep their order."""
+    return tuple(merge(*histories, key=lambda line: line.at, reverse=True))
+
+
 def lines_of(company, events, *, changes=False) -> tuple[Line, ...]:
     """Return the events, which come with their users, as lines in their order: 1 statement at most.
 
@@ -96,7 +139,7 @@ def lines_of(company, events, *, changes=False) -> tuple[Line, ...]:
             at=event.at,
             who=_who(event),
             door=event.get_door_display(),
-            what=capfirst(_what(event, names["driver"], company)),
+            what=capfirst(_what(event, names, company)),
             reason=cancel_reasons.read(event.reason),
             changes=_changes(event, names) if changes else [],
         )
@@ -126,8 +169,9 @@ def _who(event):
     return name or event.get_door_display()
 
 
-def _what(event, drivers, company):
+def _what(event, names, company):
     old, new, kind = event.old, event.new, Event.Kind
+    drivers = names["driver"]
 
     def driver(values):
         return drivers.get(_id(values.get("driver")), "?")
@@ -136,8 +180,13 @@ def _what(event, drivers, company):
         moment = _moment(values.get("pickup"))
         return company.clock(moment) if moment else "?"
 
+    if event.kind in Event.OF_CLIENTS:
+        client = names.get("client", {}).get(_id(new.get("client")))
+        return f"{event.get_kind_display()}: {client}" if client else event.get_kind_display()
     if event.kind == kind.BOOKING_CREATED:
         return _("booked")
+    if event.kind == kind.DRIVER_REPORTED:
+        return str(REPORTS.get(new.get("report"), event.get_kind_display()))
     if event.kind == kind.BOOKING_REOPENED:
         return _("booked again")
     if event.kind == kind.RELEASED:
@@ -208,12 +257,14 @@ def _changes(event, names):
 
 
 def _label(name):
-    if name in OF_ASSIGNMENT:
-        return str(OF_ASSIGNMENT[name])
-    try:
-        return str(Booking._meta.get_field(name).verbose_name)
-    except FieldDoesNotExist:  # a field that no longer exists
-        return name.replace("_", " ")
+    if label := OF_ASSIGNMENT.get(name) or OF_CLIENT.get(name):
+        return str(label)
+    for model in (Booking, Client):
+        try:
+            return str(model._meta.get_field(name).verbose_name)
+        except FieldDoesNotExist:
+            continue
+    return name.replace("_", " ")  # a field that no longer exists
 
 
 def _shown(name, value, names):
@@ -241,6 +292,8 @@ def shown(value):
     """Return a logged value as text: times in the current timezone, statuses by their labels."""
     if value is None or value in ("", [], {}):
         return NOTHING
+    if value == ERASED:
+        return _("erased")
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, dict):

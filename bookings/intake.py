@@ -6,7 +6,7 @@ booked again, with the new details. A new one may be as old as yesterday; a past
 file (`bookings.importing`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from bookings.agreements import broken_agreements
 from bookings.events import (
     PARTICULARS,
     RELATIONS,
@@ -28,12 +29,17 @@ from bookings.models import (
     Actor,
     Booking,
     Client,
+    CompanyPlace,
     Event,
     Status,
 )
 from bookings.order import enter_after, enter_before, is_wanted_after
+from bookings.overlaps import OVERLAPS, Ride, lasts, overlapping, question, read_rides
+from bookings.own_places import COLUMNS, boarding_at, link, places_at
+from bookings.pickup_times import is_too_late, not_connected, pickups, too_late
 from drivers.db.bulk import update_rows
-from drivers.models import FAR_AWAY, FAR_MEANT, Company, far_places
+from drivers.db.folding import fold
+from drivers.models import FAR_AWAY, FAR_MEANT, Company, Customer, far_places
 from drivers.refused import Refused
 
 MOST = 1_000
@@ -41,6 +47,7 @@ ERRORS_SHOWN = 100
 # What is written of a canceled booking that is booked again.
 WRITTEN_AGAIN = [
     *(f"{name}_id" if name in RELATIONS else name for name in PARTICULARS),
+    *COLUMNS,
     "version",
     "updated_at",
 ]
@@ -73,24 +80,32 @@ class Outcome:
 
 
 class IntakeRefused(Refused):
-    """A booking is invalid, so none was created; `outcomes` has one per row."""
+    """A booking is invalid, so none was created; `outcomes` has one per row.
+
+    `places` are what was found for addresses without positions, by the position of their row.
+    """
 
     code = "invalid"
     status = 400
     error_codes = {
         "taken": "A booking with this reference and other details exists.",
         "twice": "Another row, or another booking, has this already.",
-        "in_the_past": "A new booking is wanted before yesterday.",
+        "place_unclear": "An address without a position was searched, and no place was taken.",
+        "too_late": "The pickup is closer than the customer may book.",
+        "in_the_past": "A new booking is wanted before yesterday, or its computed pickup is over.",
     }
 
     def __init__(self, outcomes: list[Outcome]) -> None:
         self.outcomes = outcomes
+        self.places: dict[int, list[dict[str, Any]]] = {}
         super().__init__(_("Nothing was created: some of the bookings are invalid."))
 
     def members(self) -> dict[str, Any]:
         """Return the first errors; their fields begin with the position of the row."""
         rows = [row for i, one in enumerate(self.outcomes) for row in one.error_rows(f"{i}.")]
-        return {"errors": rows[:ERRORS_SHOWN]}
+        found = [{"row": i, **one} for i, ones in self.places.items() for one in ones]
+        shown = {"places": found[:ERRORS_SHOWN]} if found else {}
+        return {"errors": rows[:ERRORS_SHOWN], **shown}
 
 
 def take_in(
@@ -101,21 +116,30 @@ def take_in(
     now: datetime,
     partial: bool = False,
     errors: dict[int, Errors] | None = None,
+    customer: Customer | None = None,
+    as_agreed: bool = False,
 ) -> list[Outcome]:
     """Create the new bookings, reopen canceled ones, and return the outcome of each row, in order.
+
+    Of the `customer`, or of the company's default one; `as_agreed` holds new bookings to what the
+    customer has agreed to. A client and an outbound trip of another
+    customer are unknown, and so are its references.
 
     `rows` are {field: value}, each valid in itself, relations as ids under "client" and
     "return_of", and under "far_meant" whether places far from the depot are meant. `errors` are
     {position: {field: [(code, sentence)]}} of rows already known to be invalid. Unless `partial`,
-    one invalid row refuses them all. At most 5 statements (on SQLite the insert of bookings is
-    chunked), and 2 if canceled ones are booked again.
+    one invalid row refuses them all. A row without "scheduled_time" has an appointment, from which
+    its pickup is computed. At most 6 statements (on SQLite the insert of bookings is chunked), and
+    2 if canceled ones are booked again.
 
     Raises IntakeRefused.
     """
     for attempt in (1, 2):
         try:
             with transaction.atomic():
-                return _take_in(company, rows, actor, now, partial, dict(errors or {}))
+                owner = customer or company.default_customer
+                known = dict(errors or {})
+                return _take_in(company, owner, rows, actor, now, partial, known, as_agreed)
         except IntegrityError:  # a concurrent request created the same reference
             if attempt == 2:
                 raise
@@ -124,19 +148,23 @@ def take_in(
 
 def _take_in(
     company: Company,
+    customer: Customer,
     rows: Sequence[Row],
     actor: Actor,
     now: datetime,
     partial: bool,
     errors: dict[int, Errors],
+    as_agreed: bool,
 ) -> list[Outcome]:
     outcomes = [Outcome(errors=errors.get(i)) for i in range(len(rows))]
     meant = {i for i, row in enumerate(rows) if row.get(FAR_MEANT)}
     rows = [{name: value for name, value in row.items() if name != FAR_MEANT} for row in rows]
-    stored = _read_known(company, rows)
+    places = places_at(company, _addresses(rows))
+    rows = _with_pickups(company, customer, rows, outcomes, places, now)
+    stored = _read_known(customer, rows)
     canceled = {name: row for name, row in stored.items() if row.status == Status.CANCELED}
     known = {name: row for name, row in stored.items() if name not in canceled}
-    _check_relations(company, rows, outcomes, known, canceled)
+    _check_relations(company, customer, rows, outcomes, known, canceled)
     _check_returns(company, rows, outcomes, canceled)
     earliest_at, _end_at = company.day_bounds(company.local(now).date() - timedelta(days=1))
     first_with: dict[str, int] = {}
@@ -153,15 +181,19 @@ def _take_in(
         elif row["scheduled_time"] < earliest_at:
             sentence = _("The pickup is before yesterday; import past trips from a file.")
             outcome.errors = {"scheduled_time": [("in_the_past", sentence)]}
+        elif as_agreed and (broken := broken_agreements(customer, row, now)):
+            outcome.errors = broken
         elif i not in meant and (far := _far_away(company, row, canceled.get(reference))):
             outcome.errors = far
         else:
             if reference:
                 first_with[reference] = i
             new.append(i)
+    new = _ask_if_driven(company, rows, new, outcomes, places)
     if not partial and any(outcome.errors for outcome in outcomes):
         raise IntakeRefused(outcomes)
-    asked = [(i, _booking(company, rows[i], now)) for i in new]
+    asked = [(i, _booking(company, customer, rows[i], now)) for i in new]
+    link([row for _i, row in asked], places)
     again = [(i, row) for i, row in asked if row.reference in canceled]
     new_ones = [(i, row) for i, row in asked if row.reference not in canceled]
     made = Booking.objects.bulk_create([row for _i, row in new_ones])
@@ -178,6 +210,79 @@ def _take_in(
     update_rows(Booking, WRITTEN_AGAIN, columns)
     Event.objects.bulk_create(events)
     return outcomes
+
+
+def _ask_if_driven(
+    company: Company,
+    rows: Sequence[Row],
+    new: Sequence[int],
+    outcomes: list[Outcome],
+    places: Mapping[str, CompanyPlace],
+) -> list[int]:
+    """Return those of the new rows whose client is on no other trip then: at most 1 statement.
+
+    The others are asked about, in their outcomes.
+    """
+    rides = {
+        -1 - i: Ride(
+            key=-1 - i,
+            person=row["client"],
+            client="",
+            label=_("row %(row)d") % {"row": i},
+            start_at=row["scheduled_time"],
+            end_at=row["scheduled_time"]
+            + lasts(
+                company,
+                row,
+                at_place=boarding_at(places.get(fold(row.get("pickup_address", "")))),
+            ),
+            linked=frozenset([row.get("return_of")]) - {None},
+        )
+        for i in new
+        if (row := rows[i]).get("client")
+        and not row.get("will_call")
+        and not row.get("overlap_meant")
+    }
+    if not rides:
+        return list(new)
+    clients = sorted({int(rows[-1 - key]["client"]) for key in rides})
+    stored = read_rides(company, Q(client__any_of=clients), rides.values())
+    for key, other in overlapping(rides.values(), stored).items():
+        outcomes[-1 - int(str(key))].errors = {
+            "scheduled_time": [(OVERLAPS, question(company, other))]
+        }
+    return [i for i in new if not outcomes[i].errors]
+
+
+def _addresses(rows: Iterable[Row]) -> Iterator[str]:
+    for row in rows:
+        yield from (row.get("pickup_address", ""), row.get("dropoff_address", ""))
+
+
+def _with_pickups(
+    company: Company,
+    customer: Customer,
+    rows: Sequence[Row],
+    outcomes: Sequence[Outcome],
+    places: Mapping[str, CompanyPlace],
+    now: datetime,
+) -> list[Row]:
+    """Return the rows with the pickup that their appointment asks for, if they have none."""
+    asks = [
+        i
+        for i, row in enumerate(rows)
+        if not outcomes[i].errors and row.get("scheduled_time") is None
+    ]
+    trips = [_booking(company, customer, rows[i], now) for i in asks]
+    link(trips, places)
+    complete = list(rows)
+    for i, trip, at in zip(asks, trips, pickups(company, trips), strict=True):
+        complete[i] = {**rows[i], "scheduled_time": at, "pickup_computed": True}
+        if at is None:
+            outcomes[i].errors = {"scheduled_time": [("invalid", not_connected(trip))]}
+        elif is_too_late(at, rows[i].get("appointment_at"), now):
+            outcomes[i].errors = {"scheduled_time": [("in_the_past", too_late(company, at))]}
+    return complete
 
 
 def _far_away(company: Company, row: Row, canceled: Booking | None) -> Errors:
@@ -205,17 +310,18 @@ def _check_returns(
 
 def _check_relations(
     company: Company,
+    customer: Customer,
     rows: Sequence[Row],
     outcomes: list[Outcome],
     known: Mapping[str, Booking],
     canceled: Mapping[str, Booking],
 ) -> None:
-    """Refuse unknown clients and outbound trips of the company: at most 2 statements."""
+    """Refuse unknown clients and outbound trips of the customer: at most 2 statements."""
     again = {row["reference"]: row for row in rows if row.get("reference") in canceled}
     wanted = {row["client"] for row in rows if row.get("client")}
     clients = (
         set(
-            Client.objects.filter(company=company, id__any_of=sorted(wanted)).values_list(
+            Client.objects.filter(customer=customer, id__any_of=sorted(wanted)).values_list(
                 "id", flat=True
             )
         )
@@ -224,7 +330,7 @@ def _check_relations(
     )
     wanted = {row["return_of"] for row in rows if row.get("return_of")}
     ways = (
-        Booking.objects.filter(company=company, id__any_of=sorted(wanted))
+        Booking.objects.filter(customer=customer, id__any_of=sorted(wanted))
         .select_related("return_trip")
         .in_bulk()
         if wanted
@@ -284,7 +390,7 @@ def _out_of_order(company: Company, row: Row, there: Booking, again: Row | None)
     return enter_after(company, there, there_at, appointment_at)
 
 
-def _read_known(company: Company, rows: Sequence[Row]) -> dict[str, Booking]:
+def _read_known(customer: Customer, rows: Sequence[Row]) -> dict[str, Booking]:
     """Return the stored bookings by the references of the rows: at most 2 statements.
 
     Canceled ones are locked, because they may be booked again.
@@ -294,7 +400,7 @@ def _read_known(company: Company, rows: Sequence[Row]) -> dict[str, Booking]:
         return {}
     # Excludes empty references, as `booking_reference_unique` does, which serves this query.
     bookings = Booking.objects.filter(
-        ~Q(reference=""), company=company, reference__any_of=references
+        ~Q(reference=""), customer=customer, reference__any_of=references
     )
     stored = {booking.reference: booking for booking in bookings.order_by("id")}
     canceled = sorted(row.id for row in stored.values() if row.status == Status.CANCELED)
@@ -306,10 +412,13 @@ def _read_known(company: Company, rows: Sequence[Row]) -> dict[str, Booking]:
 
 
 def _compare(row: Row, booking: Booking, outcome: Outcome) -> None:
+    # Computed once more it may be another time: what it is computed from is compared.
+    computed = row.get("pickup_computed") and booking.pickup_computed
     differing = sorted(
         name
         for name, value in row.items()
         if getattr(booking, f"{name}_id" if name in ("client", "return_of") else name) != value
+        and not (name == "scheduled_time" and computed)
     )
     if not differing:
         outcome.booking_id = booking.id
@@ -321,11 +430,12 @@ def _compare(row: Row, booking: Booking, outcome: Outcome) -> None:
     outcome.errors = {"reference": [("taken", sentence)]}
 
 
-def _booking(company: Company, row: Row, now: datetime) -> Booking:
+def _booking(company: Company, customer: Customer, row: Row, now: datetime) -> Booking:
     values = dict(row)
     relations = {f"{name}_id": values.pop(name, None) for name in ("client", "return_of")}
     return Booking(
         company=company,
+        customer=customer,
         status=Status.PENDING,
         created_at=now,
         updated_at=now,

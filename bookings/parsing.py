@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from bookings.models import Booking
+from bookings.models import RIDE_AT_MOST, Booking
 from drivers.models import validate_tags
 from drivers.times import EARLIEST, LATEST, YEARS
 
@@ -108,8 +108,22 @@ def priority(value: str) -> int:
         raise BadValueError(_("write normal, high or urgent (or 0, 1, 2)")) from None
 
 
-def truth(value: str) -> bool:
-    """Return whether the cell is a yes; an empty cell means no."""
+def ride_minutes(value: str) -> int | None:
+    """Return how many minutes somebody may be on board; an empty cell means no own limit."""
+    if not value:
+        return None
+    match = WHOLE.fullmatch(value)
+    if not match or not 1 <= int(match[1]) <= RIDE_AT_MOST:
+        raise BadValueError(
+            _("write minutes from 1 to %(most)s, such as 45") % {"most": RIDE_AT_MOST}
+        )
+    return int(match[1])
+
+
+def truth(value: str, *, default: bool = False) -> bool:
+    """Return whether the cell is a yes; an empty cell means the default."""
+    if not value:
+        return default
     try:
         return TRUTHS[value.lower()]
     except KeyError:

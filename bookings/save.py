@@ -6,12 +6,14 @@ In bulk: `bookings.importing.import_bookings`, and `dispatch.runs.apply` for the
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from bookings.events import booking_changed, booking_created, differences, particulars
+from bookings.agreements import require_agreed
+from bookings.events import Changes, booking_changed, booking_created, differences, particulars
 from bookings.guards import NOTHING_AGREED, Agreed, Held, hold
 from bookings.models import (
     OPEN_STATUSES,
@@ -24,6 +26,9 @@ from bookings.models import (
     Status,
 )
 from bookings.order import enter_after, enter_before, is_wanted_after
+from bookings.overlaps import OVERLAPPING, check_overlap, trips_asked
+from bookings.own_places import ADDRESSES, COLUMNS, other_minutes, recognise
+from bookings.pickup_times import settle_pickup
 from drivers.refused import Refused
 
 # Fields that may still change when a booking has started or ended.
@@ -53,6 +58,13 @@ class StatusRefusedError(Refused):
     status = 409
 
 
+class AlreadyDriven(Refused):
+    """The client is on another trip then: agree on another time, or say that it is meant."""
+
+    code = "overlaps"
+    status = 409
+
+
 def save_booking(
     booking: Booking,
     *,
@@ -60,21 +72,37 @@ def save_booking(
     now: datetime,
     reason: str = "",
     agreed: Agreed = NOTHING_AGREED,
+    as_agreed: bool = False,
 ) -> Event | None:
     """Insert a new booking or update the changed fields of an existing one; return its event.
 
     An existing booking has the `version` that its author saw and gets the next one. Returns None
     if nothing changed. The booking is fully validated under its lock. Of an assigned booking the
-    guards check what becomes of its trip; `agreed` says which may be released or moved.
+    guards check what becomes of its trip; `agreed` says which may be released or moved. `as_agreed`
+    holds the change to what the customer has agreed to (`agreements`). Without a pickup it is
+    computed from the appointment (`pickup_times`).
 
     Raises StaleBookingError, SettledBookingError, StatusRefusedError, ValidationError with
-    the fields, or what the guards raise.
+    the fields, also where `check_overlap` asks, or what the guards or `require_agreed` raise.
     """
     with transaction.atomic(), ExitStack() as stack:
         if booking.pk is None:
             return _create(booking, actor=actor, now=now, reason=reason)
         held = hold(stack, booking, actor=actor, now=now, agreed=agreed)
-        return _change(booking, held, actor=actor, now=now, reason=reason)
+        return _change(booking, held, actor=actor, now=now, reason=reason, as_agreed=as_agreed)
+
+
+def save_agreed(booking: Booking, **how: Any) -> Event | None:
+    """Save a booking at a time that was agreed on with the client, as `save_booking` does.
+
+    Raises AlreadyDriven if they would be on another trip then.
+    """
+    try:
+        return save_booking(booking, **how)
+    except ValidationError as error:
+        if trips_asked(error):
+            raise AlreadyDriven(" ".join(error.messages)) from error
+        raise
 
 
 def _create(booking: Booking, *, actor: Actor, now: datetime, reason: str) -> Event:
@@ -84,8 +112,11 @@ def _create(booking: Booking, *, actor: Actor, now: datetime, reason: str) -> Ev
             % {"status": booking.get_status_display()}
         )
     booking.created_at = booking.updated_at = now
+    recognise(booking.company, [booking])
+    settle_pickup(booking, now=now)
     booking.full_clean()
     check_order(booking, ORDERING)
+    check_overlap(booking, OVERLAPPING)
     booking.save(force_insert=True)
     event = booking_created(booking, actor=actor, now=now, reason=reason)
     Event.objects.bulk_create([event])
@@ -93,7 +124,13 @@ def _create(booking: Booking, *, actor: Actor, now: datetime, reason: str) -> Ev
 
 
 def _change(
-    booking: Booking, held: Sequence[Held], *, actor: Actor, now: datetime, reason: str
+    booking: Booking,
+    held: Sequence[Held],
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str,
+    as_agreed: bool,
 ) -> Event | None:
     stored = Booking.objects.select_for_update().filter(pk=booking.pk).first()
     if stored is None or stored.version != booking.version:
@@ -103,9 +140,25 @@ def _change(
         )
     if stored.company_id != booking.company_id:
         raise ValidationError({"company": _("A booking cannot be moved to another company.")})
-    changes = differences(particulars(stored), particulars(booking))
+    if stored.customer_id != booking.customer_id:
+        raise ValidationError({"customer": _("A booking cannot be moved to another customer.")})
+    before = particulars(stored)
+    links: tuple[str, ...] = ()
+    minutes: Changes = {}
+    if any(before[name] != getattr(booking, name) for name in ADDRESSES):
+        recognise(booking.company, [booking])
+        links = COLUMNS
+        minutes = other_minutes(
+            (stored.pickup_place, stored.dropoff_place),
+            (booking.pickup_place, booking.dropoff_place),
+        )
+    settle_pickup(booking, before, now=now, other_minutes=bool(minutes))
+    after = particulars(booking)
+    changes = differences(before, after)
     if not changes:
         return None
+    if as_agreed:
+        require_agreed(booking.customer, before, after, now)
     if stored.status in SETTLED_STATUSES and not changes.keys() <= ALWAYS:
         raise SettledBookingError(
             _("Booking %(booking)s is %(status)s: its details can no longer be changed.")
@@ -127,15 +180,16 @@ def _change(
         )
     booking.full_clean()
     check_order(booking, changes)
+    check_overlap(booking, changes)
     booking.version = stored.version + 1
     booking.updated_at = now
-    booking.save(update_fields=[*changes, "version", "updated_at"])
+    booking.save(update_fields=[*changes, *links, "version", "updated_at"])
     event = booking_changed(
         booking.company_id, booking.pk, changes, actor=actor, now=now, reason=reason
     )
     Event.objects.bulk_create([event])
     for guard in held:
-        guard.check(stored, changes)
+        guard.check(stored, changes | minutes)
     return event
 
 

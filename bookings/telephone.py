@@ -7,7 +7,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from bookings.models import Actor, Booking, Client, DriverPreference, Status
+from bookings.events import client_created
+from bookings.models import Actor, Booking, Client, DriverPreference, Event, Status
 from bookings.save import save_booking
 from drivers.models import Company, Driver
 
@@ -35,7 +36,8 @@ def book(call: Call, *, actor: Actor, now: datetime) -> list[Booking]:
     ValidationError with the fields.
     """
     with transaction.atomic():
-        if call.client.pk is None:
+        is_new = call.client.pk is None
+        if is_new:
             # Of two concurrent calls the second finds the client that the first has created.
             Company.objects.select_for_update(no_key=True).get(pk=call.client.company_id)
             call.client.full_clean()
@@ -44,12 +46,16 @@ def book(call: Call, *, actor: Actor, now: datetime) -> list[Booking]:
             _prefer(call.client, call.driver)
         there = call.booking
         there.client, there.status = call.client, Status.ACCEPTED
+        there.customer_id = call.client.customer_id
         save_booking(there, actor=actor, now=now)
-        if call.return_at is None:
-            return [there]
-        back = way_back(there, call.return_at, will_call=call.will_call)
-        save_booking(back, actor=actor, now=now)
-        return [there, back]
+        trips = [there]
+        if call.return_at is not None:
+            back = way_back(there, call.return_at, will_call=call.will_call)
+            save_booking(back, actor=actor, now=now)
+            trips.append(back)
+        if is_new:  # last, because whoever has logged keeps the company's other writers waiting
+            Event.objects.bulk_create([client_created(call.client, actor=actor, now=now)])
+        return trips
 
 
 def _prefer(client: Client, driver: Driver) -> None:
@@ -66,6 +72,7 @@ def way_back(there: Booking, at: datetime, *, will_call: bool = False) -> Bookin
     """Return the booking of the return trip, not stored yet."""
     back = Booking(
         company=there.company,
+        customer_id=there.customer_id,
         client=there.client,
         pickup_address=there.dropoff_address,
         pickup_lat=there.dropoff_lat,
@@ -76,11 +83,13 @@ def way_back(there: Booking, at: datetime, *, will_call: bool = False) -> Bookin
         scheduled_time=at,
         passengers=there.passengers,
         wheelchairs=there.wheelchairs,
+        may_share=there.may_share,
+        max_ride_min=there.max_ride_min,
         priority=there.priority,
         notes=there.notes,
         return_of=there,
         will_call=will_call,
         status=Status.PENDING if will_call else there.status,
     )
-    back.far_meant = there.far_meant
+    back.far_meant, back.overlap_meant = there.far_meant, there.overlap_meant
     return back

@@ -5,22 +5,32 @@ transaction and nowhere else. The order of locks is the same for everybody: driv
 bookings, each in order of id. What an event says of an assignment is spelled here once.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from django.db import connections, router
 from django.db.models import Case, F, Value, When
 
 from bookings.events import Changes, plain_values
 from bookings.models import Actor, Booking, Event, Status
-from dispatch.models import Assignment, DispatchRun
-from drivers.models import Company, Driver
+from dispatch.day.stretches import RIDES, Ride, number, stretches, until
+from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, DispatchRun
+from drivers.db.arrays import array_literal
+from drivers.models import SHIFT_AT_MOST, Company, Driver
 from drivers.times import moment
 
 # What else an event says of an assignment that is open again.
 KEPT = ("locked", "confirmed", "arrived_at", "actual_pickup_at")
 # What an event says of a change that came with it and is not in the log: it cannot be undone alone.
 BESIDE = {"beside": True}
+# What becomes of an assignment whose client does not ride, or not with this driver.
+NOT_DRIVEN = (
+    Assignment.Status.SUPERSEDED,
+    Assignment.Status.CANCELED,
+    Assignment.Status.NO_SHOW,
+)
 REASON_AT_MOST = Event._meta.get_field("reason").max_length
 
 
@@ -120,18 +130,34 @@ def lock_bookings(company_id: int, booking_ids: Collection[int]) -> dict[int, Bo
 
 
 def end(
-    assignment_ids: Collection[int],
+    trips: Collection[Assignment],
     *,
     now: datetime,
     status: Assignment.Status = Assignment.Status.SUPERSEDED,
-    run: DispatchRun | None = None,
+) -> None:
+    """End open assignments that are locked by their drivers: 1 statement, or none.
+
+    Those who rode with them get the number of their stretch again: at most 3 statements more.
+    """
+    if trips:
+        rows = Assignment.objects.open().filter(id__any_of=sorted(trip.id for trip in trips))
+        rows.update(status=status, updated_at=now)
+        _number(trips)
+
+
+def end_replaced(
+    assignment_ids: Collection[int], *, now: datetime, run: DispatchRun | None = None
 ) -> bool:
-    """End open assignments; return whether all of them were open: 1 statement, or none."""
+    """End open assignments; return whether all of them were open: 1 statement, or none.
+
+    The caller numbers the stretches, with the assignments that replace them: `stretches.of_plan`.
+    """
     if not assignment_ids:
         return True
     by_run = {} if run is None else {"superseded_by": run}
     rows = Assignment.objects.open().filter(id__any_of=sorted(assignment_ids))
-    return rows.update(status=status, updated_at=now, **by_run) == len(assignment_ids)
+    superseded = {"status": Assignment.Status.SUPERSEDED, "updated_at": now}
+    return rows.update(**superseded, **by_run) == len(assignment_ids)
 
 
 def assign(
@@ -141,7 +167,10 @@ def assign(
     now: datetime,
     run_id: int | None = None,
 ) -> list[int]:
-    """Insert planned assignments, given as columns; return their ids in order: 1 statement."""
+    """Insert planned assignments, given as columns; return their ids in order: 1 statement.
+
+    The columns have the numbers of their stretches, if somebody rides with others.
+    """
     shared = {
         "company_id": company_id,
         "run_id": run_id,
@@ -152,17 +181,131 @@ def assign(
     return Assignment.objects.bulk_create_columns(shared, dict(columns))
 
 
+def assign_again(company_id: int, trips: Sequence[Assignment], *, now: datetime) -> list[int]:
+    """Insert assignments as these ended ones were; return their ids in order: 1 statement.
+
+    Who rode with others rides with whom the driver has then: at most 3 statements more.
+    """
+    names = (
+        "booking_id", "driver_id", "sequence", "planned_pickup_at", "planned_dropoff_at", "locked",
+        "confirmed", "explanation",
+    )  # fmt: skip
+    columns = {name: [getattr(trip, name) for trip in trips] for name in names}
+    if numbers := _number(trips, opened=trips):
+        columns["stretch"] = [numbers.get(trip.booking_id) for trip in trips]
+    return assign(company_id, columns, now=now)
+
+
 def change_assignment(assignment: Assignment, fields: Mapping[str, Any], *, now: datetime) -> None:
-    """Write fields of an assignment that is locked by its driver: 1 statement."""
-    Assignment.objects.filter(id=assignment.id).update(**fields, updated_at=now)
+    """Write fields of an assignment that is locked by its driver: see `change_assignments`."""
+    change_assignments([assignment], fields, now=now)
 
 
 def change_assignments(
-    assignment_ids: Collection[int], fields: Mapping[str, Any], *, now: datetime
+    trips: Collection[Assignment], fields: Mapping[str, Any], *, now: datetime
 ) -> None:
-    """Write the same fields of assignments that are locked by their drivers: 1 statement."""
-    rows = Assignment.objects.filter(id__any_of=sorted(assignment_ids))
+    """Write the same fields of assignments that are locked by their drivers: 1 statement.
+
+    `trips` are as they stand in the database. Where somebody who rides with others is open again,
+    or does not ride after all, the stretches are numbered again: at most 3 statements more.
+    """
+    status = fields.get("status")
+    if status in OPEN_ASSIGNMENT_STATUSES:
+        opened = [trip for trip in trips if trip.status not in OPEN_ASSIGNMENT_STATUSES]
+        numbers = _number(opened, opened=opened)
+        renumber({trip.id: numbers[trip.booking_id] for trip in opened if numbers})
+    rows = Assignment.objects.filter(id__any_of=sorted(trip.id for trip in trips))
     rows.update(**fields, updated_at=now)
+    if status in NOT_DRIVEN:
+        _number(trips)
+
+
+def _number(
+    around: Collection[Assignment], *, opened: Collection[Assignment] = ()
+) -> dict[int, int | None]:
+    """Number the stretches around these trips as they are, and as if the `opened` were open.
+
+    Returns {booking id: number} of the opened ones, empty where none of the trips rides or rode
+    with others: then nothing is sent. Else 1 query, and what `renumber` sends. The trips are locked
+    by their drivers.
+    """
+    together = [trip for trip in around if trip.stretch is not None]
+    if not together:
+        return {}
+    from_at = min(trip.planned_pickup_at for trip in together)
+    until_at = max(trip.planned_dropoff_at for trip in together)
+    of_drivers = {
+        "driver__any_of": sorted({trip.driver_id for trip in together}),
+        "planned_pickup_at__gt": from_at - SHIFT_AT_MOST,
+        "planned_pickup_at__lt": until_at + SHIFT_AT_MOST,
+    }
+    there = {
+        row.booking_id: row for row in Assignment.objects.filter(RIDES, **of_drivers).order_by("id")
+    }
+    ours = {trip.booking_id: trip for trip in opened}
+    there |= ours
+    rides = [_ride(row, opened=i in ours) for i, row in there.items()]
+    # Stretches of which not all was read lie farther away.
+    near = [
+        ride
+        for one in stretches(rides)
+        if one[0].pickup < until_at and max(ride.dropoff for ride in one) > from_at
+        for ride in one
+    ]
+    numbers = number(near)
+    changed = {
+        row.id: numbers[i]
+        for i, row in there.items()
+        if i in numbers and i not in ours and numbers[i] != row.stretch
+    }
+    renumber(changed)
+    return {i: numbers.get(i) for i in ours}
+
+
+def _ride(trip: Assignment, *, opened: bool) -> Ride:
+    """Return when the trip is on board: as planned if it is `opened`, whatever its row still says.
+
+    A driven one may have been over before.
+    """
+    driven = trip.status == Assignment.Status.COMPLETED and not opened
+    off_at = until(trip.planned_dropoff_at, trip.actual_dropoff_at if driven else None)
+    period = trip.planned_pickup_at, max(trip.planned_pickup_at, off_at)
+    return Ride(trip.driver_id, *period, trip.booking_id, trip.stretch, driven)
+
+
+# On SQLite rows are checked one by one, so they change their number while they are nobody's.
+RENUMBER = {
+    "postgresql": [
+        "UPDATE {table} SET stretch = plan.stretch FROM "
+        "(SELECT unnest(%s::bigint[]) AS id, unnest(%s::bigint[]) AS stretch) AS plan "
+        "WHERE {table}.id = plan.id"
+    ],
+    "sqlite": [
+        "UPDATE {table} SET driver_id = -driver_id, stretch = plan.stretch FROM "
+        "(SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS stretch "
+        "FROM json_each(%s)) AS plan WHERE {table}.id = plan.id",
+        "UPDATE {table} SET driver_id = -driver_id WHERE driver_id < 0",
+    ],
+}
+
+
+def renumber(stretches: Mapping[int, int | None]) -> None:
+    """Give assignments, locked by their drivers, the number of their stretch: {id: number or None}.
+
+    1 statement (2 on SQLite), or none. The database checks when all of them have theirs.
+    """
+    if not stretches:
+        return
+    connection = connections[router.db_for_write(Assignment)]
+    ids = sorted(stretches)
+    numbers = [stretches[i] for i in ids]
+    first: list[Any] = [array_literal(ids), array_literal(numbers)]
+    if connection.vendor == "sqlite":
+        first = [json.dumps(list(zip(ids, numbers, strict=True)))]
+    table = connection.ops.quote_name(Assignment._meta.db_table)
+    with connection.cursor() as cursor:
+        for sql, params in zip(RENUMBER[connection.vendor], (first, []), strict=False):
+            cursor.execute(sql.format(table=table), params)
 
 
 def set_status(
@@ -219,3 +362,32 @@ def log(
         "door": actor.door,
     }
     Event.objects.bulk_create_columns(shared, columns)
+
+
+def log_report(
+    company_id: int,
+    driver_id: int,
+    report: str,
+    text: str,
+    *,
+    booking_id: int | None = None,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Write what a driver reported to the desk: 1 statement.
+
+    It is no event of the booking, whose events its customer sees.
+    """
+    new: dict[str, Any] = {"driver": driver_id, "report": report}
+    if booking_id:
+        new["booking"] = booking_id
+    Event.objects.create(
+        company_id=company_id,
+        kind=Event.Kind.DRIVER_REPORTED,
+        at=now,
+        user_id=actor.user_id,
+        actor=actor.name,
+        door=actor.door,
+        new=new,
+        reason=text[:REASON_AT_MOST],
+    )

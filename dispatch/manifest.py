@@ -6,7 +6,7 @@ Times are local to the company, with their offset; positions are in degrees, WGS
 import csv
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import FilteredRelation, Q
 
@@ -14,8 +14,10 @@ from bookings.cells import safe_cells
 from bookings.models import Booking, Status
 from dispatch.day.queries import DONE
 from dispatch.day.reasons import translated
+from dispatch.day.travel_times import driving, say_driving, travel_times
 from dispatch.day.trips import pickup_window
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, DispatchRun
+from drivers.fleet.handovers import handed_over
 from drivers.models import Company, Shift
 
 # The assignments that are planned, under way or driven.
@@ -29,8 +31,9 @@ ORDER = {DROPOFF: 0, BREAK: 1, PICKUP: 2}
 class Stop:
     """A pickup, a dropoff or a break of a driver; `until` is the end of a break.
 
-    `actual_at` is when it happened, None if that is not known. A pickup is wanted in
-    [earliest_at, latest_at], the arrival at a dropoff by `appointment_at`, if there is one.
+    `entrance` and `door_notes` are those of the company's place there. `actual_at` is when it
+    happened, None if that is not known. A pickup is wanted in [earliest_at, latest_at], the arrival
+    at a dropoff by `appointment_at`, if there is one.
     """
 
     kind: str
@@ -43,6 +46,8 @@ class Stop:
     booking: int | None = None
     reference: str = ""
     address: str = ""
+    entrance: str = ""
+    door_notes: str = ""
     lat: float | None = None
     lon: float | None = None
     client: str = ""
@@ -60,13 +65,20 @@ class Stop:
 
 
 class Duty(NamedTuple):
-    """A shift in its vehicle: "" and None without one."""
+    """A shift in its vehicle: "" and None without one.
+
+    `taken_over` from another driver at its start, `handed_over` to one at its end, at the
+    vehicle's place (`handover_at`, degrees) or, without one, at the depot.
+    """
 
     start: datetime
     end: datetime
     vehicle: str
     seats: int | None
     wheelchair_places: int | None
+    taken_over: bool = False
+    handed_over: bool = False
+    handover_at: tuple[float, float] | None = None
 
 
 @dataclass(slots=True)
@@ -107,18 +119,28 @@ class Unassigned:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The manifests of a day, in order of their first stop; drivers without stops come last."""
+    """The manifests of a day, in order of their first stop; drivers without stops come last.
+
+    `driving` is where the planned times come from, see `dispatch.day.travel_times.driving`: that of
+    the day's last run, before the first one that of a run now.
+    """
 
     company: Company
     day: date
     drivers: tuple[DriverManifest, ...]
     unassigned: tuple[Unassigned, ...]
+    driving: dict[str, Any]
+
+    @property
+    def driving_text(self) -> str:
+        return say_driving(self.driving)
 
     def as_dict(self):
         return {
             "company": self.company.slug,
             "day": self.day.isoformat(),
             "timezone": self.company.timezone,
+            "driving": self.driving["by"],
             "drivers": [
                 {
                     "id": driver.id,
@@ -154,7 +176,7 @@ class Manifest:
 CSV_COLUMNS = (
     "driver", "driver_phone", "vehicle", "stop", "kind", "planned_at", "until", "actual_at",
     "reference", "address", "lat", "lon", "client", "client_phone", "passengers", "wheelchairs",
-    "needs", "priority", "notes", "status",
+    "needs", "priority", "notes", "status", "entrance", "door_notes",
 )  # fmt: skip
 
 
@@ -164,7 +186,7 @@ def _csv_row(driver, number, stop):
         driver.name, driver.phone, driver.vehicle_at(stop.at), number, stop.kind, values["at"],
         values["until"], values["actual_at"], stop.reference, stop.address, stop.lat, stop.lon,
         stop.client, stop.phone, stop.passengers, stop.wheelchairs, " ".join(stop.needs),
-        stop.priority, stop.notes, stop.status,
+        stop.priority, stop.notes, stop.status, stop.entrance, stop.door_notes,
     )  # fmt: skip
 
 
@@ -186,21 +208,30 @@ def read_manifest(company: Company, day: date) -> Manifest:
     """
     drivers = {}
     day_start, day_end = company.day_bounds(day)
-    for shift in (
+    shifts = list(
         Shift.objects.filter(driver__company=company, start_at__lt=day_end, end_at__gt=day_start)
         .select_related("driver", "vehicle")
         .order_by("start_at", "id")
-    ):
+    )
+    taken, handed = handed_over(
+        (row.vehicle_id, row.start_at, row.id, row.driver_id) for row in shifts if row.vehicle_id
+    )
+    for shift in shifts:
         manifest = _driver_manifest(drivers, shift.driver, shift.vehicle)
         start, end = company.local(shift.start_at), company.local(shift.end_at)
-        manifest.shifts.append(Duty(start, end, *_values_of(shift.vehicle)))
+        duty = Duty(start, end, *_values_of(shift.vehicle))._replace(
+            taken_over=shift.id in taken,
+            handed_over=shift.id in handed,
+            handover_at=_handover_at(shift.vehicle),
+        )
+        manifest.shifts.append(duty)
         if shift.break_at and day_start <= shift.break_at < day_end:
             until = shift.break_at + timedelta(minutes=shift.break_min)
             manifest.stops.append(
                 Stop(BREAK, company.local(shift.break_at), until=company.local(until))
             )
 
-    reasons = _reasons(company, day)
+    reasons, said = _last_run(company, day)
     unassigned, seen = [], set()
     for booking in _bookings(company, day):
         if booking.id in seen:
@@ -240,6 +271,7 @@ def read_manifest(company: Company, day: date) -> Manifest:
             )
         ),
         tuple(unassigned),
+        said or driving(travel_times(company)),
     )
 
 
@@ -248,20 +280,20 @@ def _bookings(company, day):
     return (
         Booking.objects.on(company, day)
         .annotate(shown=FilteredRelation("assignments", condition=Q(assignments__status__in=SHOWN)))
-        .select_related("client", "shown__driver__vehicle")
+        .select_related("client", "pickup_place", "dropoff_place", "shown__driver__vehicle")
         .order_by("scheduled_time", "id", "-shown__id")
     )
 
 
-def _reasons(company, day):
-    """Return why bookings were unassigned in the last run, by booking id."""
-    rows = (
+def _last_run(company, day):
+    """Return why bookings were unassigned in the last run, by id, and whence its drives."""
+    rows, said = (
         DispatchRun.objects.filter(company=company, day=day, status=DispatchRun.Status.COMPLETED)
         .order_by("-id")
-        .values_list("unassigned", flat=True)
+        .values_list("unassigned", "metrics__driving")
         .first()
-    )
-    return {row["booking"]: translated(row)["detail"] for row in rows or ()}
+    ) or ((), None)
+    return {row["booking"]: translated(row)["detail"] for row in rows}, said
 
 
 def _driver_manifest(drivers, driver, vehicle):
@@ -278,6 +310,12 @@ def _values_of(vehicle):
     return (
         (vehicle.plate, vehicle.seats, vehicle.wheelchair_places) if vehicle else ("", None, None)
     )
+
+
+def _handover_at(vehicle):
+    if vehicle is None or vehicle.handover_lat is None or vehicle.handover_lon is None:
+        return None
+    return vehicle.handover_lat, vehicle.handover_lon
 
 
 def _stops(company, booking, assignment):
@@ -309,6 +347,7 @@ def _stops(company, booking, assignment):
             address=booking.pickup_address,
             lat=booking.pickup_lat,
             lon=booking.pickup_lon,
+            **_at_the_door(booking.pickup_place),
             **shared,
         ),
         Stop(
@@ -319,6 +358,11 @@ def _stops(company, booking, assignment):
             address=booking.dropoff_address,
             lat=booking.dropoff_lat,
             lon=booking.dropoff_lon,
+            **_at_the_door(booking.dropoff_place),
             **shared,
         ),
     ]
+
+
+def _at_the_door(place):
+    return {"entrance": place.entrance, "door_notes": place.notes} if place else {}

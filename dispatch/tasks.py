@@ -3,16 +3,24 @@
 from contextlib import suppress
 
 from celery import shared_task
-from django.utils import timezone, translation
 
-from dispatch.runs.worker import take_over, work
+from dispatch.runs.queue import LONG, wake_next
+from dispatch.runs.worker import take_turn, work
 from drivers.refused import Refused
 
 
-@shared_task(ignore_result=True, acks_late=True)
-def work_run(run_id: int, language: str) -> None:
-    """Plan a queued run, once even if the task is delivered twice; the report is in the run."""
-    run = take_over(run_id, now=timezone.now())
-    if run is not None:
-        with suppress(Refused), translation.override(language):  # the failed run says why
+@shared_task(ignore_result=True, acks_late=True, reject_on_worker_lost=True)
+def work_run(run_id: int, line: str = LONG) -> None:
+    """Plan the run whose turn it is in the line; the report is in the run.
+
+    The message was sent when `run_id` came into the line. It may be delivered twice, or when
+    nothing may begin: then nothing happens, for whoever ends a run wakes up another worker.
+    """
+    run = take_turn(line)
+    if run is None:
+        return
+    try:
+        with suppress(Refused):  # the failed run says why
             work(run)
+    finally:
+        wake_next(line)

@@ -5,7 +5,7 @@ from pathlib import Path
 from django.http import HttpResponse
 from django.urls import include, path, re_path
 from django.views.decorators.http import require_safe
-from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
 from rest_framework.routers import DefaultRouter
 
@@ -34,7 +34,7 @@ def schema(request):
 
 urlpatterns = [
     path("v1/schema/", schema, name="schema"),
-    path("v1/docs/", SpectacularSwaggerView.as_view(url_name="schema", **OPEN), name="docs"),
+    path("v1/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema", **OPEN), name="docs"),
     path("v1/redoc/", REDOC, name="redoc"),
     path("v1/", include(router.urls)),
     re_path("", NothingHere.as_view()),

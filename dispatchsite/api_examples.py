@@ -43,6 +43,7 @@ LIKE = {
     "BookingRequest": "Trip",
     "PatchedBookingRequest": "Trip",
     "Token": "IssuedToken",
+    "Invitation": "SentInvitation",
     "Webhook": "WebhookSecret",
     "WebhookRequest": "WebhookSecret",
     "PatchedWebhookRequest": "WebhookSecret",

@@ -4,7 +4,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.db.backends.signals import connection_created
 
-from dispatchsite import slow_queries
+from dispatchsite import observers, slow_queries
 
 
 def log_statements(sender, connection, **kwargs):
@@ -17,4 +17,5 @@ class DispatchsiteConfig(AppConfig):
     def ready(self):
         if settings.CELERY_BROKER_URL:
             import_module("dispatchsite.celery")  # processes that send tasks need the broker too
+        observers.start()
         connection_created.connect(log_statements, dispatch_uid="log_statements")

@@ -10,6 +10,7 @@ from django.core.management import execute_from_command_line
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from drivers.db.lock_timeout import is_lock_timeout
 from drivers.refused import Refused
 
 
@@ -24,6 +25,13 @@ def run(arguments):
         sys.exit(1)
     except (DatabaseError, SystemExit) as problem:
         error = _of_database(problem)
+        if error is not None and is_lock_timeout(error.__cause__):
+            print(
+                "Another statement kept a table for too long. The migration that waited for it has "
+                "changed nothing: run manage.py migrate again.",
+                file=sys.stderr,
+            )
+            sys.exit(1)
         if error is None or arguments[1] == "migrate" or "--traceback" in arguments:
             raise
         todo = [f"manage.py migrate{_option(alias)}" for alias in connections if _is_behind(alias)]

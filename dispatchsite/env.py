@@ -6,11 +6,13 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from dotenv import load_dotenv
+
+from dispatch.runs.slots import slots
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
@@ -86,6 +88,56 @@ def words(name, default=()):
     ]
 
 
+def one_of(name, default, known):
+    """Return a word that is known."""
+    value = text(name, default)
+    if value not in known:
+        raise refuse(name, f"{value!r} is none of {', '.join(known)}.")
+    return value
+
+
+def some_of(name, known):
+    """Return a comma-separated list of words that are known."""
+    chosen = words(name)
+    if unknown := sorted(set(chosen) - set(known)):
+        raise refuse(name, f"{unknown[0]!r} is none of {', '.join(known)}.")
+    return chosen
+
+
+class MailServer(NamedTuple):
+    """An SMTP server, in the order of Django's settings."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    starts_tls: bool
+    is_tls: bool
+
+
+def mail_server(name):
+    """Return the server of a URL such as smtp+tls://USER:PASSWORD@HOST:587, or None."""
+    url = text(name, "")
+    if not url:
+        return None
+    ports = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        port, parts = None, urlsplit("")
+    if parts.scheme not in ports or not parts.hostname:
+        raise refuse(name, "is no mail server; use smtp+tls://USER:PASSWORD@HOST:587 or smtps://.")
+    return MailServer(
+        parts.hostname,
+        port or ports[parts.scheme],
+        unquote(parts.username or ""),
+        unquote(parts.password or ""),
+        parts.scheme == "smtp+tls",
+        parts.scheme == "smtps",
+    )
+
+
 def networks(name):
     """Return a comma-separated list of networks like 10.1.0.0/16."""
     try:
@@ -97,14 +149,31 @@ def networks(name):
 def web_address(name):
     """Return an address like http://127.0.0.1:5000, or "" if none is set."""
     url = text(name, "")
+    return _web_address(name, url) if url else ""
+
+
+def _web_address(name, url):
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:  # a port that is no number
         good = False
-    if url and (not good or parts.query or parts.fragment):
+    if not good or parts.query or parts.fragment:
         raise refuse(name, "is not a web address; use one such as http://127.0.0.1:5000.")
     return url
+
+
+def road_server(name):
+    """Return a web address, or one like valhalla+http://HOST:8002, or "" if none is set."""
+    url = text(name, "")
+    kind = "valhalla+" if url.startswith("valhalla+") else ""
+    return kind + _web_address(name, url.removeprefix(kind)) if url else ""
+
+
+def hosts_of_tiles(url):
+    """Return the hosts of an address such as https://{s}.tile.example.org/{z}/{x}/{y}.png."""
+    parts = urlsplit(url)
+    return [f"{parts.scheme}://{parts.netloc.replace('{s}', '*')}"] if parts.netloc else []
 
 
 def rate(name, default):
@@ -115,6 +184,7 @@ def rate(name, default):
     return value
 
 
+BROKER_WITHIN_S = 2.0  # a broker that does not answer by then is down
 CACHE_WITHIN_S = 0.5  # a cache that does not answer by then is done without
 
 
@@ -149,6 +219,29 @@ def _no_retry():
     return Retry(NoBackoff(), 0)
 
 
+def broker_waits(url, *, longest_s):
+    """Return the options of a broker's transport: nobody waits for one that does not answer.
+
+    Only those of Redis are known to take them; others have Celery's own.
+    """
+    if not url.startswith("redis"):
+        return {}
+    return {
+        "visibility_timeout": longest_s,
+        "socket_connect_timeout": BROKER_WITHIN_S,
+        "socket_timeout": BROKER_WITHIN_S,
+        "retry_on_timeout": False,
+        "health_check_interval": 10,
+    }
+
+
+def at_once():
+    """Return how many runs of a company to work on at once where nobody says: one processor is
+    left to others.
+    """
+    return max(1, min(2, slots() - 1))
+
+
 class Geocoder(NamedTuple):
     """The server of a geocoder: `protocol` is photon or nominatim, `domain` may have a path."""
 
@@ -179,12 +272,16 @@ def broker(name):
     return url
 
 
-def database(name, default):
+CONNECT_WITHIN_S = 4  # to PostgreSQL, or the request is answered with 503
+
+
+def database(name, default, *, pooled=False):
     """Return Django's settings for a database URL, tuned for its engine.
 
     SQLite: write-ahead log, so that readers never wait; IMMEDIATE transactions, so that two
     writers queue instead of failing when a read becomes a write; Django itself switches
-    foreign keys on. PostgreSQL: persistent connections, checked before use.
+    foreign keys on. PostgreSQL: persistent connections, checked before use; `pooled`, nothing is
+    kept on the server from one transaction to the next. What the URL says itself stays.
     """
     url = text(name, default)
     try:
@@ -207,6 +304,8 @@ def database(name, default):
     elif engine == "django.db.backends.postgresql":
         config["CONN_MAX_AGE"] = 600
         config["CONN_HEALTH_CHECKS"] = True
+        config["DISABLE_SERVER_SIDE_CURSORS"] = pooled
+        config["OPTIONS"] = {"connect_timeout": CONNECT_WITHIN_S} | config.get("OPTIONS", {})
     else:
         raise refuse(name, "names neither SQLite nor PostgreSQL.")
     return config

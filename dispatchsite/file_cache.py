@@ -10,6 +10,9 @@ class FileCache(DjangoCache):
     folder that is read-only. A counter that could not be changed is None.
     """
 
+    def close(self, **options):
+        """Keep the files open after a request: opening them was a tenth of a small one's work."""
+
     def add(self, key, value, timeout=300, version=None, **options):
         return super().add(key, value, timeout, version, **options | {"retry": False})
 

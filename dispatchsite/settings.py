@@ -1,21 +1,25 @@
 """All settings, read from the environment (see .env.example); an invalid one stops the start."""
 
+from datetime import timedelta
 from importlib.util import find_spec
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-from dispatchsite import env
+from dispatchsite import env, observers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.load(BASE_DIR)
 
 DEBUG = env.flag("DEBUG")
 SECRET_KEY = env.text("SECRET_KEY")
+# Secrets under which the keys of clients are kept: the first for new ones (bookings/models/seals).
+SEALING_KEYS = env.words("SEALING_KEYS") or [SECRET_KEY]
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 
@@ -35,6 +39,10 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_htmx",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "drivers",
     "bookings",
     "dispatch",
@@ -52,7 +60,10 @@ PERF: dict[str, Any] = {
 }
 
 MIDDLEWARE = [
+    "dispatchsite.health.middleware.OperatorMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "dispatchsite.permissions_policy.PermissionsPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -61,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "drivers.logins.session_limits.SessionLimitsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "drivers.admin.addresses.CleanAddressMiddleware",
@@ -84,8 +96,12 @@ TEMPLATES = [
     },
 ]
 
+# A pooler of transactions, such as pgbouncer, stands before PostgreSQL.
+POOLER = env.flag("POOLER")
 DATABASES = {
-    "default": env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'var' / 'db.sqlite3'}")
+    "default": env.database(
+        "DATABASE_URL", f"sqlite:///{BASE_DIR / 'var' / 'db.sqlite3'}", pooled=POOLER
+    )
 }
 # Shared by all processes of this machine (a file), or of all machines (Redis).
 CACHES = {"default": env.cache("CACHE_URL", f"file://{BASE_DIR / 'var' / 'cache'}")}
@@ -103,6 +119,41 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = reverse_lazy("admin:login")
 LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 
+# Ten wrong passwords stop an account at an address (drivers/logins/brake.py). What is tried there
+# meanwhile is not counted; nothing is kept of logins that succeed.
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=env.whole_number("LOGIN_STOP_MIN", 30, low=1, high=1440))
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "drivers.logins.brake.address_of"
+AXES_RESET_ON_SUCCESS = AXES_DISABLE_ACCESS_LOG = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
+SILENCED_SYSTEM_CHECKS = ["axes.W002"]  # the form of the login says it, no middleware
+
+# Roles whose members log in with a second factor only, as in owner,dispatcher.
+SECOND_FACTOR_ROLES = env.some_of("SECOND_FACTOR_ROLES", ("owner", "dispatcher", "viewer"))
+OTP_TOTP_ISSUER = "Dispatchsite"
+
+# A session ends when nobody has used it for so long, and so long after the login.
+SESSION_IDLE_MIN = env.whole_number("SESSION_IDLE_MIN", 480, low=1, high=10_080)
+SESSION_COOKIE_AGE = env.whole_number("SESSION_HOURS", 72, low=1, high=720) * 3600
+PASSWORD_RESET_TIMEOUT = 3600
+
+# Mails (a forgotten password, wrong ones, invitations) go over this server, or are not sent.
+EMAIL = env.mail_server("EMAIL_URL")
+SENDS_MAIL = EMAIL is not None
+if EMAIL:
+    EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_USE_TLS, EMAIL_USE_SSL = (
+        EMAIL
+    )
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "dispatchsite@localhost")
+
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("fr", _("French"))]
 LOCALE_PATHS = [BASE_DIR / "dispatchsite" / "locale"]
@@ -116,10 +167,11 @@ TIME_ZONE = "UTC"
 MAP_TILES_URL = env.text("MAP_TILES_URL", "")
 MAP_TILES_ATTRIBUTION = env.text("MAP_TILES_ATTRIBUTION", "")
 
-# Driving times: by an OSRM server at this address, else by the straight line. A run waits at most
+# Driving times: by an OSRM server at this address (or a Valhalla server, at one such as
+# valhalla+http://127.0.0.1:8002), else by the straight line. A run waits at most
 # ROADS_WAIT_S for it, and then refuses, or with ROADS_FALLBACK plans with the drives it knows and
 # the straight line for the others. What was asked is kept in ROADS_KEPT, a folder.
-ROADS_URL = env.web_address("ROADS_URL")
+ROADS_URL = env.road_server("ROADS_URL")
 # (A run's claim of its day lasts ten minutes beyond its planning: no longer wait fits in there.)
 ROADS_WAIT_S = env.whole_number("ROADS_WAIT_S", 120, low=1, high=480)
 ROADS_FALLBACK = env.flag("ROADS_FALLBACK")
@@ -127,6 +179,10 @@ ROADS_KEPT = Path(env.text("ROADS_KEPT", str(BASE_DIR / "var" / "roads")))
 # Addresses that neither the company's places nor the register have are asked of this server, such
 # as photon+https://photon.example.org or nominatim+https://nominatim.example.org.
 GEOCODER = env.geocoder("GEOCODER_URL")
+
+# What all who look at a company's day see is made once per change, and for so many seconds what is
+# no change: positions, who is late by now. 0: each is shown a board of their own.
+BOARD_SHARED_S = env.whole_number("BOARD_SHARED_S", 15, low=0, high=60)
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -144,6 +200,25 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 if env.flag("BEHIND_PROXY"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
+# What pages may load and run: files of this server, and the map's tiles. Scripts inside a page need
+# its nonce; there are none. The theme's Alpine evaluates the expressions of its attributes, and
+# styles stand in attributes, as the bars of the board's timeline do.
+CONTENT_SECURITY_POLICY = {
+    "EXCLUDE_URL_PREFIXES": ["/silk/", "/__debug__/"],
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE, UNSAFE_EVAL],
+        "script-src-attr": [NONE],
+        "style-src": [SELF, UNSAFE_INLINE],
+        "img-src": [SELF, "data:", *env.hosts_of_tiles(MAP_TILES_URL)],
+        "worker-src": [SELF, "blob:"],  # of Redoc's search
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    },
+}
+
 # The admin's theme, whose files come with its package.
 UNFOLD = {
     "SITE_TITLE": "Dispatchsite",
@@ -155,6 +230,7 @@ UNFOLD = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": "dispatchsite.navigation.favicon"}
     ],
+    "ACCOUNT": {"navigation": "dispatchsite.navigation.account_links"},
     "SITE_SUBHEADER": "dispatchsite.navigation.company_name",
     "SITE_DROPDOWN": "dispatchsite.navigation.companies",
     "ENVIRONMENT": "dispatchsite.navigation.zone",
@@ -189,7 +265,13 @@ REST_FRAMEWORK = {
         "drivers.rest.filters.AskedSearch",
     ],
     "DEFAULT_THROTTLE_CLASSES": ["drivers.rest.throttling.CallerThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"caller": env.rate("API_RATE", "1200/minute")},
+    "DEFAULT_THROTTLE_RATES": {
+        "caller": env.rate("API_RATE", "1200/minute"),
+        "wrong_passwords": "100/hour",
+        "asked_mails": "20/hour",
+        "wrong_links": "60/hour",
+        "phone": "60/minute",
+    },
     "NUM_PROXIES": int(env.flag("BEHIND_PROXY")),  # whose forwarded client address is trusted
     "DEFAULT_SCHEMA_CLASS": "drivers.rest.schema.Schema",
     "EXCEPTION_HANDLER": "drivers.rest.errors.problem_response",
@@ -230,10 +312,33 @@ SPECTACULAR_SETTINGS = {
 # Networks that webhooks may be sent to although they are not public, as in 10.1.0.0/16.
 WEBHOOK_NETWORKS = env.networks("WEBHOOK_NETWORKS")
 
+# SMS are handed to this gateway, or not sent: a server that takes a POST (docs/messages.md).
+SMS_URL = env.web_address("SMS_URL")
+SMS_SECRET = env.text("SMS_SECRET", "")
+SMS_TIMEOUT_S = env.whole_number("SMS_TIMEOUT_S", 10, low=1, high=15)
+
 # Dispatch runs in the background go to Celery's workers over this broker; without one, to
 # processes of this machine (dispatch/runs/background.py).
 CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL")
 CELERY_TASK_IGNORE_RESULT = True
+# What is planned briefly, and what is searched for long; a worker serves both unless told `-Q`.
+CELERY_TASK_QUEUES: dict[str, dict[str, str]] = {"short": {}, "long": {}}
+CELERY_TASK_DEFAULT_QUEUE = "long"
+# A message is taken when a process is free, and acknowledged when its run has ended. Redis delivers
+# it again an hour later, so long after the longest run that none is still at work then.
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_ACKS_LATE = CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_TIME_LIMIT = 1800
+CELERY_BROKER_TRANSPORT_OPTIONS = env.broker_waits(CELERY_BROKER_URL, longest_s=2 * 1800)
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_PUBLISH_RETRY = False  # who asked is told that there is no worker
+# Seconds of a search that a request waits for; a longer one goes on in the background (202). The
+# web server must let requests take ten seconds more.
+LONGEST_SEARCH_IN_REQUEST_S = env.whole_number("LONGEST_SEARCH_IN_REQUEST_S", 20, low=1, high=60)
+# Runs and previews of one company that are worked on at once, with Celery of each line: others come
+# to their turn meanwhile. Let more processes than this plan.
+RUNS_PER_COMPANY = env.whole_number("RUNS_PER_COMPANY", env.at_once(), low=1, high=1000)
 
 # Interactive profilers (perf/silk/guard.py, perf/silk/toolbar.py). PROFILING=1: Silk, in a database
 # of its own, made by `manage.py migrate --database silk`, emptied by
@@ -244,7 +349,7 @@ INTERNAL_IPS = ["127.0.0.1", "::1"]
 if PROFILING:
     INSTALLED_APPS.insert(INSTALLED_APPS.index("drivers"), "silk")
     PERF["GUARD"].append("silk")
-    MIDDLEWARE.insert(2, "silk.middleware.SilkyMiddleware")
+    MIDDLEWARE.insert(3, "silk.middleware.SilkyMiddleware")
     DATABASES["silk"] = env.database(
         "SILK_DATABASE_URL", f"sqlite:///{BASE_DIR / 'var' / 'silk.sqlite3'}"
     )
@@ -259,7 +364,7 @@ if PROFILING:
 if DEBUG:
     INSTALLED_APPS += ["debug_toolbar", "zeal"]
     PERF["GUARD"].append("debug_toolbar")
-    MIDDLEWARE.insert(2, "debug_toolbar.middleware.DebugToolbarMiddleware")
+    MIDDLEWARE.insert(3, "debug_toolbar.middleware.DebugToolbarMiddleware")
     MIDDLEWARE.append("zeal.middleware.zeal_middleware")
     DEBUG_TOOLBAR_CONFIG = {"SHOW_TOOLBAR_CALLBACK": "perf.silk.toolbar.show"}
     ZEAL_RAISE = True
@@ -276,6 +381,7 @@ if COUNT_STATEMENTS:
     MIDDLEWARE.insert(0, "perf.recording.count_middleware.StatementCountMiddleware")
 # Sample a share of the requests and of the background runs (perf/sampling), for the admin's page
 # "Performance"; RELEASE names what runs here, by default the commit.
+RELEASE = env.text("RELEASE", "")
 SAMPLE_REQUESTS = env.share("SAMPLE_REQUESTS")
 SAMPLE_RUNS = env.share("SAMPLE_RUNS", 1.0)
 if SAMPLE_REQUESTS:
@@ -284,16 +390,52 @@ if SAMPLE_REQUESTS:
         "SAMPLE": SAMPLE_REQUESTS,
         "SAMPLE_WORK": SAMPLE_RUNS,
         "COMMANDS": ("work_run",),
-        "RELEASE": env.text("RELEASE", ""),
+        "RELEASE": RELEASE,
         "EXPORT": env.text("SAMPLE_EXPORT", ""),
     }
 # Keep the figures of every profile and benchmark in the history, without --record.
 PERFORMANCE_HISTORY = env.flag("PERFORMANCE_HISTORY")
 
+# Who may collect /metrics: whoever sends this token, or asks from these networks directly; by
+# default nobody, and then nothing is counted. A machine's processes count in this folder.
+METRICS_TOKEN = env.text("METRICS_TOKEN", "")
+METRICS_NETWORKS = env.networks("METRICS_NETWORKS")
+METRICS = bool(METRICS_TOKEN or METRICS_NETWORKS)
+METRICS_FOLDER = Path(env.text("METRICS_FOLDER", str(BASE_DIR / "var" / "metrics")))
+
+# Errors go to Sentry, traces to OpenTelemetry, where these are set (dispatchsite/observers.py).
+SENTRY_DSN = env.text("SENTRY_DSN", "")
+OTEL_ENDPOINT = env.text("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+observers.check(sentry_dsn=SENTRY_DSN, otel_endpoint=OTEL_ENDPOINT)
+
+# Lines for people, or JSON, with a line for each request.
+LOG_FORMAT = env.one_of("LOG_FORMAT", "plain", ("plain", "json"))
+LOG_REQUESTS = LOG_FORMAT == "json"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {
+        "plain": {
+            "()": "dispatchsite.logs.Plain",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        },
+        "json": {"()": "dispatchsite.logs.Json"},
+    },
+    "filters": {"without_query": {"()": "dispatchsite.logs.WithoutQuery"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    # Each wrong password with its name; what counts is logged by drivers/logins/brake.py.
+    "loggers": {
+        "axes": {"level": "ERROR"},
+        # The line of each request of runserver.
+        "django.server": {
+            "level": "INFO",
+            "handlers": ["console"],
+            "filters": ["without_query"],
+            "propagate": False,
+        },
+        # Like requests, runs are told of one by one where machines read the log: a person who runs
+        # a command reads its own words.
+        "dispatch.runs.claim": {"level": "INFO" if LOG_REQUESTS else "WARNING"},
+    },
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO").upper()},
 }

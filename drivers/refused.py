@@ -21,6 +21,8 @@ class Refused(Exception):
     status: int
     field: str = ""
     error_codes: Mapping[str, str] = {}
+    # Whether its members tell of other trips or drivers, which a client system may not know.
+    tells_of_others = False
 
     def __init_subclass__(cls) -> None:
         status = getattr(cls, "status", 0)

@@ -17,7 +17,7 @@ Base: type[admin.ModelAdmin] = import_string(
 
 
 @admin.register(Measurement)
-class MeasurementAdmin(Base):  # type: ignore[valid-type, misc]
+class MeasurementAdmin(Base):  # type: ignore[valid-type, misc]  # chosen above
     """For superusers: the list is the page "Performance", a row shows its figures.
 
     Rows may be deleted, never written: commands do that.

@@ -6,19 +6,33 @@ import pytest
 from django.apps import apps
 from django.db import connection
 from django.utils import translation
+from hypothesis import HealthCheck, settings
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from dispatch.planner import solve
 from drivers.db.constraints import AppendOnly
 from tests.support import builders as make
+from tests.support.template import use_template
 
 pytest_plugins = ["perf.pytest_plugin"]
 
 # A shell's background jobs ignore SIGINT, and so would every process that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# How long drawing takes depends on what else a machine does.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
+
 # What is imported and collected stays; looking through it again and again took a fifth of the time.
 gc.set_threshold(100_000, 50, 100)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings, django_db_blocker):
+    with django_db_blocker.unblock():
+        use_template()
 
 
 @pytest.fixture

@@ -16,7 +16,10 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # In a file, because threads cannot share a database in memory.
     (BASE_DIR / "var").mkdir(exist_ok=True)
     DATABASES["default"]["TEST"] = {"NAME": BASE_DIR / "var" / "tests.sqlite3"}
+if "TEST_TEMPLATE" in os.environ:  # the database that the others are copied from is migrated
+    DATABASES["default"]["NAME"] = os.environ["TEST_TEMPLATE"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+BOARD_SHARED_S = 0  # a test's board is of that test
 INSTALLED_APPS += ["tests.perf.planted"]  # faults to be found (tests/perf/planted)
 INSTALLED_APPS += ["zeal"]  # raises where a loop asks for related rows one by one
 ZEAL_RAISE = True

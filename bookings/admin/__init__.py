@@ -1,5 +1,5 @@
 """Admin pages of bookings, clients, the log and webhooks; Django imports only this package."""
 
-from bookings.admin import bookings
+from bookings.admin import bookings, places
 
-__all__ = ["bookings"]
+__all__ = ["bookings", "places"]

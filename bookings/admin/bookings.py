@@ -16,6 +16,7 @@ from bookings.admin.duplicate import DuplicatesBookings
 from bookings.admin.exporting import ExportsBookings
 from bookings.admin.importing import ImportsBookings
 from bookings.admin.list_filters import (
+    CustomerFilter,
     DriverFilter,
     TripDayFilter,
     WheelchairFilter,
@@ -24,7 +25,7 @@ from bookings.admin.list_filters import (
 )
 from bookings.admin.telephone import BooksByTelephone
 from bookings.guards import Agreed
-from bookings.history import history_of
+from bookings.history import history_of, messages_of, newest_first
 from bookings.models import (
     SETTLED_STATUSES,
     Booking,
@@ -32,8 +33,16 @@ from bookings.models import (
     Status,
     Webhook,
 )
+from bookings.overlaps import check_overlap
+from bookings.own_places import recognise
+from bookings.pickup_times import caveat, settle_pickup
 from bookings.save import check_order, save_booking
-from drivers.admin.base import CompanyScopedAdmin, ListsOneCompany, ReadOnlyAdmin
+from drivers.admin.base import (
+    CompanyScopedAdmin,
+    ListsOneCompany,
+    OfCustomerAdmin,
+    ReadOnlyAdmin,
+)
 from drivers.admin.fields import WordsField
 from drivers.admin.fleet import PK
 from drivers.admin.places import PlaceInput
@@ -65,7 +74,8 @@ class BookingForm(forms.ModelForm):
     class Meta:
         widgets = {"pickup_address": PlaceInput, "dropoff_address": PlaceInput}
         help_texts = {
-            "reference": _("The client system's own number; unique within the company."),
+            "reference": _("The customer's own number; unique for the customer."),
+            "scheduled_time": _("Empty: computed from the appointment."),
             "appointment_at": _("When the client must arrive, if there is an appointment."),
             "return_of": _("The id of the outbound trip, if this is the return trip."),
             "passengers": _("Everyone on board, including wheelchair users."),
@@ -77,6 +87,10 @@ class BookingForm(forms.ModelForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        if "scheduled_time" in self.fields:
+            field = self.fields["scheduled_time"]
+            field.required = False
+            field.help_text = " ".join(filter(None, (str(field.help_text), caveat())))
         if self.instance.pk:
             self.fields["seen_version"].required = True
             self.initial["seen_version"] = self.instance.version
@@ -92,7 +106,11 @@ class BookingForm(forms.ModelForm):
         super()._post_clean()
         if not self.errors:
             try:
+                if self.instance.scheduled_time is None:
+                    recognise(self.instance.company, [self.instance])
+                    settle_pickup(self.instance, now=timezone.now())
                 check_order(self.instance, set(self.changed_data))
+                check_overlap(self.instance, set(self.changed_data))
             except forms.ValidationError as error:
                 self._update_errors(error)
 
@@ -120,6 +138,7 @@ class BookingAdmin(
     ImportsBookings,
     ExportsBookings,
     ListsOneCompany,
+    OfCustomerAdmin,
     CompanyScopedAdmin,
 ):
     """Bookings are never deleted: they are canceled, and stay in the log.
@@ -133,7 +152,14 @@ class BookingAdmin(
         "shown_driver", "shown_status",
     ]  # fmt: skip
     list_select_related = ["client"]
-    list_filter = [TripDayFilter, "status", WheelchairFilter, DriverFilter, "priority"]
+    list_filter = [
+        TripDayFilter,
+        "status",
+        CustomerFilter,
+        WheelchairFilter,
+        DriverFilter,
+        "priority",
+    ]
     search_fields = ["reference"]
     search_help_text = _(
         "Within the chosen days: client, phone, reference or place. Across all days: "
@@ -146,8 +172,8 @@ class BookingAdmin(
     raw_id_fields = ["return_of"]
     # Changed by use-cases only.
     readonly_fields = [
-        "status", "will_call", "shown_driver", "shown_reason", "version", "created_at",
-        "updated_at",
+        "status", "will_call", "pickup_computed", "shown_driver", "shown_reason", "version",
+        "created_at", "updated_at",
     ]  # fmt: skip
     formfield_overrides = {
         models.JSONField: {"form_class": WordsField, "widget": UnfoldAdminTextInputWidget},
@@ -155,7 +181,17 @@ class BookingAdmin(
     }
     compressed_fields = True
     fieldsets = [
-        (None, {"fields": ["company", ("client", "reference"), "seen_version"]}),
+        (
+            None,
+            {
+                "fields": [
+                    ("company", "customer"),
+                    ("client", "reference"),
+                    "overlap_meant",
+                    "seen_version",
+                ]
+            },
+        ),
         (
             _("From"),
             {
@@ -164,8 +200,29 @@ class BookingAdmin(
             },
         ),
         (_("To"), {"fields": ["dropoff_address", ("dropoff_lat", "dropoff_lon")]}),
-        (_("When"), {"fields": ["scheduled_time", "appointment_at", ("will_call", "return_of")]}),
-        (_("How"), {"fields": [("passengers", "wheelchairs"), "priority", "needs", "notes"]}),
+        (
+            _("When"),
+            {
+                "fields": [
+                    "scheduled_time",
+                    "appointment_at",
+                    "pickup_computed",
+                    ("will_call", "return_of"),
+                ]
+            },
+        ),
+        (
+            _("How"),
+            {
+                "fields": [
+                    ("passengers", "wheelchairs"),
+                    ("may_share", "max_ride_min"),
+                    "priority",
+                    "needs",
+                    "notes",
+                ]
+            },
+        ),
         (
             _("State"),
             {"fields": [("status", "shown_driver"), "shown_reason", "created_at", "updated_at"]},
@@ -188,7 +245,11 @@ class BookingAdmin(
         return search(queryset, search_term, company=company, params=params, zone=zone), False
 
     def render_change_form(self, request, context, *args, obj=None, **kwargs):
-        context["history"] = history_of(obj.company, obj.pk) if obj else []
+        context["history"] = (
+            newest_first(history_of(obj.company, obj.pk), messages_of(obj.company, obj.pk))
+            if obj
+            else []
+        )
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     @admin.display(description=_("reference"))
@@ -266,7 +327,8 @@ class BookingAdmin(
 
     def writable_bookings(self, request):
         companies = companies_of(request.user, self.writing_roles)
-        return Booking.objects.filter(company__in=companies).select_related("company", "client")
+        rows = Booking.objects.filter(company__in=companies)
+        return rows.select_related("company", "client", "pickup_place", "dropoff_place")
 
     @admin.action(description=_("Accept the selected bookings"), permissions=["change"])
     def accept(self, request, queryset):
@@ -290,7 +352,7 @@ class WebhookAdmin(ReadOnlyAdmin):
     """Read-only: owners create and change webhooks over the API, which shows the secret once."""
 
     reading_roles = frozenset({Role.OWNER})
-    list_display = ["url", "is_active", "disabled_reason", "rests_until", "company"]
+    list_display = ["url", "payload", "is_active", "disabled_reason", "rests_until", "company"]
     list_select_related = ["company"]
     ordering = ["company", "id"]
 

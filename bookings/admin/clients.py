@@ -9,10 +9,31 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from bookings.admin.doubles import MergesClients
 from bookings.admin.exporting import ExportsList
+from bookings.admin.list_filters import CustomerFilter
+from bookings.admin.privacy import ForgetsClients
+from bookings.admin.series import PauseInline, SavesPauses
+from bookings.doubles import like
+from bookings.events import client_changed, client_created, client_particulars
 from bookings.guards import forbidding
-from bookings.models import Booking, DriverPreference, SavedPlace
-from drivers.admin.base import CompanyScopedAdmin, RowChoice, RowsReadOnce, ScopedInline
+from bookings.models import (
+    Booking,
+    Client,
+    DriverPreference,
+    Event,
+    Reading,
+    Recipient,
+    SavedPlace,
+    Series,
+)
+from bookings.privacy.readings import last_readings, note_reading
+from drivers.admin.base import (
+    OfCustomerAdmin,
+    RowChoice,
+    RowsReadOnce,
+    ScopedInline,
+)
 from drivers.admin.fleet import agreed_trips, tell_released
 from drivers.admin.forms import ConfirmsFarPlaces
 from drivers.admin.places import PlaceInput
@@ -20,6 +41,7 @@ from drivers.companies.actors import admin_actor
 from drivers.models import Driver
 
 LAST_TRIPS = 10
+DOUBLES_SHOWN = 5
 
 
 class ClientForm(forms.ModelForm):
@@ -83,27 +105,51 @@ class DriverPreferenceInline(ScopedInline):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
-class ClientAdmin(ExportsList, CompanyScopedAdmin):
+class RecipientInline(ScopedInline):
+    model = Recipient
+    extra = 0
+    max_num = len(Recipient.Person)
+    ordering = ["person", "id"]
+
+
+class ClientAdmin(MergesClients, ForgetsClients, OfCustomerAdmin, ExportsList, SavesPauses):
     """Clients. `dispatch.admin.clients` registers it, because it knows the trips."""
 
     form = ClientForm
     export_columns = {
         "company": "company__slug",
+        "customer": "customer__name",
+        "external_id": "external_id",
         "name": "name",
         "phone": "phone",
         "address": "address",
         "lat": "lat",
         "lon": "lon",
         "wheelchair": "wheelchair",
+        "may_share": "may_share",
+        "max_ride_min": "max_ride_min",
         "notes": "notes",
     }
-    list_display = ["shown_name", "phone", "address", "wheelchair", "company"]
-    list_select_related = ["company"]
+    list_display = ["shown_name", "phone", "address", "wheelchair", "customer", "company"]
+    list_select_related = ["company", "customer"]
+    list_filter = [CustomerFilter]
     search_fields = ["searched"]
     ordering = ["folded_name", "id"]
     compressed_fields = True
     fieldsets = [
-        (None, {"fields": ["company", ("name", "phone"), "wheelchair", "notes"]}),
+        (
+            None,
+            {
+                "fields": [
+                    ("company", "customer"),
+                    ("name", "phone"),
+                    "external_id",
+                    "wheelchair",
+                    ("may_share", "max_ride_min"),
+                    "notes",
+                ]
+            },
+        ),
         (
             gettext_lazy("Home"),
             {
@@ -128,7 +174,27 @@ class ClientAdmin(ExportsList, CompanyScopedAdmin):
         return queryset.filter(searched__has_parts=search_term), False
 
     def get_inlines(self, request, obj):
-        return [SavedPlaceInline, DriverPreferenceInline] if obj else []
+        if not obj:
+            return []
+        return [SavedPlaceInline, DriverPreferenceInline, RecipientInline, PauseInline]
+
+    def save_model(self, request, obj, form, change):
+        # What is logged as the value before is what is stored, not what the page has shown.
+        rows = Client.objects.select_for_update(no_key=True)
+        form.before = client_particulars(rows.get(pk=obj.pk)) if change else None
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request, form, formsets, change):
+        """Save, then log the change: last, because logging keeps other writers waiting."""
+        super().save_related(request, form, formsets, change)
+        client, actor, now = form.instance, admin_actor(request), timezone.now()
+        events = (
+            [client_created(client, actor=actor, now=now)]
+            if form.before is None
+            else client_changed(client, form.before, actor=actor, now=now)
+        )
+        if events:
+            Event.objects.bulk_create(events)
 
     def save_formset(self, request, form, formset, change):
         if formset.model is not DriverPreference:
@@ -149,8 +215,21 @@ class ClientAdmin(ExportsList, CompanyScopedAdmin):
             trips = Booking.objects.filter(client=obj).order_by("-id")[:LAST_TRIPS]
             context["trips"] = sorted(trips, key=lambda trip: trip.scheduled_time, reverse=True)
             context["may_book"] = self._has_role(request, self.writing_roles, obj)
+            context["may_forget"] = self.may_forget(request, obj) and not obj.is_forgotten
             context["client"] = obj
+            self._note_reading(request, obj, context)
+            context["doubles"] = like(
+                obj.company, obj.customer, obj.name, obj.phone, besides=obj.pk
+            )[:DOUBLES_SHOWN]
+            series = Series.objects.filter(client=obj).exclude(last_day__lt=timezone.localdate())
+            context["series"] = series.order_by("id")
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
+    def _note_reading(self, request, client, context):
+        """Note who is shown the page, and show owners who was before: 1 statement each."""
+        if self.may_forget(request, client):
+            context["readings"] = last_readings(client)
+        note_reading(client, Reading.What.PAGE, actor=admin_actor(request), now=timezone.now())
 
 
 def _newly_forbidden(formset):

@@ -1,6 +1,7 @@
 """The admin page that books a trip on other days."""
 
 from datetime import timedelta
+from functools import partial
 
 from django import forms
 from django.contrib import messages
@@ -18,10 +19,11 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from bookings.admin.overlaps import ConfirmsOverlaps
 from bookings.duplicate import AHEAD, duplicate
 from bookings.models import Status
+from bookings.overlaps import insist
 from drivers.admin.fields import DayField
-from drivers.admin.forms import ConfirmsFarPlaces
 from drivers.admin.pages import admin_page
 from drivers.admin.weeks import DayInput
 from drivers.companies.actors import admin_actor
@@ -30,7 +32,7 @@ from drivers.models import Weekday
 SHOWN = 10
 
 
-class DuplicateForm(ConfirmsFarPlaces, forms.Form):
+class DuplicateForm(ConfirmsOverlaps, forms.Form):
     """The days, and whether to book the return trip; `cleaned_data["days"]` is a set of dates."""
 
     days = forms.CharField(
@@ -98,7 +100,8 @@ class DuplicatesBookings:
         if form.is_valid():
             values = form.cleaned_data
             try:
-                made = duplicate(
+                book = partial(
+                    duplicate,
                     booking,
                     values["days"],
                     actor=admin_actor(request),
@@ -106,6 +109,7 @@ class DuplicatesBookings:
                     way_back=back if values["way_back"] else None,
                     far_meant=form.far_meant,
                 )
+                made = insist(form.overlaps_meant, lambda meant: book(overlap_meant=meant))
             except ValidationError as refusal:
                 form.add_error("days", refusal.error_dict["days"])
             else:

@@ -11,6 +11,7 @@ from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
 from bookings.sheets import CSV_ROWS_AT_MOST, XLSX_ROWS_AT_MOST, csv_response, xlsx_response
+from drivers.db.pages import in_pages
 
 FORMATS = {"csv": (csv_response, CSV_ROWS_AT_MOST), "xlsx": (xlsx_response, XLSX_ROWS_AT_MOST)}
 
@@ -33,7 +34,7 @@ class ExportsList:
         ] + super().get_urls()
 
     def export(self, request, kind):
-        """Return the filtered list as a file: 2 statements more than the list."""
+        """Return the filtered list as a file: 2 statements more than the list, and 1 a page."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         answer, at_most = FORMATS[kind]
@@ -56,11 +57,8 @@ class ExportsList:
     def _exported(self, rows):
         zones = {}
         company = self.company_path
-        for zone, company_id, *values in (
-            rows.select_related(None)
-            .values_list(f"{company}__timezone", f"{company}_id", *self.export_columns.values())
-            .iterator(chunk_size=2_000)
-        ):
+        columns = (f"{company}__timezone", f"{company}_id", *self.export_columns.values())
+        for zone, company_id, *values in in_pages(rows.select_related(None), *columns):
             local = zones.setdefault(company_id, ZoneInfo(zone))
             yield [_plain(value, local) for value in values]
 
@@ -74,6 +72,7 @@ class ExportsBookings(ExportsList):
         "scheduled_time": "scheduled_time",
         "appointment_at": "appointment_at",
         "will_call": "will_call",
+        "overlap_meant": "overlap_meant",
         "client_name": "client__name",
         "client_phone": "client__phone",
         "pickup_address": "pickup_address",
@@ -84,6 +83,8 @@ class ExportsBookings(ExportsList):
         "dropoff_lon": "dropoff_lon",
         "passengers": "passengers",
         "wheelchairs": "wheelchairs",
+        "may_share": "may_share",
+        "max_ride_min": "max_ride_min",
         "priority": "priority",
         "needs": "needs",
         "return_of": "return_of__reference",

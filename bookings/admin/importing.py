@@ -1,5 +1,7 @@
 """Admin pages that import a file of bookings: upload, preview, confirm."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -15,9 +17,16 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from bookings.admin.placing import chosen_places, sent_choices, shown_choices
 from bookings.importing.import_bookings import import_bookings
 from bookings.importing.rows import OPTIONAL, REQUIRED, UNREAD
-from bookings.importing.uploads import UPLOAD_AT_MOST, files_of, store_upload
+from bookings.importing.uploads import (
+    UPLOAD_AT_MOST,
+    choices_of,
+    choose_places,
+    files_of,
+    store_upload,
+)
 from bookings.models import ImportFile
 from bookings.parsing import DAY_FIRST, MONTH_FIRST
 from bookings.sheets import csv_response
@@ -25,7 +34,7 @@ from drivers.admin.fleet import AGREED, PK
 from drivers.admin.pages import admin_page
 from drivers.companies.actors import admin_actor
 from drivers.companies.roles import WRITING_ROLES, companies_of
-from drivers.models import Company
+from drivers.models import Company, Customer
 from drivers.refused import Refused
 
 SHOWN = 100
@@ -38,6 +47,13 @@ RELEASE = "release_broken"
 class UploadForm(forms.Form):
     company = forms.ModelChoiceField(
         Company.objects.none(), label=_("Company"), widget=UnfoldAdminSelectWidget
+    )
+    customer = forms.ModelChoiceField(
+        Customer.objects.none(),
+        label=_("Customer"),
+        required=False,
+        help_text=_("Whose bookings and references these are; the default customer if empty."),
+        widget=UnfoldAdminSelectWidget,
     )
     file = forms.FileField(
         label=_("File"),
@@ -68,6 +84,17 @@ class UploadForm(forms.Form):
     def __init__(self, *args, companies, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["company"].queryset = companies
+        customers = Customer.objects.filter(company__in=companies).select_related("company")
+        field: Any = self.fields["customer"]
+        field.queryset = customers.order_by("company__name", "name", "id")
+        field.label_from_instance = lambda row: f"{row} · {row.company}"
+
+    def clean(self):
+        values: Any = super().clean()
+        company, customer = values.get("company"), values.get("customer")
+        if company and customer and customer.company_id != company.pk:
+            self.add_error("customer", _("This customer belongs to another company."))
+        return values
 
     def clean_file(self):
         file = self.cleaned_data["file"]
@@ -115,6 +142,7 @@ class ImportsBookings:
                 values["company"],
                 request.user,
                 values["file"],
+                customer=values["customer"],
                 date_order=values["date_order"],
                 now=timezone.now(),
             )
@@ -137,7 +165,13 @@ class ImportsBookings:
             file.delete()
             self.message_user(request, _("Nothing was imported."))
             return redirect("admin:bookings_booking_changelist")
-        confirmed = request.method == "POST"
+        sent = sent_choices(request.POST)
+        wrong = sent is not None and not sent.is_valid()
+        if sent is not None and not wrong:
+            choose_places(file, chosen_places(sent))
+            if "choose" in request.POST:
+                return redirect(request.get_full_path())
+        confirmed = request.method == "POST" and not wrong
         result = refusal = None
         try:
             result = self._import(
@@ -161,10 +195,14 @@ class ImportsBookings:
             request,
             "bookings/import_preview.html",
             title=_("Import %(file)s into %(company)s") % {
-                "file": file.name, "company": file.company,
+                "file": file.name,
+                "company": f"{file.company} · {file.customer}" if file.customer else file.company,
             },
             status=refusal.status if refusal else 200,
             file=file,
+            skip_variant="default" if result and result.addresses else "primary",
+            choose_variant="primary" if result and result.bad_rows else "default",
+            places=_places(file, result, sent if wrong else None),
             result=result,
             refusal=refusal,
             to_write=result.created + result.updated if result else 0,
@@ -174,6 +212,9 @@ class ImportsBookings:
             released=_broken(result.released) if result else None,
             agreed=AGREED,
             far=_table(result.far_away[:SHOWN], FAR_COLUMNS) if result else None,
+            overlapping=(
+                _table(result.overlapping[:SHOWN], OVERLAP_COLUMNS) if result else None
+            ),
             assignments=[row.trip.assignment_id for row in result.released] if result else [],
             sample=_sample(file.company, result) if result else None,
             shown=SHOWN,
@@ -202,7 +243,16 @@ class ImportsBookings:
             skip_invalid=skip_invalid,
             release_broken=release_broken,
             order=file.date_order or None,
+            choices=choices_of(file),
+            customer=file.customer,
         )
+
+
+def _places(file, result, sent):
+    """Return the formset of the file's addresses without positions: the one sent if it is wrong."""
+    if sent is not None:
+        return sent.with_offers(result.addresses if result else ())
+    return shown_choices(file.company, result.addresses) if result and result.addresses else None
 
 
 ERROR_COLUMNS = {
@@ -212,6 +262,11 @@ ERROR_COLUMNS = {
     "message": _("How to correct it"),
 }
 SKIPPED_COLUMNS = {"line": _("Line"), "reference": _("Reference"), "reason": _("Why")}
+OVERLAP_COLUMNS = {
+    "line": _("Line"),
+    "reference": _("Reference"),
+    "question": _("Is it for somebody else?"),
+}
 FAR_COLUMNS = {"line": _("Line"), "reference": _("Reference"), "question": _("Is it that far?")}
 
 

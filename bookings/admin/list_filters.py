@@ -17,6 +17,8 @@ from django.utils.translation import gettext_lazy
 
 from bookings.models import WAITING_STATUSES
 from bookings.search import find_bookings, find_in_texts
+from drivers.admin.fleet import PK
+from drivers.models import Customer
 from drivers.times import day_of
 
 # [first, end) in days from today.
@@ -27,6 +29,7 @@ PERIODS = {
     "week": (0, 7),
     "past": (-7, 0),
 }
+CUSTOMERS_SHOWN = 200
 LONGEST = timedelta(days=31)  # a period whose bookings may be searched word by word
 
 
@@ -185,6 +188,27 @@ class DriverFilter(admin.SimpleListFilter):
         if self.value() != "none":
             return queryset
         return queryset.filter(status__in=WAITING_STATUSES)
+
+
+class CustomerFilter(admin.SimpleListFilter):
+    """The customer that owns the rows; no choice where a company has the default one only."""
+
+    title = gettext_lazy("customer")
+    parameter_name = "customer"
+
+    def lookups(self, request, model_admin):
+        rows = Customer.objects.filter(company=request.company).order_by("name", "id")
+        names = list(rows.values_list("id", "name")[:CUSTOMERS_SHOWN])
+        return names if len(names) > 1 else []
+
+    def has_output(self):
+        return super().has_output() or self.value() is not None
+
+    def queryset(self, request, queryset):
+        value = self.value() or ""
+        if not value:
+            return queryset
+        return queryset.filter(customer=int(value)) if PK.fullmatch(value) else queryset.none()
 
 
 def search(rows, words, *, company, params, zone):

@@ -2,8 +2,10 @@
 
 from dataclasses import asdict
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
@@ -13,7 +15,9 @@ from django.utils.translation import ngettext
 
 from bookings.admin.telephone_form import TelephoneForm, preferences_of
 from bookings.models import Client
-from bookings.places.known import OFFERED, places_of_client, usual_place
+from bookings.offered_times import Offered, offer_times
+from bookings.overlaps import insist
+from bookings.places.known import OFFERED, known_places, places_of_client, usual_place
 from bookings.places.match import Source
 from bookings.places.search import search_places
 from bookings.search import find_clients
@@ -36,6 +40,8 @@ class BooksByTelephone:
             "clients/": self.telephone_clients,
             "client/": self.telephone_client,
             "places/": self.telephone_places,
+            "map/": self.telephone_map,
+            "times/": self.telephone_times,
         }
         return [
             path(
@@ -57,7 +63,10 @@ class BooksByTelephone:
         form = TelephoneForm(request.POST or None, company=company, initial=first)
         if form.is_valid():
             try:
-                booked = book(form.call(), actor=admin_actor(request), now=timezone.now())
+                actor, now = admin_actor(request), timezone.now()
+                booked = insist(
+                    form.overlaps_meant, lambda meant: book(form.call(meant), actor=actor, now=now)
+                )
             except ValidationError as refusal:
                 _add_errors(form, refusal)
             else:
@@ -93,7 +102,7 @@ class BooksByTelephone:
 
     def telephone_places(self, request):
         """Answer the search of a field of an address (drivers/static/drivers/places.js)."""
-        company, words = self._company(request), request.GET.get("q", "").strip()
+        company, words = self._whose_places(request), request.GET.get("q", "").strip()
         found = search_places(company, words) if words else []
         says = ngettext("%(count)d place found", "%(count)d places found", len(found))
         context = {
@@ -101,6 +110,36 @@ class BooksByTelephone:
             "says": says % {"count": len(found)},
         }
         return render(request, "bookings/telephone_places.html", context)
+
+    def telephone_map(self, request):
+        """Answer what a field's map shows (drivers/static/drivers/places_map.js)."""
+        company = self._whose_places(request)
+        places = known_places(company) if company else []
+        return JsonResponse({
+            "center": [company.depot_lat, company.depot_lon] if company else None,
+            "places": [[place.lat, place.lon, place.address] for place in places],
+            "tiles": settings.MAP_TILES_URL,
+            "attribution": settings.MAP_TILES_ATTRIBUTION,
+        })  # fmt: skip
+
+    def _whose_places(self, request):
+        """Return the company as `_company` does; None for whoever makes the first one."""
+        makes_first = request.company is None and request.user.has_perm("drivers.add_company")
+        return None if makes_first and "company" not in request.GET else self._company(request)
+
+    def telephone_times(self, request):
+        """Show when the trip can be driven, once both ends are known: 10 statements more."""
+        company = self._company(request)
+        form = TelephoneForm(request.GET, company=company)
+        trip, now = form.asked_about(timezone.now()), timezone.now()
+        offered = None
+        if trip is not None:
+            try:
+                offered = offer_times(company, trip, now=now)
+            except ValidationError as refusal:
+                offered = Offered((), " ".join(refusal.messages))
+        context = {"offered": offered, "company": company}
+        return render(request, "bookings/telephone_times.html", context)
 
     def _company(self, request):
         """Return the company named by the request, else the current one.
@@ -161,6 +200,7 @@ def _note(match):
 def _add_errors(form, refusal):
     """Add the errors of the use-case to their fields, or to the form."""
     for name, errors in refusal.error_dict.items():
+        name = {"scheduled_time": "pickup_at"}.get(name, name)
         form.add_error(name if name in form.fields else None, errors)
 
 
@@ -181,11 +221,18 @@ def _booked_message(booked):
         there.client_id,
         _("Book another trip for this client"),
     )
-    at = there.company.day_and_clock(there.scheduled_time)
-    if len(links) == 1:
-        sentence = _("Booked for {client} on {at}: {there}. {another}.")
-        return format_html(sentence, client=there.client, at=at, there=links[0], another=another)
-    sentence = _("Booked for {client} on {at}: {there}, with the return trip {back}. {another}.")
-    return format_html(
-        sentence, client=there.client, at=at, there=links[0], back=links[1], another=another
+    repeat = format_html(
+        '<a class="underline" href="{}?booking={}">{}</a>',
+        reverse("admin:bookings_series_add"),
+        there.pk,
+        _("Make this a standing order"),
     )
+    at = there.company.day_and_clock(there.scheduled_time)
+    said = {"client": there.client, "at": at, "another": another, "repeat": repeat}
+    if len(links) == 1:
+        sentence = _("Booked for {client} on {at}: {there}. {another}. {repeat}.")
+        return format_html(sentence, there=links[0], **said)
+    sentence = _(
+        "Booked for {client} on {at}: {there}, with the return trip {back}. {another}. {repeat}."
+    )
+    return format_html(sentence, there=links[0], back=links[1], **said)

@@ -1,6 +1,8 @@
 """The form of a telephone booking; times are local to the company."""
 
+from datetime import time
 from functools import partial
+from typing import Any
 
 from django import forms
 from django.utils import timezone
@@ -15,17 +17,21 @@ from unfold.widgets import (
 )
 
 from bookings import parsing
-from bookings.models import Booking, Client, DriverPreference
+from bookings.admin.overlaps import ConfirmsOverlaps
+from bookings.doubles import like
+from bookings.models import Booking, Client, DriverPreference, Status
 from bookings.order import is_wanted_after, out_of_order
+from bookings.pickup_times import caveat, needs_one
 from bookings.places.search import place_at
 from bookings.telephone import Call
 from drivers.admin.fields import ClockField, DayField, moment_on
-from drivers.admin.forms import ConfirmsFarPlaces
 from drivers.admin.places import PlaceInput
 from drivers.admin.weeks import DayInput
-from drivers.models import Driver
+from drivers.models import Customer, Driver
+from drivers.phones import person_key
 
-CLOCK = gettext_lazy("For example 08:30, 8h30 or 830.")
+SHOWN = 5  # probable doubles
+COMPUTED = gettext_lazy("For example 08:30, 8h30 or 830; empty: computed from the appointment.")
 COORDINATES = gettext_lazy("Only needed for a new address.")
 
 
@@ -67,12 +73,29 @@ def _clock(label, **options):
     return forms.CharField(label=label, max_length=40, widget=UnfoldAdminTextInputWidget, **options)
 
 
-class TelephoneForm(ConfirmsFarPlaces, forms.Form):
-    """The client, places and times of a trip; `call()` returns the argument of `telephone.book`."""
+class TelephoneForm(ConfirmsOverlaps, forms.Form):
+    """The client, places and times of a trip; `call()` returns the argument of `telephone.book`.
+
+    A new client who may be a known one is asked about (`asks_who`).
+    """
+
+    asks_who = False
 
     client = forms.ModelChoiceField(Client.objects.none(), required=False, widget=forms.HiddenInput)
     new_name = _line(100, label=gettext_lazy("Name"), required=False)
     new_phone = _line(40, label=gettext_lazy("Phone"), required=False)
+    new_customer = forms.ModelChoiceField(
+        Customer.objects.none(),
+        label=gettext_lazy("Customer"),
+        required=False,
+        help_text=gettext_lazy("Who books for this person; the default customer if empty."),
+        widget=UnfoldAdminSelectWidget,
+    )
+    another_person = forms.BooleanField(
+        label=gettext_lazy("It is another person than those named"),
+        required=False,
+        widget=UnfoldBooleanWidget,
+    )
     new_wheelchair = forms.BooleanField(
         label=gettext_lazy("Travels in a wheelchair"), required=False, widget=UnfoldBooleanWidget
     )
@@ -88,7 +111,7 @@ class TelephoneForm(ConfirmsFarPlaces, forms.Form):
     dropoff_lat = _degrees(parsing.latitude, gettext_lazy("Latitude"))
     dropoff_lon = _degrees(parsing.longitude, gettext_lazy("Longitude"))
     day = DayField(label=gettext_lazy("Day"), widget=DayInput)
-    pickup_at = _clock(gettext_lazy("Pickup at"), help_text=CLOCK)
+    pickup_at = _clock(gettext_lazy("Pickup at"), required=False, help_text=COMPUTED)
     appointment_at = _clock(
         gettext_lazy("Appointment at"),
         required=False,
@@ -132,10 +155,20 @@ class TelephoneForm(ConfirmsFarPlaces, forms.Form):
         super().__init__(*args, **kwargs)
         self.company = company
         self.fields["client"].queryset = Client.objects.filter(company=company)
+        customers = Customer.objects.filter(company=company).order_by("name", "id")
+        choice: Any = self.fields["new_customer"]
+        choice.queryset = customers
+        self.fields["pickup_at"].help_text = " ".join(filter(None, (str(COMPUTED), caveat())))
         for end in ("pickup", "dropoff"):
             self.fields[f"{end}_address"].widget.search_for(company)
         drivers = Driver.objects.filter(company=company, is_active=True)
         self.fields["driver"].queryset = drivers.order_by("name", "id")
+
+    @property
+    def has_customers(self):
+        """Whether there is a customer to choose: 1 statement."""
+        choice: Any = self.fields["new_customer"]
+        return len(choice.queryset[:2]) > 1
 
     def clean_day(self):
         day = self.cleaned_data["day"]
@@ -161,9 +194,9 @@ class TelephoneForm(ConfirmsFarPlaces, forms.Form):
             self.add_error("wheelchairs", most)
         return values
 
-    def call(self):
+    def call(self, overlap_meant):
         """Return the Call of a valid form."""
-        values = self.cleaned_data
+        values: Any = self.cleaned_data
         names = ("passengers", "wheelchairs", "priority", "appointment_at")
         ends = [f"{end}_{what}" for end in ("pickup", "dropoff") for what in WHERE]
         booking = Booking(
@@ -172,12 +205,36 @@ class TelephoneForm(ConfirmsFarPlaces, forms.Form):
             notes=values["notes"] or "",
             **{name: values[name] for name in (*names, *ends)},
         )
-        booking.far_meant = self.far_meant
+        booking.far_meant, booking.overlap_meant = self.far_meant, overlap_meant
         client = values["client"] or self._new_client(values)
         return_at, will_call = values["return_at"], values["return_will_call"]
         if will_call and return_at is None:
             return_at = values["appointment_at"] or values["pickup_at"]
         return Call(booking, client, values["driver"], return_at, will_call)
+
+    def asked_about(self, now):
+        """Return the trip of a form that is being filled in, None until both ends are known.
+
+        Without a pickup and an appointment it is wanted soon, on a later day in the morning.
+        """
+        self.is_valid()
+        values: Any = self.cleaned_data
+        places = {f"{end}_{what}": values.get(f"{end}_{what}") for end in ENDS for what in WHERE}
+        if "day" not in values or None in places.values():
+            return None
+        wanted_at, due_at = values.get("pickup_at"), values.get("appointment_at")
+        if wanted_at is None and due_at is None:
+            wanted_at = max(now, moment_on(values["day"], MORNING, self.company.zone))
+        return Booking(
+            company=self.company,
+            client=values.get("client"),
+            status=Status.ACCEPTED,
+            scheduled_time=wanted_at,
+            appointment_at=due_at,
+            passengers=values.get("passengers") or 1,
+            wheelchairs=values.get("wheelchairs") or 0,
+            **places,
+        )
 
     def _new_client(self, values):
         home = {}
@@ -185,6 +242,7 @@ class TelephoneForm(ConfirmsFarPlaces, forms.Form):
             home = {what: values[f"pickup_{what}"] for what in WHERE}
         client = Client(
             company=self.company,
+            customer=values["new_customer"] or self.company.default_customer,
             name=values["new_name"],
             phone=values["new_phone"] or "",
             wheelchair=values["new_wheelchair"],
@@ -201,9 +259,19 @@ class TelephoneForm(ConfirmsFarPlaces, forms.Form):
             self.add_error("client", _("Choose a client or enter the name of a new one."))
             return
         phone = values.get("new_phone") or ""
-        if self.fields["client"].queryset.filter(name=name, phone=phone).exists():
-            known = _("A client with this name and phone already exists: choose them above.")
-            self.add_error("new_name", known)
+        owner = values.get("new_customer") or self.company.default_customer
+        known = like(self.company, owner, name, phone)
+        if not known:
+            return
+        key = person_key(name, phone, self.company.timezone)
+        if (known[0].folded_name, known[0].phone_key) == key:
+            exists = _("A client with this name and phone already exists: choose them above.")
+            self.add_error("new_name", exists)
+        elif not values.get("another_person"):
+            self.asks_who = True
+            named = ", ".join(f"{row.name} {row.phone}".strip() for row in known[:SHOWN])
+            asked = _("This may be %(clients)s: choose them above, or confirm another person.")
+            self.add_error("new_name", asked % {"clients": named})
 
     def _place(self, values, end):
         """Fill in known coordinates of an address without any."""
@@ -241,6 +309,9 @@ class TelephoneForm(ConfirmsFarPlaces, forms.Form):
             self.add_error(name, error)
 
     def _order(self, values):
+        times = ("pickup_at", "appointment_at")
+        if not any(values.get(name) or name in self.errors for name in times):
+            self.add_error("pickup_at", needs_one())
         if "day" not in values:
             return
         pickup_at, appointment_at, return_at = (
@@ -250,11 +321,14 @@ class TelephoneForm(ConfirmsFarPlaces, forms.Form):
             self.add_error("pickup_at", _("This time is not on the day entered above."))
         if pickup_at and appointment_at and appointment_at <= pickup_at:
             self.add_error("appointment_at", _("Enter a time after the pickup."))
-        if pickup_at and return_at and not is_wanted_after(return_at, pickup_at, appointment_at):
+        there_at = pickup_at or appointment_at
+        if there_at and return_at and not is_wanted_after(return_at, there_at, appointment_at):
             self.add_error("return_at", out_of_order())
 
 
 WHERE = ("address", "lat", "lon")
+ENDS = ("pickup", "dropoff")
+MORNING = time(8)
 
 
 def preferences_of(client):

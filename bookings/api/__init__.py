@@ -5,14 +5,19 @@ an object per row. `dispatch.api` adds the assignments and the actions on trips.
 """
 
 from bookings.api.clients import ClientViewSet
+from bookings.api.company_places import CompanyPlaceViewSet
 from bookings.api.events import EventViewSet
 from bookings.api.places import PlaceViewSet
+from bookings.api.series import PauseViewSet, SeriesViewSet
 from bookings.api.webhooks import DeliveryViewSet, WebhookViewSet
 
 
 def register_routes(router):
     router.register("clients", ClientViewSet, basename="client")
+    router.register("company-places", CompanyPlaceViewSet, basename="company-place")
     router.register("events", EventViewSet, basename="event")
     router.register("places", PlaceViewSet, basename="place")
+    router.register("pauses", PauseViewSet, basename="pause")
+    router.register("series", SeriesViewSet, basename="series")
     router.register("webhooks", WebhookViewSet, basename="webhook")
     router.register("webhook-deliveries", DeliveryViewSet, basename="delivery")

@@ -11,22 +11,34 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import ErrorDetail, NotFound, PermissionDenied, ValidationError
 from rest_framework.response import Response
 
-from bookings.api.bulk import BulkResultSerializer, BulkSerializer, bulk_body
+from bookings.api.bulk import (
+    BulkResultSerializer,
+    BulkSerializer,
+    bulk_body,
+    described,
+    find_positions,
+    unclear_places,
+)
+from bookings.api.owners import owner_of, refuse_move
 from bookings.api.roles import READERS, WRITERS
 from bookings.api.serializers import (
     BOOKING_COLUMNS,
     BOOKING_FIELDS,
     CLIENT_COLUMNS,
     EXPAND,
+    SERIES_COLUMNS,
     BookingFilter,
     BookingSerializer,
     require_relations,
 )
 from bookings.guards import Agreed
 from bookings.intake import IntakeRefused, take_in
-from bookings.models import Booking
+from bookings.models import Booking, Series
 from bookings.save import StaleBookingError, save_booking
 from bookings.search import find_bookings
+from bookings.series.foresee import changed_by_hand
+from bookings.series.template import FOLLOWED, Template
+from drivers.companies.scope import Scope
 from drivers.refused import Refused
 from drivers.rest.access import PLANNERS, actor_of, caller_of
 from drivers.rest.errors import flatten
@@ -37,6 +49,7 @@ from drivers.rest.views import (
     compare_tag,
     excluded_fields,
 )
+from drivers.times import moment_of
 
 
 class StaleReference(Refused):
@@ -67,10 +80,10 @@ class BookingViewSet(CompanyViewSet):
         "partial_update": ["release", "move"],
     }
     search_fields = ["reference", "client__searched"]
-    expandable = ("client",)
+    expandable = ("client", "series")
 
     def search(self, rows, words):
-        return find_bookings(rows, words, company=self.company)
+        return find_bookings(rows, words, company=self.company, customer=self.customer)
 
     @extend_schema(parameters=[EXPAND])
     def list(self, request, *args, **kwargs):
@@ -85,12 +98,16 @@ class BookingViewSet(CompanyViewSet):
     def create(self, request, *args, **kwargs):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
+        values = dict(serializer.validated_data)
+        named = values.pop("customer_id", None)
         try:
             (outcome,) = take_in(
                 self.company,
-                [serializer.validated_data],
+                [values],
                 actor=actor_of(request),
                 now=timezone.now(),
+                customer=owner_of(caller_of(request), named, values.get("client")),
+                as_agreed=self.customer is not None,
             )
         except IntakeRefused as refused:
             (outcome,) = refused.outcomes
@@ -117,15 +134,17 @@ class BookingViewSet(CompanyViewSet):
         ],
     )
     def partial_update(self, request, *args, **kwargs):
-        booking = self.get_queryset().filter(pk=self.kwargs["pk"]).first()
+        rows = self.get_queryset().select_related("customer")
+        booking = rows.filter(pk=self.kwargs["pk"]).first()
         if booking is None:
             raise NotFound
         if "If-Match" in request.headers:
             self.check_if_match()
         serializer = self.get_serializer(booking, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
-        require_relations(self.company, serializer.validated_data)
+        require_relations(Scope(self.company, booking.customer), serializer.validated_data)
         booking = self.owned(booking)
+        refuse_move(serializer.validated_data.pop("customer_id", None), booking.customer_id)
         for name, value in serializer.validated_data.items():
             setattr(booking, f"{name}_id" if name in ("client", "return_of") else name, value)
         try:
@@ -133,7 +152,13 @@ class BookingViewSet(CompanyViewSet):
                 release=self.agreed("release"),
                 move=self.agreed("move"),
             )
-            save_booking(booking, actor=actor_of(request), now=timezone.now(), agreed=agreed)
+            save_booking(
+                booking,
+                actor=actor_of(request),
+                now=timezone.now(),
+                agreed=agreed,
+                as_agreed=self.customer is not None,
+            )
         except StaleBookingError:
             self.check_if_match()  # if the row itself has changed, 412 says more
             raise
@@ -143,29 +168,44 @@ class BookingViewSet(CompanyViewSet):
     @action(detail=False, methods=["post"], pagination_class=None)
     def bulk(self, request, *args, **kwargs):
         """Create up to 1,000 bookings; the response has a result for each."""
-        rows, mode = bulk_body(request.data)
+        rows, mode, find, named = bulk_body(request.data)
+        owner = owner_of(caller_of(request), named)
+        rows, found = find_positions(self.company, rows, find, customer=self.customer)
         values, errors = [], {}
         reader = self.get_serializer()
         for i, row in enumerate(rows):
             try:
-                values.append(dict(reader.run_validation(row)))
+                one = dict(reader.run_validation(row))
+                refuse_move(one.pop("customer_id", None), owner.pk)
+                values.append(one)
             except serializers.ValidationError as error:
                 errors[i] = {}
                 for detail in flatten(error.get_full_details()):
                     problem = (detail["code"], detail["detail"])
                     errors[i].setdefault(detail["field"], []).append(problem)
                 values.append({})
-        outcomes = take_in(
-            self.company,
-            values,
-            actor=actor_of(request),
-            now=timezone.now(),
-            partial=mode == "partial",
-            errors=errors,
-        )
+                for field, problems in unclear_places(row, found.get(i, {})).items():
+                    end = field.removesuffix("address")
+                    for name in (f"{end}lat", f"{end}lon"):  # what is missing is said once
+                        errors[i].pop(name, None)
+                    errors[i][field] = problems
+        try:
+            outcomes = take_in(
+                self.company,
+                values,
+                actor=actor_of(request),
+                now=timezone.now(),
+                partial=mode == "partial",
+                errors=errors,
+                customer=owner,
+                as_agreed=self.customer is not None,
+            )
+        except IntakeRefused as refused:
+            refused.places = {i: described(one) for i, one in found.items()}
+            raise
         counts = dict.fromkeys(("created", "known", "refused"), 0)
         results = []
-        for row, outcome in zip(rows, outcomes, strict=True):
+        for i, (row, outcome) in enumerate(zip(rows, outcomes, strict=True)):
             counts[outcome.name] += 1
             reference = row.get("reference") if isinstance(row, dict) else None
             results.append(
@@ -174,6 +214,7 @@ class BookingViewSet(CompanyViewSet):
                     "id": outcome.booking_id,
                     "reference": reference if isinstance(reference, str) else None,
                     "errors": outcome.error_rows(),
+                    **({"places": described(found[i])} if i in found else {}),
                 }
             )
         return Response({**counts, "results": results})
@@ -199,8 +240,10 @@ class BookingViewSet(CompanyViewSet):
         return row
 
     def rows(self, expand=()):
-        """Return the company's bookings as a `.values()` queryset."""
+        """Return the bookings of the caller's scope as a `.values()` queryset."""
         rows = _values(type(self), frozenset(expand))
+        if self.customer is not None:
+            return caller_of(self.request).scope.of(rows)
         if self.action == "list" and self.request.query_params.get("search", "").strip():
             # No index of companies: SQLite would read all of one, not the few that are found.
             return rows.alias(owner=F("company_id") + 0).filter(owner=self.company.pk)
@@ -231,7 +274,8 @@ class BookingViewSet(CompanyViewSet):
 
     @classmethod
     def columns(cls, expand):
-        return [*BOOKING_COLUMNS, *(CLIENT_COLUMNS if "client" in expand else ())]
+        found = [*BOOKING_COLUMNS, *(CLIENT_COLUMNS if "client" in expand else ())]
+        return [*found, *(("series_leg", *SERIES_COLUMNS) if "series" in expand else ())]
 
     def represent(self, row, expand):
         """Return the JSON object of a row of `columns`."""
@@ -241,7 +285,20 @@ class BookingViewSet(CompanyViewSet):
                 "id": data["client"],
                 **{column[8:]: row[column] for column in CLIENT_COLUMNS},
             }
+        if "series" in expand and data["series"]:
+            data["series"] = self._series(row)
         return data
+
+    def _series(self, row):
+        """Return the order of a row, and what of it somebody has changed by hand."""
+        series = Series(pk=row["series_id"], **{name[8:]: row[name] for name in SERIES_COLUMNS})
+        booking = Booking(
+            **{name: row[name] for name in (*FOLLOWED, "series_day", "series_leg")},
+            scheduled_time=moment_of(row["scheduled_time"]),
+            appointment_at=row["appointment_at"] and moment_of(row["appointment_at"]),
+        )
+        by_hand = changed_by_hand(Template(series, self.company), booking)
+        return {"id": series.pk, "in_words": series.in_words(), "by_hand": list(by_hand)}
 
     def shown(self, rows):
         """Remove the fields that `?fields=` does not name."""

@@ -6,6 +6,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from bookings.api.roles import READERS
+from bookings.events import seen_by_customer
 from bookings.models import Event
 from drivers.rest.fields import parse_whole
 from drivers.rest.filters import Filters, IdFilter, MomentFilter
@@ -42,6 +43,13 @@ class EventSerializer(Resource):
             "new",
             "reason",
         ]
+
+    def _is_for_customer(self):
+        return "view" in self.context and self.context["view"].customer is not None
+
+    def to_representation(self, instance):
+        data = super().to_representation(instance)
+        return data | seen_by_customer(data) if self._is_for_customer() else data
 
 
 @extend_schema_serializer(many=False)

@@ -23,7 +23,7 @@ class MatchSerializer(serializers.Serializer):
     address = serializers.CharField()
     lat = serializers.FloatField()
     lon = serializers.FloatField()
-    source = serializers.ChoiceField(  # type: ignore[assignment]
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # a field's name; REST fields have an attribute of it
         choices=[source.value for source in Source],
         help_text=gettext_lazy(
             "`company`: a home, a saved place or the end of a trip; `register`: the address "
@@ -78,7 +78,8 @@ class PlaceViewSet(Door, viewsets.ViewSet):
             raise serializers.ValidationError({"q": problem % {"most": LONGEST}})
         limit = parse_whole(asked.get("limit", str(OFFERED)), "limit", 1, MOST)
         near = _position(asked["near"]) if "near" in asked else None
-        found = search_places(caller_of(request).company, text, near, limit=limit)
+        caller = caller_of(request)
+        found = search_places(caller.company, text, near, limit=limit, customer=caller.customer)
         return Response(FoundPlacesSerializer({"results": found}).data)
 
 

@@ -1,6 +1,6 @@
 """What the webhooks send, in the API's description: OpenAPI 3.1, `webhooks`."""
 
-SENT = "WebhookMessage"
+SENT, THIN = "WebhookMessage", "ThinEvent"
 HEADERS = {
     "webhook-id": (
         "The id of the message, the same however often it is sent.",
@@ -37,9 +37,22 @@ def describe_webhooks(result, **kwargs):
         "properties": {
             "type": {"$ref": "#/components/schemas/EventKind"},
             "timestamp": {"type": "string", "format": "date-time"},
-            "data": {"$ref": "#/components/schemas/Event"},
+            "data": {
+                "oneOf": [
+                    {"$ref": "#/components/schemas/Event"},
+                    {"$ref": f"#/components/schemas/{THIN}"},
+                ]
+            },
         },
         "required": ["type", "timestamp", "data"],
+    }
+    whole = result["components"]["schemas"]["Event"]["properties"]
+    result["components"]["schemas"][THIN] = {
+        "type": "object",
+        "description": "An event as a webhook with the payload `thin` gets it.",
+        "properties": {name: whole[name] for name in ("id", "kind", "booking", "assignment")},
+        "required": ["id", "kind", "booking", "assignment"],
+        "additionalProperties": False,
     }
     result["webhooks"] = {
         "event": {

@@ -14,9 +14,13 @@ from django.utils.translation import gettext as _
 
 from bookings.events import Changes as FieldChanges
 from bookings.importing.result import Skipped
-from bookings.importing.rows import REQUIRED, BookingRow, RowError
+from bookings.importing.rows import ADDRESS_OF, REQUIRED, BookingRow, RowError
 from bookings.models import SETTLED_STATUSES, Booking, Status
-from drivers.models import Company
+from bookings.own_places import ADDRESSES
+from bookings.pickup_times import INPUTS
+from drivers.db.folding import fold
+from drivers.models import Company, Customer
+from drivers.phones import person_key
 
 # Started or ended for good: a row changes nothing. A canceled booking is booked again.
 OVER = [status for status in SETTLED_STATUSES if status != Status.CANCELED]
@@ -65,13 +69,15 @@ class Changes:
 
 
 def read_stored(
-    company: Company, rows: Iterable[BookingRow], columns: Sequence[str]
+    customer: Customer, rows: Iterable[BookingRow], columns: Sequence[str]
 ) -> dict[str, Stored]:
     """Return {reference: Stored} of the references that the rows name: 1 statement."""
-    names = plain_columns(columns)
+    names = list(
+        dict.fromkeys((*plain_columns(columns), "pickup_computed", *INPUTS, *sorted(ADDRESSES)))
+    )
     references = {row.reference for row in rows} | {row.return_of for row in rows}
     query = Booking.objects.filter(
-        ~Q(reference=""), company=company, reference__any_of=sorted(references - {""})
+        ~Q(reference=""), customer=customer, reference__any_of=sorted(references - {""})
     ).values_list(
         "reference",
         "id",
@@ -118,7 +124,8 @@ def fill_blanks(
 ) -> tuple[list[BookingRow], list[RowError], set[int]]:
     """Return (valid rows, errors, lines whose blank cells hide a value of the stored booking).
 
-    A blank cell leaves what is stored. A new booking needs the required columns.
+    A blank cell leaves what is stored. A new booking needs the required columns; its
+    pickup may be computed later (`pickups`).
     """
     filled: list[BookingRow] = []
     errors: list[RowError] = []
@@ -126,11 +133,9 @@ def fill_blanks(
     for row in rows:
         old = stored.get(row.reference)
         if old is None:
-            missing = [column for column in REQUIRED if column in row.blank]
-            errors += [
-                RowError(row.line, column, "", _("write a number: a new booking needs it"))
-                for column in missing
-            ]
+            needed = (column for column in REQUIRED if column != "scheduled_time")
+            missing = [column for column in needed if column in row.blank]
+            errors += [RowError(row.line, column, "", _needed(column)) for column in missing]
             if not missing:
                 filled.append(row)
             continue
@@ -145,6 +150,30 @@ def fill_blanks(
     return filled, errors, kept
 
 
+def _needed(column: str) -> str:
+    if column in ADDRESS_OF:
+        return _("write a number, or the address: a new booking needs it")
+    return _("write a number: a new booking needs it")
+
+
+def spelled_as_stored(
+    company: Company, rows: Iterable[BookingRow], stored: dict[str, Stored]
+) -> list[BookingRow]:
+    """Return the rows with the client of their booking spelled as it is stored.
+
+    Another spelling of the same name and telephone number is no other person.
+    """
+    spelled = []
+    for row in rows:
+        old = stored.get(row.reference)
+        if old and old.client and row.client and row.client != old.client:
+            keys = [person_key(*client, company.timezone) for client in (row.client, old.client)]
+            if keys[0] == keys[1]:
+                row = replace(row, client=old.client)
+        spelled.append(row)
+    return spelled
+
+
 def _filled(row: BookingRow, old: Stored, columns: Sequence[str]) -> BookingRow:
     """Return the row with the stored values of its blank cells.
 
@@ -153,7 +182,7 @@ def _filled(row: BookingRow, old: Stored, columns: Sequence[str]) -> BookingRow:
     client = row.client
     if "client_name" in row.blank:
         client = old.client
-    elif client and old.client and client[0] == old.client[0]:
+    elif client and old.client and fold(client[0]) == fold(old.client[0]):
         blank_phone = "client_phone" in row.blank or "client_phone" not in columns
         client = old.client if blank_phone else client
     elif not row.blank:

@@ -8,7 +8,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -65,6 +65,9 @@ class Unreadable(str):
         cell.message = message
         return cell
 
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # two values: a str alone has one
+        return str(self), self.message
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -89,16 +92,25 @@ def read_table(
     required: Sequence[str],
     optional: Sequence[str] = (),
     unread: Sequence[str] = (),
+    instead: Mapping[str, str] = {},
 ) -> Table:
     """Return the rows that are not blank; columns may be in any order.
 
-    Columns of `unread` are allowed and ignored. Raises FileRefusedError if this is not a CSV file,
+    Columns of `unread` are allowed and ignored. `instead` are {required column: that which does
+    without it}. Raises FileRefusedError if this is not a CSV file,
     a required column is missing, or the name of a column is unknown.
     """
     text, encoding = _decode(data)
     text, skipped_lines, delimiter = _separator(text, [*required, *optional, *unread])
-    rows = _csv_rows(text, delimiter, skipped_lines)
-    return table_of(rows, encoding, delimiter, required=required, optional=optional, unread=unread)
+    return table_of(
+        _csv_rows(text, delimiter, skipped_lines),
+        encoding,
+        delimiter,
+        required=required,
+        optional=optional,
+        unread=unread,
+        instead=instead,
+    )
 
 
 def _csv_rows(text: str, delimiter: str, skipped_lines: int) -> Iterator[tuple[int, list[str]]]:
@@ -126,6 +138,7 @@ def table_of(
     required: Sequence[str],
     optional: Sequence[str],
     unread: Sequence[str],
+    instead: Mapping[str, str] = {},
 ) -> Table:
     """Return the Table of (line, texts) pairs, the first of which names the columns.
 
@@ -137,7 +150,7 @@ def table_of(
         if not any(cells):
             continue
         if columns is None:
-            columns = _columns(cells, required, [*optional, *unread])
+            columns = _columns(cells, required, [*optional, *unread], instead)
             continue
         rows.append(_row(line, columns, cells, unread))
         if len(rows) > ROWS_AT_MOST:
@@ -251,7 +264,9 @@ def _name(cell: str) -> str:
     return "_".join(cell.strip().strip("\ufeff").lower().replace("-", " ").split())
 
 
-def _columns(cells: list[str], required: Sequence[str], optional: list[str]) -> list[str]:
+def _columns(
+    cells: list[str], required: Sequence[str], optional: list[str], instead: Mapping[str, str]
+) -> list[str]:
     columns = [_name(cell) for cell in cells]
     known = [*required, *optional]
     problems = []
@@ -260,7 +275,8 @@ def _columns(cells: list[str], required: Sequence[str], optional: list[str]) -> 
             problems.append(_("Column “%(name)s” occurs more than once.") % {"name": name[:60]})
         elif name and name not in known:
             problems.append(_unknown(name, known, columns))
-    if missing := [name for name in required if name not in columns]:
+    missing = [n for n in required if n not in columns and instead.get(n) not in columns]
+    if missing:
         problems.append(_("Missing columns: %(names)s.") % {"names": ", ".join(missing)})
     if problems:
         raise NoListError(" ".join(problems[:5]))

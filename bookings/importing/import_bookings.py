@@ -5,7 +5,7 @@ stored bookings (`compare`) and their trips (`trips`), write. A dry run is the s
 before the writing.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,8 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from bookings.events import Changes as FieldChanges
-from bookings.events import booking_changed, booking_created
+from bookings.events import booking_changed, booking_created, client_created
+from bookings.importing.apart import OF_COMMAND_S, OF_REQUEST_S, read_apart
 from bookings.importing.compare import (
     Changes,
     Stored,
@@ -22,17 +23,34 @@ from bookings.importing.compare import (
     fill_blanks,
     plain_columns,
     read_stored,
+    spelled_as_stored,
 )
 from bookings.importing.csv_file import read_table
 from bookings.importing.order import check_order
-from bookings.importing.result import BrokenRow, FarRow, ImportResult, Skipped
-from bookings.importing.rows import OPTIONAL, REQUIRED, UNREAD, BookingRow, RowError, read_rows
+from bookings.importing.overlaps import find_overlaps
+from bookings.importing.pickups import compute_pickups
+from bookings.importing.places import Choices, find_places, place_rows
+from bookings.importing.result import AskedRow, BrokenRow, ImportResult, Skipped
+from bookings.importing.rows import (
+    ADDRESS_OF,
+    OPTIONAL,
+    REQUIRED,
+    UNREAD,
+    BookingRow,
+    RowError,
+    all_columns,
+    read_rows,
+)
 from bookings.importing.trips import ClientIds, Settled, find_clients, settle
 from bookings.importing.xlsx_file import ZIP, read_workbook
-from bookings.models import Actor, Booking, Client, Event, Status
+from bookings.models import Actor, Booking, Client, CompanyPlace, Event, Status
+from bookings.own_places import ADDRESSES, places_at
 from bookings.save import StaleBookingError
+from drivers.companies.actors import Door
 from drivers.db.bulk import update_rows
-from drivers.models import Company, far_places
+from drivers.db.folding import fold
+from drivers.models import Company, Customer, far_places
+from drivers.phones import person_key
 from drivers.refused import Refused
 
 BATCH = 5_000
@@ -57,54 +75,79 @@ def import_bookings(
     skip_invalid: bool = False,
     release_broken: bool | Collection[int] = False,
     order: str | None = None,
+    choices: Choices | None = None,
+    customer: Customer | None = None,
 ) -> ImportResult:
     """Import the bytes of a CSV file or an Excel workbook; return the ImportResult.
 
-    Nothing is written if a row is invalid, unless `skip_invalid` skips invalid rows. `order` says
-    which number of a date like 05/06/2026 is first: "day" or "month". New bookings are accepted,
+    The bookings are the `customer`'s, or the default one's; its references identify them. Nothing
+    is written if a row is invalid, unless `skip_invalid` skips invalid rows. `order` says which
+    number of a date like 05/06/2026 is first: "day" or "month". New bookings are accepted,
     except will-calls, which are pending. Bookings that have started or ended are not changed,
     but a canceled one is booked again by a row that differs from it.
-    A blank cell leaves what a stored booking has; “-” clears an optional value.
+    A blank cell leaves what a stored booking has; “-” clears an optional value. A new booking
+    without a pickup but with an appointment gets the pickup that follows from it.
+
+    An address without a position is searched: a match that is sure is taken, of others `choices`
+    say which place is meant, {folded address: Place}.
 
     A row that would break the trip of an assigned booking is left out, unless `release_broken`
     agrees to release the trip: True to every one, or the ids of the assignments. What still fits
     keeps its driver.
 
-    At most nine statements for 5,000 rows, two if nothing changed; on SQLite one insert takes some
-    50 bookings or clients. If rows change what the trips of assigned bookings depend on, at most 13
-    more, 3 for each day of these trips, and 6 for each where dropoffs change. Imports of one
-    company wait for each other.
+    At most eleven statements for 5,000 rows, three if nothing changed, twelve more if addresses
+    have no positions; on SQLite one insert takes some 50 bookings. If rows change what the trips of
+    assigned bookings depend on, at most 13 more, 3 for each day of these trips, and 6 for
+    each where dropoffs change. Imports of one company wait for each other.
 
     Raises FileRefusedError if the file is not a list of bookings, or ImportConflictError.
     """
     read = read_workbook if data.startswith(ZIP) else read_table
-    table = read(data, required=REQUIRED, optional=OPTIONAL, unread=UNREAD)
+    table = read_apart(
+        read,
+        data,
+        longest_s=OF_COMMAND_S if actor.door == Door.COMMAND else OF_REQUEST_S,
+        required=REQUIRED,
+        optional=OPTIONAL,
+        unread=UNREAD,
+        instead=ADDRESS_OF,
+    )
+    columns = all_columns(table.columns)
     rows, errors = read_rows(table, zone=company.zone, order=order)
+    customer = customer or company.default_customer
+    addresses = find_places(company, customer, rows, columns, choices or {})
     try:
         with transaction.atomic():
             Company.objects.select_for_update(no_key=True).get(pk=company.pk)
-            stored = read_stored(company, rows, table.columns)
-            rows, missing, kept = fill_blanks(rows, stored, table.columns)
-            rows, early = check_appointments(rows, stored, table.columns)
-            rows, unordered = check_order(company, rows, stored, table.columns)
+            stored = read_stored(customer, rows, columns)
+            rows, unplaced = place_rows(rows, stored, addresses)
+            rows, missing, kept = fill_blanks(rows, stored, columns)
+            rows = spelled_as_stored(company, rows, stored)
+            places = places_at(company, _addresses(rows, stored))
+            rows, unknown = compute_pickups(company, customer, rows, stored, places, now=now)
+            rows, early = check_appointments(rows, stored, columns)
+            rows, unordered = check_order(company, rows, stored, columns)
             rows, lost = check_ways_there(rows, stored)
-            errors += [*missing, *early, *unordered, *lost]
+            errors += [*unplaced, *missing, *unknown, *early, *unordered, *lost]
             errors.sort(key=lambda error: error.line)
             refused = bool(errors) and not skip_invalid
             settled = Settled(Changes())
             if not refused:
                 settled = settle(
                     company,
+                    customer,
                     rows,
                     stored,
-                    table.columns,
+                    columns,
                     release_broken=release_broken,
                     now=now,
                     lock=not dry_run,
+                    places=places,
                 )
             changes = settled.changes
+            overlapping = find_overlaps(company, customer, changes, stored, columns, places)
             if not dry_run and not refused:
-                _write(company, changes, stored, table.columns, actor, now, filename)
+                _write(company, customer, changes, stored, columns, places, actor, now, filename)
                 for outcome in settled.outcomes:
                     outcome.write(actor=actor, now=now)
     except (IntegrityError, StaleBookingError) as error:
@@ -132,6 +175,12 @@ def import_bookings(
         dry_run=dry_run,
         kept=tuple(sorted(kept - left_out)),
         far_away=_far_away(company, [row for row in rows if row.line not in left_out], stored),
+        addresses=tuple(addresses.values()),
+        overlapping=overlapping,
+        computed=sum(
+            bool(row.values.get("pickup_computed"))
+            for row in (*changes.created, *(row for row, *_rest in changes.updated))
+        ),
         sample=_sample(changes),
     )
 
@@ -144,18 +193,36 @@ def _sample(changes: Changes) -> tuple[tuple[BookingRow, tuple[str, ...]], ...]:
     return tuple(sorted(written, key=lambda pair: pair[0].line)[:SAMPLE])
 
 
+def _addresses(rows: Iterable[BookingRow], stored: Mapping[str, Stored]) -> Iterator[str]:
+    """Yield the addresses of the rows, and what they replace."""
+    for row in rows:
+        old = stored.get(row.reference)
+        for name in ADDRESSES & row.values.keys():
+            yield row.values[name]
+            if old:
+                yield old.values[name]
+
+
 def _write(
     company: Company,
+    customer: Customer,
     changes: Changes,
     stored: dict[str, Stored],
     columns: Sequence[str],
+    places: Mapping[str, CompanyPlace],
     actor: Actor,
     now: datetime,
     filename: str,
 ) -> None:
     _lock_unchanged([old for _row, old, _changes in changes.updated])
     written = [*changes.created, *(row for row, _old, _changes in changes.updated)]
-    client_ids = _find_or_make_clients(company, {row.client for row in written if row.client})
+    client_ids, new_clients = find_or_make_clients(
+        company,
+        customer,
+        list(dict.fromkeys(row.client for row in written if row.client)),
+        actor=actor,
+        now=now,
+    )
     ids = {reference: booking.id for reference, booking in stored.items()}
 
     def origin(row: BookingRow) -> dict[str, Any]:
@@ -170,7 +237,8 @@ def _write(
     for ways_back in (False, True):
         batch = [row for row in changes.created if bool(row.return_of) == ways_back]
         bookings = Booking.objects.bulk_create(
-            [_booking(company, row, client_ids, ids, now) for row in batch], batch_size=BATCH
+            [_booking(company, customer, row, client_ids, ids, places, now) for row in batch],
+            batch_size=BATCH,
         )
         ids |= {booking.reference: booking.id for booking in bookings}
         events += [
@@ -184,11 +252,15 @@ def _write(
         if "return_of" in differing:
             differing["return_of"] = (old.way_there_id, ids.get(row.return_of))
         events.append((row.line, booking_changed(company.pk, old.id, differing, **origin(row))))
-    _update(changes.updated, columns, now)
+    _update(changes.updated, columns, places, now)
     events.sort(key=lambda pair: pair[0])
-    ordered = [event for _line, event in events]
-    for first in range(0, len(ordered), BATCH):
-        Event.objects.bulk_create(ordered[first : first + BATCH])
+    log(new_clients + [event for _line, event in events])
+
+
+def log(events: Sequence[Event]) -> None:
+    """Write events in their order, in bounded statements: the last thing of a transaction."""
+    for first in range(0, len(events), BATCH):
+        Event.objects.bulk_create(events[first : first + BATCH])
 
 
 def _lock_unchanged(old: list[Stored]) -> None:
@@ -210,47 +282,77 @@ def _lock_unchanged(old: list[Stored]) -> None:
         )
 
 
-def _find_or_make_clients(company: Company, wanted: set[tuple[str, str]]) -> ClientIds:
-    """Return {(name, phone): id}. At most two statements."""
-    known = find_clients(company, wanted)
+def find_or_make_clients(
+    company: Company,
+    customer: Customer,
+    wanted: list[tuple[str, str]],
+    *,
+    actor: Actor,
+    now: datetime,
+) -> tuple[ClientIds, list[Event]]:
+    """Return {(name, phone): id}, and the events of new clients, to be written at the end.
+
+    One id for all spellings of one person, of which the first stays. At most two statements.
+    """
+    known = find_clients(company, customer, wanted)
+    people: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for client in wanted:
+        if client in known:
+            continue
+        people.setdefault(person_key(*client, company.timezone), []).append(client)
     made = Client.objects.bulk_create(
         [
-            Client(company=company, name=name, phone=phone)
-            for name, phone in sorted(wanted - known.keys())
+            Client(company=company, customer=customer, name=spellings[0][0], phone=spellings[0][1])
+            for spellings in people.values()
         ],
         batch_size=BATCH,
     )
-    return known | {(client.name, client.phone): client.id for client in made}
+    ids = known | {
+        spelling: client.id
+        for spellings, client in zip(people.values(), made, strict=True)
+        for spelling in spellings
+    }
+    return ids, [client_created(client, actor=actor, now=now) for client in made]
 
 
 def _booking(
     company: Company,
+    customer: Customer,
     row: BookingRow,
     client_ids: ClientIds,
     ids: dict[str, int],
+    places: Mapping[str, CompanyPlace],
     now: datetime,
 ) -> Booking:
     return Booking(
         company=company,
+        customer=customer,
         client_id=client_ids.get(row.client),
         return_of_id=ids.get(row.return_of),
         status=Status.PENDING if row.values.get("will_call") else Status.ACCEPTED,
         created_at=now,
         updated_at=now,
+        pickup_place_id=_place_id(row, "pickup", places),
+        dropoff_place_id=_place_id(row, "dropoff", places),
         **row.values,
     )
 
 
 def _update(
-    updated: list[tuple[BookingRow, Stored, FieldChanges]], columns: Sequence[str], now: datetime
+    updated: list[tuple[BookingRow, Stored, FieldChanges]],
+    columns: Sequence[str],
+    places: Mapping[str, CompanyPlace],
+    now: datetime,
 ) -> None:
     """Update all columns of the file, because rows differ in the columns that changed."""
-    names = plain_columns(columns)
+    names = [*plain_columns(columns), "pickup_computed"]
     relations = [
         attribute
         for attribute, column in (("client_id", "client_name"), ("return_of_id", "return_of"))
         if column in columns
     ]
+
+    ends = [end for end in ("pickup", "dropoff") if f"{end}_address" in columns]
 
     def relation(old: Stored, differing: FieldChanges, attribute: str) -> int | None:
         name = attribute.removesuffix("_id")
@@ -262,12 +364,21 @@ def _update(
 
     update_rows(
         Booking,
-        [*names, *relations, "status", "cancel_reason", "version", "updated_at"],
+        [
+            *names,
+            *relations,
+            *(f"{end}_place_id" for end in ends),
+            "status",
+            "cancel_reason",
+            "version",
+            "updated_at",
+        ],
         [
             (
                 old.id,
                 *(row.values[name] for name in names),
                 *(relation(old, differing, attribute) for attribute in relations),
+                *(_place_id(row, end, places) for end in ends),
                 status(old, differing),
                 old.cancel_reason if "cancel_reason" not in differing else "",
                 old.version + 1,
@@ -278,13 +389,18 @@ def _update(
     )
 
 
+def _place_id(row: BookingRow, end: str, places: Mapping[str, CompanyPlace]) -> int | None:
+    place = places.get(fold(row.values.get(f"{end}_address", "")))
+    return place.pk if place else None
+
+
 def _far_away(
     company: Company, rows: Iterable[BookingRow], stored: dict[str, Stored]
-) -> tuple[FarRow, ...]:
+) -> tuple[AskedRow, ...]:
     """Return the rows with a far place that their booking does not have already."""
     asked = []
     for row in rows:
         known = stored.get(row.reference)
         found = far_places(company, row.values, Booking.ENDS, known.values if known else None)
-        asked += [FarRow(row.line, row.reference, text) for text in found.values()]
+        asked += [AskedRow(row.line, row.reference, text) for text in found.values()]
     return tuple(asked)

@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from bookings.guards import Broken
 from bookings.importing.rows import BookingRow, RowError, shown
+from bookings.pickup_times import caveat
+from bookings.places.known import Place
+from bookings.places.many import Found
 
+NAMED = 3  # places that an error names
+NOT_SEARCHED = gettext_lazy("it was not searched for in this round: preview or import again")
 DELIMITER_NAMES = {",": ",", ";": ";", "\t": "tab", "|": "|"}
 
 
@@ -59,8 +64,8 @@ class BrokenRow:
 
 
 @dataclass(frozen=True, slots=True)
-class FarRow:
-    """A row with a new place far from the depot, and the question whether it is meant."""
+class AskedRow:
+    """A row with something that may be a slip, and the question whether it is meant."""
 
     line: int
     reference: str
@@ -74,14 +79,68 @@ class FarRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressOfFile:
+    """An address without a position, the lines that have it, and what it is taken for.
+
+    `place` is None while somebody has to choose; `is_chosen` if somebody has chosen it.
+    """
+
+    address: str
+    lines: tuple[int, ...]
+    found: Found
+    place: Place | None
+    is_chosen: bool = False
+
+    def __str__(self) -> str:
+        if self.place is None:
+            return f"{self.address}: {self.problem()}"
+        values = {"address": self.address, "place": self.place.address, "score": self.score}
+        if self.score is None:
+            return _("%(address)s: %(place)s, as chosen") % values
+        return _("%(address)s: %(place)s, score %(score)s") % values
+
+    @property
+    def score(self) -> float | None:
+        """Return how well the place fits; None of one that no search has offered."""
+        found = (
+            m.score for m in self.found.matches if Place(m.address, m.lat, m.lon) == self.place
+        )
+        return next(found, None)
+
+    def problem(self) -> str:
+        """Return what to do, while the place is not known."""
+        named = [f"{m.address} ({m.lat}, {m.lon})" for m in self.found.matches[:NAMED]]
+        if named:
+            return _(
+                "it is not sure which place this is: choose one in the preview, or write its "
+                "latitude and longitude, such as of %(places)s"
+            ) % {"places": "; ".join(named)}
+        if not self.found.is_asked:
+            return str(NOT_SEARCHED)
+        return _("no place has this address: correct it, or write its latitude and longitude")
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "address": self.address,
+            "lines": list(self.lines),
+            "place": self.place
+            and {"address": self.place.address, "lat": self.place.lat, "lon": self.place.lon},
+            "is_chosen": self.is_chosen,
+            "matches": [match.as_dict() for match in self.found.matches],
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class ImportResult:
     """Counts of bookings, in a dry run of those that would be written.
 
     `refused`: rows are invalid and nothing was written. `broken`: rows left out because they break
     a trip. `released`: rows whose trip was released because they break it. `kept`: lines whose
-    blank cells left a stored value. `far_away`: one for each new place far from the depot, no
-    error: to import after the dry run confirms it. `sample`: the first rows created or updated,
-    with the names of the changed fields.
+    blank cells left a stored value. `far_away`: one for each new place far from the depot,
+    `overlapping`: for each trip at the same time as another one of its client, no error: to import
+    after the dry run confirms it. `computed`: rows written whose pickup is computed. `addresses`:
+    those that had no position and were searched. `sample`: the first rows created or updated, with
+    the names of the changed fields.
     """
 
     filename: str
@@ -98,7 +157,10 @@ class ImportResult:
     refused: bool = False
     dry_run: bool = False
     kept: tuple[int, ...] = ()
-    far_away: tuple[FarRow, ...] = ()
+    far_away: tuple[AskedRow, ...] = ()
+    overlapping: tuple[AskedRow, ...] = ()
+    computed: int = 0
+    addresses: tuple[AddressOfFile, ...] = ()
     sample: tuple[tuple[BookingRow, tuple[str, ...]], ...] = ()
 
     @property
@@ -174,6 +236,22 @@ class ImportResult:
                 "first: line %(line)s): the values stay. To clear one, write “-”.",
                 len(self.kept),
             ) % {"count": len(self.kept), "line": self.kept[0]}
+        if self.addresses:
+            known = sum(one.place is not None for one in self.addresses)
+            yield ngettext(
+                "%(count)s address without a position was searched: the places of %(known)s are "
+                "known.",
+                "%(count)s addresses without positions were searched: the places of %(known)s are "
+                "known.",
+                len(self.addresses),
+            ) % {"count": len(self.addresses), "known": known}
+        if self.computed:
+            said = ngettext(
+                "%(count)s pickup is computed from its appointment.",
+                "%(count)s pickups are computed from their appointments.",
+                self.computed,
+            ) % {"count": self.computed}
+            yield " ".join(filter(None, (said, caveat())))
         if self.far_away:
             yield ngettext(
                 "%(count)s place is far from the depot: are latitude and longitude swapped?",
@@ -182,6 +260,16 @@ class ImportResult:
             ) % {"count": len(self.far_away)}
             if self.dry_run:
                 yield _("To import the file confirms them.")
+        if self.overlapping:
+            yield ngettext(
+                "%(count)s row has a trip at the same time as another trip of its client (line "
+                "%(line)s): no plan drives both at once, unless it is for somebody else "
+                "(overlap_meant).",
+                "%(count)s rows have trips at the same time as another trip of their client (the "
+                "first: line %(line)s): no plan drives both at once, unless one is for somebody "
+                "else (overlap_meant).",
+                len(self.overlapping),
+            ) % {"count": len(self.overlapping), "line": self.overlapping[0].line}
 
     def _releases(self) -> str:
         if self.dry_run:
@@ -218,4 +306,6 @@ class ImportResult:
             "errors": [error.as_dict() for error in self.errors],
             "kept": list(self.kept),
             "far_away": [row.as_dict() for row in self.far_away],
+            "addresses": [one.as_dict() for one in self.addresses],
+            "overlapping": [row.as_dict() for row in self.overlapping],
         }

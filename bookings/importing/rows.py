@@ -4,7 +4,7 @@ Pure: checks against the database (is this reference known?) follow in
 `bookings.importing.compare`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta, tzinfo
 from functools import partial
@@ -33,6 +33,9 @@ OPTIONAL = (
     "dropoff_address",
     "appointment_at",
     "will_call",
+    "overlap_meant",
+    "may_share",
+    "max_ride_min",
     "client_name",
     "client_phone",
     "priority",
@@ -40,6 +43,10 @@ OPTIONAL = (
     "notes",
     "return_of",
 )
+# A position may be missing where its address is there: `bookings.importing.places` finds it.
+ADDRESS_OF = {f"{end}{what}": f"{end}address" for end in Booking.ENDS for what in ("lat", "lon")}
+# A blank pickup is computed from the appointment: `bookings.importing.pickups`.
+INSTEAD = ADDRESS_OF | {"scheduled_time": "appointment_at"}
 # Blank cells that change nothing of a stored booking; CLEARED clears an optional value.
 MAY_BE_BLANK = frozenset([*OPTIONAL, "passengers", "wheelchairs"])
 CLEARED = "-"
@@ -93,6 +100,11 @@ class BookingRow:
         return str(self.values["reference"])
 
 
+def all_columns(columns: Sequence[str]) -> list[str]:
+    """Return the columns of a file, with those of positions: a row has them in the end."""
+    return [*columns, *(column for column in ADDRESS_OF if column not in columns)]
+
+
 def shown(value: str) -> str:
     """Return a value of the file as one short line without unprintable characters."""
     line = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in value[: SHOWN + 1])
@@ -109,9 +121,10 @@ def read_rows(
     for row in table.rows:
         row_errors = list(_cell_errors(row))
         values = {}
-        blank = set()
+        blank = {column for column in ADDRESS_OF if column not in row.cells}
         for column, cell in row.cells.items():
-            if not cell and column in MAY_BE_BLANK and not isinstance(cell, Unreadable):
+            may_be_blank = column in MAY_BE_BLANK or INSTEAD.get(column) in row.cells
+            if not cell and may_be_blank and not isinstance(cell, Unreadable):
                 blank.add(column)
                 if column in REQUIRED:
                     continue
@@ -129,10 +142,15 @@ def read_rows(
 
 
 def _read(reader: Reader, column: str, cell: str) -> Any:
+    return read_cell(reader, cell, is_optional=column in OPTIONAL)
+
+
+def read_cell(reader: Reader, cell: str, *, is_optional: bool) -> Any:
+    """Return the value of a cell. Raises BadValueError."""
     if isinstance(cell, Unreadable):
         raise BadValueError(cell.message)
     parsing.refuse_sheet_error(cell)
-    return reader("" if cell == CLEARED and column in OPTIONAL else cell)
+    return reader("" if cell == CLEARED and is_optional else cell)
 
 
 def _readers(zone: tzinfo, order: str | None) -> dict[str, Reader]:
@@ -154,6 +172,9 @@ def _readers(zone: tzinfo, order: str | None) -> dict[str, Reader]:
         "dropoff_address": partial(parsing.text, at_most=length["dropoff_address"]),
         "appointment_at": _optional(moment),
         "will_call": parsing.truth,
+        "overlap_meant": parsing.truth,
+        "may_share": partial(parsing.truth, default=True),
+        "max_ride_min": parsing.ride_minutes,
         "client_name": partial(parsing.text, at_most=client_length["name"]),
         "client_phone": partial(parsing.text, at_most=client_length["phone"]),
         "priority": parsing.priority,
@@ -185,6 +206,12 @@ def _contradictions(row: Row, values: dict[str, Any]) -> Iterator[RowError]:
     def error(column: str, message: str) -> RowError:
         return RowError(row.line, column, row.cells[column], message)
 
+    for lat, lon in ((f"{end}lat", f"{end}lon") for end in Booking.ENDS):
+        for one, other in ((lat, lon), (lon, lat)):
+            searched = ADDRESS_OF[one] in row.cells
+            if searched and row.cells.get(one) and not row.cells.get(other):
+                problem = _("write %(other)s too, or leave both blank: the address is searched")
+                yield error(one, problem % {"other": other})
     if values.get("wheelchairs", 0) > values.get("passengers", parsing.PEOPLE_AT_MOST):
         yield error(
             "wheelchairs",

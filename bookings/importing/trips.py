@@ -7,14 +7,19 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef
+
 from bookings.events import Changes as FieldChanges
 from bookings.guards import PLANNED_FIELDS, Outcome, hold_trips
 from bookings.importing.compare import Changes, Stored, check_ways_there, compare
 from bookings.importing.order import check_order
 from bookings.importing.result import BrokenRow, Skipped
 from bookings.importing.rows import BookingRow
-from bookings.models import Client, Status
-from drivers.models import Company
+from bookings.models import Client, CompanyPlace, DriverPreference, Status
+from bookings.own_places import other_minutes
+from drivers.db.folding import fold
+from drivers.models import Company, Customer
+from drivers.phones import person_key
 
 # The id of an outbound trip that the file creates.
 TO_COME = -1
@@ -39,6 +44,7 @@ class Settled:
 
 def settle(
     company: Company,
+    customer: Customer,
     rows: list[BookingRow],
     stored: dict[str, Stored],
     columns: Sequence[str],
@@ -46,23 +52,27 @@ def settle(
     release_broken: bool | Collection[int],
     now: datetime,
     lock: bool,
+    places: Mapping[str, CompanyPlace],
 ) -> Settled:
     """Compare the valid rows with the stored bookings, and settle which trips they break.
 
     A row that breaks a trip is left out, unless `release_broken` agrees: to every trip, or to these
     assignments. Without a row, others may break a trip or the order of a pair: all are checked
-    again. Without `lock`, for a preview, nobody has to wait.
+    again. Without `lock`, for a preview, nobody has to wait. `places` are the company's places by
+    folded address.
 
     The statements are those of the guards, and 1 if clients change; none unless a row changes what
     the trip of an assigned booking depends on.
     """
     changes = compare(rows, stored, columns)
-    assigned = [old.id for _row, old, _changes in _of_trips(changes)]
+    assigned = [old.id for _row, old, _changes in _of_trips(changes, places)]
     held = hold_trips(company, assigned, now=now, lock=lock)
     if not held:
         return Settled(changes)
     client_ids = find_clients(
-        company, {row.client for row, _old, changed in _of_trips(changes) if "client" in changed}
+        company,
+        customer,
+        {row.client for row, _old, changed in _of_trips(changes, places) if "client" in changed},
     )
     broken: list[BrokenRow] = []
     released: dict[int, BrokenRow] = {}
@@ -70,9 +80,9 @@ def settle(
     while True:
         wanted = {
             old.id: _with_ids(row, differing, stored, client_ids)
-            for row, old, differing in _of_trips(changes)
+            for row, old, differing in _of_trips(changes, places)
         }
-        row_of = {old.id: row for row, old, _differing in _of_trips(changes)}
+        row_of = {old.id: row for row, old, _differing in _of_trips(changes, places)}
         outcomes = [trips.check(wanted, released.keys()) for trips in held]
         found = [
             BrokenRow(row_of[trip.booking_id].line, row_of[trip.booking_id].reference, trip)
@@ -94,22 +104,35 @@ def settle(
     return Settled(changes, _in_order(broken), _in_order(released.values()), outcomes)
 
 
-def find_clients(company: Company, wanted: Collection[tuple[str, str] | None]) -> ClientIds:
-    """Return {(name, phone): id} of the stored clients: 1 statement, or none."""
-    names = sorted({client[0] for client in wanted if client})
-    if not names:
+def find_clients(
+    company: Company, customer: Customer, wanted: Collection[tuple[str, str] | None]
+) -> ClientIds:
+    """Return {(name, phone): id} of the wanted who are stored, however they are spelled there.
+
+    Of several stored ones it is the one who forbids drivers, so that none is forgotten, else the
+    oldest. 1 statement, or none.
+    """
+    keys = {client: person_key(*client, company.timezone) for client in wanted if client}
+    if not keys:
         return {}
-    rows = Client.objects.filter(company=company, name__any_of=names)
-    return {(name, phone): pk for pk, name, phone in rows.values_list("id", "name", "phone")}
+    forbids = DriverPreference.objects.filter(client=OuterRef("pk"), kind="forbidden")
+    rows = Client.objects.filter(
+        customer=customer, folded_name__any_of=sorted({name for name, _phone in keys.values()})
+    ).order_by(Exists(forbids).desc(), "id")
+    by_key: dict[tuple[str, str], int] = {}
+    for pk, name, phone in rows.values_list("id", "folded_name", "phone_key"):
+        by_key.setdefault((name, phone), pk)
+    return {client: by_key[key] for client, key in keys.items() if key in by_key}
 
 
-def _of_trips(changes: Changes) -> list[Updated]:
-    """Return the changes of assigned bookings that matter to their trips."""
-    return [
-        (row, old, differing)
+def _of_trips(changes: Changes, places: Mapping[str, CompanyPlace]) -> list[Updated]:
+    """Return the changes of assigned bookings that matter to their trips, of minutes there too."""
+    found = [
+        (row, old, differing | _at_places(differing, places))
         for row, old, differing in changes.updated
-        if old.status == Status.ASSIGNED and differing.keys() & PLANNED_FIELDS
+        if old.status == Status.ASSIGNED
     ]
+    return [updated for updated in found if updated[2].keys() & PLANNED_FIELDS]
 
 
 def _with_ids(
@@ -130,6 +153,16 @@ def _with_ids(
         there_id = there.id if there else TO_COME if row.return_of else None
         ids["return_of"] = (differing["return_of"][0], there_id)
     return differing | ids
+
+
+def _at_places(differing: FieldChanges, places: Mapping[str, CompanyPlace]) -> FieldChanges:
+    """Return the minutes that change with the addresses, of the company's places there."""
+    ends = [differing.get(f"{end}_address", ("", "")) for end in ("pickup", "dropoff")]
+    was, now = (
+        (places.get(fold(pickup)), places.get(fold(dropoff)))
+        for pickup, dropoff in zip(*ends, strict=True)
+    )
+    return other_minutes(was, now)
 
 
 def _is_agreed(row: BrokenRow, release_broken: bool | Collection[int]) -> bool:

@@ -11,7 +11,7 @@ import logging
 import re
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from itertools import repeat
 from typing import Any
@@ -53,6 +53,7 @@ def read_workbook(
     required: Sequence[str],
     optional: Sequence[str] = (),
     unread: Sequence[str] = (),
+    instead: Mapping[str, str] = {},
 ) -> Table:
     """Return the Table of the first visible sheet; lines are the sheet's row numbers.
 
@@ -66,11 +67,17 @@ def read_workbook(
             numbered = _numbered_texts(data, sheet)
             try:
                 return table_of(
-                    numbered, CALLED, "", required=required, optional=optional, unread=unread
+                    numbered,
+                    CALLED,
+                    "",
+                    required=required,
+                    optional=optional,
+                    unread=unread,
+                    instead=instead,
                 )
             except NoListError as error:
                 raise FileRefusedError(f"{error}{_other_sheets(sheet)}") from None
-    except FileRefusedError:
+    except (FileRefusedError, MemoryError):
         raise
     except (
         Exception

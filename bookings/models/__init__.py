@@ -1,4 +1,5 @@
-"""Tables of bookings, clients, the event log, imported files and webhooks.
+"""Tables of bookings, clients, the event log, imported files,
+messages and webhooks.
 
 Times are stored in UTC. Positions are degrees, WGS 84.
 """
@@ -20,9 +21,22 @@ from bookings.models.booking import (
     Booking,
     Status,
 )
-from bookings.models.clients import Client, DriverPreference, SavedPlace
+from bookings.models.client_keys import ClientKey
+from bookings.models.clients import RIDE_AT_MOST, Client, DriverPreference, SavedPlace
+from bookings.models.erasures import Erasure
 from bookings.models.event import Event
 from bookings.models.import_file import ImportFile
+from bookings.models.messages import (
+    Channel,
+    Message,
+    MessageKind,
+    MessagePolicy,
+    MessageText,
+    Recipient,
+)
+from bookings.models.places import CompanyPlace
+from bookings.models.readings import Reading
+from bookings.models.series import Pause, Series
 from bookings.models.webhooks import Delivery, Webhook
 from drivers.companies.actors import Actor, Door
 
@@ -32,16 +46,29 @@ __all__ = [
     "AddressWord",
     "Booking",
     "CORRECTIONS",
+    "Channel",
     "Client",
+    "ClientKey",
+    "CompanyPlace",
     "DRIVEN_STATUSES",
     "Delivery",
     "Door",
     "DriverPreference",
+    "Erasure",
     "Event",
     "ImportFile",
+    "Message",
+    "MessageKind",
+    "MessagePolicy",
+    "MessageText",
     "OPEN_STATUSES",
+    "Pause",
+    "RIDE_AT_MOST",
+    "Reading",
+    "Recipient",
     "SETTLED_STATUSES",
     "SavedPlace",
+    "Series",
     "Status",
     "Street",
     "TRANSITIONS",

@@ -3,24 +3,30 @@
 from datetime import date
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from bookings.models.clients import Client
+from bookings.models.clients import RIDE_AT_MOST, RIDE_SAYS, Client
+from bookings.models.places import CompanyPlace
+from bookings.models.series import Series
 from drivers.db.indexes import Index
-from drivers.db.rules import CHOICE, POSITION, Check, Unique
+from drivers.db.references import SameOwner
+from drivers.db.rules import CHOICE, POSITION, Check, KeptCheck, Unique
 from drivers.models import (
     LATITUDE,
     LONGITUDE,
     AsksAboutFarPlaces,
     Company,
+    FillsCustomers,
+    OfCustomer,
     on_earth,
     validate_tags,
     within_years,
 )
+from drivers.models.customer import OF_ANOTHER_COMPANY
 
 
 class Status(models.TextChoices):
@@ -69,7 +75,7 @@ SETTLED_STATUSES = [status for status in Status if status not in OPEN_STATUSES[:
 OPEN = Q(is_open=True)
 
 
-class BookingQuerySet(models.QuerySet["Booking"]):
+class BookingQuerySet(FillsCustomers):
     def open(self) -> "BookingQuerySet":
         return self.filter(OPEN)
 
@@ -79,19 +85,30 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         return self.filter(company=company, scheduled_time__gte=start_at, scheduled_time__lt=end_at)
 
 
-class Booking(AsksAboutFarPlaces):
+class Booking(AsksAboutFarPlaces, OfCustomer):
     """A requested trip; `scheduled_time` is the requested pickup.
 
+    With `pickup_computed` nobody has asked for it: it follows from the appointment, and follows
+    when that changes, or what it was computed from (`bookings.pickup_times`).
     `passengers` counts everyone on board, `wheelchairs` those who travel in a wheelchair.
     `version` grows by one with every change: writers compare it before they write. The time of a
     `will_call` is not known until the client calls: `scheduled_time` is the earliest, and the
-    booking stays pending, so that it is not planned.
+    booking stays pending, so that it is not planned. With `overlap_meant` it is for another person
+    than the client's other trips, which may be at the same time.
+
+    A booking made by a standing order keeps the order (`series`), its date and which of the two
+    trips it is: the database allows one of each, so that none is made twice. One that the order
+    itself has canceled has no `series_leg` any more: its date may be booked again.
     """
 
     class Priority(models.IntegerChoices):
         NORMAL = 0, _("normal")
         HIGH = 1, _("high")
         URGENT = 2, _("urgent")
+
+    class Leg(models.IntegerChoices):
+        OUTBOUND = 0, _("outbound trip")
+        RETURN = 1, _("return trip")
 
     ENDS = ("pickup_", "dropoff_")
 
@@ -113,13 +130,65 @@ class Booking(AsksAboutFarPlaces):
     dropoff_address = models.CharField(_("dropoff address"), max_length=200, blank=True)
     dropoff_lat = models.FloatField(_("dropoff latitude"), **LATITUDE)
     dropoff_lon = models.FloatField(_("dropoff longitude"), **LONGITUDE)
+    # The places of the company with these addresses: `bookings.places.own` sets them.
+    pickup_place = models.ForeignKey(
+        CompanyPlace,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("place of the pickup"),
+    )
+    dropoff_place = models.ForeignKey(
+        CompanyPlace,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("place of the dropoff"),
+    )
     scheduled_time = models.DateTimeField(_("requested pickup"))
+    pickup_computed = models.BooleanField(
+        _("pickup computed from the appointment"), default=False, db_default=False, editable=False
+    )
     appointment_at = models.DateTimeField(_("appointment"), null=True, blank=True)
     will_call = models.BooleanField(_("will call"), default=False, db_default=False)
+    overlap_meant = models.BooleanField(
+        _("another person"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "The trip is for somebody else of that name: it may be at the same time as others of "
+            "the client."
+        ),
+    )
     passengers = models.PositiveSmallIntegerField(
         _("passengers"), default=1, validators=[MinValueValidator(1)]
     )
     wheelchairs = models.PositiveSmallIntegerField(_("wheelchairs"), default=0)
+    may_share = models.BooleanField(
+        _("may ride with others"),
+        default=True,
+        db_default=True,
+        help_text=_(
+            "Whether others may be in the vehicle, if the company shares vehicles. No for a trip "
+            "that must be alone, such as one with an infectious client."
+        ),
+    )
+    max_ride_min = models.PositiveSmallIntegerField(
+        _("longest ride (minutes)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(RIDE_AT_MOST)],
+        help_text=_(
+            "Minutes, 1 to 720, that the client may be on board if others ride along. Empty: as "
+            "for the client, or else as the company says. The direct ride is always allowed."
+        ),
+    )
     needs = models.JSONField(_("needs"), default=list, blank=True, validators=[validate_tags])
     priority = models.PositiveSmallIntegerField(
         _("priority"), choices=Priority, default=Priority.NORMAL
@@ -133,6 +202,22 @@ class Booking(AsksAboutFarPlaces):
         verbose_name=_("return of"),
     )
     status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.PENDING)
+    series = models.ForeignKey(
+        Series,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        editable=False,
+        related_name="bookings",
+        verbose_name=_("standing order"),
+    )
+    series_day = models.DateField(
+        _("date of the standing order"), null=True, blank=True, editable=False
+    )
+    series_leg = models.PositiveSmallIntegerField(
+        _("leg of the standing order"), choices=Leg, null=True, blank=True, editable=False
+    )
     is_open = models.GeneratedField(
         expression=Q(status__in=OPEN_STATUSES), output_field=models.BooleanField(), db_persist=True
     )
@@ -163,16 +248,51 @@ class Booking(AsksAboutFarPlaces):
                 fields=["company", "priority", "scheduled_time"],
                 name="idx_booking_company_priority",
             ),
+            # Deleting a CompanyPlace, whose bookings keep their addresses.
+            Index(
+                fields=["pickup_place"],
+                condition=Q(pickup_place__isnull=False),
+                name="idx_booking_pickup_place",
+            ),
+            Index(
+                fields=["dropoff_place"],
+                condition=Q(dropoff_place__isnull=False),
+                name="idx_booking_dropoff_place",
+            ),
             # BookingViewSet, by `updated_since`.
             Index(fields=["company", "updated_at"], name="idx_booking_company_updated"),
+            # The same lists of a customer: BookingViewSet for a client system, CustomerAdmin.
+            Index(fields=["customer", "scheduled_time"], name="idx_booking_customer_scheduled"),
+            Index(fields=["customer", "updated_at"], name="idx_booking_customer_updated"),
         ]
         constraints = [
             Unique(
-                fields=["company", "reference"],
+                fields=["customer", "reference"],
                 condition=~Q(reference=""),
                 name="booking_reference_unique",
-                says=_("Another booking of the company has this reference."),
+                says=_("Another booking of the customer has this reference."),
                 field="reference",
+            ),
+            SameOwner(
+                name="booking_customer_of_company",
+                fields=["customer", "company"],
+                to_fields=["id", "company"],
+                says=OF_ANOTHER_COMPANY,
+            ),
+            SameOwner(
+                name="booking_client_of_customer",
+                fields=["client", "customer"],
+                to_fields=["id", "customer"],
+                says=_("This client belongs to another customer."),
+            ),
+            *(
+                SameOwner(
+                    name=f"booking_{end}_place_of_company",
+                    fields=[f"{end}_place", "company"],
+                    to_fields=["id", "company"],
+                    says=_("This place belongs to another company."),
+                )
+                for end in ("pickup", "dropoff")
             ),
             Check(
                 condition=on_earth("pickup"),
@@ -192,9 +312,17 @@ class Booking(AsksAboutFarPlaces):
                 ),
                 field="passengers",
             ),
+            # The validators of the field say it without a statement.
+            KeptCheck(
+                condition=Q(max_ride_min__isnull=True)
+                | Q(max_ride_min__gte=1, max_ride_min__lte=RIDE_AT_MOST),
+                name="booking_ride_sensible",
+                says=RIDE_SAYS,
+                field="max_ride_min",
+            ),
             Check(
-                condition=Q(appointment_at__isnull=True)
-                | Q(appointment_at__gt=F("scheduled_time")),
+                condition=Q(appointment_at__isnull=True, pickup_computed=False)
+                | Q(appointment_at__isnull=False, appointment_at__gt=F("scheduled_time")),
                 name="booking_appointment_after_pickup",
                 says=_("The appointment must be after the pickup."),
                 field="appointment_at",
@@ -220,14 +348,45 @@ class Booking(AsksAboutFarPlaces):
                     "A will-call stays pending until the client is ready and its time is known."
                 ),
             ),
+            SameOwner(
+                name="booking_series_of_company",
+                fields=["series", "company"],
+                to_fields=["id", "company"],
+                says=_("This standing order belongs to another company."),
+            ),
+            # bookings.series reads the bookings of a standing order by it.
+            Unique(
+                fields=["series", "series_day", "series_leg"],
+                name="booking_once_a_date_of_series",
+                says=_("This date of the standing order is booked already."),
+            ),
+            KeptCheck(
+                condition=Q(series__isnull=True, series_day__isnull=True, series_leg__isnull=True)
+                | Q(series__isnull=False, series_day__isnull=False),
+                name="booking_series_has_its_day",
+                says=_("A booking of a standing order has its date, another one has none."),
+            ),
+            KeptCheck(
+                condition=Q(series_leg__isnull=True) | Q(series_leg__lte=1),
+                name="booking_series_leg_known",
+                says=CHOICE,
+            ),
         ]
 
     def __str__(self) -> str:
         return self.reference or f"#{self.pk}"
+
+    def take_customer(self) -> None:
+        """Name the client's customer, else the default one, if none is named."""
+        if self.customer_id is None and self.client:
+            self.customer_id = self.client.customer_id
+        super().take_customer()
 
     def clean(self) -> None:
         if self.client and self.client.company_id != self.company_id:
             raise ValidationError({"client": _("This client belongs to another company.")})
         if self.return_of and self.return_of.company_id != self.company_id:
             raise ValidationError({"return_of": _("This booking belongs to another company.")})
+        if self.return_of and self.return_of.customer_id != self.customer_id:
+            raise ValidationError({"return_of": _("This booking belongs to another customer.")})
         super().clean()

@@ -5,7 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from drivers.db.indexes import Index
-from drivers.models import Company
+from drivers.models import Company, Customer
 
 
 class ImportFile(models.Model):
@@ -21,9 +21,14 @@ class ImportFile(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, db_index=False, verbose_name=_("user")
     )
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, db_index=False, null=True, verbose_name=_("customer")
+    )
     name = models.CharField(max_length=100)
     data = models.BinaryField()
     date_order = models.CharField(max_length=5, blank=True)
+    # Which places its addresses are, as far as somebody has chosen: {folded address: place}.
+    places = models.JSONField(default=dict, blank=True)
     uploaded_at = models.DateTimeField()
 
     class Meta:

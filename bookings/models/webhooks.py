@@ -7,24 +7,47 @@ from django.utils.translation import gettext_lazy as _
 from bookings.models.event import Event
 from drivers.db.bulk import OneStatementInserts
 from drivers.db.indexes import Index
+from drivers.db.references import SameOwner
 from drivers.db.rules import CHOICE, Check, Unique
-from drivers.models import Company
+from drivers.models import Company, Customer
+from drivers.models.customer import OF_ANOTHER_COMPANY
 
 DUE = Q(status="pending")
 
 
 class Webhook(models.Model):
-    """A URL of a company's own system; `kinds` are the events it receives, empty for all.
+    """A URL of a company's own system, or of a customer's, which receives that one's events only.
+
+    `kinds` are the events it receives, empty for all; `payload` says whether whole or by their ids.
 
     Events up to `seen_event_id` have become deliveries. The secret is derived from `salt` and
     SECRET_KEY (see `signing`); the previous one is valid until `previous_until`.
     """
 
+    class Payload(models.TextChoices):
+        FULL = "full", _("the whole event")
+        THIN = "thin", _("ids and kind only")
+
     company = models.ForeignKey(
         Company, models.CASCADE, db_index=False, related_name="webhooks", verbose_name=_("company")
     )
+    customer = models.ForeignKey(
+        Customer,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="webhooks",
+        verbose_name=_("customer"),
+    )
     url = models.CharField(_("address"), max_length=500)
     kinds = models.JSONField(_("kinds of events"), default=list, blank=True)
+    payload = models.CharField(
+        _("payload"),
+        max_length=10,
+        choices=Payload,
+        default=Payload.FULL,
+        db_default=Payload.FULL,
+    )
     is_active = models.BooleanField(_("active"), default=True)
     disabled_reason = models.CharField(_("reason disabled"), max_length=200, blank=True)
     salt = models.CharField(max_length=32, editable=False)
@@ -34,12 +57,28 @@ class Webhook(models.Model):
     rests_until = models.DateTimeField(_("paused until"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"))
 
+    customer_path = "customer"
+
     class Meta:
         verbose_name = _("webhook")
         verbose_name_plural = _("webhooks")
         indexes = [
             # bookings.webhooks.worker.queue_deliveries, and the list of WebhookViewSet.
             Index(fields=["company", "id"], name="idx_webhook_company"),
+        ]
+        constraints = [
+            SameOwner(
+                name="webhook_customer_of_company",
+                fields=["customer", "company"],
+                to_fields=["id", "company"],
+                says=OF_ANOTHER_COMPANY,
+            ),
+            Check(
+                condition=Q(payload__in=["full", "thin"]),
+                name="webhook_payload_known",
+                says=CHOICE,
+                field="payload",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -84,12 +123,14 @@ class Delivery(models.Model):
 
     objects = DeliveryQuerySet.as_manager()
 
+    customer_path = "webhook__customer"
+
     class Meta:
         verbose_name = _("webhook delivery")
         verbose_name_plural = _("webhook deliveries")
         indexes = [
-            # DeliveryQuerySet.due, as in bookings.webhooks.worker.claim_deliveries.
-            Index(fields=["due_at"], condition=DUE, name="idx_delivery_due"),
+            # bookings.webhooks.worker.claim_deliveries: the first that is due of each webhook.
+            Index(fields=["webhook", "due_at"], condition=DUE, name="idx_delivery_due"),
             # bookings.webhooks.worker.clear_deliveries: the expired deliveries.
             Index(fields=["created_at"], name="idx_delivery_created"),
         ]

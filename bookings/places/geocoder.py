@@ -7,6 +7,7 @@ What is typed is sent there, with a position rounded to a tenth of a degree; nei
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 WITHIN_S = 2.0
 RESTS_S = 30  # after a failure
 KEPT_S = 24 * 3600
+TURN_S = 0.1  # between two looks whether it is our turn
 EVERY_S = 1  # the pause between two questions to Nominatim
 ASKED_FROM = 4  # letters: less is a beginning that everything matches
 USER_AGENT = "Dispatchsite address search"
@@ -35,8 +37,21 @@ PLACES = ("city", "town", "village", "municipality", "hamlet", "locality")
 NONSENSE = (GeopyError, ValueError, TypeError, KeyError, AttributeError)  # whatever it answers
 
 
+MayAsk = Callable[[], bool]
+
+
 def search_geocoder(text: str, *, near: tuple[float, float], limit: int) -> list[Match]:
     """Return what the geocoder finds; nothing if there is none, or it does not answer in time."""
+    return ask_geocoder(text, near=near, limit=limit, may_ask=is_our_turn) or []
+
+
+def ask_geocoder(
+    text: str, *, near: tuple[float, float], limit: int, may_ask: MayAsk
+) -> list[Match] | None:
+    """Return what the geocoder finds, or None if it was not asked, or did not answer in time.
+
+    `may_ask` is called before it is asked: what is kept of an earlier answer needs no turn.
+    """
     if settings.GEOCODER is None or len(fold(text).replace(" ", "")) < ASKED_FROM:
         return []
     around = tuple(round(degrees, 1) for degrees in near)
@@ -45,23 +60,35 @@ def search_geocoder(text: str, *, near: tuple[float, float], limit: int) -> list
     key = f"geocoder.{hashlib.sha256(asked.encode()).hexdigest()}"
     found = OUTAGE.ask(lambda: shared.get(key))
     if found is None:
-        if not _may_ask():
-            return []
+        if not may_ask():
+            return None
         found = _ask(text, around, limit, language)
         if found is None:
-            return []
+            return None
         answer = found
         OUTAGE.ask(lambda: shared.set(key, answer, KEPT_S))
     return _rated(text, found, near)
 
 
-def _may_ask() -> bool:
+def is_our_turn() -> bool:
     """Return whether it does not rest, and it is our turn; not where the cache cannot tell."""
     if OUTAGE.ask(lambda: shared.get("geocoder.rests", False)) is not False:
         return False
     if settings.GEOCODER.protocol == "photon":
         return True
     return OUTAGE.ask(lambda: shared.add("geocoder.turn", True, EVERY_S)) is True
+
+
+def wait_for_turn(until_s: float) -> bool:
+    """Return whether it is our turn before `until_s` of the monotonic clock; wait for it."""
+    while True:
+        if OUTAGE.ask(lambda: shared.get("geocoder.rests", False)) is not False:
+            return False
+        if time.monotonic() >= until_s:
+            return False
+        if is_our_turn():
+            return True
+        time.sleep(TURN_S)
 
 
 def _ask(

@@ -1,22 +1,29 @@
-"""Known places of a company: homes and saved places of clients, ends of recent trips."""
+"""Known places of a company: its own, homes and saved places of clients, ends of trips."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from heapq import nsmallest
+from itertools import chain
+from math import log
 from typing import Any
 
 from django.db.models import QuerySet
 
-from bookings.models import Booking, Client, SavedPlace
+from bookings.models import Booking, Client, CompanyPlace, SavedPlace
 from bookings.places.match import LEAST, Match, Source, nearness
-from bookings.places.words import typed_words, wanted, words_of
+from bookings.places.words import Vocabulary, Wanted, typed_words, wanted, words_of
 from bookings.search import find_clients
+from drivers.companies.scope import Scope
 from drivers.db.folding import fold
-from drivers.models import Company
+from drivers.models import Company, Customer
 
 RECENT_TRIPS = 1_000  # of a company that are searched
 TRIPS_OF_CLIENT = 20
+TRIPS_OF_MANY = 10_000  # that are read to search many places at once
+LIKELIEST = 60  # places with most of the words, which are rated
 OFFERED = 8
+SHOWN_ON_MAP = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +50,29 @@ def usual_place(client: Client) -> Place | None:
 
 
 def search_known(
-    company: Company, text: str, *, near: tuple[float, float], limit: int
+    company: Company,
+    text: str,
+    *,
+    near: tuple[float, float],
+    limit: int,
+    customer: Customer | None = None,
 ) -> list[Match]:
-    """Return the known places that are likely meant, the best first: 4 statements.
+    """Return the known places that are likely meant, the best first: 5 statements.
 
-    By their address, the name that a client's place has, or the client whose home it is.
+    Of the company, or of one customer's clients and trips alone.
+    By their address, the name that a place has, or the client whose home it is.
     """
     typed = typed_words(text)
     if not typed:
         return []
-    named = _named(company, text)
+    named = _named(company, text, customer)
     read = {(place, name): (words_of(place.address), words_of(name)) for place, name in named}
     counts = Counter(word for words in read.values() for part in words for word in part)
-    asked = wanted(typed, counts)
+    return _best(wanted(typed, counts), read, near)[:limit]
+
+
+def _best(asked: Wanted, read: Mapping[Any, Any], near: tuple[float, float]) -> list[Match]:
+    """Return the matches among {(place, name): (words of its address, words of the name)}."""
     best: dict[str, Match] = {}
     for (place, _name), (address, name) in read.items():
         score, other_number = asked.score(address, name, with_number=True)
@@ -66,36 +83,89 @@ def search_known(
         same = best.get(key := fold(place.address))
         if same is None or same.score < match.score:
             best[key] = match
-    return sorted(best.values(), key=lambda match: -match.score)[:limit]
+    return sorted(best.values(), key=lambda match: -match.score)
+
+
+def search_known_many(
+    company: Company,
+    texts: Iterable[str],
+    *,
+    near: tuple[float, float],
+    limit: int,
+    customer: Customer | None = None,
+) -> dict[str, list[Match]]:
+    """Return for each text the known places that are likely meant, the best first: 4 statements."""
+    named = _named(company, "", customer, trips=TRIPS_OF_MANY)
+    read = [(one, (words_of(one[0].address), words_of(one[1]))) for one in dict.fromkeys(named)]
+    counts = Counter(word for _one, words in read for part in words for word in part)
+    vocabulary = Vocabulary(counts)
+    holders: dict[str, set[int]] = defaultdict(set)
+    for i, (_one, words) in enumerate(read):
+        for word in chain(*words):
+            holders[word].add(i)
+    found = {}
+    for text in texts:
+        typed = typed_words(text)
+        likely = [vocabulary.like(word) for word in typed]
+        has: dict[int, float] = defaultdict(float)
+        for like in likely:
+            for i in set().union(*(holders[word] for word in like)):
+                has[i] += 1 / log(2 + sum(like.values()))
+        likeliest = nsmallest(LIKELIEST, has, key=lambda i: (-has[i], i))
+        asked = wanted(typed, {word: n for like in likely for word, n in like.items()})
+        found[text] = _best(asked, dict(read[i] for i in likeliest), near)[:limit]
+    return found
 
 
 def known_place(company: Company, address: str) -> Place | None:
-    """Return the place with this address, ignoring case and accents, or None: 3 statements."""
+    """Return the place with this address, ignoring case and accents, or None: 4 statements."""
     wanted = fold(address)
     same = (p for p in _known(company) if fold(p.address) == wanted)
     return next(same, None)
+
+
+def known_places(company: Company) -> list[Place]:
+    """Return the different known places of the company, the latest first: 3 statements."""
+    return _different(_known(company))[:SHOWN_ON_MAP]
 
 
 def _known(company: Company) -> list[Place]:
     return [place for place, _name in _named(company, "")]
 
 
-def _named(company: Company, text: str) -> list[tuple[Place, str]]:
-    """Return known places with what else they are called, the latest first: 3 statements.
+def _named(
+    company: Company,
+    text: str,
+    customer: Customer | None = None,
+    *,
+    trips: int = RECENT_TRIPS,
+) -> list[tuple[Place, str]]:
+    """Return known places with what else they are called, the latest first: 4 statements.
 
+    The company's own come before others at the same address; no customer is shown them.
     1 more finds the homes of clients by the words of the text, however many clients there are.
     """
-    trips = Booking.objects.filter(company=company).order_by("-scheduled_time", "-id")
+    scope = Scope(company, customer)
+    latest = scope.of(Booking.objects.all()).order_by("-scheduled_time", "-id")
     columns = ("address", "lat", "lon", "name")
-    homes = Client.objects.filter(company=company, lat__isnull=False).exclude(address="")
-    rows: list[Any] = list(homes.order_by("-id").values_list(*columns)[:RECENT_TRIPS])
+    homes = scope.of(Client.objects.filter(lat__isnull=False).exclude(address=""))
+    rows: list[Any] = list(homes.order_by("-id").values_list(*columns)[:trips])
     if text:
-        found = find_clients(company, text).filter(lat__isnull=False).exclude(address="")
+        found = find_clients(company, text, customer=customer)
+        found = found.filter(lat__isnull=False).exclude(address="")
         rows += found.values_list(*columns)[:RECENT_TRIPS]
-    saved = SavedPlace.objects.filter(client__company=company).order_by("-id")
-    rows += saved.values_list("address", "lat", "lon", "label")[:RECENT_TRIPS]
-    ends = [(place, "") for place in _ends(trips[:RECENT_TRIPS])]
-    return [*ends, *((Place(*row[:3]), row[3]) for row in rows)]
+    saved = scope.of(SavedPlace.objects.all(), "client__company").order_by("-id")
+    rows += saved.values_list("address", "lat", "lon", "label")[:trips]
+    ends = [(place, "") for place in _ends(latest[:trips])]
+    first: list[Any] = []
+    if customer is None:
+        own = CompanyPlace.objects.filter(company=company).order_by("-id")
+        first = list(own.values_list(*columns)[:RECENT_TRIPS])
+    return [*_with_names(first), *ends, *_with_names(rows)]
+
+
+def _with_names(rows: Iterable[tuple[str, float, float, str]]) -> list[tuple[Place, str]]:
+    return [(Place(address, lat, lon), name) for address, lat, lon, name in rows]
 
 
 def _ends(trips: QuerySet[Booking]) -> list[Place]:

@@ -28,6 +28,16 @@ class Match:
     score: float
     is_exact: bool = True
 
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "address": self.address,
+            "lat": self.lat,
+            "lon": self.lon,
+            "source": self.source.value,
+            "score": self.score,
+            "is_exact": self.is_exact,
+        }
+
 
 NEAR_KM = 50
 LEAST = 0.55  # the score of what is offered

@@ -40,9 +40,9 @@ def search_register(text: str, *, near: tuple[float, float], limit: int) -> list
     read = [(row, *street_words(row[1])) for row in streets]
     counts = {word: count for words in found for _pk, word, count in words}
     vocabulary = {word: counts.get(word, 1) for _row, _name, words in read for word in words}
-    likely = _best(wanted(typed, vocabulary), read, near)[: 2 * limit]
+    likely = best(wanted(typed, vocabulary), read, near)[: 2 * limit]
     numbers = _numbers([(row[0], number) for _score, row, number in likely if number])
-    offered = [match for one in likely for match in _matches(*one, numbers)]
+    offered = [match for one in likely for match in matches(*one, numbers)]
     offered.sort(key=lambda match: -match.score)
     return offered[:limit]
 
@@ -99,7 +99,7 @@ def _streets(
     return list(rows.values_list("id", "key", "lat", "lon", "name", "postcode", "locality"))
 
 
-def _best(
+def best(
     asked: Wanted, read: list[tuple[Any, list[str], list[str]]], near: tuple[float, float]
 ) -> list[tuple[float, Any, str]]:
     """Return (score, row, house number) of the streets that are likely enough."""
@@ -123,9 +123,10 @@ def _numbers(asked: list[tuple[int, str]]) -> dict[tuple[int, str], tuple[float,
     return {row[:2]: row[2:] for row in rows.values_list("street_id", "number", "lat", "lon")}
 
 
-def _matches(
+def matches(
     score: float, row: Any, number: str, numbers: dict[tuple[int, str], tuple[float, float]]
 ) -> list[Match]:
+    """Return what is offered of a rated street: the house, or the street if it has no such one."""
     pk, _key, lat, lon, name, postcode, locality = row
     place = " ".join(filter(None, (postcode, locality)))
     position = numbers.get((pk, number)) if number else None

@@ -6,9 +6,10 @@ are from 0 to 1.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise, takewhile
 from math import log
 from os.path import commonprefix
 
@@ -18,6 +19,7 @@ from drivers.db.folding import fold
 
 WORDS_AT_MOST = 12  # of a search; further words are not looked at
 LONGEST = 60
+MOST_BEGUN = 40  # words that begin as typed
 SPELLED_FROM = 4  # letters: shorter words have too many neighbours
 SIMILAR = 0.6  # less is another word
 CELLS_PER_DEGREE = 10
@@ -140,6 +142,33 @@ def wanted(typed: Sequence[str], vocabulary: Mapping[str, int]) -> Wanted:
             similar[i][joined] = similar[i + 1][joined] = 1.0
     weights = [_weight(words, vocabulary) for words in similar]
     return Wanted(tuple(typed), tuple(similar), tuple(weights))
+
+
+class Vocabulary:
+    """Words with the number of their occurrences, in which many typed words are looked up.
+
+    Those that begin as typed, sound alike or are the same; not all that are similar.
+    """
+
+    def __init__(self, counts: Mapping[str, int]) -> None:
+        self.counts = counts
+        self.words = sorted(counts)
+        self.known: dict[str, dict[str, int]] = {}
+        self.spelled: dict[str, set[str]] = {}
+        for word in self.words:
+            for key in spellings(word):
+                self.spelled.setdefault(key, set()).add(word)
+
+    def like(self, typed: str) -> dict[str, int]:
+        """Return the words that a typed word may be, with their occurrences."""
+        if typed not in self.known:
+            first = bisect_left(self.words, typed)
+            begun = takewhile(lambda word: word.startswith(typed), islice(self.words, first, None))
+            same = {ABBREVIATIONS.get(typed, typed)} & self.counts.keys()
+            words = {*islice(begun, MOST_BEGUN), *same}
+            words.update(*(self.spelled.get(key, ()) for key in spellings(typed)))
+            self.known[typed] = {word: self.counts[word] for word in words}
+        return self.known[typed]
 
 
 def _weight(words: Mapping[str, float], vocabulary: Mapping[str, int]) -> float:

@@ -268,6 +268,8 @@ def row_actions_for(booking, *, may_write):
         found.append(RowAction(_("Ready now"), "phone_callback", url))
     url = reverse("admin:bookings_booking_duplicate", args=[booking.pk])
     found.append(RowAction(_("Book on other days…"), "event_repeat", url))
+    url = f"{reverse('admin:bookings_series_add')}?booking={booking.pk}"
+    found.append(RowAction(_("Repeat as a standing order…"), "repeat", url))
     if Status.CANCELED in TRANSITIONS[Status(booking.status)]:
         url = reverse("admin:bookings_booking_cancel", args=[booking.pk])
         found.append(RowAction(_("Cancel…"), "event_busy", url, danger=True))

@@ -5,4 +5,5 @@ from dispatch.admin.broken_trips import WarnsOfBrokenTrips
 
 
 class ClientAdmin(WarnsOfBrokenTrips, clients.ClientAdmin):
-    pass
+    def merge(self, request, *args, **kwargs):
+        return self._asking(request, super().merge, *args, **kwargs)

@@ -13,6 +13,8 @@ from bookings.models import Event
 from dispatch.admin.trip_search import FindsByTrip
 from drivers.admin.base import ListsOneCompany, ReadsPage
 
+TOLD_IN_FULL = (Event.Kind.BOOKING_CHANGED, Event.Kind.CLIENT_CHANGED)
+
 
 class EventDayFilter(DayFilter):
     """The day on which it happened."""
@@ -59,7 +61,7 @@ class EventAdmin(ReadsPage, ListsOneCompany, FindsByTrip):
 
     @admin.display(description=_("what happened"))
     def what(self, event):
-        changes = event.line.changes if event.kind == Event.Kind.BOOKING_CHANGED else []
+        changes = event.line.changes if event.kind in TOLD_IN_FULL else []
         parts = [f"{c.field}: {c.new}" if c.old == NOTHING else f"{c.field}: {c.old} → {c.new}"
                  for c in changes]  # fmt: skip
         parts += [f"“{event.line.reason}”"] if event.line.reason else []

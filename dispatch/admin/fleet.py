@@ -19,6 +19,8 @@ class DriverAdmin(WarnsOfBrokenTrips, ExportsList, fleet.DriverAdmin):
         "vehicle": "vehicle__plate",
         "skills": "skills",
         "max_bookings": "max_bookings",
+        "licence_until": "licence_until",
+        "permit_until": "permit_until",
         "active": "is_active",
         "available": "is_available",
     }
@@ -41,6 +43,10 @@ class VehicleAdmin(WarnsOfBrokenTrips, ExportsList, fleet.VehicleAdmin):
         "seats": "seats",
         "wheelchair_places": "wheelchair_places",
         "equipment": "skills",
+        "insurance_until": "insurance_until",
+        "inspection_until": "inspection_until",
+        "handover_lat": "handover_lat",
+        "handover_lon": "handover_lon",
     }
 
     def get_deleted_objects(self, objs, request):

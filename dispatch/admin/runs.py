@@ -28,7 +28,7 @@ from dispatch.admin.run_page import (
     left_out,
     punctuality,
 )
-from dispatch.day.travel_times import say_driving
+from dispatch.day.travel_times import name_driving, say_driving
 from dispatch.models import DispatchRun
 from dispatch.runs.revert import revert_run
 from drivers.admin.base import ReadOnlyAdmin
@@ -102,7 +102,9 @@ class DispatchRunAdmin(ReadOnlyAdmin):
     def kilometres(self, run):
         if "passenger_km" not in run.metrics:
             return None
-        return f"{run.metrics['passenger_km']:.0f} / {run.metrics['deadhead_km']:.0f}"
+        km = f"{run.metrics['passenger_km']:.0f} / {run.metrics['deadhead_km']:.0f}"
+        said = run.metrics.get("driving")
+        return f"{km}, {name_driving(said)}" if said else km
 
     @display(description=_("by"))
     def by(self, run):

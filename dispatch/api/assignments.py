@@ -4,6 +4,7 @@ from contextlib import contextmanager, nullcontext
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -14,7 +15,7 @@ from dispatch.ledger import lock_drivers
 from dispatch.models import Assignment
 from dispatch.trips import decisions
 from dispatch.trips.assign import assign
-from drivers.rest.access import PLANNERS, actor_of
+from drivers.rest.access import PLANNERS, actor_of, caller_of
 from drivers.rest.fields import read_body
 from drivers.rest.filters import IdFilter, PeriodFilterSet, TruthFilter
 from drivers.rest.views import CompanyViewSet, Reads, Resource
@@ -26,7 +27,9 @@ class AssignmentSerializer(Resource):
     booking = serializers.IntegerField(source="booking_id")
     driver = serializers.IntegerField(source="driver_id")
     run = serializers.IntegerField(source="run_id", allow_null=True)
-    explanation = serializers.DictField()
+    explanation = serializers.DictField(
+        help_text=gettext_lazy("Why this driver; empty for client systems, as `run` is null.")
+    )
 
     class Meta:
         model = Assignment
@@ -47,6 +50,13 @@ class AssignmentSerializer(Resource):
             "created_at",
             "updated_at",
         ]
+
+    def to_representation(self, instance):
+        data = super().to_representation(instance)
+        if caller_of(self.context["request"]).customer:
+            hidden = {"explanation": {}, "run": None}  # they tell of other drivers and trips
+            data |= {name: value for name, value in hidden.items() if name in data}
+        return data
 
 
 class AssignmentFilter(PeriodFilterSet):
@@ -71,6 +81,10 @@ class AssignmentViewSet(Reads, CompanyViewSet):
     filterset_class = AssignmentFilter
     orderings = ("-planned_pickup_at",)
     roles = {"read": READERS, "write": PLANNERS}
+
+    def known_params(self):
+        """Return the filters: a client system has none by the run, which it is not told."""
+        return super().known_params() - ({"run"} if self.customer else set())
 
     @extend_schema(request=ReasonSerializer)
     @action(detail=True, methods=["post"])

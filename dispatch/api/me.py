@@ -2,7 +2,7 @@
 
 from copy import copy
 
-from django.db.models import Case, CharField, Exists, F, OuterRef, Q, Subquery, When
+from django.db.models import Case, CharField, Exists, F, OuterRef, Subquery, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,6 +17,7 @@ from bookings.models import Status
 from dispatch.api.request_serializers import HappenedSerializer, ProgressSerializer
 from dispatch.models import Assignment, of_day
 from dispatch.trips import decisions, progress
+from dispatch.trips.driver_day import TRIP_COLUMNS, note_position
 from drivers.fleet.changes import changing
 from drivers.models import Driver, Shift
 from drivers.rest.access import DRIVERS, actor_of, caller_of
@@ -33,30 +34,6 @@ from drivers.rest.fields import (
 from drivers.rest.views import Door
 
 MOST_POSITIONS = 1_000
-TRIP_COLUMNS = {
-    "booking": "booking_id",
-    "assignment": "id",
-    "status": "booking__status",
-    "planned_pickup_at": "planned_pickup_at",
-    "planned_dropoff_at": "planned_dropoff_at",
-    "arrived_at": "arrived_at",
-    "actual_pickup_at": "actual_pickup_at",
-    "actual_dropoff_at": "actual_dropoff_at",
-    "confirmed": "confirmed",
-    "reference": "booking__reference",
-    "client": "booking__client__name",
-    "phone": "booking__client__phone",
-    "pickup_address": "booking__pickup_address",
-    "pickup_lat": "booking__pickup_lat",
-    "pickup_lon": "booking__pickup_lon",
-    "dropoff_address": "booking__dropoff_address",
-    "dropoff_lat": "booking__dropoff_lat",
-    "dropoff_lon": "booking__dropoff_lon",
-    "appointment_at": "booking__appointment_at",
-    "passengers": "booking__passengers",
-    "wheelchairs": "booking__wheelchairs",
-    "notes": "booking__notes",
-}
 
 
 class AvailabilitySerializer(Body):
@@ -88,9 +65,21 @@ class MyTripSerializer(serializers.Serializer):
     client = serializers.CharField(allow_null=True)
     phone = serializers.CharField(allow_null=True)
     pickup_address = serializers.CharField()
+    pickup_entrance = serializers.CharField(
+        allow_null=True, help_text=gettext_lazy("Of the company's place at this address.")
+    )
+    pickup_door_notes = serializers.CharField(
+        allow_null=True, help_text=gettext_lazy("What to know at the door of this place.")
+    )
     pickup_lat = serializers.FloatField()
     pickup_lon = serializers.FloatField()
     dropoff_address = serializers.CharField()
+    dropoff_entrance = serializers.CharField(
+        allow_null=True, help_text=gettext_lazy("Of the company's place at this address.")
+    )
+    dropoff_door_notes = serializers.CharField(
+        allow_null=True, help_text=gettext_lazy("What to know at the door of this place.")
+    )
     dropoff_lat = serializers.FloatField()
     dropoff_lon = serializers.FloatField()
     appointment_at = MomentField(allow_null=True)
@@ -200,13 +189,11 @@ class MeViewSet(Door, viewsets.ViewSet):
         """Report positions; the newest counts. One statement besides the token's."""
         if not isinstance(request.data, dict):
             raise ValidationError({"positions": [_("Send an object with a list of positions.")]})
-        newest = max(read_body(PositionsSerializer, request)["positions"], key=lambda p: p["at"])
-        if newest["at"] > timezone.now() + progress.CLOCK_AHEAD:
+        rows = read_body(PositionsSerializer, request)["positions"]
+        positions = [(row["at"], row["lat"], row["lon"]) for row in rows]
+        if max(positions)[0] > timezone.now() + progress.CLOCK_AHEAD:
             raise ValidationError({"positions": [_("The time is in the future.")]})
-        older = Q(last_position_at=None) | Q(last_position_at__lt=newest["at"])
-        self.mine().filter(older).update(
-            last_lat=newest["lat"], last_lon=newest["lon"], last_position_at=newest["at"]
-        )
+        note_position(self.mine(), positions)
         return Response(status=204)
 
 

@@ -1,5 +1,6 @@
 """Dispatch runs in the API: plan a day, preview it, revert a run."""
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -9,14 +10,16 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
+from bookings.models import Booking
 from dispatch.api.quotes import NoPlaceSerializer
 from dispatch.day.reasons import translated
 from dispatch.models import DispatchRun
-from dispatch.runs.background import NoWorker, start_dispatch
-from dispatch.runs.claim import end_if_dead
+from dispatch.planner.solve import default_budget_s
+from dispatch.runs.background import start_dispatch
 from dispatch.runs.options import Mode, RunOptions
 from dispatch.runs.parts import Choice
 from dispatch.runs.previews import NoPreview, apply_preview, discard_preview, plan_preview
+from dispatch.runs.queue import NoWorker, settle
 from dispatch.runs.revert import revert_run
 from dispatch.runs.run import run_dispatch
 from drivers.rest.access import PLANNERS, STAFF, actor_of
@@ -138,6 +141,13 @@ class RunSerializer(Resource):
         ]
 
 
+def may_take_long(company, day, time_limit_s):
+    """Return whether the search may outlast a request: 1 statement if no limit is given."""
+    if time_limit_s is None:
+        time_limit_s = default_budget_s(Booking.objects.on(company, day).count())
+    return time_limit_s > settings.LONGEST_SEARCH_IN_REQUEST_S
+
+
 class RunRequestSerializer(Body):
     day = DayField()
     preview = TruthField(
@@ -146,7 +156,10 @@ class RunRequestSerializer(Body):
     )
     background = TruthField(
         default=False,
-        help_text=gettext_lazy("Return at once and plan in the background; poll `Location`."),
+        help_text=gettext_lazy(
+            "Return at once and plan in the background; poll `Location`. A long search goes there "
+            "by itself."
+        ),
     )
     time_limit_s = WholeField(
         min_value=0,
@@ -235,7 +248,10 @@ class RunViewSet(Reads, CompanyViewSet):
     )
     @commits_itself(undone=NoWorker)
     def create(self, request, *args, keep=not_kept, **kwargs):
-        """Plan a day, or preview it: 201 with the report, or 202 with the run to be polled."""
+        """Plan a day, or preview it: 201 with the report, or 202 with the run to be polled.
+
+        What may take longer than a request should is planned in the background, asked or not.
+        """
         values = dict(read_body(RunRequestSerializer, request))
         day, preview = values.pop("day"), values.pop("preview")
         asked = values.pop("background")
@@ -245,7 +261,7 @@ class RunViewSet(Reads, CompanyViewSet):
             "actor": actor_of(request),
             "options": RunOptions(**values),
         }
-        if asked or preferred:
+        if asked or preferred or may_take_long(self.company, day, values["time_limit_s"]):
             with transaction.atomic():
                 run = start_dispatch(self.company, day, preview=preview, **about)
                 headers = {
@@ -268,7 +284,7 @@ class RunViewSet(Reads, CompanyViewSet):
 
     def retrieve(self, request, *args, **kwargs):
         run = self.get_object()
-        end_if_dead(run, now=timezone.now())
+        settle(run, now=timezone.now())
         headers = {"Retry-After": str(POLL_AFTER_S)} if run.is_under_way else {}
         return self.tagged(run, headers=headers)
 

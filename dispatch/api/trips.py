@@ -17,6 +17,7 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
+from bookings.agreements import require_time
 from bookings.api.bookings import BookingViewSet
 from bookings.api.roles import READERS
 from bookings.api.serializers import BookingFilter, BookingSerializer
@@ -46,7 +47,9 @@ from drivers.rest.access import CLIENTS, PLANNERS, STAFF, actor_of
 from drivers.rest.fields import parse_whole, read_body
 from drivers.rest.filters import IdFilter
 from drivers.rest.schema import whole
+from drivers.times import moment_of
 
+POSITION = ("last_lat", "last_lon", "last_position_at")
 ASSIGNMENT_FIELDS = [
     "status",
     "planned_pickup_at",
@@ -83,6 +86,34 @@ def _object(**properties):
 _ID, _TEXT, _FLAG = {"type": "integer"}, {"type": "string"}, {"type": "boolean"}
 _MOMENT = {"type": "string", "format": "date-time"}
 _NO_MOMENT = {"type": ["string", "null"], "format": "date-time"}
+_POSITION = {
+    "oneOf": [
+        {"type": "null"},
+        _object(lat={"type": "number"}, lon={"type": "number"}, at=_MOMENT),
+    ],
+    "description": "The last one, while the trip is under way.",
+}
+UNDER_WAY = (Status.EN_ROUTE, Status.IN_PROGRESS)
+
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            _ID,
+            _object(
+                id=_ID,
+                in_words=_TEXT,
+                by_hand={
+                    "type": "array",
+                    "items": _TEXT,
+                    "description": "The fields that are not as the standing order says.",
+                },
+            ),
+        ]
+    }
+)
+class ExpandableSeries(serializers.IntegerField):
+    pass
 
 
 @extend_schema_field({"oneOf": [_ID, _object(id=_ID, name=_TEXT, phone=_TEXT, wheelchair=_FLAG)]})
@@ -100,7 +131,14 @@ class ExpandableClient(serializers.IntegerField):
                     "oneOf": [
                         _ID,
                         _object(
-                            id=_ID, name=_TEXT, phone=_TEXT, plate={"type": ["string", "null"]}
+                            id=_ID,
+                            name=_TEXT,
+                            phone={
+                                "type": ["string", "null"],
+                                "description": "Null for client systems.",
+                            },
+                            plate={"type": ["string", "null"]},
+                            position=_POSITION,
                         ),
                     ]
                 },
@@ -124,6 +162,7 @@ class ExpandableTripSerializer(TripSerializer):
     """A booking with the id of its assignment; with `?expand=` the related rows themselves."""
 
     client = ExpandableClient(allow_null=True)
+    series = ExpandableSeries(allow_null=True)
     assignment = ExpandableAssignment(allow_null=True)
 
 
@@ -166,7 +205,7 @@ class TripViewSet(BookingViewSet):
 
     serializer_class = TripSerializer
     filterset_class = TripFilter
-    expandable = ("client", "assignment", "driver")
+    expandable = ("client", "assignment", "driver", "series")
     roles = {
         "read": READERS,
         "write": PLANNERS | CLIENTS,
@@ -194,13 +233,23 @@ class TripViewSet(BookingViewSet):
     def ready(self, request, *args, **kwargs):
         """Accept a will-call that is ready now or in some minutes. May be repeated.
 
-        409 `not_there_yet` if the outbound trip has not arrived by then.
+        409 `not_there_yet` if the outbound trip has not arrived by then, `too_late_for_customer` if
+        a client system asks later than was agreed, except for the way back of a recent trip.
         """
-        return self.done(will_calls.ready, "version", **read_body(ReadySerializer, request))
+        values = read_body(ReadySerializer, request)
+        return self.done(will_calls.ready, "version", held_to=self.customer, **values)
 
     @trip_action(ReasonSerializer)
     def cancel(self, request, *args, **kwargs):
-        """Cancel the booking and free its driver. May be repeated."""
+        """Cancel the booking and free its driver. May be repeated.
+
+        409 `too_late_for_customer` if a client system asks later than was agreed.
+        """
+        if self.customer is not None:
+            row = self.row(self.kwargs["pk"])
+            if row["status"] != Status.CANCELED:
+                at = moment_of(row["scheduled_time"])
+                require_time(self.customer, at, timezone.now())
         return self.done(cancel, "version", **read_body(ReasonSerializer, request))
 
     @trip_action(ReasonSerializer, url_path="no-show")
@@ -306,7 +355,13 @@ class TripViewSet(BookingViewSet):
         return AdviceSerializer(advice).data
 
     def done(self, use_case, compared, *args, **options):
-        """Call the use-case on this booking, if `If-Match` agrees; return the booking."""
+        """Call the use-case on this booking, if `If-Match` agrees; return the booking.
+
+        Of a client system it is first looked whether the booking is its customer's, which it is for
+        ever: 1 statement.
+        """
+        if self.customer and "If-Match" not in self.request.headers:
+            self.row(self.kwargs["pk"])
         if "If-Match" in self.request.headers:
             row = self.check_if_match()
             seen = {"version": row["version"], "assignment_id": row["current__id"] or 0}
@@ -338,7 +393,7 @@ class TripViewSet(BookingViewSet):
         if {"assignment", "driver"} & set(expand):
             found += ["current__driver_id", *(f"current__{name}" for name in ASSIGNMENT_FIELDS)]
         if "driver" in expand:
-            found += [f"current__driver__{name}" for name in ("name", "phone")]
+            found += [f"current__driver__{name}" for name in ("name", "phone", *POSITION)]
             found.append("plate")
         return found
 
@@ -353,11 +408,19 @@ class TripViewSet(BookingViewSet):
                 shown["driver"] = {
                     "id": row["current__driver_id"],
                     "name": row["current__driver__name"],
-                    "phone": row["current__driver__phone"],
+                    "phone": None if self.customer else row["current__driver__phone"],
                     "plate": row["plate"],
+                    "position": self.position(row),
                 }
             data["assignment"] = shown
         return data
+
+    def position(self, row):
+        """Return where the driver of a trip under way is, if that is known."""
+        if row["status"] not in UNDER_WAY or row["current__driver__last_position_at"] is None:
+            return None
+        lat, lon, at = (row[f"current__driver__{name}"] for name in POSITION)
+        return {"lat": lat, "lon": lon, "at": at}
 
     def shown_names(self):
         return TripSerializer.Meta.fields

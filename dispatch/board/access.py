@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from drivers.companies.current import act_for, memberships_of
 from drivers.companies.roles import WRITING_ROLES
-from drivers.models import Company
+from drivers.models import Company, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,13 @@ def company_context(request: HttpRequest, slug: str | None = None) -> CompanyCon
     )
     names = sorted({*request.companies, company}, key=lambda row: (row.name, row.pk))
     return CompanyContext(company, may_write, tuple(names))
+
+
+def owns(request: HttpRequest, company: Company) -> bool:
+    """Say whether the user is an owner of the company, or runs the server. No query."""
+    return request.user.is_superuser or any(
+        row.company_id == company.pk and row.role == Role.OWNER for row in memberships_of(request)
+    )
 
 
 def writable_context(request: HttpRequest, slug: str) -> CompanyContext:

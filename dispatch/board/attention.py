@@ -19,6 +19,7 @@ from dispatch.board.forecast import LATE, is_fresh
 from dispatch.board.states import State
 from dispatch.day.trip_names import name_of
 from dispatch.models import Assignment
+from drivers.models import km_between
 
 LOOK_BACK, LOOK_AHEAD = timedelta(hours=-6), timedelta(hours=2)
 LOST = timedelta(hours=-1)
@@ -30,7 +31,14 @@ ARRIVING = gettext_noop("No report: arriving was due at %(at)s.")
 ENDING = gettext_noop("No report: the end of the ride was due at %(at)s.")
 
 
+# A car so near a stop, in kilometres, stands there; what a phone in a street knows is no better.
+AT_STOP_KM = 0.15
+AT_PICKUP = gettext_noop("The car was at the pickup at %(at)s; nothing was reported.")
+AT_DROPOFF = gettext_noop("The car was at the dropoff at %(at)s; nothing was reported.")
+
+
 class Kind(StrEnum):
+    SEEN = "seen"
     LATE = "late"
     WILL_BE_LATE = "will_be_late"
     UNASSIGNED = "unassigned"
@@ -44,7 +52,8 @@ class Attention:
     """A trip that needs somebody; `left` is the time until it is too late, negative after that.
 
     `driver` is the row of its driver, None without one. `of_driver` if the line is about all trips
-    of a driver who reports nothing; the trip is the first of them.
+    of a driver who reports nothing; the trip is the first of them. `report` is the action that the
+    driver's position lets one think of, for a person to carry out.
     """
 
     kind: Kind
@@ -53,6 +62,7 @@ class Attention:
     left: timedelta
     cause: str
     of_driver: bool = False
+    report: str = ""
 
 
 def attention(company, days, waiting, now) -> tuple[Attention, ...]:
@@ -116,10 +126,14 @@ def _of_waiting(waiting, now):
 def _of_trip(company, day, i, now, *, confirms):
     trip = day.trips[i]
     row, expected = trip.row, trip.expected
+    cause, report = _seen_at_stop(company, day.row, trip, now)
     for state, kind in ((State.LATE, Kind.LATE), (State.WILL_BE_LATE, Kind.WILL_BE_LATE)):
         if state in trip.states:
-            cause = why_late(company, day.trips, i, now)
-            return Attention(kind, row, day.row, expected.due_at - now, cause)
+            cause = cause or why_late(company, day.trips, i, now)
+            return Attention(kind, row, day.row, expected.due_at - now, cause, report=report)
+    if report:
+        left = _stop_due(trip) - now
+        return Attention(Kind.SEEN, row, day.row, left, cause, report=report)
     due_at, missing = _report(trip)
     if due_at and due_at + SILENT_AFTER < now and not is_fresh(day.row.last_position_at, now):
         cause = _(missing) % {"at": company.clock(due_at)}
@@ -130,6 +144,33 @@ def _of_trip(company, day, i, now, *, confirms):
         cause = _("The driver has not confirmed the trip.")
         return Attention(Kind.UNCONFIRMED, row, day.row, left, cause)
     return None
+
+
+def _seen_at_stop(company, driver, trip, now):
+    """Return (sentence, action) of a car that stands where a report is overdue, else ("", "").
+
+    The action is the next report, at the time of the position. Nothing is reported by itself: who
+    is near a hospital need not be there for this client.
+    """
+    row, seen_at, status = trip.row, driver.last_position_at, Assignment.Status
+    due_at, rides = _stop_due(trip), row.assignment_status == status.IN_PROGRESS
+    if due_at is None or due_at > now or not is_fresh(seen_at, now):
+        return "", ""
+    stop = (row.dropoff_lat, row.dropoff_lon) if rides else (row.pickup_lat, row.pickup_lon)
+    if km_between(driver.last_lat, driver.last_lon, *stop) > AT_STOP_KM:
+        return "", ""
+    if rides and (row.actual_pickup_at is None or seen_at <= row.actual_pickup_at):
+        return "", ""
+    planned = row.assignment_status == status.PLANNED
+    report = "completed" if rides else "en_route" if planned else "arrive"
+    return _(AT_DROPOFF if rides else AT_PICKUP) % {"at": company.clock(seen_at)}, report
+
+
+def _stop_due(trip):
+    """Return when the driver should be at the next stop of the trip, None if that is reported."""
+    due_at, _missing = _report(trip)
+    planned = trip.row.assignment_status == Assignment.Status.PLANNED
+    return trip.row.planned_pickup_at if planned else due_at
 
 
 def _report(trip):

@@ -2,6 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from dispatch.day.off_road import NOT_CONNECTED, OFF_ROAD
 from dispatch.planner.rules.codes import Block
 
 NAMES = {
@@ -24,6 +25,13 @@ NAMES = {
     Block.STARTS_AND_DUE: _("no time between two trips"),
     Block.BACK_BY: _("not back by the end of the shift"),
     Block.BREAK: _("during the break"),
+    Block.TWO_PLACES: _("its client is on another trip"),
+    Block.EXPIRED: _("papers expired"),
+    Block.VEHICLE_FULL: _("vehicle full"),
+    Block.RIDE_LIMIT: _("a client rides too long"),
+    Block.RIDES_ALONE: _("a client rides alone"),
+    OFF_ROAD: _("a place off the road"),
+    NOT_CONNECTED: _("a place that no road leads to"),
 }
 
 

@@ -12,6 +12,7 @@ from zlib import crc32
 from bookings.models import WAITING_STATUSES, Booking
 from dispatch.board.attention import Attention, attention
 from dispatch.board.driver_days import DriverDay, driver_days
+from dispatch.board.papers import papers_of
 from dispatch.board.queries import (
     RunRow,
     read_absences,
@@ -22,7 +23,7 @@ from dispatch.board.queries import (
 )
 from dispatch.board.states import State
 from dispatch.board.waiting import Waiting, why_they_wait
-from dispatch.day.travel_times import driving, say_driving, travel_times
+from dispatch.day.travel_times import driving, name_driving, say_driving, travel_times
 from dispatch.day.trip_names import name_of
 from drivers.models import Company
 
@@ -35,7 +36,7 @@ class Figures:
     """Counts of the day's bookings without the canceled ones, and kilometres of its trips.
 
     `states` counts the bookings of each state, and the drivers on duty at this moment; `on_duty`
-    the drivers of the day. `driving` says where drives come from.
+    the drivers of the day. `driving` says where drives come from, `driven` in a word.
     """
 
     booked: int
@@ -44,6 +45,7 @@ class Figures:
     passenger_km: float
     empty_km: float
     by_road: bool
+    driven: str
     driving: str
 
 
@@ -63,6 +65,7 @@ class Board:
     waiting: tuple[Waiting, ...]
     figures: Figures
     attention: tuple[Attention, ...]
+    papers: tuple[str, ...]
     last_run: RunRow | None
     event: int
     fleet: str
@@ -167,6 +170,7 @@ def read_board(company: Company, day: date, *, now: datetime) -> Board:
         waiting=waits,
         figures=_figures(days, waits, driving(travel)),
         attention=attention(company, days, waits, now),
+        papers=papers_of(company, day, days),
         last_run=last_run,
         event=event,
         fleet=fleet.tag(),
@@ -193,6 +197,7 @@ def _figures(days, waiting, said):
         passenger_km=round(sum(trip.ride_m for trip in trips) / 1000, 1),
         empty_km=round((sum(trip.empty_m for trip in trips) + back_m) / 1000, 1),
         by_road=said["by"] == "roads",
+        driven=name_driving(said),
         driving=say_driving(said),
     )
 

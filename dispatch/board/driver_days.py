@@ -4,13 +4,23 @@ No query. Moments are in UTC, distances in metres.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bookings.models import DRIVEN_STATUSES, Status
-from dispatch.board.forecast import Expected, Legs, forecast, free_place, is_fresh
+from dispatch.board.forecast import (
+    Expected,
+    Legs,
+    boarding_min,
+    forecast,
+    free_place,
+    is_fresh,
+    riding_along,
+)
 from dispatch.board.queries import AbsenceRow, DriverRow, ShiftRow, TripRow
 from dispatch.board.states import State, is_on_duty, states_of_trip
 from dispatch.day.duties import home_of
+from dispatch.day.traffic import drive_of, factor_at
+from dispatch.planner.travel import in_traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,18 @@ def driver_days(company, travel, drivers, shifts, absences, driven, *, day, now)
     return tuple(days)
 
 
+def _begin(company, shift, home):
+    return _handover(company, shift) if shift and shift.taken_over else home
+
+
+def _end(company, shift, home):
+    return _handover(company, shift) if shift and shift.handed_over else home
+
+
+def _handover(company, shift):
+    return home_of(company, shift.handover_lat, shift.handover_lon)
+
+
 def _is_absent(shift, absences):
     return any(row.start_at <= shift.start_at and row.end_at >= shift.end_at for row in absences)
 
@@ -97,18 +119,21 @@ def _is_absent(shift, absences):
 def _legs(company, travel, drivers, shifts, driven, now):
     """Return the driving times by booking, metres by booking, and legs from last positions.
 
-    All legs are computed in one call. Each shift begins and ends at home.
+    All legs are computed in one call. Each shift begins and ends at home, or where its vehicle is
+    handed over. In traffic as plans are. Nobody drives empty to a client who rides along.
     """
     ends, keys = [], []
 
-    def add(key, origin, destination):
-        keys.append(key)
+    def add(key, origin, destination, after):
+        """Add a leg that begins at the moment `after`, or after this trip; a ride is its own."""
+        keys.append((*key, after))
         ends.append((origin, destination))
 
     for driver in drivers:
         home = home_of(company, driver.home_lat, driver.home_lon)
-        place, shift = home, None
+        place, shift, before = None, None, None
         trips = driven.get(driver.id, [])
+        along = riding_along(trips)
         for row in trips:
             inside = next(
                 (
@@ -118,28 +143,43 @@ def _legs(company, travel, drivers, shifts, driven, now):
                 ),
                 shift,
             )
-            if shift is not None and inside is not shift:
-                add(("back", driver.id), place, home)
-                place = home
+            if place is not None and shift is not None and inside is not shift:
+                add(("back", driver.id), place, _end(company, shift, home), before)
+                place, before = None, None
+            if place is None:
+                place = _begin(company, inside, home)
             shift = inside
             pickup = (row.pickup_lat, row.pickup_lon)
-            add(("empty", row.id), place, pickup)
-            add(("ride", row.id), pickup, (row.dropoff_lat, row.dropoff_lon))
-            place = free_place(row)
+            begins_at = shift.start_at if shift else row.planned_pickup_at
+            if row.id in along:  # nothing is driven without passengers
+                add(("empty", row.id), pickup, pickup, before or begins_at)
+            else:
+                add(("empty", row.id), place, pickup, before or begins_at)
+            add(("ride", row.id), pickup, (row.dropoff_lat, row.dropoff_lon), row)
+            if row.id not in along or row.planned_dropoff_at >= before.planned_dropoff_at:
+                place, before = free_place(row), row
         if trips:
-            add(("back", driver.id), place, home)
+            add(("back", driver.id), place, _end(company, shift, home), before)
         ahead = next((row for row in trips if row.status not in DRIVEN_STATUSES), None)
         if ahead and is_fresh(driver.last_position_at, now) and ahead.status != Status.IN_PROGRESS:
             seen = (driver.last_lat, driver.last_lon)
-            add(("seen", driver.id), seen, (ahead.pickup_lat, ahead.pickup_lon))
+            add(("seen", driver.id), seen, (ahead.pickup_lat, ahead.pickup_lon), now)
     seconds, metres = travel.legs([a for a, _b in ends], [b for _a, b in ends])
-    durations, lengths, ways, back = {}, {}, {}, {}
+    durations, lengths, ways, back, onward = {}, {}, {}, {}, {}
     for key, second, metre in zip(keys, seconds.tolist(), metres.tolist(), strict=True):
-        kind, number = key
+        kind, number, after = key
+        if kind == "ride":
+            second, _factor, onward[number] = drive_of(
+                company, after.scheduled_time, second, boarding_min(company, after)
+            )
+        elif isinstance(after, datetime):
+            second = in_traffic(second, factor_at(company, after))
+        else:
+            second = in_traffic(second, onward[after.id])
         if kind == "seen":
             ways[number] = (timedelta(seconds=second), metre)
         elif kind == "back":
-            back[key] = back.get(key, 0) + metre
+            back[kind, number] = back.get((kind, number), 0) + metre
         else:
             durations.setdefault(number, {})[kind] = timedelta(seconds=second)
             lengths.setdefault(number, {})[kind] = metre

@@ -11,7 +11,9 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from bookings.admin.overlaps import IS_ANOTHER, ids_meant
 from bookings.guards import Agreed
+from bookings.overlaps import insist, trips_asked
 from bookings.places.known import Place
 from bookings.places.search import place_at
 from bookings.save import StaleBookingError, save_booking
@@ -24,9 +26,10 @@ from dispatch.trips.assign import RuleBroken, TripLocked, is_locked
 from dispatch.trips.fleet_changes import TripsBroken
 from dispatch.trips.locking import NoSuchTrip, stale
 from dispatch.trips.new_times import Appointment, agree_on_time, new_times
-from drivers.admin.forms import IS_FAR
+from drivers.admin.forms import far_boxes
 from drivers.companies.actors import admin_actor
-from drivers.models import asks_if_far
+from drivers.models import FAR_MEANT, asked_about
+from drivers.models.far_places import read_meant
 from drivers.refused import Refused
 from drivers.templatetags.clock import clock_input
 
@@ -45,18 +48,27 @@ def edit(request, company, booking):
     values = checked(EditForm, request.POST)
     asked = {way: frozenset(filter(None, [values[way]])) for way in ("move", "release")}
     edited = copy(row)
+    edited.far_meant = meant = read_meant(request.POST.getlist(FAR_MEANT))
+
+    def save(meant):
+        booking = copy(edited)
+        booking.overlap_meant |= meant
+        actor, agreed = admin_actor(request), Agreed(**asked)
+        return save_booking(booking, actor=actor, now=timezone.now(), agreed=agreed)
+
     try:
         if values["version"] != row.version:
             raise stale(row)
         _set(edited, values)
-        save_booking(edited, actor=admin_actor(request), now=timezone.now(), agreed=Agreed(**asked))
+        insist(ids_meant(values["overlap_meant"]), save)
     except ValidationError as error:
-        far = asks_if_far(error)
-        return _edit(request, current, row, values=request.POST, errors=error.messages, far=far)
+        how = {"far": far_boxes(asked_about(error), meant), "overlapped": trips_asked(error)}
+        return _edit(request, current, row, values=request.POST, errors=error.messages, **how)
     except NoSuchTrip:
         raise
     except Refused as refusal:
-        return _edit(request, current, row, values=request.POST, refusal=refusal)
+        far = far_boxes((), meant)
+        return _edit(request, current, row, values=request.POST, refusal=refusal, far=far)
     return show_trip(request, current, booking, toast=_("Saved."))
 
 
@@ -74,7 +86,6 @@ def _set(booking, values):
         due_at = next_at if next_at - pickup_at < NIGHT else due_at
     booking.scheduled_time, booking.appointment_at = pickup_at, due_at
     booking.notes = values["notes"]
-    booking.far_meant = values["far_meant"]
     unknown = []
     for end in ENDS:
         address = values[f"{end}_address"]
@@ -101,7 +112,7 @@ def _moment(company, day, before, clock):
     return clock and on_day(company, day, clock)
 
 
-def _edit(request, current, row, *, values=None, errors=(), refusal=None, far=False):
+def _edit(request, current, row, *, values=None, errors=(), refusal=None, far=(), overlapped=()):
     company = current.company
     shown = values or {
         "version": row.version,
@@ -120,7 +131,8 @@ def _edit(request, current, row, *, values=None, errors=(), refusal=None, far=Fa
         "broken": isinstance(refusal, TripsBroken),
         "stale": isinstance(refusal, StaleBookingError),
         "far": far,
-        "is_far": IS_FAR,
+        "overlapped": " ".join(map(str, sorted(overlapped))),
+        "is_another": IS_ANOTHER,
     }
     status = refusal.status if refusal else 400 if errors else 200
     return fragment(request, "_edit.html", context, status=status, target="#dialog-body")

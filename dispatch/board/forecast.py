@@ -57,14 +57,28 @@ def free_place(trip):
     return trip.dropoff_lat, trip.dropoff_lon
 
 
+def riding_along(trips):
+    """Return the trips, in order of their planned pickup, that begin with others on board: ids."""
+    found, until_at = set(), {}
+    for trip in trips:
+        if trip.stretch is None:
+            continue
+        empty_at = until_at.get(trip.stretch)
+        if empty_at and trip.planned_pickup_at < empty_at:
+            found.add(trip.id)
+        until_at[trip.stretch] = max(trip.planned_dropoff_at, empty_at or trip.planned_dropoff_at)
+    return found
+
+
 def forecast(company, trips, *, shifts, legs, from_position, now):
     """Return the expected times of a driver's trips, by booking id.
 
     `trips` are in order of their planned pickup; `legs` are by booking id. `from_position` is
     (time of the last position, driving time from there to the next trip) or None.
+
+    Who rides along is as late as whom the vehicle fetched before.
     """
     status = Assignment.Status
-    boarding = timedelta(minutes=company.boarding_min)
     alighting = timedelta(minutes=company.alighting_min)
     breaks = [
         (shift.break_at, shift.break_at + timedelta(minutes=shift.break_min))
@@ -72,8 +86,11 @@ def forecast(company, trips, *, shifts, legs, from_position, now):
         if shift.break_min and shift.break_at
     ]
     expected, free_at, previous = {}, None, None
+    along, delay = riding_along(trips), timedelta(0)
     for trip in trips:
+        busy_until_at = free_at if trip.id in along else None
         empty, ride = legs[trip.id]
+        boarding = _boarding(company, trip)
         planned = trip.planned_pickup_at
         over, ride_until_at = False, None
         if trip.assignment_status == status.COMPLETED:
@@ -86,10 +103,17 @@ def forecast(company, trips, *, shifts, legs, from_position, now):
         elif trip.assignment_status == status.IN_PROGRESS:
             pickup_at = trip.actual_pickup_at or planned
             ride_until_at = pickup_at + boarding + ride
+            if trip.stretch is not None:
+                ride_until_at = max(ride_until_at, pickup_at + (trip.planned_dropoff_at - planned))
             dropoff_at = max(ride_until_at, now)
             free_at = dropoff_at + alighting
         else:
-            arrive_at = _arrival(trip, previous, free_at, empty, shifts, breaks, from_position, now)
+            if trip.id in along:
+                arrive_at = trip.arrived_at or max(planned + delay, now)
+            else:
+                arrive_at = _arrival(
+                    trip, previous, free_at, empty, shifts, breaks, from_position, now
+                )
             pickup_at = max(planned, arrive_at)
             dropoff_at = pickup_at + max(boarding + ride, trip.planned_dropoff_at - planned)
             free_at = dropoff_at + alighting
@@ -97,8 +121,24 @@ def forecast(company, trips, *, shifts, legs, from_position, now):
         expected[trip.id] = _judged(
             company, trip, pickup_at, dropoff_at, ride_until_at or dropoff_at, over
         )
-        previous = planned
+        if busy_until_at:  # by those who are on board already
+            free_at = max(free_at, busy_until_at)
+        previous, delay = planned, max(pickup_at - planned, timedelta(0))
     return expected
+
+
+def boarding_min(company, trip):
+    """Return the minutes that boarding takes: the rule is the company's."""
+    return company.boarding(
+        passengers=trip.passengers,
+        wheelchairs=trip.wheelchairs,
+        needs=trip.needs,
+        at_place=trip.pickup_boarding_min,
+    )
+
+
+def _boarding(company, trip):
+    return timedelta(minutes=boarding_min(company, trip))
 
 
 def _arrival(trip, previous, free_at, empty, shifts, breaks, from_position, now):

@@ -136,7 +136,8 @@ class EditForm(forms.Form):
     """The times, places and notes of a trip; an empty address stays as it is.
 
     A place that was chosen from the search has its latitude and longitude.
-    `move` or `release` is the assignment that may change for it, `far_meant` confirms a far place.
+    `move` or `release` is the assignment that may change for it, `overlap_meant` has the ids of the
+    client's trips at the same time that are meant.
     """
 
     version = forms.IntegerField(min_value=1, max_value=2**31 - 1)
@@ -149,7 +150,7 @@ class EditForm(forms.Form):
     dropoff_lat = forms.FloatField(min_value=-90, max_value=90, required=False)
     dropoff_lon = forms.FloatField(min_value=-180, max_value=180, required=False)
     notes = forms.CharField(label=_("Notes"), max_length=NOTES_AT_MOST, required=False)
-    far_meant = forms.BooleanField(required=False)
+    overlap_meant = forms.CharField(max_length=200, required=False)
     move = forms.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
     release = forms.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
 

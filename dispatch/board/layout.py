@@ -38,12 +38,19 @@ RISKS = {
     Risk.BEHIND: gettext_lazy("%(minutes)d min behind schedule"),
 }
 KINDS = {
+    Kind.SEEN: gettext_lazy("seen there"),
     Kind.LATE: gettext_lazy("late"),
     Kind.WILL_BE_LATE: gettext_lazy("will be late"),
     Kind.UNASSIGNED: gettext_lazy("no driver"),
     Kind.MISSED: gettext_lazy("missed"),
     Kind.SILENT: gettext_lazy("no report"),
     Kind.UNCONFIRMED: gettext_lazy("not confirmed"),
+}
+# What a driver's position lets one think, as the buttons of a trip's panel call it.
+REPORTS = {
+    "en_route": gettext_lazy("En route"),
+    "arrive": gettext_lazy("Arrived"),
+    "completed": gettext_lazy("Completed"),
 }
 ABSENT = dict(Absence.Reason.choices) | dict(VehicleAbsence.Reason.choices)
 LEFT = {
@@ -70,6 +77,7 @@ def lay_out(board: Board) -> dict:
         "hour_width": scale.percent(timedelta(hours=1)),
         "rows": [_row(scale, day) for day in board.drivers],
         "attention": [_attention(board.company, item) for item in board.attention],
+        "papers": board.papers,
         "queue": [_waiting(scale, waiting) for waiting in board.waiting],
         "statuses": [
             {"value": str(status), "label": status.label, "sign": sign}
@@ -129,11 +137,22 @@ class Scale:
         return found
 
 
+def _shift_text(shift):
+    """Say that the vehicle of the shift is taken over, or handed over, if it is."""
+    parts = [_("Shift")]
+    if shift.taken_over:
+        parts.append(_("takes %(vehicle)s over at its start") % {"vehicle": shift.plate})
+    if shift.handed_over:
+        parts.append(_("hands %(vehicle)s over at its end") % {"vehicle": shift.plate})
+    return ", ".join(parts)
+
+
 def _row(scale, day):
     row = day.row
     cars = list(dict.fromkeys(shift.car for shift in day.shifts)) or [row.car]
     places = [car.wheelchair_places or 0 for car in cars]
-    trips = [bar for trip in day.trips if (bar := _bar(scale, trip))]
+    beside = _beside(scale.company, day.trips)
+    trips = [bar for trip in day.trips if (bar := _bar(scale, trip, beside.get(trip.row.id)))]
     place_labels(trips)
     for bar in trips:
         bar["style"] = BAR % bar
@@ -157,7 +176,7 @@ def _row(scale, day):
         "km": round((sum(trip.ride_m for trip in day.trips) + (home or 0)) / 1000),
         "shifts": _spans(
             scale,
-            ((shift.start_at, shift.end_at, _("Shift")) for shift in day.shifts),
+            ((shift.start_at, shift.end_at, _shift_text(shift)) for shift in day.shifts),
         ),
         "breaks": _spans(scale, ((*rest, _("Break")) for rest in breaks)),
         "absences": _spans(
@@ -217,7 +236,29 @@ def _drawn(scale, trip):
     return trip.row.planned_pickup_at, trip.row.planned_dropoff_at
 
 
-def _bar(scale, trip):
+def _beside(company, trips):
+    """Return whom each trip of a driver rides with, {booking: names}, of those who do."""
+    shared = [
+        trip.row
+        for trip in trips
+        if trip.row.stretch is not None and trip.row.status != Status.NO_SHOW
+    ]
+    found = {}
+    for row in shared:
+        others = [
+            name_of(company, other)
+            for other in shared
+            if other is not row
+            and other.stretch == row.stretch
+            and other.planned_pickup_at < row.planned_dropoff_at
+            and row.planned_pickup_at < other.planned_dropoff_at
+        ]
+        if others:
+            found[row.id] = ", ".join(others)
+    return found
+
+
+def _bar(scale, trip, beside=None):
     row, expected = trip.row, trip.expected
     span = scale.span(*_drawn(scale, trip), NARROWEST)
     if span is None:
@@ -231,7 +272,14 @@ def _bar(scale, trip):
     times = f"{scale.clock(row.planned_pickup_at)}–{scale.clock(row.planned_dropoff_at)}"
     bar["title"] = "\n".join(
         filter(
-            None, [f"{times} {bar['who']} · {scale.status[status]}", risk, against, bar["about"]]
+            None,
+            [
+                f"{times} {bar['who']} · {scale.status[status]}",
+                risk,
+                beside and _("Together with %(others)s") % {"others": beside},
+                against,
+                bar["about"],
+            ],
         )
     )
     return bar | {
@@ -288,7 +336,7 @@ def _attention(company, item):
     row, minutes = item.row, int(item.left.total_seconds() // 60)
     left = LEFT["over" if minutes < 0 else "left"] % {"minutes": abs(minutes)}
     calls_driver = item.driver and not row.arrived_at and row.status == Status.ASSIGNED
-    calls_driver = calls_driver or item.kind == Kind.SILENT
+    calls_driver = calls_driver or item.kind in (Kind.SILENT, Kind.SEEN)
     return {
         "booking": row.id,
         "version": row.version,
@@ -301,13 +349,20 @@ def _attention(company, item):
         "driver": None if item.of_driver or not item.driver else item.driver.name,
         "cause": item.cause,
         "action": _action(item),
+        "report": item.report,
+        "report_text": REPORTS.get(item.report, ""),
+        "seen_at": item.driver and company.clock(item.driver.last_position_at)
+        if item.report
+        else "",
         "calls_driver": calls_driver,
         "phone": item.driver.phone if calls_driver else row.client_phone,
     }
 
 
 def _action(item):
-    """Return the one action that helps most: to assign, confirm, agree on a new time, or call."""
+    """Return the one action that helps most: report, assign, confirm, a new time, or call."""
+    if item.report:
+        return "report"
     if item.kind == Kind.UNCONFIRMED:
         return "confirm"
     if item.row.status not in PLANNABLE:

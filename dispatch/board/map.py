@@ -1,6 +1,7 @@
 """Lay out the day on a map, as plain values for JSON."""
 
 from collections import Counter
+from typing import Any
 
 from dispatch.board.day import Board
 from dispatch.board.layout import Scale
@@ -12,7 +13,7 @@ PLACES, TOWNS = 14, 24
 def map_of(board: Board) -> dict:
     """Return drivers with their trips, waiting trips, names, and bounds; places are [lat, lon]."""
     scale = Scale(board)
-    drivers = [
+    drivers: list[dict[str, Any]] = [
         {
             "id": day.row.id,
             "name": day.row.name,

@@ -1,14 +1,15 @@
 """Read the rows of the board: one SELECT for each function, values only."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
-from django.db.models import F, Subquery
+from django.db.models import F, Q, Subquery
 from django.db.models.functions import Greatest, Least
 
 from bookings.models import Booking, Event, Status
 from dispatch.day.queries import current_assignment, day_and_around
 from dispatch.models import Assignment, DispatchRun
+from drivers.fleet.handovers import handed_over
 from drivers.models import Absence, Driver, Shift, VehicleAbsence
 
 
@@ -21,6 +22,8 @@ class CarRow(NamedTuple):
 
 
 CAR = [f"vehicle__{name}" for name in CarRow._fields]
+HANDOVER = ("vehicle_id", "vehicle__handover_lat", "vehicle__handover_lon")
+PAPERS = ("vehicle__insurance_until", "vehicle__inspection_until")
 
 
 class DriverRow(NamedTuple):
@@ -37,6 +40,8 @@ class DriverRow(NamedTuple):
     wheelchair_places: int | None
     home_lat: float | None
     home_lon: float | None
+    licence_until: date | None
+    permit_until: date | None
     last_lat: float | None
     last_lon: float | None
     last_position_at: datetime | None
@@ -47,7 +52,10 @@ class DriverRow(NamedTuple):
 
 
 class ShiftRow(NamedTuple):
-    """A shift with its vehicle."""
+    """A shift with its vehicle, taken over from another driver or handed over to one.
+
+    Where that is: `drivers/fleet/handovers.py`.
+    """
 
     id: int
     driver_id: int
@@ -58,6 +66,13 @@ class ShiftRow(NamedTuple):
     plate: str | None
     seats: int | None
     wheelchair_places: int | None
+    vehicle_id: int | None
+    handover_lat: float | None
+    handover_lon: float | None
+    insurance_until: date | None
+    inspection_until: date | None
+    taken_over: bool = False
+    handed_over: bool = False
 
     @property
     def car(self) -> CarRow:
@@ -99,6 +114,7 @@ class TripRow(NamedTuple):
     notes: str
     version: int
     updated_at: datetime
+    pickup_boarding_min: int | None  # of the company's place there
     assignment_id: int | None
     driver_id: int | None
     assignment_status: str | None
@@ -111,6 +127,7 @@ class TripRow(NamedTuple):
     confirmed: bool | None
     overrides: list | None
     assigned_at: datetime | None
+    stretch: int | None  # the number of who rides together, see `dispatch.day.stretches`
 
 
 class RunRow(NamedTuple):
@@ -135,6 +152,8 @@ def read_drivers(company):
             *CAR,
             "home_lat",
             "home_lon",
+            "licence_until",
+            "permit_until",
             "last_lat",
             "last_lon",
             "last_position_at",
@@ -145,10 +164,20 @@ def read_drivers(company):
 def read_shifts(company, start_at, end_at, driver_id=None):
     """Return the shifts that touch the period, of all drivers or of one, in order: 1 query."""
     rows = Shift.objects.filter(driver__company=company, start_at__lt=end_at, end_at__gt=start_at)
-    if driver_id is not None:
-        rows = rows.filter(driver=driver_id)
-    fields = ("id", "driver_id", "start_at", "end_at", "break_min", "break_at", *CAR)
-    return [ShiftRow._make(row) for row in rows.order_by("start_at", "id").values_list(*fields)]
+    if driver_id is not None:  # and those between which its vehicles are handed over
+        own = Q(driver=driver_id)
+        rows = rows.filter(own | Q(vehicle__in=rows.filter(own).values("vehicle")))
+    fields = ("id", "driver_id", "start_at", "end_at", "break_min", "break_at")
+    read = rows.order_by("start_at", "id").values_list(*fields, *CAR, *HANDOVER, *PAPERS)
+    found = [ShiftRow._make((*row, False, False)) for row in read]
+    taken, handed = handed_over(
+        (row.vehicle_id, row.start_at, row.id, row.driver_id) for row in found if row.vehicle_id
+    )
+    return [
+        row._replace(taken_over=row.id in taken, handed_over=row.id in handed)
+        for row in found
+        if driver_id in (None, row.driver_id)
+    ]
 
 
 def read_absences(company, start_at, end_at):
@@ -220,6 +249,7 @@ def _trips(ids):
             "notes",
             "version",
             "updated_at",
+            "pickup_place__boarding_min",
             "current__id",
             "current__driver_id",
             "current__status",
@@ -232,6 +262,7 @@ def _trips(ids):
             "current__confirmed",
             "current__explanation__overrides",
             "current__updated_at",
+            "current__stretch",
         )
     )
     return list({row.id: row for row in map(TripRow._make, rows)}.values())

@@ -16,10 +16,10 @@ from dispatch.board.preview_changes import read_decision
 from dispatch.board.responses import checked, fragment
 from dispatch.models import DispatchRun
 from dispatch.runs.background import start_dispatch
-from dispatch.runs.claim import end_if_dead
 from dispatch.runs.options import Mode, RunOptions
 from dispatch.runs.parts import Choice
 from dispatch.runs.previews import apply_preview, discard_preview
+from dispatch.runs.queue import settle
 from dispatch.runs.report import read_report
 from dispatch.runs.revert import revert_run
 from dispatch.trips.undo import last_action, undo
@@ -66,8 +66,9 @@ def toolbar_of(request, current, day, **done):
     for run in newest:
         run.company = current.company
     under_way = next((run for run in newest if run.is_under_way), None)
-    if under_way and end_if_dead(under_way, now=timezone.now()):
-        under_way = None
+    if under_way:
+        settle(under_way, now=timezone.now())
+        under_way = under_way if under_way.is_under_way else None
     kept = next((run for run in newest if run.status in (Status.PREVIEW, Status.COMPLETED)), None)
     context = {
         "may_write": current.may_write,
@@ -138,7 +139,7 @@ def plan(request, company, day):
 @run_view
 def show(request, current, run):
     """Show a run: its progress, what it would change, or what it did: at most 7 statements."""
-    end_if_dead(run, now=timezone.now())
+    settle(run, now=timezone.now())
     return _shown(request, current, run)
 
 

@@ -6,6 +6,7 @@ against the rules shows the preview again.
 
 from functools import wraps
 
+from django.conf import settings
 from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -29,6 +30,7 @@ from dispatch.board.forms import (
 )
 from dispatch.board.outlook import read_outlook
 from dispatch.board.responses import OUT_OF_DATE, BadInput, checked, fragment
+from dispatch.board.roads import HIGH, WIDE, picture_of
 from dispatch.trips import decisions, progress, will_calls
 from dispatch.trips.advice.advise import advise
 from dispatch.trips.assign import (
@@ -103,6 +105,7 @@ def show_trip(request, current, booking_id, *, refusal=None, toast=""):
         "may_write": current.may_write,
         "company": current.company,
         "trip": trip,
+        "has_roads": bool(settings.ROADS_URL),
         "is_today": current.company.is_same_day(at, now),
         "step_back": step and is_in_time(current.company, step, now) and step,
         "outlook": read_outlook(current.company, trip.assignment, now=now)
@@ -127,6 +130,17 @@ def show_trip(request, current, booking_id, *, refusal=None, toast=""):
 def detail(request, company, booking):
     """Show the panel of one trip: at most 10 statements."""
     return show_trip(request, company_context(request, company), booking)
+
+
+@require_safe
+@trip_view
+def road(request, company, booking):
+    """Show the way of a trip, by the road or the straight line: 1 statement."""
+    current = company_context(request, company)
+    trip = read_booking(current.company, booking)
+    ends = (trip.pickup_lat, trip.pickup_lon), (trip.dropoff_lat, trip.dropoff_lon)
+    context = {"picture": picture_of(current.company, ends), "wide": WIDE, "high": HIGH}
+    return fragment(request, "_road.html", context)
 
 
 @require_safe

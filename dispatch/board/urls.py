@@ -25,6 +25,7 @@ register_converter(DayConverter, "day")
 
 TRIPS = [
     ("", trip_views.detail, "booking"),
+    ("road/", trip_views.road, "road"),
     ("candidates/", trip_views.candidates, "candidates"),
     ("advice/", advice_views.suggestion, "suggestion"),
     ("look/", trip_views.preview, "look"),
@@ -56,6 +57,7 @@ urlpatterns = [
     path("<slug:company>/<day:day>/board/", guarded(views.board_fragment), name="fragment"),
     path("<slug:company>/<day:day>/advice/", guarded(advice_views.day_advice), name="advice"),
     path("<slug:company>/<day:day>/map/", guarded(views.board_map), name="map"),
+    path("<slug:company>/<day:day>/roads/", guarded(views.board_roads), name="roads"),
     path("<slug:company>/<day:day>/manifests/", guarded(views.manifests), name="manifests"),
     path("<slug:company>/news/", guarded(views.board_news), name="news"),
     path("<slug:company>/", include(actions)),

@@ -8,15 +8,18 @@ driver may be done earlier.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 
+from dispatch.day.keeping import begun_stretches
+from dispatch.day.papers import expired_papers
 from dispatch.day.queries import BookingRow, DriverRow
+from dispatch.day.traffic import Drive, factor_at
 from dispatch.models import Assignment
 from dispatch.planner.problem import Break, Car, Commitment, Driver, Duty
-from dispatch.planner.travel import Place, TravelTimes
+from dispatch.planner.travel import Place, TravelTimes, in_traffic
 from drivers.models import Company
 
 # An older position report does not say where a driver is now.
@@ -34,7 +37,7 @@ Period = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class DayFrame:
-    """What all drivers of one company-day share; `ride_s` is the driving time of each booking.
+    """What all drivers of one company-day share; `drives` are the rides by booking.
 
     Planned breaks that begin before `frozen_until` stay where they are.
     """
@@ -45,15 +48,18 @@ class DayFrame:
     now: datetime
     frozen_until: datetime
     travel: TravelTimes
-    ride_s: Mapping[int, int]
+    drives: Mapping[int, Drive]
 
     def seconds(self, moment: datetime, rounded: Callable[[float], int] = math.floor) -> int:
         return rounded((moment - self.start_at).total_seconds())
 
     @property
-    def service(self) -> timedelta:
+    def day(self) -> date:
+        return self.company.local(self.start_at).date()
+
+    def service(self, trip: BookingRow) -> timedelta:
         """Return how long boarding and alighting take together."""
-        return timedelta(minutes=self.company.boarding_min + self.company.alighting_min)
+        return timedelta(minutes=trip.boarding_min(self.company) + self.company.alighting_min)
 
 
 class Shift(NamedTuple):
@@ -68,6 +74,8 @@ class Shift(NamedTuple):
     break_at: datetime | None
     car: Car
     away: tuple[Period, ...] = ()  # of the car, in order
+    first_at: Place | None = None  # where the car is taken over
+    last_at: Place | None = None  # where it is handed over
 
 
 def driver_day(
@@ -78,36 +86,44 @@ def driver_day(
     `rows` are those of one driver; `trips` are the ones that stay with the driver: driven, kept
     (`keeping.kept_trips`), or wanted on a day beside this one.
     """
-    started = [(free_at(frame, trip), trip) for trip in trips if trip.assignment_status in STARTED]
-    commitments = _commitments(frame, trips)
+    begun = begun_stretches(trips)
+    started = [(free_at(frame, trip), trip) for trip in trips if _has_started(trip, begun)]
+    commitments = _commitments(frame, [t for t in trips if not _has_started(t, begun)])
     absences = _absences(rows)
     duties: list[tuple[Duty, int]] = []
-    for shift in _shifts(rows):
+    for shift in _shifts(frame.company, frame.day, rows):
         period = shift.start_at, shift.end_at
         breaks = _breaks_left(frame, shift, pieces_of(period, absences))
         for piece in pieces_of(period, sorted([*absences, *shift.away])):
             if piece[1] <= frame.now:
                 continue
-            duty = _whole_duty(frame, rows[0], piece, first_id + len(duties))
+            duty = _whole_duty(frame, rows[0], shift, piece, first_id + len(duties))
             duty = _continued(frame, duty, rows[0], shift, piece, started)
             duty = _after(duty, [c for earlier, _ in duties for c in earlier.commitments])
             duty, breaks = _with_break(duty, breaks)
+            begins_at = frame.start_at + timedelta(seconds=duty.start_s)
+            duty = replace(duty, onward_factor=factor_at(frame.company, begins_at))
             if duty.start_s > frame.seconds(piece[0]):
                 from_s = frame.seconds(piece[0])
-                commitments = _delayed(commitments, from_s, duty, frame.travel)
+                commitments = _delayed(
+                    commitments, from_s, duty, frame.travel, shared=frame.company.shares_rides
+                )
             duty, commitments = _with_commitments(duty, commitments)
             duties.append((replace(duty, car=shift.car), shift.id))
-    cars = {duty.car for duty, _shift_id in duties} or {car_of(rows[0])}
+    own = car_of(frame.company, frame.day, rows[0])
+    cars = {duty.car for duty, _shift_id in duties} or {own}
     if len(cars) > 1:
         return _driver(frame, rows[0], trips, Car()), duties
     duties = [(replace(duty, car=None), shift_id) for duty, shift_id in duties]
     return _driver(frame, rows[0], trips, cars.pop() or Car()), duties
 
 
-def car_of(row: DriverRow) -> Car:
-    """Return the vehicle of the row: one without places if there is none."""
+def car_of(company: Company, day: date, row: DriverRow) -> Car:
+    """Return the vehicle of the row on a day: one without places if there is none."""
     equipment = frozenset(row.equipment or [])
-    return Car(row.seats or 0, row.wheelchair_places or 0, equipment)
+    until = {"insurance": row.insurance_until, "inspection": row.inspection_until}
+    expired = expired_papers(company, day, **until)
+    return Car(row.seats or 0, row.wheelchair_places or 0, equipment, expired)
 
 
 def _driver(frame: DayFrame, row: DriverRow, trips: Iterable[BookingRow], car: Car) -> Driver:
@@ -123,10 +139,14 @@ def _driver(frame: DayFrame, row: DriverRow, trips: Iterable[BookingRow], car: C
         skills=frozenset(row.skills) | car.equipment,
         load=load,
         emergency=row.kind == "emergency",
+        expired=car.expired
+        | expired_papers(
+            frame.company, frame.day, licence=row.licence_until, permit=row.permit_until
+        ),
     )
 
 
-def _shifts(rows: Iterable[DriverRow]) -> list[Shift]:
+def _shifts(company: Company, day: date, rows: Iterable[DriverRow]) -> list[Shift]:
     """Return the driver's shifts, each once, in order of (start, id)."""
     found = {
         row.shift_id: Shift(
@@ -137,8 +157,10 @@ def _shifts(rows: Iterable[DriverRow]) -> list[Shift]:
             row.break_from_at,
             row.break_until_at,
             row.break_at,
-            car_of(row),
+            car_of(company, day, row),
             periods_away(rows, row.shift_id),
+            handover_of(company, row) if row.taken_over else None,
+            handover_of(company, row) if row.handed_over else None,
         )
         for row in rows
         if row.shift_id and row.shift_start_at and row.shift_end_at
@@ -168,14 +190,13 @@ def _absences(rows: Iterable[DriverRow]) -> list[Period]:
 
 
 def _commitments(frame: DayFrame, trips: Iterable[BookingRow]) -> list[Commitment]:
-    """Return the trips that have not begun as commitments, in order of (pickup, id)."""
+    """Return trips that have not begun as commitments, in order of (pickup, id)."""
     commitments = []
     for trip in trips:
-        if trip.assignment_status in STARTED:
-            continue
         planned_pickup_at, planned_dropoff_at = trip.planned()
         pickup_at = max(planned_pickup_at, frame.now)
-        free_at = max(pickup_at + frame.service + _ride(frame, trip), planned_dropoff_at)
+        out_at = planned_dropoff_at + _out_of_stretch(frame, trip)
+        free_at = max(pickup_at + frame.service(trip) + _ride(frame, trip), out_at)
         commitments.append(
             Commitment(
                 trip_id=trip.id,
@@ -184,13 +205,44 @@ def _commitments(frame: DayFrame, trips: Iterable[BookingRow]) -> list[Commitmen
                 free_s=frame.seconds(free_at, math.ceil),
                 pickup=trip.pickup,
                 dropoff=trip.dropoff,
+                person=trip.person,
+                onward_factor=frame.drives[trip.id].onward_factor,
+                **(_shared(frame, trip) if frame.company.shares_rides else {}),
             )
         )
     return sorted(commitments, key=lambda commitment: (commitment.pickup_s, commitment.trip_id))
 
 
+def _has_started(trip: BookingRow, begun: Container[tuple[int | None, int]]) -> bool:
+    """Return whether the trip has begun, or the stretch in which it is driven."""
+    if trip.assignment_status in STARTED:
+        return True
+    return trip.stretch is not None and (trip.driver_id, trip.stretch) in begun
+
+
+def _shared(frame: DayFrame, trip: BookingRow) -> dict[str, Any]:
+    """Return what a commitment says of who may ride along."""
+    return {
+        "boarding_s": trip.boarding_min(frame.company) * 60,
+        "alighting_s": frame.company.alighting_min * 60,
+        "seats": trip.passengers - trip.wheelchairs,
+        "wheelchairs": trip.wheelchairs,
+        "may_share": trip.shares,
+        "ride_factor": frame.drives[trip.id].ride_factor,
+    }
+
+
+def _out_of_stretch(frame: DayFrame, trip: BookingRow) -> timedelta:
+    """Return how long after its planned dropoff a client who rides with others is out.
+
+    The planned dropoff of a client alone has always been taken for that: the ride is a direct one.
+    """
+    minutes = 0 if trip.stretch is None else frame.company.alighting_min
+    return timedelta(minutes=minutes)
+
+
 def _ride(frame: DayFrame, trip: BookingRow) -> timedelta:
-    return timedelta(seconds=frame.ride_s[trip.id])
+    return timedelta(seconds=frame.drives[trip.id].ride_s)
 
 
 def free_at(frame: DayFrame, trip: BookingRow) -> datetime:
@@ -200,15 +252,20 @@ def free_at(frame: DayFrame, trip: BookingRow) -> datetime:
         return min(trip.actual_dropoff_at or planned_dropoff_at, frame.now)
     if trip.assignment_status == Assignment.Status.NO_SHOW:
         return min(trip.actual_pickup_at or planned_pickup_at, frame.now)
-    service_and_ride = frame.service + _ride(frame, trip)
+    service_and_ride = frame.service(trip) + _ride(frame, trip)
     if trip.assignment_status == Assignment.Status.IN_PROGRESS and trip.actual_pickup_at:
         free_at = max(
             trip.actual_pickup_at + service_and_ride,
             frame.now + timedelta(minutes=frame.company.alighting_min),
         )
+        late = trip.actual_pickup_at - planned_pickup_at
     else:
         free_at = max(planned_pickup_at, frame.now) + service_and_ride
-    return max(free_at, planned_dropoff_at)
+        late = frame.now - planned_pickup_at
+    out_at = planned_dropoff_at + _out_of_stretch(frame, trip)
+    if trip.stretch is not None:  # those who ride along are late too
+        out_at += max(late, timedelta(0))
+    return max(free_at, out_at)
 
 
 def pieces_of(period: Period, absences: Iterable[Period]) -> list[Period]:
@@ -233,16 +290,28 @@ def home_of(company: Company, lat: float | None, lon: float | None) -> Place:
     return lat, lon
 
 
-def _whole_duty(frame: DayFrame, driver: DriverRow, piece: Period, duty_id: int) -> Duty:
-    """Return the duty of a whole piece of a shift, from the driver's home and back."""
+def handover_of(company: Company, row: DriverRow) -> Place:
+    """Return where the vehicle of the row is handed over: without a place, at the depot."""
+    return home_of(company, row.handover_lat, row.handover_lon)
+
+
+def _whole_duty(
+    frame: DayFrame, driver: DriverRow, shift: Shift, piece: Period, duty_id: int
+) -> Duty:
+    """Return the duty of a whole piece of a shift, from the driver's home and back.
+
+    The first piece begins where the car is taken over, the last one ends where it is handed over.
+    """
     home = home_of(frame.company, driver.home_lat, driver.home_lon)
+    start = shift.first_at if shift.first_at and piece[0] == shift.start_at else home
+    end = shift.last_at if shift.last_at and piece[1] == shift.end_at else home
     return Duty(
         id=duty_id,
         driver_id=driver.id,
         start_s=frame.seconds(piece[0]),
         end_s=frame.seconds(piece[1]),
-        start=home,
-        end=home,
+        start=start,
+        end=end,
     )
 
 
@@ -344,24 +413,36 @@ def _clipped(break_: Break, duty: Duty) -> Break | None:
 
 
 def _delayed(
-    commitments: list[Commitment], from_s: int, duty: Duty, travel: TravelTimes
+    commitments: list[Commitment],
+    from_s: int,
+    duty: Duty,
+    travel: TravelTimes,
+    *,
+    shared: bool,
 ) -> list[Commitment]:
     """Return the commitments, later if the driver is busy until the duty's start.
 
     In order of pickup, up to the first one on time. The rows of the database stay.
     """
-    ready_s, place = duty.start_s, duty.start
+    ready_s, place, factor = duty.start_s, duty.start, duty.onward_factor
     delayed: list[Commitment] = []
+    late_s, empty_s = 0, -math.inf  # of those who ride with the one before: they are late with it
     for i, commitment in enumerate(commitments):
         if commitment.pickup_s < from_s:
             delayed.append(commitment)
             continue
-        late_s = ready_s + travel.leg(place, commitment.pickup)[0] - commitment.pickup_s
+        rides_along = shared and commitment.pickup_s < empty_s
+        if not rides_along:
+            drive_s = in_traffic(travel.leg(place, commitment.pickup)[0], factor)
+            late_s = ready_s + drive_s - commitment.pickup_s
         if late_s <= 0:
             return delayed + commitments[i:]
-        ready_s, place = commitment.free_s + late_s, commitment.dropoff
-        pickup_s = commitment.pickup_s + late_s
-        delayed.append(replace(commitment, pickup_s=pickup_s, free_s=ready_s))
+        empty_s = max(empty_s, commitment.free_s) if rides_along else commitment.free_s
+        if commitment.free_s + late_s >= ready_s or not rides_along:
+            ready_s, place = commitment.free_s + late_s, commitment.dropoff
+            factor = commitment.onward_factor
+        pickup_s, free_s = commitment.pickup_s + late_s, commitment.free_s + late_s
+        delayed.append(replace(commitment, pickup_s=pickup_s, free_s=free_s))
     return delayed
 
 

@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from dispatch.day.duties import Period, pieces_of
+from dispatch.day.traffic import factor_at
 from dispatch.planner.rules import duty
 from dispatch.planner.rules.rule import Breach
-from dispatch.planner.travel import Place, TravelTimes
+from dispatch.planner.travel import Place, TravelTimes, in_traffic
+from drivers.models import Company
 
 
 class Wanted(NamedTuple):
@@ -30,19 +32,26 @@ class Ability(NamedTuple):
     seats: int
     wheelchair_places: int
     skills: frozenset[str]
+    expired: frozenset[str] = frozenset()
 
 
 class Ways(NamedTuple):
     """The ways from the driver's home to the pickup, and back from the dropoff."""
 
+    company: Company
     travel: TravelTimes
     home: Place
     pickup: Place
     dropoff: Place
 
-    def seconds(self) -> tuple[int, int]:
-        there, back = (self.home, self.pickup), (self.dropoff, self.home)
-        return self.travel.leg(*there)[0], self.travel.leg(*back)[0]
+    def seconds(self, start_at: datetime, end_at: datetime) -> tuple[int, int]:
+        """Return both in the traffic of the trip's start and end."""
+        away_s = self.travel.leg(self.home, self.pickup)[0]
+        back_s = self.travel.leg(self.dropoff, self.home)[0]
+        return (
+            in_traffic(away_s, factor_at(self.company, start_at)),
+            in_traffic(back_s, factor_at(self.company, end_at)),
+        )
 
 
 def off_duty(
@@ -63,7 +72,7 @@ def off_duty(
     if not duties:
         yield duty.no_duty(driver)
     elif not any(duty.covers(*piece, start_at, end_at) for piece in duties):
-        away_s, back_s = ways.seconds()
+        away_s, back_s = ways.seconds(start_at, end_at)
         away, back = timedelta(seconds=away_s), timedelta(seconds=back_s)
         closest = min(duties, key=lambda d: duty.missing(d[0], d[1], start_at, end_at, away, back))
         yield duty.off_shift(driver, *closest, away_s, back_s)

@@ -47,19 +47,33 @@ class Leeway:
 BY_HAND = Leeway(frozen=True, confirmed=True)
 
 
+def begun_stretches(rows: Iterable[BookingRow]) -> set[tuple[int | None, int]]:
+    """Return (driver, number) of the stretches in which somebody is under way."""
+    return {
+        (row.driver_id, row.stretch)
+        for row in rows
+        if row.stretch is not None and row.assignment_status in UNDER_WAY
+    }
+
+
 def kept_trips(
     bookings: Mapping[int, BookingRow],
     neighbours: Mapping[int, BookingRow],
     frozen_until: datetime,
     leeway: Leeway,
 ) -> dict[int, str]:
-    """Return the trips that no plan may move, by booking, with the reason."""
+    """Return the trips that no plan may move, by booking, with the reason.
+
+    Who is still to board a vehicle in which somebody is under way, is under way too.
+    """
     kept = {row.id: "other day" for row in neighbours.values()}
+    begun = begun_stretches(bookings.values())
     for row in bookings.values():
         standing = row.standing()
         if standing is None or row.status in OVER:
             continue
-        if row.assignment_status in UNDER_WAY or row.status in UNDER_WAY:
+        has_begun = row.stretch is not None and (row.driver_id, row.stretch) in begun
+        if row.assignment_status in UNDER_WAY or row.status in UNDER_WAY or has_begun:
             kept[row.id] = "under way"
         elif row.locked:
             kept[row.id] = "locked"

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from bookings.models import Status
-from dispatch.day.duties import DayFrame, driver_day, free_at, home_of
+from dispatch.day.duties import DayFrame, driver_day, free_at, handover_of, home_of
 from dispatch.day.keeping import Leeway, beyond_keeping, kept_trips, too_late
-from dispatch.day.pairs import keep_order
+from dispatch.day.off_road import unreached
+from dispatch.day.pairs import keep_apart
 from dispatch.day.queries import (
     DONE,
     UNDER_WAY,
@@ -25,17 +26,15 @@ from dispatch.day.queries import (
     read_preferences,
     read_trips,
 )
+from dispatch.day.traffic import Drive, drives_of
 from dispatch.day.travel_times import travel_times
-from dispatch.day.trips import PLANNABLE, pickup_window, trips_of, trips_that_stay
+from dispatch.day.trips import PLANNABLE, pickup_window, sharing_of, trips_of, trips_that_stay
 from dispatch.models import Assignment
 from dispatch.planner.problem import Costs, Duty, Problem
 from dispatch.planner.problem import Driver as PlannerDriver
 from dispatch.planner.travel import Place, TravelTimes
-from dispatch.roads.osrm import UNREACHABLE_S
 from dispatch.roads.times import RoadTimes
 from drivers.models import Company
-
-OFF_ROAD_M = 1_000  # nobody is fetched so far from a road: the place is wrong
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,9 @@ class Day:
     be kept, but their driver cannot do them any more; those of `stay` neither, and they are kept.
     `too_late` are kept trips that their driver cannot board in time, with the seconds of the
     (earliest, latest) boarding. `left_out` are the open bookings that no plan can serve, with the
-    code of the reason. `shift_of` maps a duty of the problem to its shift, `ride_m` a booking to
-    the metres from pickup to dropoff. `seen` is the cache of `read_bookings`.
+    code of the reason; `beside` names the other trip of its person that leaves a booking out or
+    cuts its window. `shift_of` maps a duty of the problem to its shift, `ride_m` a booking to the
+    metres from pickup to dropoff. `seen` is the cache of `read_bookings`.
     """
 
     company: Company
@@ -69,6 +69,7 @@ class Day:
     too_late: dict[int, tuple[int, int]]
     stay: frozenset[int]
     left_out: dict[int, str]
+    beside: dict[int, int]
     shift_of: dict[int, int]
     ride_m: dict[int, int]
 
@@ -114,6 +115,12 @@ def _ends(
     """Return the places where drives without passengers begin, and those where they end."""
     first = [driver_rows[0] for driver_rows in drivers.values()]
     homes = [home_of(company, row.home_lat, row.home_lon) for row in first]
+    homes += {
+        handover_of(company, row)
+        for driver_rows in drivers.values()
+        for row in driver_rows
+        if row.taken_over or row.handed_over
+    }
     seen = [
         (row.last_lat, row.last_lon)
         for row in first
@@ -144,9 +151,9 @@ def make_day(
     """
     start_at, end_at = company.day_bounds(day)
     rows = [*bookings.values(), *neighbours.values()]
-    ride_s, ride_m = _rides(travel, rows)
+    drives, ride_m = _rides(company, travel, rows)
     frozen_until = now if leeway.frozen else now + timedelta(minutes=company.freeze_min)
-    frame = DayFrame(company, start_at, end_at, now, frozen_until, travel, ride_s)
+    frame = DayFrame(company, start_at, end_at, now, frozen_until, travel, drives)
     kept = kept_trips(bookings, neighbours, frozen_until, leeway)
     planner_drivers, duties, shift_of = _duties(frame, drivers, rows, kept)
     standing = trips_that_stay(frame, bookings, kept, preferences)
@@ -170,17 +177,18 @@ def make_day(
         standing = [trip for trip in standing if trip.id not in freed]
         planner_drivers, duties, shift_of = _duties(frame, drivers, rows, kept)
     left_out = _left_out(frame, bookings, kept)
-    left_out |= _off_the_road(frame, bookings, kept, left_out)
+    asked = [row for i, row in bookings.items() if i not in kept and i not in left_out]
+    left_out |= {i: found.code for i, found in unreached(company, travel, asked).items()}
     trips = trips_of(
         frame,
         [row for row in bookings.values() if row.id not in kept and row.id not in left_out],
         preferences,
         drivers,
     )
-    trips, too_early = keep_order(trips, bookings | neighbours, _fixed(frame, rows, kept, duties))
-    left_out |= dict.fromkeys(too_early, "before_arrival")
+    apart = keep_apart(trips, bookings | neighbours, _fixed(frame, rows, kept, duties))
+    left_out |= apart.left_out
     problem = Problem(
-        trips=trips,
+        trips=apart.trips,
         drivers=planner_drivers,
         duties=duties,
         travel=travel,
@@ -189,6 +197,7 @@ def make_day(
             move_s=leeway.move_s,
             fairness=company.fairness,
         ),
+        sharing=sharing_of(company),
     )
     return Day(
         company=company,
@@ -209,6 +218,7 @@ def make_day(
         too_late=too_late(standing, duties, busy),
         stay=stay,
         left_out=left_out,
+        beside=apart.beside,
         shift_of=shift_of,
         ride_m=ride_m,
     )
@@ -226,16 +236,16 @@ def _horizon(
 
 
 def _rides(
-    travel: TravelTimes, rows: Sequence[BookingRow]
-) -> tuple[dict[int, int], dict[int, int]]:
-    """Return the seconds and the metres from pickup to dropoff, each by booking."""
+    company: Company, travel: TravelTimes, rows: Sequence[BookingRow]
+) -> tuple[dict[int, Drive], dict[int, int]]:
+    """Return the rides and their metres from pickup to dropoff, each by booking."""
     seconds, metres = travel.legs(
         np.array([row.pickup for row in rows], dtype=float),
         np.array([row.dropoff for row in rows], dtype=float),
     )
     ids = [row.id for row in rows]
     return (
-        dict(zip(ids, seconds.tolist(), strict=True)),
+        drives_of(company, rows, seconds.tolist()),
         dict(zip(ids, metres.tolist(), strict=True)),
     )
 
@@ -279,29 +289,6 @@ def _left_out(
             if latest_at < frame.now:
                 left_out[row.id] = "window_passed"
     return left_out
-
-
-def _off_the_road(
-    frame: DayFrame,
-    bookings: Mapping[int, BookingRow],
-    kept: Container[int],
-    left_out: Container[int],
-) -> dict[int, str]:
-    """Return the open bookings with a place that no road reaches, with the code of the reason."""
-    travel, company = frame.travel, frame.company
-    if not isinstance(travel, RoadTimes):
-        return {}
-    depot = (company.depot_lat, company.depot_lon)
-    rows = [r for r in bookings.values() if r.id not in kept and r.id not in left_out]
-    there = travel.legs([depot] * len(rows), [row.pickup for row in rows])[0].tolist()
-    back = travel.legs([row.dropoff for row in rows], [depot] * len(rows))[0].tolist()
-    found = {}
-    for row, *ways in zip(rows, there, back, strict=True):
-        if max(map(travel.off_road_m, (row.pickup, row.dropoff))) > OFF_ROAD_M:
-            found[row.id] = "off_road"
-        elif max(*ways, frame.ride_s[row.id]) >= UNREACHABLE_S:
-            found[row.id] = "not_connected"
-    return found
 
 
 def _fixed(

@@ -10,20 +10,31 @@ from functools import cache
 from itertools import chain
 from typing import Any, NamedTuple
 
-from django.db.models import FilteredRelation, Q, QuerySet, TextField
-from django.db.models.functions import Cast
+from django.db.models import BooleanField, FilteredRelation, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Coalesce
 from django.db.models.sql.constants import MULTI
 
 from bookings.models import Booking, DriverPreference
 from dispatch.models import Assignment
+from drivers.fleet.handovers import handed_over
 from drivers.models import SHIFT_AT_MOST, Company, Driver
 
 UNDER_WAY = {Assignment.Status.EN_ROUTE, Assignment.Status.IN_PROGRESS}
+NO = Value(False, output_field=BooleanField())
 DONE = {Assignment.Status.COMPLETED, Assignment.Status.NO_SHOW}
 
 
 # The columns of a vehicle in a DriverRow, in its order.
-OF_VEHICLE = ("vehicle__seats", "vehicle__wheelchair_places", "vehicle__skills", "vehicle_id")
+OF_VEHICLE = (
+    "vehicle__seats",
+    "vehicle__wheelchair_places",
+    "vehicle__skills",
+    "vehicle_id",
+    "vehicle__handover_lat",
+    "vehicle__handover_lon",
+    "vehicle__insurance_until",
+    "vehicle__inspection_until",
+)
 
 
 class DriverRow(NamedTuple):
@@ -31,7 +42,8 @@ class DriverRow(NamedTuple):
 
     `seats`, `wheelchair_places` and `equipment` are those of the vehicle of the shift; without a
     shift, those of the driver's vehicle. From `away_start_at` to `away_end_at` the shift's vehicle
-    is absent, in one of its absences.
+    is absent, in one of its absences. `taken_over` from another driver, or `handed_over` to one, at
+    its handover place, says of the shift where it begins and ends: `drivers/fleet/handovers.py`.
     """
 
     id: int
@@ -41,10 +53,16 @@ class DriverRow(NamedTuple):
     skills: list[str]
     home_lat: float | None
     home_lon: float | None
+    licence_until: date | None
+    permit_until: date | None
     seats: int | None
     wheelchair_places: int | None
     equipment: list[str] | None
     vehicle_id: int | None
+    handover_lat: float | None
+    handover_lon: float | None
+    insurance_until: date | None
+    inspection_until: date | None
     shift_id: int | None
     shift_start_at: datetime | None
     shift_end_at: datetime | None
@@ -57,6 +75,8 @@ class DriverRow(NamedTuple):
     absence_end_at: datetime | None
     away_start_at: datetime | None
     away_end_at: datetime | None
+    taken_over: bool
+    handed_over: bool
     last_lat: float | None
     last_lon: float | None
     last_position_at: datetime | None
@@ -87,6 +107,8 @@ class BookingRow(NamedTuple):
     priority: int
     return_of_id: int | None
     version: int
+    pickup_boarding_min: int | None  # of the company's place there
+    dropoff_margin_min: int | None  # of the place there, else of the customer
     assignment_id: int | None
     driver_id: int | None
     assignment_status: str | None
@@ -96,11 +118,42 @@ class BookingRow(NamedTuple):
     actual_dropoff_at: datetime | None
     locked: bool | None
     confirmed: bool | None
+    overlap_meant: bool
+    series_driver_id: int | None  # whom its standing order prefers
+    may_share: bool
+    client_may_share: bool | None
+    max_ride_min: int | None
+    client_max_ride_min: int | None
+    stretch: int | None  # the number of who rides together, see `stretches`
+
+    @property
+    def person(self) -> int | None:
+        """Return who is on board: the client, unless it is known that it may be somebody else."""
+        return None if self.overlap_meant else self.client_id
+
+    @property
+    def shares(self) -> bool:
+        """Return whether others may be on board: booking and client allow it."""
+        return self.may_share and self.client_may_share is not False
+
+    @property
+    def ride_limit_min(self) -> int | None:
+        """Return how long the client may be on board, or None if only the company says so."""
+        return self.client_max_ride_min if self.max_ride_min is None else self.max_ride_min
 
     @property
     def label(self) -> str:
         """Return the reference, or the number if the booking has none."""
         return self.reference or f"#{self.id}"
+
+    def boarding_min(self, company: Company) -> int:
+        """Return the minutes that boarding takes: the rule is the company's."""
+        return company.boarding(
+            passengers=self.passengers,
+            wheelchairs=self.wheelchairs,
+            needs=self.needs,
+            at_place=self.pickup_boarding_min,
+        )
 
     @property
     def pickup(self) -> tuple[float, float]:
@@ -186,6 +239,8 @@ def read_drivers(
         "skills",
         "home_lat",
         "home_lon",
+        "licence_until",
+        "permit_until",
         *OF_VEHICLE,
         *(f"shift__{name}" for name in OF_VEHICLE),
         "shift__id",
@@ -200,6 +255,8 @@ def read_drivers(
         "absence__end_at",
         "away__start_at",
         "away__end_at",
+        NO,
+        NO,
         "last_lat",
         "last_lon",
         "last_position_at",
@@ -208,7 +265,27 @@ def read_drivers(
     for values in rows:
         row = driver_row(values)
         drivers.setdefault(row.id, []).append(row)
-    return drivers
+    return with_handovers(drivers)
+
+
+def with_handovers(drivers: dict[int, list[DriverRow]]) -> dict[int, list[DriverRow]]:
+    """Return the rows with what is taken over and handed over among them."""
+    every = [row for rows in drivers.values() for row in rows]
+    turns = {
+        (row.vehicle_id, row.shift_start_at, row.shift_id, row.id)
+        for row in every
+        if row.vehicle_id and row.shift_id
+    }
+    taken, handed = handed_over(turns)
+    if not taken:
+        return drivers
+    return {
+        driver_id: [
+            row._replace(taken_over=row.shift_id in taken, handed_over=row.shift_id in handed)
+            for row in rows
+        ]
+        for driver_id, rows in drivers.items()
+    }
 
 
 def driver_row(values: Sequence[Any]) -> DriverRow:
@@ -268,6 +345,8 @@ def read_bookings(
         "priority",
         "return_of_id",
         "version",
+        "pickup_place__boarding_min",
+        Coalesce("dropoff_place__margin_min", "customer__margin_min"),
         "current__id",
         "current__driver_id",
         "current__status",
@@ -277,6 +356,13 @@ def read_bookings(
         "current__actual_dropoff_at",
         "current__locked",
         "current__confirmed",
+        "overlap_meant",
+        "series__driver_id",
+        "may_share",
+        "client__may_share",
+        "max_ride_min",
+        "client__max_ride_min",
+        "current__stretch",
     )
     at = BookingRow._fields.index("needs")
     decoded: Callable[[str], list[str]] = cache(json.loads)  # few distinct values

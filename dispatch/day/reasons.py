@@ -12,12 +12,14 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from dispatch.day import off_road
 from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
 from dispatch.day.trips import pickup_window
 from dispatch.planner.explain.reasons import Reason
 from dispatch.planner.explain.sentences import SENTENCES
 from dispatch.planner.rules.rule import Breach
+from dispatch.planner.stretches import BESIDE
 from drivers.models import Company
 
 # Why a booking is excluded from planning, and what would help; codes of `Day.left_out`.
@@ -31,9 +33,12 @@ EXCLUDED = {
         "The client cannot arrive from the outbound trip by %(latest_s)s, when the pickup window "
         "of the return trip ends."
     ),
-    "off_road": gettext_noop("The pickup or the dropoff is more than a kilometre from any road."),
-    "not_connected": gettext_noop(
-        "No road leads from the depot to the pickup, from there to the dropoff, and back."
+    "two_places": gettext_noop(
+        "%(client)s also has trip %(trip)s, wanted at %(wanted_s)s, and cannot be driven twice at "
+        "the same time."
+    ),
+    "under_way": gettext_noop(
+        "%(client)s is still under way with %(driver)s on trip %(trip)s until %(until_s)s."
     ),
 }
 SUGGESTIONS = {
@@ -44,10 +49,18 @@ SUGGESTIONS = {
     "before_arrival": gettext_noop(
         "Agree with the client on a later return trip, or an earlier outbound trip."
     ),
+    "two_places": gettext_noop(
+        "Agree a new time for one of the two trips, or say on the booking that it is for another "
+        "person of that name."
+    ),
     "window_passed": gettext_noop("Agree a new time with the client, or cancel the booking."),
 }
 # What no run says any more, but older ones have stored.
 FORMER = {
+    "off_road": gettext_noop("The pickup or the dropoff is more than a kilometre from any road."),
+    "not_connected": gettext_noop(
+        "No road leads from the depot to the pickup, from there to the dropoff, and back."
+    ),
     "costs_more": gettext_noop(
         "%(driver)s could take it at %(pickup_s)s, but at %(price_min)s min of empty driving "
         "that costs more than leaving it out (%(unserved_min)s min)."
@@ -84,7 +97,11 @@ FORMER = {
 }
 # The sentence of every code that is stored.
 STORED = (
-    SENTENCES | EXCLUDED | FORMER | {f"then_{code}": text for code, text in SUGGESTIONS.items()}
+    SENTENCES
+    | EXCLUDED
+    | off_road.SENTENCES
+    | FORMER
+    | {f"then_{code}": text for code, text in SUGGESTIONS.items()}
 )
 
 Values = dict[str, Any]
@@ -139,8 +156,14 @@ def _sentences(codes: Values, name: Callable[[str], str] = str) -> Values:
 
 def _sentence(name: Callable[[str], str], said: tuple[str, Values]) -> str:
     code, values = said
-    trips = {key: name(values[key]) for key in ("trip", "next_trip") if key in values}
+    trips = {key: _named(name, values[key]) for key in ("trip", "next_trip") if key in values}
     return _(STORED[code]) % (values | trips)
+
+
+def _named(name: Callable[[str], str], trip: str) -> str:
+    """Return what to call a trip, or several that ride together."""
+    found = name(trip)
+    return BESIDE.join(map(name, trip.split(BESIDE))) if found == trip else found
 
 
 def say(company: Company, day: date, breach: Breach) -> str:
@@ -170,12 +193,15 @@ def _value(company: Company, day: date, name: str, value: object) -> str:
 def describe_reason(day: Day, reason: Reason) -> Unassigned:
     """Return the planner's reason in sentences."""
     breaches = [blocker.breach for blocker in reason.blockers]
+    blockers = [_code(day, row.sentence.key, row.values) for row in breaches]
+    if blockers and reason.trip_id in day.beside:
+        blockers.insert(0, _beside(day, reason.trip_id))
     return _unassigned(
         day.bookings[reason.trip_id],
         reason.code,
         {
             "detail": _code(day, reason.code, reason.detail),
-            "blockers": [_code(day, row.sentence.key, row.values) for row in breaches],
+            "blockers": blockers,
             "suggestion": None,
         },
     )
@@ -186,8 +212,27 @@ def describe_excluded(day: Day, booking_id: int, code: str) -> Unassigned:
     row = day.bookings[booking_id]
     latest_at = pickup_window(day.company, row.scheduled_time, row.return_of_id)[1]
     values = {"latest_s": clock(day.company, day.day, latest_at)}
-    codes = {"detail": [code, values], "blockers": [], "suggestion": [f"then_{code}", {}]}
+    detail: list[object] = [code, values]
+    if code == "two_places":
+        detail = _beside(day, booking_id)
+    elif code in (off_road.OFF_ROAD, off_road.NOT_CONNECTED):
+        found = off_road.unreached(day.company, day.problem.travel, [row]).get(booking_id)
+        detail = [found.key, found.values] if found else detail
+    codes = {"detail": detail, "blockers": [], "suggestion": [f"then_{code}", {}]}
     return _unassigned(row, code, codes)
+
+
+def _beside(day: Day, booking_id: int) -> list[object]:
+    """Return the sentence of the person's other trip, which leaves this one less time, or none."""
+    other_id = day.beside[booking_id]
+    other = day.bookings.get(other_id) or day.neighbours[other_id]
+    values = {"client": other.client_name or "", "trip": other.label}
+    if other.driver_id is None:
+        return _code(day, "two_places", values | {"wanted_s": other.scheduled_time})
+    until_at = other.actual_dropoff_at or other.planned()[1]
+    rows = day.drivers.get(other.driver_id)
+    driver = rows[0].name if rows else f"#{other.driver_id}"
+    return _code(day, "under_way", values | {"driver": driver, "until_s": until_at})
 
 
 def _code(day: Day, code: str, detail: Mapping[str, Any]) -> list[object]:

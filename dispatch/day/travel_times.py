@@ -4,6 +4,7 @@ With ROADS_URL they come from a road server (`dispatch.roads`), otherwise from t
 Nothing else makes any: a test reads the sources for it.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +15,8 @@ from dispatch.planner.travel import GreatCircle, TravelTimes
 from dispatch.roads.kept import Kept
 from dispatch.roads.osrm import Osrm
 from dispatch.roads.times import Patience, RoadTimes
+from dispatch.roads.valhalla import Valhalla
+from dispatch.roads.ways import Leg, draw
 from drivers.models import Company
 
 PAGE_S = 5.0  # a page, or a change by hand, waits no longer for a road server
@@ -23,8 +26,8 @@ def travel_times(company: Company, *, for_run: bool = False) -> TravelTimes:
     """Return the travel times that plans and the board of the company share: no query.
 
     A run waits for a road server as long as ROADS_WAIT_S, and raises RoadsFailed where there is
-    no answer, unless ROADS_FALLBACK allows the straight line. Everything else waits PAGE_S and
-    goes on with the straight line.
+    no answer, unless ROADS_FALLBACK or the company allows the straight line. Everything else waits
+    PAGE_S and goes on with the straight line.
     """
     straight = GreatCircle(company.speed_kmh, company.circuity)
     if not settings.ROADS_URL:
@@ -32,7 +35,8 @@ def travel_times(company: Company, *, for_run: bool = False) -> TravelTimes:
     server = _server(settings.ROADS_URL)
     patience = Patience(PAGE_S, strict=False, rests=True)
     if for_run:
-        patience = Patience(settings.ROADS_WAIT_S, strict=not settings.ROADS_FALLBACK, rests=False)
+        strict = not (settings.ROADS_FALLBACK or company.plan_without_roads)
+        patience = Patience(settings.ROADS_WAIT_S, strict=strict, rests=False)
     folder = settings.ROADS_KEPT / f"{company.pk}-{server.mark}"
     return RoadTimes(server, Kept(folder, settings.SECRET_KEY.encode()), straight, patience)
 
@@ -40,8 +44,18 @@ def travel_times(company: Company, *, for_run: bool = False) -> TravelTimes:
 def check_roads(company: Company) -> None:
     """Raise RoadsFailed if a run of the company would find no road server. No query."""
     travel = travel_times(company, for_run=True)
-    if isinstance(travel, RoadTimes):
+    if isinstance(travel, RoadTimes) and travel.is_strict:
         travel.check((company.depot_lat, company.depot_lon))
+
+
+def ways(legs: Sequence[Leg]) -> list[str | None]:
+    """Return the way of each leg on the map, see `dispatch.roads.ways.draw`: no query.
+
+    Without a road server none is known. Waits PAGE_S at most.
+    """
+    if not settings.ROADS_URL:
+        return [None] * len(legs)
+    return draw(_server(settings.ROADS_URL), legs, PAGE_S)
 
 
 def driving(travel: TravelTimes) -> dict[str, Any]:
@@ -50,6 +64,8 @@ def driving(travel: TravelTimes) -> dict[str, Any]:
         return {"by": "straight_line"}
     if travel.guessed:
         return {"by": "mixed", "guessed": travel.guessed, "why": str(travel.failure or "")}
+    if travel.failure:
+        return {"by": "last_known", "why": str(travel.failure)}
     return {"by": "roads"}
 
 
@@ -65,9 +81,26 @@ def say_driving(said: dict[str, Any]) -> str:
             )
             % said
         )
-    return _("Driving times and distances by the straight line: there is no map of the roads.")
+    if said["by"] == "last_known":
+        return _("Driving times and distances by road as they were last known. %(why)s") % said
+    return _("Driving times and distances are straight lines: no road server is set.")
+
+
+def name_driving(said: dict[str, Any]) -> str:
+    """Return the same in a word or two, for a heading or a column."""
+    return {
+        "roads": _("by road"),
+        "mixed": _("partly straight line"),
+        "last_known": _("by road, last known"),
+    }.get(said["by"]) or _("straight line")
+
+
+def say_straight() -> str:
+    """Return the sentence that drives are straight lines, "" where a road server is set."""
+    return "" if settings.ROADS_URL else say_driving({"by": "straight_line"})
 
 
 @lru_cache(maxsize=8)
 def _server(url: str) -> Osrm:
-    return Osrm(url)
+    protocol, plus, address = url.rpartition("+")
+    return Valhalla(address) if protocol == "valhalla" and plus else Osrm(url)

@@ -4,11 +4,13 @@ import math
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from bookings.models import DriverPreference, Status
 from dispatch.day.duties import DayFrame
 from dispatch.day.queries import BookingRow
-from dispatch.planner.problem import Priority, Standing, Trip
+from dispatch.day.traffic import Drive
+from dispatch.planner.problem import Priority, Sharing, Standing, Trip
 from drivers.models import Company
 
 # No pickup window of a day begins earlier than so long before it.
@@ -33,7 +35,7 @@ def trips_of(
             row,
             start_at=frame.start_at,
             now=frame.now,
-            ride_s=frame.ride_s[row.id],
+            drive=frame.drives[row.id],
             preferred=preferred.get(row.client_id, frozenset()),
             forbidden=forbidden.get(row.client_id, frozenset()),
             stands=drivers is None or row.driver_id in drivers,
@@ -62,38 +64,79 @@ def make_trip(
     *,
     start_at: datetime,
     now: datetime,
-    ride_s: int,
+    drive: Drive,
     preferred: frozenset[int],
     forbidden: frozenset[int],
     stands: bool,
 ) -> Trip:
     """Return the planner's trip of a booking; with `stands` it prefers its present driver.
 
+    `preferred` and `forbidden` are the client's; the driver of the trip's standing order is
+    preferred too.
+
     The window, which must not be over, starts now at the earliest.
     """
     standing = row.standing() if stands else None
     earliest_at, latest_at = pickup_window(company, row.scheduled_time, row.return_of_id)
     seconds = _clock(start_at)
+    if row.series_driver_id is not None and row.series_driver_id not in forbidden:
+        preferred |= {row.series_driver_id}
     return Trip(
         id=row.id,
         reference=row.label,
+        person=row.person,
         pickup=row.pickup,
         dropoff=row.dropoff,
         wanted_s=seconds(row.scheduled_time),
         earliest_s=seconds(max(earliest_at, now)),
         latest_s=seconds(latest_at),
-        ride_s=ride_s,
+        ride_s=drive.ride_s,
         priority=Priority(row.priority),
         arrive_by_s=seconds(row.appointment_at) if row.appointment_at else None,
-        margin_s=company.appointment_margin_min * 60,
-        boarding_s=company.boarding_min * 60,
+        margin_s=company.margin(row.dropoff_margin_min) * 60,
+        boarding_s=row.boarding_min(company) * 60,
         alighting_s=company.alighting_min * 60,
         seats=row.passengers - row.wheelchairs,
         wheelchairs=row.wheelchairs,
         needs=frozenset(row.needs),
         preferred=preferred,
         forbidden=forbidden,
-        standing=standing and Standing(standing[1], seconds(standing[2])),
+        standing=standing and _told(company, standing, seconds),
+        ride_factor=drive.ride_factor,
+        onward_factor=drive.onward_factor,
+        **(_sharing(row) if company.shares_rides else {}),
+    )
+
+
+def _told(
+    company: Company,
+    standing: tuple[int, int, datetime, datetime],
+    seconds: Callable[[datetime], int],
+) -> Standing:
+    _assignment_id, driver_id, pickup_at, dropoff_at = standing
+    dropoff_s = seconds(dropoff_at) if company.shares_rides else None
+    return Standing(driver_id, seconds(pickup_at), dropoff_s)
+
+
+def _sharing(row: BookingRow) -> dict[str, Any]:
+    """Return what a trip says of who rides along."""
+    limit_min = row.ride_limit_min
+    return {"may_share": row.shares, "max_ride_s": None if limit_min is None else limit_min * 60}
+
+
+def sharing_of(company: Company) -> Sharing | None:
+    """Return how clients of the company share vehicles, None where each rides alone."""
+    if not company.shares_rides:
+        return None
+
+    def seconds(minutes: int | None) -> int | None:
+        return None if minutes is None else minutes * 60
+
+    return Sharing(
+        factor=company.ride_factor,
+        added_s=seconds(company.ride_added_min),
+        longest_s=seconds(company.ride_longest_min),
+        percent=company.ride_cost_percent,
     )
 
 

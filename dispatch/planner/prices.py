@@ -47,6 +47,7 @@ def prices_of(problem: Problem) -> Prices:
     costs = problem.costs
     least = driver_s(costs) + entry_s(problem)
     one = max((duty.end_s - duty.start_s for duty in problem.duties), default=0) + least
+    one += longer_s(problem)
     move_s = one + 1 if costs.move_s is None else costs.move_s
     standing = sum(trip.standing is not None for trip in problem.trips)
     of_one = 2 * one + move_s  # what one trip can add at most, with what was promised
@@ -77,3 +78,12 @@ def entry_s(problem: Problem) -> int:
     """Return the most that one more trip of a driver costs beside driving: wish and fairness."""
     most = max((driver.load + driver.capacity for driver in problem.drivers), default=0)
     return problem.costs.missed_preference_s + problem.costs.fairness * (2 * most + 1)
+
+
+def longer_s(problem: Problem) -> int:
+    """Return the most that one more trip costs by making all on board ride longer: a whole duty."""
+    if problem.sharing is None:
+        return 0
+    places = (seats + wheelchairs for crew in problem.crews() for seats, wheelchairs in crew.places)
+    duty_s = max((duty.end_s - duty.start_s for duty in problem.duties), default=0)
+    return problem.sharing.percent * duty_s * (1 + max(places, default=0)) // 100

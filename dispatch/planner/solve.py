@@ -11,7 +11,7 @@ import numpy as np
 
 from dispatch.planner.measures import measure
 from dispatch.planner.prices import prices_of
-from dispatch.planner.problem import Plan, Problem
+from dispatch.planner.problem import Plan, Problem, Sharing, Standing
 from dispatch.planner.search import greedy
 from dispatch.planner.search.arrays import Day, Ints, collapse, int32
 from dispatch.planner.search.clock import ENDLESS, Clock
@@ -21,7 +21,7 @@ from dispatch.planner.search.route_labels import Routes
 from dispatch.planner.search.schedule import schedule
 
 # Trips, and the most seconds of a search by default; interpolated between two sizes.
-BUDGETS = ((0, 0.3), (20, 0.5), (100, 5.0), (1_000, 19.0), (10_000, 55.0))
+BUDGETS = ((0, 0.3), (20, 0.5), (100, 10.0), (1_000, 19.0), (10_000, 55.0))
 # Trips, and the iterations of a brief search: of one that has no time. On a large day the chains
 # after each round take more time than they.
 BRIEF = ((0, 200), (100, 1_000), (1_000, 4_000), (10_000, 1_000))
@@ -49,6 +49,7 @@ def solve(
     seed: int = 0,
     threads: int = 2,
     warm: bool = True,
+    start: Plan | None = None,
 ) -> Plan:
     """Return a feasible `Plan` of this problem.
 
@@ -57,8 +58,9 @@ def solve(
     and a brief search. With `iterations` (of each thread) instead, the same problem, seed,
     iterations and threads give the same plan; so does the brief search. Both are limits: a quarter
     is enough where trips stand that move only to serve more, and all are served. `warm` starts from
-    what stands: the same drivers, in the order of the told times. Raises ValueError for options
-    that make no sense, and TooManyTrips.
+    what stands: the same drivers, in the order of the told times; with a `start` from what that
+    plan has, perhaps of another state of the day. Raises ValueError for options that make no sense,
+    and TooManyTrips.
 
     The default budget begins when the machine code is there. A time limit covers loading it, too;
     compiling would take about a minute, so that the first plan is all where it is not compiled. The
@@ -70,13 +72,17 @@ def solve(
         raise ValueError(f"Solving needs at least one thread, got {threads}.")
     if time_limit_s is not None and iterations is not None:
         raise ValueError("Give a time limit or a number of iterations, not both.")
-    day = collapse(problem, threads)
     stands = _stands(problem) if warm else None
+    first = _stands(problem, start) if start else stands
+    if engine == "search" and problem.sharing is not None:
+        effort = _effort(len(problem.trips), began, time_limit_s, iterations, seed, threads)
+        return _share(problem, problem.sharing, first, effort, began)
+    day = collapse(problem, threads)
     if engine == "greedy":
-        found = Found(greedy.build(day, stands))
+        found = Found(greedy.build(day, first))
     elif engine == "search":
         effort = _effort(len(problem.trips), began, time_limit_s, iterations, seed, threads)
-        found = _search(problem, day, stands, effort)
+        found = _search(problem, day, stands, first, effort)
     elif engine.startswith("vroom:") and engine[6:].isdecimal():
         if len(problem.trips) > VROOM_MOST_TRIPS:
             raise TooManyTrips(
@@ -89,14 +95,8 @@ def solve(
     else:
         raise ValueError(f"There is no engine {engine!r}; choose from {', '.join(ENGINES)}.")
     plan = schedule(problem, day, found.routes, {})
-    plan.search.update(
-        engine=engine,
-        iterations=found.iterations,
-        seconds=round(time.monotonic() - began, 3),
-        seed=seed,
-        threads=threads,
-        cut_short=found.cut_short,
-    )
+    told = _told_of(found.iterations, found.cut_short, engine, began, seed, threads)
+    plan.search.update(told)
     return plan
 
 
@@ -164,9 +164,55 @@ class Found(NamedTuple):
     cut_short: bool = False
 
 
-def _search(problem: Problem, day: Day, stands: Stands | None, effort: Effort) -> Found:
+def _told_of(
+    iterations: int, cut_short: bool, engine: str, began: float, seed: int, threads: int
+) -> dict[str, object]:
+    """Return what `Plan.search` says."""
+    return {
+        "engine": engine,
+        "iterations": iterations,
+        "seconds": round(time.monotonic() - began, 3),
+        "seed": seed,
+        "threads": threads,
+        "cut_short": cut_short,
+    }
+
+
+def _share(
+    problem: Problem, sharing: Sharing, start: Stands | None, effort: Effort, began: float
+) -> Plan:
+    """Return a plan in which clients share vehicles.
+
+    Machine code that is not there is compiled, whatever the limit: without it a plan that stands
+    would be torn apart.
+    """
+    from dispatch.planner.shared import arrays, loading, search  # they load a compiler
+    from dispatch.planner.shared.schedule import schedule as schedule_shared
+
+    clock = effort.clock.sooner(2 * FINISHING_S * len(problem.trips))
+    base, day, pinned = arrays.share(problem, sharing, effort.threads)
+    loaded = time.monotonic()
+    loading.load_kernels(day)
+    if effort.may_compile:
+        clock = clock.later(time.monotonic() - loaded)  # the budget is that of the search
+    plan = search.first_plan(base, day, pinned, start)
+    done, enough = 0, 0
+    if effort.iterations != 0 and (base.extra >= 0).any():
+        enough = enough_iterations(len(problem.trips)) if effort.iterations is None else 0
+        plan, done = search.search(
+            problem, base, plan, clock, effort.iterations, effort.seed, effort.threads
+        )
+    found = schedule_shared(problem, base, plan, pinned, {})
+    told = _told_of(done, done < enough, "search", began, effort.seed, effort.threads)
+    found.search.update(told)
+    return found
+
+
+def _search(
+    problem: Problem, day: Day, stands: Stands | None, start: Stands | None, effort: Effort
+) -> Found:
     if effort.iterations == 0 and len(problem.trips) <= INSTANT:
-        return Found(greedy.build(day, stands))
+        return Found(greedy.build(day, start))
     from dispatch.planner.search import loading, parallel  # they load a compiler
 
     clock, threads = effort.clock.sooner(FINISHING_S * len(problem.trips)), effort.threads
@@ -177,8 +223,8 @@ def _search(problem: Problem, day: Day, stands: Stands | None, effort: Effort) -
     elif loading.is_compiled(day):
         loading.load_kernels(day)
     else:
-        return Found(greedy.build(day, stands, clock), cut_short=True)
-    first = parallel.first_plan(day, stands, clock)
+        return Found(greedy.build(day, start, clock), cut_short=True)
+    first = parallel.first_plan(day, start, clock)
     if effort.iterations == 0 or not (day.extra >= 0).any():
         return Found(first.state.routes)
     if problem.costs.move_s is not None or stands is None or not (stands.driver >= 0).any():
@@ -252,10 +298,14 @@ def _could_serve_more(day: Day, routes: Routes) -> bool:
     return bool((day.extra[left] >= 0).any())
 
 
-def _stands(problem: Problem) -> Stands:
-    """Return where the trips of the problem stand."""
+def _stands(problem: Problem, plan: Plan | None = None) -> Stands:
+    """Return where a plan has the trips of the problem; without one, or in it, where they stand."""
     index = {driver.id: d for d, driver in enumerate(problem.drivers)}
-    told = [trip.standing for trip in problem.trips]
+    if plan is None:
+        told = [trip.standing for trip in problem.trips]
+    else:
+        planned = {trip.trip_id: Standing(trip.driver_id, trip.pickup_s) for trip in plan.trips}
+        told = [planned.get(trip.id, trip.standing) for trip in problem.trips]
     return Stands(
         driver=int32([index.get(stands.driver_id, -1) if stands else -1 for stands in told]),
         pickup=int32([stands.pickup_s if stands else -1 for stands in told]),

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 EARTH_RADIUS_M = 6_371_008.8
+# A drive of a day or more is none: no shift is as long. Stands for "no road leads there" too.
+UNREACHABLE_S = 86_400
 
 Place = tuple[float, float]
 Coordinates = npt.NDArray[np.float64]
@@ -80,6 +82,19 @@ class GreatCircle:
     @staticmethod
     def _rounded(straight: Coordinates, factor: float) -> Whole:
         return np.rint(straight * factor).astype(np.int32)
+
+
+def in_traffic(seconds: int, factor: float) -> int:
+    """Return the whole seconds of a drive in traffic; what is no drive stays none."""
+    return seconds if seconds >= UNREACHABLE_S else round(seconds * factor)
+
+
+def rows_in_traffic(seconds: Whole, factors: Coordinates) -> Whole:
+    """Return drives (n, m) in traffic, each row by its own factor (n,), as `in_traffic`."""
+    if (factors == 1).all():
+        return seconds
+    slowed = np.rint(seconds * factors[:, None]).astype(np.int32)
+    return np.where(seconds >= UNREACHABLE_S, seconds, slowed)
 
 
 def _coordinates(places: Places) -> Coordinates:

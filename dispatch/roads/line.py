@@ -58,10 +58,17 @@ class Line:
         if self._made is not None:
             self._made.close()
 
-    def get(self, target: str) -> tuple[int, bytes]:
-        """Return (status, body). Raises Late, OSError or http.client.HTTPException."""
+    def get(self, target: str, question: bytes | None = None) -> tuple[int, bytes]:
+        """Return (status, body); a question, as JSON, is posted.
+
+        Raises Late, OSError or http.client.HTTPException.
+        """
+        headers = {"Accept": "application/json"}
+        if question is not None:
+            headers["Content-Type"] = "application/json"
         try:
-            self._connection.request("GET", target, headers={"Accept": "application/json"})
+            method = "GET" if question is None else "POST"
+            self._connection.request(method, target, question, headers)
             answer = self._connection.getresponse()
             body = answer.read(LARGEST_ANSWER + 1)
         except (OSError, http.client.HTTPException) as error:

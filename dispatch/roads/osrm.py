@@ -1,6 +1,6 @@
-"""Ask an OSRM server for tables of driving times: its protocol, and what is no answer.
+"""Ask an OSRM server for tables of driving times and for ways: its protocol, and what is no answer.
 
-https://project-osrm.org/docs/v5.24.0/api/#table-service
+https://project-osrm.org/docs/v5.24.0/api/#table-service and #route-service
 """
 
 import http.client
@@ -11,19 +11,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import numpy as np
 import orjson
 from django.utils.translation import gettext as _
 
-from dispatch.planner.travel import Coordinates, Whole
+from dispatch.planner.travel import UNREACHABLE_S, Coordinates, Place, Whole
 from dispatch.roads.line import Late, Line
+from dispatch.roads.polyline import DIGITS, decode, encode
 from drivers.refused import Refused
 
-# A drive of a day or more is none: no shift is as long. Stands for "no road leads there" too.
-UNREACHABLE_S = 86_400
 LONGEST_M = 100_000_000
 LEAST = -2  # OSRM puts some places that share a road less than a metre below 0 apart
 SURELY = 10  # as many places, and no road from any to as many others: that is no answer
@@ -39,7 +38,7 @@ class RoadsFailed(Refused):
     status = 503
 
 
-class _TooBig(Exception):
+class TooBig(Exception):
     """The server answers smaller tables only."""
 
 
@@ -56,11 +55,15 @@ class Table(NamedTuple):
     to_off_m: Whole
 
 
+Leg = tuple[Place, Place]
+Answer = TypeVar("Answer")
 Question = tuple[Coordinates, Coordinates]  # origins (n, 2) and destinations (m, 2), degrees
 
 
 class Osrm:
     """An OSRM server. Raises ValueError for an address that is none."""
+
+    _most = TILE * TILE  # legs in one table: fewer once the server has said so
 
     def __init__(self, url: str) -> None:
         self._parts = urlsplit(url)
@@ -69,7 +72,6 @@ class Osrm:
         # As it is said to people: without what may be a password.
         self.name = self._parts.netloc.rpartition("@")[2]
         self.mark = blake2b(url.encode(), digest_size=8).hexdigest()
-        self._most = TILE * TILE  # legs in one table: fewer once the server has said so
 
     def check(self, place: Coordinates, within_s: float) -> None:
         """Ask for the way from a place (1, 2) to itself. Raises RoadsFailed."""
@@ -90,8 +92,25 @@ class Osrm:
         Raises RoadsFailed where an answer is none, or not there after `within_s` seconds; what
         came before has been taken.
         """
+        self._each(len(questions), within_s, lambda line, n: self._table(line, *questions[n]), take)
+
+    def ways(self, legs: Sequence[Leg], within_s: float, take: Callable[[int, str], None]) -> None:
+        """Call `take(number, way)` with the way of each leg, "" where no road leads.
+
+        In any order; a way is a polyline (`roads.polyline`). Raises RoadsFailed as `tables` does.
+        """
+        self._each(len(legs), within_s, lambda line, n: self._way(line, legs[n]), take)
+
+    def _each(
+        self,
+        count: int,
+        within_s: float,
+        ask: Callable[[Line, int], Answer],
+        take: Callable[[int, Answer], None],
+    ) -> None:
+        """Ask `count` questions over two lines, and take the answers one at a time."""
         ends = time.monotonic() + within_s
-        waiting = deque(range(len(questions)))
+        waiting = deque(range(count))
         taking = threading.Lock()
 
         def work() -> None:
@@ -102,15 +121,15 @@ class Osrm:
                     except IndexError:  # the other line was quicker
                         return
                     try:
-                        table = self._table(line, *questions[number])
+                        answer = ask(line, number)
                     except BaseException:
                         waiting.clear()  # the other line stops too
                         raise
                     with taking:
-                        take(number, table)
+                        take(number, answer)
 
         try:
-            if len(questions) == 1:
+            if count == 1:
                 work()
                 return
             with ThreadPoolExecutor(LINES) as pool:
@@ -146,7 +165,7 @@ class Osrm:
         if legs <= self._most:
             try:
                 return self._ask(line, origins, destinations)
-            except _TooBig:
+            except TooBig:
                 if legs == 1:
                     raise self._nonsense(_("that a table of one leg is too large")) from None
                 self._most = max(1, legs // 2)
@@ -181,20 +200,13 @@ class Osrm:
             f"&destinations={targets}&annotations=duration,distance&generate_hints=false"
         )
         if status in TOO_LARGE:
-            raise _TooBig
-        try:
-            answer: Any = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            answer = None
-        if isinstance(answer, dict) and answer.get("code") == "TooBig":
-            raise _TooBig
+            raise TooBig
+        answer = self._read(body)
+        if answer.get("code") == "TooBig":
+            raise TooBig
         if status != 200:
-            said = answer.get("message") if isinstance(answer, dict) else None
-            raise RoadsFailed(
-                _("The road server %(server)s answers %(status)d%(said)s.")
-                % {"server": self.name, "status": status, "said": f" ({said})" if said else ""}
-            )
-        if not isinstance(answer, dict) or answer.get("code") != "Ok":
+            raise self._refused(status, answer.get("message"))
+        if answer.get("code") != "Ok":
             raise self._nonsense(_("something that is no table"))
         seconds = self._numbers(answer.get("durations"), (n, m), UNREACHABLE_S)
         metres = self._numbers(answer.get("distances"), (n, m), LONGEST_M)
@@ -206,6 +218,49 @@ class Osrm:
             metres,
             self._off_road(answer.get("sources"), n),
             self._off_road(answer.get("destinations"), m),
+        )
+
+    def _way(self, line: Line, leg: Leg) -> str:
+        """Return the way of a leg, "" where no road leads."""
+        coordinates = ";".join(f"{lon:.5f},{lat:.5f}" for lat, lon in leg)
+        status, body = line.get(
+            f"{self._parts.path.rstrip('/')}/route/v1/driving/{coordinates}"
+            "?overview=simplified&geometries=polyline&generate_hints=false"
+        )
+        answer = self._read(body)
+        if answer.get("code") in ("NoRoute", "NoSegment"):
+            return ""
+        if status != 200:
+            raise self._refused(status, answer.get("message"))
+        try:
+            way = answer["routes"][0]["geometry"]
+        except (KeyError, IndexError, TypeError):
+            way = None
+        return self._checked(way, DIGITS)
+
+    def _checked(self, way: object, digits: int) -> str:
+        """Return a way that can be drawn, with five digits."""
+        try:
+            points = decode(way if isinstance(way, str) else "", digits)
+        except ValueError:
+            points = []
+        if len(points) < 2:
+            raise self._nonsense(_("something that is no way"))
+        return encode(points)
+
+    @staticmethod
+    def _read(body: bytes) -> dict[str, Any]:
+        """Return the object that the server answers, an empty one if it is none."""
+        try:
+            answer: Any = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            answer = None
+        return answer if isinstance(answer, dict) else {}
+
+    def _refused(self, status: int, said: object) -> RoadsFailed:
+        return RoadsFailed(
+            _("The road server %(server)s answers %(status)d%(said)s.")
+            % {"server": self.name, "status": status, "said": f" ({said})" if said else ""}
         )
 
     def _numbers(self, values: object, shape: tuple[int, int], most: int) -> Whole:
@@ -223,7 +278,8 @@ class Osrm:
 
     def _off_road(self, waypoints: object, count: int) -> Whole:
         try:
-            off = [w["distance"] if w else LONGEST_M for w in waypoints]  # type: ignore[attr-defined]
+            listed: list[Any] = waypoints if isinstance(waypoints, list) else []
+            off = [w["distance"] if w else LONGEST_M for w in listed]
             metres = np.minimum(np.array(off, dtype=float), LONGEST_M)
         except (TypeError, ValueError, KeyError):
             metres = np.empty(0)

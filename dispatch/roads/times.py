@@ -15,9 +15,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dispatch.planner.travel import Coordinates, GreatCircle, Place, Places, Whole
+from dispatch.planner.travel import (
+    UNREACHABLE_S,
+    Coordinates,
+    GreatCircle,
+    Place,
+    Places,
+    Whole,
+)
 from dispatch.roads.kept import UNKNOWN, Kept, Matrix, unknown_legs
-from dispatch.roads.osrm import SURELY, TILE, UNREACHABLE_S, Osrm, RoadsFailed, Table
+from dispatch.roads.osrm import SURELY, TILE, Osrm, RoadsFailed, Table
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +34,17 @@ CHECK_S = 5.0
 REST_S = 30.0  # a page does not ask a server again that failed so shortly before
 
 _failed_at: dict[str, float] = {}  # of servers, by their name
+
+
+def is_resting(server: str) -> bool:
+    """Say whether a server failed so shortly before that no page asks it."""
+    return time.monotonic() - _failed_at.get(server, -REST_S) < REST_S
+
+
+def note_failure(server: str) -> None:
+    """Let pages leave the server alone for a while."""
+    _failed_at[server] = time.monotonic()
+
 
 Known = tuple[int, int]  # seconds, metres
 Numbers = npt.NDArray[np.intp]
@@ -79,21 +97,28 @@ class RoadTimes:
         """Return the name and port of the server."""
         return self._server.name
 
+    @property
+    def is_strict(self) -> bool:
+        """Say whether a failing server is an error, not a reason for the straight line."""
+        return self._patience.strict
+
     def check(self, place: Place) -> None:
         """Ask the server for next to nothing. Raises RoadsFailed where the policy is strict."""
-        if self._patience.strict:
-            self._wait(
-                lambda within_s: self._server.check(
-                    np.array([place], dtype=float), min(within_s, CHECK_S)
-                )
+        self._wait(
+            lambda within_s: self._server.check(
+                np.array([place], dtype=float), min(within_s, CHECK_S)
             )
+        )
 
     def learn(self, origins: Places, destinations: Places) -> None:
         """Get all legs from n origins to m destinations at once. Raises RoadsFailed.
 
-        What was got is kept, even then.
+        What was got is kept, even then. Where the policy lets the server fail it is asked whether
+        it is there, so that legs which are only last known can be told.
         """
         with self._lock:
+            if not self._patience.strict:
+                self.check(tuple(origins[0]))
             self._block(origins, destinations, whole=True)
 
     def seconds(self, origins: Places, destinations: Places) -> Whole:
@@ -269,7 +294,7 @@ class RoadTimes:
 
     def _wait(self, ask: Callable[[float], None]) -> None:
         """Call `ask(seconds left)`. Raises RoadsFailed where the policy is strict."""
-        resting = time.monotonic() - _failed_at.get(self.server, -REST_S) < REST_S
+        resting = is_resting(self.server)
         began = time.monotonic()
         try:
             if self.failure is not None:
@@ -282,7 +307,7 @@ class RoadTimes:
             ask(left_s)
         except RoadsFailed as failure:
             if self.failure is None and not (self._patience.rests and resting):
-                _failed_at[self.server] = time.monotonic()
+                note_failure(self.server)
                 logger.warning("%s", failure)
             self.failure = failure
             if self._patience.strict:

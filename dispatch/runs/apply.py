@@ -19,6 +19,7 @@ from dispatch import ledger
 from dispatch.day import queries
 from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow, DriverRow
+from dispatch.day.stretches import of_plan
 from dispatch.day.trips import PLANNABLE
 from dispatch.models import DispatchRun
 from dispatch.planner.problem import Plan, PlannedTrip
@@ -34,6 +35,30 @@ GUARDS = (
     "dispatch_assignment.booking_id",
 )
 
+# What a plan depends on in the company.
+POLICY = (
+    "timezone",
+    "depot_lat",
+    "depot_lon",
+    "pickup_early_min",
+    "pickup_late_min",
+    "return_late_min",
+    "appointment_margin_min",
+    "boarding_min",
+    "boarding_wheelchair_min",
+    "boarding_stretcher_min",
+    "alighting_min",
+    "speed_kmh",
+    "circuity",
+    "traffic",
+    "max_bookings_per_driver",
+    "shares_rides",
+    "ride_factor",
+    "ride_added_min",
+    "ride_longest_min",
+    "ride_cost_percent",
+    "expired_stop",
+)
 
 # Planned starts of breaks: {shift id: start, or None where there is none}.
 Breaks = dict[int, datetime | None]
@@ -44,6 +69,12 @@ class StalePlan(Refused):
 
     code = "stale_plan"
     status = 409
+
+
+class GivenUp(StalePlan):
+    """The run was given up for dead while it planned."""
+
+    code = "given_up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +147,20 @@ def applying(
 
 
 def complete(run: DispatchRun, applied: Applied, **fields: object) -> None:
-    """Mark the run as completed, with its report: 1 statement. Raises StalePlan.
+    """Mark the run as completed, with its report: 1 statement.
 
-    A run that another has given up for dead is not completed any more.
+    Raises GivenUp, or StalePlan where the company's rules are not those of the plan any more.
     """
     breaks = {str(shift): at and at.isoformat() for shift, at in applied.breaks_before.items()}
-    completed = DispatchRun.objects.filter(id=run.id, status=DispatchRun.Status.RUNNING).update(
-        status=DispatchRun.Status.COMPLETED, previous_breaks=breaks, **fields
+    held = DispatchRun.objects.filter(id=run.id, status=DispatchRun.Status.RUNNING, lease=run.lease)
+    known = {f"company__{name}": getattr(run.company, name) for name in POLICY}
+    completed = held.filter(**known).update(
+        status=DispatchRun.Status.COMPLETED, previous_breaks=breaks, error="", **fields
     )
     if completed != 1:
-        raise StalePlan(_("The run was given up for dead meanwhile; nothing was written."))
+        if held.exists():
+            raise StalePlan(_("The company's rules changed meanwhile; plan again."))
+        raise GivenUp(_("The run was given up for dead meanwhile; nothing was written."))
 
 
 def _compare(day: Day, plan: Plan) -> tuple[frozenset[int], int]:
@@ -212,29 +247,34 @@ def _write(
     explanations: Mapping[int, dict[str, Any]],
     breaks: Breaks,
 ) -> None:
-    """Supersede, create, set the bookings' status and the breaks, log: at most 5 statements."""
+    """Supersede, create, set the bookings' status and the breaks, log: at most 5 statements.
+
+    Where clients ride together, those who stay may get another number: 1 more, 2 on SQLite.
+    """
     diff = applied.difference
     replaced = [row for row, _trip in (*diff.moved, *diff.retimed)]
     ended = [_standing(row)[0] for row in (*replaced, *diff.released)]
-    if not ledger.end(ended, now=now, run=run):
+    if not ledger.end_replaced(ended, now=now, run=run):
         raise StalePlan(_("Assignments were changed meanwhile; plan again."))
     trips = [*diff.placed, *(trip for _row, trip in (*diff.moved, *diff.retimed))]
+    driven = [row for row in day.bookings.values() if row.standing() is None]
+    stay = [*diff.kept, *diff.left, *driven, *day.neighbours.values()]
+    shared = day.problem.sharing is not None
+    numbers, renumbered = of_plan(trips, stay, day.moment, shared=shared)
+    ledger.renumber(renumbered)
     pickups = [day.moment(trip.pickup_s) for trip in trips]
     dropoffs = [day.moment(trip.dropoff_s) for trip in trips]
     unexplained: dict[str, Any] = {}
-    created = ledger.assign(
-        day.company.id,
-        {
-            "booking_id": [trip.trip_id for trip in trips],
-            "driver_id": [trip.driver_id for trip in trips],
-            "sequence": [trip.pickup_s for trip in trips],
-            "planned_pickup_at": pickups,
-            "planned_dropoff_at": dropoffs,
-            "explanation": [explanations.get(trip.trip_id, unexplained) for trip in trips],
-        },
-        now=now,
-        run_id=run.id,
-    )
+    columns: dict[str, list[Any]] = {
+        "booking_id": [trip.trip_id for trip in trips],
+        "driver_id": [trip.driver_id for trip in trips],
+        "sequence": [trip.pickup_s for trip in trips],
+        "planned_pickup_at": pickups,
+        "planned_dropoff_at": dropoffs,
+        "explanation": [explanations.get(trip.trip_id, unexplained) for trip in trips],
+        **numbers,
+    }
+    created = ledger.assign(day.company.id, columns, now=now, run_id=run.id)
     turned = {
         Status.ASSIGNED: [trip.trip_id for trip in diff.placed],
         Status.ACCEPTED: [row.id for row in diff.released if row.status == Status.ASSIGNED],

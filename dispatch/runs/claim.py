@@ -1,30 +1,28 @@
 """Who holds a day: one running run at a time, whoever started it, whatever became of it.
 
-A claim ends with its run; where the run's process is dead or its time is over, the next one
-takes the day.
+A claim ends with its run, or with its lease: where nobody renews that, the next one takes the day.
 """
 
-import os
-import secrets
-import socket
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, TypeVar
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from bookings.models import Actor
-from dispatch.models import DispatchRun
+from dispatch.models import DispatchRun, StoredPlan
+from dispatch.runs.lease import ATTEMPTS, even_if_cut, lease_end, new_lease, renewed
 from dispatch.runs.meter import Meter
+from drivers.log_context import logged_with
 from drivers.models import Company
 from drivers.refused import Refused
 
-# How long beyond its planning time a run may hold the day before others take it over.
-CLAIM = timedelta(minutes=10)
-PROCESS_MARK = secrets.token_hex(4)
-
+logger = logging.getLogger(__name__)
 Taken = TypeVar("Taken")
 
 
@@ -42,13 +40,13 @@ def claim(
     now: datetime,
     actor: Actor,
     settings: Mapping[str, Any],
-    process: str | None = None,
+    **waiting: Any,
 ) -> DispatchRun:
     """Insert the running run that holds the day: 1 query. Raises DayBusy.
 
-    A run whose process is dead, or whose claim has ended, is marked as failed and replaced.
+    A run whose lease has ended is marked as failed and replaced. `waiting` is of `run_fields`.
     """
-    fields = run_fields(company, day, now=now, actor=actor, settings=settings, process=process)
+    fields = run_fields(company, day, now=now, actor=actor, settings=settings, **waiting)
     return hold(company, day, now, lambda: DispatchRun.objects.create(**fields))
 
 
@@ -59,25 +57,22 @@ def run_fields(
     now: datetime,
     actor: Actor,
     settings: Mapping[str, Any],
-    process: str | None = None,
+    **waiting: Any,
 ) -> dict[str, Any]:
-    """Return the values of a new run; `process` is this one unless another will do the work."""
-    return {"company": company, "day": day, "settings": settings} | claim_fields(
-        now=now, actor=actor, settings=settings, process=process
-    )
+    """Return the values of a new run; `waiting` are those of one that waits for its worker."""
+    fields = {"company": company, "day": day, "settings": settings}
+    return fields | claim_fields(now=now, actor=actor) | waiting
 
 
-def claim_fields(
-    *, now: datetime, actor: Actor, settings: Mapping[str, Any], process: str | None = None
-) -> dict[str, Any]:
+def claim_fields(*, now: datetime, actor: Actor) -> dict[str, Any]:
     """Return what a run keeps of who works on it, since when and until when."""
     return {
         "trigger": actor.door,
         "user_id": actor.user_id,
         "actor": actor.name,
         "started_at": now,
-        "claim_ends_at": now + CLAIM + timedelta(seconds=settings.get("time_limit_s") or 0),
-        "process": this_process() if process is None else process,
+        "claim_ends_at": lease_end(),
+        "lease": new_lease(),
     }
 
 
@@ -104,19 +99,35 @@ def hold(company: Company, day: date, now: datetime, take: Callable[[], Taken]) 
     raise DayBusy(_("Other runs take this day one after the other; try again."))
 
 
-def end_if_dead(run: DispatchRun, *, now: datetime) -> bool:
-    """Mark a run as failed whose claim has ended or whose process is gone; say whether it was.
+def end_if_dead(run: DispatchRun, *, now: datetime, error: str = "") -> bool:
+    """Mark a run as failed whose lease has ended, with the error; say whether it was.
 
-    1 query where it was, none otherwise.
+    One that was to write a preview is a preview again. 2 queries where the lease seems to have
+    ended, none otherwise.
     """
-    if not run.is_under_way or (run.claim_ends_at > now and not _is_dead(run.process)):
+    if not seems_dead(run):
         return False
-    run.error = _("The process of this run ended before the run did.")
-    ended = DispatchRun.objects.filter(id=run.id, status=run.status).update(
-        status=DispatchRun.Status.FAILED, finished_at=now, error=run.error
+    error = error or _("The process of this run ended before the run did.")
+    status = DispatchRun.Status.FAILED
+    if StoredPlan.objects.filter(run=run).exists():
+        status = DispatchRun.Status.PREVIEW
+    return change_dead(run, {"status": status, "finished_at": now, "error": error})
+
+
+def seems_dead(run: DispatchRun) -> bool:
+    """Say whether by this machine's clock the lease has ended; the database's has the last word."""
+    return run.is_under_way and run.claim_ends_at <= timezone.now()
+
+
+def change_dead(run: DispatchRun, fields: Mapping[str, Any]) -> bool:
+    """Change a run if its lease has ended and nobody else was first; say whether: 1 query."""
+    rows = DispatchRun.objects.filter(
+        id=run.id, status=run.status, lease=run.lease, claim_ends_at__lte=Now()
     )
-    if ended:
-        run.status, run.finished_at = DispatchRun.Status.FAILED, now
+    if not rows.update(**fields):
+        return False
+    for name, value in fields.items():
+        setattr(run, name, value)
     return True
 
 
@@ -127,45 +138,37 @@ def _busy(company: Company, holder: DispatchRun) -> str:
     }
 
 
-def this_process() -> str:
-    """Return what tells this process from all others: machine, number, and a mark of its own."""
-    return f"{socket.gethostname()}:{os.getpid()}:{PROCESS_MARK}"
-
-
-def _is_dead(process: str) -> bool:
-    """Say whether the process ran on this machine and is gone; of others nothing is known.
-
-    A restarted container gives new processes the old numbers: one with this number and
-    another mark is gone too.
-    """
-    host, pid, mark = (["", ""] + process.split(":"))[-3:]
-    if host != socket.gethostname() or not pid.isdigit():
-        return False
-    if int(pid) == os.getpid():
-        return mark != PROCESS_MARK
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
-
-
 @contextmanager
-def failing(run: DispatchRun, meter: Meter) -> Iterator[None]:
-    """Mark the run as failed, with the reason, when the block does not end by itself."""
-    error: str | None = _("The run was interrupted.")
+def working(
+    run: DispatchRun, meter: Meter, *, back: DispatchRun.Status | None = None
+) -> Iterator[None]:
+    """Renew the run's lease; mark it as failed, with the reason, when the block does not end.
+
+    With `back` it has that status again, unless it was refused. Where the database failed (full,
+    restarted, a deadlock), a run in the background is left to its lease: when that ends, it is
+    begun again (`queue.tend`), `ATTEMPTS` times in all.
+    """
+    error, status = _("The run was interrupted."), back or DispatchRun.Status.FAILED
+    again = False
     try:
-        yield
-        error = None
+        with logged_with(run=run.pk, company=run.company.slug), renewed(run):
+            logger.info("Plans %s, attempt %d.", run.day, run.attempts)
+            yield
+            logger.info("Planned %s in %.1f s.", run.day, meter.elapsed().total_seconds())
+        error = ""
+    except Refused as caught:
+        error, status = f"{type(caught).__name__}: {caught}", DispatchRun.Status.FAILED
+        raise
     except Exception as caught:  # only to note it in the run; it is raised on unchanged
         error = f"{type(caught).__name__}: {caught}"
+        may_pass = isinstance(caught, (OperationalError, InterfaceError))
+        again = may_pass and bool(run.progress) and not back and run.attempts < ATTEMPTS
         raise
     finally:
-        if error is not None:
-            DispatchRun.objects.filter(id=run.id, status__in=DispatchRun.UNDER_WAY).update(
-                status=DispatchRun.Status.FAILED,
-                finished_at=run.started_at + meter.elapsed(),
-                error=error,
-            )
+        if error:
+            logger.warning("Run %d of %s failed: %s", run.pk, run.company.slug, error)
+        if error and not again:
+            rows = DispatchRun.objects.filter(id=run.id, lease=run.lease)
+            rows = rows.filter(status__in=DispatchRun.UNDER_WAY)
+            ended_at = run.started_at + meter.elapsed()
+            even_if_cut(lambda: rows.update(status=status, finished_at=ended_at, error=error))

@@ -15,14 +15,17 @@ from django.utils.translation import gettext as _
 from dispatch.day.duties import home_of, periods_away, pieces_of
 from dispatch.day.fitness import Ability, Wanted, Ways, off_duty
 from dispatch.day.load import Day
+from dispatch.day.papers import expired_papers
 from dispatch.day.queries import BookingRow, DriverRow
 from dispatch.day.reasons import clock, say
+from dispatch.day.traffic import drive_of_row
 from dispatch.day.trips import by_client
 from dispatch.planner.problem import Plan
 from dispatch.planner.rules import availability, driver_break, overlap, travel
 from dispatch.planner.rules.codes import Block
 from dispatch.planner.rules.registry import misfits
 from dispatch.planner.rules.rule import Breach, minutes
+from dispatch.planner.travel import in_traffic
 
 KEPT = ("locked", "frozen", "confirmed", "standing")  # trips under way are not a plan any more
 ROUNDING = timedelta(minutes=1)  # planned times are rounded to seconds, drives to minutes
@@ -119,7 +122,15 @@ def _breaches(
     places = (first.seats or 0, first.wheelchair_places or 0)
     seats = row.passengers - row.wheelchairs
     wanted = Wanted(seats, row.wheelchairs, frozenset(row.needs), forbidden)
-    yield from misfits(wanted, Ability(first.id, first.name, *places, skills))
+    expired = expired_papers(
+        day.company,
+        day.day,
+        licence=first.licence_until,
+        permit=first.permit_until,
+        insurance=first.insurance_until,
+        inspection=first.inspection_until,
+    )
+    yield from misfits(wanted, Ability(first.id, first.name, *places, skills, expired))
     start_at, end_at = row.planned()
     shifts = [
         piece
@@ -133,7 +144,7 @@ def _breaches(
         if r.absence_start_at and r.absence_end_at
     ]
     home = home_of(day.company, first.home_lat, first.home_lon)
-    ways = Ways(day.problem.travel, home, row.pickup, row.dropoff)
+    ways = Ways(day.company, day.problem.travel, home, row.pickup, row.dropoff)
     yield from off_duty(first.name, start_at, end_at + _alighting(day), ways, shifts, absences)
 
 
@@ -146,7 +157,9 @@ def _unreachable(day: Day, name: str, before: BookingRow, after: BookingRow) -> 
     """Return why the driver cannot be at a pickup in time after the trip before it, or None."""
     from_at, free_at = before.planned()[0], before.planned()[1] + _alighting(day)
     pickup_at, free_again_at = after.planned()
-    away = timedelta(seconds=day.problem.travel.leg(before.dropoff, after.pickup)[0])
+    factor = drive_of_row(day.company, day.problem.travel, before).onward_factor
+    away_s = in_traffic(day.problem.travel.leg(before.dropoff, after.pickup)[0], factor)
+    away = timedelta(seconds=away_s)
     if travel.fits(free_at, away - ROUNDING, pickup_at):
         return None
     if not overlap.fits(from_at, free_at, pickup_at, free_again_at):

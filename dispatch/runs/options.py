@@ -1,15 +1,21 @@
 """How a day is to be planned."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from django.db.models import TextChoices
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from dispatch.day.keeping import MOVE_COST_S, Leeway
 from dispatch.day.load import Day
 from dispatch.planner.problem import Plan
 from dispatch.planner.solve import TooManyTrips, solve
 from drivers.refused import Refused
+
+# Makes a plan of a loaded day, with notices for the report.
+Planning = Callable[[Day], tuple[Plan, tuple[str, ...]]]
 
 
 class DayTooLarge(Refused):
@@ -22,9 +28,9 @@ class DayTooLarge(Refused):
 class Mode(TextChoices):
     """What a run may do to what stands."""
 
-    SERVE = "serve", _("serve as many as possible: what stands moves only for that")
-    PLACE = "place", _("only place what is open: what stands stays")
-    IMPROVE = "improve", _("improve the day: trips may also move to save driving")
+    SERVE = "serve", gettext_lazy("serve as many as possible: what stands moves only for that")
+    PLACE = "place", gettext_lazy("only place what is open: what stands stays")
+    IMPROVE = "improve", gettext_lazy("improve the day: trips may also move to save driving")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +63,37 @@ class RunOptions:
 
     def plan(self, day: Day) -> tuple[Plan, tuple[str, ...]]:
         """Return a plan of the loaded day, and no notices. Raises DayTooLarge."""
-        try:
-            plan = solve(
-                day.problem,
-                engine=self.engine,
-                time_limit_s=self.time_limit_s,
-                iterations=self.iterations,
-                seed=self.seed,
+        return self._solve(
+            day, engine=self.engine, time_limit_s=self.time_limit_s, iterations=self.iterations
+        ), ()
+
+    def repair(self, before: Day, plan: Plan) -> Planning:
+        """Return what adapts a plan to the day as it has become since it was read.
+
+        Trips that nobody touched start from where the plan has them, the others from where they
+        stand by now; then it is searched briefly.
+        """
+
+        def adapt(day: Day) -> tuple[Plan, tuple[str, ...]]:
+            kept = tuple(row for row in plan.trips if _is_as_before(row.trip_id, before, day))
+            engine = "search" if self.engine == "search" else "greedy"
+            adapted = self._solve(
+                day, engine=engine, time_limit_s=0, start=replace(plan, trips=kept)
             )
+            return adapted, (_("The day changed while it was planned; the plan was adapted."),)
+
+        return adapt
+
+    def _solve(self, day: Day, **how: Any) -> Plan:
+        try:
+            return solve(day.problem, seed=self.seed, **how)
         except TooManyTrips as error:
             raise DayTooLarge(str(error)) from error
-        return plan, ()
+
+
+def _is_as_before(trip_id: int, before: Day, day: Day) -> bool:
+    was, row = before.bookings.get(trip_id), day.bookings.get(trip_id)
+    return was is not None and row is not None and was.standing() == row.standing()
 
 
 # Search as long as the size of the day asks for; take the first feasible plan, searched briefly;

@@ -24,8 +24,9 @@ from dispatch.day.trips import PLANNABLE
 from dispatch.models import DispatchRun, StoredPlan
 from dispatch.planner.check.plan import check
 from dispatch.planner.problem import Plan
-from dispatch.runs.apply import StalePlan
-from dispatch.runs.claim import claim_fields, failing, hold, run_fields
+from dispatch.runs.apply import POLICY, GivenUp, StalePlan
+from dispatch.runs.claim import claim_fields, hold, run_fields, working
+from dispatch.runs.lease import reconnect
 from dispatch.runs.meter import Meter
 from dispatch.runs.options import THOROUGH, RunOptions
 from dispatch.runs.parts import ALL, Choice, chosen
@@ -36,23 +37,9 @@ from drivers.models import Company
 from drivers.refused import Refused
 
 KEPT = timedelta(days=7)
-# What a plan depends on in the company.
-POLICY = (
-    "timezone",
-    "depot_lat",
-    "depot_lon",
-    "pickup_early_min",
-    "pickup_late_min",
-    "return_late_min",
-    "appointment_margin_min",
-    "boarding_min",
-    "alighting_min",
-    "speed_kmh",
-    "circuity",
-    "max_bookings_per_driver",
-)
 # What a plan depends on in a booking, beside where its assignment stands.
 PARTICULARS = (
+    "person",
     "client_id",
     "pickup",
     "dropoff",
@@ -63,6 +50,10 @@ PARTICULARS = (
     "needs",
     "priority",
     "return_of_id",
+    "pickup_boarding_min",
+    "dropoff_margin_min",
+    "shares",
+    "ride_limit_min",
 )
 
 
@@ -98,20 +89,18 @@ def start_preview(
     now: datetime,
     actor: Actor,
     settings: Mapping[str, Any],
-    process: str | None = None,
+    **waiting: Any,
 ) -> DispatchRun:
     """Insert the run of a preview that is still to be planned: 1 query."""
-    return DispatchRun.objects.create(
-        status=DispatchRun.Status.PLANNING,
-        **run_fields(company, day, now=now, actor=actor, settings=settings, process=process),
-    )
+    fields = run_fields(company, day, now=now, actor=actor, settings=settings, **waiting)
+    return DispatchRun.objects.create(status=DispatchRun.Status.PLANNING, **fields)
 
 
 def keep_preview(
     run: DispatchRun, meter: Meter, *, done: Callable[[Report], object] | None = None
 ) -> Report:
     """Plan a started preview and keep the plan: 5 queries."""
-    with meter, failing(run, meter):
+    with meter, working(run, meter):
         options = RunOptions(**run.settings)
         planned = plan_day(
             run.company,
@@ -122,12 +111,18 @@ def keep_preview(
             leeway=options.leeway,
         )
         report = preview_report(planned, meter, run)
+        reconnect()
         with transaction.atomic():
-            DispatchRun.objects.filter(id=run.id, status=DispatchRun.Status.PLANNING).update(
+            held = DispatchRun.objects.filter(
+                id=run.id, status=DispatchRun.Status.PLANNING, lease=run.lease
+            )
+            kept = held.update(
                 status=DispatchRun.Status.PREVIEW,
                 finished_at=run.started_at + meter.elapsed(),
                 **stored_report(report, planned.plan),
             )
+            if not kept:
+                raise GivenUp(_("The run was given up for dead meanwhile; nothing was written."))
             StoredPlan.objects.create(run=run, **stored(planned.day, planned.plan))
             if done:
                 done(report)
@@ -146,7 +141,8 @@ def apply_preview(
 
     Of two who apply it at once, one does; what was not chosen is given up. Three statements more
     than a dispatch; `done` is that of `run_dispatch`. Raises NoPreview, NoSuchPart, DayBusy,
-    StalePlan; where it was stale the run has failed.
+    StalePlan; where it was stale the run has failed. After any other error, or the end of this
+    process, it is the preview that it was.
     """
     only = chosen(run.outcome, choice)
     check_roads(run.company)
@@ -154,26 +150,35 @@ def apply_preview(
     def take() -> StoredPlan:
         claimed = DispatchRun.objects.filter(id=run.id, status=DispatchRun.Status.PREVIEW).update(
             status=DispatchRun.Status.RUNNING,
-            **claim_fields(now=now, actor=actor, settings=run.settings),
+            **fields,
         )
         if not claimed:
             raise _not_a_preview(run)
-        plan = StoredPlan.objects.get(run=run)
-        plan.delete()
-        return plan
+        return StoredPlan.objects.get(run=run)
 
+    def applied(report: Report) -> None:
+        plan.delete()
+        if done:
+            done(report)
+
+    fields = claim_fields(now=now, actor=actor)
     plan = hold(run.company, run.day, now, take)
-    run.started_at = now
-    with Meter() as meter:
-        return carry_out(
-            run,
-            lambda day: plan_again(day, plan, run),
-            meter,
-            now=now,
-            actor=actor,
-            leeway=replace(RunOptions(**run.settings).leeway, only=only),
-            done=done,
-        )
+    run.started_at, run.lease = now, fields["lease"]
+    try:
+        with Meter() as meter:
+            return carry_out(
+                run,
+                lambda day: plan_again(day, plan, run),
+                meter,
+                now=now,
+                actor=actor,
+                leeway=replace(RunOptions(**run.settings).leeway, only=only),
+                back=DispatchRun.Status.PREVIEW,
+                done=applied,
+            )
+    except Refused:
+        StoredPlan.objects.filter(run=run, run__status=DispatchRun.Status.FAILED).delete()
+        raise
 
 
 def discard_preview(run: DispatchRun) -> None:
@@ -202,7 +207,8 @@ def clear_previews(*, now: datetime) -> int:
             status=DispatchRun.Status.PREVIEW, finished_at__lte=now - KEPT
         )
         count = old.update(status=DispatchRun.Status.DISCARDED)
-        StoredPlan.objects.filter(run__status=DispatchRun.Status.DISCARDED).delete()
+        ended = [DispatchRun.Status.DISCARDED, DispatchRun.Status.FAILED]
+        StoredPlan.objects.filter(run__status__in=ended).delete()
     return count
 
 

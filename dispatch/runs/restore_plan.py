@@ -66,6 +66,8 @@ def planned_trips(day: Day, assignments: Mapping[int, Was | None]) -> tuple[Plan
         if was and duty:
             pickup_s = day.seconds(was.pickup_at)
             dropoff_s = pickup_s + trips[trip_id].boarding_s + trips[trip_id].ride_s
+            if day.problem.sharing is not None and trips[trip_id].may_share:
+                dropoff_s = max(dropoff_s, day.seconds(was.dropoff_at))
             planned.append(PlannedTrip(trip_id, duty.id, was.driver_id, pickup_s, dropoff_s))
     return tuple(sorted(planned, key=lambda trip: (trip.duty_id, trip.pickup_s, trip.trip_id)))
 

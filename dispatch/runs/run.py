@@ -16,19 +16,20 @@ from dispatch.models import DispatchRun
 from dispatch.planner.check.plan import check
 from dispatch.planner.explain.reasons import Reason
 from dispatch.planner.problem import Plan
-from dispatch.runs.apply import Applied, applying, complete
-from dispatch.runs.claim import claim, failing
+from dispatch.runs.apply import Applied, GivenUp, StalePlan, applying, complete
+from dispatch.runs.claim import claim, working
 from dispatch.runs.difference import difference
 from dispatch.runs.explain_plan import explain_plan
+from dispatch.runs.lease import reconnect
 from dispatch.runs.meter import Meter
 from dispatch.runs.notices import notices_of
-from dispatch.runs.options import FIRST_PLAN, THOROUGH, UNSEARCHED, RunOptions
+from dispatch.runs.options import FIRST_PLAN, THOROUGH, UNSEARCHED, Planning, RunOptions
 from dispatch.runs.report import Report, build_report, stored_report
 from drivers.models import Company
 from drivers.refused import Refused
 
-# Makes a plan of a loaded day, with notices for the report.
-Planning = Callable[[Day], tuple[Plan, tuple[str, ...]]]
+# How often a plan is adapted to a day that changed while it was made, before it is given up.
+REPAIRS = 5
 
 
 class PlanRefused(Refused):
@@ -36,6 +37,20 @@ class PlanRefused(Refused):
 
     code = "plan_refused"
     status = 409
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDay:
+    """A day as it was read, with a plan that the checker accepts.
+
+    `reasons` say why trips are unserved; `explanations` belong to the planned ones, by trip.
+    """
+
+    day: Day
+    plan: Plan
+    notices: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    explanations: dict[int, dict[str, Any]]
 
 
 def run_dispatch(
@@ -63,7 +78,14 @@ def run_dispatch(
         check_roads(company)
         run = claim(company, day, now=now, actor=actor, settings=options.as_dict())
         return carry_out(
-            run, options.plan, meter, now=now, actor=actor, leeway=options.leeway, done=done
+            run,
+            options.plan,
+            meter,
+            now=now,
+            actor=actor,
+            leeway=options.leeway,
+            repair=options.repair,
+            done=done,
         )
 
 
@@ -75,35 +97,53 @@ def carry_out(
     now: datetime,
     actor: Actor,
     leeway: Leeway,
+    repair: Callable[[Day, Plan], Planning] | None = None,
+    back: DispatchRun.Status | None = None,
     done: Callable[[Report], object] | None = None,
 ) -> Report:
-    """Plan the day that the run has claimed, write the plan and complete the run."""
-    with failing(run, meter):
-        planned = plan_day(run.company, run.day, planning, meter, now=now, leeway=leeway)
-        with applying(
-            planned.day, planned.plan, run, now=now, actor=actor, explanations=planned.explanations
-        ) as applied:
-            meter.finish("apply_s")
-            report = _report(planned, run, applied, meter)
-            fields = stored_report(report, applied.plan)
-            complete(run, applied, finished_at=now + meter.elapsed(), **fields)
-            if done:
-                done(report)
-    return report
+    """Plan the day that the run has claimed, write the plan and complete the run.
 
+    A run that fails is failed, or has the status `back` unless it was refused.
 
-@dataclass(frozen=True, slots=True)
-class PlannedDay:
-    """A day as it was read, with a plan that the checker accepts.
-
-    `reasons` say why trips are unserved; `explanations` belong to the planned ones, by trip.
+    What somebody does on the day meanwhile does not cost the plan: the day is read again, and
+    `repair(day as it was, plan)` says how to plan it now; by default as before. Raises StalePlan
+    where that is not enough `REPAIRS` times.
     """
+    with working(run, meter, back=back):
+        for left in range(REPAIRS, -1, -1):
+            planned = plan_day(run.company, run.day, planning, meter, now=now, leeway=leeway)
+            reconnect()
+            try:
+                return _write(planned, run, meter, now=now, actor=actor, done=done)
+            except GivenUp:
+                raise
+            except StalePlan:
+                if not left:
+                    raise
+                planning = repair(planned.day, planned.plan) if repair else planning
+                run.company.refresh_from_db()
+    raise AssertionError("The last attempt returns or raises.")
 
-    day: Day
-    plan: Plan
-    notices: tuple[str, ...]
-    reasons: tuple[Reason, ...]
-    explanations: dict[int, dict[str, Any]]
+
+def _write(
+    planned: PlannedDay,
+    run: DispatchRun,
+    meter: Meter,
+    *,
+    now: datetime,
+    actor: Actor,
+    done: Callable[[Report], object] | None,
+) -> Report:
+    with applying(
+        planned.day, planned.plan, run, now=now, actor=actor, explanations=planned.explanations
+    ) as applied:
+        meter.finish("apply_s")
+        report = _report(planned, run, applied, meter)
+        fields = stored_report(report, applied.plan)
+        complete(run, applied, finished_at=now + meter.elapsed(), **fields)
+        if done:
+            done(report)
+    return report
 
 
 def plan_day(

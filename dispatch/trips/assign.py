@@ -20,10 +20,20 @@ from bookings.save import StatusRefusedError
 from dispatch import ledger
 from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import Day, load_problem
+from dispatch.day.off_road import NOT_CONNECTED, OFF_ROAD
 from dispatch.day.queries import BookingRow
 from dispatch.models import Assignment
+from dispatch.planner.problem import PlannedTrip
 from dispatch.planner.rules.codes import Block
-from dispatch.trips.insertion import Proposal, others_moved, propose
+from dispatch.planner.rules.rule import minutes
+from dispatch.trips.insertion import (
+    Proposal,
+    beside,
+    keep_each_other,
+    longer_s,
+    others_moved,
+    propose,
+)
 from dispatch.trips.locking import (
     LockedTrip,
     driver_of,
@@ -45,7 +55,10 @@ class RuleBroken(Refused):
 
     code = "rule_broken"
     status = 400
-    error_codes = dict.fromkeys(Block, "The trip would break this rule of a plan.")
+    error_codes = dict.fromkeys(Block, "The trip would break this rule of a plan.") | {
+        OFF_ROAD: "A place of the trip is more than a kilometre from any road.",
+        NOT_CONNECTED: "No road leads to or from a place of the trip.",
+    }
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
@@ -79,11 +92,15 @@ class NotSwappable(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Another trip of the driver, whose pickup would move inside its window."""
+    """Another trip of the driver, whose pickup would move inside its window.
+
+    Where vehicles are shared, its client may ride `longer_min` longer than before, or less.
+    """
 
     trip: str
     before_at: datetime
     after_at: datetime
+    longer_min: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +109,7 @@ class AssignmentPreview:
 
     `faults` are the broken rules, empty if the trip fits; `impossible` if no reason can override
     them. `assignment_id` (0 for none) is what the preview was made from: send it back with the
-    assignment.
+    assignment. The client rides `together` with these trips, `longer_min` longer than straight.
     """
 
     row: BookingRow
@@ -102,6 +119,8 @@ class AssignmentPreview:
     faults: tuple[Fault, ...]
     impossible: bool
     moved: tuple[Moved, ...]
+    together: tuple[str, ...] = ()
+    longer_min: int = 0
 
     @property
     def fits(self) -> bool:
@@ -289,16 +308,22 @@ def _swapped(
     """Return the proposals of two trips, each with the driver of the other."""
     removed = frozenset(trip.id for trip in rows)
     first, second = rows
-    return [
+    found = [
         propose(day, trip, drivers[holder], removed=removed)
         for trip, other in ((first, second), (second, first))
         if (holder := holders[other.id]) is not None
     ]
+    return keep_each_other(day, rows, found)
 
 
 def _preview(day: Day, row: BookingRow, driver: Driver, proposal: Proposal) -> AssignmentPreview:
     moved = tuple(
-        Moved(other.label, other.planned()[0], day.moment(trip.pickup_s))
+        Moved(
+            other.label,
+            other.planned()[0],
+            day.moment(trip.pickup_s),
+            _longer_min(day, other, trip),
+        )
         for trip in others_moved(day, proposal)
         if (other := day.bookings[trip.trip_id])
     )
@@ -310,7 +335,16 @@ def _preview(day: Day, row: BookingRow, driver: Driver, proposal: Proposal) -> A
         faults=proposal.faults,
         impossible=proposal.impossible,
         moved=moved,
+        together=beside(day, proposal),
+        longer_min=minutes(longer_s(day, row, proposal.trip)) if day.problem.sharing else 0,
     )
+
+
+def _longer_min(day: Day, row: BookingRow, then: PlannedTrip) -> int:
+    """Return how many minutes longer a client would be on board than now; negative for less."""
+    pickup_at, dropoff_at = row.planned()
+    now_s = day.seconds(dropoff_at) - day.seconds(pickup_at)
+    return round((then.dropoff_s - then.pickup_s - now_s) / 60)
 
 
 def _driver(company: Company, driver_id: int) -> Driver:

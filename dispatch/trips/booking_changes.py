@@ -29,6 +29,9 @@ from dispatch.trips.write_assignment import write_proposals
 from drivers.companies.actors import Actor
 from drivers.models import Company, Driver
 
+# What a trip has of the company's places, not of its booking.
+MINUTES = frozenset({"pickup_boarding_min", "dropoff_margin_min"})
+
 
 @contextmanager
 def change_of_booking(
@@ -72,7 +75,7 @@ class HeldTrip:
         if planned_at[1] <= self.now:  # it is over, whatever was reported of it
             return
         kept = propose(day, row, self.driver, pickup_at=planned_at[0])
-        broken = newly_broken(day, kept, self._known_faults(day, row, stored))
+        broken = newly_broken(day, kept, self._known_faults(day, row, stored, changes))
         if not broken:
             if (day.moment(kept.trip.pickup_s), day.moment(kept.trip.dropoff_s)) != planned_at:
                 self._write(day, kept)
@@ -88,7 +91,9 @@ class HeldTrip:
         else:
             raise TripsBroken([broken_row(company, row, self.driver, broken)])
 
-    def _known_faults(self, day: Day, row: BookingRow, stored: Booking) -> set[Fault]:
+    def _known_faults(
+        self, day: Day, row: BookingRow, stored: Booking, changes: Changes
+    ) -> set[Fault]:
         """Return the faults that the trip had before, such as those that somebody overrode."""
         if self.driver is None or not day.start_at <= stored.scheduled_time < day.end_at:
             return set()
@@ -104,6 +109,7 @@ class HeldTrip:
             needs=stored.needs,
             client_id=stored.client_id,
             return_of_id=stored.return_of_id,
+            **{name: changes[name][0] for name in MINUTES & changes.keys()},
         )
         proposal = propose(day, before, self.driver, pickup_at=row.planned()[0])
         return set(proposal.faults)

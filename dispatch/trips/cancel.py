@@ -67,7 +67,7 @@ def _write(
     actor: Actor,
     now: datetime,
 ) -> None:
-    freed = [trips[booking.id].id for booking in bookings if booking.id in trips]
+    freed = [trips[booking.id] for booking in bookings if booking.id in trips]
     ledger.end(freed, status=Assignment.Status.CANCELED, now=now)
     ids = [booking.id for booking in bookings]
     ledger.set_status({Status.CANCELED: ids}, now=now, cancel_reason=reason)

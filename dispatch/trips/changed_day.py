@@ -51,8 +51,9 @@ def with_shift(day: Day, shift_id: int, start_at: datetime, end_at: datetime) ->
 def part_of(day: Day, driver_ids: Collection[int], booking_ids: Collection[int]) -> Day:
     """Return the day of these drivers, their trips and these bookings alone.
 
-    Trips of one client that have to keep their order are there too. No rule spans two drivers, so
-    what holds here holds in the whole day, and is found in a fraction of the time.
+    All trips of their people are there too, who must not be in two places at once. No other rule
+    spans two drivers, so what holds here holds in the whole day, and is found in a fraction of the
+    time.
     """
     rows = day.bookings | day.neighbours
     near = {row.id for row in rows.values() if row.driver_id in driver_ids} | set(booking_ids)
@@ -67,10 +68,11 @@ def part_of(day: Day, driver_ids: Collection[int], booking_ids: Collection[int])
 
 
 def _linked(rows: Rows, near: Collection[int]) -> set[int]:
-    """Return the outbound and return trips of these bookings."""
+    """Return the outbound and return trips of these bookings, and all of the same people."""
     out = {rows[i].return_of_id or 0 for i in near if i in rows}
-    back = {row.id for row in rows.values() if row.return_of_id in near}
-    return (out | back) & rows.keys()
+    people = {rows[i].person for i in near if i in rows} - {None}
+    others = {row.id for row in rows.values() if row.return_of_id in near or row.person in people}
+    return (out | others) & rows.keys()
 
 
 def released(row: BookingRow) -> BookingRow:
@@ -83,6 +85,7 @@ def released(row: BookingRow) -> BookingRow:
         planned_dropoff_at=None,
         locked=None,
         confirmed=None,
+        stretch=None,
     )
 
 

@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from bookings.events import differences, plain_values
 from bookings.models import CORRECTIONS, OPEN_STATUSES, Actor, Booking, Event, Status
+from bookings.overlaps import check_overlap
 from bookings.save import StatusRefusedError, check_order
 from dispatch import ledger
 from dispatch.models import Assignment
@@ -68,6 +69,7 @@ def correct(
         raise ReasonMissing(_("Say why."))
     with locked_trip(company, booking_id, ended=True) as trip:
         booking = trip.booking
+        booking.company = company
         if version not in (None, booking.version):
             raise stale(booking)
         step = step_back(booking)
@@ -180,7 +182,7 @@ def _give_back(assignment: Assignment, status: Status, entry: ledger.Entry, now:
 def _write(
     booking: Booking, fields: dict[str, Any], entry: ledger.Entry, *, actor: Actor, now: datetime
 ) -> None:
-    """Write the booking and its event: 2 statements, and 2 if its order is checked."""
+    """Write the booking and its event: 2 statements, and 3 if its order is checked."""
     changes = differences({name: getattr(booking, name) for name in fields}, fields)
     entry.old.update(plain_values({name: old for name, (old, _new) in changes.items()}))
     entry.new.update(plain_values({name: new for name, (_old, new) in changes.items()}))
@@ -190,6 +192,7 @@ def _write(
     if was == Status.CANCELED or "scheduled_time" in changes:
         try:
             check_order(booking, {"scheduled_time"})
+            check_overlap(booking, {"scheduled_time"})
         except ValidationError as error:
             raise StatusRefusedError(" ".join(error.messages)) from None
     others = {name: value for name, value in fields.items() if name != "status"}

@@ -91,12 +91,14 @@ def release(
     now: datetime,
     reason: str = "",
     assignment_id: int | None = None,
+    driver_id: int | None = None,
 ) -> LockedTrip:
     """Release a trip that has not begun from its driver: at most 7 statements.
 
-    Raises NoSuchTrip, StaleBookingError, NotAssigned or StatusRefusedError.
+    With `driver_id`, only trips of this driver exist. Raises NoSuchTrip, StaleBookingError,
+    NotAssigned or StatusRefusedError.
     """
-    with locked_trip(company, booking_id) as trip:
+    with locked_trip(company, booking_id, driver_id=driver_id) as trip:
         if trip.booking.status == Status.ACCEPTED and trip.assignment is None:
             return trip
         compare(trip, assignment_id=assignment_id)
@@ -104,7 +106,7 @@ def release(
         require_transition(trip, Status.ACCEPTED)
         promise = ledger.promise_of(assignment)
         entry = ledger.released(booking_id, assignment.id, promise, trip.booking.status, reason)
-        ledger.end([assignment.id], now=now)
+        ledger.end([assignment], now=now)
         ledger.set_status({Status.ACCEPTED: [booking_id]}, now=now)
         ledger.log(company.id, [entry], actor=actor, now=now)
         superseded = {"status": Assignment.Status.SUPERSEDED}

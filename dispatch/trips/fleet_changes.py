@@ -22,6 +22,7 @@ from bookings.models import Actor
 from dispatch import ledger
 from dispatch.day.duties import home_of
 from dispatch.day.fitness import Ability, Wanted, Ways, off_duty
+from dispatch.day.papers import expired_papers
 from dispatch.day.travel_times import travel_times
 from dispatch.models import Assignment
 from dispatch.planner.rules import availability
@@ -56,6 +57,7 @@ class TripsBroken(Refused):
 
     code = "trips_broken"
     status = 409
+    tells_of_others = True
 
     def __init__(self, trips: Iterable[BrokenTrip]) -> None:
         self.trips = tuple(trips)
@@ -223,8 +225,18 @@ def _why_not(
     places, skills = (0, 0), frozenset(driver.skills)
     if vehicle:
         places, skills = (vehicle.seats, vehicle.wheelchair_places), skills | {*vehicle.skills}
-    ability = Ability(driver.id, driver.name, *places, skills)
+    day = driver.company.local(trip.planned_pickup_at).date()
+    expired = expired_papers(
+        driver.company,
+        day,
+        licence=driver.licence_until,
+        permit=driver.permit_until,
+        insurance=vehicle.insurance_until if vehicle else None,
+        inspection=vehicle.inspection_until if vehicle else None,
+    )
+    ability = Ability(driver.id, driver.name, *places, skills, expired)
     ways = Ways(
+        driver.company,
         travel_times(driver.company),
         home_of(driver.company, driver.home_lat, driver.home_lon),
         (booking.pickup_lat, booking.pickup_lon),

@@ -21,9 +21,10 @@ from dispatch.planner.rules import duty as duty_rule
 from dispatch.planner.rules import pickup_window as window_rule
 from dispatch.planner.rules.registry import may_drive
 from dispatch.planner.solve import solve
+from dispatch.planner.stretches import in_blocks
 from dispatch.trips.linked_trips import out_of_order
-from dispatch.trips.problems import loaded, of_driver, pinned, trip_of, without
-from dispatch.trips.violations import Fault, describe, fault_of
+from dispatch.trips.problems import loaded, of_driver, pinned, trip_of, whole_trip_of, without
+from dispatch.trips.violations import Fault, describe, fault_of, unreached_faults
 from drivers.models import Driver
 
 # How late a trip that breaks the rules may be inserted, and the steps in which that is tried.
@@ -77,21 +78,70 @@ def propose(
     else:
         whole = without(day.problem, removed)
         found = _within_rules(day, whole, trip, driver, pickup_s) or _against_rules(
-            day, whole, trip, driver, pickup_s
+            day, whole, trip, whole_trip_of(day, row), driver, pickup_s
         )
     breaches = out_of_order(day, row, trip, found.trip, removed)
     unordered = (fault_of(day.company, day.day, breach) for breach in breaches)
-    found = replace(found, faults=(*found.faults, *unordered))
+    off_road = unreached_faults(day, row)
+    found = replace(found, faults=(*off_road, *found.faults, *unordered))
     impossible = not driver.is_active or _double_booked(day, found.trip, removed)
     return replace(found, impossible=bool(found.faults) and impossible)
 
 
+def keep_each_other(
+    day: Day, rows: tuple[BookingRow, BookingRow], proposals: list[Proposal]
+) -> list[Proposal]:
+    """Return the proposals of two trips, the second with what it breaks beside the first."""
+    if len(proposals) < 2:
+        return proposals
+    first, second = proposals
+    pickup_at, dropoff_at = day.moment(first.trip.pickup_s), day.moment(first.trip.dropoff_s)
+    moved = rows[0]._replace(
+        driver_id=first.driver_id, planned_pickup_at=pickup_at, planned_dropoff_at=dropoff_at
+    )
+    then = replace(day, bookings=day.bookings | {moved.id: moved})
+    row, others = rows[1], (day.bookings | day.neighbours).keys() - {moved.id}
+    breaches = out_of_order(then, row, trip_of(then, row), second.trip, others)
+    faults = tuple(fault_of(day.company, day.day, breach) for breach in breaches)
+    return [first, replace(second, faults=(*second.faults, *faults))]
+
+
 def others_moved(day: Day, proposal: Proposal) -> Iterator[PlannedTrip]:
-    """Yield the driver's other trips that get another time by the proposal."""
+    """Yield the driver's other trips that get another time by the proposal.
+
+    Where clients ride together, one may also arrive at another time.
+    """
     for trip in proposal.trips:
-        told_at = day.bookings[trip.trip_id].planned_pickup_at
-        if trip.trip_id != proposal.trip.trip_id and told_at != day.moment(trip.pickup_s):
+        row = day.bookings[trip.trip_id]
+        moves = row.planned_pickup_at != day.moment(trip.pickup_s)
+        if day.problem.sharing is not None:
+            moves |= row.planned_dropoff_at != day.moment(trip.dropoff_s)
+        if moves and trip.trip_id != proposal.trip.trip_id:
             yield trip
+
+
+def beside(day: Day, proposal: Proposal) -> tuple[str, ...]:
+    """Return the names of the trips that are on board with the proposed one, in order of pickup."""
+    if day.problem.sharing is None or proposal.faults:
+        return ()
+    moved = {trip.trip_id: trip for trip in proposal.trips if trip.trip_id != proposal.trip.trip_id}
+    found = []
+    for row in (day.bookings | day.neighbours).values():
+        standing = row.standing()
+        if row.id == proposal.trip.trip_id or not standing or standing[1] != proposal.driver_id:
+            continue
+        pickup_s, dropoff_s = day.seconds(standing[2]), day.seconds(standing[3])
+        if row.id in moved:
+            pickup_s, dropoff_s = moved[row.id].pickup_s, moved[row.id].dropoff_s
+        if pickup_s < proposal.trip.dropoff_s and proposal.trip.pickup_s < dropoff_s:
+            found.append((pickup_s, row.id, row.label))
+    return tuple(label for _pickup, _id, label in sorted(found))
+
+
+def longer_s(day: Day, row: BookingRow, placed: PlannedTrip) -> int:
+    """Return the seconds that the client is on board longer than straight, at this place."""
+    trip = trip_of(day, row)
+    return placed.dropoff_s - placed.pickup_s - trip.boarding_s - trip.ride_s
 
 
 def stay(day: Day, rows: Sequence[BookingRow], driver: Driver) -> tuple[Proposal, ...] | None:
@@ -106,14 +156,17 @@ def stay(day: Day, rows: Sequence[BookingRow], driver: Driver) -> tuple[Proposal
     trips = tuple(sorted((trip_of(day, row) for row in rows), key=lambda trip: trip.id))
     pickups = {row.id: day.seconds(row.planned()[0]) for row in rows}
     duties = tuple(pinned(duty, whole) for duty in whole.duties if duty.driver_id == driver.id)
+    arrivals = {row.id: day.seconds(row.planned()[1]) for row in rows if row.stretch is not None}
     placed = [
-        _planned(trip, duty.id, driver.id, pickups[trip.id])
+        _planned(trip, duty.id, driver.id, pickups[trip.id], arrivals.get(trip.id))
         for trip in trips
         for duty in duties
         if duty.start_s <= pickups[trip.id] < duty.end_s
     ]
     (known,) = (one for one in whole.drivers if one.id == driver.id)
-    problem = Problem(trips, (loaded(known, whole.trips),), duties, whole.travel)
+    problem = Problem(
+        trips, (loaded(known, whole.trips),), duties, whole.travel, sharing=whole.sharing
+    )
     at_work = {row.duty_id for row in placed}
     busy = tuple(duty for duty in duties if duty.commitments or duty.id in at_work)
     breaks = _standing_breaks(day, replace(problem, duties=busy))
@@ -138,8 +191,9 @@ def _within_rules(
     alone, together = of_driver(whole, driver.id, trip)
     if not _may_fit(trip, alone, pickup_s):
         return None
+    engine = "greedy" if whole.sharing is None else "search"  # which knows who could ride together
     for problem in (alone, together) if together.trips != alone.trips else (alone,):
-        plan = solve(problem, engine="greedy", threads=1)
+        plan = solve(problem, engine=engine, iterations=0, threads=1)
         if not plan.unserved and not check(problem, plan):
             return _proposal(day, plan, trip.id)
     return None
@@ -157,10 +211,17 @@ def _may_fit(trip: Trip, alone: Problem, pickup_s: int | None) -> bool:
 
 
 def _against_rules(
-    day: Day, whole: Problem, trip: Trip, driver: Driver, pickup_s: int | None
+    day: Day, whole: Problem, trip: Trip, asked: Trip, driver: Driver, pickup_s: int | None
 ) -> Proposal:
+    """Return the proposal with what it breaks of the window that was `asked` for.
+
+    That of `trip` leaves out the other trips of its person, which are said apart. Nobody is forced
+    into a vehicle with others: the trip is alone there.
+    """
     alone, _together = of_driver(whole, driver.id, trip)
+    alone, _nothing = in_blocks(alone, Plan((), (), ()))
     problem, plan = _fewest_faults(day, alone, trip, pickup_s)
+    problem = replace(problem, trips=(asked,))
     faults = describe(day, problem, plan, check(problem, plan))
     if not alone.duties:
         no_duty = fault_of(day.company, day.day, duty_rule.no_duty(driver.name))
@@ -191,10 +252,15 @@ def _fewest_faults(
         wheelchairs=0,
         arrive_by_s=None,
     )
-    anyone = (replace(driver, capacity=max(1, driver.capacity)),)
+    anyone = (replace(driver, capacity=max(1, driver.capacity), expired=frozenset()),)
+    in_order = tuple(
+        replace(duty, car=duty.car and replace(duty.car, expired=frozenset()))
+        for duty in alone.duties
+    )
     for earliest_s, latest_s in windows:
         candidate = replace(easy, earliest_s=earliest_s, latest_s=latest_s)
-        plan = solve(replace(alone, trips=(candidate,), drivers=anyone), engine="greedy", threads=1)
+        allowed = replace(alone, trips=(candidate,), drivers=anyone, duties=in_order)
+        plan = solve(allowed, engine="greedy", threads=1)
         if not plan.unserved:
             return alone, plan
     if pickup_s is None:
@@ -219,8 +285,12 @@ def _first_gap(duties: Iterable[Duty], trip: Trip, from_s: int) -> int:
     return from_s
 
 
-def _planned(trip: Trip, duty_id: int, driver_id: int, pickup_s: int) -> PlannedTrip:
+def _planned(
+    trip: Trip, duty_id: int, driver_id: int, pickup_s: int, arrives_s: int | None = None
+) -> PlannedTrip:
+    """Return the trip as planned; with others on board it may arrive later than straight."""
     dropoff_s = pickup_s + trip.boarding_s + trip.ride_s
+    dropoff_s = dropoff_s if arrives_s is None else max(dropoff_s, arrives_s)
     return PlannedTrip(trip.id, duty_id, driver_id, pickup_s, dropoff_s)
 
 

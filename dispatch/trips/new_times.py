@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from bookings.guards import Agreed
 from bookings.models import Actor, Booking, Status
 from bookings.order import is_wanted_after
-from bookings.save import StatusRefusedError, save_booking
+from bookings.save import StatusRefusedError, save_agreed
 from dispatch import ledger
 from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
@@ -92,7 +92,7 @@ def new_times(
     linked = list(Booking.objects.open().filter(either, company=company))
     ways = (appointment,) if appointment else (Appointment.STAYS, Appointment.MOVES)
     for way in ways:
-        if times := _nearest(day, row, linked, around, way):
+        if times := nearest(day, row, linked, around, way):
             return NewTimes(row, times, way, around)
     return NewTimes(row, (), ways[0], around)
 
@@ -134,7 +134,7 @@ def agree_on_time(
         trip.scheduled_time = pickup_at
         reason = _("agreed on a new time")
         agreed = _agreed(standing, keeps_driver=seen == driver_id)
-        save_booking(trip, actor=actor, now=now, reason=reason, agreed=agreed)
+        save_agreed(trip, actor=actor, now=now, reason=reason, agreed=agreed)
         how: dict[str, Any] = {"actor": actor, "now": now}
         done = assign(company, booking_id, driver_id, pickup_at=pickup_at, lock=lock, **how)
         if not locked or done.assignment is None or done.assignment.locked == (lock == Lock.KEEP):
@@ -168,13 +168,14 @@ def _appointment(
     return trip.appointment_at
 
 
-def _nearest(
+def nearest(
     day: Day,
     row: BookingRow,
     linked: Sequence[Booking],
     around: datetime,
     appointment: Appointment,
 ) -> tuple[NewTime, ...]:
+    """Return the times of the day nearest to `around` at which a driver is free. No query."""
     asked = {trip.id: trip for trip in _asked(day, row, linked, around, appointment)}
     pinned = all_pinned(day, {row.id})
     problem = replace(pinned, trips=tuple(asked.values()))

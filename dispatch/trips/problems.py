@@ -6,17 +6,38 @@ The driver's other trips are fixed as commitments, or may move within their wind
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
+from dispatch.day.traffic import drive_of_row
 from dispatch.day.trip_names import name_of
 from dispatch.day.trips import by_client, make_trip, pickup_window
-from dispatch.planner.problem import Commitment, Costs, Driver, Duty, Priority, Problem, Trip
-from dispatch.trips.linked_trips import keep_in_order
+from dispatch.planner.problem import (
+    Commitment,
+    Costs,
+    Driver,
+    Duty,
+    Priority,
+    Problem,
+    Standing,
+    Trip,
+)
+from dispatch.trips.linked_trips import apart
 
 
 def trip_of(day: Day, row: BookingRow) -> Trip:
-    """Return the planner's trip, with its whole window even if that is over."""
+    """Return the planner's trip, with its window even if that is over.
+
+    Where it can be, its person is on no other trip then.
+    """
+    trip = whole_trip_of(day, row)
+    kept = apart(day, row, trip).trips
+    return kept[0] if kept else trip
+
+
+def whole_trip_of(day: Day, row: BookingRow) -> Trip:
+    """Return the planner's trip with its whole window, whatever else its person does."""
     preferred, forbidden = by_client(day.preferences)
     window = pickup_window(day.company, row.scheduled_time, row.return_of_id)
     earliest_s, latest_s = map(day.seconds, window)
@@ -25,18 +46,17 @@ def trip_of(day: Day, row: BookingRow) -> Trip:
         row._replace(scheduled_time=max(row.scheduled_time, day.now)),
         start_at=day.start_at,
         now=day.now,
-        ride_s=day.problem.travel.leg(row.pickup, row.dropoff)[0],
+        drive=drive_of_row(day.company, day.problem.travel, row),
         preferred=preferred.get(row.client_id, frozenset()),
         forbidden=forbidden.get(row.client_id, frozenset()),
         stands=False,
     )
-    trip = replace(
+    return replace(
         trip,
         wanted_s=day.seconds(row.scheduled_time),
         earliest_s=min(max(earliest_s, day.seconds(day.now)), latest_s),
         latest_s=latest_s,
     )
-    return keep_in_order(day, row, trip)
 
 
 def with_names(day: Day) -> Day:
@@ -109,6 +129,7 @@ def of_driver(whole: Problem, driver_id: int, trip: Trip) -> tuple[Problem, Prob
         duties=tuple(pinned(duty, whole) for duty in own),
         travel=whole.travel,
         costs=Costs(),
+        sharing=whole.sharing,
     )
     together = replace(
         alone,
@@ -135,15 +156,39 @@ def pinned(duty: Duty, problem: Problem) -> Duty:
             trip_id=trip.id,
             reference=trip.reference,
             pickup_s=trip.standing.pickup_s,
-            free_s=trip.standing.pickup_s + trip.service_s,
+            free_s=_free_s(trip, trip.standing),
             pickup=trip.pickup,
             dropoff=trip.dropoff,
+            person=trip.person,
+            onward_factor=trip.onward_factor,
+            **(_shared(trip) if problem.sharing else {}),
         )
         for trip in problem.trips
         if trip.standing and _stands_in(trip, duty, problem)
     ]
     ordered = sorted([*duty.commitments, *standing], key=lambda c: (c.pickup_s, c.trip_id))
     return replace(duty, commitments=tuple(ordered))
+
+
+def _free_s(trip: Trip, standing: Standing) -> int:
+    """Return when the driver can leave the dropoff; who rides with others may ride longer."""
+    free_s = standing.pickup_s + trip.service_s
+    if standing.dropoff_s is None:
+        return free_s
+    return max(free_s, standing.dropoff_s + trip.alighting_s)
+
+
+def _shared(trip: Trip) -> dict[str, Any]:
+    """Return what a commitment says of who may ride along."""
+    return {
+        "boarding_s": trip.boarding_s,
+        "alighting_s": trip.alighting_s,
+        "seats": trip.seats,
+        "wheelchairs": trip.wheelchairs,
+        "may_share": trip.may_share,
+        "ride_factor": trip.ride_factor,
+        "apart_from": trip.apart_from,
+    }
 
 
 def loaded(driver: Driver, trips: Iterable[Trip]) -> Driver:

@@ -50,7 +50,7 @@ def release_trips(
         if len(trips) != len(wanted):
             standing = {trip.booking_id for trip in trips}
             raise stale(next((b for i, b in bookings.items() if i not in standing), wanted[0]))
-        ledger.end(wanted, now=now)
+        ledger.end(trips, now=now)
         ledger.set_status({Status.ACCEPTED: bookings}, now=now)
         for company_id in {trip.company_id for trip in trips}:
             entries = [

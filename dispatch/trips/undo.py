@@ -91,15 +91,15 @@ class Action:
 
 
 @dataclass(slots=True)
-class _Inverse:
+class Inverse:
     """What is written in place of one event."""
 
     event: Event
     status: Status | None  # of the booking
     booking: dict[str, Any]
-    ended: int | None = None  # the assignment that ends
+    ended: Assignment | None = None  # the assignment that ends
     again: Assignment | None = None  # the assignment that is written again
-    changed: int | None = None  # the assignment that is changed, to `fields`
+    changed: Assignment | None = None  # the assignment that is changed, to `fields`
     fields: dict[str, Any] | None = None
 
 
@@ -187,32 +187,32 @@ def undo(
         for row in rows.order_by("id"):
             found[row.booking_id].append(row)
         inverses = [
-            _inverse(event, bookings[event.booking_id], found[event.booking_id])
+            inverse_of(event, bookings[event.booking_id], found[event.booking_id])
             for event in action.events
             if event.booking_id
         ]
         if len(inverses) != len(bookings):
-            raise _not_undoable(_("It changed the same trip more than once."))
-        _write(company, inverses, bookings, actor=actor, now=now)
+            raise not_undoable(_("It changed the same trip more than once."))
+        write_inverses(company, inverses, bookings, actor=actor, now=now)
         _restore_fleet(company, action.events, actor=actor, now=now)
-        _require_rules(company, day, inverses, locked, now)
+        require_rules(company, day, inverses, locked, now)
     return tuple(action.booking_ids)
 
 
 def _require_last(company: Company, day: date, action_id: int) -> Action:
     action = last_action(company, day)
     if action is None or action.id != action_id:
-        raise _not_undoable(_("It is not the last action of the day any more."))
+        raise not_undoable(_("It is not the last action of the day any more."))
     event = action.built_on
     if event and not action.did(event):
         if event.run_id:
             at = company.clock(event.at, day)
-            raise _not_undoable(_("The day was planned since, at %(at)s.") % {"at": at})
-        raise _not_undoable(
+            raise not_undoable(_("The day was planned since, at %(at)s.") % {"at": at})
+        raise not_undoable(
             _("%(who)s has changed these trips since.") % {"who": event.actor or event.door}
         )
     if not action.is_undoable:
-        raise _not_undoable(_("It did more than change these trips."))
+        raise not_undoable(_("It did more than change these trips."))
     return action
 
 
@@ -233,7 +233,7 @@ def _restore_fleet(
                 before, after = _times_of(event.old), _times_of(event.new)
                 shift = Shift.objects.filter(pk=event.old["shift"], **_of_driver(event)).first()
                 if shift is None or (shift.start_at, shift.end_at) != after:
-                    raise _not_undoable(_("The shift was changed since."))
+                    raise not_undoable(_("The shift was changed since."))
                 change_times(shift, *before, **how)
             if "breaks" in event.old:
                 _restore_breaks(drivers, event)
@@ -241,13 +241,13 @@ def _restore_fleet(
             absence = Absence.objects.filter(pk=absence_id, **_of_driver(event)).first()
             period = event.at, moment_of(event.new["absent_until"])
             if absence is None or (absence.start_at, absence.end_at) != period:
-                raise _not_undoable(_("The absence was changed since."))
+                raise not_undoable(_("The absence was changed since."))
             with changing([absence], None, **how):
                 absence.delete()
     except (TripsBroken, StaleRow) as refusal:
-        raise _not_undoable(str(refusal)) from None
+        raise not_undoable(str(refusal)) from None
     except ValidationError as refusal:
-        raise _not_undoable(" ".join(refusal.messages)) from None
+        raise not_undoable(" ".join(refusal.messages)) from None
 
 
 def _of_driver(event: Event) -> dict[str, Any]:
@@ -266,15 +266,15 @@ def _restore_breaks(drivers: QuerySet[Driver], event: Event) -> None:
     shifts = Shift.objects.filter(driver__in=drivers, pk__in=map(int, after))
     now_at = {str(pk): moment(at) for pk, at in shifts.values_list("pk", "break_at")}
     if now_at != after:
-        raise _not_undoable(_("The break was moved since."))
+        raise not_undoable(_("The break was moved since."))
     plan_breaks({int(pk): at and moment_of(at) for pk, at in before.items()})
 
 
-def _not_undoable(why: str) -> NotUndoable:
+def not_undoable(why: str) -> NotUndoable:
     return NotUndoable(_("This cannot be undone. %(why)s") % {"why": why})
 
 
-def _inverse(event: Event, booking: Booking, rows: Sequence[Assignment]) -> _Inverse:
+def inverse_of(event: Event, booking: Booking, rows: Sequence[Assignment]) -> Inverse:
     """Return what undoes the event of a booking, of which `rows` are the assignments.
 
     The newest is the one that the event left: an earlier undo may have written it again, with
@@ -285,22 +285,22 @@ def _inverse(event: Event, booking: Booking, rows: Sequence[Assignment]) -> _Inv
         name: parse_datetime(value) if name in MOMENTS and value else value
         for name, value in event.old.items()
     }
-    inverse = _Inverse(event, status, {name: old[name] for name in OF_BOOKING if name in old})
+    inverse = Inverse(event, status, {name: old[name] for name in OF_BOOKING if name in old})
     if event.assignment_id is None:
         return inverse
     own = rows[-1]
     if event.kind == Kind.ASSIGNED:
-        inverse.ended = own.id
+        inverse.ended = own
     elif event.kind in (Kind.MOVED, Kind.RELEASED):
         if status not in (None, Status.ASSIGNED):
-            raise _not_undoable(_("The driver was on the way already."))
+            raise not_undoable(_("The driver was on the way already."))
         promise = {name: event.old[name] for name in ("driver", "pickup", "dropoff")}
         inverse.again = next(
             row for row in reversed(rows) if ledger.promise_of(row).as_values() == promise
         )
-        inverse.ended = own.id if event.kind == Kind.MOVED else None
+        inverse.ended = own if event.kind == Kind.MOVED else None
     else:
-        inverse.changed = own.id
+        inverse.changed = own
         inverse.fields = {name: old[name] for name in OF_ASSIGNMENT if name in old}
         if status:
             inverse.fields["status"] = ASSIGNMENT_STATUS[status]
@@ -309,26 +309,29 @@ def _inverse(event: Event, booking: Booking, rows: Sequence[Assignment]) -> _Inv
     return inverse
 
 
-def _write(
+def write_inverses(
     company: Company,
-    inverses: Sequence[_Inverse],
+    inverses: Sequence[Inverse],
     bookings: dict[int, Booking],
     *,
     actor: Actor,
     now: datetime,
 ) -> None:
-    """Write assignments, bookings and events: at most 8 statements. Raises NotUndoable."""
+    """Write assignments, bookings and events: at most 8 statements. Raises NotUndoable.
+
+    Where clients ride together: at most 9 more.
+    """
     ledger.end([one.ended for one in inverses if one.ended], now=now)
-    again = [one for one in inverses if one.again and not one.changed]
+    again = {one.event.id: one.again for one in inverses if one.again and not one.changed}
     made: dict[int, int] = {}
     try:
         if again:
-            ids = ledger.assign(company.id, _columns([one.again for one in again]), now=now)
-            made = dict(zip((one.event.id for one in again), ids, strict=True))
-        for fields, ids in _grouped((one.fields, one.changed) for one in inverses if one.changed):
-            ledger.change_assignments(ids, fields, now=now)
+            ids = ledger.assign_again(company.id, list(again.values()), now=now)
+            made = dict(zip(again, ids, strict=True))
+        for fields, rows in _grouped((one.fields, one.changed) for one in inverses if one.changed):
+            ledger.change_assignments(rows, fields, now=now)
     except IntegrityError:  # assignment_no_double_booking
-        raise _not_undoable(_("The driver has another trip at this time.")) from None
+        raise not_undoable(_("The driver has another trip at this time.")) from None
     told = [
         ({**one.booking, "status": one.status}, one.event.booking_id)
         for one in inverses
@@ -337,32 +340,26 @@ def _write(
     for fields, ids in _grouped(told):
         status = fields.pop("status")
         ledger.set_status({status: ids}, now=now, **fields)
-    entries = [_entry(one, made.get(one.event.id, one.changed or one.ended)) for one in inverses]
+    entries = []
+    for one in inverses:
+        own = one.changed or one.ended
+        entries.append(_entry(one, made.get(one.event.id, own.id if own else None)))
     ledger.log(company.id, entries, actor=actor, now=now)
 
 
-def _columns(rows: Iterable[Assignment | None]) -> dict[str, list[Any]]:
-    names = (
-        "booking_id", "driver_id", "sequence", "planned_pickup_at", "planned_dropoff_at", "locked",
-        "confirmed", "explanation",
-    )  # fmt: skip
-    found = [row for row in rows if row]
-    return {name: [getattr(row, name) for row in found] for name in names}
-
-
-def _grouped(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[dict[str, Any], list[int]]]:
-    """Return (fields, ids) of equal fields: those of one action are of a few kinds."""
-    groups: list[tuple[dict[str, Any], list[int]]] = []
-    for fields, row_id in pairs:
-        same = next((ids for known, ids in groups if known == fields), None)
+def _grouped(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[dict[str, Any], list[Any]]]:
+    """Return (fields, rows) of equal fields: those of one action are of a few kinds."""
+    groups: list[tuple[dict[str, Any], list[Any]]] = []
+    for fields, row in pairs:
+        same = next((rows for known, rows in groups if known == fields), None)
         if same is None:
-            groups.append((dict(fields), [row_id]))
+            groups.append((dict(fields), [row]))
         else:
-            same.append(row_id)
+            same.append(row)
     return groups
 
 
-def _entry(one: _Inverse, assignment_id: int | None) -> ledger.Entry:
+def _entry(one: Inverse, assignment_id: int | None) -> ledger.Entry:
     """Return the log's line: the event the other way round, and what it undoes."""
     event = one.event
     old = {name: value for name, value in event.new.items() if name != "overrides"}
@@ -374,10 +371,10 @@ def _entry(one: _Inverse, assignment_id: int | None) -> ledger.Entry:
     return ledger.Entry(event.booking_id or 0, assignment_id, Kind.UNDONE, old, new)
 
 
-def _require_rules(
+def require_rules(
     company: Company,
     day: date,
-    inverses: Iterable[_Inverse],
+    inverses: Iterable[Inverse],
     drivers: dict[int, Driver],
     now: datetime,
 ) -> None:
@@ -392,6 +389,6 @@ def _require_rules(
     for driver_id, ids in back.items():
         rows = [loaded.bookings[i] for i in sorted(ids) if i in loaded.bookings]
         if len(rows) != len(ids) or stay(loaded, rows, drivers[driver_id]) is None:
-            raise _not_undoable(
+            raise not_undoable(
                 _("%(driver)s can no longer drive it as it was.") % {"driver": drivers[driver_id]}
             )

@@ -8,7 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from django.utils.translation import gettext as _
+
 from dispatch.day.load import Day
+from dispatch.day.off_road import SENTENCES, unreached
+from dispatch.day.queries import BookingRow
 from dispatch.day.reasons import say
 from dispatch.planner.check.plan import Violation
 from dispatch.planner.problem import Plan, Problem
@@ -28,6 +32,12 @@ class Fault:
 def fault_of(company: Company, day: date, breach: Breach) -> Fault:
     """Return the broken rule in the reader's language; its clock times are those of the day."""
     return Fault(str(breach.code), say(company, day, breach))
+
+
+def unreached_faults(day: Day, row: BookingRow) -> tuple[Fault, ...]:
+    """Return the fault that no road reaches the trip, naming the place, if so."""
+    found = unreached(day.company, day.problem.travel, [row]).values()
+    return tuple(Fault(one.code, _(SENTENCES[one.key]) % one.values) for one in found)
 
 
 def describe(

@@ -5,15 +5,17 @@ from datetime import datetime, timedelta
 from django.db.models import F, FilteredRelation, Q
 from django.utils.translation import gettext as _
 
+from bookings.agreements import require_time, too_late
 from bookings.models import Actor, Booking, Status
 from bookings.save import StatusRefusedError
 from dispatch.day.trips import PLANNABLE
 from dispatch.trips.locking import LockedTrip, locked_trip
 from dispatch.trips.write_trip import compare, require_transition, write
-from drivers.models import Company
+from drivers.models import Company, Customer
 from drivers.refused import Refused
 
 READY_WITHIN_MIN = 600  # how far ahead a client may announce that they will be ready
+BACK_WITHIN = timedelta(days=1)  # a way back is wanted so long after the outbound trip at most
 
 
 class NotThereYet(Refused):
@@ -40,12 +42,16 @@ def ready(
     anyway: bool = False,
     reason: str = "",
     version: int | None = None,
+    held_to: Customer | None = None,
 ) -> LockedTrip:
     """Accept a will-call whose client is ready now, or in some minutes: at most 6 statements.
 
+    A customer `held_to` what was agreed may not ask for a trip that is too close, unless it is the
+    way back of a recent one: 1 statement more.
+
     An accepted booking with a time keeps it. `anyway` accepts it although the outbound trip has
-    not arrived by then. Raises NoSuchTrip, StaleBookingError, StatusRefusedError, AppointmentMissed
-    or NotThereYet.
+    not arrived by then. Raises NoSuchTrip, StaleBookingError, StatusRefusedError,
+    TooLateForCustomer, AppointmentMissed or NotThereYet.
     """
     with locked_trip(company, booking_id) as trip:
         booking = trip.booking
@@ -58,6 +64,8 @@ def ready(
             )
         require_transition(trip, Status.ACCEPTED)
         wanted_at = now.replace(second=0, microsecond=0) + timedelta(minutes=minutes)
+        if held_to and too_late(held_to, wanted_at, now) and not _is_way_back(booking, wanted_at):
+            require_time(held_to, wanted_at, now)
         if booking.appointment_at and booking.appointment_at <= wanted_at:
             raise AppointmentMissed(
                 _("Trip %(trip)s has an appointment at %(at)s; change or remove it first.")
@@ -67,6 +75,18 @@ def ready(
             _require_arrived(company, booking, wanted_at, now)
         fields = {"status": Status.ACCEPTED, "will_call": False, "scheduled_time": wanted_at}
         return write(trip, booking=fields, actor=actor, now=now, reason=reason)
+
+
+def _is_way_back(booking: Booking, wanted_at: datetime) -> bool:
+    """Return whether its outbound trip was wanted within `BACK_WITHIN` before, and took place."""
+    if booking.return_of_id is None:
+        return False
+    there = Booking.objects.filter(
+        id=booking.return_of_id,
+        scheduled_time__gt=wanted_at - BACK_WITHIN,
+        scheduled_time__lte=wanted_at,
+    )
+    return there.exclude(status__in=[Status.CANCELED, Status.NO_SHOW]).exists()
 
 
 def _require_arrived(company: Company, back: Booking, wanted_at: datetime, now: datetime) -> None:

@@ -12,6 +12,7 @@ from bookings.models import Actor, Booking, Status
 from dispatch import ledger
 from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
+from dispatch.day.stretches import of_plan
 from dispatch.planner.problem import PlannedTrip
 from dispatch.trips.insertion import Proposal, others_moved
 from dispatch.trips.locking import stale
@@ -44,6 +45,9 @@ def write_proposals(
 ) -> None:
     """Write the proposals, each of another booking: at most 6 statements.
 
+    Where clients ride together, others may get another number of their stretch: 1 more, 2 on
+    SQLite.
+
     The caller has locked the drivers. Their other trips are written if they have to move. A trip
     that breaks a rule is locked, so that no run takes it away, and its event has the rules and the
     reason. A trip that keeps its driver keeps its lock, but for the bookings `unlocked`, and is
@@ -64,23 +68,27 @@ def write_proposals(
     confirmed = {trip.trip_id for trip in planned if _is_confirmed(day, before[trip.trip_id], trip)}
     _lock(day, before)
     ended = [standing[0] for was in before.values() if (standing := was.standing())]
-    if not ledger.end(ended, now=now):
+    if not ledger.end_replaced(ended, now=now):
         raise stale(next(iter(before.values())).label)
+    drivers = {trip.driver_id for trip in planned} | {was.driver_id for was in before.values()}
+    everybody = (day.bookings | day.neighbours).values()
+    stay = [row for row in everybody if row.driver_id in drivers and row.id not in before]
+    shared = day.problem.sharing is not None
+    numbers, renumbered = of_plan(planned, stay, day.moment, shared=shared)
+    columns: dict[str, list[Any]] = {
+        "booking_id": [trip.trip_id for trip in planned],
+        "driver_id": [trip.driver_id for trip in planned],
+        "sequence": [trip.pickup_s for trip in planned],
+        "planned_pickup_at": [day.moment(trip.pickup_s) for trip in planned],
+        "planned_dropoff_at": [day.moment(trip.dropoff_s) for trip in planned],
+        "locked": [trip.trip_id in to_lock for trip in planned],
+        "confirmed": [trip.trip_id in confirmed for trip in planned],
+        "explanation": [_explanation(overrides[trip.trip_id]) for trip in planned],
+        **numbers,
+    }
     try:
-        created = ledger.assign(
-            day.company.id,
-            {
-                "booking_id": [trip.trip_id for trip in planned],
-                "driver_id": [trip.driver_id for trip in planned],
-                "sequence": [trip.pickup_s for trip in planned],
-                "planned_pickup_at": [day.moment(trip.pickup_s) for trip in planned],
-                "planned_dropoff_at": [day.moment(trip.dropoff_s) for trip in planned],
-                "locked": [trip.trip_id in to_lock for trip in planned],
-                "confirmed": [trip.trip_id in confirmed for trip in planned],
-                "explanation": [_explanation(overrides[trip.trip_id]) for trip in planned],
-            },
-            now=now,
-        )
+        ledger.renumber(renumbered)
+        created = ledger.assign(day.company.id, columns, now=now)
     except IntegrityError as error:
         raise DoubleBooked(_("The driver has another trip at this time.")) from error
     turned = [i for i in given if before[i].status != Status.ASSIGNED]

@@ -19,7 +19,7 @@ from drivers.admin.forms import ChecksWholeRow
 from drivers.admin.paginator import BoundedPaginator
 from drivers.companies.current import act_for, memberships_of
 from drivers.companies.roles import STAFF_ROLES, WRITING_ROLES, companies_of
-from drivers.models import Company
+from drivers.models import Company, Customer
 from drivers.refused import Refused
 
 
@@ -219,6 +219,28 @@ class ListsOneCompany:
         if getattr(request, "one_company", False):
             return rows.filter(company=request.company)
         return rows
+
+
+class OfCustomerAdmin(CompanyScopedAdmin):
+    """Rows that a customer owns: chosen once, the default one's if none is chosen."""
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        if db_field.name != "customer":
+            return super().formfield_for_foreignkey(db_field, request, **kwargs)
+        companies = companies_of(request.user, self.writing_roles)
+        rows = Customer.objects.filter(company__in=companies).select_related("company")
+        kwargs |= {
+            "queryset": rows.order_by("company__name", "name", "id"),
+            "required": False,
+            "help_text": _("The client's, or the default customer, if empty. It never changes."),
+        }
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        field.label_from_instance = lambda row: f"{row} · {row.company}"
+        return field
+
+    def get_readonly_fields(self, request, obj=None):
+        fixed = super().get_readonly_fields(request, obj)
+        return (*fixed, "customer") if obj else fixed
 
 
 class ReadsPage(ModelAdmin):

@@ -7,18 +7,29 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from drivers.admin.base import CompanyScopedAdmin
 from drivers.admin.members import ApiTokenAdmin, MembershipAdmin
+from drivers.admin.pages import site_page
 from drivers.admin.places import place_search
+from drivers.companies.actors import admin_actor
+from drivers.companies.policy import policy_changed
+from drivers.logins import second_factor
 from drivers.models import ApiToken, Company, Membership, Role
 
 # What the planned times of trips were computed with.
-TIMING = {"boarding_min", "alighting_min", "speed_kmh", "circuity"}
+TIMING = {
+    "boarding_min", "boarding_wheelchair_min", "boarding_stretcher_min", "alighting_min",
+    "speed_kmh", "circuity",
+}  # fmt: skip
 
 
 class CompanyForm(forms.ModelForm):
@@ -60,7 +71,13 @@ class CompanyAdmin(CompanyScopedAdmin):
         ),
         (
             _("Trip durations"),
-            {"fields": [("boarding_min", "alighting_min"), ("speed_kmh", "circuity")]},
+            {
+                "fields": [
+                    ("boarding_min", "alighting_min"),
+                    ("boarding_wheelchair_min", "boarding_stretcher_min"),
+                    ("speed_kmh", "circuity"),
+                ]
+            },
         ),
         (
             _("Planning preferences"),
@@ -68,14 +85,35 @@ class CompanyAdmin(CompanyScopedAdmin):
                 "fields": [
                     ("max_bookings_per_driver", "freeze_min"),
                     ("fairness", "emergency_cost_min"),
+                    "plan_without_roads",
+                ]
+            },
+        ),
+        (
+            _("Shared rides"),
+            {
+                "fields": [
+                    "shares_rides",
+                    ("ride_factor", "ride_added_min"),
+                    ("ride_longest_min", "ride_cost_percent"),
                 ]
             },
         ),
         (_("Corrections"), {"fields": ["correction_hours"]}),
+        (
+            _("Standing orders"),
+            {"fields": ["series_days_ahead", ("holiday_country", "holiday_canton")]},
+        ),
+        (_("Papers"), {"fields": ["expiry_days", "expired_stop"]}),
+        (_("Reports"), {"fields": [("on_time_early_min", "on_time_late_min")]}),
+        (_("Personal data"), {"fields": ["forget_after_months"]}),
     ]
 
     def save_model(self, request, obj, form, change):
         super().save_model(request, obj, form, change)
+        if change:
+            changed, actor = form.changed_data, admin_actor(request)
+            policy_changed(obj, changed, actor=actor, now=timezone.now())
         if change and TIMING.intersection(form.changed_data):
             text = _(
                 "Trips that are planned already keep the times of the old durations: "
@@ -107,6 +145,8 @@ admin.site.register(Membership, MembershipAdmin)
 admin.site.register(ApiToken, ApiTokenAdmin)
 
 admin.site.unregister(User)
+admin.site.unregister(TOTPDevice)
+admin.site.unregister(StaticDevice)
 admin.site.unregister(Group)
 
 
@@ -116,8 +156,29 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+    actions = ["remove_second_factor"]
+
+    @admin.action(
+        description=_("Remove the second factor of the selected users"), permissions=["change"]
+    )
+    def remove_second_factor(self, request, queryset):
+        """For who lost phone and recovery codes."""
+        second_factor.remove(list(queryset))
+        self.message_user(request, _("The second factor is removed."), messages.SUCCESS)
 
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     show_full_result_count = False
+
+
+@never_cache
+def companies_to_choose(request):
+    """Ask who belongs to several companies which one they work for."""
+    return site_page(
+        request,
+        "drivers/choose_company.html",
+        title=_("Choose a company"),
+        companies=sorted(request.companies, key=lambda company: (company.name, company.pk)),
+        next=request.GET.get("next", ""),
+    )

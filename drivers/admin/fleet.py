@@ -17,6 +17,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from drivers.admin.base import CompanyScopedAdmin, RowChoice, ScopedInline
+from drivers.admin.devices import HasPhones
 from drivers.admin.fields import WallClockField, WordsField
 from drivers.admin.places import place_search
 from drivers.admin.roster import LeadsToRoster, ShowsRoster
@@ -24,7 +25,10 @@ from drivers.admin.weeks import FillsWeeks
 from drivers.companies.actors import admin_actor
 from drivers.companies.roles import companies_of
 from drivers.fleet.changes import changing
+from drivers.fleet.exchange import exchange_vehicles
+from drivers.fleet.expiring import expiring
 from drivers.models import Company, Role, ShiftTemplate, Vehicle
+from drivers.refused import Refused
 
 PK = re.compile("[0-9]{1,18}")
 AGREED = "release"  # the form's field with the ids of the assignments that may be released
@@ -44,6 +48,14 @@ def tell_released(model_admin, request, released):
             len(released),
         )
         model_admin.message_user(request, text % {"count": len(released)}, messages.WARNING)
+
+
+def warned(row, names):
+    """Say which of the row's papers have expired, or will soon."""
+    company = row.company
+    today = company.local(timezone.now()).date()
+    until = {name: getattr(row, name) for name in names}
+    return ", ".join(expiring(company, today, **until))
 
 
 class FleetAdmin(CompanyScopedAdmin):
@@ -104,11 +116,30 @@ class GuardedAdmin(FleetAdmin):
 
 
 class VehicleAdmin(GuardedAdmin):
-    list_display = ["plate", "seats", "wheelchair_places", "equipment", "company"]
+    list_display = ["plate", "seats", "wheelchair_places", "equipment", "papers", "company"]
     list_select_related = ["company"]
     list_filter = ["wheelchair_places"]
     search_fields = ["plate"]
+    fieldsets = [
+        (None, {"fields": ["company", "plate", ("seats", "wheelchair_places"), "skills"]}),
+        (_("Papers"), {"fields": [("insurance_until", "inspection_until")]}),
+        (
+            _("Handover"),
+            {
+                "fields": [("handover_lat", "handover_lon")],
+                "description": _(
+                    "Where one driver hands the vehicle over to the next: shifts of two drivers, "
+                    "one after the other, end and begin there. Left empty: at the depot."
+                ),
+            },
+        ),
+    ]
     ordering = ["plate", "id"]
+
+    @display(description=_("papers"))
+    def papers(self, vehicle):
+        names = ("insurance_until", "inspection_until")
+        return warned(vehicle, names)
 
     @display(description=_("equipment"))
     def equipment(self, vehicle):
@@ -146,14 +177,17 @@ class DriverForm(forms.ModelForm):
     home_address = place_search()
 
 
-class DriverAdmin(FillsWeeks, GuardedAdmin):
+class DriverAdmin(HasPhones, FillsWeeks, GuardedAdmin):
     form = DriverForm
     choices_by = {"vehicle": ["plate", "id"]}
-    list_display = ["name", "phone", "kind", "vehicle", "is_active", "is_available", "company"]
+    list_display = [
+        "name", "phone", "kind", "vehicle", "papers", "is_active", "is_available", "company",
+    ]  # fmt: skip
     list_select_related = ["vehicle", "company"]
     list_filter = ["kind", "is_active", "is_available"]
     search_fields = ["folded_name", "phone"]
     ordering = ["name", "id"]
+    actions = [*FillsWeeks.actions, "exchange_vehicles"]
     inlines = [ShiftTemplateInline]
     fieldsets = [
         (None, {"fields": ["company", "name", "phone", "vehicle", "kind"]}),
@@ -161,6 +195,7 @@ class DriverAdmin(FillsWeeks, GuardedAdmin):
             _("Planning"),
             {"fields": [("is_active", "is_available"), "skills", "max_bookings"]},
         ),
+        (_("Papers"), {"fields": [("licence_until", "permit_until")]}),
         (
             _("Home position"),
             {"fields": ["home_address", ("home_lat", "home_lon")], "classes": ["collapse"]},
@@ -176,6 +211,32 @@ class DriverAdmin(FillsWeeks, GuardedAdmin):
             },
         ),
     ]
+
+    @display(description=_("papers"))
+    def papers(self, driver):
+        return warned(driver, ("licence_until", "permit_until"))
+
+    @admin.action(description=_("Exchange the vehicles of two drivers"), permissions=["change"])
+    def exchange_vehicles(self, request, queryset):
+        chosen = list(queryset.select_related("vehicle").order_by("id")[:3])
+        if len(chosen) != 2:
+            text = gettext("Choose exactly two drivers, who exchange their vehicles.")
+            self.message_user(request, text, messages.ERROR)
+            return
+        one, other = chosen
+        try:
+            exchange_vehicles(one, other, actor=admin_actor(request), now=timezone.now())
+        except Refused as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return
+        # The two are as they were.
+        text = gettext("%(one)s now has %(vehicle)s, %(other)s has %(theirs)s.") % {
+            "one": one,
+            "other": other,
+            "vehicle": other.vehicle or gettext("no vehicle"),
+            "theirs": one.vehicle or gettext("no vehicle"),
+        }
+        self.message_user(request, text, messages.SUCCESS)
 
 
 class ShiftForm(forms.ModelForm):

@@ -9,7 +9,8 @@ from unfold.widgets import UnfoldBooleanWidget
 
 from drivers.admin.places import PlaceInput
 from drivers.db.constraints import fields_of
-from drivers.models import FAR_MEANT, asks_if_far
+from drivers.models import FAR_MEANT, OfCustomer, asked_about
+from drivers.models.far_places import read_meant, written
 from drivers.refused import Refused
 
 CONFLICT = _(
@@ -17,14 +18,25 @@ CONFLICT = _(
     "save again."
 )
 
-IS_FAR = _("It is that far: save it as it is.")
+IS_FAR = _("Latitude %(lat)s, longitude %(lon)s is that far: save it as it is.")
+
+
+def far_boxes(asked, ticked):
+    """Return (value, whether ticked, label) of the checkbox of each place."""
+    places = [(place, False) for place in asked if place not in ticked]
+    places += [(place, True) for place in sorted(ticked)]
+    return [
+        (written(place), is_ticked, IS_FAR % {"lat": place[0], "lon": place[1]})
+        for place, is_ticked in places
+    ]
 
 
 class ConfirmsFarPlaces(forms.BaseForm):
-    """Mixin for a form with places: asked about a far one, it shows the checkbox that confirms it.
+    """Mixin for a form with places: asked about far ones, it shows a checkbox for each.
 
-    The checkbox stands with the errors of the whole form, and only when it is needed. The places
-    that are offered are those of the company `places_of`, None for the current one.
+    The checkboxes stand with the errors of the whole form, and only when they are needed; one
+    answers for its place alone. The places that are offered are those of the company `places_of`,
+    None for the current one.
     """
 
     places_of = None
@@ -37,17 +49,36 @@ class ConfirmsFarPlaces(forms.BaseForm):
 
     @property
     def far_meant(self):
-        return bool(self.data.get(FAR_MEANT))
+        sent = self.data.getlist(FAR_MEANT) if hasattr(self.data, "getlist") else ()
+        return read_meant(sent)
 
     def non_field_errors(self):
         errors = super().non_field_errors()
         if not self.errors:
             return errors
-        if not self.far_meant and not asks_if_far(forms.ValidationError(self.errors.as_data())):
-            return errors
-        box = UnfoldBooleanWidget().render(FAR_MEANT, self.far_meant)
-        label = format_html('<label class="flex gap-2 items-center">{} {}</label>', box, IS_FAR)
-        return self.error_class([*errors, label])
+        ticks = self.ticks(forms.ValidationError(self.errors.as_data()))
+        return self.error_class([*errors, *ticks]) if ticks else errors
+
+    def ticks(self, asked):
+        """Return the checkboxes that answer what is asked, as HTML."""
+        boxes = far_boxes(asked_about(asked), self.far_meant & self._places())
+        return [
+            labelled(UnfoldBooleanWidget().render(FAR_MEANT, is_ticked, {"value": value}), label)
+            for value, is_ticked, label in boxes
+        ]
+
+    def _places(self):
+        """Return the places on this form; one without such fields has those that it is asked of."""
+        values = getattr(self, "cleaned_data", {})
+        names = [name for name in self.fields if name.endswith("lat")]
+        if not names:
+            return self.far_meant
+        return {(values.get(name), values.get(f"{name.removesuffix('lat')}lon")) for name in names}
+
+
+def labelled(box, text):
+    """Return a checkbox with its text behind it, as HTML."""
+    return format_html('<label class="flex gap-2 items-center">{} {}</label>', box, text)
 
 
 class ChecksWholeRow(ConfirmsFarPlaces, forms.ModelForm):
@@ -70,6 +101,11 @@ class ChecksWholeRow(ConfirmsFarPlaces, forms.ModelForm):
             add_refusal(self, self.refusal)
         elif self.refusal:
             self.add_error(None, self.refusal)
+
+    def _get_validation_exclusions(self):
+        """Let the constraints of an owned row be checked: it takes its customer before."""
+        exclude = super()._get_validation_exclusions()
+        return exclude - {"customer"} if isinstance(self.instance, OfCustomer) else exclude
 
     def _check_beside_fixed_fields(self):
         """Check the constraints with a field of the form and one that is not on it."""

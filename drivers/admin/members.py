@@ -19,12 +19,12 @@ from drivers.admin.pages import admin_page
 from drivers.companies.members import add_member, change_role, remove_member
 from drivers.companies.roles import OWNERS, companies_of
 from drivers.companies.tokens import LONGEST, issue_token, revoke_tokens
-from drivers.models import ApiToken, Membership, Role
+from drivers.models import ApiToken, Customer, Membership, Role
 
 ROLES = _(
     "Owner: everything, including members. Dispatcher: bookings, fleet and plans. "
     "Viewer: read only. Driver: own trips, through the API. Client system: bookings and "
-    "clients, through the API."
+    "clients of one customer, through the API."
 )
 
 
@@ -57,12 +57,12 @@ class NewMemberForm(forms.ModelForm):
 
     class Meta:
         model = Membership
-        fields = ["company", "role"]
+        fields = ["company", "role", "customer"]
 
 
 class MembershipAdmin(OwnersAdmin):
-    list_display = ["user", "company", "role", "shown_name", "last_login"]
-    list_select_related = ["user", "company"]
+    list_display = ["user", "company", "role", "customer", "shown_name", "last_login"]
+    list_select_related = ["user", "company", "customer"]
     list_filter = ["role"]
     search_fields = ["user__username", "user__first_name", "user__last_name"]
     ordering = ["company__name", "id"]
@@ -77,7 +77,11 @@ class MembershipAdmin(OwnersAdmin):
 
     def get_fieldsets(self, request, obj=None):
         who = ["company", "user"] if obj else ["company", "username"]
-        return [(None, {"fields": [*who, "role"], "description": ROLES})]
+        return [(None, {"fields": [*who, "role", "customer"], "description": ROLES})]
+
+    def has_add_permission(self, request):
+        """Owners invite; who runs the server may add an account by its name."""
+        return request.user.is_active and request.user.is_superuser
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         if obj is None:
@@ -89,10 +93,14 @@ class MembershipAdmin(OwnersAdmin):
 
     def save_model(self, request, obj, form, change):
         if change:
-            change_role(obj, obj.role, by=request.user)
+            change_role(obj, obj.role, by=request.user, customer=obj.customer)
             return
         added, request.password = add_member(
-            obj.company, form.cleaned_data["username"], obj.role, by=request.user
+            obj.company,
+            form.cleaned_data["username"],
+            obj.role,
+            by=request.user,
+            customer=obj.customer,
         )
         obj.pk, obj.user = added.pk, added.user
 
@@ -128,9 +136,12 @@ class NewTokenForm(forms.ModelForm):
 
     class Meta:
         model = ApiToken
-        fields = ["membership", "name"]
+        fields = ["membership", "name", "customer"]
         labels = {"membership": _("Member")}
-        help_texts = {"name": _("Who or what uses it; shown in the event log.")}
+        help_texts = {
+            "name": _("Who or what uses it; shown in the event log."),
+            "customer": _("Of a client system, unless the member is one already."),
+        }
 
     def _post_clean(self):
         """Skip the model's validation: `issue_token` creates and checks the row."""
@@ -180,7 +191,7 @@ class ApiTokenAdmin(OwnersAdmin):
 
     def get_fieldsets(self, request, obj=None):
         if obj is None:
-            return [(None, {"fields": ["membership", "name", "role", "days"]})]
+            return [(None, {"fields": ["membership", "name", "role", "customer", "days"]})]
         return super().get_fieldsets(request, obj)
 
     def get_form(self, request, obj=None, change=False, **kwargs):
@@ -189,6 +200,13 @@ class ApiTokenAdmin(OwnersAdmin):
         return super().get_form(request, obj, change, **kwargs)
 
     def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        if db_field.name == "customer":
+            owned = companies_of(request.user, OWNERS)
+            rows = Customer.objects.filter(company__in=owned).select_related("company")
+            kwargs["queryset"] = rows.order_by("company__name", "name", "id")
+            field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+            field.label_from_instance = lambda row: f"{row} · {row.company}"
+            return field
         kwargs["queryset"] = (
             Membership.objects.filter(company__in=companies_of(request.user, OWNERS))
             .select_related("user", "company")
@@ -206,6 +224,7 @@ class ApiTokenAdmin(OwnersAdmin):
             values["membership"],
             name=values["name"],
             role=values["role"] or None,
+            customer=values["customer"],
             lifetime=timedelta(days=values["days"]),
             now=timezone.now(),
         )

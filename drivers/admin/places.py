@@ -1,4 +1,7 @@
-"""The field of an address that offers places while somebody types (static/drivers/places.js)."""
+"""The field of an address that offers places while somebody types (static/drivers/places.js).
+
+Its button opens a map on which the position is picked or corrected (static/drivers/places_map.js).
+"""
 
 from urllib.parse import urlencode
 
@@ -8,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 SEARCH = "admin:bookings_booking_telephone_places"
+MAP = "admin:bookings_booking_telephone_map"
 
 
 class PlaceInput(UnfoldAdminTextInputWidget):
@@ -17,6 +21,7 @@ class PlaceInput(UnfoldAdminTextInputWidget):
     """
 
     company = ""
+    template_name = "drivers/place.html"
 
     def search_for(self, company):
         """Search the places of this company, not of the current one."""
@@ -24,12 +29,22 @@ class PlaceInput(UnfoldAdminTextInputWidget):
 
     @property
     def media(self):
-        return Media(css={"all": ["drivers/places.css"]}, js=["drivers/places.js"])
+        return Media(
+            css={"all": ["drivers/places.css"]}, js=["drivers/places.js", "drivers/places_map.js"]
+        )
+
+    def get_context(self, name, value, attrs):
+        context = super().get_context(name, value, attrs)
+        context["widget"]["map"] = self._of_company(MAP)
+        return context
+
+    def _of_company(self, view):
+        asked = f"?{urlencode({'company': self.company})}" if self.company else ""
+        return reverse(view) + asked
 
     def build_attrs(self, base_attrs, extra_attrs=None):
-        asked = f"?{urlencode({'company': self.company})}" if self.company else ""
         return super().build_attrs(base_attrs, extra_attrs) | {
-            "data-places": reverse(SEARCH) + asked,
+            "data-places": self._of_company(SEARCH),
             "role": "combobox",
             "aria-autocomplete": "list",
             "aria-expanded": "false",

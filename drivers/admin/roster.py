@@ -183,11 +183,22 @@ def _number(text):
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
 
 
+def _vehicle(cell, shift):
+    """Return the plate, and that it is taken over at the start or handed over at the end."""
+    parts = [shift.vehicle__plate or _("no vehicle")]
+    if shift.id in cell.taken:
+        parts.append(_("taken over"))
+    if shift.id in cell.handed:
+        parts.append(_("handed over"))
+    return ", ".join(parts)
+
+
 def _row(company, row):
     return {
         "id": row.driver_id,
         "name": row.name,
         "is_active": row.is_active,
+        "papers": row.papers,
         "hours": f"{row.hours.total_seconds() / 3600:.2f}".rstrip("0").rstrip("."),
         "cells": [
             {
@@ -197,7 +208,7 @@ def _row(company, row):
                         shift.id,
                         f"{company.clock(shift.start_at)}–{company.clock(shift.end_at)}",
                         shift.break_min,
-                        shift.vehicle__plate or _("no vehicle"),
+                        _vehicle(cell, shift),
                     )
                     for shift in cell.shifts
                 ],

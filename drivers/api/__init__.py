@@ -1,5 +1,10 @@
-"""The fleet in the API."""
+"""The company, its customers and its fleet in the API."""
 
-from drivers.api.fleet import register_routes
+from drivers.api import customers, fleet, invitations, tokens
 
-__all__ = ["register_routes"]
+
+def register_routes(router):
+    fleet.register_routes(router)
+    router.register("tokens", tokens.TokenViewSet, basename="token")
+    router.register("invitations", invitations.InvitationViewSet, basename="invitation")
+    router.register("customers", customers.CustomerViewSet, basename="customer")

@@ -1,42 +1,45 @@
-"""The company, vehicles, drivers, shifts, absences and tokens in the API."""
-
-from datetime import timedelta
+"""The company, vehicles, drivers, shifts and absences in the API."""
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from drivers.api.guarded import DeletableViewSet, GuardedViewSet, guarded
+from drivers.api.guarded import RELEASE, DeletableViewSet, GuardedViewSet, guarded
+from drivers.companies.policy import policy_changed
 from drivers.companies.roles import OWNERS
-from drivers.companies.tokens import issue_token, revoke_tokens
+from drivers.fleet.exchange import exchange_vehicles
 from drivers.models import (
     Absence,
-    ApiToken,
     Company,
     Driver,
-    Membership,
-    Role,
     Shift,
     Vehicle,
     VehicleAbsence,
 )
-from drivers.rest.access import EVERYBODY, PLANNERS, STAFF
+from drivers.rest.access import EVERYBODY, PLANNERS, STAFF, actor_of
 from drivers.rest.fields import (
     Body,
     DegreesField,
     TagsField,
-    TextField,
-    WholeField,
+    ids_of,
     latitude,
     longitude,
     read_body,
 )
 from drivers.rest.filters import Filters, IdFilter, MomentFilter, PeriodFilterSet
-from drivers.rest.views import Changes, CompanyViewSet, InCompany, Reads, Resource, locked_row
+from drivers.rest.views import (
+    Changes,
+    CompanyViewSet,
+    InCompany,
+    Reads,
+    Resource,
+    changes_of,
+    locked_row,
+    set_values,
+)
 
 
 class CompanySerializer(Resource):
@@ -44,6 +47,7 @@ class CompanySerializer(Resource):
     depot_lon = longitude(required=False)
     speed_kmh = DegreesField(min_value=1, max_value=200, required=False)
     circuity = DegreesField(min_value=1, max_value=5, required=False)
+    ride_factor = DegreesField(min_value=1, max_value=10, allow_null=True, required=False)
 
     class Meta:
         model = Company
@@ -59,6 +63,8 @@ class CompanySerializer(Resource):
             "return_late_min",
             "appointment_margin_min",
             "boarding_min",
+            "boarding_wheelchair_min",
+            "boarding_stretcher_min",
             "alighting_min",
             "speed_kmh",
             "circuity",
@@ -67,6 +73,20 @@ class CompanySerializer(Resource):
             "fairness",
             "emergency_cost_min",
             "correction_hours",
+            "on_time_early_min",
+            "on_time_late_min",
+            "forget_after_months",
+            "plan_without_roads",
+            "shares_rides",
+            "ride_factor",
+            "ride_added_min",
+            "ride_longest_min",
+            "ride_cost_percent",
+            "series_days_ahead",
+            "holiday_country",
+            "holiday_canton",
+            "expiry_days",
+            "expired_stop",
         ]
         read_only_fields = ["slug", "timezone"]
 
@@ -84,13 +104,33 @@ class OwnCompanyViewSet(Reads, Changes, CompanyViewSet):
             return self.queryset.none()
         return self.queryset.filter(pk=self.company.pk)
 
+    def partial_update(self, request, *args, **kwargs):
+        with transaction.atomic():
+            company = locked_row(self)
+            values = changes_of(self, company)
+            set_values(company, values)
+            policy_changed(company, values, actor=actor_of(request), now=timezone.now())
+        return self.tagged(company)
+
 
 class VehicleSerializer(Resource):
     skills = TagsField(required=False)
+    handover_lat = latitude(allow_null=True, required=False)
+    handover_lon = longitude(allow_null=True, required=False)
 
     class Meta:
         model = Vehicle
-        fields = ["id", "plate", "seats", "wheelchair_places", "skills"]
+        fields = [
+            "id",
+            "plate",
+            "seats",
+            "wheelchair_places",
+            "skills",
+            "insurance_until",
+            "inspection_until",
+            "handover_lat",
+            "handover_lon",
+        ]
 
 
 @guarded
@@ -121,6 +161,8 @@ class DriverSerializer(Resource):
             "is_available",
             "skills",
             "max_bookings",
+            "licence_until",
+            "permit_until",
             "home_lat",
             "home_lon",
             "last_lat",
@@ -128,6 +170,10 @@ class DriverSerializer(Resource):
             "last_position_at",
         ]
         read_only_fields = ["last_lat", "last_lon", "last_position_at"]
+
+
+class ExchangeSerializer(Body):
+    driver = InCompany(queryset=Driver.objects.all(), help_text=_("The other driver."))
 
 
 class DriverFilter(Filters):
@@ -144,6 +190,26 @@ class DriverViewSet(GuardedViewSet):
     roles = {"read": STAFF, "write": PLANNERS}
     orderings = ("name", "id")
     search_fields = ["folded_name", "phone"]
+
+    @extend_schema(
+        request=ExchangeSerializer,
+        responses={200: DriverSerializer(many=True)},
+        parameters=[RELEASE],
+        filters=False,
+    )
+    @action(detail=True, methods=["post"], url_path="exchange-vehicle", pagination_class=None)
+    def exchange_vehicle(self, request, *args, **kwargs):
+        """Exchange the vehicles of two drivers, and of their shifts that have not begun."""
+        driver = self.read_row()
+        other = read_body(ExchangeSerializer, request)["driver"]
+        drivers, _released = exchange_vehicles(
+            driver,
+            other,
+            actor=actor_of(request),
+            now=timezone.now(),
+            agreed=ids_of(request, "release"),
+        )
+        return Response(self.get_serializer(drivers, many=True).data)
 
 
 class ShiftSerializer(Resource):
@@ -252,86 +318,6 @@ class VehicleAbsenceViewSet(DeletableViewSet):
     orderings = ("start_at", "id")
 
 
-class TokenSerializer(Resource):
-    """A token without its key, which is shown only when the token is issued."""
-
-    member = serializers.IntegerField(source="membership_id", read_only=True)
-
-    class Meta:
-        model = ApiToken
-        fields = [
-            "id",
-            "member",
-            "name",
-            "role",
-            "ending",
-            "created_at",
-            "expires_at",
-            "revoked_at",
-            "last_used_at",
-        ]
-        read_only_fields = fields
-
-
-class NewTokenSerializer(Body):
-    name = TextField(max_length=100)
-    member = InCompany(queryset=Membership.objects.all(), required=False)
-    role = serializers.ChoiceField(choices=Role.choices, required=False)
-    days = WholeField(min_value=1, max_value=366, default=90)
-
-
-class IssuedTokenSerializer(TokenSerializer):
-    key = serializers.CharField(help_text=_("Store it: it cannot be retrieved again."))
-
-    class Meta(TokenSerializer.Meta):
-        fields = [*TokenSerializer.Meta.fields, "key"]
-
-
-class TokenViewSet(Reads, CompanyViewSet):
-    """API tokens of the company's members and systems."""
-
-    company_path = "membership__company"
-    queryset = ApiToken.objects.all()
-    serializer_class = TokenSerializer
-    roles = {"read": OWNERS, "write": OWNERS}
-    orderings = ("-id",)
-    secrets = ("key",)
-
-    @extend_schema(request=NewTokenSerializer, responses={201: IssuedTokenSerializer})
-    def create(self, request, *args, **kwargs):
-        values = read_body(NewTokenSerializer, request)
-        membership = values.get("member") or self._own(request)
-        token, key = issue_token(
-            membership,
-            name=values["name"],
-            role=values.get("role"),
-            lifetime=timedelta(days=values["days"]),
-            now=timezone.now(),
-        )
-        location = f"{request.build_absolute_uri(request.path)}{token.pk}/"
-        answer = {**self.get_serializer(token).data, "key": key}
-        return Response(answer, status=201, headers={"Location": location})
-
-    @extend_schema(request=None, responses=TokenSerializer)
-    @action(detail=True, methods=["post"])
-    def revoke(self, request, *args, **kwargs):
-        read_body(Body, request)
-        with transaction.atomic():
-            token = locked_row(self)
-            revoke_tokens(ApiToken.objects.filter(pk=token.pk), now=timezone.now())
-        token.refresh_from_db()
-        return self.tagged(token)
-
-    def _own(self, request):
-        if request.auth is not None:
-            return request.auth.membership
-        own = Membership.objects.filter(user=request.user, company=self.company).first()
-        if own is None:
-            problem = _("Name the member of %(company)s who gets the token.")
-            raise serializers.ValidationError({"member": problem % {"company": self.company}})
-        return own
-
-
 def register_routes(router):
     router.register("companies", OwnCompanyViewSet, basename="company")
     router.register("vehicles", VehicleViewSet, basename="vehicle")
@@ -339,4 +325,3 @@ def register_routes(router):
     router.register("shifts", ShiftViewSet, basename="shift")
     router.register("absences", AbsenceViewSet, basename="absence")
     router.register("vehicle-absences", VehicleAbsenceViewSet, basename="vehicle-absence")
-    router.register("tokens", TokenViewSet, basename="token")

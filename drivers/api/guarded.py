@@ -45,7 +45,9 @@ class GuardedViewSet(Creates, Reads, CompanyViewSet):
     `?release=` and the ids of exactly these assignments, it releases them.
     """
 
-    params = {name: ["release"] for name in ("create", "partial_update", "destroy")}
+    params = {
+        name: ["release"] for name in ("create", "partial_update", "destroy", "exchange_vehicle")
+    }
 
     def insert(self, instance):
         with self.changing([], instance):

@@ -14,6 +14,7 @@ class Door(models.TextChoices):
     API = "api", _("API")
     COMMAND = "command", _("command line")
     WORKER = "worker", _("background worker")
+    PHONE = "phone", _("driver's phone")
 
 
 @dataclass(frozen=True, slots=True)

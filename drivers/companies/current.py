@@ -1,8 +1,8 @@
 """The company that a user works for in the admin: times are shown in its timezone.
 
-`request.company` is the company chosen last, else the first of the user's own, or None if there
-is none. `request.companies` are the companies to choose from. Both decide what is shown first,
-never what is allowed.
+`request.company` is the company chosen last, or the only one, or None if there is none. Who has
+several chooses one first; a superuser, who has all, begins with the first. `request.companies` are
+the companies to choose from. Both decide what is shown first, never what is allowed.
 """
 
 from collections.abc import Callable
@@ -12,14 +12,32 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.http import require_POST
 
 from drivers.companies.roles import STAFF_ROLES, companies_of
 from drivers.models import Company, Membership
 
 CHOSEN = "company"  # the key in the session
+# Pages that are no company's, and values that say which company a page is about.
+CHOOSES_NONE = frozenset(
+    {
+        "login",
+        "logout",
+        "second_factor",
+        "set_up_factor",
+        "account",
+        "password_change",
+        "password_change_done",
+        "jsi18n",
+        "invited",
+        "invitation",
+        "companies_to_choose",
+    }
+)
+NAMES_ONE = frozenset({"company", "object_id"})
 MOST_COMPANIES = 30  # offered to a superuser
 
 
@@ -37,10 +55,17 @@ class CompanyMiddleware:
 
     def process_view(
         self, request: Any, view: Callable[..., HttpResponse], args: Any, kwargs: Any
-    ) -> None:
-        if "admin" in request.resolver_match.app_names and request.user.is_staff:
-            request.companies = _companies_of(request)
-            _activate(request, request.companies[0] if request.companies else None)
+    ) -> HttpResponse | None:
+        if "admin" not in request.resolver_match.app_names or not request.user.is_staff:
+            return None
+        request.companies = _companies_of(request)
+        _activate(request, request.companies[0] if request.companies else None)
+        if _must_choose(request):
+            target = reverse("admin:companies_to_choose")
+            if request.method == "GET":
+                target += "?" + urlencode({"next": request.get_full_path()})
+            return redirect(target)
+        return None
 
 
 # `request` is Any below: the attributes that CompanyMiddleware adds are unknown to HttpRequest.
@@ -69,6 +94,20 @@ def choose_company(request: Any, company: str) -> HttpResponse:
     if not url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure()):
         target = "admin:index"
     return redirect(target)
+
+
+def _must_choose(request: Any) -> bool:
+    """Say whether a member of several companies has chosen none, and the page names none.
+
+    A superuser belongs to all and may begin with any.
+    """
+    if len(request.companies) < 2 or request.user.is_superuser:
+        return False
+    if request.companies[0].pk == request.session.get(CHOSEN):
+        return False
+    match = request.resolver_match
+    named = {*match.kwargs, *request.GET, *request.POST}
+    return match.url_name not in CHOOSES_NONE and not NAMES_ONE.intersection(named)
 
 
 def _activate(request: Any, company: Company | None) -> None:

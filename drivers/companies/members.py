@@ -1,6 +1,7 @@
 """Add, change and remove members of a company, each in one transaction.
 
-A company that has an owner always keeps one. Only an owner or a superuser may change members.
+A company that has an owner always keeps one. Only an owner or a superuser may change members; an
+owner invites new ones (`drivers/logins/invitations.py`), only a superuser adds an account by name.
 A staff role gives the user access to the admin; losing the last one removes it.
 """
 
@@ -10,10 +11,12 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from drivers.companies.roles import STAFF_ROLES
-from drivers.models import Company, Membership, Role
+from drivers.models import Company, Customer, Invitation, Membership, Role
+from drivers.models.invitations import WAITING
 from drivers.refused import Refused
 
 
@@ -29,15 +32,18 @@ class MembersRefused(Refused):
 
 
 def add_member(
-    company: Company, username: str, role: Role, *, by: User
+    company: Company, username: str, role: Role, *, by: User, customer: Customer | None = None
 ) -> tuple[Membership, str | None]:
     """Make a user a member and create the user if necessary: at most 6 statements.
 
+    A client system acts for the `customer`.
     Returns the membership and the password of a new user, or None for an existing user.
-    Raises MembersRefused.
+    Raises MembersRefused, of anybody but a superuser too: others would learn which accounts exist.
     """
+    if not by.is_superuser:
+        raise MembersRefused(_("Invite the person by e-mail: who accepts it becomes a member."))
     with transaction.atomic():
-        _lock(company, by)
+        lock_members(company, by)
         users = get_user_model()
         user = users.objects.filter(username=username).first()
         password = None
@@ -51,33 +57,56 @@ def add_member(
             user.save()
         elif user.memberships.filter(company=company).exists():
             raise MembersRefused(_("%(user)s is already a member.") % {"user": user}, "username")
-        membership = Membership.objects.create(user=user, company=company, role=role)
-        _set_staff_access(user)
+        customer = customer_of_member(company, role, customer)
+        membership = Membership.objects.create(
+            user=user, company=company, role=role, customer=customer
+        )
+        set_staff_access(user)
     return membership, password
 
 
-def change_role(membership: Membership, role: Role, *, by: User) -> None:
-    """Change the role of a member: at most 6 statements. Raises MembersRefused."""
+def change_role(
+    membership: Membership, role: Role, *, by: User, customer: Customer | None = None
+) -> None:
+    """Change the role of a member: at most 8 statements. Raises MembersRefused.
+
+    The tokens of a customer end with the change to another one.
+    """
     with transaction.atomic():
-        _lock(membership.company, by)
+        if role != Role.OWNER:
+            _withdraw_invitations(membership)
+        lock_members(membership.company, by)
         if role != Role.OWNER:
             _keep_an_owner(membership)
-        Membership.objects.filter(pk=membership.pk).update(role=role)
-        membership.role = role
-        _set_staff_access(membership.user)
+        customer = customer_of_member(membership.company, role, customer)
+        Membership.objects.filter(pk=membership.pk).update(role=role, customer=customer)
+        membership.role, membership.customer = role, customer
+        set_staff_access(membership.user)
 
 
 def remove_member(membership: Membership, *, by: User) -> None:
-    """Delete a membership and its tokens: at most 8 statements. Raises MembersRefused."""
+    """Delete a membership and its tokens: at most 9 statements. Raises MembersRefused."""
     with transaction.atomic():
-        _lock(membership.company, by)
+        _withdraw_invitations(membership)
+        lock_members(membership.company, by)
         _keep_an_owner(membership)
         user = membership.user
         membership.delete()
-        _set_staff_access(user)
+        set_staff_access(user)
 
 
-def _lock(company: Company, by: User) -> None:
+def customer_of_member(company: Company, role: Role, customer: Customer | None) -> Customer | None:
+    """Return the customer of a member of this role; it is a client system that has one."""
+    if role != Role.CLIENT_API:
+        return None
+    if customer is None:
+        raise MembersRefused(_("Choose the customer for whom this client system acts."), "customer")
+    if customer.company_id != company.pk:
+        raise MembersRefused(_("This customer belongs to another company."), "customer")
+    return customer
+
+
+def lock_members(company: Company, by: User) -> None:
     """Lock the company's members. Raises MembersRefused if `by` may not change them."""
     Company.objects.select_for_update(no_key=True).get(pk=company.pk)
     owners = Membership.objects.filter(company=company, role=Role.OWNER)
@@ -94,7 +123,17 @@ def _keep_an_owner(membership: Membership) -> None:
         )
 
 
-def _set_staff_access(user: User) -> None:
+def _withdraw_invitations(membership: Membership) -> None:
+    """Withdraw what an owner who is one no more invited to: it could be the way back in.
+
+    Before the company is locked, as everywhere: invitations, then their company.
+    """
+    Invitation.objects.filter(
+        WAITING, company=membership.company_id, invited_by=membership.user_id
+    ).update(revoked_at=Now())
+
+
+def set_staff_access(user: User) -> None:
     """Give the user access to the admin if a membership has a staff role; superusers keep it."""
     if user.is_superuser:
         return

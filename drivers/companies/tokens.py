@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from drivers.models import GRANTABLE_ROLES, ApiToken, Membership, Role
+from drivers.models import GRANTABLE_ROLES, ApiToken, Customer, Membership, Role
 from drivers.refused import Refused
 
 PREFIX = "dsp_"
@@ -24,7 +24,10 @@ class TokenRefused(Refused):
 
     code = "invalid"
     status = 400
-    field = "role"
+
+    def __init__(self, sentence: str, field: str = "role") -> None:
+        super().__init__(sentence)
+        self.field = field
 
 
 def issue_token(
@@ -33,11 +36,14 @@ def issue_token(
     name: str,
     now: datetime,
     role: Role | None = None,
+    customer: Customer | None = None,
     lifetime: timedelta = timedelta(days=90),
 ) -> tuple[ApiToken, str]:
     """Create a token and return it with its key, which is not stored: 1 statement.
 
-    Raises TokenRefused if the role exceeds the member's or the lifetime is too long.
+    The token of a client system is the member's customer's, or, if the member is not a client
+    system, that of the `customer` of the company. Raises TokenRefused if the role exceeds the
+    member's, the customer is missing or another one, or the lifetime is too long.
     """
     role = Role(role or membership.role)
     if role not in GRANTABLE_ROLES[Role(membership.role)]:
@@ -50,10 +56,12 @@ def issue_token(
             _("A token must be valid for more than 0 and at most %(days)d days.")
             % {"days": LONGEST.days}
         )
+    customer = _customer_of(membership, role, customer)
     key = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
         membership=membership,
         role=role,
+        customer=customer,
         name=name,
         digest=digest(key),
         ending=key[-4:],
@@ -63,13 +71,30 @@ def issue_token(
     return token, key
 
 
+def _customer_of(membership: Membership, role: Role, customer: Customer | None) -> Customer | None:
+    """Return the customer of a new token; 1 statement if it is the member's."""
+    if role != Role.CLIENT_API:
+        if customer is not None:
+            raise TokenRefused(_("Only a client system has a customer."), "customer")
+        return None
+    if membership.customer_id is not None:
+        if customer is not None and customer.pk != membership.customer_id:
+            raise TokenRefused(_("This member acts for another customer."), "customer")
+        return membership.customer
+    if customer is None:
+        raise TokenRefused(_("Name the customer whose client system this is."), "customer")
+    if customer.company_id != membership.company_id:
+        raise TokenRefused(_("Not found in this company."), "customer")
+    return customer
+
+
 def find_token(key: str, *, now: datetime) -> ApiToken | None:
     """Return the valid token of a key with its member, user and company: 1 statement.
 
     Returns None if there is none. Once an hour a second statement updates `last_used_at`.
     """
     token = (
-        ApiToken.objects.select_related("membership__user", "membership__company")
+        ApiToken.objects.select_related("membership__user", "membership__company", "customer")
         .filter(digest=digest(key), revoked_at=None, expires_at__gt=now)
         .first()
     )
@@ -77,9 +102,18 @@ def find_token(key: str, *, now: datetime) -> ApiToken | None:
         return None
     if token.role not in GRANTABLE_ROLES[Role(token.membership.role)]:
         return None
+    if token.customer and not _may_act_for(token.membership, token.customer):
+        return None
     if token.last_used_at is None or now - token.last_used_at >= USE_NOTED_EVERY:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     return token
+
+
+def _may_act_for(membership: Membership, customer: Customer) -> bool:
+    """Return whether a token of this member may still be this customer's."""
+    if membership.customer_id is not None:
+        return membership.customer_id == customer.pk
+    return membership.company_id == customer.company_id
 
 
 def revoke_tokens(tokens: QuerySet[ApiToken], *, now: datetime) -> int:

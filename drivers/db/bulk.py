@@ -6,7 +6,7 @@ statement on SQLite, and on both spends most of its time on preparing each value
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -16,18 +16,39 @@ from django.db.models import JSONField, Model, QuerySet
 
 from drivers.db.arrays import array_literal
 
+LookedUp = dict[str, tuple[str, type[Model], str]]
+
 
 class OneStatementInserts(QuerySet):
-    """Let `bulk_create` without options insert all rows with one statement."""
+    """Let `bulk_create` without options insert all rows with one statement.
+
+    `looked_up` are columns that the statement itself reads from the rows that others name:
+    {column: (the foreign key, the other model, its column)}. A row without the key keeps its value.
+    """
+
+    looked_up: LookedUp = {}
 
     def bulk_create(
         self, objs: Iterable[Any], batch_size: int | None = None, **options: Any
     ) -> list[Any]:
         objs = list(objs)
         if batch_size is not None or any(options.values()) or any(row.pk for row in objs):
+            self._look_up(objs)
             return super().bulk_create(objs, batch_size=batch_size, **options)
         self._for_write = True
-        return insert_rows(self.model, objs, using=self.db)
+        return insert_rows(self.model, objs, using=self.db, looked_up=self.looked_up)
+
+    def _look_up(self, rows: list[Any]) -> None:
+        """Give rows the columns that the one statement reads itself: 1 statement, or none."""
+        for name, (key, model, column) in self.looked_up.items():
+            unknown = [row for row in rows if getattr(row, name) is None and getattr(row, key)]
+            if not unknown:
+                continue
+            ids = sorted({getattr(row, key) for row in unknown})
+            others = model._default_manager.using(self.db).filter(pk__any_of=ids)
+            known = dict(others.values_list("pk", column))
+            for row in unknown:
+                setattr(row, name, known.get(getattr(row, key)))
 
     def bulk_create_columns(
         self, shared: dict[str, Any], columns: dict[str, list[Any]]
@@ -38,10 +59,16 @@ class OneStatementInserts(QuerySet):
         field in neither gets its default. For thousands of rows: no instance is created.
         """
         self._for_write = True
-        return insert_columns(self.model, shared, columns, using=self.db)
+        return insert_columns(self.model, shared, columns, using=self.db, looked_up=self.looked_up)
 
 
-def insert_rows(model: type[Model], rows: list[Any], *, using: str = "default") -> list[Any]:
+def insert_rows(
+    model: type[Model],
+    rows: list[Any],
+    *,
+    using: str = "default",
+    looked_up: LookedUp | None = None,
+) -> list[Any]:
     """Insert new instances with all their values, set their ids, and return them. One statement.
 
     As with `bulk_create`, `save()` and signals are not called, and the ids come back in the
@@ -51,7 +78,8 @@ def insert_rows(model: type[Model], rows: list[Any], *, using: str = "default") 
         return rows
     names = [field.attname for field in _written(model)]
     columns = {name: list(map(itemgetter(name), map(vars, rows))) for name in names}
-    for row, pk in zip(rows, insert_columns(model, {}, columns, using=using), strict=True):
+    ids = insert_columns(model, {}, columns, using=using, looked_up=looked_up)
+    for row, pk in zip(rows, ids, strict=True):
         row.pk = pk
         row._state.adding, row._state.db = False, using
     return rows
@@ -63,13 +91,14 @@ def insert_columns(
     columns: dict[str, list[Any]],
     *,
     using: str = "default",
+    looked_up: LookedUp | None = None,
 ) -> list[int]:
     """Insert rows given as lists of values by column; return their ids in order. One statement.
 
     A value that all rows share travels once, the others as one array a column: to parse each
     value of each row took the server longer than to insert it. The values are texts, whole
     numbers, booleans, moments and JSON: on SQLite they travel as JSON, where a float would not
-    always come back the same.
+    always come back the same. `looked_up` as in `OneStatementInserts`.
     """
     count = len(next(iter(columns.values())))
     if not count:
@@ -79,21 +108,32 @@ def insert_columns(
         raise TypeError(f"{model.__name__} has no columns {sorted(unknown)} to write.")
     connection = connections[using]
     quote = connection.ops.quote_name
+    looked_up = looked_up or {}
+    keys = {key for key, _model, _column in looked_up.values()}
     once, varying = [], []
     for field in fields:
         values = columns.get(field.attname)
+        if values is None and field.attname in keys:
+            values = [shared.get(field.attname, field.get_default())] * count
         if values is None:
             once.append((field, shared.get(field.attname, field.get_default())))
         elif float in set(map(type, values)):
             raise TypeError(f"{field} is a float; insert it with bulk_create.")
-        elif len(set(map(id, values))) == 1:
+        elif len(set(map(id, values))) == 1 and field.attname not in keys:
             once.append((field, values[0]))
         else:
             varying.append((field, values))
     varying.sort(key=lambda column: isinstance(column[0], JSONField))
     taken, source, params = SOURCES[connection.vendor](varying, count, connection)
     names = ", ".join(quote(field.column) for field, _values in (*once, *varying))
-    values = ", ".join([_cast("%s", field, connection) for field, _value in once] + taken)
+    expressions = {field.attname: _cast("%s", field, connection) for field, _value in once}
+    expressions |= {field.attname: sql for (field, _), sql in zip(varying, taken, strict=True)}
+    for name, (key, model_of_key, column) in looked_up.items():
+        other: Any = model_of_key
+        row = f"{quote(other._meta.db_table)} WHERE {quote(other._meta.pk.column)}"
+        found = f"SELECT {quote(column)} FROM {row} = {expressions[key]}"
+        expressions[name] = f"COALESCE(({found}), {expressions[name]})"
+    values = ", ".join(expressions.values())
     table, key = quote(model._meta.db_table), quote(model._meta.pk.column)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -101,6 +141,66 @@ def insert_columns(
             [*(_prepared(field, value, connection) for field, value in once), *params],
         )
         return [pk for (pk,) in cursor.fetchall()]
+
+
+def insert_copies(
+    model: type[Model],
+    source: type[Model],
+    of: list[int],
+    copied: Mapping[str, str],
+    shared: dict[str, Any],
+    columns: dict[str, list[Any]],
+    *,
+    unless: Sequence[str],
+    using: str = "default",
+) -> list[tuple[Any, ...]]:
+    """Insert a row for each id of `of`, with values copied from that row of `source`.
+
+    `copied` are {column: column of the source}, `shared` and `columns` as in `insert_columns`. A
+    row with the same values of `unless`, a unique constraint, is left alone: two writers at once
+    insert one. Returns (id, *values of `unless`) of the inserted rows, in any order. One statement.
+    """
+    if not of:
+        return []
+    connection = connections[using]
+    quote: Any = connection.ops.quote_name
+    fields = {field.attname: field for field in _written(model)}
+    if unknown := {*copied, *shared, *columns} - fields.keys():
+        raise TypeError(f"{model.__name__} has no columns {sorted(unknown)} to write.")
+    once = [
+        (field, shared.get(name, field.get_default()))
+        for name, field in fields.items()
+        if name not in copied and name not in columns
+    ]
+    varying = [(source._meta.pk, of), *((fields[name], values) for name, values in columns.items())]
+    if any(isinstance(field, JSONField) for field, _values in varying):
+        raise TypeError("JSON is shared or copied, not given by row.")
+    taken, rows, params = SOURCES[connection.vendor](varying, len(of), connection)
+    written = [*copied, *(field.attname for field, _value in once), *columns]
+    from_source = {field.attname: quote(field.column) for field in source._meta.concrete_fields}
+    values = [
+        *(f"s.{from_source[name]}" for name in copied.values()),
+        *(_cast("%s", field, connection) for field, _value in once),
+        *taken[1:],
+    ]
+    key = quote(model._meta.pk.column)
+    names = ", ".join(quote(fields[name].column) for name in written)
+    known = ", ".join(quote(fields[name].column) for name in unless)
+    with connection.cursor() as cursor:
+        # "WHERE true": SQLite would read the ON of the conflict as that of a join.
+        cursor.execute(
+            f"INSERT INTO {quote(model._meta.db_table)} ({names}) "
+            f"SELECT {', '.join(values)} FROM {rows} "
+            f"JOIN {quote(source._meta.db_table)} AS s "
+            f"ON s.{quote(source._meta.pk.column)} = {taken[0]} WHERE true "
+            f"ON CONFLICT ({known}) DO NOTHING RETURNING {key}, {known}",
+            [*(_prepared(field, value, connection) for field, value in once), *params],
+        )
+        found = cursor.fetchall()
+    return [
+        (pk, *(fields[name].to_python(value) for name, value in zip(unless, row, strict=True)))
+        for pk, *row in found
+    ]
 
 
 def _written(model):

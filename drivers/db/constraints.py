@@ -20,6 +20,9 @@ SECOND = (
     "floor(extract(epoch FROM %%(%s)s - timestamptz '2000-01-01 00:00+00'))::bigint"
 )
 
+# The number of those who may overlap, of a row alone one that no other row has, as an address.
+NUMBER = "(inet '8000::' + COALESCE(%(together)s, -%(key)s))"
+
 
 def fields_of(constraint: BaseConstraint) -> set[str]:
     """Return the names of the fields that decide whether a row may be beside the others.
@@ -27,7 +30,13 @@ def fields_of(constraint: BaseConstraint) -> set[str]:
     Empty for a rule of one row alone: it needs no other row to be checked.
     """
     if isinstance(constraint, NoOverlap):
-        names = (constraint.owner, constraint.start, constraint.end, constraint.only)
+        names = (
+            constraint.owner,
+            constraint.start,
+            constraint.end,
+            constraint.only,
+            constraint.together,
+        )
         return {name for name in names if name}
     if isinstance(constraint, UniqueConstraint):
         return {*constraint.fields, *(constraint.condition or Q()).referenced_base_fields}
@@ -39,28 +48,38 @@ class NoOverlap(BaseConstraint):
 
     `only` names a boolean column: the rule is for the rows where it is true. Rows without an owner
     overlap nothing. `field` is the one that a person is told to change, if it is one.
+    `together` names a column of whole numbers: rows with the same number may overlap. A row without
+    a number overlaps no other.
 
     PostgreSQL: an exclusion over one range of whole seconds, in which every owner has a
     stretch of 317 years of its own. Ranges of owner and of time side by side would need GiST,
     with which inserting 1,000 assignments took half as long again as with SP-GiST.
+    "Another number" needs GiST, and an operator class that knows `<>`: without extensions that is
+    the one of addresses (`inet_ops`), so the number is counted from an address. It is deferrable,
+    so that a statement may give rows that overlap another number; it is checked when the statement
+    ends. A trigger of SQLite checks row by row: there such rows are renumbered while `only` is
+    false.
     """
 
     default_violation_error_message = _("This period overlaps another one of the same driver.")
 
-    def __init__(self, *, name, owner, start, end, only=None, field="", **messages):
+    def __init__(self, *, name, owner, start, end, only=None, together=None, field="", **messages):
         self.owner, self.start, self.end, self.only, self.field = owner, start, end, only, field
+        self.together = together
         super().__init__(name=name, **messages)
 
     def constraint_sql(self, model, schema_editor):
         if schema_editor.connection.vendor == "sqlite":
             schema_editor.deferred_sql.extend(self._triggers(model, schema_editor))
             return None
-        return self._fill(
-            "CONSTRAINT %(name)s EXCLUDE USING spgist (int8range("
-            f"{SECOND % 'start'}, {SECOND % 'end'}) WITH &&)%(where)s",
-            model,
-            schema_editor,
-        )
+        period = f"int8range({SECOND % 'start'}, {SECOND % 'end'}) WITH &&"
+        rule = f"EXCLUDE USING spgist ({period})%(where)s"
+        if self.together:
+            rule = (
+                f"EXCLUDE USING gist ({period}, {NUMBER} inet_ops WITH <>)%(where)s "
+                "DEFERRABLE INITIALLY IMMEDIATE"
+            )
+        return self._fill(f"CONSTRAINT %(name)s {rule}", model, schema_editor)
 
     def create_sql(self, model, schema_editor):
         if schema_editor.connection.vendor == "sqlite":
@@ -86,13 +105,17 @@ class NoOverlap(BaseConstraint):
 
     def _triggers(self, model, schema_editor):
         only = "NEW.%(only)s AND " if self.only else ""
-        other_only = " AND other.%(only)s" if self.only else ""
+        others = " AND other.%(only)s" if self.only else ""
+        if self.together:
+            others += (
+                " AND (NEW.%(together)s IS NULL OR other.%(together)s IS NOT NEW.%(together)s)"
+            )
         return [
             self._fill(
                 f"CREATE TRIGGER %(trigger)s AFTER {event} ON %(table)s WHEN {only}EXISTS ("
                 "SELECT 1 FROM %(table)s AS other WHERE other.%(owner)s = NEW.%(owner)s "
                 "AND other.%(start)s < NEW.%(end)s AND other.%(end)s > NEW.%(start)s "
-                f"AND other.id <> NEW.id{other_only}) "
+                f"AND other.id <> NEW.id{others}) "
                 "BEGIN SELECT RAISE(ABORT, 'constraint failed: %(plain_name)s'); END",
                 model,
                 schema_editor,
@@ -117,6 +140,8 @@ class NoOverlap(BaseConstraint):
             start=column(self.start),
             end=column(self.end),
             only=column(self.only) if self.only else "",
+            together=column(self.together) if self.together else "",
+            key=schema_editor.quote_name(model._meta.pk.column),
             where=f" WHERE ({' AND '.join(conditions)})" if conditions else "",
             **parts,
         )
@@ -141,6 +166,8 @@ class NoOverlap(BaseConstraint):
         )
         if self.only:
             rows = rows.filter(**{self.only: True})
+        if self.together and (number := getattr(instance, self.together)) is not None:
+            rows = rows.exclude(**{self.together: number})
         other = rows.exclude(pk=instance.pk).order_by(self.start, "pk").first()
         if other is not None:
             error = ValidationError(self.message_for(other), code=self.violation_error_code)
@@ -155,6 +182,8 @@ class NoOverlap(BaseConstraint):
         kwargs |= {"owner": self.owner, "start": self.start, "end": self.end}
         if self.only:
             kwargs["only"] = self.only
+        if self.together:
+            kwargs["together"] = self.together
         return "drivers.db.constraints.NoOverlap", args, kwargs
 
     def clone(self):
@@ -167,7 +196,7 @@ class NoOverlap(BaseConstraint):
         return self.deconstruct() == other.deconstruct()
 
     def __hash__(self):
-        return hash((self.name, self.owner, self.start, self.end, self.only))
+        return hash((self.name, self.owner, self.start, self.end, self.only, self.together))
 
 
 class AppendOnly(KeptByDatabase):
@@ -199,6 +228,133 @@ class AppendOnly(KeptByDatabase):
                 "LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING "
                 f"ERRCODE = 'integrity_constraint_violation', MESSAGE = "
                 f"'{self.name}: rows are only added'; END $$",
+                table=table,
+            ),
+            Statement(
+                f"CREATE TRIGGER {name(self.name)} BEFORE UPDATE OR DELETE ON %(table)s "
+                f"FOR EACH ROW EXECUTE FUNCTION {name(self.name)}()",
+                table=table,
+            ),
+        ]
+
+
+class KeptLog(AppendOnly):
+    """Rows are inserted, never changed, and deleted only when they are so many `days` old.
+
+    How old says the column `at`, by the database's clock.
+    """
+
+    def __init__(self, *, name, days, **messages):
+        self.days = days
+        super().__init__(name=name, **messages)
+
+    def deconstruct(self):
+        path, args, kwargs = super().deconstruct()
+        return path, args, kwargs | {"days": self.days}
+
+    def _statements(self, model, schema_editor):
+        table = Table(model._meta.db_table, schema_editor.quote_name)
+        name = schema_editor.quote_name
+        message = f"{self.name}: rows are only added, and kept for {self.days} days"
+        if schema_editor.connection.vendor == "sqlite":
+            refuse = f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
+            young = f"OLD.{name('at')} > datetime('now', '-{self.days} days')"
+            return [
+                Statement(
+                    f"CREATE TRIGGER {name(f'{self.name}_update')} BEFORE UPDATE ON %(table)s "
+                    f"{refuse}",
+                    table=table,
+                ),
+                Statement(
+                    f"CREATE TRIGGER {name(f'{self.name}_delete')} BEFORE DELETE ON %(table)s "
+                    f"WHEN {young} {refuse}",
+                    table=table,
+                ),
+            ]
+        old = f"OLD.{name('at')} <= now() - interval '{self.days} days'"
+        return [
+            Statement(
+                f"CREATE OR REPLACE FUNCTION {name(self.name)}() RETURNS trigger "
+                "LANGUAGE plpgsql AS $$ BEGIN "
+                f"IF TG_OP = 'DELETE' THEN IF {old} THEN RETURN OLD; END IF; END IF; "
+                "RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation', "
+                f"MESSAGE = '{message}'; END $$",
+                table=table,
+            ),
+            Statement(
+                f"CREATE TRIGGER {name(self.name)} BEFORE UPDATE OR DELETE ON %(table)s "
+                f"FOR EACH ROW EXECUTE FUNCTION {name(self.name)}()",
+                table=table,
+            ),
+        ]
+
+
+class SealedLog(AppendOnly):
+    """Rows are inserted, never deleted, and changed only to forget a person.
+
+    A change may seal a JSON column of `sides`: put a value `sealed` in, whose `data` is empty where
+    a sealed one is erased. It may make a text of `emptied` empty. All else stays as it was written.
+    """
+
+    def __init__(self, *, name, sides, emptied, **messages):
+        self.sides, self.emptied = list(sides), list(emptied)
+        super().__init__(name=name, **messages)
+
+    def deconstruct(self):
+        path, args, kwargs = super().deconstruct()
+        return path, args, kwargs | {"sides": self.sides, "emptied": self.emptied}
+
+    def _statements(self, model, schema_editor):
+        table = Table(model._meta.db_table, schema_editor.quote_name)
+        name = schema_editor.quote_name
+        is_sqlite = schema_editor.connection.vendor == "sqlite"
+
+        def column(field):
+            return name(model._meta.get_field(field).column)
+
+        may_change = {*self.sides, *self.emptied}
+        rules = []
+        for field in model._meta.concrete_fields:
+            quoted = name(field.column)
+            if field.name not in may_change:
+                same = "IS" if is_sqlite else "IS NOT DISTINCT FROM"
+                rules.append(f"NEW.{quoted} {same} OLD.{quoted}")
+        for field in map(column, self.emptied):
+            rules.append(f"NEW.{field} IN ('', OLD.{field})")
+        for field in map(column, self.sides):
+            if is_sqlite:
+                sealed = "json_type({row}.{field}, '$.sealed') IS NOT NULL"
+                data = f"json_extract(NEW.{field}, '$.sealed.data')"
+                same = f"NEW.{field} IS OLD.{field}"
+            else:
+                sealed = "{row}.{field} -> 'sealed' IS NOT NULL"
+                data = f"NEW.{field} -> 'sealed' ->> 'data'"
+                same = f"NEW.{field} = OLD.{field}"
+            was, is_now = (sealed.format(row=row, field=field) for row in ("OLD", "NEW"))
+            rules.append(f"({same} OR ({is_now} AND (NOT ({was}) OR {data} = '')))")
+        forgets = " AND ".join(rules)
+        message = f"{self.name}: rows are only added"
+        if is_sqlite:
+            refuse = f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
+            return [
+                Statement(
+                    f"CREATE TRIGGER {name(f'{self.name}_update')} BEFORE UPDATE ON %(table)s "
+                    f"WHEN ({forgets}) IS NOT TRUE {refuse}",
+                    table=table,
+                ),
+                Statement(
+                    f"CREATE TRIGGER {name(f'{self.name}_delete')} BEFORE DELETE ON %(table)s "
+                    f"{refuse}",
+                    table=table,
+                ),
+            ]
+        return [
+            Statement(
+                f"CREATE OR REPLACE FUNCTION {name(self.name)}() RETURNS trigger "
+                "LANGUAGE plpgsql AS $$ BEGIN "
+                f"IF TG_OP = 'UPDATE' THEN IF {forgets} THEN RETURN NEW; END IF; END IF; "
+                "RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation', "
+                f"MESSAGE = '{message}'; END $$",
                 table=table,
             ),
             Statement(

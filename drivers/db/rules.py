@@ -59,6 +59,22 @@ class Check(_SaysWhatIsRight, CheckConstraint):
     """A condition for the values of one row."""
 
 
+class KeptCheck(Check):
+    """A condition that nobody breaks by writing: the database alone checks it.
+
+    No person writes its columns, or their validators have said it already.
+    """
+
+    def validate(
+        self,
+        model: type[models.Model],
+        instance: models.Model,
+        exclude: Iterable[str] | None = None,
+        using: str = DEFAULT_DB_ALIAS,
+    ) -> None:
+        """Nothing to validate: each condition would be a statement of every save."""
+
+
 class Between(Check):
     """A moment or a day in [first, end), or none: checked without asking the database."""
 

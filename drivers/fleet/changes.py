@@ -23,8 +23,15 @@ Row = Vehicle | Driver | Shift | Absence | VehicleAbsence
 
 # What decides which trips a driver can drive; a change of anything else asks no guard.
 DECIDES: dict[type[Row], tuple[str, ...]] = {
-    Vehicle: ("seats", "wheelchair_places", "skills"),
-    Driver: ("vehicle_id", "is_active", "is_available", "skills"),
+    Vehicle: ("seats", "wheelchair_places", "skills", "insurance_until", "inspection_until"),
+    Driver: (
+        "vehicle_id",
+        "is_active",
+        "is_available",
+        "skills",
+        "licence_until",
+        "permit_until",
+    ),  # fmt: skip
     Shift: ("driver_id", "vehicle_id", "start_at", "end_at"),
     Absence: ("driver_id", "start_at", "end_at"),
     VehicleAbsence: ("vehicle_id", "start_at", "end_at"),
@@ -143,23 +150,28 @@ def _change_vehicle(driver: Driver, before_id: int | None, now: datetime) -> Non
     """
     coming = Shift.objects.filter(driver=driver, vehicle=before_id, start_at__gte=now)
     if driver.vehicle_id is not None:
-        same_time = Shift.objects.filter(
-            driver=driver.pk,
-            vehicle=before_id,
-            start_at__gte=now,
-            start_at__lt=OuterRef("end_at"),
-            end_at__gt=OuterRef("start_at"),
-        )
-        taken = (
-            Shift.objects.filter(Exists(same_time), vehicle=driver.vehicle_id, end_at__gt=now)
-            .exclude(driver=driver.pk)
-            .select_related("driver", "vehicle")
-            .order_by("start_at", "id")
-            .first()
-        )
+        own = Shift.objects.filter(driver=driver.pk)
+        taken = first_taken(coming, driver.vehicle_id, now, besides=own.values("pk"))
         if taken is not None:
             raise VehicleTaken(driven_by(taken))
     coming.update(vehicle=driver.vehicle_id)
+
+
+def first_taken(
+    moving: QuerySet[Shift], vehicle_id: int, now: datetime, *, besides: QuerySet[Any, Any]
+) -> Shift | None:
+    """Return the first shift that has the vehicle while one of the `moving` lasts: 1 query.
+
+    Those of `besides`, by id, do not count.
+    """
+    same_time = moving.filter(start_at__lt=OuterRef("end_at"), end_at__gt=OuterRef("start_at"))
+    taken = (
+        Shift.objects.filter(Exists(same_time), vehicle=vehicle_id, end_at__gt=now)
+        .exclude(pk__in=besides)
+        .select_related("driver", "vehicle")
+        .order_by("start_at", "id")
+    )
+    return taken.first()
 
 
 def _lock(read: Sequence[Row], row: Row | None, now: datetime) -> tuple[tuple[Row, ...], list[int]]:

@@ -5,11 +5,14 @@ begins, an absence on every day that it touches.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+from drivers.fleet.expiring import expiring
 from drivers.fleet.fill_weeks import WEEK
+from drivers.fleet.handovers import handed_over
 from drivers.models import Absence, Company, Driver, Shift
 
 DAY = timedelta(days=1)
@@ -22,6 +25,9 @@ class RosterShift(NamedTuple):
     end_at: datetime
     break_min: int
     vehicle__plate: str | None
+    vehicle__insurance_until: date | None
+    vehicle__inspection_until: date | None
+    vehicle_id: int | None
 
 
 class RosterAbsence(NamedTuple):
@@ -34,23 +40,33 @@ class RosterAbsence(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A driver's day; `all_day` are the ids of the absences that cover it."""
+    """A driver's day; `all_day` are the ids of the absences that cover it.
+
+    The vehicles of the shifts `taken` are taken over from another driver of the same day, those of
+    `handed` are handed over to one.
+    """
 
     day: date
     shifts: tuple[RosterShift, ...]
     absences: tuple[RosterAbsence, ...]
     all_day: frozenset[int]
+    taken: frozenset[int]
+    handed: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A driver's week; `hours` is the time on duty, breaks and absences included."""
+    """A driver's week; `hours` is the time on duty, breaks and absences included.
+
+    `papers` says which of the driver and of the vehicles expire, see `drivers.fleet.expiring`.
+    """
 
     driver_id: int
     name: str
     is_active: bool
     cells: tuple[Cell, ...]
     hours: timedelta
+    papers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +89,7 @@ def read_roster(company: Company, monday: date) -> Roster:
     ).order_by("start_at", "id")
     for shift in map(RosterShift._make, begun.values_list(*RosterShift._fields)):
         of_day[shift.driver_id, company.local(shift.start_at).date()].append(shift)
+    turns = _handovers(of_day)
     absences: dict[int, list[RosterAbsence]] = defaultdict(list)
     touching = Absence.objects.filter(
         driver__company=company, start_at__lt=end_at, end_at__gt=start_at
@@ -82,15 +99,48 @@ def read_roster(company: Company, monday: date) -> Roster:
     drivers = Driver.objects.filter(company=company).order_by("name", "id")
     on_duty = {driver_id for driver_id, _day in of_day}
     rows = []
-    for driver_id, name, is_active in drivers.values_list("id", "name", "is_active"):
+    own = ("licence_until", "permit_until")
+    for driver_id, name, is_active, *last in drivers.values_list("id", "name", "is_active", *own):
         if not is_active and driver_id not in on_duty:
             continue
         cells = tuple(
-            _cell(day, bounds[day], of_day[driver_id, day], absences[driver_id]) for day in days
+            _cell(day, bounds[day], of_day[driver_id, day], absences[driver_id], turns)
+            for day in days
         )
         hours = sum((row.end_at - row.start_at for cell in cells for row in cell.shifts), DAY * 0)
-        rows.append(Row(driver_id, name, is_active, cells, hours))
+        papers = list(expiring(company, days[-1], **dict(zip(own, last, strict=True))))
+        for shift in (shift for cell in cells for shift in cell.shifts):
+            papers += (
+                f"{shift.vehicle__plate}: {text}"
+                for text in expiring(
+                    company,
+                    days[-1],
+                    insurance_until=shift.vehicle__insurance_until,
+                    inspection_until=shift.vehicle__inspection_until,
+                )
+            )
+        rows.append(Row(driver_id, name, is_active, cells, hours, tuple(dict.fromkeys(papers))))
     return Roster(days, tuple(rows))
+
+
+def _handovers(
+    of_day: Mapping[tuple[int, date], Sequence[RosterShift]],
+) -> tuple[set[int], set[int]]:
+    """Return the shifts that take a vehicle over, and those that hand it on, day by day."""
+    by_day: dict[date, list[RosterShift]] = defaultdict(list)
+    for (_driver, day), shifts in of_day.items():
+        by_day[day] += shifts
+    taken: set[int] = set()
+    handed: set[int] = set()
+    for shifts in by_day.values():
+        more = handed_over(
+            (row.vehicle_id, row.start_at, row.id, row.driver_id)
+            for row in shifts
+            if row.vehicle_id
+        )
+        taken |= more[0]
+        handed |= more[1]
+    return taken, handed
 
 
 def _cell(
@@ -98,8 +148,10 @@ def _cell(
     bounds: tuple[datetime, datetime],
     shifts: list[RosterShift],
     absences: list[RosterAbsence],
+    turns: tuple[set[int], set[int]],
 ) -> Cell:
     start_at, end_at = bounds
     here = tuple(row for row in absences if row.start_at < end_at and row.end_at > start_at)
     covering = (row.id for row in here if row.start_at <= start_at and row.end_at >= end_at)
-    return Cell(day, tuple(shifts), here, frozenset(covering))
+    taken, handed = (frozenset(row.id for row in shifts if row.id in turn) for turn in turns)
+    return Cell(day, tuple(shifts), here, frozenset(covering), taken, handed)

@@ -1,8 +1,8 @@
-"""The command-line argument that names a company."""
+"""The command-line arguments that name a company and a customer of it."""
 
 from django.core.management.base import CommandError
 
-from drivers.models import Company
+from drivers.models import Company, Customer
 
 
 def add_company(parser):
@@ -23,3 +23,16 @@ def company_of(slug):
             f"There is no company {slug!r}. Known: {', '.join(known) or 'none yet'}."
         )
     return company
+
+
+def customer_of(company, name):
+    """Return the customer of the company with this name: 1 query.
+
+    Raises CommandError with the known names if there is none: 1 more.
+    """
+    customer = Customer.objects.filter(company=company, name=name).first()
+    if customer is None:
+        known = Customer.objects.filter(company=company).order_by("name", "id")
+        names = ", ".join(known.values_list("name", flat=True)[:10])
+        raise CommandError(f"{company} has no customer {name!r}. Known: {names}.")
+    return customer

@@ -5,17 +5,22 @@ Positions are degrees, WGS 84. Durations carry their unit.
 """
 
 from drivers.models.company import Company
+from drivers.models.customer import Customer, FillsCustomers, OfCustomer
+from drivers.models.devices import Device
 from drivers.models.far_places import (
     FAR_AWAY,
     FAR_KM,
     FAR_MEANT,
     AsksAboutFarPlaces,
-    asks_if_far,
+    asked_about,
     far_places,
+    km_between,
 )
 from drivers.models.fleet import Driver, Vehicle
+from drivers.models.invitations import Invitation
 from drivers.models.membership import GRANTABLE_ROLES, ApiToken, Membership, Role, StoredAnswer
-from drivers.models.shifts import Absence, Shift, ShiftTemplate, Weekday, driven_by
+from drivers.models.shifts import Absence, RosterChange, Shift, ShiftTemplate, Weekday, driven_by
+from drivers.models.traffic import TrafficVersion, validate_factors
 from drivers.models.values import (
     IN_YEARS,
     LATITUDE,
@@ -33,27 +38,36 @@ __all__ = [
     "ApiToken",
     "AsksAboutFarPlaces",
     "Company",
+    "Customer",
+    "Device",
     "Driver",
     "FAR_AWAY",
     "FAR_KM",
     "FAR_MEANT",
+    "FillsCustomers",
     "IN_YEARS",
+    "Invitation",
     "LATITUDE",
     "LONGITUDE",
     "Membership",
+    "OfCustomer",
     "GRANTABLE_ROLES",
     "Role",
+    "RosterChange",
     "SHIFT_AT_MOST",
     "Shift",
     "ShiftTemplate",
     "StoredAnswer",
+    "TrafficVersion",
     "Vehicle",
     "VehicleAbsence",
     "Weekday",
-    "asks_if_far",
+    "asked_about",
     "driven_by",
     "far_places",
+    "km_between",
     "on_earth",
+    "validate_factors",
     "validate_tags",
     "validate_timezone",
     "within_years",

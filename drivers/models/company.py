@@ -1,8 +1,9 @@
 """Transport companies and their planning policy."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from datetime import timezone as fixed_zone
-from typing import cast
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -12,9 +13,13 @@ from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from drivers.db.rules import POSITION, Check, Unique
+from drivers.db.references import HasDefaultCustomer
+from drivers.db.rules import POSITION, Check, KeptCheck, Unique
 from drivers.models.values import LATITUDE, LONGITUDE, on_earth, validate_timezone
+from drivers.public_holidays import validate_calendar
 from drivers.times import clock
+
+STRETCHER = "stretcher"  # the need of a trip with somebody who lies
 
 
 class Company(models.Model):
@@ -67,6 +72,24 @@ class Company(models.Model):
         validators=[MaxValueValidator(120)],
         help_text=_("Minutes, 0 to 120. From the arrival at the pickup until the vehicle leaves."),
     )
+    boarding_wheelchair_min = models.PositiveSmallIntegerField(
+        _("boarding with a wheelchair (minutes)"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(120)],
+        help_text=_(
+            "Minutes, 0 to 120. Boarding of whoever travels in a wheelchair. Empty: as for others."
+        ),
+    )
+    boarding_stretcher_min = models.PositiveSmallIntegerField(
+        _("boarding on a stretcher (minutes)"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(120)],
+        help_text=_(
+            "Minutes, 0 to 120. Boarding of trips with the need “stretcher”. Empty: as for others."
+        ),
+    )
     alighting_min = models.PositiveSmallIntegerField(
         _("alighting (minutes)"),
         default=2,
@@ -92,6 +115,8 @@ class Company(models.Model):
             "value lets drivers wait."
         ),
     )
+    # The factors of the newest TrafficVersion, here so that reading a company has them.
+    traffic = models.JSONField(_("traffic"), default=list, blank=True, editable=False)
     max_bookings_per_driver = models.PositiveSmallIntegerField(
         _("bookings per driver and day"),
         default=14,
@@ -134,6 +159,144 @@ class Company(models.Model):
         help_text=_(
             "Hours, 0 to 720. A dispatcher may take back “completed”, “no-show” and a cancellation "
             "for so long; 0 never."
+        ),
+    )
+    plan_without_roads = models.BooleanField(
+        _("plan without the road server"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "If the road server fails, a run goes on with the driving times it knows and the "
+            "straight line for the others, and says so. Otherwise it is refused."
+        ),
+    )
+
+    on_time_early_min = models.PositiveSmallIntegerField(
+        _("on time: early (minutes)"),
+        default=10,
+        db_default=10,
+        validators=[MaxValueValidator(720)],
+        help_text=_(
+            "Minutes, 0 to 720. In reports, a trip whose vehicle is at the pickup at most this "
+            "long before the requested time is on time."
+        ),
+    )
+    on_time_late_min = models.PositiveSmallIntegerField(
+        _("on time: late (minutes)"),
+        default=15,
+        db_default=15,
+        validators=[MaxValueValidator(720)],
+        help_text=_(
+            "Minutes, 0 to 720. In reports, a trip whose vehicle is at the pickup at most this "
+            "long after the requested time is on time."
+        ),
+    )
+    forget_after_months = models.PositiveSmallIntegerField(
+        _("forget clients (months)"),
+        default=0,
+        db_default=0,
+        validators=[MaxValueValidator(240)],
+        help_text=_(
+            "Months, 0 to 240. A client without trips for so long is forgotten, and trips as old "
+            "without a client lose addresses, notes and references; 0 never. This cannot be "
+            "undone: manage.py forget_expired --dry-run tells who it would be."
+        ),
+    )
+    series_days_ahead = models.PositiveSmallIntegerField(
+        _("standing orders ahead (days)"),
+        default=14,
+        db_default=14,
+        validators=[MaxValueValidator(366)],
+        help_text=_(
+            "Days, 0 to 366. The trips of standing orders are booked this long before they are "
+            "driven."
+        ),
+    )
+    holiday_country = models.CharField(
+        _("country of the holidays"),
+        max_length=2,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("A code such as CH. Standing orders may leave out its public holidays."),
+    )
+    holiday_canton = models.CharField(
+        _("canton of the holidays"),
+        max_length=12,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("A code such as GE; empty for the holidays of the whole country."),
+    )
+    expiry_days = models.PositiveSmallIntegerField(
+        _("warning before papers expire (days)"),
+        default=30,
+        db_default=30,
+        validators=[MaxValueValidator(366)],
+        help_text=_(
+            "Days, 0 to 366. The roster and the lists of drivers and vehicles warn so long before "
+            "a licence, permit, insurance or inspection expires."
+        ),
+    )
+    expired_stop = models.BooleanField(
+        _("no trips with expired papers"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "Whether a driver or vehicle with an expired paper is given no trips from that day on."
+        ),
+    )
+
+    shares_rides = models.BooleanField(
+        _("shared rides"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "Whether several clients may be in one vehicle at a time. Of clients and bookings that "
+            "may not ride with others, nobody else is on board."
+        ),
+    )
+    ride_factor = models.FloatField(
+        _("longest ride (factor)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(10)],
+        help_text=_(
+            "1 to 10. A client is on board at most so many times as long as the direct ride: with "
+            "1.5, at most 30 minutes instead of 20. Empty for no such limit."
+        ),
+    )
+    ride_added_min = models.PositiveSmallIntegerField(
+        _("longer ride (minutes)"),
+        null=True,
+        blank=True,
+        default=15,
+        db_default=15,
+        validators=[MaxValueValidator(720)],
+        help_text=_(
+            "Minutes, 0 to 720. A client is on board at most so much longer than the direct ride: "
+            "with 15, at most 35 minutes instead of 20. Empty for no such limit. Of several limits "
+            "the smallest holds."
+        ),
+    )
+    ride_longest_min = models.PositiveSmallIntegerField(
+        _("longest ride (minutes)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(720)],
+        help_text=_(
+            "Minutes, 1 to 720. No client is on board for longer, but for a direct ride that takes "
+            "longer. Empty for no such limit."
+        ),
+    )
+    ride_cost_percent = models.PositiveSmallIntegerField(
+        _("price of riding longer (percent)"),
+        default=10,
+        db_default=10,
+        validators=[MaxValueValidator(1000)],
+        help_text=_(
+            "Percent, 0 to 1000. At 10, a client rides 10 minutes longer if that saves more than 1 "
+            "minute of driving; at 100, if it saves more than 10."
         ),
     )
 
@@ -180,7 +343,10 @@ class Company(models.Model):
                 field="appointment_margin_min",
             ),
             Check(
-                condition=Q(boarding_min__lte=120) & Q(alighting_min__lte=120),
+                condition=Q(boarding_min__lte=120)
+                & Q(boarding_wheelchair_min__lte=120)
+                & Q(boarding_stretcher_min__lte=120)
+                & Q(alighting_min__lte=120),
                 name="company_boarding_sensible",
                 says=_("Boarding and alighting must be from 0 to 120 minutes."),
             ),
@@ -202,14 +368,85 @@ class Company(models.Model):
                 says=_("Corrections must be from 0 to 720 hours."),
                 field="correction_hours",
             ),
+            HasDefaultCustomer(name="company_has_default_customer"),
+            KeptCheck(
+                condition=Q(forget_after_months__lte=240),
+                name="company_forgets_sensibly",
+                says=_("Clients are forgotten after 1 to 240 months, or never: 0."),
+                field="forget_after_months",
+            ),
+            KeptCheck(
+                condition=Q(on_time_early_min__lte=720, on_time_late_min__lte=720),
+                name="company_on_time_sensible",
+                says=_("What counts as on time must be from 0 to 720 minutes."),
+                field="on_time_late_min",
+            ),
+            KeptCheck(
+                condition=Q(series_days_ahead__lte=366),
+                name="company_days_ahead_sensible",
+                says=_("Standing orders are booked 0 to 366 days ahead."),
+                field="series_days_ahead",
+            ),
+            Check(
+                condition=Q(expiry_days__lte=366),
+                name="company_expiry_sensible",
+                says=_("The warning before papers expire must be from 0 to 366 days."),
+                field="expiry_days",
+            ),
+            Check(
+                condition=(Q(ride_factor__isnull=True) | Q(ride_factor__gte=1, ride_factor__lte=10))
+                & (Q(ride_added_min__isnull=True) | Q(ride_added_min__lte=720))
+                & (
+                    Q(ride_longest_min__isnull=True)
+                    | Q(ride_longest_min__gte=1, ride_longest_min__lte=720)
+                )
+                & Q(ride_cost_percent__lte=1000),
+                name="company_rides_sensible",
+                says=_(
+                    "Of shared rides, the factor must be from 1 to 10, the minutes from 0 to 720, "
+                    "the price of riding longer from 0 to 1000 percent."
+                ),
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
 
+    def clean(self) -> None:
+        validate_calendar(self.holiday_country, self.holiday_canton)
+        super().clean()
+
     @cached_property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
+
+    @cached_property
+    def default_customer(self) -> Any:
+        """The owner of what names no other customer: 1 statement."""
+        return self.customers.get(is_default=True)
+
+    def boarding(
+        self, *, passengers: int, wheelchairs: int, needs: Iterable[str], at_place: int | None
+    ) -> int:
+        """Return the minutes from the arrival at the pickup until the vehicle leaves.
+
+        The longest that anyone on board takes, and at least `at_place`, the place's own minutes.
+        A wheelchair user or a passenger on a stretcher takes the company's minutes for them.
+        """
+        on_stretcher = STRETCHER in needs
+        own = []
+        if wheelchairs:
+            own.append(self.boarding_wheelchair_min)
+        if on_stretcher:
+            own.append(self.boarding_stretcher_min)
+        if passengers > wheelchairs + on_stretcher:
+            own.append(None)  # somebody walks
+        minutes = [self.boarding_min if own_min is None else own_min for own_min in own]
+        return max(minutes if at_place is None else [*minutes, at_place])
+
+    def margin(self, at_place: int | None) -> int:
+        """Return the minutes before an appointment: `at_place`, the place's own, or the usual."""
+        return self.appointment_margin_min if at_place is None else at_place
 
     def day_bounds(self, day: date) -> tuple[datetime, datetime]:
         """Return the start and the end of a local day in UTC: 23 to 25 hours apart."""

@@ -1,11 +1,13 @@
 """Ask whether a place far from the company's depot is meant, wherever a place is entered.
 
 Most such places are a slip: latitude and longitude swapped, a sign or a digit lost. It is a
-question, no prohibition: whoever says that it is meant (`far_meant`) saves the row. Only a new or
-changed place is asked about. Degrees, WGS 84; distances are great-circle kilometres.
+question, no prohibition: whoever says that it is meant (`far_meant`) saves the row. In a form the
+answer is for one place, that with these degrees. Only a new or changed place is
+asked about. Degrees, WGS 84; distances are great-circle kilometres.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from math import asin, cos, radians, sin, sqrt
 from typing import Any, ClassVar, Self
@@ -23,17 +25,27 @@ FAR_MEANT = "far_meant"  # the name of the answer: an attribute of a row, a fiel
 EARTH_RADIUS_KM = 6_371.0088
 
 Values = Mapping[str, Any]
+Position = tuple[float, float]  # latitude, longitude
+Meant = bool | Collection[Position]  # every far place of a row, none, or these
 
 
 def far_places(
-    company: Company, row: Values, ends: Iterable[str], stored: Values | None = None
+    company: Company,
+    row: Values,
+    ends: Iterable[str],
+    stored: Values | None = None,
+    meant: Meant = False,
 ) -> dict[str, str]:
-    """Return {field of the latitude: question} for the far places of a row that are not stored.
+    """Return {field of the latitude: question} for the far places that are not stored or `meant`.
 
     `ends` are the beginnings of the names of its fields, such as "pickup_". No query.
     """
-    found = {}
+    found: dict[str, str] = {}
+    if meant is True:
+        return found
     for end in changed_places(row, ends, stored or {}):
+        if meant and _place(row, end) in meant:
+            continue
         if text := _question(company, row[f"{end}lat"], row[f"{end}lon"]):
             found[f"{end}lat"] = text
     return found
@@ -48,11 +60,37 @@ def changed_places(row: Values, ends: Iterable[str], stored: Values) -> list[str
     ]
 
 
-def asks_if_far(error: ValidationError) -> bool:
-    """Return whether the refusal, or a part of it, is the question whether a place is meant."""
+def questions(asked: Mapping[str, str], row: Values) -> dict[str, ValidationError]:
+    """Return the questions of `far_places` as errors that know of which place they ask."""
+    return {
+        name: ValidationError(
+            text, code=FAR_AWAY, params={"place": _place(row, name.removesuffix("lat"))}
+        )
+        for name, text in asked.items()
+    }
+
+
+def asked_about(error: ValidationError) -> list[Position]:
+    """Return the places about which the refusal asks whether they are meant, each once."""
     by_field = getattr(error, "error_dict", None)
     parts = [one for errors in by_field.values() for one in errors] if by_field else [error]
-    return any(part.code == FAR_AWAY for one in parts for part in one.error_list)
+    asked = [one for part in parts for one in part.error_list if one.code == FAR_AWAY]
+    return list(dict.fromkeys(one.params["place"] for one in asked if one.params))
+
+
+def written(place: Position) -> str:
+    """Return a place as a checkbox sends it."""
+    return f"{place[0]!r},{place[1]!r}"
+
+
+def read_meant(sent: Iterable[str]) -> frozenset[Position]:
+    """Return the places of the checkboxes that were sent; what is no place answers for none."""
+    places = set()
+    for text in sent:
+        with suppress(ValueError):
+            lat, lon = map(float, text.split(","))
+            places.add((lat, lon))
+    return frozenset(places)
 
 
 @cache
@@ -106,7 +144,7 @@ class AsksAboutFarPlaces(models.Model):
     """
 
     ENDS: ClassVar[tuple[str, ...]]
-    far_meant = False
+    far_meant: Meant = False
     stored_places: Values = {}
 
     class Meta:
@@ -129,14 +167,14 @@ class AsksAboutFarPlaces(models.Model):
 
     def clean(self) -> None:
         super().clean()
-        if self.far_meant or not changed_places(vars(self), self.ENDS, self.stored_places):
+        if not changed_places(vars(self), self.ENDS, self.stored_places):
             return
-        company = self.depot_owner()
-        asked = company and far_places(company, vars(self), self.ENDS, self.stored_places)
+        company, row = self.depot_owner(), vars(self)
+        if company is None:
+            return
+        asked = far_places(company, row, self.ENDS, self.stored_places, self.far_meant)
         if asked:
-            raise ValidationError(
-                {name: ValidationError(text, code=FAR_AWAY) for name, text in asked.items()}
-            )
+            raise ValidationError(questions(asked, row))
 
     def depot_owner(self) -> Company | None:
         """Return the company whose depot counts, None while it is not known."""

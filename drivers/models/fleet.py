@@ -15,7 +15,10 @@ from drivers.models.values import LATITUDE, LONGITUDE, on_earth, validate_tags, 
 
 
 class Vehicle(models.Model):
-    """A car: `seats` ordinary seats beside `wheelchair_places`, driver not counted."""
+    """A car: `seats` ordinary seats beside `wheelchair_places`, driver not counted.
+
+    One driver hands it over to the next at the handover place, without one at the depot.
+    """
 
     company = models.ForeignKey(
         Company, models.PROTECT, db_index=False, related_name="vehicles", verbose_name=_("company")
@@ -24,6 +27,17 @@ class Vehicle(models.Model):
     seats = models.PositiveSmallIntegerField(_("seats"), default=4)
     wheelchair_places = models.PositiveSmallIntegerField(_("wheelchair places"), default=0)
     skills = models.JSONField(_("equipment"), default=list, blank=True, validators=[validate_tags])
+    insurance_until = models.DateField(
+        _("insured until"), null=True, blank=True, help_text=_("The last day of the insurance.")
+    )
+    inspection_until = models.DateField(
+        _("inspected until"),
+        null=True,
+        blank=True,
+        help_text=_("The last day for which the inspection is valid."),
+    )
+    handover_lat = models.FloatField(_("handover latitude"), null=True, blank=True, **LATITUDE)
+    handover_lon = models.FloatField(_("handover longitude"), null=True, blank=True, **LONGITUDE)
 
     class Meta:
         verbose_name = _("vehicle")
@@ -39,6 +53,11 @@ class Vehicle(models.Model):
                 condition=Q(seats__lte=100, wheelchair_places__lte=20),
                 name="vehicle_size_sensible",
                 says=_("A vehicle has at most 100 seats and 20 wheelchair places."),
+            ),
+            Check(
+                condition=on_earth("handover", optional=True),
+                name="vehicle_handover_on_earth",
+                says=POSITION_OR_NONE,
             ),
         ]
 
@@ -94,6 +113,15 @@ class Driver(AsksAboutFarPlaces):
         null=True,
         blank=True,
         help_text=_("Leave empty to use the company's number."),
+    )
+    licence_until = models.DateField(
+        _("licence until"), null=True, blank=True, help_text=_("The last day of the licence.")
+    )
+    permit_until = models.DateField(
+        _("permit until"),
+        null=True,
+        blank=True,
+        help_text=_("The last day of the permit to transport passengers."),
     )
     home_lat = models.FloatField(_("home latitude"), null=True, blank=True, **LATITUDE)
     home_lon = models.FloatField(_("home longitude"), null=True, blank=True, **LONGITUDE)

@@ -5,8 +5,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from drivers.db.references import SameOwner
 from drivers.db.rules import CHOICE, Check, Unique
 from drivers.models.company import Company
+from drivers.models.customer import OF_ANOTHER_COMPANY, Customer
 
 
 class Role(models.TextChoices):
@@ -17,8 +19,22 @@ class Role(models.TextChoices):
     CLIENT_API = "client_api", _("client system")
 
 
+OF_CLIENT_SYSTEMS = _("A client system has one customer, other roles have none.")
+
+
+def has_its_customer(name: str) -> Check:
+    """Return the rule that client systems have a customer, and nobody else has."""
+    return Check(
+        condition=Q(role=Role.CLIENT_API, customer__isnull=False)
+        | (~Q(role=Role.CLIENT_API) & Q(customer__isnull=True)),
+        name=name,
+        says=OF_CLIENT_SYSTEMS,
+        field="customer",
+    )
+
+
 class Membership(models.Model):
-    """The role of a user in a company."""
+    """The role of a user in a company; a client system acts for one customer."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -31,6 +47,15 @@ class Membership(models.Model):
         Company, models.CASCADE, related_name="memberships", verbose_name=_("company")
     )
     role = models.CharField(_("role"), max_length=20, choices=Role)
+    customer = models.ForeignKey(
+        Customer,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="memberships",
+        verbose_name=_("customer"),
+        help_text=_("Of a client system: the customer whose clients and bookings it has."),
+    )
 
     class Meta:
         verbose_name = _("membership")
@@ -47,6 +72,13 @@ class Membership(models.Model):
                 name="membership_role_known",
                 says=CHOICE,
                 field="role",
+            ),
+            has_its_customer("membership_customer_of_client_system"),
+            SameOwner(
+                name="membership_customer_of_company",
+                fields=["customer", "company"],
+                to_fields=["id", "company"],
+                says=OF_ANOTHER_COMPANY,
             ),
         ]
 
@@ -65,7 +97,7 @@ GRANTABLE_ROLES = {
 
 
 class ApiToken(models.Model):
-    """A key to the API for one user or system, one company and one role.
+    """A key to the API for one user or system, one company and one role, or one customer of it.
 
     Only the SHA-256 of the key is stored: 256 random bits need no slow hash. The token ends at
     `expires_at` or `revoked_at`, with the membership, or when the member's role no longer grants
@@ -76,6 +108,14 @@ class ApiToken(models.Model):
         Membership, models.CASCADE, related_name="tokens", verbose_name=_("membership")
     )
     role = models.CharField(_("role"), max_length=20, choices=Role)
+    customer = models.ForeignKey(
+        Customer,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="tokens",
+        verbose_name=_("customer"),
+    )
     name = models.CharField(_("name"), max_length=100)
     digest = models.CharField(max_length=64, editable=False)
     ending = models.CharField(_("ends with"), max_length=4, editable=False)
@@ -108,6 +148,7 @@ class ApiToken(models.Model):
                 says=CHOICE,
                 field="role",
             ),
+            has_its_customer("api_token_customer_of_client_system"),
         ]
 
     def __str__(self) -> str:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from drivers.db.constraints import NoOverlap
 from drivers.db.indexes import Index, PostgresqlIndex
+from drivers.db.noted import NotesPeriods
 from drivers.db.rules import CHOICE, Check, Unique
 from drivers.models.fleet import Driver, Vehicle
 from drivers.models.values import SHIFT_AT_MOST, within_years
@@ -97,6 +98,12 @@ class Shift(models.Model):
                 says=_("The end must be after the start."),
                 field="end_at",
             ),
+            NotesPeriods(
+                name="shift_changes_noted",
+                into="drivers_rosterchange",
+                fields=["driver", "start_at", "end_at"],
+                besides=["break_min", "vehicle"],
+            ),
             within_years("shift_start_in_years", "start_at"),
             within_years("shift_end_in_years", "end_at"),
             within_years("shift_break_from_in_years", "break_from_at"),
@@ -138,6 +145,27 @@ class Shift(models.Model):
         if earliest and latest and latest - earliest < timedelta(minutes=self.break_min):
             raise ValidationError({"break_min": _("The break is longer than its time window.")})
         refuse_foreign_vehicle(self.driver_id, self.vehicle_id)
+
+
+class RosterChange(models.Model):
+    """A period in which a driver's shifts or absences have changed: the database notes each.
+
+    For those who count hours of past days (`dispatch.reports.refresh`), who delete what they have
+    seen. Without foreign keys: it outlives what it tells of.
+    """
+
+    driver_id = models.BigIntegerField()
+    start_at = models.DateTimeField()
+    end_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            # dispatch.reports.refresh: the changes of a company's drivers.
+            Index(fields=["driver_id"], name="idx_rosterchange_driver"),
+        ]
+
+    def __str__(self) -> str:
+        return shown_period(self.start_at, self.end_at)
 
 
 class Weekday(models.IntegerChoices):
@@ -263,6 +291,11 @@ class Absence(models.Model):
                 name="absence_starts_before_end",
                 says=_("The end must be after the start."),
                 field="end_at",
+            ),
+            NotesPeriods(
+                name="absence_changes_noted",
+                into="drivers_rosterchange",
+                fields=["driver", "start_at", "end_at"],
             ),
             within_years("absence_start_in_years", "start_at"),
             within_years("absence_end_in_years", "end_at"),

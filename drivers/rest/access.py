@@ -14,8 +14,9 @@ from rest_framework.permissions import BasePermission
 
 from drivers.companies.actors import Actor, Door
 from drivers.companies.roles import STAFF_ROLES, WRITING_ROLES
+from drivers.companies.scope import Scope
 from drivers.companies.tokens import find_token
-from drivers.models import Company, Membership, Role
+from drivers.models import Company, Customer, Membership, Role
 
 STAFF, PLANNERS = STAFF_ROLES, WRITING_ROLES
 CLIENTS = frozenset({Role.CLIENT_API})
@@ -25,11 +26,20 @@ EVERYBODY = frozenset(Role)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The company and the role of a request; `name` is what the event log calls the caller."""
+    """The company and the role of a request; `name` is what the event log calls the caller.
+
+    A client system has a customer, nobody else has.
+    """
 
     company: Company
     role: Role
     name: str
+    customer: Customer | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """What the caller may see and change."""
+        return Scope(self.company, self.customer)
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -64,7 +74,8 @@ def _by_token(request):
     token = request.auth
     if token is None:
         return None
-    return Caller(token.membership.company, Role(token.role), f"{token.name} …{token.ending}")
+    name = f"{token.name} …{token.ending}"
+    return Caller(token.membership.company, Role(token.role), name, token.customer)
 
 
 def _by_session(request):
@@ -77,13 +88,15 @@ def _by_session(request):
         if slug:
             raise NotFound(_("Company not found."))
         raise _unclear()
-    rows = Membership.objects.filter(user=request.user).select_related("company").order_by("id")
+    rows = Membership.objects.filter(user=request.user).select_related("company", "customer")
+    rows = rows.order_by("id")
     memberships = [row for row in rows if slug in ("", row.company.slug)]
     if not memberships:
         raise NotFound(_("Company not found."))
     if len(memberships) > 1:
         raise _unclear()
-    return Caller(memberships[0].company, Role(memberships[0].role), name)
+    (row,) = memberships
+    return Caller(row.company, Role(row.role), name, row.customer)
 
 
 def _unclear():
@@ -112,11 +125,15 @@ def roles_of(view, action):
 
 
 def caller_id(request) -> str:
-    """Return an id of the token or the user; "" for an anonymous request."""
+    """Return an id of the token or the user; "" for an anonymous request.
+
+    A user who becomes the client system of another customer is another caller.
+    """
     if request.auth is not None:
         return f"token{request.auth.pk}"
     if request.user and request.user.is_authenticated:
-        return f"user{request.user.pk}"
+        customer = getattr(getattr(request, "_caller", None), "customer", None)
+        return f"user{request.user.pk}" + (f"of{customer.pk}" if customer else "")
     return ""
 
 

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
 from drivers.refused import Refused
+from drivers.rest.access import caller_of
 
 CONTENT_TYPE = "application/problem+json"
 TITLES = {
@@ -58,7 +59,8 @@ class PreconditionFailed(exceptions.APIException):
 def problem_response(error, context):
     """Return the response to an exception, or None for an unexpected one."""
     if isinstance(error, Refused):
-        return _refusal(error.status, error.code, str(error), error.members())
+        hides = error.tells_of_others and caller_of(context["request"]).customer is not None
+        return _refusal(error.status, error.code, str(error), {} if hides else error.members())
     for base, (status_code, name, sentence) in OF_DATABASE.items():
         if isinstance(error, base):
             return _refusal(status_code, name, _(sentence), {})

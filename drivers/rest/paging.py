@@ -9,8 +9,11 @@ import base64
 import json
 from datetime import UTC, datetime
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from django.core.exceptions import ValidationError as FieldError
 from django.db.models import Q
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
@@ -21,6 +24,16 @@ from drivers.rest.fields import moment, parse_whole
 from drivers.rest.rows import read_rows
 
 DEFAULT, MOST = 50, 200
+# A cursor that was not made here, or for another list.
+UNREADABLE = (
+    InvalidTag,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    RecursionError,
+    FieldError,
+)
 
 
 class KeysetPagination(BasePagination):
@@ -128,15 +141,32 @@ def _value(row, name):
 def _cursor(row, names):
     values = [_value(row, name) for name in names]
     plain = [moment(v) if isinstance(v, datetime) else str(v) for v in values]
-    text = json.dumps([*names, *plain], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return hide(json.dumps([*names, *plain], separators=(",", ":")))
+
+
+def hide(text: str) -> str:
+    """Return the text of a cursor as it stands in an address, where names would be logged.
+
+    The same text is the same address, so that the tag of a page stays while its rows do.
+    """
+    hidden = AESSIV(_key()).encrypt(text.encode(), None)
+    return base64.urlsafe_b64encode(hidden).decode().rstrip("=")
+
+
+def _shown(cursor: str) -> str:
+    """Return the text of a cursor. Raises InvalidTag or ValueError."""
+    raw = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
+    return AESSIV(_key()).decrypt(raw, None).decode()
+
+
+def _key() -> bytes:
+    return salted_hmac("drivers.rest.paging", "", algorithm="sha512").digest()
 
 
 def _after(model, names, cursor):
     """Return the condition of the rows after a cursor."""
     try:
-        raw = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
-        parts = json.loads(raw)
+        parts = json.loads(_shown(cursor))
         if parts[: len(names)] != names or len(parts) != 2 * len(names):
             raise ValueError("made for another order")
         values = [
@@ -148,7 +178,7 @@ def _after(model, names, cursor):
             raise ValueError("no values")
         if not 0 <= values[-1] < 2**63:
             raise ValueError("no id")
-    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, FieldError) as e:
+    except UNREADABLE as e:
         raise ValidationError(
             {"cursor": _("Invalid cursor: use the value of `next` unchanged.")}
         ) from e

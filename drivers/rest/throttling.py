@@ -7,6 +7,7 @@ exceed the limit.
 A cache that fails stops no request: requests pass uncounted until it answers again.
 """
 
+import ipaddress
 import logging
 import math
 import time
@@ -19,6 +20,7 @@ from drivers.rest.access import caller_id
 
 logger = logging.getLogger(__name__)
 RESTS_S = 5  # before a cache that failed is asked again
+SAID_EVERY_S = 60
 
 
 class CacheSilent(Exception):
@@ -36,10 +38,11 @@ class Rate(NamedTuple):
 
 @dataclass
 class Outage:
-    """Whether the cache fails: it is logged once, and asked every `RESTS_S` seconds."""
+    """Whether the cache fails: it is logged once a minute, and asked every `RESTS_S` seconds."""
 
     until_s: float = 0
     is_known: bool = False
+    said_s: float = 0
 
     def ask(self, call, now_s=time.monotonic):
         """Return what `call` does, or None while the cache fails."""
@@ -49,8 +52,9 @@ class Outage:
             answer = call()
         except Exception as error:  # noqa: BLE001 - cache backends share no exception for a cache that fails
             self.until_s = now_s() + RESTS_S
-            if not self.is_known:
+            if not self.is_known or now_s() - self.said_s >= SAID_EVERY_S:
                 self.is_known = True
+                self.said_s = now_s()
                 logger.error("The cache fails (%s); requests pass uncounted.", error)
             return None
         if self.is_known:
@@ -60,6 +64,22 @@ class Outage:
 
 
 OUTAGE = Outage()
+
+
+def network_of(ident):
+    """Return an address as it is counted: of IPv6 its /64 network, as who has one has them all.
+
+    None for what is no address, as behind a socket without a proxy.
+    """
+    try:
+        address = ipaddress.ip_address(ident or "")
+    except ValueError:
+        return None
+    if address.version == 6:
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((int(address), 64), strict=False).network_address)
+    return str(address)
 
 
 class CallerThrottle(SimpleRateThrottle):
@@ -74,6 +94,10 @@ class CallerThrottle(SimpleRateThrottle):
 
     scope = "caller"
     free_s = None
+
+    def get_ident(self, request):
+        ident = super().get_ident(request)
+        return network_of(ident) or ident
 
     def get_cache_key(self, request, view):
         return self._key(caller_id(request) or self.get_ident(request))

@@ -79,11 +79,11 @@ class Door(Idempotent):
 
     def known_params(self):
         """Return the query parameters that actions of this kind know."""
-        return ()
+        return set()
 
 
 class CompanyViewSet(Door, viewsets.GenericViewSet):
-    """Rows of the caller's company, to which `company_path` leads.
+    """Rows of the caller's scope: of the company to which `company_path` leads, or a customer.
 
     `roles` lists who may "read" (list, retrieve), "write" (all else), or perform a named action;
     nobody else may. `orderings` are the possible first keys of a page, the default first; none of
@@ -102,7 +102,7 @@ class CompanyViewSet(Door, viewsets.GenericViewSet):
         if self.action == "retrieve":
             return {"fields"}
         if self.action != "list":
-            return ()
+            return set()
         filterset = getattr(self, "filterset_class", None)
         searched = {"search"} if getattr(self, "search_fields", None) else set()
         paging = set() if self.pagination_class is None else PAGING
@@ -112,10 +112,15 @@ class CompanyViewSet(Door, viewsets.GenericViewSet):
     def company(self):
         return caller_of(self.request).company
 
+    @property
+    def customer(self):
+        """The customer of a client system, None for anybody else."""
+        return caller_of(self.request).customer
+
     def get_queryset(self):
         if getattr(self, "swagger_fake_view", False):
             return self.queryset.none()
-        return self.queryset.filter(**{self.company_path: self.company})
+        return caller_of(self.request).scope.of(self.queryset, self.company_path)
 
     def get_object(self):
         """Return the row of the URL; a POST is refused if `If-Match` names another state of it."""
@@ -265,8 +270,12 @@ class Deletes:
     def destroy(self, request, *args, **kwargs):
         read_body(Body, request)
         with transaction.atomic():
-            locked_row(self).delete()
+            self.remove(locked_row(self))
         return Response(status=204)
+
+    def remove(self, instance):
+        """Delete the locked row."""
+        instance.delete()
 
 
 class InCompany(serializers.PrimaryKeyRelatedField):
@@ -282,7 +291,7 @@ class InCompany(serializers.PrimaryKeyRelatedField):
         request = self.context.get("request")
         if request is None:
             return super().get_queryset().none()
-        return super().get_queryset().filter(**{self.company_path: caller_of(request).company})
+        return caller_of(request).scope.of(super().get_queryset(), self.company_path)
 
 
 STRICT = {
@@ -320,6 +329,14 @@ class Resource(KnownFields, serializers.ModelSerializer):
         if issubclass(self.Meta.model, AsksAboutFarPlaces):
             fields[FAR_MEANT] = TruthField(write_only=True, required=False, help_text=FAR_HELP)
         return fields
+
+    # The row itself says what is taken, with its own words: no validators of uniqueness here.
+
+    def get_uniqueness_extra_kwargs(self, field_names, declared_fields, extra_kwargs):
+        return extra_kwargs, {}
+
+    def get_unique_together_validators(self):
+        return []
 
     def build_standard_field(self, field_name, model_field):
         field_class, kwargs = super().build_standard_field(field_name, model_field)

@@ -79,7 +79,7 @@ def scanning(budgets, doors, of: Doors, *, more=lambda world: ()) -> dict[str, l
     """Return {door's name: notes} of those that read a guarded table from end to end.
 
     Asked in the planned world, whose rows must be many enough for SQLite's planner. `more(world)`
-    are doors beside.
+    are doors beside. What could not be measured has a note too, unless the budgets say why.
     """
     if not of.guarded:
         return {}
@@ -90,8 +90,15 @@ def scanning(budgets, doors, of: Doors, *, more=lambda world: ()) -> dict[str, l
         return {
             door.name: notes
             for door in [*doors, *more(world)]
-            if (notes := full_scans(measure(door, [world]), budgets, of.guarded))
+            if (notes := _scans(measure(door, [world], cold=True), budgets, of.guarded))
         }
+
+
+def _scans(measured, budgets, guarded):
+    if measured.not_measured and measured.door.name not in budgets["not_measured"]:
+        why = _("not measured (%(why)s)") % {"why": measured.not_measured}
+        return [_problem(measured.door, why)]
+    return full_scans(measured, budgets, guarded)
 
 
 WHOLE = re.compile(r'^SELECT COUNT\(\*\) AS "__count" FROM "\w+"$')

@@ -76,7 +76,7 @@ def measure_overhead(without, arms: Sequence[Arm], *, pairs=30, units=1) -> list
             arm.finish()
     gc.collect()
     gc.freeze()  # what is there already is no arm's, and is not looked through for any
-    draw = random.Random(0)  # noqa: S311 - the same order every time
+    draw = random.Random(0)  # noqa: S311 - an order of measuring, no secret
     order = list(times)
     try:
         for _pair in range(pairs):

@@ -98,18 +98,19 @@ class Scratch:
 
 
 @contextmanager
-def scratch_database():
+def scratch_database(*, migrated=True):
     """Yield a migrated, empty scratch database on the server of `default`, and use it.
 
-    Leftovers of dead processes are removed first.
+    Without `migrated` it has no tables. Leftovers of dead processes are removed first.
     """
     settings = connections[DEFAULT_DB_ALIAS].settings_dict
     remove_leftovers(settings)
     with ExitStack() as stack:
         stack.enter_context(_ended_by_signals())
-        scratch = stack.enter_context(_created(settings, template=_migrated))
+        template = _migrated if migrated else None
+        scratch = stack.enter_context(_created(settings, template=template))
         stack.enter_context(scratch.used())
-        if _migrated is None:
+        if migrated and _migrated is None:
             _migrate()
         yield scratch
 
@@ -126,13 +127,17 @@ def settle():
 
 
 @contextmanager
-def migrated_once():
-    """Let the scratch databases of this process be copies of one; yield its name."""
+def migrated_once(template=None):
+    """Let the scratch databases of this process be copies of one; yield its name.
+
+    `template` is a migrated database, with its name and Django's `settings` of it, to begin from.
+    """
     global _migrated
-    with _created(connections[DEFAULT_DB_ALIAS].settings_dict) as made:
-        with made.used():
-            _migrate()
-        made._close()
+    with _created(connections[DEFAULT_DB_ALIAS].settings_dict, template=template) as made:
+        if template is None:
+            with made.used():
+                _migrate()
+            made._close()
         _migrated = made
         try:
             yield made.name

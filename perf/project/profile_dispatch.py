@@ -54,5 +54,6 @@ def _described(report):
         ),
         _("Assigned"): report.assigned,
         _("Unassigned"): len(report.unassigned),
+        _("Drives"): report.driving,
     }
     return phases, outcome

@@ -17,7 +17,7 @@ Parameters name clients. They are kept for EXPLAIN, and belong into no report.
 
 import logging
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from sys import intern
 from threading import get_ident
 from time import perf_counter_ns
@@ -33,12 +33,15 @@ from perf.recording.watch import watch
 logger = logging.getLogger(__name__)
 CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET TRANSACTION")
 NOT_RECORDED = frozenset({"silk"})  # what observes is not observed
+NOBODY_WATCHES = nullcontext()
 
 
 class Recording:
     """What a block sent to the database, in order."""
 
-    def __init__(self, *, keep_params, all_threads, watch_rows=False, forgiving=False, most=None):
+    def __init__(
+        self, *, keep_params=True, all_threads=False, watch_rows=False, forgiving=False, most=None
+    ):
         self.statements = []
         self.control = []
         self.keep_params = keep_params
@@ -303,6 +306,10 @@ def _follow(sender, connection, **kwargs):
             _join(recording, connection)
 
 
+# For good: a signal that is connected for each sampled request costs more than its statements.
+connection_created.connect(_follow, dispatch_uid="perf.recording.record")
+
+
 def _last_statement(alias):
     tap = _taps.get(id(connections[alias]))
     return tap and tap.last
@@ -333,19 +340,32 @@ def record_queries(
         forgiving=forgiving,
         most=most,
     )
-    if not _waiting:
-        connection_created.connect(_follow, dispatch_uid="perf.recording.record")
-    _waiting.append(recording)
-    with ExitStack() as stack:
-        if watch_rows:
-            stack.enter_context(watch(_last_statement))
-            stack.enter_context(LockWatch(running_statements))
+    with _watching() if watch_rows else NOBODY_WATCHES:
+        begin(recording)
         try:
-            for connection in connections.all():
-                _join(recording, connection)
             yield recording
         finally:
-            _waiting.remove(recording)
-            if not _waiting:
-                connection_created.disconnect(dispatch_uid="perf.recording.record")
-            _leave(recording)
+            end(recording)
+
+
+def begin(recording):
+    """Let a recording take what is sent from now on, until its `end`."""
+    _waiting.append(recording)
+    try:
+        for connection in connections.all(initialized_only=True):
+            _join(recording, connection)
+    except BaseException:
+        end(recording)
+        raise
+
+
+def end(recording):
+    """Leave everything as it was before the recording began."""
+    _waiting.remove(recording)
+    _leave(recording)
+
+
+@contextmanager
+def _watching():
+    with watch(_last_statement), LockWatch(running_statements):
+        yield

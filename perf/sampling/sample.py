@@ -11,7 +11,7 @@ from time import perf_counter_ns
 
 from django.utils import timezone
 
-from perf.recording.record import Recording, record_queries
+from perf.recording.record import Recording, begin, end
 from perf.sampling.buffer import buffer
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Sample:
 class Sampling:
     """A context manager around what is sampled; `door()` names it when it is over."""
 
-    __slots__ = ("_block", "_door", "_recording", "_start")
+    __slots__ = ("_door", "_recording", "_start")
 
     def __init__(self, door):
         self._door = door
@@ -39,8 +39,9 @@ class Sampling:
 
     def __enter__(self):
         try:
-            self._block = record_queries(forgiving=True, most=MOST)
-            self._recording = self._block.__enter__()
+            recording = Recording(forgiving=True, most=MOST)
+            begin(recording)
+            self._recording = recording
         except Exception:  # sampling never breaks the request, whatever fails in it
             logger.exception("A request could not be sampled.")
         self._start = perf_counter_ns()
@@ -50,7 +51,7 @@ class Sampling:
             return
         ms = (perf_counter_ns() - self._start) / 1e6
         try:
-            self._block.__exit__(None, None, None)
+            end(self._recording)
             buffer.add(Sample(self._door(), timezone.now(), ms, self._recording))
         except Exception:  # nor its answer
             logger.exception("A sample was lost.")

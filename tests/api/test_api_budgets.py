@@ -18,12 +18,17 @@ LISTS = {  # statements of a page, whatever its size
     "absences/": 2,
     "vehicle-absences/": 2,
     "tokens/": 2,
+    "invitations/": 2,
     "clients/": 2,
+    "company-places/": 2,
     "bookings/": 2,
     "bookings/?expand=client,assignment,driver": 2,
+    "bookings/?expand=series": 2,
     "bookings/?search=Client&status=assigned": 5,  # clients, theirs, the reference
     "assignments/": 2,
     "dispatch-runs/": 2,
+    "pauses/": 2,
+    "series/": 2,
     "events/": 2,
     "webhooks/": 2,
     "webhook-deliveries/": 2,
@@ -38,9 +43,14 @@ def fill(count):
             row.absences.create(start_at=make.at("19:00"), end_at=make.at("20:00"))
         make.assignment(make.booking(client=make.client()), driver)
         make.run(day=make.DAY)
+        make.place(address=f"Rue {number}")
+        make.invitation()
         caller(Role.VIEWER)
         make.booking(status="pending", reference=f"P{number}")
         make.delivery()
+        order = make.series()
+        make.booking(series=order, series_day=make.DAY, series_leg=0)
+        order.pauses.create(company=order.company, first_day=make.DAY)
 
 
 @pytest.mark.parametrize("count", [1, 12])
@@ -74,7 +84,7 @@ def test_a_preview_and_its_end_cost_the_same_whatever_the_day_holds(count):
     assert number == 9
     # token, savepoint, run, savepoint, run, plan, release, release
     assert cost(lambda: owner.post(f"{preview['Location']}discard/"))[1] == 8
-    # token, savepoint, run, its progress, release
+    # token, previews that wait, savepoint, run, release
     assert cost(lambda: owner.post(f"{API}dispatch-runs/", body | {"background": True}))[1] == 5
     # token, run
     assert cost(lambda: owner.get(preview["Location"]))[1] == 2

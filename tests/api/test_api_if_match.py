@@ -31,6 +31,8 @@ pytestmark = pytest.mark.django_db
         ("webhooks/{pk}/rotate/", "post"),
         ("webhook-deliveries/{pk}/redeliver/", "post"),
         ("tokens/{pk}/revoke/", "post"),
+        ("invitations/{pk}/resend/", "post"),
+        ("invitations/{pk}/revoke/", "post"),
         ("dispatch-runs/{pk}/discard/", "post"),
         ("webhooks/{pk}/", "patch"),
         ("webhooks/{pk}/", "delete"),

@@ -1,4 +1,4 @@
-"""Every endpoint, for every role, for the own and for another company.
+"""Every endpoint, for every role, for the own, another customer's and another company's rows.
 
 The endpoints come from the URL configuration: a new one is in the matrix by itself, and where
 it needs a row that `ROWS` does not know, the matrix fails.
@@ -44,18 +44,31 @@ def ids():
     return [f"{method.upper()} {path}" for path, method, _view, _action in ENDPOINTS]
 
 
-def _token(company):
+def _token(company, customer=None):
     member = make.member(company)
     caller(Role.DISPATCHER, company, user=member)
     return member.memberships.get().tokens.get()
 
 
-def _trip(company):
-    booking = make.booking(company)
+def _trip(company, **owner):
+    booking = make.booking(company, client=make.client(company, **owner), **owner)
     make.assignment(booking, make.driver(company))
     return booking
 
 
+def _delivery(company, customer=None):
+    return make.delivery(company, customer=customer)
+
+
+# Rows that a customer owns; they take `customer`. All others are the company's alone.
+OWNED = {
+    "clients": make.client,
+    "webhooks": make.webhook,
+    "webhook-deliveries": _delivery,
+    "bookings": make.booking,
+    "assignments": lambda company, **owner: _trip(company, **owner).assignments.get(),
+    "me/trips": _trip,
+}
 ROWS = {
     "companies": lambda company: company,
     "vehicles": make.vehicle,
@@ -68,18 +81,25 @@ ROWS = {
         start_at=make.at("09:00"), end_at=make.at("10:00")
     ),
     "tokens": _token,
-    "clients": make.client,
-    "webhooks": make.webhook,
-    "webhook-deliveries": make.delivery,
-    "bookings": make.booking,
-    "assignments": lambda company: _trip(company).assignments.get(),
+    "customers": make.customer,
+    "invitations": make.invitation,
+    "pauses": lambda company: make.series(company).pauses.create(
+        company=company, first_day=make.DAY
+    ),
+    "series": make.series,
+    "company-places": make.place,
     "dispatch-runs": make.run,
-    "me/trips": _trip,
+    **OWNED,
 }
 
 
-def row_of(path, company):
-    return ROWS[path.removeprefix("/api/v1/").split("/{")[0].strip("/")](company)
+def row_of(path, company, **owner):
+    kind = kind_of(path)
+    return (OWNED if owner else ROWS)[kind](company, **owner)
+
+
+def kind_of(path):
+    return path.removeprefix("/api/v1/").split("/{")[0].strip("/")
 
 
 def call(client, method, path, body=None):
@@ -112,8 +132,10 @@ def test_every_role_gets_what_it_may_and_nothing_of_others(path, method, view, a
         },
     }.get(action)
 
-    def address(company):
-        return path.replace("{pk}", str(row_of(path, company).pk)) if "{" in path else path
+    def address(company, **owner):
+        if "{" not in path:
+            return path
+        return path.replace("{pk}", str(row_of(path, company, **owner).pk))
 
     stranger = call(APIClient(), method, address(own))
     assert (stranger.status_code, stranger["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
@@ -121,7 +143,10 @@ def test_every_role_gets_what_it_may_and_nothing_of_others(path, method, view, a
     assert allowed, "an endpoint that nobody may use"
     for role in Role:
         client = caller(role, own)
-        response = call(client, method, address(own), body)
+        # What is asked of a client system is its customer's; a company's own row is not.
+        mine = {"customer": own.default_customer} if role == Role.CLIENT_API else {}
+        is_owned = kind_of(path) in OWNED
+        response = call(client, method, address(own, **(mine if is_owned else {})), body)
         assert response.status_code < 500, response.content
         if role not in allowed:
             assert response.status_code == 403, (role, response.content)
@@ -132,6 +157,40 @@ def test_every_role_gets_what_it_may_and_nothing_of_others(path, method, view, a
             response = call(client, method, address(other), body)
             assert response.status_code == 404, (role, response.content)
             assert other.name not in response.content.decode()
+
+
+# What a list must be asked with.
+NEEDED = {
+    "/api/v1/places/": {"q": "avenue"},
+    "/api/v1/reports/": {"from": "2026-06-01", "until": "2026-07-01"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+@pytest.mark.parametrize(("path", "method", "view", "action"), ENDPOINTS, ids=ids())
+def test_a_client_system_finds_nothing_of_another_customer(path, method, view, action):
+    own = make.company("geneva")
+    hospital, clinic = make.customer(own, "Hospital"), make.customer(own, "Secret clinic")
+    portal = caller(Role.CLIENT_API, own, customer=hospital)
+    if Role.CLIENT_API not in roles_of(view, action):
+        return
+    for kind, make_row in OWNED.items():
+        fields = {"name": "Secret Sara"} if kind == "clients" else {}
+        make_row(own, customer=clinic, **fields)
+    if "{" not in path:
+        asked = NEEDED.get(path, {})
+        response = portal.get(path, asked) if method == "get" else call(portal, method, path)
+        assert "Secret" not in response.content.decode()
+        if action == "list" and "companies" not in path:
+            assert response.json()["results"] == []
+        return
+    if kind_of(path) not in OWNED:
+        return
+    theirs = path.replace("{pk}", str(row_of(path, own, customer=clinic).pk))
+    unknown = path.replace("{pk}", "999999999")
+    answer, nothing = call(portal, method, theirs), call(portal, method, unknown)
+    assert (answer.status_code, answer.json()) == (404, nothing.json())
 
 
 @pytest.mark.django_db
@@ -145,7 +204,7 @@ def test_no_list_shows_a_row_of_another_company():
     for path, method, _view, action in ENDPOINTS:
         if method != "get" or action != "list" or "/me/" in path:
             continue
-        asked = {"q": "avenue"} if path == "/api/v1/places/" else {"limit": 200}
+        asked = NEEDED.get(path, {"limit": 200})
         rows = owner.get(path, asked).json()["results"]
         kind = path.removeprefix("/api/v1/").strip("/")
         assert kind not in theirs or theirs[kind] not in {row["id"] for row in rows}

@@ -113,7 +113,8 @@ def test_search_is_described_where_it_works(schema):
         for row in operations.get("get", {}).get("parameters", [])
         if row["name"] == "search"
     }
-    assert described == {f"{API}{name}/" for name in ("bookings", "clients", "drivers", "vehicles")}
+    searched = ("bookings", "clients", "company-places", "drivers", "vehicles")
+    assert described == {f"{API}{name}/" for name in searched}
 
 
 @pytest.mark.django_db
@@ -121,8 +122,8 @@ def test_what_is_expanded_is_described():
     """The fixture of this folder holds each answer against the description."""
     portal, booking = caller(Role.CLIENT_API), make.booking(client=make.client())
     make.assignment(booking, make.driver())
-    make.booking()
-    for expand in ("client", "assignment", "driver", "client,assignment,driver"):
+    make.booking(series=make.series(), series_day=make.DAY, series_leg=0)
+    for expand in ("client", "assignment", "driver", "client,assignment,driver", "series"):
         for path in ("bookings/", f"bookings/{booking.id}/"):
             assert portal.get(f"{API}{path}?expand={expand}").status_code == 200
     broken = portal.get(f"{API}bookings/{booking.id}/?expand=client")

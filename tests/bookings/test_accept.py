@@ -44,10 +44,11 @@ def test_what_is_pending_is_accepted_and_the_rest_is_told(client):
 def test_a_booking_that_would_not_be_valid_today_does_not_stop_the_others(client):
     company = make.company()
     client.force_login(make.member(company))
-    odd = pending(client=make.client(make.company("lyon")))
+    there = pending(scheduled_time=make.at("12:00"))
+    odd = pending(return_of=there)  # wanted before the way there
     pending()
     form = {"action": "accept", "_selected_action": [b.pk for b in Booking.objects.all()]}
-    assert "2 bookings accepted." in client.post(URL, form, follow=True).text
+    assert "3 bookings accepted." in client.post(URL, form, follow=True).text
     odd.refresh_from_db()
     assert odd.status == Status.ACCEPTED
 

@@ -109,6 +109,7 @@ def test_none_is_its_own_return_trip(geneva):
 def test_statements_do_not_grow(geneva, count, django_assert_max_num_queries):
     rows = [row(f"R-{number}") for number in range(count)]
     booked_and_canceled(geneva, *rows)
+    assert geneva.default_customer
     with django_assert_max_num_queries(5 + 2):  # and the savepoint inside the test's own
         take_in(geneva, rows, **BY)
 

@@ -83,8 +83,9 @@ def test_senseless_days_are_refused(trip, days, told):
 def test_the_statements_do_not_grow(trip, count, django_assert_num_queries):
     back = make.booking(trip.company, "11:00", return_of=trip, client=trip.client)
     days = [make.DAY + timedelta(days=n + 1) for n in range(count)]
-    # savepoint, booked already?, ways there, ways back, events, release
-    with django_assert_num_queries(6):
+    # savepoint, booked already?, places, ways there, ways back, the client's key and its making,
+    # events, release
+    with django_assert_num_queries(9):
         copy(trip, *days, way_back=back)
     assert Booking.objects.count() == 2 + 2 * count
 

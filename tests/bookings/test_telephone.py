@@ -137,8 +137,8 @@ def test_a_time_that_comes_twice_is_booked_as_the_refusal_says(client, geneva, a
 
 def test_a_preferred_driver_is_kept_once(client, geneva, ana):
     anna = make.driver(geneva)
-    for _ in range(2):
-        client.post(URL, call(ana, driver=anna.pk))
+    for clock in ("09:00", "14:00"):
+        client.post(URL, call(ana, driver=anna.pk, pickup_at=clock))
     kept = DriverPreference.objects.get()
     assert (kept.client, kept.driver, kept.kind) == (ana, anna, "preferred")
     assert Booking.objects.count() == 2
@@ -179,6 +179,7 @@ def test_who_only_looks_on_in_the_chosen_company_is_refused_there(client, geneva
     viewer_here = make.member(geneva, Role.VIEWER)
     viewer_here.memberships.create(company=make.company("zug"), role=Role.DISPATCHER)
     client.force_login(viewer_here)
+    client.post(reverse("choose_company", args=["geneva"]))
     assert client.get(URL).status_code == 403
     assert client.get(URL, {"company": "geneva"}).status_code == 404
     assert client.get(URL, {"company": "zug"}).status_code == 200
@@ -237,11 +238,13 @@ def test_the_statements_are_as_many_for_one_as_for_many(client, geneva, ana):
             ask()
         return len(seen)
 
+    times = iter({"pickup_at": f"{hour}:00", "return_at": f"{hour + 2}:30"} for hour in (9, 12, 15))
+    client.post(URL, call(ana, **next(times)))  # the first trip of a client makes its key
     asks = [
         lambda: client.get(URL, {"client": ana.pk}),
         lambda: client.get(CLIENTS, {"q": "a"}),
         lambda: client.get(PLACES, {"q": "a"}),
-        lambda: client.post(URL, call(ana, return_at="11:30")),
+        lambda: client.post(URL, call(ana, **next(times))),
     ]
     few = [statements(ask) for ask in asks]
     for number in range(10):
@@ -259,3 +262,19 @@ def test_a_way_back_that_they_will_call_for_waits(client, geneva, ana):
     assert back.scheduled_time == there.appointment_at  # not before
     client.post(URL, call(ana, day="2090-06-15", return_at="15:00", return_will_call="on"))
     assert Booking.objects.latest("id").scheduled_time == make.at("15:00", date(2090, 6, 15))
+
+
+def test_a_second_trip_at_the_time_is_booked_with_a_tick_for_just_that_trip(client, geneva, ana):
+    client.post(URL, call(ana))
+    first = Booking.objects.get()
+    page = client.post(URL, call(ana, pickup_at="09:10")).text
+    assert "Ana Blanc is already driven from 09:00 to about 09:" in page
+    assert f'name="overlap_meant" value="{first.pk}"' in page
+    assert "It is for another person of that name: book it as it is." in page
+    client.post(URL, call(ana, pickup_at="09:10", overlap_meant=str(first.pk + 1)))
+    assert Booking.objects.count() == 1
+    client.post(URL, call(ana, pickup_at="09:10", overlap_meant=str(first.pk)))
+    assert list(Booking.objects.order_by("id").values_list("overlap_meant", flat=True)) == [
+        False,
+        True,
+    ]

@@ -3,28 +3,34 @@
 import ipaddress
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from datetime import timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest import mock
 
 import pytest
+from django.core import mail
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from bookings.api.events import EventSerializer
 from bookings.events import event_facts
 from bookings.models import Delivery, Event, Webhook
 from bookings.webhooks import sending, worker
-from bookings.webhooks.sending import AddressRefused, checked_url, post
+from bookings.webhooks.sending import AddressRefused, Answer, checked_url, post
 from bookings.webhooks.signing import secret_of
+from drivers.logins import mail as mails
 from drivers.models import Role
 from tests import PROJECT
 from tests.dispatch.runs.test_concurrency import together
@@ -43,7 +49,7 @@ class Receiver:
     """A server of a client: keeps what it is sent, answers as told."""
 
     def __init__(self):
-        self.requests, self.codes, self.drip = [], [], False
+        self.requests, self.codes, self.drip, self.retry_after = [], [], False, ""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -56,6 +62,8 @@ class Receiver:
                         self.wfile.write(b"X: y\r\n")
                         time.sleep(0.05)
                 self.send_response(outer.codes.pop(0) if outer.codes else 204)
+                if outer.retry_after:
+                    self.send_header("Retry-After", outer.retry_after)
                 self.send_header("Location", "http://169.254.169.254/")
                 self.end_headers()
 
@@ -126,6 +134,41 @@ def test_an_owner_is_told_of_a_booking(receiver):
     assert receiver.requests[1][0]["webhook-id"] == headers["webhook-id"]
 
 
+def test_a_thin_payload_has_ids_and_kind_and_nothing_of_a_person(receiver):
+    owner, portal = caller(Role.OWNER), caller(Role.CLIENT_API)
+    hook = owner.post(f"{API}webhooks/", {"url": receiver.url, "payload": "thin"}).json()
+    booking = portal.post(f"{API}bookings/", booking_values("Secret")).json()
+    until_nothing_is_due()
+    ((_headers, body),) = receiver.requests
+    told = json.loads(body)
+    event = owner.get(f"{API}events/?booking={booking['id']}").json()["results"][0]
+    assert told["data"] == {name: event[name] for name in ("id", "kind", "booking", "assignment")}
+    assert b"Secret" not in body
+    owner.patch(f"{API}webhooks/{hook['id']}/", {"payload": "full"})
+    owner.patch(f"{API}bookings/{booking['id']}/", {"notes": "whole"})
+    until_nothing_is_due()
+    assert b"whole" in receiver.requests[1][1]
+
+
+def test_the_board_tells_owners_of_webhooks_that_fail_or_are_off(client, db):
+    geneva = make.company()
+    board = reverse("admin:board:day", args=["geneva", make.DAY])
+    make.webhook(geneva, "https://good.example.org/")
+    make.webhook(geneva, "https://by-hand.example.org/", is_active=False)
+    rest = timezone.now() + timedelta(hours=1)
+    make.webhook(geneva, "https://slow.example.org/", rests_until=rest)
+    make.webhook(geneva, "https://dead.example.org/", is_active=False, disabled_reason="Gone.")
+    make.webhook(make.company("other"), "https://theirs.example.org/", rests_until=rest)
+    client.force_login(make.member(geneva, Role.OWNER))
+    told = [(one.is_off, one.text) for one in client.get(board).context["notices"]]
+    assert told[0] == (True, "The webhook to https://dead.example.org/ is switched off: Gone.")
+    assert told[1][1].startswith("https://slow.example.org/ refuses events; it is asked again at")
+    assert len(told) == 2
+    assert "dead.example.org" in client.get(board).content.decode()
+    client.force_login(make.member(geneva, Role.DISPATCHER))
+    assert "example.org" not in client.get(board).content.decode()
+
+
 def test_a_rotated_secret_signs_beside_the_old_one_for_a_day(receiver):
     owner = caller(Role.OWNER)
     made = owner.post(f"{API}webhooks/", {"url": receiver.url})
@@ -174,6 +217,9 @@ def test_an_event_looks_as_in_the_feed():
         "https://[::ffff:10.0.0.1]/",
         "https://[64:ff9b::a00:1]/",
         "https://[2002:a00:1::]/",
+        "https://[2002:c058:6301::]/",
+        "https://[fec0::1]/",
+        "https://192.88.99.1/",
         "https://0.0.0.0/",
         "https://224.0.0.1/",
         "https://é.example.org/",
@@ -186,6 +232,42 @@ def test_an_address_that_must_not_be_sent_to_is_refused(url, settings):
     assert refused.status_code == 400, refused.content
     assert refused.json()["errors"][0]["field"] == "url"
     assert not Webhook.objects.exists()
+
+
+def test_a_name_of_a_private_network_is_refused_when_it_is_entered(settings, monkeypatch, caplog):
+    settings.HTTPS = True
+
+    def resolve(host, port, **options):
+        if host == "later.example.org":
+            raise socket.gaierror
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    owner = caller(Role.OWNER)
+    refused = owner.post(f"{API}webhooks/", {"url": "https://inside.example.org/"})
+    assert refused.status_code == 400
+    assert "This URL does not lead to a public address." in refused.content.decode()
+    assert "10.0.0.1" not in refused.content.decode()  # what is inside is told to no client
+    assert "10.0.0.1" in caplog.text
+    assert owner.post(f"{API}webhooks/", {"url": "https://later.example.org/"}).status_code == 201
+
+
+def test_a_name_whose_server_never_answers_is_not_waited_for(settings, monkeypatch):
+    settings.HTTPS = True
+    is_over, ended = threading.Event(), threading.Event()
+
+    def resolve(host, port, **options):
+        is_over.wait(20)
+        ended.set()
+        return []
+
+    monkeypatch.setattr(sending, "RESOLVED_WITHIN_S", 0.05)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    url = "https://silent.example.org/"
+    assert caller(Role.OWNER).post(f"{API}webhooks/", {"url": url}).status_code == 201
+    assert not ended.is_set()
+    is_over.set()
+    assert ended.wait(20)  # before the resolver is put back
 
 
 # Where it is sent
@@ -205,7 +287,10 @@ def test_a_name_is_resolved_once_and_every_address_is_checked(settings, monkeypa
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     monkeypatch.setattr(socket, "create_connection", lambda *args: pytest.fail("connected"))
     answer = post("https://rebinding.example.org/", b"{}", {})
-    assert (answer.code, answer.error) == (None, "10.0.0.1 is not a public address.")
+    assert (answer.code, answer.error) == (
+        None,
+        "This URL does not lead to a public address.",
+    )
     assert asked == ["rebinding.example.org"]
 
 
@@ -229,7 +314,7 @@ def test_the_checked_address_is_the_one_connected_to(settings, monkeypatch):
 def test_a_private_network_can_be_allowed(settings):
     settings.WEBHOOK_NETWORKS, settings.HTTPS = [ipaddress.ip_network("10.1.0.0/16")], True
     assert checked_url("https://10.1.2.3/")
-    with pytest.raises(AddressRefused, match="10.2.0.1"):
+    with pytest.raises(AddressRefused, match="does not lead to a public address"):
         checked_url("https://10.2.0.1/")
 
 
@@ -271,7 +356,7 @@ def test_what_is_refused_is_sent_again_later_and_the_webhook_rests(receiver):
 
 def test_waiting_grows_fourfold_give_or_take_a_fifth():
     for attempts in range(1, worker.MOST_ATTEMPTS):
-        seconds = 10 * 4 ** (attempts - 1)
+        seconds = min(10 * 4 ** (attempts - 1), 12 * 3600)
         wait = worker.waiting_time(attempts).total_seconds()
         assert 0.8 * seconds <= wait <= 1.2 * seconds
 
@@ -292,7 +377,9 @@ def test_what_is_given_up_switches_the_webhook_off_and_the_log_tells(receiver, a
     assert until_nothing_is_due() == 0
     on = owner.patch(f"{API}webhooks/{hook.id}/", {"is_active": True}).json()
     assert (on["is_active"], on["disabled_reason"]) == (True, "")
-    assert until_nothing_is_due() == 2  # what happened meanwhile: it misses nothing
+    # What was given up, and what happened meanwhile: it misses nothing.
+    assert until_nothing_is_due() == 3
+    assert set(Delivery.objects.values_list("status", flat=True)) == {"delivered"}
 
 
 def test_old_deliveries_are_forgotten():
@@ -301,6 +388,146 @@ def test_old_deliveries_are_forgotten():
     make.delivery(status="pending", created_at=now - worker.KEPT)
     make.delivery(status="delivered", created_at=now)
     assert worker.clear_deliveries(now=now) == 1
+
+
+def test_a_receiver_is_asked_for_three_days():
+    waits = [min(10 * 4 ** (n - 1), 12 * 3600) for n in range(1, worker.MOST_ATTEMPTS)]
+    assert 3 * 86_400 < sum(waits) < 4 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [("120", 120), ("9999999", 86_400), ("soon", 0), ("-5", 0), ("²", 0)],
+)
+def test_who_asks_to_wait_is_not_asked_before(receiver, asked, seconds):
+    hook = make.webhook(url=receiver.url)
+    make.event(hook.company)
+    receiver.codes, receiver.retry_after = [429], asked
+    now = timezone.now()
+    until_nothing_is_due(now)
+    waits = (Delivery.objects.get().due_at - now).total_seconds()
+    assert max(seconds, 8) <= waits <= max(seconds, 12) + 5
+
+
+def test_the_owners_are_mailed_when_a_webhook_is_switched_off(receiver, settings, monkeypatch):
+    settings.SENDS_MAIL = True
+    monkeypatch.setattr(mails, "run_apart", lambda work, *values: work(*values))
+    company = make.company()
+    make.member(company, Role.OWNER, email="olga@example.org")
+    make.member(company, Role.DISPATCHER, email="dan@example.org")
+    make.webhook(company, receiver.url)
+    make.event(company)
+    receiver.codes = [410]
+    until_nothing_is_due()
+    (letter,) = mail.outbox
+    assert letter.to == ["olga@example.org"]
+    assert "The server answered 410. The webhook is switched off." in letter.body
+
+
+# Fair to all
+
+
+def test_a_company_has_a_share_of_the_threads(receiver):
+    slow, quick = make.company("slow"), make.company("quick")
+    hooks = [make.webhook(slow, f"{receiver.url}&{n}") for n in range(4)]
+    make.webhook(quick, receiver.url)
+    for _number in range(40):
+        make.event(slow)
+    now = timezone.now()
+    worker.queue_deliveries(now=now)
+    make.event(quick)  # comes last of all
+    worker.queue_deliveries(now=now)
+
+    batch = worker.claim_deliveries(now=now)
+
+    companies = Counter(delivery.webhook.company_id for delivery in batch)
+    assert companies == {slow.id: worker.OF_COMPANY, quick.id: 1}
+    assert max(Counter(d.webhook_id for d in batch).values()) <= worker.OF_ADDRESS
+    assert {d.webhook_id for d in batch} <= {hook.id for hook in hooks} | {quick.webhooks.get().id}
+    # While these are under way, the company's share is used up.
+    assert worker.claim_deliveries(now=now, busy=batch) == []
+
+
+def test_a_customer_has_a_share_of_its_company(receiver):
+    company = make.company()
+    slow, quick = make.customer(company, "slow"), make.customer(company, "quick")
+    for n in range(10):
+        make.webhook(company, f"{receiver.url}&{n}", customer=slow)
+    make.webhook(company, receiver.url, customer=quick)
+    for _number in range(5):
+        make.event(company, customer=slow)
+    now = timezone.now()
+    worker.queue_deliveries(now=now)
+    make.event(company, customer=quick)  # comes last of all
+    worker.queue_deliveries(now=now)
+
+    batch = worker.claim_deliveries(now=now)
+
+    assert Counter(delivery.webhook.customer_id for delivery in batch) == {
+        slow.id: worker.OF_CUSTOMER,
+        quick.id: 1,
+    }
+    assert worker.claim_deliveries(now=now, busy=batch) == []
+
+
+def test_the_events_of_other_customers_delay_nothing(receiver, monkeypatch):
+    monkeypatch.setattr(worker, "QUEUED_AT_ONCE", 4)
+    company = make.company()
+    busy, calm = make.customer(company, "busy"), make.customer(company, "calm")
+    for _number in range(3):
+        make.webhook(company, receiver.url, customer=busy)
+    hook = make.webhook(company, receiver.url, customer=calm)
+    for _number in range(2):
+        make.event(company, customer=company.default_customer)
+    mine = make.event(company, customer=calm)
+    make.event(company, customer=busy)
+
+    assert worker.queue_deliveries(now=timezone.now()) == 4
+    assert hook.deliveries.get().event_id == mine.id
+    assert Delivery.objects.exclude(webhook=hook).count() == 3
+    assert worker.queue_deliveries(now=timezone.now()) == 0
+
+
+def test_a_customer_has_at_most_ten_webhooks(receiver):
+    customer = make.customer(make.company(), "hospital")
+    portal = caller(Role.CLIENT_API, customer.company, customer=customer)
+    owner = caller(Role.OWNER, customer.company)
+    for _number in range(10):
+        assert portal.post(f"{API}webhooks/", {"url": receiver.url}).status_code == 201
+
+    for refused in (
+        portal.post(f"{API}webhooks/", {"url": receiver.url}),
+        owner.post(f"{API}webhooks/", {"url": receiver.url, "customer": customer.pk}),
+    ):
+        assert refused.status_code == 409
+        assert refused.json()["detail"] == (
+            "A customer has at most 10 webhooks: change or delete one of them."
+        )
+    assert customer.webhooks.count() == 10
+    assert owner.post(f"{API}webhooks/", {"url": receiver.url}).status_code == 201
+
+
+def test_who_holds_the_line_keeps_nobody_waiting(receiver, settings):
+    """The slow receivers answer only after the other company's event has arrived."""
+    arrived = threading.Event()
+    slow, quick = make.company("slow"), make.company("quick")
+    hooks = [make.webhook(slow, f"http://127.0.0.1/{n}") for n in range(4)]
+    make.webhook(quick, receiver.url)
+    for _number in range(30):
+        make.event(slow)
+    make.event(quick)
+    held = []
+
+    def post(url, body, headers):
+        if url == receiver.url:
+            arrived.set()
+        else:
+            held.append(arrived.wait(20))
+        return Answer(204, 1)
+
+    with mock.patch.object(worker, "post", post):
+        assert worker.deliver(now=timezone.now()) == len(hooks) * 30 + 1
+    assert all(held)
 
 
 # In order, without gaps, once
@@ -342,11 +569,12 @@ def test_a_batch_costs_the_same_whatever_its_size(receiver, count):
     control = ("BEGIN", "SAVEPOINT", "RELEASE")
     statements = [q["sql"] for q in seen if not q["sql"].startswith(control)]
     # is there anything; webhooks locked, events, deliveries, what was seen;
-    # is anything due; deliveries locked, claimed; answers, rests
-    kinds = {sql[:60] for sql in statements}
+    # what waits; deliveries locked, claimed; then, as often as answers come in: answers, rests
+    kinds = {re.sub(r"^\d+ times: ", "", sql)[:60] for sql in statements}
     assert len(kinds) <= 10
     if connection.vendor == "postgresql":
-        assert len(statements) == 10, statements
+        updates = [sql.startswith("UPDATE") and '"last_code"' in sql for sql in statements]
+        assert updates.index(True) == 8, statements
 
 
 def test_an_idle_worker_asks_two_questions():

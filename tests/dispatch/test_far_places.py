@@ -1,5 +1,6 @@
 """Whoever enters a place far from the depot is asked whether it is meant, through every door."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -25,6 +26,16 @@ FAR_HOME = {"home_lat": LAT, "home_lon": LON}
 HERE = {"lat": LAT, "lon": LON}
 TOMORROW = timezone.localdate() + timedelta(days=1)
 pytestmark = pytest.mark.django_db
+
+
+ANSWER = f"{LAT},{LON}"
+BOX = re.compile(r'<input type="checkbox" name="far_meant"[^>]*? value="([^"]+)"')
+
+
+def box_of(page):
+    """Return what the only checkbox of a page sends."""
+    (value,) = BOX.findall(page.content.decode())
+    return value
 
 
 def far_rows():
@@ -154,11 +165,11 @@ def test_a_form_asks_and_its_checkbox_answers(client, geneva, door):
     assert asked.status_code == 200
     page = asked.content.decode()
     assert OFFER in page
-    assert '<input type="checkbox" name="far_meant"' in page
+    assert box_of(asked) == ANSWER
     assert far_rows() == 0
     # As a browser: what the page shows is sent again, with the checkbox checked.
     sent = shown_fields(asked)
-    done = client.post(url, sent | {"_continue": "1", "far_meant": "on"})
+    done = client.post(url, sent | {"_continue": "1", "far_meant": ANSWER})
     assert done.status_code == 302, done.context["errors"] if done.context else done
     assert far_rows() >= 1
     if door == "by telephone":
@@ -172,9 +183,9 @@ def test_a_form_asks_and_its_checkbox_answers(client, geneva, door):
 
 
 def test_the_answer_stays_when_something_else_is_refused(client, geneva):
-    refused = save(client, add(Client), company=geneva.pk, name="", far_meant="on", **HERE)
+    refused = save(client, add(Client), company=geneva.pk, name="", far_meant=ANSWER, **HERE)
     assert refused.status_code == 200
-    assert shown_fields(refused)["far_meant"] == ["on"]
+    assert shown_fields(refused)["far_meant"] == [ANSWER]
     assert OFFER not in refused.content.decode()
 
 
@@ -185,13 +196,30 @@ def test_a_copy_on_another_day_is_asked_about(client, geneva):
     asked = client.post(url, days)
     assert OFFER in asked.content.decode()
     assert far_rows() == 1
-    assert client.post(url, days | {"far_meant": shown_box(asked)}).status_code == 302
+    assert client.post(url, days | {"far_meant": box_of(asked)}).status_code == 302
     assert far_rows() == 2
 
 
-def shown_box(page):
-    assert '<input type="checkbox" name="far_meant"' in page.content.decode()
-    return "on"
+OTHER = 12.0, 50.0  # far too
+
+
+def test_a_tick_answers_for_its_place_and_for_no_other(client, geneva):
+    """Both ends are far: each has a checkbox, and a place changed meanwhile is asked about anew."""
+    url, ends = add(Booking), FAR | {"dropoff_lat": OTHER[0], "dropoff_lon": OTHER[1]}
+    asked = save(client, url, company=geneva.pk, **MOMENT, **ends)
+    assert BOX.findall(asked.content.decode()) == [ANSWER, "12.0,50.0"]
+    sent = shown_fields(asked) | {"_continue": "1"}
+    half = client.post(url, sent | {"far_meant": ANSWER})
+    assert half.status_code == 200
+    assert OFFER not in half.content.decode()
+    assert "Latitude 12.0, longitude 50.0 is" in half.content.decode()
+    assert shown_fields(half)["far_meant"] == [ANSWER]
+    moved = client.post(url, sent | {"far_meant": [ANSWER, "12.0,50.0"], "dropoff_lon": "51"})
+    assert "12.0,51.0" in BOX.findall(moved.content.decode())
+    for nothing in ("on", "", "x,y", "6.08", "True"):
+        assert client.post(url, sent | {"far_meant": nothing}).status_code == 200, nothing
+    assert not Booking.objects.exists()
+    assert client.post(url, sent | {"far_meant": [ANSWER, "12.0,50.0"]}).status_code == 302
 
 
 def test_the_board_asks_about_a_known_place_that_is_far(client, geneva):
@@ -204,7 +232,7 @@ def test_the_board_asks_about_a_known_place_that_is_far(client, geneva):
     assert OFFER in asked.content.decode()
     assert 'name="far_meant"' in asked.content.decode()
     assert far_rows() == 1
-    done = client.post(url, values | {"far_meant": "on"}, headers={"HX-Request": "true"})
+    done = client.post(url, values | {"far_meant": ANSWER}, headers={"HX-Request": "true"})
     assert done.status_code == 200
     assert far_rows() == 2
     values |= {"version": 2, "notes": "Ring twice"}
@@ -280,8 +308,9 @@ def test_the_question_is_asked_in_french():
 )
 def test_to_ask_costs_no_statement(path, make_row, place):
     me, row, counts = caller(), make_row(), []
-    other = {"notes": "x"} if path == "bookings" else {"phone": "2"}
-    for values in (other, place):
+    name = "notes" if path == "bookings" else "phone"
+    me.patch(f"{API}{path}/{row.pk}/", {name: "1"})  # the first change makes the client's key
+    for values in ({name: "2"}, place):
         with CaptureQueriesContext(connection) as statements:
             assert me.patch(f"{API}{path}/{row.pk}/", values).status_code == 200
         counts.append(len(statements))

@@ -280,6 +280,9 @@ def test_who_may_not_plan_cannot_agree(day):
     portal = caller(Role.CLIENT_API, day.company)
     address = f"{API}bookings/{booking.id}/?release={standing()['WHEELS']}"
     assert portal.patch(address, {"passengers": 9}, format="json").status_code == 403
+    told = portal.patch(f"{API}bookings/{booking.id}/", {"passengers": 9}, format="json")
+    assert (told.status_code, told.json()["type"]) == (409, "urn:dispatchsite:problem:trips_broken")
+    assert "trips" not in told.json()  # they tell of drivers, and may tell of other trips
     assert "WHEELS" in standing()
 
 
@@ -309,7 +312,8 @@ def test_forbidding_a_driver_asks_for_the_trips_of_the_client_with_that_driver(d
     page = reverse("admin:bookings_client_change", args=[ana.id])
     empty = {"TOTAL_FORMS": 0, "INITIAL_FORMS": 0}
     values = {"name": "Ana", "phone": ana.phone, "lat": ana.lat, "lon": ana.lon}
-    values |= {f"places-{name}": value for name, value in empty.items()}
+    for prefix in ("places", "pauses", "recipients"):
+        values |= {f"{prefix}-{name}": value for name, value in empty.items()}
     values |= {"driver_preferences-TOTAL_FORMS": 1, "driver_preferences-INITIAL_FORMS": 0}
 
     def choose(driver, kind, **more):

@@ -17,7 +17,7 @@ from dispatch.trips import decisions
 from dispatch.trips.assign import assign
 from drivers.models import Absence, Shift
 from tests.support import builders as make
-from tests.support.invariants import broken, violations_of_plan
+from tests.support.invariants import broken, violations_of_plan, wrong_stretches
 from tests.support.random_calls.day import make_day
 from tests.support.random_calls.player import ALL, PLANNING, play, play_in_threads
 
@@ -28,7 +28,7 @@ EVENING_BEFORE = (-6, -5, -4)
 @pytest.mark.slow
 @pytest.mark.django_db
 def test_random_calls_break_nothing():
-    seed = 1
+    seed = 3
     company = make_day(seed)
     played = play(company, seed=seed, calls=200)
     assert broken(company) == {}, f"seed {seed}"
@@ -36,13 +36,27 @@ def test_random_calls_break_nothing():
 
 
 @pytest.mark.slow
+@pytest.mark.django_db
+def test_random_calls_on_a_day_of_shared_rides_break_no_stretch():
+    seed = 4
+    company = make_day(seed, bookings=40, drivers=3, shares_rides=True)
+    for part in range(5):
+        play(company, seed=10 * seed + part, calls=40)
+        assert wrong_stretches(company) == [], f"seed {seed}, part {part}"
+    assert broken(company) == {}, f"seed {seed}"
+    assert Assignment.objects.filter(stretch__isnull=False).exists()
+
+
+@pytest.mark.slow
 @pytest.mark.postgres_only
 @pytest.mark.django_db(transaction=True)
-def test_random_calls_of_four_at_once_break_nothing():
+@pytest.mark.parametrize("shares_rides", [False, True])
+def test_random_calls_of_four_at_once_break_nothing(shares_rides):
     seed = 1
-    company = make_day(seed)
+    company = make_day(seed, shares_rides=shares_rides)
     played = play_in_threads(company, seed=seed, calls=200, threads=4)
     assert broken(company) == {}, f"seed {seed}"
+    assert wrong_stretches(company) == [], f"seed {seed}"
     assert played.total() == 200
 
 

@@ -1,7 +1,7 @@
 """The pages for contributors name what is there: files, functions in them, commands, links.
 
 A file is written `dispatch/runs/run.py`, something in it `dispatch/runs/run.py:run_dispatch`, a
-member of a class `dispatch/models.py:Assignment.Status`.
+member of a class `dispatch/models/assignments.py:Assignment.Status`.
 """
 
 import ast
@@ -72,8 +72,8 @@ def test_there_are_pages_with_references():
 
 
 def test_what_is_not_there_is_found():
-    text = "`dispatch/gone.py`, `dispatch/models.py:Gone`, `dispatch/models.py: Assignment.is_open`"
-    assert wrong_references(text) == ["dispatch/gone.py", "dispatch/models.py:Gone"]
+    text = "`dispatch/gone.py`, `dispatch/ledger.py:Gone`, `dispatch/models/runs.py:DispatchRun`"
+    assert wrong_references(text) == ["dispatch/gone.py", "dispatch/ledger.py:Gone"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(PROJECT).as_posix())

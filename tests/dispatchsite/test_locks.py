@@ -17,6 +17,8 @@ pytestmark = pytest.mark.any_database
 
 NAMES = ["requirements", "requirements-scale", "requirements-dev", "requirements-peers"]
 ROADS = "requirements-roads"  # of its own: it is unpacked, not installed
+OSM = "requirements-osm"  # of its own: only to import addresses of a map
+OBSERVE = "requirements-observe"  # of its own: only to send errors and traces
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 PYTHONS = re.search(r"^PYTHONS := (.+)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)
 
@@ -58,9 +60,9 @@ def versions(name):
     }
 
 
-@pytest.mark.parametrize("name", [*NAMES, ROADS])
+@pytest.mark.parametrize("name", [*NAMES, ROADS, OSM, OBSERVE])
 def test_every_line_of_a_lock_names_one_version_and_its_files(name):
-    assert len(locked(name)) > (0 if name == ROADS else 20)
+    assert len(locked(name)) > (0 if name in (ROADS, OSM) else 20)
     for requirement, hashes in locked(name):
         [exact] = requirement.specifier
         assert exact.operator == "==", requirement
@@ -70,7 +72,7 @@ def test_every_line_of_a_lock_names_one_version_and_its_files(name):
         assert all(HASH.fullmatch(one) for one in hashes), requirement
 
 
-@pytest.mark.parametrize("name", [*NAMES, ROADS])
+@pytest.mark.parametrize("name", [*NAMES, ROADS, OSM, OBSERVE])
 def test_a_lock_has_what_its_list_asks_for(name):
     found = versions(name)
     for requirement in wanted(name):
@@ -86,6 +88,12 @@ def test_the_locks_agree():
     assert run.items() <= scale.items() <= dev.items()
     assert run.items() <= peers.items()
     assert {name: peers[name] for name in peers.keys() & dev.keys()}.items() <= dev.items()
+
+
+@pytest.mark.parametrize("name", [OSM, OBSERVE])
+def test_what_is_of_its_own_fits_beside_development(name):
+    own, dev = versions(name), versions("requirements-dev")
+    assert {name: own[name] for name in own.keys() & dev.keys()}.items() <= dev.items()
 
 
 def test_the_locked_versions_are_installed():

@@ -6,11 +6,14 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 
-from bookings.models import Client, Event
+from bookings.models import Booking, Client, Event
 from bookings.search import find_clients
 from drivers.db.folding import fold, fold_stored
 from drivers.models import Driver, Shift
+from perf.measuring.scratch import scratch_database
 from tests.support import builders as make
 
 APPS = ["drivers", "bookings", "dispatch"]
@@ -19,9 +22,15 @@ FIRST = {
     "bookings": "0001_bookings_and_events",
     "dispatch": "0001_runs_and_assignments",
 }
-BEFORE_FOLDING = {"drivers": "0011_plain_english", "bookings": "0011_plain_english"}
 # name: (table, columns, partial)
 PERFORMANCE_INDEXES = {
+    "idx_figures_customer_day": (
+        "dispatch_dayfigures",
+        ["company_id", "kind", "customer_id", "day"],
+        False,
+    ),
+    "idx_tap_received": ("dispatch_tap", ["received_at"], False),
+    "idx_pause_company_last_day": ("bookings_pause", ["company_id", "last_day"], False),
     "idx_assignment_booking_created": ("dispatch_assignment", ["booking_id", "created_at"], False),
     "idx_assignment_run_status": ("dispatch_assignment", ["run_id", "status"], False),
     "idx_assignment_company_pickup": (
@@ -52,6 +61,8 @@ PERFORMANCE_INDEXES = {
         ["company_id", "priority", "scheduled_time"],
         False,
     ),
+    "idx_booking_pickup_place": ("bookings_booking", ["pickup_place_id"], True),
+    "idx_booking_dropoff_place": ("bookings_booking", ["dropoff_place_id"], True),
     "idx_booking_company_updated": ("bookings_booking", ["company_id", "updated_at"], False),
     "idx_event_company": ("bookings_event", ["company_id", "id"], False),
     "idx_event_company_at": ("bookings_event", ["company_id", "at", "id"], False),
@@ -100,6 +111,8 @@ GUARDS_SQLITE = {
     "event_append_only_update",
     "event_append_only_delete",
     "client_folds_name_insert",
+    "company_place_folds_address_insert",
+    "company_place_folds_address_update",
     "client_folds_name_update",
     "client_folds_searched_insert",
     "client_folds_searched_update",
@@ -115,13 +128,35 @@ GUARDS_POSTGRESQL = {
     "assignment_no_double_booking",
     "event_append_only",
     "client_folds_name",
+    "company_place_folds_address",
     "client_folds_searched",
     "driver_folds_name",
 }
 
 
-def migrate(*arguments):
-    call_command("migrate", *arguments, verbosity=0)
+class OneByOne(MigrationLoader):
+    """Loads the migrations that a squashed one stands for in new databases, in its place."""
+
+    def load_disk(self):
+        super().load_disk()
+        squashed = {key: one for key, one in self.disk_migrations.items() if one.replaces}
+        for key in squashed:
+            del self.disk_migrations[key]
+        for one in self.disk_migrations.values():
+            one.dependencies = [
+                squashed[key].replaces[-1] if key in squashed else key for key in one.dependencies
+            ]
+
+
+def migrate(app=None, prefix=""):
+    """Migrate up to all there is, or an app to one migration ("zero": to none)."""
+    executor = MigrationExecutor(connection)
+    executor.loader = OneByOne(connection)
+    targets = executor.loader.graph.leaf_nodes()
+    if app:
+        found = prefix != "zero" and executor.loader.get_migration_by_prefix(app, prefix).name
+        targets = [(app, found or None)]
+    executor.migrate(targets)
 
 
 def rows(sql):
@@ -153,11 +188,11 @@ def our_tables():
     return {model._meta.db_table for app in APPS for model in apps.get_app_config(app).get_models()}
 
 
-@pytest.fixture
-def whole_again():
-    """Bring every migration back, whatever the test did."""
-    yield
-    migrate()
+def columns(table):
+    with connection.cursor() as cursor:
+        return {
+            column.name for column in connection.introspection.get_table_description(cursor, table)
+        }
 
 
 def assert_guarded():
@@ -175,86 +210,11 @@ def assert_guarded():
         Event.objects.update(reason="rewritten")
 
 
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("whole_again")
-@pytest.mark.slow
-def test_every_migration_goes_down_and_up_again():
-    before = definitions()
-    for app in reversed(APPS):
-        migrate(app, "zero")
-    assert not our_tables() & tables()
-    assert not guards() & (GUARDS_SQLITE | GUARDS_POSTGRESQL)
-    migrate()
-    assert our_tables() <= tables()
-    assert definitions().keys() == before.keys()
-    assert_guarded()
+# What migrations make of the rows of before. Each makes rows, yields the migration before which it
+# looks at them, goes on there to its second `yield`, and then says what they are after all.
 
 
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("whole_again")
-@pytest.mark.slow
-def test_the_performance_indexes_go_down_and_up_with_the_data_in_place():
-    make.assignment(make.booking(), make.driver())
-    booking = make.booking()
-    with_them = definitions()
-    assert with_them.keys() >= PERFORMANCE_INDEXES.keys()
-    others = [
-        indexes.keys() for name, indexes in OF_ONE_ENGINE.items() if name != connection.vendor
-    ]
-    assert not with_them.keys() & others[0]
-    for app in reversed(APPS):
-        migrate(app, FIRST[app])
-    without = definitions()
-    assert not without.keys() & PERFORMANCE_INDEXES.keys()
-    assert with_them.keys() - without.keys() >= PERFORMANCE_INDEXES.keys()
-    migrate()
-    assert definitions() == with_them
-    booking.refresh_from_db()
-    assert booking.status == "accepted"
-    assert_guarded()
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("whole_again")
-@pytest.mark.slow
-def test_names_of_before_are_folded_in_batches(monkeypatch):
-    monkeypatch.setitem(fold_stored.__kwdefaults__, "batch", 2)
-    names = ["Zoé", "Ève", "Noël", "Anna", "Chloé"]
-    for name in names:
-        make.client(name=name)
-        make.driver(name=name)
-    for app in BEFORE_FOLDING:
-        migrate(app, BEFORE_FOLDING[app])
-    columns = {column.name for column in introspected("bookings_client")}
-    assert "folded_name" not in columns
-    migrate()
-    for model in (Client, Driver):
-        stored = model.objects.order_by("id").values_list("name", "folded_name")
-        assert list(stored) == [(name, fold(name)) for name in names]
-    assert_guarded()
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("whole_again")
-@pytest.mark.slow
-def test_clients_of_before_are_found_by_parts_and_those_deleted_meanwhile_are_not():
-    gone, stays = make.client(name="Zoé", address="Rue 1"), make.client(name="Ève", address="Rue 2")
-    migrate("bookings", "0015")
-    assert "searched" not in {column.name for column in introspected("bookings_client")}
-    with connection.cursor() as cursor:
-        assert not any("client_parts" in name for name in tables())
-        cursor.execute("DELETE FROM bookings_client WHERE id = %s", [gone.pk])
-        cursor.execute("UPDATE bookings_client SET address = 'Quai 3' WHERE id = %s", [stays.pk])
-    migrate()
-    assert list(find_clients(stays.company, "eve quai")) == [stays]
-    assert not find_clients(stays.company, "rue").exists()
-    assert_guarded()
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("whole_again")
-@pytest.mark.slow
-def test_shifts_of_before_get_the_drivers_vehicle_and_no_vehicle_two_shifts_at_once():
+def shifts_get_the_drivers_vehicle_and_no_vehicle_two_shifts_at_once():
     anna, clara = make.driver(), make.driver()
     bruno = make.driver(vehicle=anna.vehicle)
     nobody = make.driver(vehicle=None)
@@ -269,18 +229,113 @@ def test_shifts_of_before_get_the_drivers_vehicle_and_no_vehicle_two_shifts_at_o
             (nobody, "06:00", "18:00"),
         )
     ]
-    migrate("drivers", "0017")
-    assert "vehicle_id" not in {column.name for column in introspected("drivers_shift")}
-    migrate()
+    yield "drivers", "0017"
+    assert "vehicle_id" not in columns("drivers_shift")
+    yield
     cars = dict(Shift.objects.values_list("id", "vehicle_id"))
     shared, own = anna.vehicle_id, clara.vehicle_id
     assert [cars[row.pk] for row in rows] == [shared, None, shared, shared, own, None]
+
+
+def clients_are_found_by_parts_and_those_deleted_meanwhile_are_not():
+    gone, stays = make.client(name="Zoé", address="Rue 1"), make.client(name="Ève", address="Rue 2")
+    yield "bookings", "0015"
+    assert "searched" not in columns("bookings_client")
+    with connection.cursor() as cursor:
+        assert not any("client_parts" in name for name in tables())
+        cursor.execute("DELETE FROM bookings_client WHERE id = %s", [gone.pk])
+        cursor.execute("UPDATE bookings_client SET address = 'Quai 3' WHERE id = %s", [stays.pk])
+    yield
+    assert list(find_clients(stays.company, "eve quai")) == [stays]
+    assert not find_clients(stays.company, "rue").exists()
+
+
+def names_are_folded_in_batches():
+    names = ["Zoë", "Eve", "Noël", "Anna", "Chloé"]
+    made = [(make.client(name=name).pk, make.driver(name=name).pk) for name in names]
+    yield "bookings", "0011"
+    assert "folded_name" not in columns("bookings_client")
+    yield
+    for model, keys in zip((Client, Driver), zip(*made, strict=True), strict=True):
+        stored = model.objects.filter(pk__in=keys).order_by("id").values_list("name", "folded_name")
+        assert list(stored) == [(name, fold(name)) for name in names]
+
+
+# From the newest to the oldest, as they are met on the way down.
+OF_BEFORE = (
+    shifts_get_the_drivers_vehicle_and_no_vehicle_two_shifts_at_once,
+    clients_are_found_by_parts_and_those_deleted_meanwhile_are_not,
+    names_are_folded_in_batches,
+)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.slow
+def test_migrations_go_down_and_up_again_with_the_data_in_place(monkeypatch):
+    """One way down and one up, which each take half a minute, for all that is to be seen."""
+    monkeypatch.setitem(fold_stored.__kwdefaults__, "batch", 2)
+    make.assignment(make.booking(), make.driver())
+    booking = make.booking()
+    with_them, kept_by = definitions(), guards()  # those of the squashed migrations
+    assert with_them.keys() >= PERFORMANCE_INDEXES.keys()
+    others = [
+        indexes.keys() for name, indexes in OF_ONE_ENGINE.items() if name != connection.vendor
+    ]
+    assert not with_them.keys() & others[0]
+    matters = [matter() for matter in OF_BEFORE]
+    stops = [next(matter) for matter in matters]
+    try:
+        for stop, matter in zip(stops, matters, strict=True):
+            migrate(*stop)
+            next(matter)
+        for app in reversed(APPS):
+            migrate(app, FIRST[app])
+        without = definitions()
+        assert not without.keys() & PERFORMANCE_INDEXES.keys()
+        assert with_them.keys() - without.keys() >= PERFORMANCE_INDEXES.keys()
+    finally:
+        migrate()
+    assert (definitions(), guards()) == (with_them, kept_by)
+    booking.refresh_from_db()
+    assert booking.status == "accepted"
+    for matter in matters:
+        assert next(matter, "all said") == "all said"
     assert_guarded()
 
 
-def introspected(table):
-    with connection.cursor() as cursor:
-        return connection.introspection.get_table_description(cursor, table)
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.slow
+def test_a_booking_of_before_keeps_its_own_place_and_loses_one_of_another_company():
+    """A short way of its own: further down there are no places."""
+    booking = make.booking()
+    own, other = make.place(booking.company), make.place(make.company("lausanne"))
+    try:
+        migrate("bookings", "0031")
+        Booking.objects.filter(pk=booking.pk).update(pickup_place=own, dropoff_place=other)
+    finally:
+        migrate()
+    booking.refresh_from_db()
+    assert (booking.pickup_place, booking.dropoff_place) == (own, None)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Booking.objects.update(dropoff_place=other)
+    other.delete()
+    own.delete()
+    booking.refresh_from_db()
+    assert booking.pickup_place is None
+
+
+@pytest.mark.django_db
+@pytest.mark.slow
+def test_the_first_migrations_leave_nothing_behind():
+    """In a database of its own, which is brought no further than them."""
+    with scratch_database(migrated=False):
+        for app in APPS:
+            migrate(app, FIRST[app])
+        assert tables() & our_tables()
+        for app in reversed(APPS):
+            migrate(app, "zero")
+        assert not our_tables() & tables()
+        assert not guards() & (GUARDS_SQLITE | GUARDS_POSTGRESQL)
 
 
 @pytest.mark.django_db

@@ -37,9 +37,9 @@ def refusing():
     return UseCase()
 
 
-def office(role=Role.DISPATCHER, **headers):
+def office(role=Role.DISPATCHER, *, is_superuser=False, **headers):
     browser = Client(headers=headers)
-    browser.force_login(make.member(role=role))
+    browser.force_login(make.member(role=role, is_superuser=is_superuser))
     return browser
 
 
@@ -160,7 +160,7 @@ def test_the_form_of_a_row(refusing, monkeypatch):
 
 def test_the_form_of_a_new_row(refusing, monkeypatch):
     monkeypatch.setattr("drivers.admin.members.add_member", refusing)
-    me = office(Role.OWNER)
+    me = office(Role.OWNER, is_superuser=True)
     form = {"company": make.Company.objects.get().pk, "username": "anna", "role": "viewer"}
     for refusal in refusing.refusals():
         answer = me.post(reverse("admin:drivers_membership_add"), form)
@@ -194,7 +194,8 @@ def test_a_command(refusing, monkeypatch, capsys):
 
 def test_a_worker_of_a_queue(refusing, monkeypatch):
     """The run says why it failed; the worker goes on to the next."""
-    monkeypatch.setattr("dispatch.tasks.take_over", lambda run_id, now: run_id)
+    monkeypatch.setattr("dispatch.tasks.take_turn", lambda line: line)
+    monkeypatch.setattr("dispatch.tasks.wake_next", lambda line: None)
     monkeypatch.setattr("dispatch.tasks.work", refusing)
     for _refusal in refusing.refusals():
-        work_run(1, "en")
+        work_run(1)

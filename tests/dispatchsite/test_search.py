@@ -118,5 +118,6 @@ def test_statements_do_not_grow(desk, geneva, many, django_assert_num_queries):
         ana = make.client(geneva, f"Ana {number}", address=f"Ana street {number}", lat=46, lon=6)
         make.booking(geneva, client=ana, day=days(number))
         make.driver(geneva, f"Ana {number}")
-    with django_assert_num_queries(5 + 8):  # session, user, companies, permissions
+    # session, user, companies, permissions; clients, trips, drivers and places
+    with django_assert_num_queries(5 + 9):
         desk.get(URL, {"s": "ana"})

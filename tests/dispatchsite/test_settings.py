@@ -128,6 +128,11 @@ def test_a_postgresql_url_names_a_server_and_keeps_its_connections(set_to, schem
     assert (config["HOST"], config["PORT"], config["NAME"]) == ("db.example", 5433, "day")
     assert config["CONN_MAX_AGE"] > 0
     assert config["CONN_HEALTH_CHECKS"] is True
+    assert config["OPTIONS"]["connect_timeout"] <= 5
+    assert config["DISABLE_SERVER_SIDE_CURSORS"] is False
+    assert env.database("THING", "", pooled=True)["DISABLE_SERVER_SIDE_CURSORS"] is True
+    set_to(f"{scheme}://ada@db.example/day?connect_timeout=9")
+    assert int(env.database("THING", "")["OPTIONS"]["connect_timeout"]) == 9
 
 
 # The files
@@ -184,6 +189,8 @@ def start(shown="print(settings.DEBUG)", **variables):
         ("SAMPLE_RUNS", "often"),
         ("HTTPS", "http"),
         ("ENV_FILE", "/nowhere/.env"),
+        ("SECOND_FACTOR_ROLES", "owner,boss"),
+        ("EMAIL_URL", "mail.example.org"),
     ],
 )
 @pytest.mark.process
@@ -194,6 +201,34 @@ def test_nonsense_stops_the_start_with_the_variables_name(name, value):
 
 
 @pytest.mark.process
+@pytest.mark.parametrize(
+    ("url", "means"),
+    [
+        ("smtp://localhost", ("localhost", 25, "", "", False, False)),
+        (
+            "smtp+tls://me%40x:s%3Ac@mx.example:2525",
+            ("mx.example", 2525, "me@x", "s:c", True, False),
+        ),
+        ("smtps://mx.example", ("mx.example", 465, "", "", False, True)),
+    ],
+)
+def test_a_mail_server_is_told_by_a_url(set_to, url, means):
+    set_to(url)
+    assert env.mail_server("THING") == means
+
+
+def test_no_mail_server_is_none(set_to):
+    set_to("")
+    assert env.mail_server("THING") is None
+
+
+@pytest.mark.parametrize("url", ["mx.example", "http://mx.example", "smtp://", "smtp://mx:no"])
+def test_what_is_no_mail_server_is_refused(set_to, url):
+    set_to(url)
+    with pytest.raises(ImproperlyConfigured, match="is no mail server"):
+        env.mail_server("THING")
+
+
 def test_sampling_is_switched_by_the_environment():
     def sampled(**variables):
         shown = "print(settings.MIDDLEWARE[0]); print(settings.PERF)"

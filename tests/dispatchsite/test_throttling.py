@@ -1,6 +1,7 @@
 """No client may ask more often than its rate, however many workers count."""
 
 import multiprocessing
+import socket
 import sqlite3
 import time
 from functools import partial
@@ -10,6 +11,8 @@ import pytest
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 from django.core.exceptions import ImproperlyConfigured
+from kombu import Connection
+from kombu.exceptions import OperationalError
 
 from dispatchsite import env
 from dispatchsite.file_cache import FileCache
@@ -40,6 +43,22 @@ def test_the_window_slides():
     assert [one.allow_request(REQUEST, None) for _ in range(2)] == [True, False]
     now[0] = 400.0
     assert one.allow_request(REQUEST, None)
+
+
+def _at(address):
+    return SimpleNamespace(auth=None, user=None, headers={}, META={"REMOTE_ADDR": address})
+
+
+def test_refused_requests_of_a_network_count_together():
+    one = throttle(LocMemCache("networks", {}), "5/minute")
+    for n in range(5):
+        one.note_refused(_at(f"2001:db8:1:2::{n + 1}"))
+    one.note_refused(_at("10.0.0.1"))
+    waits = [
+        one.address_rate(_at(address))[1]
+        for address in ("2001:db8:1:2:ffff::1", "2001:db8:1:3::1", "10.0.0.1", "10.0.0.2")
+    ]
+    assert waits == [60, None, None, None]
 
 
 def _asks(folder):
@@ -77,10 +96,15 @@ def test_a_cache_that_fails_stops_no_request(caplog, monkeypatch):
     assert one.allow_request(REQUEST, None)
     assert cache.asked == 2
     assert [record.levelname for record in caplog.records] == ["ERROR"]
+    for _minute in range(2):
+        now[0] += 60
+        assert one.allow_request(REQUEST, None)
+    assert [record.levelname for record in caplog.records] == ["ERROR"] * 3  # once a minute
+    caplog.clear()
     one.cache = LocMemCache("healthy", {})
     now[0] += RESTS_S
     assert [one.allow_request(REQUEST, None) for _ in range(2)] == [True, False]
-    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 @pytest.mark.django_db
@@ -115,6 +139,37 @@ def test_a_redis_that_is_down_is_not_waited_for(monkeypatch):
     with pytest.raises(Exception, match="127.0.0.1:1"):
         cache.incr("counter")
     assert time.monotonic() - begun < 5
+
+
+@pytest.fixture
+def silent():
+    """Return the port of a server that accepts and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_redis_that_is_silent_is_asked_once_by_all_who_come_meanwhile(monkeypatch, silent):
+    monkeypatch.setattr(env, "CACHE_WITHIN_S", 0.05)
+    monkeypatch.setattr(throttling, "OUTAGE", outage := Outage())
+    monkeypatch.setenv("CACHE_URL", f"redis://127.0.0.1:{silent}/0")
+    config = env.cache("CACHE_URL", "")
+    one = throttle(RedisCache(config["LOCATION"], config), "1/minute")
+    asked = []
+    monkeypatch.setattr(
+        one, "_count", lambda key, count=one._count: asked.append(key) or count(key)
+    )
+    assert all(one.allow_request(REQUEST, None) for _ in range(9))
+    assert outage.is_known
+    assert len(asked) == 1
+
+
+def test_a_broker_that_is_silent_is_given_up(monkeypatch, silent):
+    """Without the waits of the settings this test would hang."""
+    monkeypatch.setattr(env, "BROKER_WITHIN_S", 0.05)
+    url = f"redis://127.0.0.1:{silent}/1"
+    waits = env.broker_waits(url, longest_s=60)
+    with Connection(url, transport_options=waits) as link, pytest.raises(OperationalError):
+        link.SimpleQueue("short").put({"run": 1}, retry=False)
 
 
 @pytest.mark.django_db

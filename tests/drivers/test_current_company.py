@@ -1,5 +1,7 @@
 """The admin works for one company at a time, and shows times in its zone."""
 
+from urllib.parse import quote
+
 from django.urls import reverse
 
 from drivers.models import Membership, Role
@@ -37,9 +39,41 @@ def test_the_chosen_company_is_remembered(client, db):
     user = make.member(near)
     Membership.objects.create(user=user, company=far, role=Role.DISPATCHER)
     client.force_login(user)
+    assert chosen(client, near).status_code == 302
     assert client.get(reverse("admin:index")).wsgi_request.company == near
     assert chosen(client, far).status_code == 302
     assert client.get(reverse("admin:index")).wsgi_request.company == far
+
+
+def test_who_has_several_companies_chooses_before_any_page_is_shown(client, db):
+    near, far = make.company("near"), make.company("far")
+    user = make.member(near)
+    Membership.objects.create(user=user, company=far, role=Role.DISPATCHER)
+    client.force_login(user)
+    page = reverse("admin:bookings_client_changelist") + "?q=ada"
+
+    asked = client.get(page, follow=True)
+    assert asked.redirect_chain == [("/admin/company/?next=" + quote(page, safe=""), 302)]
+    assert [row.slug for row in asked.context["companies"]] == ["far", "near"]
+    assert client.post(page, {"action": "x"}).url == "/admin/company/"
+
+    assert chosen(client, far, next=asked.context["next"]).url == page
+    assert client.get(page).wsgi_request.company == far
+    # An address that names a company needs no choice.
+    client.logout()
+    client.force_login(user)
+    board = reverse("admin:board:day", args=["near", make.DAY])
+    assert client.get(board).wsgi_request.company == near
+
+
+def test_who_left_the_chosen_company_chooses_again_only_among_several(client, db):
+    near, far = make.company("near"), make.company("far")
+    user = make.member(near)
+    Membership.objects.create(user=user, company=far, role=Role.DISPATCHER)
+    client.force_login(user)
+    chosen(client, far)
+    Membership.objects.filter(company=far).delete()
+    assert client.get(reverse("admin:bookings_client_changelist")).wsgi_request.company == near
 
 
 def test_another_users_company_cannot_be_chosen(client, db):

@@ -14,9 +14,14 @@ def owner(company=None):
     return make.member(company, Role.OWNER)
 
 
+def operator(company):
+    """Return who runs the server: only they add an account by its name."""
+    return make.member(company, Role.OWNER, is_superuser=True)
+
+
 def test_a_new_member_gets_a_password_that_is_shown_once():
-    company, by = make.company(), None
-    by = owner(company)
+    company = make.company()
+    by = operator(company)
     membership, password = add_member(company, "anna", Role.DISPATCHER, by=by)
     user = get_user_model().objects.get(username="anna")
     assert (membership.user, membership.role, user.is_staff) == (user, "dispatcher", True)
@@ -25,9 +30,9 @@ def test_a_new_member_gets_a_password_that_is_shown_once():
 
 
 def test_a_known_user_keeps_the_password_and_is_a_member_once():
-    by = owner()
+    company = make.company()
+    by = operator(company)
     other = make.member(make.company("other"), Role.DRIVER, is_staff=False)
-    company = by.memberships.get().company
     _membership, password = add_member(company, other.username, Role.VIEWER, by=by)
     assert password is None
     with pytest.raises(MembersRefused, match="already a member"):
@@ -35,7 +40,7 @@ def test_a_known_user_keeps_the_password_and_is_a_member_once():
 
 
 def test_a_name_that_cannot_be_is_refused():
-    by = owner()
+    by = operator(make.company())
     with pytest.raises(MembersRefused) as caught:
         add_member(by.memberships.get().company, "a b", Role.VIEWER, by=by)
     assert caught.value.field == "username"
@@ -48,10 +53,9 @@ def test_nobody_but_an_owner_changes_members(role):
     by = make.member(company, role)
     own = by.memberships.get()
     for attempt in (
-        lambda: add_member(company, "friend", Role.VIEWER, by=by),
         lambda: change_role(own, Role.OWNER, by=by),
         lambda: remove_member(own, by=by),
-        lambda: add_member(company, "x", Role.OWNER, by=owner(make.company("other"))),
+        lambda: change_role(own, Role.OWNER, by=owner(make.company("other"))),
     ):
         with pytest.raises(MembersRefused, match="Only an owner"):
             attempt()
@@ -59,6 +63,30 @@ def test_nobody_but_an_owner_changes_members(role):
         make.Company.objects.filter(slug="other").delete()
     own.refresh_from_db()
     assert own.role == role
+
+
+def test_an_owner_adds_no_account_by_its_name_and_learns_of_none():
+    by, stranger = owner(), make.member(make.company("other"))
+    company = by.memberships.get().company
+    answers = set()
+    for name in (stranger.username, "nobody", "a b"):
+        with pytest.raises(MembersRefused) as caught:
+            add_member(company, name, Role.VIEWER, by=by)
+        answers.add(str(caught.value))
+    assert answers == {"Invite the person by e-mail: who accepts it becomes a member."}
+    assert company.memberships.count() == 1
+
+
+def test_what_an_owner_invited_to_ends_with_the_ownership():
+    by, other = owner(), owner()
+    company = by.memberships.get().company
+    mine = make.invitation(company, invited_by=by)
+    theirs = make.invitation(company, invited_by=other)
+    change_role(by.memberships.get(), Role.VIEWER, by=other)
+    mine.refresh_from_db()
+    theirs.refresh_from_db()
+    assert mine.revoked_at is not None
+    assert theirs.revoked_at is None
 
 
 def test_the_last_owner_stays_one():
@@ -76,8 +104,8 @@ def test_the_last_owner_stays_one():
 
 
 def test_the_door_to_the_admin_follows_the_roles():
-    by = owner()
-    company = by.memberships.get().company
+    company = make.company()
+    by = operator(company)
     membership, _password = add_member(company, "anna", Role.DRIVER, by=by)
     assert not membership.user.is_staff
     change_role(membership, Role.VIEWER, by=by)
@@ -87,8 +115,7 @@ def test_the_door_to_the_admin_follows_the_roles():
 
 
 def test_a_superuser_stays_in():
-    by = owner()
     boss = get_user_model().objects.create_superuser("boss")
-    membership, _password = add_member(by.memberships.get().company, "boss", Role.VIEWER, by=by)
+    membership, _password = add_member(make.company(), "boss", Role.VIEWER, by=boss)
     remove_member(membership, by=boss)
     assert get_user_model().objects.get(username="boss").is_staff

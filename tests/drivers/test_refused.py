@@ -14,11 +14,14 @@ from tests.support.refusals import import_all
 # Exceptions that no door answers, because none gets there.
 OTHERS = {
     "Refused": "the base of them all",
+    "_Nothing": "dispatch/messages/decide.py drops a message with the reason that it says",
     "CacheSilent": "drivers/rest/throttling.py counts nothing while the cache fails",
+    "BackupProblem": "of whoever runs the server: the command makes its error of it",
     "BadRowError": "of one line of an address file: the import counts them, and names the first",
     "Late": "dispatch/roads/osrm.py makes RoadsFailed of it, with the server's name",
-    "_TooBig": "dispatch/roads/osrm.py asks for a smaller table then",
+    "TooBig": "dispatch/roads/osrm.py asks for a smaller table then",
     "BadValueError": "of one value: its reader makes it the error of a row or a field",
+    "UnknownMasterKey": "of an operator who has dropped a secret too early, see SEALING_KEYS",
     "TooManyTrips": "the planner knows no door; dispatch/runs/options.py refuses with DayTooLarge",
 }
 BUILT_IN = {name for name, kind in vars(builtins).items() if isinstance(kind, type)

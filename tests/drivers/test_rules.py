@@ -6,9 +6,8 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from bookings.models import Booking
-from drivers.db.constraints import AppendOnly, NoOverlap, NumberedInCommitOrder
-from drivers.db.folding import KeepsFolded
-from drivers.db.parts import FindsParts
+from drivers.db.constraints import NoOverlap
+from drivers.db.triggers import KeptByDatabase
 from drivers.models import Absence, Shift, Vehicle
 from tests.support import builders as make
 from tests.support.callers import API, caller
@@ -20,7 +19,7 @@ RULES = [
     for model in apps.get_app_config(app).get_models()
     for constraint in model._meta.constraints
     # About changes, not values; and what the database does by itself.
-    if not isinstance(constraint, AppendOnly | NumberedInCommitOrder | KeepsFolded | FindsParts)
+    if not isinstance(constraint, KeptByDatabase)
 ]
 
 
@@ -49,7 +48,7 @@ def test_the_error_of_a_rule_stands_at_its_field():
     assert refused(twin) == {"plate": ["Another vehicle of the company has this plate."]}
     booking = make.booking(driver.company, reference="R1")
     booking.pk, booking._state.adding = None, True
-    said = "Another booking of the company has this reference."
+    said = "Another booking of the customer has this reference."
     assert refused(booking) == {"reference": [said]}
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from drivers.companies.tokens import TokenRefused, find_token, issue_token, revoke_tokens
-from drivers.models import ApiToken, Role
+from drivers.models import ApiToken, Customer, Role
 from tests.support import builders as make
 from tests.support.callers import API, caller
 
@@ -74,7 +74,9 @@ def test_a_key_of_somebody_who_left_is_worth_nothing():
 )
 def test_a_token_is_never_more_than_its_member(member, token, is_possible):
     if is_possible:
-        assert issue(Role(member), role=Role(token))[0].role == token
+        company = make.company()
+        owner = company.default_customer if token == "client_api" else None
+        assert issue(Role(member), role=Role(token), customer=owner)[0].role == token
     else:
         with pytest.raises(TokenRefused):
             issue(Role(member), role=Role(token))
@@ -88,7 +90,9 @@ def test_no_token_lives_for_ever():
 
 def test_an_owner_issues_a_key_that_works_until_it_is_revoked():
     owner = caller(Role.OWNER)
-    made = owner.post(f"{API}tokens/", {"name": "Portal", "role": "client_api", "days": 30})
+    customer = Customer.objects.get().pk
+    wanted = {"name": "Portal", "role": "client_api", "customer": customer, "days": 30}
+    made = owner.post(f"{API}tokens/", wanted)
     assert made.status_code == 201, made.content
     portal = APIClient(headers={"authorization": f"Bearer {made.json()['key']}"})
     assert portal.get(f"{API}bookings/").status_code == 200

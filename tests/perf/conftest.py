@@ -1,12 +1,13 @@
 import pytest
 
 from perf.measuring import scratch
+from tests.support.template import template
 
 
 @pytest.fixture(scope="session")
 def migrated(django_db_setup, django_db_blocker):
     """Return the name of the database that this process copies, instead of migrating each."""
-    with django_db_blocker.unblock(), scratch.migrated_once() as name:
+    with django_db_blocker.unblock(), scratch.migrated_once(template()) as name:
         yield name
 
 

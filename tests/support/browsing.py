@@ -33,7 +33,7 @@ def chromium():
 
 def at_once():
     """Plan where the request is, instead of a process that knows another database."""
-    return mock.patch.object(background, "_launch", _work)
+    return mock.patch.object(background, "send", _work)
 
 
 def _work(run):

@@ -10,10 +10,21 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.auth import get_user_model
 
-from bookings.models import Booking, Client, Delivery, Event, Webhook
+from bookings.models import (
+    Booking,
+    Client,
+    CompanyPlace,
+    Delivery,
+    Event,
+    Message,
+    MessagePolicy,
+    Series,
+    Webhook,
+)
 from bookings.models import Status as BookingStatus
+from bookings.models.series import mask_of
 from dispatch.models import Assignment, DispatchRun
-from drivers.models import Company, Driver, Membership, Role, Shift, Vehicle
+from drivers.models import Company, Customer, Driver, Invitation, Membership, Role, Shift, Vehicle
 
 ZONE = ZoneInfo("Europe/Zurich")
 DAY = date(2026, 6, 17)
@@ -48,11 +59,38 @@ def _geneva():
 
 
 def member(company=None, role=Role.DISPATCHER, **fields):
-    """Return a user who belongs to the company; staff, so that the admin lets them in."""
+    """Return a user who belongs to the company; staff, so that the admin lets them in.
+
+    A client system acts for the default customer unless told otherwise.
+    """
     defaults = {"username": f"user{next(_numbers)}", "is_staff": True}
+    company = company or _geneva()
+    owner = fields.pop("customer", None)
+    if role == Role.CLIENT_API:
+        owner = owner or company.default_customer
     user = get_user_model().objects.create_user(**defaults | fields)
-    Membership.objects.create(user=user, company=company or _geneva(), role=role)
+    Membership.objects.create(user=user, company=company, role=role, customer=owner)
     return user
+
+
+def invitation(company=None, email=None, role=Role.DISPATCHER, **fields):
+    """Return an invitation that waits; nobody knows its key."""
+    number = next(_numbers)
+    defaults = {"digest": f"digest {number}", "created_at": NOW, "sent_at": NOW}
+    defaults["expires_at"] = NOW + timedelta(days=7)
+    return Invitation.objects.create(
+        company=company or _geneva(),
+        email=email or f"invited{number}@example.org",
+        role=role,
+        **defaults | fields,
+    )
+
+
+def customer(company=None, name=None, **fields):
+    """Return a customer beside the default one."""
+    return Customer.objects.create(
+        company=company or _geneva(), name=name or f"Customer {next(_numbers)}", **fields
+    )
 
 
 def vehicle(company=None, **fields):
@@ -84,6 +122,28 @@ def shift(driver, start="06:00", end="18:00", *, day=DAY, break_min=0, **fields)
     return Shift.objects.create(driver=driver, **defaults | fields)
 
 
+def series(company=None, *, weekdays=(2,), **fields):
+    """Return a standing order of a client of its own: every Wednesday 08:00 from `DAY` on."""
+    company = company or _geneva()
+    defaults = {
+        "client": fields.pop("client", None) or client(company),
+        "first_day": DAY,
+        "pickup_time": "08:00",
+        "pickup_address": "Rue de la Gare 1, Meyrin",
+        "pickup_lat": HOME[0],
+        "pickup_lon": HOME[1],
+        "dropoff_address": "HUG, Genève",
+        "dropoff_lat": HOSPITAL[0],
+        "dropoff_lon": HOSPITAL[1],
+        "needs": ["oxygen"],
+        "notes": "2nd floor",
+    }
+    row = Series(company=company, weekdays=mask_of(weekdays), **defaults | fields)
+    row.clean_fields()
+    row.save()
+    return row
+
+
 def client(company=None, name=None, **fields):
     defaults = {"phone": "+41 70 000 00 00", "lat": HOME[0], "lon": HOME[1]}
     return Client.objects.create(
@@ -91,6 +151,14 @@ def client(company=None, name=None, **fields):
         name=name or f"Client {next(_numbers)}",
         **defaults | fields,
     )
+
+
+def place(company=None, **fields):
+    """Return a place of the company: the hospital, at an address of its own."""
+    number = next(_numbers)
+    defaults = {"name": f"Place {number}", "address": f"Place {number}"}
+    defaults |= {"lat": HOSPITAL[0], "lon": HOSPITAL[1]}
+    return CompanyPlace.objects.create(company=company or _geneva(), **defaults | fields)
 
 
 def booking(company=None, clock="09:00", *, day=DAY, **fields):
@@ -118,17 +186,41 @@ def webhook(company=None, url="https://portal.example.org/hook", **fields):
 
 
 def event(company=None, **fields):
+    company = company or _geneva()
     defaults = {"kind": Event.Kind.BOOKING_CREATED, "at": NOW, "door": "api"}
-    return Event.objects.create(company=company or _geneva(), **defaults | fields)
+    if fields.get("customer") is None and "booking" not in fields:
+        fields["customer"] = company.default_customer
+    return Event.objects.create(company=company, **defaults | fields)
 
 
 def delivery(company=None, **fields):
     """Return a delivery that is due."""
     company = company or _geneva()
-    fields.setdefault("event", event(company))
+    customer = fields.pop("customer", None)
+    fields.setdefault("event", event(company, customer=customer))
     if "webhook" not in fields:
-        fields["webhook"] = webhook(company)
+        fields["webhook"] = webhook(company, customer=customer)
     return Delivery.objects.create(**{"due_at": NOW, "created_at": NOW} | fields)
+
+
+def message_policy(company=None, **fields):
+    """Return the settings of a company that has sent messages since long ago."""
+    company = company or _geneva()
+    last = Event.objects.filter(company=company).order_by("-id").first()
+    defaults = {"is_on": True, "on_since": NOW - timedelta(days=30), "tells_late": True}
+    defaults |= {"seen_event_id": last.id if last else 0}
+    return MessagePolicy.objects.create(company=company, **defaults | fields)
+
+
+def message(booking, **fields):
+    """Return a message that was sent about a booking, which has a client."""
+    defaults = {
+        "company": booking.company, "client": booking.client, "person": "client", "kind": "booked",
+        "occasion": f"occasion {next(_numbers)}", "status": "sent", "channel": "sms",
+        "address": "+41700000000", "text": "The trip is booked.", "due_at": NOW,
+        "created_at": NOW, "first_at": NOW, "done_at": NOW,
+    }  # fmt: skip
+    return Message.objects.create(booking=booking, **defaults | fields)
 
 
 def run(company=None, day=DAY, **fields):

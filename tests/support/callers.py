@@ -14,11 +14,11 @@ API = "/api/v1/"
 BOOKED = date(2096, 6, 13)  # a Wednesday in summer that is over by no clock
 
 
-def caller(role=Role.DISPATCHER, company=None, *, user=None):
+def caller(role=Role.DISPATCHER, company=None, *, user=None, customer=None):
     """Return an API client with a fresh token; no limit of requests counts over tests."""
     cache.clear()
     company = company or Company.objects.filter(slug="geneva").first() or make.company()
-    user = user or make.member(company, role, is_staff=False)
+    user = user or make.member(company, role, is_staff=False, customer=customer)
     membership = user.memberships.get(company=company)
     now = timezone.now()
     token, key = issue_token(membership, name="test", now=now, lifetime=timedelta(days=1))

@@ -58,26 +58,31 @@ def empty_drive_s(problem, plan):
             if row.duty_id == duty.id
         ]
         stops += [(c.pickup_s, c.free_s, c) for c in duty.commitments]
-        here = duty.start
+        here, factor = duty.start, duty.onward_factor
         for _, _, stop in sorted(stops, key=lambda stop: stop[:2]):
-            total_s += problem.travel.leg(here, stop.pickup)[0]
-            here = stop.dropoff
-        total_s += problem.travel.leg(here, duty.end)[0] if stops else 0
+            total_s += _drive_s(problem, here, factor, stop.pickup)
+            here, factor = stop.dropoff, stop.onward_factor
+        total_s += _drive_s(problem, here, factor, duty.end) if stops else 0
     return total_s
+
+
+def _drive_s(problem, here, factor, goal):
+    return round(problem.travel.leg(here, goal)[0] * factor)
 
 
 def _as_early_as_possible(problem, duty, route, gap):
     rows, rest = [], []
-    now_s, here = duty.start_s, duty.start
+    now_s, here, factor = duty.start_s, duty.start, duty.onward_factor
     for g, stop in enumerate([*route, None]):
         goal = stop.pickup if stop else duty.end
-        arrive_s = now_s + problem.travel.leg(here, goal)[0]
+        arrive_s = now_s + _drive_s(problem, here, factor, goal)
         if g == gap:
             start_s = max(now_s, duty.break_.earliest_s)
             rest.append(PlannedBreak(duty.id, start_s, start_s + duty.break_.length_s))
             arrive_s = max(arrive_s, duty.break_.earliest_s) + duty.break_.length_s
         if stop is None:
             break
+        factor = stop.onward_factor
         if hasattr(stop, "free_s"):  # a commitment
             now_s, here = max(now_s, stop.free_s), stop.dropoff
             continue

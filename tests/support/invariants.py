@@ -1,197 +1,41 @@
 """What must hold in the database, whoever wrote it through whatever door.
 
-`broken` compares bookings, assignments, runs, previews, events and deliveries with one another.
+`broken` compares rows with one another, as `manage.py check_invariants` does.
 `violations_of_plan` holds a day's standing trips against the planner's own checker. Both only
 read; no query repeats with the number of rows.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import date, datetime
-from itertools import pairwise
 from operator import attrgetter
 from typing import Any
 
-from bookings.models import Booking, Delivery, Event, Status
+from bookings.models import Event
 from dispatch.day.duties import DayFrame, driver_day
 from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import Day, load_problem
 from dispatch.day.queries import DONE, UNDER_WAY, BookingRow
+from dispatch.day.stretches import RIDES, Ride, number, stretches
+from dispatch.day.traffic import drive_of_row
 from dispatch.day.trips import by_client, make_trip, pickup_window
-from dispatch.models import Assignment, DispatchRun, StoredPlan
+from dispatch.invariants.find import find_broken
+from dispatch.models import Assignment
 from dispatch.planner.check.plan import Violation, check
 from dispatch.planner.problem import Driver, Duty, Plan, PlannedBreak, PlannedTrip, Problem, Trip
 from dispatch.planner.rules.codes import Block
 from drivers.models import Company
-from tests.support.replay import Fault, booking_values, replay, trip_values
 
-# The status of the open assignment for each status of a booking that has one.
-OPEN_STATUS = {
-    Status.ASSIGNED: Assignment.Status.PLANNED,
-    Status.EN_ROUTE: Assignment.Status.EN_ROUTE,
-    Status.IN_PROGRESS: Assignment.Status.IN_PROGRESS,
-}
-DRIVEN = (Status.COMPLETED, Status.NO_SHOW)
 NO_DUTY = -1
 
 
 def broken(company: Company | None = None) -> dict[str, list[Any]]:
-    """Return {rule: examples of what breaks it} of a company, or of all; empty if all is well."""
-    rows = _read(company)
-    found = defaultdict(list)
-    for rule, example in (
-        *_statuses(rows),
-        *_assignments(rows),
-        *_runs(rows),
-        *_log(rows),
-        *_deliveries(rows),
-    ):
-        found[rule].append(example)
-    return dict(found)
+    """Return {rule: examples of what breaks it} of a company, or of all; empty if all is well.
 
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """The rows to compare; `latest` is the last assignment of each booking."""
-
-    bookings: dict[int, Booking]
-    assignments: list[Assignment]
-    standing: dict[int, list[Assignment]]
-    latest: dict[int, Assignment]
-    runs: list[DispatchRun]
-    previews: set[int]
-    events: list[Event]
-    deliveries: list[Delivery]
-
-
-def _read(company: Company | None) -> _Rows:
-    mine = {"company": company} if company else {}
-    assignments = list(
-        Assignment.objects.filter(**mine)
-        .select_related("driver", "run", "superseded_by")
-        .order_by("id")
-    )
-    standing = defaultdict(list)
-    for assignment in assignments:
-        if assignment.is_open:
-            standing[assignment.booking_id].append(assignment)
-    of_company = {"webhook__company": company} if company else {}
-    return _Rows(
-        bookings=Booking.objects.filter(**mine).in_bulk(),
-        assignments=assignments,
-        standing=standing,
-        latest={assignment.booking_id: assignment for assignment in assignments},
-        runs=list(DispatchRun.objects.filter(**mine).order_by("id")),
-        previews=set(StoredPlan.objects.values_list("run_id", flat=True)),
-        events=list(Event.objects.filter(**mine).order_by("id")),
-        deliveries=list(
-            Delivery.objects.filter(**of_company).select_related("webhook", "event").order_by("id")
-        ),
-    )
-
-
-def _statuses(rows: _Rows) -> Iterator[Fault]:
-    """Yield the bookings whose status disagrees with their assignments."""
-    for booking in rows.bookings.values():
-        found = [assignment.status for assignment in rows.standing.get(booking.id, ())]
-        expected = [OPEN_STATUS[booking.status]] if booking.status in OPEN_STATUS else []
-        if found != expected:
-            yield (
-                "a booking's status is that of its open assignment",
-                (
-                    booking.id,
-                    booking.status,
-                    found,
-                ),
-            )
-        latest = rows.latest.get(booking.id)
-        if booking.status in DRIVEN and latest and latest.status != booking.status:
-            yield (
-                "a booking ends as its last assignment does",
-                (
-                    booking.id,
-                    booking.status,
-                    latest.status,
-                ),
-            )
-
-
-def _assignments(rows: _Rows) -> Iterator[Fault]:
-    """Yield the assignments that contradict their booking, driver, run, or one another."""
-    routes = defaultdict(list)
-    for assignment in rows.assignments:
-        booking = rows.bookings.get(assignment.booking_id)
-        if not booking or not (
-            assignment.company_id == booking.company_id == assignment.driver.company_id
-        ):
-            yield "assignment, booking and driver are of one company", assignment.id
-        for run in (assignment.run, assignment.superseded_by):
-            if run and run.status != DispatchRun.Status.COMPLETED:
-                yield "only completed runs write assignments", (assignment.id, run.id, run.status)
-        if assignment.is_open:
-            routes[assignment.driver_id].append(assignment)
-    for route in routes.values():
-        for before, after in pairwise(sorted(route, key=attrgetter("planned_pickup_at", "id"))):
-            if after.planned_pickup_at < before.planned_dropoff_at:
-                yield "a driver has one trip at a time", (before.id, after.id)
-
-
-def _runs(rows: _Rows) -> Iterator[Fault]:
-    """Yield the runs that did not end, and the previews without a plan."""
-    for run in rows.runs:
-        if run.is_under_way:
-            yield "no run is left under way", (run.id, run.status, run.progress)
-        elif run.finished_at is None:
-            yield "a run that ended has an end", (run.id, run.status)
-        if (run.id in rows.previews) != (run.status == DispatchRun.Status.PREVIEW):
-            yield "a preview, and nothing else, has a stored plan", (run.id, run.status)
-
-
-def _log(rows: _Rows) -> Iterator[Fault]:
-    """Yield what differs between the rows and the replay of their events."""
-    replayed, faults = replay(rows.events)
-    yield from faults
-    for booking_id, state in replayed.items():
-        booking = rows.bookings[booking_id]
-        for name, value in booking_values(booking).items():
-            if value != state.booking.get(name):
-                yield (
-                    "a booking is what its events tell",
-                    (
-                        booking_id,
-                        name,
-                        value,
-                        state.booking.get(name),
-                    ),
-                )
-        if booking.version != state.version:
-            yield (
-                "a booking's version counts its changes",
-                (
-                    booking_id,
-                    booking.version,
-                    state.version,
-                ),
-            )
-        standing = [trip_values(assignment) for assignment in rows.standing.get(booking_id, ())]
-        told = [state.trip] if state.trip else []
-        if standing != told:
-            yield "an open assignment is what its events tell", (booking_id, standing, told)
-
-
-def _deliveries(rows: _Rows) -> Iterator[Fault]:
-    """Yield the deliveries that their webhook should not have."""
-    seen = set()
-    for delivery in rows.deliveries:
-        webhook, event = delivery.webhook, delivery.event
-        if (webhook.id, event.id) in seen:
-            yield "an event is delivered to a webhook once", (webhook.id, event.id)
-        seen.add((webhook.id, event.id))
-        if event.id > webhook.seen_event_id:
-            yield "a webhook has seen what is delivered to it", (webhook.id, event.id)
-        if event.company_id != webhook.company_id:
-            yield "a webhook gets the events of its company", (webhook.id, event.id)
+    No run may be under way.
+    """
+    return find_broken(company, at_rest=True)
 
 
 def violations_of_plan(company: Company, day: date, now: datetime) -> tuple[Violation, ...]:
@@ -215,6 +59,34 @@ def violations_of_plan(company: Company, day: date, now: datetime) -> tuple[Viol
         key=attrgetter("duty_id", "pickup_s", "trip_id"),
     )
     return check(problem, Plan(tuple(planned), _breaks(loaded, duties, shift_of, planned), ()))
+
+
+def wrong_stretches(company: Company) -> list[tuple[int, int | None, int | None]]:
+    """Return (booking, number, right number) of trips whose stretch contradicts their times.
+
+    Stretches beside which somebody was driven already are left out: their trips may have been of
+    one. 1 query.
+    """
+    rows = list(Assignment.objects.filter(RIDES, company=company).order_by("id"))
+    found = []
+    for one in stretches(_ride(row) for row in rows if row.is_open):
+        until_at = max(ride.dropoff for ride in one)
+        driven = any(
+            row.driver_id == one[0].driver_id
+            and row.planned_pickup_at < until_at
+            and row.planned_dropoff_at > one[0].pickup
+            for row in rows
+            if not row.is_open
+        )
+        right = number(one)
+        if not driven:
+            found += [(r.booking_id, r.number, right[r.booking_id]) for r in one]
+    return [row for row in found if row[1] != row[2]]
+
+
+def _ride(row: Assignment) -> Ride:
+    period = row.planned_pickup_at, row.planned_dropoff_at
+    return Ride(row.driver_id, *period, row.booking_id, row.stretch)
 
 
 def excepted_trips(day: Day) -> dict[int, str]:
@@ -265,7 +137,7 @@ def _trip(day: Day, row: BookingRow) -> Trip:
         row,
         start_at=day.start_at,
         now=pickup_window(day.company, row.scheduled_time, row.return_of_id)[0],
-        ride_s=day.problem.travel.leg(row.pickup, row.dropoff)[0],
+        drive=drive_of_row(day.company, day.problem.travel, row),
         preferred=preferred.get(row.client_id, frozenset()),
         forbidden=forbidden.get(row.client_id, frozenset()),
         stands=False,
@@ -283,8 +155,8 @@ def _duties(
             fixed[row.driver_id].append(row)
     rows = [row for route in fixed.values() for row in route]
     travel = day.problem.travel
-    ride_s = {row.id: travel.leg(row.pickup, row.dropoff)[0] for row in rows}
-    frame = DayFrame(day.company, day.start_at, day.end_at, day.now, day.now, travel, ride_s)
+    drives = {row.id: drive_of_row(day.company, travel, row) for row in rows}
+    frame = DayFrame(day.company, day.start_at, day.end_at, day.now, day.now, travel, drives)
     breakless = {e.new["driver"] for e in _overrides(day) if Block.BREAK in e.new["overrides"]}
     drivers, duties, shift_of = [], [], {}
     for driver_id, shifts in day.drivers.items():

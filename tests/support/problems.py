@@ -81,8 +81,9 @@ def make_break(start="12:00", end="14:00", length_s=1800):
     return Break(length_s, clock(start), clock(end))
 
 
-def make_commitment(trip_id=900, pickup="09:00", free="09:10", start=0, end=10):
-    return Commitment(trip_id, f"B{trip_id}", clock(pickup), clock(free), at(start), at(end))
+def make_commitment(trip_id=900, pickup="09:00", free="09:10", start=0, end=10, **changes):
+    ends = at(start), at(end)
+    return Commitment(trip_id, f"B{trip_id}", clock(pickup), clock(free), *ends, **changes)
 
 
 def make_problem(trips=(), drivers=None, duties=None, *, travel=ROAD, costs=None):
@@ -121,6 +122,7 @@ def make_plan(problem, pickups=(), breaks=()):
 
 SKILLS = ("stairs", "oxygen")
 QUARTER = 900
+TRAFFIC = st.sampled_from([1.0, 1.0, 1.5, 0.75])
 
 
 @st.composite
@@ -130,8 +132,9 @@ def problems(draw, most_drivers=4, most_trips=8, *, breaks=None):
     Every other day is a crowded one: anybody may take anything, all at about the same time. Of the
     commitments of a duty each can be reached from the one before; whether the last ends in
     time, and whether the break still fits beside them, is left to chance. With `breaks` every
-    duty has one.
+    duty has one. On every other day drives take longer, or less, from some places.
     """
+    traffic = draw(st.sampled_from([st.just(1.0), TRAFFIC]))
     begin = draw(st.sampled_from([0, -8, 60])) * QUARTER
     crowded = draw(st.booleans())
     drivers, duties = [], []
@@ -151,12 +154,12 @@ def problems(draw, most_drivers=4, most_trips=8, *, breaks=None):
         )
         leave_s = begin + draw(st.integers(24, 32)) * QUARTER
         for _ in range(draw(st.sampled_from([1, 1, 2]))):
-            duty = draw(_duties(len(duties) + 1, driver_id, leave_s, breaks))
+            duty = draw(_duties(len(duties) + 1, driver_id, leave_s, breaks, traffic))
             duties.append(duty)
             busy_s = max([duty.end_s, *(c.free_s for c in duty.commitments)])
             leave_s = busy_s + draw(st.integers(0, 6)) * QUARTER
     trips = [
-        draw(_trips(trip_id, len(drivers), begin, crowded))
+        draw(_trips(trip_id, len(drivers), begin, crowded, traffic))
         for trip_id in range(1, draw(st.integers(0, most_trips)) + 1)
     ]
     costs = Costs(
@@ -166,19 +169,23 @@ def problems(draw, most_drivers=4, most_trips=8, *, breaks=None):
 
 
 @st.composite
-def _duties(draw, duty_id, driver_id, start_s, breaks):
+def _duties(draw, duty_id, driver_id, start_s, breaks, traffic):
     kilometres = st.integers(0, 15)
     end_s = start_s + draw(st.integers(6, 24)) * QUARTER
     home, back = draw(kilometres), draw(kilometres)
-    rows, here, now_s = [], home, start_s
+    rows, here, now_s, begins = [], home, start_s, draw(traffic)
+    factor = begins
     for number in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
         there, to = draw(kilometres), draw(kilometres)
-        pickup_s = now_s + abs(there - here) * 60 + draw(st.integers(0, 6)) * QUARTER
+        drive_s = round(abs(there - here) * 60 * factor)
+        pickup_s = now_s + drive_s + draw(st.integers(0, 6)) * QUARTER
         if pickup_s >= end_s:
             break
         free_s = pickup_s + abs(to - there) * 60 + draw(st.sampled_from([120, 120, 3600]))
         trip_id = 900 + 10 * duty_id + number
-        rows.append(Commitment(trip_id, f"B{trip_id}", pickup_s, free_s, at(there), at(to)))
+        factor = draw(traffic)
+        ends = at(there), at(to), factor
+        rows.append(Commitment(trip_id, f"B{trip_id}", pickup_s, free_s, *ends))
         here, now_s = to, free_s
     rest = None
     if breaks or draw(st.booleans()):
@@ -187,18 +194,21 @@ def _duties(draw, duty_id, driver_id, start_s, breaks):
         rest = Break(
             length_s, earliest_s, earliest_s + length_s + draw(st.integers(0, 8)) * QUARTER
         )
-    return Duty(duty_id, driver_id, start_s, end_s, at(home), at(back), rest, tuple(rows))
+    ends = at(home), at(back)
+    return Duty(duty_id, driver_id, start_s, end_s, *ends, rest, tuple(rows), onward_factor=begins)
 
 
 @st.composite
-def _trips(draw, trip_id, drivers, begin, crowded):
+def _trips(draw, trip_id, drivers, begin, crowded, traffic):
     wanted_s = begin + (draw(st.integers(32, 38) if crowded else st.integers(24, 52))) * QUARTER
     start, end = draw(st.integers(0, 15)), draw(st.integers(0, 15))
     some_drivers = st.frozensets(st.integers(1, max(1, drivers)))
     rare = st.sampled_from([False, False, False, True])
     arrive_by_s = standing = None
+    factor = draw(traffic)
+    ride_s = round(abs(end - start) * 60 * factor)
     if draw(rare):
-        arrive_by_s = wanted_s + abs(end - start) * 60 + draw(st.integers(-2, 8)) * 300
+        arrive_by_s = wanted_s + ride_s + draw(st.integers(-2, 8)) * 300
     if drivers and draw(rare):
         standing = Standing(draw(st.integers(1, drivers)), wanted_s)
     return make_trip(
@@ -218,4 +228,7 @@ def _trips(draw, trip_id, drivers, begin, crowded):
         forbidden=draw(some_drivers) if draw(rare) else frozenset(),
         standing=standing,
         priority=draw(st.sampled_from(Priority)),
+        ride_s=ride_s,
+        ride_factor=factor,
+        onward_factor=draw(traffic),
     )

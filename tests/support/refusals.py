@@ -4,11 +4,16 @@ import pkgutil
 from importlib import import_module
 
 from bookings.api.bookings import StaleReference
+from bookings.clients import ClientExists
 from bookings.intake import IntakeRefused, Outcome
+from bookings.models import Client
+from bookings.series.foresee import DatesBroken
+from bookings.series.overlaps import DatesOverlap
 from dispatch.trips.assign import RuleBroken
 from dispatch.trips.fleet_changes import TripsBroken
 from dispatch.trips.progress import TooEarly
 from dispatch.trips.violations import Fault
+from drivers.logins.second_factor import CodeRefused
 from drivers.refused import refusals
 from drivers.rest.idempotency_keys import KeyInUse, KeyReused
 from tests.support import builders as make
@@ -17,6 +22,10 @@ APPS = ("drivers", "bookings", "dispatch")
 OUTCOME = Outcome(errors={"reference": [("taken", "It is taken.")]})
 # Those that are not made of a sentence.
 MADE = {
+    ClientExists: lambda: ClientExists(Client(pk=7), ["phone"]),
+    CodeRefused: CodeRefused,
+    DatesBroken: lambda: DatesBroken([]),
+    DatesOverlap: lambda: DatesOverlap([]),
     IntakeRefused: lambda: IntakeRefused([OUTCOME]),
     KeyInUse: KeyInUse,
     KeyReused: KeyReused,

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from dispatch.roads.polyline import encode
+
 METRES = 111_195  # of a degree of latitude; of longitude, for a test, as well
 
 
@@ -47,6 +49,8 @@ class RoadServer:
             (float(lat), float(lon))
             for lon, lat in (p.split(",") for p in parts.path.rpartition("/")[2].split(";"))
         ]
+        if "/route/" in parts.path:
+            return self._route(*places)
         asked = parse_qs(parts.query)
         origins = [places[int(i)] for i in asked["sources"][0].split(";")]
         destinations = [places[int(i)] for i in asked["destinations"][0].split(";")]
@@ -62,6 +66,14 @@ class RoadServer:
             "sources": [{"distance": self.off_m.get(p, 3.5)} for p in origins],
             "destinations": [{"distance": self.off_m.get(p, 3.5)} for p in destinations],
         }
+
+    def _route(self, origin, destination):
+        """Answer with the corner at which a drive turns."""
+        if {origin, destination} & self.islands:
+            return 400, {"code": "NoRoute", "message": "Impossible route between points"}
+        corner = (destination[0], origin[1])
+        way = encode([origin, corner, destination])
+        return 200, {"code": "Ok", "routes": [{"geometry": way}]}
 
     def _leg(self, origin, destination):
         if origin != destination and {origin, destination} & self.islands:
@@ -103,6 +115,8 @@ class Handler(BaseHTTPRequestHandler):
 
 def spoilt(how, values):
     """Return an answer with this fault."""
+    if "routes" in values:
+        return values if how is None else values | {"routes": None}
     if how == "no table":
         return {"code": "Ok", "durations": None}
     if how == "nulls":

@@ -1,36 +1,18 @@
-import signal
-import threading
-
-from django.core.management.base import BaseCommand
-from django.utils import timezone
 from django.utils.translation import ngettext
 
 from bookings.webhooks.worker import deliver
+from drivers.management.until_stopped import UntilStopped
 
 
-class Command(BaseCommand):
+class Command(UntilStopped):
     help = "Send new events to the companies' webhooks until stopped."
+    every_s = 1.0
 
-    def add_arguments(self, parser):
-        parser.add_argument("--once", action="store_true", help="Stop when no delivery is due.")
-        parser.add_argument(
-            "--every", type=float, default=1.0, metavar="SECONDS",
-            help="Seconds to wait when no delivery is due (default: 1).",
-        )  # fmt: skip
+    def do_what_is_due(self, *, now, stopped):
+        return deliver(now=now, stopped=stopped.is_set)
 
     def handle(self, *, once, every, **options):
-        stopped = threading.Event()
-        if not once:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_signal: stopped.set())
-        tried = 0
-        while not stopped.is_set():
-            done = deliver(now=timezone.now())
-            tried += done
-            if not done:
-                if once:
-                    break
-                stopped.wait(every)
+        tried = self.work(once=once, every=every)
         return ngettext(
             "%(count)d delivery attempted.", "%(count)d deliveries attempted.", tried
         ) % {"count": tried}

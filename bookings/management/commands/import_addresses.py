@@ -10,12 +10,17 @@ class Command(BaseCommand):
     help = (
         "Import addresses into the register that all companies of this installation search. "
         "The columns may be those of the Swiss directory of building addresses, the French Base "
-        "Adresse Nationale, or OpenAddresses. What the file does not have stays."
+        "Adresse Nationale, or OpenAddresses; or the file is an OpenStreetMap extract. What the "
+        "file does not have stays."
     )
 
     def add_arguments(self, parser):
         parser.add_argument(
-            "file", metavar="FILE", type=Path, help="A CSV file, plain or compressed (.gz)."
+            "file",
+            metavar="FILE",
+            type=Path,
+            help="A CSV file, plain or compressed (.gz), or a map (.osm, .osm.pbf), which needs "
+            "the package osmium: pip install -r requirements-osm.txt.",
         )
         parser.add_argument(
             "--skip-invalid",
@@ -23,7 +28,15 @@ class Command(BaseCommand):
             help="Leave out rows that are no addresses; by default one stops the import.",
         )
 
-    def handle(self, *, file, skip_invalid, **options):
+        parser.add_argument(
+            "--locality",
+            default="",
+            metavar="NAME",
+            help="The locality of what on a map names none and has no place near; by default that "
+            "is left out.",
+        )
+
+    def handle(self, *, file, skip_invalid, locality, **options):
         shows = self.stderr.isatty() and options["verbosity"] > 0
 
         def progress(rows):
@@ -31,7 +44,9 @@ class Command(BaseCommand):
                 self.stderr.write(f"\r{rows:,} addresses", ending="")
 
         try:
-            done = import_addresses(file, skip_invalid=skip_invalid, progress=progress)
+            done = import_addresses(
+                file, skip_invalid=skip_invalid, locality=locality.strip(), progress=progress
+            )
         except Refused as refusal:
             raise CommandError(str(refusal)) from None
         if shows:

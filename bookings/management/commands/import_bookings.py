@@ -8,12 +8,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from bookings.cells import safe_cells
-from bookings.importing.csv_file import BYTES_AT_MOST
 from bookings.importing.import_bookings import import_bookings
 from bookings.importing.rows import OPTIONAL, REQUIRED, UNREAD
+from bookings.management.arguments import add_file_of_company, read_file
 from bookings.models import Actor, Door
 from bookings.parsing import DAY_FIRST, MONTH_FIRST
-from drivers.models import Company
+from drivers.management.arguments import company_of, customer_of
 from drivers.refused import Refused
 
 SHOWN = 20
@@ -26,19 +26,14 @@ class Command(BaseCommand):
         f"{', '.join(UNREAD)}. The reference identifies a booking: importing a file twice "
         "changes nothing, and a changed row updates its booking, manual changes included, "
         "unless the trip has started or ended. A blank cell leaves what a stored booking has; "
-        "“-” clears an optional value. A new booking needs all required values."
+        "“-” clears an optional value. A new booking needs all required values, but for a pickup "
+        "that follows from its appointment. Where a position "
+        "is missing, its address is searched: what is found surely is taken and listed, and any "
+        "other row is in error and says which places are likely."
     )
 
     def add_arguments(self, parser):
-        parser.add_argument(
-            "file", metavar="FILE", help="A CSV file or an Excel workbook; at most 64 MB."
-        )
-        parser.add_argument(
-            "--company", required=True, metavar="SLUG", help="Short name of the company."
-        )
-        parser.add_argument(
-            "--dry-run", action="store_true", help="Write nothing; print what would be written."
-        )
+        add_file_of_company(parser, of_what="bookings and references")
         parser.add_argument(
             "--skip-invalid",
             action="store_true",
@@ -63,16 +58,26 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="Print the result as JSON.")
 
     def handle(
-        self, *, file, company, dry_run, skip_invalid, release_broken, dates, errors, **options
+        self,
+        *,
+        file,
+        company,
+        customer,
+        dry_run,
+        skip_invalid,
+        release_broken,
+        dates,
+        errors,
+        **options,
     ):
         path = Path(file)
+        data = read_file(path)
         try:
-            with path.open("rb") as opened:
-                data = opened.read(BYTES_AT_MOST + 1)
             # Before the import: a file that cannot be written should stop it.
             with _errors_file(errors, path) as errors_file:
+                owner = company_of(company)
                 result = import_bookings(
-                    Company.objects.get(slug=company),
+                    owner,
                     data,
                     actor=Actor(Door.COMMAND, name="import_bookings"),
                     now=timezone.now(),
@@ -81,15 +86,12 @@ class Command(BaseCommand):
                     skip_invalid=skip_invalid,
                     release_broken=release_broken,
                     order=dates,
+                    customer=customer_of(owner, customer) if customer else None,
                 )
                 if errors_file:
                     _write_errors(errors_file, result.errors)
         except OSError as error:
             raise CommandError(f"{error.filename}: {error.strerror}.") from error
-        except Company.DoesNotExist:
-            raise CommandError(
-                _("There is no company with the slug “%(slug)s”.") % {"slug": company}
-            ) from None
         except Refused as error:  # of several imports, the name says which
             raise CommandError(f"{path.name}: {error}") from error
 
@@ -109,7 +111,9 @@ class Command(BaseCommand):
             (_("Skipped rows:"), result.skipped),
             (_("Rows left out, which would break trips:"), result.broken),
             (_("Rows whose trips have to be released:"), result.released),
+            (_("Addresses without a position:"), result.addresses),
             (_("Places far from the depot:"), result.far_away),
+            (_("Trips at the same time as others of the client:"), result.overlapping),
         ):
             if rows:
                 self.stdout.write(title)

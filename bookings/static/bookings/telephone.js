@@ -6,10 +6,18 @@
   const fill = (end, { address, lat, lon }) => {
     const values = { address, lat, lon };
     for (const [what, value] of Object.entries(values)) form.elements[`${end}_${what}`].value = value;
-    form.elements[`${end}_address`].dataset.known = address;
+    const field = form.elements[`${end}_address`];
+    field.dataset.known = address;
+    field.dispatchEvent(new Event("change", { bubbles: true })); // so that times are asked for
   };
 
   form.addEventListener("click", (event) => {
+    const offered = event.target.closest("[data-time]");
+    if (offered) {
+      form.elements.pickup_at.value = offered.dataset.time;
+      form.elements.return_at.focus();
+      return;
+    }
     const button = event.target.closest("[data-to]");
     if (!button) return;
     fill(button.dataset.to, button.closest("li").dataset);

@@ -34,6 +34,8 @@ class Command(BaseCommand):
             buffer = io.StringIO(newline="")
             manifest.write_csv(buffer)
             text = buffer.getvalue()
+            if manifest.driving["by"] != "roads":
+                self.stderr.write(manifest.driving_text)
             if manifest.unassigned:
                 self.stderr.write(
                     ngettext(

@@ -8,13 +8,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
+from itertools import combinations, pairwise
 from operator import attrgetter
 
 from dispatch.planner.problem import Break, Duty, PlannedBreak, Problem
 from dispatch.planner.travel import Place
 
-Drive = Callable[[Place, Place], float]  # seconds from one place to another
+Drive = Callable[[Place, Place], float]  # seconds from one place to another, on a free road
+NO_DRIVE_S = 86_400  # a road that takes a day leads nowhere, in any traffic
 
 
 class Rule(StrEnum):
@@ -34,10 +35,12 @@ class Rule(StrEnum):
     WHEELCHAIRS = "wheelchairs"
     NEEDS = "needs"
     FORBIDDEN = "forbidden"
+    EXPIRED = "expired"
     CAPACITY = "capacity"
     OVERLAP = "overlap"
     DRIVE = "drive"
     BEFORE_ARRIVAL = "before_arrival"
+    TWO_PLACES = "two_places"
     DUTY_START = "duty_start"
     DUTY_END = "duty_end"
     BREAK_MISSING = "break_missing"
@@ -47,6 +50,11 @@ class Rule(StrEnum):
     BREAK_WINDOW = "break_window"
     BREAK_DURING_TRIP = "break_during_trip"
     BREAK_DRIVE = "break_drive"
+    RIDE_LIMIT = "ride_limit"
+    FULL = "full"
+    NOT_SHARED = "not_shared"
+    APART = "apart"
+    DELAYED = "delayed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,10 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A trip or commitment in its duty: it occupies the driver in [pickup_s, free_s)."""
+    """A trip or commitment in its duty: it occupies the driver in [pickup_s, free_s).
+
+    `onward` is the traffic of the drive from its dropoff.
+    """
 
     pickup_s: int
     free_s: int
@@ -71,12 +82,36 @@ class Stop:
     trip_id: int
     duty_id: int
     planned: bool
+    person: int | None
+    onward: float
+
+
+def slowed(seconds: float, factor: float) -> float:
+    """Return a drive in traffic: of whole seconds whole ones."""
+    if seconds >= NO_DRIVE_S:
+        return seconds
+    return round(seconds * factor) if isinstance(seconds, int) else seconds * factor
+
+
+def slack(rounding_s: float, factor: float) -> float:
+    """Return by how much a drive in traffic may be shorter for having been rounded, twice."""
+    return rounding_s * max(1.0, factor)
 
 
 def commitments(duty: Duty) -> list[Stop]:
     """Return the commitments of a duty as stops."""
     return [
-        Stop(c.pickup_s, c.free_s, c.pickup, c.dropoff, c.trip_id, duty.id, False)
+        Stop(
+            c.pickup_s,
+            c.free_s,
+            c.pickup,
+            c.dropoff,
+            c.trip_id,
+            duty.id,
+            False,
+            c.person,
+            c.onward_factor,
+        )
         for c in duty.commitments
     ]
 
@@ -110,6 +145,33 @@ def clashes(
                 last_planned = stop
 
 
+def doubles(
+    problem: Problem, stops: Mapping[int, Sequence[Stop]]
+) -> Iterator[tuple[Violation, bool]]:
+    """Yield (person on trips of two drivers at once, standing); `stops` are by duty.
+
+    Two trips of one driver at once are a clash already.
+    """
+    driver_of = {duty.id: duty.driver_id for duty in problem.duties}
+    by_person: defaultdict[int, list[Stop]] = defaultdict(list)
+    for route in stops.values():
+        for stop in route:
+            if stop.person is not None:
+                by_person[stop.person].append(stop)
+    for person, found in by_person.items():
+        for stop, other in combinations(sorted(found, key=attrgetter("pickup_s", "free_s")), 2):
+            drivers = driver_of[stop.duty_id], driver_of[other.duty_id]
+            if other.pickup_s < stop.free_s and drivers[0] != drivers[1]:
+                detail = (
+                    f"Person {person} is on trip {stop.trip_id} until {stop.free_s} s and on trip "
+                    f"{other.trip_id} from {other.pickup_s} s."
+                )
+                yield (
+                    Violation(Rule.TWO_PLACES, detail, other.trip_id, drivers[1], other.duty_id),
+                    not (stop.planned or other.planned),
+                )
+
+
 def gaps(
     duty: Duty, route: Sequence[Stop], drive_s: Drive, rounding_s: float
 ) -> Iterator[tuple[Violation, bool]]:
@@ -118,8 +180,8 @@ def gaps(
         return
     ends = (duty.id, duty.driver_id)
     first, last = route[0], route[-1]
-    need = drive_s(duty.start, first.pickup)
-    if first.pickup_s - duty.start_s < need - rounding_s:
+    need = slowed(drive_s(duty.start, first.pickup), duty.onward_factor)
+    if first.pickup_s - duty.start_s < need - slack(rounding_s, duty.onward_factor):
         detail = (
             f"Duty {duty.id} starts at {duty.start_s} s, {need:.0f} s from trip {first.trip_id}, "
             f"which boards at {first.pickup_s} s."
@@ -128,16 +190,16 @@ def gaps(
     for before, after in pairwise(route):
         if before.free_s > after.pickup_s:
             continue  # an overlap, reported as such
-        need = drive_s(before.dropoff, after.pickup)
-        if after.pickup_s - before.free_s < need - rounding_s:
+        need = slowed(drive_s(before.dropoff, after.pickup), before.onward)
+        if after.pickup_s - before.free_s < need - slack(rounding_s, before.onward):
             detail = (
                 f"Trip {before.trip_id} ends at {before.free_s} s, {need:.0f} s from trip "
                 f"{after.trip_id}, which boards at {after.pickup_s} s."
             )
             standing = not (before.planned or after.planned)
             yield _at(Rule.DRIVE, detail, after.trip_id, *ends), standing
-    need = drive_s(last.dropoff, duty.end)
-    if duty.end_s - last.free_s < need - rounding_s:
+    need = slowed(drive_s(last.dropoff, duty.end), last.onward)
+    if duty.end_s - last.free_s < need - slack(rounding_s, last.onward):
         detail = (
             f"Trip {last.trip_id} ends at {last.free_s} s, {need:.0f} s from the end of duty "
             f"{duty.id} at {duty.end_s} s."
@@ -204,12 +266,12 @@ def _break_gap(
             ),
         )
         return
-    leave_s, origin = (done[-1].free_s, done[-1].dropoff) if done else (duty.start_s, duty.start)
+    leave_s, origin, factor = _left(done[-1]) if done else _begun(duty)
     after = route[len(done)] if len(done) < len(route) else None
     ready_s, goal = (after.pickup_s, after.pickup) if after else (duty.end_s, duty.end)
-    need = drive_s(origin, goal) + rest.end_s - rest.start_s
+    need = slowed(drive_s(origin, goal), factor) + rest.end_s - rest.start_s
     outside = rest.start_s < leave_s or rest.end_s > ready_s
-    if outside or ready_s - leave_s < need - rounding_s:
+    if outside or ready_s - leave_s < need - slack(rounding_s, factor):
         yield (
             Rule.BREAK_DRIVE,
             (
@@ -219,19 +281,26 @@ def _break_gap(
         )
 
 
+def _left(stop: Stop) -> tuple[int, Place, float]:
+    return stop.free_s, stop.dropoff, stop.onward
+
+
+def _begun(duty: Duty) -> tuple[int, Place, float]:
+    return duty.start_s, duty.start, duty.onward_factor
+
+
 def break_fits(
     duty: Duty, due: Break, route: Sequence[Stop], drive_s: Drive, margin_s: float
 ) -> bool:
     """Return whether some gap of the route holds the break with `margin_s` to spare."""
-    leave_s, origin = duty.start_s, duty.start
+    leave_s, origin, factor = _begun(duty)
     for stop in [*route, None]:
         ready_s, goal = (stop.pickup_s, stop.pickup) if stop else (duty.end_s, duty.end)
         start_s = max(leave_s, due.earliest_s)
-        if (
-            start_s + due.length_s <= min(ready_s, due.latest_s)
-            and ready_s - leave_s >= drive_s(origin, goal) + due.length_s + margin_s
-        ):
+        if start_s + due.length_s <= min(ready_s, due.latest_s) and ready_s - leave_s >= slowed(
+            drive_s(origin, goal), factor
+        ) + due.length_s + slack(margin_s, factor):
             return True
         if stop and stop.free_s >= leave_s:
-            leave_s, origin = stop.free_s, stop.dropoff
+            leave_s, origin, factor = _left(stop)
     return False

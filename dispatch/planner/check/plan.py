@@ -3,7 +3,7 @@
 Units: seconds since the start of the company's day. No code is shared with the engines: every
 time is derived again from the places. Great-circle legs are computed here in floating point
 and may be `ROUNDING_S` shorter than planned, because the planner rounds to whole seconds;
-other travel times are read leg by leg and hold exactly.
+other travel times are read leg by leg and hold exactly. Traffic is multiplied in here again.
 
 Commitments are fixed, whatever the plan does. If they contradict each other (a dispatcher's
 override, a delay), the plan breaks no rule: `standing_conflicts` reports them. A planned trip
@@ -12,7 +12,7 @@ that contradicts a commitment is a violation.
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from operator import attrgetter
 
@@ -25,7 +25,21 @@ from dispatch.planner.check.duty import (
     break_fits,
     clashes,
     commitments,
+    doubles,
     gaps,
+    slack,
+    slowed,
+)
+from dispatch.planner.check.shared import (
+    Rider,
+    company,
+    delays,
+    drives,
+    layouts_of,
+    loads,
+    ride_faults,
+    riders,
+    stretches,
 )
 from dispatch.planner.problem import (
     Driver,
@@ -34,6 +48,7 @@ from dispatch.planner.problem import (
     PlannedBreak,
     PlannedTrip,
     Problem,
+    Sharing,
     Trip,
 )
 from dispatch.planner.travel import GreatCircle, Place, TravelTimes
@@ -48,8 +63,9 @@ def check(problem: Problem, plan: Plan) -> tuple[Violation, ...]:
     """Return every violation of a hard rule; an empty tuple for a sound plan.
 
     The stops of a duty are in order of pickup, and the deadhead between neighbours fits. No
-    two trips of one driver overlap, within a duty or across duties. A duty with stops and a
-    break due has the break, unless it holds commitments only and they leave no room for it.
+    two trips of one driver overlap, within a duty or across duties, and no two of one person. A
+    duty with stops and a break due has the break, unless it holds commitments only and they leave
+    no room for it.
     """
     found = list(_booked_once(problem, plan))
     drive_s, rounding_s = _clock(problem.travel)
@@ -71,16 +87,21 @@ def check(problem: Problem, plan: Plan) -> tuple[Violation, ...]:
         found += [
             Violation(code, f"Trip {trip.reference}: {detail}", trip.id, duty.driver_id, duty.id)
             for code, detail in _trip_rules(
-                trip, row, duty, drivers[duty.driver_id], drive_s, rounding_s
+                trip, row, duty, drivers[duty.driver_id], problem.sharing, drive_s, rounding_s
             )
         ]
         free_s = row.dropoff_s + trip.alighting_s
+        ends = trip.pickup, trip.dropoff, trip.id, duty.id
         stops[duty.id].append(
-            Stop(row.pickup_s, free_s, trip.pickup, trip.dropoff, trip.id, duty.id, True)
+            Stop(row.pickup_s, free_s, *ends, True, trip.person, trip.onward_factor)
         )
     found += _capacity(problem, plan, duties)
     found += _order(trips, stops)
-    found += (violation for violation, standing in clashes(problem, stops) if not standing)
+    found += delays(problem, plan)
+    sharing = None if problem.sharing is None else riders(problem, plan)
+    clashing = clashes(problem, stops) if sharing is None else company(sharing)
+    for both in (clashing, doubles(problem, stops)):
+        found += (violation for violation, standing in both if not standing)
     breaks: defaultdict[int, list[PlannedBreak]] = defaultdict(list)
     for rest in plan.breaks:
         breaks[rest.duty_id].append(rest)
@@ -88,8 +109,13 @@ def check(problem: Problem, plan: Plan) -> tuple[Violation, ...]:
         detail = f"A break is planned in duty {duty_id}, which does not exist."
         found.append(Violation(Rule.UNKNOWN_DUTY, detail, duty_id=duty_id))
     for duty in problem.duties:
-        route = sorted(stops[duty.id], key=attrgetter("pickup_s", "free_s"))
-        faults = gaps(duty, route, drive_s, rounding_s)
+        if sharing is None:
+            route = sorted(stops[duty.id], key=attrgetter("pickup_s", "free_s"))
+            faults = gaps(duty, route, drive_s, rounding_s)
+        else:
+            driver, aboard = drivers[duty.driver_id], sharing[duty.id]
+            route = stretches(aboard)
+            faults = _aboard(duty, driver, aboard, drive_s, rounding_s)
         found += (violation for violation, standing in faults if not standing)
         found += (
             Violation(code, detail, driver_id=duty.driver_id, duty_id=duty.id)
@@ -102,7 +128,10 @@ def standing_conflicts(problem: Problem) -> tuple[Violation, ...]:
     """Return the violations among commitments alone: only a dispatcher can solve them."""
     drive_s, rounding_s = _clock(problem.travel)
     stops = {duty.id: commitments(duty) for duty in problem.duties}
+    if problem.sharing is not None:
+        return tuple(_standing_aboard(problem, stops, drive_s, rounding_s))
     found = [violation for violation, _ in clashes(problem, stops)]
+    found += (violation for violation, _ in doubles(problem, stops))
     for duty in problem.duties:
         route = sorted(stops[duty.id], key=attrgetter("pickup_s", "free_s"))
         found += (violation for violation, _ in gaps(duty, route, drive_s, rounding_s))
@@ -111,6 +140,32 @@ def standing_conflicts(problem: Problem) -> tuple[Violation, ...]:
             detail = f"The commitments of duty {duty.id} leave no room for its break."
             found.append(Violation(Rule.BREAK_MISSING, detail, None, duty.driver_id, duty.id))
     return tuple(found)
+
+
+def _aboard(
+    duty: Duty, driver: Driver, aboard: Sequence[Rider], drive_s: Drive, rounding_s: float
+) -> Iterator[tuple[Violation, bool]]:
+    """Yield (violation, standing) of the drives and the loads of a shared vehicle."""
+    yield from drives(duty, aboard, drive_s, rounding_s)
+    yield from loads(aboard, layouts_of(driver, duty), duty)
+
+
+def _standing_aboard(
+    problem: Problem, stops: Mapping[int, Sequence[Stop]], drive_s: Drive, rounding_s: float
+) -> Iterator[Violation]:
+    """Yield the violations among commitments alone, where vehicles are shared."""
+    aboard = riders(problem, Plan((), (), ()))
+    drivers = {driver.id: driver for driver in problem.drivers}
+    yield from (violation for violation, _ in company(aboard))
+    yield from (violation for violation, _ in doubles(problem, stops))
+    for duty in problem.duties:
+        driver, route = drivers[duty.driver_id], stretches(aboard[duty.id])
+        faults = _aboard(duty, driver, aboard[duty.id], drive_s, rounding_s)
+        yield from (violation for violation, _ in faults)
+        due = duty.break_
+        if due and route and not break_fits(duty, due, route, drive_s, -rounding_s):
+            detail = f"The commitments of duty {duty.id} leave no room for its break."
+            yield Violation(Rule.BREAK_MISSING, detail, None, duty.driver_id, duty.id)
 
 
 def _clock(travel: TravelTimes) -> tuple[Drive, float]:
@@ -152,10 +207,18 @@ def _booked_once(problem: Problem, plan: Plan) -> Iterator[Violation]:
 
 
 def _trip_rules(
-    trip: Trip, row: PlannedTrip, duty: Duty, driver: Driver, drive_s: Drive, rounding_s: float
+    trip: Trip,
+    row: PlannedTrip,
+    duty: Duty,
+    driver: Driver,
+    sharing: Sharing | None,
+    drive_s: Drive,
+    rounding_s: float,
 ) -> Iterator[tuple[Rule, str]]:
     """Yield (code, detail) of every rule this trip violates by itself, in this duty."""
-    if row.dropoff_s - row.pickup_s != trip.boarding_s + trip.ride_s:
+    if sharing is not None:
+        yield from ride_faults(trip, row.pickup_s, row.dropoff_s, sharing)
+    elif row.dropoff_s - row.pickup_s != trip.boarding_s + trip.ride_s:
         yield (
             Rule.RIDE_TIME,
             (
@@ -163,8 +226,8 @@ def _trip_rules(
                 f"{trip.boarding_s} + {trip.ride_s}."
             ),
         )
-    ride_s = drive_s(trip.pickup, trip.dropoff)
-    if abs(ride_s - trip.ride_s) > rounding_s:
+    ride_s = slowed(drive_s(trip.pickup, trip.dropoff), trip.ride_factor)
+    if abs(ride_s - trip.ride_s) > slack(rounding_s, trip.ride_factor):
         yield Rule.RIDE_PLACES, f"a ride of {trip.ride_s} s between places {ride_s:.0f} s apart."
     if not trip.earliest_s <= row.pickup_s <= trip.latest_s:
         yield (
@@ -184,11 +247,23 @@ def _trip_rules(
             Rule.WHEELCHAIRS,
             (f"needs {trip.wheelchairs} wheelchair places, driver {driver.id} has {places}."),
         )
+    if (
+        trip.seats <= seats
+        and trip.wheelchairs <= places
+        and not any(
+            trip.seats <= have and trip.wheelchairs <= room
+            for have, room in layouts_of(driver, duty)
+        )
+    ):
+        yield Rule.FULL, f"no layout of the vehicle of driver {driver.id} has places for it."
     if not trip.needs <= skills:
         missing = ", ".join(sorted(trip.needs - skills))
         yield Rule.NEEDS, f"driver {driver.id} lacks {missing}."
     if driver.id in trip.forbidden:
         yield Rule.FORBIDDEN, f"driver {driver.id} may not drive this client."
+    papers = driver.expired if duty.car is None else driver.expired.union(duty.car.expired)
+    if papers:
+        yield Rule.EXPIRED, f"driver {driver.id} drives with expired {', '.join(sorted(papers))}."
 
 
 def _order(trips: Mapping[int, Trip], stops: Mapping[int, list[Stop]]) -> Iterator[Violation]:

@@ -14,6 +14,7 @@ from dispatch.planner.explain.slack import FITS
 from dispatch.planner.explain.tours import read_tours
 from dispatch.planner.problem import Plan, Problem, Trip
 from dispatch.planner.search.arrays import NEVER, Day, collapse
+from dispatch.planner.stretches import in_blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,12 @@ class Candidate:
 def detours(problem: Problem, plan: Plan, day: Day | None = None) -> dict[int, int]:
     """Return the seconds of deadhead that each planned trip causes, by trip.
 
-    `day` is the collapsed problem, if the caller has it.
+    Who rides with others causes none of their own: of them nothing is said. `day` is the collapsed
+    problem, if the caller has it.
     """
+    if problem.sharing is not None:
+        problem, plan = in_blocks(problem, plan)
+        day = None
     tours = read_tours(problem, plan, day or collapse(problem))
     stops = np.flatnonzero(tours.trip >= 0)
     duty = np.searchsorted(tours.first, stops, "right") - 1
@@ -51,7 +56,7 @@ def detours(problem: Problem, plan: Plan, day: Day | None = None) -> dict[int, i
 
 
 def candidates(problem: Problem, plan: Plan, trip: Trip, top: int = 3) -> tuple[Candidate, ...]:
-    """Return the cheapest drivers who can take one trip, best first, one row per driver.
+    """Return the cheapest drivers who can take one trip alone, best first, one row per driver.
 
     A planned trip is removed from the plan first, so its own driver is among them; a trip
     the problem does not know is added to it.

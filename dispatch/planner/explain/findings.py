@@ -21,6 +21,7 @@ from dispatch.planner.rules.skills import SKILLS
 from dispatch.planner.rules.wheelchairs import WHEELCHAIRS
 from dispatch.planner.search.arrays import NEVER, Day, Flags, Index, Longs, collapse
 from dispatch.planner.search.greedy import entry_prices
+from dispatch.planner.stretches import in_blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,14 @@ def find(
 ) -> list[Finding]:
     """Return the finding of each of these trips, none of which may be in the plan.
 
-    `day` is the collapsed problem, if the caller has it. Raises KeyError for unknown trips.
+    `day` is the collapsed problem, if the caller has it. Where vehicles are shared, the trips are
+    asked for as if each rode alone (`in_blocks`). Raises KeyError for unknown trips.
     """
     if not trip_ids:
         return []
+    if problem.sharing is not None:
+        problem, plan = in_blocks(problem, plan)
+        day = None
     day = day or collapse(problem)
     tours = read_tours(problem, plan, day)
     index = {trip.id: i for i, trip in enumerate(problem.trips)}

@@ -7,18 +7,26 @@ plan, not from the search. The sentences and the order of the codes are in `sent
 times may move within the time windows, and a break to another gap.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dispatch.planner.explain.blockers import Blocker, blockers
 from dispatch.planner.explain.findings import Finding, find
 from dispatch.planner.explain.sentences import Why
+from dispatch.planner.explain.sharing import Along, along
 from dispatch.planner.explain.slack import FITS
-from dispatch.planner.problem import Plan, Problem
+from dispatch.planner.problem import Plan, Problem, Trip
 from dispatch.planner.rules import appointment
+from dispatch.planner.rules.codes import Block
 from dispatch.planner.rules.rule import minutes
 from dispatch.planner.search.arrays import NEVER, Day
+
+# What is said of drivers who have no time for the trip alone, and may have others on board then.
+TOO_BUSY = (Block.BUSY, Block.BUSY_UNTIL, Block.DUE_AT, Block.STARTS_AND_DUE, Block.BACK_BY)
+# Of so many trips it is asked who could take them along with others.
+MOST_ALONG = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,20 @@ class Insertion:
 
 def reasons(problem: Problem, plan: Plan, day: Day | None = None) -> tuple[Reason, ...]:
     """Return a reason for every unserved trip; `day` is the collapsed problem, if at hand."""
-    return tuple(reason_of(finding) for finding in find(problem, plan, plan.unserved, day))
+    findings = find(problem, plan, plan.unserved, day)
+    asked = [finding.trip for finding in findings[:MOST_ALONG]]
+    with_others = everybody_along(problem, plan, asked)
+    return tuple(
+        reason_of(finding, with_others if i < MOST_ALONG else None)
+        for i, finding in enumerate(findings)
+    )
+
+
+def everybody_along(problem: Problem, plan: Plan, trips: Collection[Trip]) -> Along | None:
+    """Return the day of all drivers and these trips beside it; None where nobody shares or asks."""
+    if not trips:
+        return None
+    return along(problem, plan, trips, {driver.id for driver in problem.drivers})
 
 
 def insertable(problem: Problem, plan: Plan, day: Day | None = None) -> tuple[Insertion, ...]:
@@ -66,10 +87,25 @@ def _cheapest(finding: Finding) -> Insertion | None:
     return Insertion(finding.trip.id, duty.driver_id, duty.id, pickup_s, int(prices[k]))
 
 
-def reason_of(finding: Finding) -> Reason:
+def reason_of(finding: Finding, with_others: Along | None = None) -> Reason:
+    """Return the reason of one trip; `with_others` is the day that it asks to join, if it may."""
+    trip = finding.trip
     code, detail = _why(finding)
-    blocked = code not in (Why.APPOINTMENT_IMPOSSIBLE, Why.COULD_BE_INSERTED)
-    return Reason(finding.trip.id, code, detail, blockers(finding) if blocked else ())
+    if code in (Why.APPOINTMENT_IMPOSSIBLE, Why.COULD_BE_INSERTED):
+        return Reason(trip.id, code, detail, ())
+    found = blockers(finding)
+    if with_others is None or code != Why.ALL_BUSY:
+        return Reason(trip.id, code, detail, found)
+    places = (with_others.place(trip, driver_id) for driver_id in with_others.prices(trip))
+    if row := next(filter(None, places), None):
+        names = {driver.id: driver.name for driver in finding.problem.drivers}
+        place: dict[str, object] = {"driver": names[row.driver_id], "driver_id": row.driver_id}
+        place["pickup_s"] = row.pickup_s
+        return Reason(trip.id, Why.COULD_BE_INSERTED, place, ())
+    busy = {row.driver_id for row in found if row.breach.code in TOO_BUSY}
+    why = {driver_id: with_others.why_not(trip, driver_id) for driver_id in busy}
+    found = tuple(replace(row, breach=why.get(row.driver_id) or row.breach) for row in found)
+    return Reason(trip.id, code, detail, found)
 
 
 def _why(finding: Finding) -> tuple[Why, dict[str, object]]:
@@ -91,6 +127,9 @@ def _why(finding: Finding) -> tuple[Why, dict[str, object]]:
         return Why.NO_SKILL, {"needs": ", ".join(sorted(trip.needs))}
     if not (able & finding.welcome).any():
         return Why.FORBIDDEN, {"drivers": int(able.sum())}
+    crews = [*problem.drivers, *problem.crews()]
+    if not finding.able.any() and any(driver.expired for driver in crews):
+        return Why.EXPIRED, {}
     window = {"earliest_s": trip.earliest_s, "latest_s": trip.last_start_s}
     on_duty = finding.allowed & finding.covered
     if not on_duty.any():

@@ -18,6 +18,7 @@ class Why(StrEnum):
     NO_VEHICLE = "no_vehicle"
     NO_SKILL = "no_skill"
     FORBIDDEN = "forbidden"
+    EXPIRED = "expired"
     OFF_SHIFT = "off_shift"
     CAP_REACHED = "cap_reached"
     ALL_BUSY = "all_busy"
@@ -37,6 +38,7 @@ SENTENCES: dict[str, str] = {
     Why.FORBIDDEN: gettext_noop(
         "Every driver who could take it (%(drivers)s) is excluded for this client."
     ),
+    Why.EXPIRED: gettext_noop("No suitable driver and vehicle have all their papers in order."),
     Why.OFF_SHIFT: gettext_noop(
         "None of the suitable drivers (%(drivers)s) is on duty for a pickup between "
         "%(earliest_s)s and %(latest_s)s."

@@ -7,6 +7,7 @@ class Block(StrEnum):
     """What keeps one driver from one trip, the most permanent first."""
 
     NOT_AVAILABLE = "not_available"
+    EXPIRED = "expired"
     NO_SEATS = "no_seats"
     NO_WHEELCHAIR_PLACE = "no_wheelchair_place"
     NO_SKILL = "lacks_skill"
@@ -18,6 +19,10 @@ class Block(StrEnum):
     APPOINTMENT = "appointment"
     PICKUP_WINDOW = "pickup_window"
     BEFORE_ARRIVAL = "before_arrival"
+    TWO_PLACES = "two_places"
+    VEHICLE_FULL = "vehicle_full"
+    RIDE_LIMIT = "ride_limit"
+    RIDES_ALONE = "rides_alone"
     OVERLAP = "overlap"
     BUSY = "busy"
     BUSY_UNTIL = "busy_until"

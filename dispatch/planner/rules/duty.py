@@ -9,6 +9,7 @@ from typing import Any
 
 from dispatch.planner.rules.codes import Block
 from dispatch.planner.rules.rule import Breach, Placed, Rule, Sentence, gettext_noop, minutes
+from dispatch.planner.travel import in_traffic
 
 NO_DUTY = Sentence(Block.NO_DUTY, gettext_noop("%(driver)s has no duty."))
 OFF_SHIFT = Sentence(
@@ -43,8 +44,8 @@ def off_shift(driver: str, start: object, end: object, away_s: float, back_s: fl
 
 def _breaches(placed: Placed, trip_id: int | None) -> Iterator[Breach]:
     duty, trip = placed.duty, placed.trip
-    away_s = placed.travel.leg(duty.start, trip.pickup)[0]
-    back_s = placed.travel.leg(trip.dropoff, duty.end)[0]
+    away_s = in_traffic(placed.travel.leg(duty.start, trip.pickup)[0], duty.onward_factor)
+    back_s = in_traffic(placed.travel.leg(trip.dropoff, duty.end)[0], trip.onward_factor)
     yield off_shift(placed.driver.name, duty.start_s, duty.end_s, away_s, back_s)
 
 

@@ -13,15 +13,18 @@ from dispatch.planner.rules.duty import DUTY
 from dispatch.planner.rules.excluded_driver import EXCLUDED_DRIVER
 from dispatch.planner.rules.order import ORDER
 from dispatch.planner.rules.overlap import OVERLAP
+from dispatch.planner.rules.papers import PAPERS
 from dispatch.planner.rules.pickup_window import PICKUP_WINDOW
 from dispatch.planner.rules.rule import Asks, Breach, Flags, Offers, PairRule, Rule
 from dispatch.planner.rules.seats import SEATS
+from dispatch.planner.rules.sharing import SHARING
 from dispatch.planner.rules.skills import SKILLS
 from dispatch.planner.rules.travel import TRAVEL
+from dispatch.planner.rules.two_places import TWO_PLACES
 from dispatch.planner.rules.wheelchairs import WHEELCHAIRS
 
 # The rules of trip and driver, whatever the time.
-PAIR_RULES: tuple[PairRule, ...] = (SEATS, WHEELCHAIRS, SKILLS, EXCLUDED_DRIVER)
+PAIR_RULES: tuple[PairRule, ...] = (SEATS, WHEELCHAIRS, SKILLS, EXCLUDED_DRIVER, PAPERS)
 RULES: tuple[Rule | PairRule, ...] = (
     AVAILABILITY,
     *PAIR_RULES,
@@ -30,6 +33,8 @@ RULES: tuple[Rule | PairRule, ...] = (
     APPOINTMENT,
     PICKUP_WINDOW,
     ORDER,
+    TWO_PLACES,
+    SHARING,
     OVERLAP,
     TRAVEL,
     BREAK,

@@ -17,6 +17,7 @@ from dispatch.planner.rules.rule import (
     gettext_noop,
     minutes,
 )
+from dispatch.planner.travel import in_traffic
 
 BUSY = Sentence(
     Block.BUSY,
@@ -66,12 +67,14 @@ def _breaches(placed: Placed, trip_id: int | None) -> Iterator[Breach]:
     if trip_id == trip.id:
         standing = [c for c in commitments if c.pickup_s <= placed.row.pickup_s]
         before = max(standing, key=lambda c: c.free_s)
-        away_min = minutes(travel.leg(before.dropoff, trip.pickup)[0])
+        away_s = travel.leg(before.dropoff, trip.pickup)[0]
+        away_min = minutes(in_traffic(away_s, before.onward_factor))
         values = {"trip": before.reference, "until_s": before.free_s, "away_min": away_min}
         yield breach(Block.BUSY_UNTIL, placed.driver.name, values)
     else:
         after = next(c for c in commitments if c.trip_id == trip_id)
-        next_min = minutes(travel.leg(trip.dropoff, after.pickup)[0])
+        next_s = travel.leg(trip.dropoff, after.pickup)[0]
+        next_min = minutes(in_traffic(next_s, trip.onward_factor))
         values = {"next_trip": after.reference, "next_s": after.pickup_s, "next_min": next_min}
         yield breach(Block.DUE_AT, placed.driver.name, values)
 

@@ -11,7 +11,8 @@ where it fits with most room to spare, chosen beforehand.
 
 Travel times are needed only from where something ends (dropoffs, starts) to where something
 begins (pickups, ends): rows and columns of `travel`. Equal places share a row or column: a day
-with a dozen hospitals has a matrix a quarter of the size.
+with a dozen hospitals has a matrix a quarter of the size. Traffic is in the rows: a place that is
+left with another factor is another row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,10 +24,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatch.planner.prices import Prices, prices_of
-from dispatch.planner.problem import Break, Costs, Driver, Problem
+from dispatch.planner.problem import Break, Costs, Driver, Duty, Problem
 from dispatch.planner.rules import appointment
 from dispatch.planner.rules.registry import may_drive
-from dispatch.planner.travel import Place, TravelTimes
+from dispatch.planner.travel import Place, TravelTimes, in_traffic, rows_in_traffic
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
@@ -81,15 +82,15 @@ def collapse(problem: Problem, threads: int = 2) -> Day:
     prices = prices_of(problem)
     kept = [trip.kept_window for trip in trips]
     index = {driver.id: d for d, driver in enumerate(drivers)}
-    rows, columns = _Places(), _Places()
-    dropoff_at = int32([rows.index(trip.dropoff) for trip in trips])
+    rows, columns = NumberedPlaces(), NumberedPlaces()
+    dropoff_at = int32([rows.index(trip.dropoff, trip.onward_factor) for trip in trips])
     pickup_at = int32([columns.index(trip.pickup) for trip in trips])
     routes = _routes(problem, index, rows, columns)
     driver, duty, opens, closes, start_at, end_at, length, earliest, latest, leg, shut = (
         int32([route[field] for route in routes]) for field in range(len(_Route._fields))
     )
     longest_s = max((route.closes - route.opens for route in routes), default=0)
-    travel = _matrix(problem.travel, rows.places, columns.places, longest_s, threads)
+    travel = matrix(problem.travel, rows, columns.places, longest_s, threads)
     day = Day(
         earliest=int32([trip.earliest_s for trip in trips]),
         last_start=int32([trip.last_start_s for trip in trips]),
@@ -113,12 +114,12 @@ def collapse(problem: Problem, threads: int = 2) -> Day:
         extra=np.zeros((0, 0), dtype=np.int32),
         capacity=int32([d.capacity for d in drivers]),
         load=int32([d.load for d in drivers]),
-        driver_cost=int32([_driver_cost(d, problem.costs) for d in drivers]),
+        driver_cost=int32([driver_cost(d, problem.costs) for d in drivers]),
         fairness=problem.costs.fairness,
         travel=travel,
         travel_to=travel.T.copy(),
     )
-    extra = _extra_costs(problem, prices, index)[:, driver]
+    extra = extra_costs(problem, prices, index)[:, driver]
     extra[~may_drive(trips, problem.crews())[:, duty]] = FORBIDDEN
     extra[[not appointment.is_possible(trip) for trip in trips]] = FORBIDDEN
     extra[:, shut == 1] = FORBIDDEN
@@ -156,17 +157,19 @@ def int32(values: Sequence[int]) -> Ints:
     return np.array(values, dtype=np.int32).reshape(len(values))
 
 
-class _Places:
-    """Number places in order of appearance."""
+class NumberedPlaces:
+    """Number places, and what the drives from there are multiplied by, as they appear."""
 
     def __init__(self) -> None:
         self.places: list[Place] = []
-        self._index: dict[Place, int] = {}
+        self.factors: list[float] = []
+        self._index: dict[tuple[Place, float], int] = {}
 
-    def index(self, place: Place) -> int:
-        number = self._index.setdefault(place, len(self.places))
+    def index(self, place: Place, factor: float = 1.0) -> int:
+        number = self._index.setdefault((place, factor), len(self.places))
         if number == len(self.places):
             self.places.append(place)
+            self.factors.append(factor)
         return number
 
 
@@ -196,45 +199,60 @@ class _Piece(NamedTuple):
     opens: int
     closes: int
     start: Place
+    factor: float
     end: Place
     leg: int
 
 
 def _routes(
-    problem: Problem, index: Mapping[int, int], rows: _Places, columns: _Places
+    problem: Problem, index: Mapping[int, int], rows: NumberedPlaces, columns: NumberedPlaces
 ) -> list[_Route]:
     """Return the routes of all duties; number their starts in `rows`, their ends in `columns`."""
+    return [
+        route
+        for number, duty in enumerate(problem.duties)
+        for route in routes_between(problem, number, duty, index[duty.driver_id], rows, columns)
+    ]
+
+
+def routes_between(
+    problem: Problem,
+    number: int,
+    duty: Duty,
+    driver: int,
+    rows: NumberedPlaces,
+    columns: NumberedPlaces,
+) -> list[_Route]:
+    """Return the routes of one duty, `number` and `driver` being its index and its driver's."""
+    starts = [(duty.start_s, duty.start, duty.onward_factor)]
+    starts += [(c.free_s, c.dropoff, c.onward_factor) for c in duty.commitments]
+    ends = [(c.pickup_s, c.pickup) for c in duty.commitments]
+    ends += [(duty.end_s, duty.end)]
+    pieces = []
+    for (opens, start, factor), (closes, end) in zip(starts, ends, strict=True):
+        leg = problem.travel.leg(start, end)[0] if duty.commitments else 0
+        pieces.append(_Piece(opens, closes, start, factor, end, in_traffic(leg, factor)))
+    due = duty.break_
+    resting = _break_piece(pieces, due)
     routes = []
-    for number, duty in enumerate(problem.duties):
-        ends = [(duty.start_s, duty.start)]
-        for commitment in duty.commitments:
-            ends += [(commitment.pickup_s, commitment.pickup)]
-            ends += [(commitment.free_s, commitment.dropoff)]
-        ends += [(duty.end_s, duty.end)]
-        pieces = []
-        for (opens, start), (closes, end) in zip(ends[::2], ends[1::2], strict=True):
-            leg = problem.travel.leg(start, end)[0] if duty.commitments else 0
-            pieces.append(_Piece(opens, closes, start, end, leg))
-        due = duty.break_
-        resting = _break_piece(pieces, due)
-        for p, (opens, closes, start, end, leg) in enumerate(pieces):
-            rest = (0, -NEVER, NEVER)
-            if due is not None and p == resting:
-                rest = (due.length_s, due.earliest_s, due.latest_s)
-            shut = opens + leg > closes or (due is not None and resting is None)
-            routes.append(
-                _Route(
-                    index[duty.driver_id],
-                    number,
-                    opens,
-                    closes,
-                    rows.index(start),
-                    columns.index(end),
-                    *rest,
-                    leg,
-                    int(shut),
-                )
+    for p, (opens, closes, start, factor, end, leg) in enumerate(pieces):
+        rest = (0, -NEVER, NEVER)
+        if due is not None and p == resting:
+            rest = (due.length_s, due.earliest_s, due.latest_s)
+        shut = opens + leg > closes or (due is not None and resting is None)
+        routes.append(
+            _Route(
+                driver,
+                number,
+                opens,
+                closes,
+                rows.index(start, factor),
+                columns.index(end),
+                *rest,
+                leg,
+                int(shut),
             )
+        )
     return routes
 
 
@@ -246,7 +264,7 @@ def _break_piece(pieces: Sequence[_Piece], rest: Break | None) -> int | None:
     best, best_room = None, -1
     if rest is None:
         return None
-    for p, (opens, closes, _, _, leg) in enumerate(pieces):
+    for p, (opens, closes, _, _, _, leg) in enumerate(pieces):
         if max(opens, rest.earliest_s) + rest.length_s > rest.latest_s:
             continue
         ready = max(opens + leg, rest.earliest_s) + rest.length_s
@@ -261,13 +279,13 @@ def _break_piece(pieces: Sequence[_Piece], rest: Break | None) -> int | None:
     return best
 
 
-def _driver_cost(driver: Driver, costs: Costs) -> int:
+def driver_cost(driver: Driver, costs: Costs) -> int:
     if driver.used:
         return 0
     return costs.emergency_s if driver.emergency else costs.driver_s
 
 
-def _extra_costs(problem: Problem, prices: Prices, index: Mapping[int, int]) -> Ints:
+def extra_costs(problem: Problem, prices: Prices, index: Mapping[int, int]) -> Ints:
     """Return trips x drivers: the price of a missed preference and a move."""
     trips, drivers, costs = problem.trips, problem.drivers, problem.costs
     extra = np.zeros((len(trips), len(drivers)), dtype=np.int32)
@@ -283,9 +301,9 @@ def _extra_costs(problem: Problem, prices: Prices, index: Mapping[int, int]) -> 
     return extra
 
 
-def _matrix(
+def matrix(
     travel: TravelTimes,
-    origins: Sequence[Place],
+    origins: NumberedPlaces,
     destinations: Sequence[Place],
     longest_s: int,
     threads: int,
@@ -296,16 +314,17 @@ def _matrix(
     entered wrongly, then fits into none, whether it is counted in full or not. int32 otherwise, if
     there is such a drive: that takes machine code of its own.
     """
-    seconds = np.zeros((len(origins), len(destinations)), dtype=np.uint16)
+    seconds = np.zeros((len(origins.places), len(destinations)), dtype=np.uint16)
     if not seconds.size:
         return seconds
-    from_places, to_places = np.array(origins), np.array(destinations)
+    from_places, to_places = np.array(origins.places), np.array(destinations)
+    factors = np.array(origins.factors)
     rows = max(1, 500_000 // len(destinations))
-    edges = [*range(0, len(origins), rows), len(origins)]
+    edges = [*range(0, len(from_places), rows), len(from_places)]
     longest = np.iinfo(np.uint16).max
 
     def fill(block: slice) -> bool:
-        answer = travel.seconds(from_places[block], to_places)
+        answer = rows_in_traffic(travel.seconds(from_places[block], to_places), factors[block])
         fits = longest_s < longest or bool(answer.max() <= longest)
         if fits:
             seconds[block] = np.minimum(answer, longest)
@@ -319,4 +338,5 @@ def _matrix(
             fit = all(pool.map(fill, blocks))
     if fit:
         return seconds
-    return np.asarray(travel.seconds(from_places, to_places), dtype=np.int32)
+    whole = rows_in_traffic(travel.seconds(from_places, to_places), factors)
+    return np.asarray(whole, dtype=np.int32)

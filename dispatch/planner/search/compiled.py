@@ -25,7 +25,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 PLANNER = Path(__file__).parent.parent
 # Every file of the folders that hold kernels, so that no new one can be forgotten.
-SOURCES = sorted(file for room in ("search", "explain") for file in (PLANNER / room).glob("*.py"))
+SOURCES = sorted(
+    file for room in ("search", "shared", "explain") for file in (PLANNER / room).glob("*.py")
+)
 
 
 @overload

@@ -61,7 +61,7 @@ def times(
     """
     route = _Route(legs, opens, closes, rest, [trip.service_s for trip in stops])
     windows = _windows(stops, route)
-    wanted = [_wanted(trip) for trip in stops]
+    wanted = [wanted_pickup(trip) for trip in stops]
     if rest is None:
         starts = route.starts(windows, wanted, None)
         if starts is None:
@@ -74,7 +74,7 @@ def times(
             continue
         left = opens if leg == 0 else starts[leg - 1] + stops[leg - 1].service_s
         due = closes if leg == len(stops) else starts[leg]
-        begins, standing = _rest_on(left, due, legs[leg], rest)
+        begins, standing = rest_on(left, due, legs[leg], rest)
         away = sum(abs(s - want) for s, want in zip(starts, wanted, strict=True))
         moved = rest.told_s is not None and begins != rest.told_s
         if best is None or (away, moved, not standing) < best[0]:
@@ -86,7 +86,7 @@ def times(
     return best[1], best[2]
 
 
-def _wanted(trip: Trip) -> int:
+def wanted_pickup(trip: Trip) -> int:
     """Return the pickup the trip should have: the one that was told, else the wanted one."""
     if trip.standing and trip.earliest_s <= trip.standing.pickup_s <= trip.last_start_s:
         return trip.standing.pickup_s
@@ -166,7 +166,7 @@ class _Route:
         return starts
 
 
-def _rest_on(left: int, due: int, drive: int, rest: Break) -> tuple[int, bool]:
+def rest_on(left: int, due: int, drive: int, rest: Break) -> tuple[int, bool]:
     """Return (start of the break, whether it interrupts no drive) on a leg left at `left`.
 
     The driver is due at the end of the leg at `due`.

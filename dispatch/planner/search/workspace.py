@@ -4,7 +4,7 @@ Sizes: n trips, m routes of the whole day. A thread works on one part after anot
 same workspace.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from dispatch.planner.search.compiled import kernel
 from dispatch.planner.search.draws import RandomState
 from dispatch.planner.search.moves import Undo
 from dispatch.planner.search.route_labels import Routes
+
+# Named tuples of this search, or of the one for shared rides.
+AnyWorkspace = TypeVar("AnyWorkspace", bound=Any)
+AnyMemo = TypeVar("AnyMemo", bound=Any)
 
 
 class Memo(NamedTuple):
@@ -69,28 +73,27 @@ def new_workspace(day: Day, routes: Routes) -> Workspace:
         column=np.empty(m, dtype=np.int64),
         version=np.empty(m, dtype=np.int32),
         last_version=np.zeros(1, dtype=np.int32),
-        memo=_new_memo(0),
+        memo=new_memo(Memo, 0),
         rng=np.zeros(1, dtype=np.uint64),
     )
 
 
-def with_cells(work: Workspace, cells: int) -> Workspace:
-    """Return a workspace whose memo has at least this many cells."""
+def with_cells(work: AnyWorkspace, cells: int) -> AnyWorkspace:
+    """Return a workspace of either search whose memo has at least this many cells."""
     if len(work.memo.version) >= cells:
         return work
-    return work._replace(memo=_new_memo(cells))
+    grown: AnyWorkspace = work._replace(memo=new_memo(type(work.memo), cells))
+    return grown
 
 
-def _new_memo(cells: int) -> Memo:
-    return Memo(
-        version=np.empty(cells, dtype=np.int32),
-        price=np.empty(cells, dtype=np.int32),
-        where=np.empty(cells, dtype=np.int32),
-    )
+def new_memo(kind: type[AnyMemo], cells: int) -> AnyMemo:
+    """Return a memo of this kind, all of whose columns are whole numbers, with so many cells."""
+    made: AnyMemo = kind(*(np.empty(cells, dtype=np.int32) for _ in kind._fields))
+    return made
 
 
 @kernel(forceinline=True)
-def renew_version(work: Workspace, r: int) -> None:
+def renew_version(work: AnyWorkspace, r: int) -> None:
     """Give route r, which has changed, a version that no other content of it has."""
     work.last_version[0] += 1
     work.version[r] = work.last_version[0]

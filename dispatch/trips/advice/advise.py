@@ -8,16 +8,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
+from typing import Any
 
 from django.utils.translation import gettext as _
 
 from bookings.models import WAITING_STATUSES, Booking, Status
+from bookings.own_places import recognise
+from bookings.pickup_times import settle_pickup
 from bookings.save import StatusRefusedError
 from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import Day, load_problem
+from dispatch.day.off_road import unreached
 from dispatch.day.queries import BookingRow, preferences_of
 from dispatch.day.reasons import Unassigned, describe_excluded, describe_reason
-from dispatch.day.travel_times import driving
+from dispatch.day.travel_times import driving, say_driving
 from dispatch.day.trip_names import name_of
 from dispatch.day.trips import pickup_window
 from dispatch.planner.explain.reasons import reason_of
@@ -30,7 +34,8 @@ from dispatch.trips.advice.what_happened import Happened, told, what_happened
 from dispatch.trips.advice.work_out import carried_out, work_out
 from dispatch.trips.assign import ASSIGNABLE, load_trip
 from dispatch.trips.candidates import Candidate, candidates_for
-from dispatch.trips.problems import with_names
+from dispatch.trips.linked_trips import apart
+from dispatch.trips.problems import whole_trip_of, with_names
 from drivers.models import Company
 
 SUGGESTIONS = 3  # of one trip, each of another kind
@@ -49,16 +54,20 @@ class Advice:
     """What can be said of one trip: who could drive it, best first, and what would help.
 
     `why` it has no driver, None if it has one; `happened` is what the log says of that. `driving`
-    is where its drives come from: "straight_line", "roads", or "mixed".
+    is where its drives come from, see `dispatch.day.travel_times.driving`.
     """
 
     row: BookingRow
     candidates: tuple[Candidate, ...]
     why: Unassigned | None
-    driving: str
+    driving: dict[str, Any]
     happened: str = ""
     suggestions: tuple[Advised, ...] = ()
     vehicle: str = ""
+
+    @property
+    def driving_text(self) -> str:
+        return say_driving(self.driving)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +120,7 @@ def advise_open(day: Day) -> DayAdvice:
             row,
             (),
             _why(ground, row, found_before),
-            driving(day.problem.travel)["by"],
+            driving(day.problem.travel),
             told(day.company, day.day, happened.get(row.id)),
             tuple(_said(day, [found[row.id]])) if row.id in found else (),
         )
@@ -122,39 +131,78 @@ def advise_open(day: Day) -> DayAdvice:
 
 
 def quote(company: Company, booking: Booking, *, now: datetime, top: int = 3) -> Advice:
-    """Find the drivers who could take a booking that is not stored: 4 statements at most.
+    """Find the drivers who could take a booking that is not stored: 7 statements at most.
 
     As `advise`, but nothing is raised, and nothing has happened.
     """
+    day, row = imagined(company, booking, now=now)
+    return _advice(day, row, top, 1, log=False)
+
+
+def imagined(company: Company, booking: Booking, *, now: datetime) -> tuple[Day, BookingRow]:
+    """Return the day with a booking that is not stored, and its row: 7 statements at most.
+
+    Without a pickup it gets the one that its appointment asks for: raises ValidationError.
+    """
+    booking.company = company
+    booking.take_customer()
+    recognise(company, [booking])
+    settle_pickup(booking, now=now)
     at = company.local(booking.scheduled_time).date()
     day = load_problem(company, at, now=now, leeway=BY_HAND)
     values = {name: getattr(booking, name, None) for name in BookingRow._fields}
     highest = max(day.bookings | day.neighbours, default=0)
-    row = BookingRow._make((values | {"id": highest + 1, "version": 1}).values())
+    values |= {
+        "id": highest + 1,
+        "version": 1,
+        "pickup_boarding_min": booking.pickup_place and booking.pickup_place.boarding_min,
+        "dropoff_margin_min": _margin(booking),
+        "series_driver_id": booking.series and booking.series.driver_id,
+        "may_share": booking.may_share,
+    }
+    if company.shares_rides and booking.client:
+        values["client_may_share"] = booking.client.may_share
+        values["client_max_ride_min"] = booking.client.max_ride_min
+    row = BookingRow._make(values.values())
     day = replace(day, bookings=day.bookings | {row.id: row})
     if row.client_id:  # the day has the preferences of the clients who have booked it already
         preferences = day.preferences | preferences_of(row.client_id)
         day = replace(day, preferences=preferences)
-    return _advice(day, row, top, 1, log=False)
+    return day, row
+
+
+def _margin(booking: Booking) -> int | None:
+    """Return the minutes of the place where the booking goes, else those of its customer."""
+    place = booking.dropoff_place
+    at_place = place.margin_min if place else None
+    if at_place is not None or booking.customer_id is None:
+        return at_place
+    return booking.customer.margin_min
+
+
+def why_not(day: Day, row: BookingRow) -> Unassigned | None:
+    """Return why no driver could take a booking of an imagined day. No query."""
+    return _why(Ground(day, (row,)), row, {})
 
 
 def _advice(day: Day, row: BookingRow, top: int, most: int, *, log: bool = True) -> Advice:
-    found = candidates_for(day, row, top=top)
+    lost = not row.standing() and unreached(day.company, day.problem.travel, [row])
+    found = () if lost else candidates_for(day, row, top=top)
     if row.standing():
-        return Advice(row, found, None, driving(day.problem.travel)["by"])
+        return Advice(row, found, None, driving(day.problem.travel))
     happened = what_happened(day.company, day.day, [row.id]) if log else {}
     ground = Ground(day, (row,))
-    suggestions = tuple(_best(ground, row, most))
+    suggestions = () if lost else tuple(_best(ground, row, most))
     why = None if found else _why(ground, row, _left_out(day, [row], happened) if log else {})
     vehicles: tuple[ExtraVehicle, ...] = ()
-    if not suggestions or suggestions[0].kind == Kind.INSTEAD_OF:
+    if not lost and (not suggestions or suggestions[0].kind == Kind.INSTEAD_OF):
         vehicles = extra_vehicles(day, ground.trips.values())
     vehicle = about_vehicle(day, vehicles[0]) if vehicles else ""
     said = tuple(_said(day, suggestions))
     if why and (texts := [one.text for one in said] or [vehicle]) and texts[0]:
         why = replace(why, suggestion=texts[0])
     happened_text = told(day.company, day.day, happened.get(row.id))
-    by = driving(day.problem.travel)["by"]
+    by = driving(day.problem.travel)
     return Advice(row, found, why, by, happened_text, said, vehicle)
 
 
@@ -232,9 +280,14 @@ def _why(ground: Ground, row: BookingRow, found: Mapping[int, LeftOut]) -> Unass
         why = describe_excluded(day, row.id, PASSED)
         detail = why_missed(day.company, day.day, latest_at, found.get(row.id), partial(_name, day))
         return replace(why, detail=detail)
+    beside = apart(day, row, whole_trip_of(day, row))
+    day = replace(day, beside=day.beside | beside.beside)
+    if found_off := unreached(day.company, day.problem.travel, [row]):
+        return describe_excluded(day, row.id, found_off[row.id].code)
     if row.id not in ground.findings:
-        return describe_excluded(day, row.id, "before_arrival")
-    return describe_reason(day, reason_of(ground.findings[row.id]))
+        code = (beside.left_out or day.left_out).get(row.id, "before_arrival")
+        return describe_excluded(day, row.id, code)
+    return describe_reason(day, reason_of(ground.findings[row.id], ground.with_others))
 
 
 def _name(day: Day, label: str) -> str:

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bookings.models import Actor, Booking
-from bookings.save import save_booking
+from bookings.save import save_agreed
 from dispatch import ledger
 from dispatch.day.load import Day
 from dispatch.trips.advice.sentences import sentence
@@ -104,7 +104,7 @@ def _change_booking(
         return
     booking = Booking.objects.select_related("company").get(company=company, pk=change.booking_id)
     booking.scheduled_time = change.wanted_at
-    save_booking(booking, actor=actor, now=now, reason=reason)
+    save_agreed(booking, actor=actor, now=now, reason=reason)
 
 
 def _assignment_of(found: Suggestion, booking_id: int) -> int:

@@ -7,6 +7,7 @@ from datetime import datetime
 from dispatch.day.load import Day
 from dispatch.planner.problem import Costs, Driver, Duty, Plan, Problem, Trip
 from dispatch.planner.solve import solve
+from dispatch.planner.travel import in_traffic
 
 VEHICLES_AT_MOST = 3
 DAY_S = 24 * 3600
@@ -62,7 +63,8 @@ def _one_more(day: Day, trips: Iterable[Trip]) -> Problem:
     depot = (day.company.depot_lat, day.company.depot_lon)
     start_s = max(day.seconds(day.now), -DAY_S)
     end_s = day.seconds(day.end_at) + DAY_S
-    duty = Duty(NEW, NEW, start_s, max(start_s, end_s), depot, depot)
+    slowest = max(trip.ride_factor for trip in asked)  # an hour is not known yet
+    duty = Duty(NEW, NEW, start_s, max(start_s, end_s), depot, depot, onward_factor=slowest)
     return Problem(asked, (driver,), (duty,), day.problem.travel, Costs())
 
 
@@ -71,8 +73,10 @@ def _described(day: Day, problem: Problem, plan: Plan) -> ExtraVehicle:
     served = [trips[row.trip_id] for row in plan.trips]
     (duty,) = problem.duties
     first, last = plan.trips[0], plan.trips[-1]
-    away_s = problem.travel.leg(duty.start, served[0].pickup)[0]
-    back_s = problem.travel.leg(served[-1].dropoff, duty.end)[0]
+    away_s, _m = problem.travel.leg(duty.start, served[0].pickup)
+    away_s = in_traffic(away_s, duty.onward_factor)
+    back_s, _m = problem.travel.leg(served[-1].dropoff, duty.end)
+    back_s = in_traffic(back_s, served[-1].onward_factor)
     return ExtraVehicle(
         from_at=day.moment(first.pickup_s - away_s),
         until_at=day.moment(last.dropoff_s + served[-1].alighting_s + back_s),

@@ -17,9 +17,12 @@ from dispatch.day.queries import BookingRow
 from dispatch.day.trips import pickup_window
 from dispatch.planner.explain import slack
 from dispatch.planner.explain.findings import Finding, find
+from dispatch.planner.explain.reasons import everybody_along
+from dispatch.planner.explain.sharing import Along, standing_plan
 from dispatch.planner.problem import Duty, Plan, Problem, Trip
 from dispatch.planner.rules.rule import minutes
 from dispatch.planner.search.arrays import NEVER, Flags, Longs
+from dispatch.planner.travel import in_traffic
 from dispatch.trips.advice.suggestion import Change, Kind
 from dispatch.trips.advice.work_out import (
     LATE_AT_MOST_S,
@@ -30,7 +33,7 @@ from dispatch.trips.advice.work_out import (
 from dispatch.trips.candidates import offered
 from dispatch.trips.changed_day import part_of, with_shift
 from dispatch.trips.insertion import propose
-from dispatch.trips.linked_trips import arrival
+from dispatch.trips.linked_trips import free_from, standing_beside
 from dispatch.trips.problems import all_pinned, trip_of
 from drivers.models import Driver
 
@@ -69,16 +72,16 @@ class Ground:
 
     @cached_property
     def too_early(self) -> dict[int, Trip]:
-        """Return the return trips whose window ends before the way there does, by booking.
+        """Return the trips whose window is over before their client is out of another, by booking.
 
         They are wanted as soon as their clients are out, on the minute, and at no other time.
         """
         found = {}
         for row in self.rows:
-            if row.id not in self.trips and (there := arrival(self.day, row)):
-                out_at = max(self.day.moment(there[1]), self.day.now)
-                out_s = self.day.seconds(_whole_minute(out_at, up=True))
+            if row.id not in self.trips and standing_beside(self.day, row):
                 trip = trip_of(self.day, row)
+                out_at = max(self.day.moment(free_from(self.day, row, trip)), self.day.now)
+                out_s = self.day.seconds(_whole_minute(out_at, up=True))
                 found[row.id] = replace(trip, wanted_s=out_s, earliest_s=out_s, latest_s=out_s)
         return found
 
@@ -96,6 +99,14 @@ class Ground:
         problem = replace(self.pinned, trips=asked)
         found = find(problem, NOTHING_PLANNED, [trip.id for trip in asked])
         return {finding.trip.id: finding for finding in found}
+
+    @cached_property
+    def with_others(self) -> Along | None:
+        """Return what stands of the day, and these trips, for who may join whom."""
+        problem = self.day.problem
+        if problem.sharing is None:
+            return None
+        return everybody_along(problem, standing_plan(problem), self.trips.values())
 
     @cached_property
     def movable(self) -> dict[int, Trip]:
@@ -135,7 +146,9 @@ class Ground:
         found = []
         for s in np.flatnonzero(fits).tolist():
             k = int(duty_of[s])
-            commitment = self.pinned.duties[k].commitments[-1 - int(tours.trip[s])]
+            commitment = finding.problem.duties[k].commitments[-1 - int(tours.trip[s])]
+            if commitment not in self.pinned.duties[k].commitments:
+                continue  # several who ride together
             if other := self.movable.get(commitment.trip_id):
                 detour_s = int(there[s] + on[s])
                 found.append(Room(other, k, int(pickup[s]), detour_s))
@@ -255,7 +268,7 @@ class _Maker:
             yield replace(change, wanted_at=at) if what == Kind.ASK_CLIENT else change
 
     def after_arrival(self) -> Iterator[Change]:
-        """Yield pickups of a return trip from when its client is out, later than its window."""
+        """Yield pickups from when the client is out of another trip, later than the window."""
         window = pickup_window(self.day.company, self.row.scheduled_time, self.row.return_of_id)
         latest_s = max(self.day.seconds(window[1]), self.day.seconds(self.day.now))
         free = self.finding.allowed & ~self.capped
@@ -323,7 +336,8 @@ class _Maker:
         first = min(
             (trip for trip in made.trips if trip.duty_id == duty.id), key=lambda trip: trip.pickup_s
         )
-        drive_s = part.problem.travel.leg(duty.start, trips[first.trip_id].pickup)[0]
+        free_s = part.problem.travel.leg(duty.start, trips[first.trip_id].pickup)[0]
+        drive_s = in_traffic(free_s, duty.onward_factor)
         longer_min = minutes(start_s - (first.pickup_s - drive_s))
         if not 0 < longer_min <= MINUTES_AT_MOST:
             return None

@@ -29,6 +29,7 @@ from dispatch.trips.advice.suggestion import (
 )
 from dispatch.trips.changed_day import given_to, part_of, released, with_rows, with_shift
 from dispatch.trips.insertion import Proposal, others_moved, propose
+from dispatch.trips.linked_trips import is_wanted_beside
 from drivers.models import SHIFT_AT_MOST, Driver
 
 # How much later than the appointment a client may arrive, and how far a wanted time or a shift may
@@ -62,6 +63,8 @@ def work_out(day: Day, change: Change) -> Suggestion | None:
     if shift:
         before = with_shift(before, shift.shift_id, shift.start_at, shift.end_at)
     if change.wanted_at:
+        if is_wanted_beside(day, row, change.wanted_at):
+            return None
         asked = row._replace(scheduled_time=change.wanted_at, version=row.version + 1)
         before = with_rows(before, {row.id: asked})
     made_room = _make_room(before, change)

@@ -5,7 +5,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from drivers.companies.tokens import issue_token
-from drivers.management.arguments import add_company, company_of
+from drivers.management.arguments import add_company, company_of, customer_of
 from drivers.models import Membership, Role
 
 
@@ -19,6 +19,12 @@ class Command(BaseCommand):
             "--role", choices=Role.values, help="Role of the token (default: the member's role)."
         )
         parser.add_argument(
+            "--customer",
+            metavar="NAME",
+            help="Customer whose client system it is, with the role client_api (default: the "
+            "member's, or the default one).",
+        )
+        parser.add_argument(
             "--name",
             default="command",
             help="Name of the token in the event log (default: command).",
@@ -27,7 +33,7 @@ class Command(BaseCommand):
             "--days", type=int, default=90, metavar="N", help="Days until it expires (default: 90)."
         )
 
-    def handle(self, *, company, user, role, name, days, **options):
+    def handle(self, *, company, user, role, name, days, customer, **options):
         company = company_of(company)
         members = Membership.objects.filter(company=company)
         membership = members.filter(user__username=user).first()
@@ -42,7 +48,10 @@ class Command(BaseCommand):
         if not 1 <= days <= 366:
             raise CommandError(_("--days must be a number from 1 to 366."))
         lifetime = timedelta(days=days)
+        owner = customer_of(company, customer) if customer else None
+        if owner is None and Role(role or membership.role) == Role.CLIENT_API:
+            owner = membership.customer or company.default_customer
         _token, key = issue_token(
-            membership, name=name, role=role, lifetime=lifetime, now=timezone.now()
+            membership, name=name, role=role, customer=owner, lifetime=lifetime, now=timezone.now()
         )
         return key

@@ -119,7 +119,14 @@ def seed(now) -> tuple[Company, str]:
         owner = _member(company)
     day = Booking.objects.filter(company=company).latest("scheduled_time").scheduled_time
     run_dispatch(company, company.local(day).date(), now=now, actor=ACTOR, options=FIRST_PLAN)
-    return company, issue_token(owner, name="portal", role=Role.CLIENT_API, now=now)[1]
+    _token, key = issue_token(
+        owner,
+        name="portal",
+        role=Role.CLIENT_API,
+        customer=company.default_customer,
+        now=now,
+    )
+    return company, key
 
 
 def _member(company):
@@ -135,7 +142,7 @@ def measure_reading(company, key, *, pairs) -> Reading:
     }
     for _warm in range(WARM_UP):
         sizes = {name: len(arm()) for name, arm in arms.items()}
-    seconds = {name: [] for name in arms}
+    seconds: dict[str, list[float]] = {name: [] for name in arms}
     for pair in range(pairs):
         for name in order_of_arms(list(arms), pair):
             start = time.perf_counter()

@@ -16,7 +16,7 @@ from django.db import connection, models
 
 from bookings.models import OPEN_STATUSES, Booking, Event, Status
 from dispatch.day import load
-from dispatch.day.queries import DONE, BookingRow, DriverRow
+from dispatch.day.queries import DONE, BookingRow, DriverRow, with_handovers
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, DispatchRun
 from dispatch.runs.apply import changed_breaks
 from dispatch.runs.difference import difference
@@ -46,7 +46,7 @@ def read_drivers(company, start_at, end_at, *, lock=False):
             for absence in absences
             for away in _vehicle_absences(shift, start_at, end_at)
         ]
-    return found
+    return with_handovers(found)
 
 
 def _vehicle_absences(shift, start_at, end_at):
@@ -68,10 +68,18 @@ def _driver_row(driver, vehicle, shift, absence, away):
         skills=driver.skills,
         home_lat=driver.home_lat,
         home_lon=driver.home_lon,
+        licence_until=driver.licence_until,
+        permit_until=driver.permit_until,
         seats=vehicle and vehicle.seats,
         wheelchair_places=vehicle and vehicle.wheelchair_places,
         equipment=vehicle and vehicle.skills,
         vehicle_id=vehicle and vehicle.id,
+        handover_lat=vehicle and vehicle.handover_lat,
+        handover_lon=vehicle and vehicle.handover_lon,
+        insurance_until=vehicle and vehicle.insurance_until,
+        inspection_until=vehicle and vehicle.inspection_until,
+        taken_over=False,
+        handed_over=False,
         shift_id=shift and shift.id,
         shift_start_at=shift and shift.start_at,
         shift_end_at=shift and shift.end_at,
@@ -145,7 +153,10 @@ def _booking_row(booking):
         needs=booking.needs,
         priority=booking.priority,
         return_of_id=booking.return_of_id,
+        overlap_meant=booking.overlap_meant,
         version=booking.version,
+        pickup_boarding_min=booking.pickup_place and booking.pickup_place.boarding_min,
+        dropoff_margin_min=_margin(booking),
         assignment_id=latest and latest.id,
         driver_id=latest and latest.driver_id,
         assignment_status=latest and latest.status,
@@ -155,7 +166,21 @@ def _booking_row(booking):
         actual_dropoff_at=latest and latest.actual_dropoff_at,
         locked=latest and latest.locked,
         confirmed=latest and latest.confirmed,
+        series_driver_id=booking.series and booking.series.driver_id,
+        may_share=booking.may_share,
+        client_may_share=client and client.may_share,
+        max_ride_min=booking.max_ride_min,
+        client_max_ride_min=client and client.max_ride_min,
+        stretch=latest and latest.stretch,
     )
+
+
+def _margin(booking):
+    """Return the minutes of the place where the booking goes, else those of its customer."""
+    at_place = booking.dropoff_place and booking.dropoff_place.margin_min
+    if at_place is not None or booking.customer_id is None:
+        return at_place
+    return booking.customer.margin_min
 
 
 def read_preferences(company, day):

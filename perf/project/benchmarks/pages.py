@@ -100,8 +100,12 @@ def list_pages(visit, browser):
             response = browser.get(path, secure=True)
         if response.status_code == 403:
             continue
-        listed = response.context_data["cl"]
-        queries = {"": {}}
+        name = str(model._meta.verbose_name_plural)
+        listed = response.context_data.get("cl")
+        if listed is None:  # a page of its own instead of a list
+            found.append((name, path, {}))
+            continue
+        queries: dict[str, dict[str, object]] = {"": {}}
         if browser.get(path, {"p": LATER_PAGE}, secure=True).status_code == 200:
             queries[f"page {LATER_PAGE}"] = {"p": LATER_PAGE}
         if page.search_fields:
@@ -111,7 +115,6 @@ def list_pages(visit, browser):
                 queries[f"{spec.title}: {choice['display']}"] = choice["query_string"]
         if model is Booking:
             queries |= _of_days(visit.day)
-        name = str(model._meta.verbose_name_plural)
         found += [(f"{name}, {what}".rstrip(", "), path, query) for what, query in queries.items()]
     return found
 

@@ -171,7 +171,7 @@ def record_once(arm: Arm, case: Case) -> dict:
 
 
 def _facts(recording):
-    by_fingerprint = {}
+    by_fingerprint: dict[str, list[float]] = {}
     for statement in recording:
         entry = by_fingerprint.setdefault(statement.fingerprint, [0, 0.0, 0])
         entry[0] += 1

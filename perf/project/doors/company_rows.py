@@ -9,6 +9,8 @@ PATHS = {
     "vehicle": "vehicle__company",
     "membership": "membership__company",
     "webhook": "webhook__company",
+    "policy": "policy__company",
+    "client": "client__company",
 }
 
 

@@ -5,22 +5,24 @@ A door is called on a `World`: an invented company with bookings, drivers, a pla
 
 import io
 import tempfile
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.management import call_command, get_commands
+from django.core.management import CommandError, call_command, get_commands
 from django.urls import get_resolver
 
 from bookings.models import Client as Person
-from bookings.models import ImportFile
+from bookings.models import CompanyPlace, ImportFile
 from dispatch.models import DispatchRun
 from drivers.models import Driver
 from perf.doors.door import Door, Doors, NotMeasured
 from perf.doors.routes import route_name, routes
 from perf.project.doors.pages import admin_doors, api_doors, driver_doors
-from perf.project.doors.sample_company import DAY, NOW, SIZES, bookings_csv, make_world
+from perf.project.doors.sample_company import DAY, NOW, SIZES, bookings_csv, make_world, secret_of
 from perf.project.doors.visitor import Visit
 from perf.project.doors.writes import ASKED, WRITING, send
 
@@ -106,7 +108,14 @@ def _next_parameter(route):
     return route[:start], name, route[end + 1 :]
 
 
-VALUES = {"app_label": "bookings", "url": "nowhere", "content_type_id": 1}
+VALUES = {
+    "app_label": "bookings",
+    "url": "nowhere",
+    "content_type_id": 1,
+    "key": "of-nobody",
+    "uidb64": "MQ",
+    "token": "not-a-token",
+}
 
 
 def _value(world, name, callback):
@@ -116,11 +125,19 @@ def _value(world, name, callback):
         return DAY.isoformat()
     if name in VALUES:
         return VALUES[name]
+    if name == "secret":
+        return secret_of(world.company)
     if name in ("booking", "ids"):
         return world.assigned()[0].booking_id
+    if name in ("kept", "gone"):
+        kept = world.one(Person)
+        others = Person.objects.filter(company=world.company).exclude(pk=kept.pk).order_by("id")
+        return kept.pk if name == "kept" else others.values_list("pk", flat=True)[0]
+    if name == "person":
+        return world.one(Person).pk
     if name == "import_file":
         return world.one(ImportFile).pk
-    for known, model in (("run", DispatchRun), ("driver", Driver)):
+    for known, model in (("run", DispatchRun), ("driver", Driver), ("place", CompanyPlace)):
         if name in (known, f"{known}_id"):
             return world.run.pk if known == "run" else world.one(model).pk
     model = _model_of(callback)
@@ -150,6 +167,8 @@ def _query(world, route):
         return {"client": world.one(Person).pk}
     if route.endswith(("telephone/places/", "api/v1/places/")):
         return {"q": "a"}
+    if route == "api/v1/reports/":
+        return {"from": DAY.isoformat(), "until": (DAY + timedelta(days=30)).isoformat()}
     if route == "admin/search/":
         return {"s": "a"}
     if route.endswith("news/"):
@@ -210,7 +229,36 @@ def _import_addresses(world):
         call_command("import_addresses", str(file), stdout=io.StringIO())
 
 
+def _import_series(world):
+    head = "weekdays,first_day,pickup_time,pickup_lat,pickup_lon,dropoff_lat,dropoff_lon,notes"
+    rows = (
+        f"mon wed,{DAY},{6 + number % 12:02d}:{number // 12:02d},46.2,6.1,46.21,6.15,x"
+        for number in range(world.bookings)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "orders.csv"
+        file.write_text("\n".join([head, *rows]), encoding="utf-8")
+        call_command("import_series", str(file), company=world.company.slug, stdout=io.StringIO())
+
+
+def _check_invariants(world):
+    with suppress(CommandError):  # the sample's rows were written past the use-cases
+        call_command("check_invariants", stdout=io.StringIO(), stderr=io.StringIO())
+
+
+def _person(world):
+    return {
+        "company": world.company.slug,
+        "client": world.one(Person).pk,
+        "stdout": io.StringIO(),
+    }
+
+
 COMMANDS = {
+    "make_series": lambda world: call_command(
+        "make_series", "--company", world.company.slug, stdout=io.StringIO()
+    ),
+    "check_invariants": _check_invariants,
     "clear_expired": lambda world: call_command("clear_expired", stdout=io.StringIO()),
     "dispatch_day": _day("dispatch_day", time_limit=0),
     "dispatch_day --preview": _day("dispatch_day", time_limit=0, preview=True),
@@ -218,6 +266,18 @@ COMMANDS = {
     "export_plan --format json": _day("export_plan", format="json"),
     "import_addresses": _import_addresses,
     "import_bookings": _import,
+    "import_series": _import_series,
+    "recompute_pickups": lambda world: call_command(
+        "recompute_pickups", company=world.company.slug, stdout=io.StringIO()
+    ),
+    "seal_events": lambda world: call_command("seal_events", stdout=io.StringIO()),
+    "forget_expired": lambda world: call_command("forget_expired", stdout=io.StringIO()),
+    "rewrap_keys": lambda world: call_command("rewrap_keys", stdout=io.StringIO()),
+    "export_person": lambda world: call_command("export_person", **_person(world)),
+    "forget_person": lambda world: call_command(
+        "forget_person", reason="measured", dry_run=True, **_person(world)
+    ),
+    "tend_runs": lambda world: call_command("tend_runs", stdout=io.StringIO()),
     "revert_dispatch": lambda world: call_command(
         "revert_dispatch", str(world.run.pk), stdout=io.StringIO()
     ),

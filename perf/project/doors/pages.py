@@ -63,7 +63,8 @@ def _newest(model, company_path, column):
 def api_doors():
     """Return the lists of the API in every order, by every filter, searched; and one of each.
 
-    Of a list the first two pages are read. A filter is given the value of the newest row.
+    Of a list the first two pages are read. A filter is given the value of the newest row, or one
+    that no row has if that is empty, which no filter may be.
     """
     found = []
     for pattern in (pattern for _route, pattern in routes(get_resolver())):
@@ -111,6 +112,8 @@ def _lists(view, name, url):
 def _text(value, key):
     if key == "day" and isinstance(value, datetime):
         return value.date().isoformat()
+    if value == "":
+        return "unknown"
     return str(value).lower() if isinstance(value, bool) else value
 
 

@@ -1,27 +1,51 @@
 """An invented company that every door can be called with: bookings, drivers, a plan, a past."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.test import Client
+from django.utils import timezone
 
-from bookings.models import Actor, Booking, Delivery, Door, Event, ImportFile, Webhook
+from bookings.models import (
+    Actor,
+    Booking,
+    CompanyPlace,
+    Delivery,
+    Door,
+    Event,
+    ImportFile,
+    Message,
+    MessagePolicy,
+    MessageText,
+    Pause,
+    Recipient,
+    Series,
+    Webhook,
+)
+from bookings.models import Client as Person
+from bookings.own_places import save_place
 from dispatch.models import Assignment, DispatchRun
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.previews import plan_preview
 from dispatch.runs.run import run_dispatch
 from dispatch.trips import decisions
-from drivers.companies.tokens import issue_token
+from drivers.companies.tokens import digest, issue_token
+from drivers.fleet.traffic import set_traffic
+from drivers.logins.invitations import invite
+from drivers.logins.session_limits import USED
 from drivers.models import (
     Absence,
     ApiToken,
     Company,
+    Device,
     Driver,
     Membership,
     Role,
+    TrafficVersion,
     Vehicle,
     VehicleAbsence,
 )
@@ -104,8 +128,50 @@ class World:
         return found
 
 
+def _order(company, person):
+    """Write a standing order of every other day, with its way back, and a pause."""
+    order = Series.objects.create(
+        company=company, client=person, weekdays=0b10101, first_day=DAY, pickup_time="08:00",
+        return_time="12:30", pickup_lat=46.2336, pickup_lon=6.08, dropoff_lat=46.1936,
+        dropoff_lon=6.1487,
+    )  # fmt: skip
+    Pause.objects.create(company=company, series=order, first_day=date(2026, 8, 3))
+
+
+def secret_of(company: Company) -> str:
+    """Return the secret of a phone's link that waits in the company."""
+    return f"link of {company.slug}"
+
+
+def _phones(company: Company, count: int) -> None:
+    """Write so many phones of the driver whose page is opened, and one link that waits."""
+    driver = Driver.objects.filter(company=company).order_by("-id")[0]
+    until = datetime(2099, 1, 1, tzinfo=UTC)
+    name, made_at = company.slug, NOW
+    Device.objects.bulk_create(
+        [
+            *(
+                Device(
+                    driver=driver, name="Android", link_digest=digest(f"{name} {number}"),
+                    digest=digest(f"key {name} {number}"), link_ends_at=until, made_at=made_at,
+                    paired_at=made_at, last_seen_at=made_at,
+                )
+                for number in range(count)
+            ),
+            Device(
+                driver=driver, link_digest=digest(secret_of(company)), link_ends_at=until,
+                made_at=made_at,
+            ),
+        ]
+    )  # fmt: skip
+
+
 def make_world(size, *, history=None) -> World:
-    """Write a company of the size, with half of its day dispatched, beside a bystander."""
+    """Write a company of the size, with half of its day dispatched, beside a bystander.
+
+    Boards are not shared from then on: a door is measured as the first who opens it finds it.
+    """
+    settings.BOARD_SHARED_S = 0
     bookings, drivers, past = SIZES[size]
     with transaction.atomic():
         if not Company.objects.filter(slug=BYSTANDER).exists():
@@ -129,6 +195,10 @@ def make_world(size, *, history=None) -> World:
     Group.objects.create(name=size)
     client = Client(SERVER_NAME="localhost")
     client.force_login(user)
+    # Long measurements must not meet the statement that notes once a minute that it is used.
+    session = client.session
+    session[USED] = (timezone.now() + timedelta(days=1)).timestamp()
+    session.save()
     owner = Membership.objects.create(company=company, user=user, role=Role.OWNER)
     for number in range(drivers):
         key = _key(owner, f"machine {number}")
@@ -136,10 +206,23 @@ def make_world(size, *, history=None) -> World:
         company=company, user=user, name="day.csv", data=bookings_csv(drivers), uploaded_at=NOW
     )
     period = {"start_at": NOW - timedelta(days=9), "end_at": NOW - timedelta(days=8)}
+    for number in range(drivers):
+        invite(company, f"{number}@example.org", Role.VIEWER, by=user, now=NOW)
     for driver in Driver.objects.filter(company=company).order_by("id"):
         Absence.objects.create(driver=driver, **period)
     for vehicle in Vehicle.objects.filter(company=company).order_by("id"):
         VehicleAbsence.objects.create(vehicle=vehicle, **period)
+    _phones(company, drivers)
+    for _version in range(drivers):
+        free = [[1.0] * 24] * 7
+        set_traffic(company, free, TrafficVersion.Source.EDITED, now=NOW, actor=ACTOR)
+    for person in Person.objects.filter(company=company).order_by("id")[:drivers]:
+        _order(company, person)
+    homes = {row.pickup_address: row for row in Booking.objects.on(company, DAY).order_by("id")}
+    for address, home in list(homes.items())[:drivers]:
+        where = {"address": address, "lat": home.pickup_lat, "lon": home.pickup_lon}
+        place = CompanyPlace(company=company, name=address[:50], entrance="B", **where)
+        save_place(place, now=NOW)
     later = list(Booking.objects.on(company, DAY).order_by("id").values_list("id", flat=True))[::2]
     Booking.objects.filter(id__in=later).update(status="pending")
     Measurement.objects.bulk_create(
@@ -161,6 +244,22 @@ def make_world(size, *, history=None) -> World:
     Delivery.objects.bulk_create(
         Delivery(webhook=hook, event=event, due_at=NOW, created_at=NOW)
         for event in Event.objects.filter(company=company).order_by("id")[:drivers]
+    )
+    policy = MessagePolicy.objects.create(company=company, is_on=True)
+    MessageText.objects.create(policy=policy, kind="booked", language="en", text="{clock}")
+    rows = Booking.objects.filter(company=company).exclude(client=None).select_related("client")
+    told = [(row, row.client) for row in rows.order_by("id")[:drivers] if row.client]
+    Message.objects.bulk_create(
+        Message(
+            company=company, booking=booking, client=person, person="client",
+            occasion="sample", kind="booked", channel="sms", status="sent", due_at=NOW,
+            created_at=NOW, done_at=NOW,
+        )
+        for booking, person in told
+    )  # fmt: skip
+    Recipient.objects.bulk_create(
+        Recipient(client=person, person="contact", address="+41791234567")
+        for person in {person for _booking, person in told}
     )
     report = run_dispatch(company, DAY, now=NOW, actor=ACTOR, options=FIRST_PLAN)
     Booking.objects.filter(id__in=later[:-2]).update(status="accepted")

@@ -12,9 +12,10 @@ from unittest import mock
 from django.conf import settings
 from django.test import Client
 
-from bookings.models import Status
+from bookings.models import Client as Person
+from bookings.models import Series, Status
 from dispatch.trips.advice.advise import advise
-from drivers.models import Driver, Vehicle
+from drivers.models import Customer, Driver, Vehicle
 from perf.doors.door import NotMeasured
 from perf.project.doors.sample_company import DAY, EVENING, NOW
 
@@ -26,6 +27,13 @@ TRIP = {
     "dropoff_lat": HOSPITAL[0],
     "dropoff_lon": HOSPITAL[1],
     "scheduled_time": "2026-06-17T11:00:00+02:00",
+}
+ORDER = {
+    **{name: value for name, value in TRIP.items() if name != "scheduled_time"},
+    "weekdays": [0, 2, 4],
+    "first_day": DAY.isoformat(),
+    "pickup_time": "08:00",
+    "return_time": "12:30",
 }
 BREAKING = {"override": "measured"}
 
@@ -51,6 +59,12 @@ def _started(**body):
     return lambda world: Asked(body, world.started().booking_id, EVENING)
 
 
+def _forgotten(world):
+    """Somebody without open trips."""
+    company = world.company
+    return Asked({"reason": "measured"}, Person.objects.create(company=company, name="Gone").pk)
+
+
 def _assignment(world):
     return Asked({}, world.assigned()[0].pk)
 
@@ -58,6 +72,11 @@ def _assignment(world):
 def _other_driver(world):
     one, other = world.assigned()
     return Asked({"driver": other.driver_id, **BREAKING}, one.pk)
+
+
+def _exchanged(world):
+    one, other = world.assigned()
+    return Asked({"driver": other.driver_id}, one.driver_id, EVENING)
 
 
 def _accepted(world):
@@ -84,6 +103,12 @@ def _vehicle_absence(world):
     vehicle = world.one(Vehicle).pk
     times = {"start_at": "2026-07-01T06:00:00Z", "end_at": "2026-07-01T14:00:00Z"}
     return Asked({"vehicle": vehicle, **times})
+
+
+def _moved_place(world):
+    order = world.one(Series)
+    place = {"old_lat": order.dropoff_lat, "old_lon": order.dropoff_lon}
+    return Asked({"series": [order.pk], **place, "address": "New", "lat": 46.21, "lon": 6.15})
 
 
 def _bulk(world):
@@ -139,8 +164,25 @@ ASKED = {
     "POST api/v1/bookings/<pk>/release/": _assigned(reason="measured"),
     "POST api/v1/bookings/bulk/": _bulk,
     "POST api/v1/bookings/undo/": _undo,
+    "POST api/v1/pauses/": lambda world: Asked(
+        {"client": world.one(Series).client_id, "first_day": "2026-06-19"}
+    ),
+    "DELETE api/v1/pauses/<pk>/": _body(),
+    "POST api/v1/series/": _body(**ORDER),
+    "PATCH api/v1/series/<pk>/": _body(pickup_time="07:30"),
+    "POST api/v1/series/<pk>/foresee/": _body(pickup_time="07:30"),
+    "POST api/v1/series/move/": _moved_place,
     "POST api/v1/clients/": _body(name="Ada", phone="+41 22 000 00 00"),
+    "POST api/v1/clients/<pk>/forget/": _forgotten,
     "PATCH api/v1/clients/<pk>/": _body(phone="+41 22 000 00 01"),
+    "POST api/v1/customers/": _body(name="HUG"),
+    "PATCH api/v1/customers/<pk>/": _body(kind="hospital"),
+    "DELETE api/v1/customers/<pk>/": lambda world: Asked(
+        {}, Customer.objects.create(company=world.company, name="Nobody's").pk
+    ),
+    "POST api/v1/company-places/": _body(name="HUG", address="Rue 4", lat=HOME[0], lon=HOME[1]),
+    "PATCH api/v1/company-places/<pk>/": _body(boarding_min=9),
+    "DELETE api/v1/company-places/<pk>/": _body(),
     "PATCH api/v1/companies/<pk>/": lambda world: Asked({"speed_kmh": 31}, world.company.pk),
     "POST api/v1/dispatch-runs/": _body(day=DAY.isoformat(), time_limit_s=0),
     "POST api/v1/dispatch-runs/<pk>/apply/": _run("preview"),
@@ -148,6 +190,7 @@ ASKED = {
     "POST api/v1/dispatch-runs/<pk>/revert/": _run("run"),
     "POST api/v1/drivers/": _body(name="Zoé"),
     "PATCH api/v1/drivers/<pk>/": _body(phone="+41 22 000 00 02"),
+    "POST api/v1/drivers/<pk>/exchange-vehicle/": _exchanged,
     # That the driver is not available is refused: there are trips.
     "POST api/v1/me/availability/": _body(is_available=True),
     "POST api/v1/me/positions/": _positions,
@@ -158,12 +201,15 @@ ASKED = {
     "POST api/v1/shifts/": _absence,
     "PATCH api/v1/shifts/<pk>/": _body(break_min=0),
     "DELETE api/v1/shifts/<pk>/": _body(),
+    "POST api/v1/invitations/": _body(email="new@example.org", role="viewer"),
+    "POST api/v1/invitations/<pk>/resend/": _body(),
+    "POST api/v1/invitations/<pk>/revoke/": _body(),
     "POST api/v1/tokens/": _body(name="portal"),
     "POST api/v1/tokens/<pk>/revoke/": _body(),
     "POST api/v1/vehicles/": _body(plate="GE 1", seats=4),
     "PATCH api/v1/vehicles/<pk>/": _body(seats=5),
     "POST api/v1/webhook-deliveries/<pk>/redeliver/": _body(),
-    "POST api/v1/webhooks/": _body(url="https://localhost/"),
+    "POST api/v1/webhooks/": _body(url="https://1.1.1.1/"),
     "PATCH api/v1/webhooks/<pk>/": _body(kinds=["assignment.created"]),
     "DELETE api/v1/webhooks/<pk>/": _body(),
     "POST api/v1/webhooks/<pk>/rotate/": _body(),

@@ -10,23 +10,38 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import models, transaction
 from django.db.models import F, Value
-from django.db.models.functions import Concat, Substr
+from django.db.models.functions import Cast, Concat, Substr
 
-from bookings.models import Actor, Booking, Client, Delivery, Door, Event, Webhook
+from bookings.models import (
+    Actor,
+    Booking,
+    Client,
+    CompanyPlace,
+    Delivery,
+    Door,
+    Event,
+    Pause,
+    Series,
+    Webhook,
+)
+from bookings.models.series import mask_of
 from dispatch.models import Assignment, DispatchRun
 from drivers.companies.tokens import issue_token
+from drivers.logins.invitations import invite
 from drivers.models import (
     Absence,
     ApiToken,
     Company,
+    Customer,
     Driver,
+    Invitation,
     Membership,
     Role,
     Shift,
@@ -50,14 +65,20 @@ MODELS = {
     "absences": Absence,
     "vehicle-absences": VehicleAbsence,
     "tokens": ApiToken,
+    "invitations": Invitation,
     "clients": Client,
+    "customers": Customer,
+    "company-places": CompanyPlace,
     "bookings": Booking,
     "assignments": Assignment,
     "dispatch-runs": DispatchRun,
     "members": Membership,
+    "pauses": Pause,
+    "series": Series,
     "webhooks": Webhook,
     "webhook-deliveries": Delivery,
 }
+CODES = ("slug", "timezone", "holiday_country", "holiday_canton")
 CASES = re.compile(r"Test cases:\s+([\d,]+) generated")
 
 
@@ -125,6 +146,13 @@ def seed_world(now):
         period = {"start_at": now, "end_at": now + timedelta(hours=1)}
         Absence.objects.create(driver=driver, note="ill", **period)
         VehicleAbsence.objects.create(vehicle=vehicle, note="tyres", **period)
+        CompanyPlace.objects.create(
+            company=company, name="HUG", address="Rue 4", lat=46.19, lon=6.14, entrance="B"
+        )
+        _standing_order(company, now)
+        owner = company.memberships.get(role=Role.OWNER).user
+        for number in range(3):
+            invite(company, f"{company.slug}{number}@example.org", Role.VIEWER, by=owner, now=now)
     driver = Driver.objects.filter(company=own).earliest("id")
     driver.user = Membership.objects.get(company=own, role=Role.DRIVER).user
     driver.save(update_fields=["user"])
@@ -138,9 +166,23 @@ def seed_world(now):
 
 def _member(company, role, now):
     user = get_user_model().objects.create_user(f"{company.slug}-{role}")
-    member = Membership.objects.create(company=company, user=user, role=role)
+    customer = company.default_customer if role == Role.CLIENT_API else None
+    member = Membership.objects.create(company=company, user=user, role=role, customer=customer)
     issue_token(member, name=f"{company.slug} decoy", now=now)
     return issue_token(member, name="fuzz", now=now)[1]
+
+
+def _standing_order(company, now):
+    """Write a standing order of every day, with a pause; no date of it is booked yet."""
+    series = Series.objects.create(
+        company=company, client=Client.objects.filter(company=company).earliest("id"),
+        weekdays=mask_of(range(7)), first_day=now.date(), pickup_time=time(8),
+        pickup_address="Rue 4", pickup_lat=46.19, pickup_lon=6.14,
+        dropoff_address="Rue 5", dropoff_lat=46.21, dropoff_lon=6.15,
+    )  # fmt: skip
+    Pause.objects.create(
+        company=company, series=series, first_day=now.date(), last_day=now.date() + timedelta(2)
+    )
 
 
 def _webhooks(company, now):
@@ -165,17 +207,35 @@ def _ids(model, company):
 
 
 def _mark(company, now):
-    """Put the mark into every text of the company that is free to hold it."""
-    for model in (Company, Vehicle, Driver, Absence, VehicleAbsence, Client, Booking, ApiToken):
+    """Put the mark into every text of the company that is free to hold it.
+
+    An id that a customer gives is empty or its own: it gets the row's number too.
+    """
+    for model in (
+        Company,
+        Vehicle,
+        Driver,
+        Absence,
+        VehicleAbsence,
+        Client,
+        CompanyPlace,
+        Booking,
+        ApiToken,
+    ):
         changes = {
             field.name: Substr(
-                Concat(Value(MARK), F(field.name), output_field=models.TextField()),
+                Concat(
+                    Value(MARK),
+                    Cast("pk", models.TextField()) if field.name == "external_id" else Value(""),
+                    F(field.name),
+                    output_field=models.TextField(),
+                ),
                 1, field.max_length or 2_000,
             )
             for field in model._meta.concrete_fields
             if isinstance(field, models.CharField | models.TextField)
             and not field.choices
-            and field.name not in ("slug", "timezone", "digest", "ending")
+            and field.name not in (*CODES, "digest", "ending")
         }  # fmt: skip
         company_rows(model, company).update(**changes)
     for booking in Booking.objects.filter(company=company).order_by("id")[:20]:

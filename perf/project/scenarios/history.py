@@ -28,11 +28,12 @@ ASSIGNMENT_COLUMNS = (
 )  # fmt: skip
 RUN_COLUMNS = (
     "id", "company_id", "day", "trigger", "status", "started_at", "finished_at",
-    "claim_ends_at", "process", "settings", "metrics", "unassigned", "timings",
+    "claim_ends_at", "lease", "settings", "metrics", "unassigned", "timings",
     "previous_breaks", "error", "actor", "progress", "outcome",
 )  # fmt: skip
 EVENT_COLUMNS = (
-    "company_id", "booking_id", "assignment_id", "run_id", "kind", "at", "actor", "door",
+    "company_id", "customer_id", "booking_id", "assignment_id", "run_id", "kind", "at", "actor",
+    "door",
     "old", "new", "reason",
 )  # fmt: skip
 
@@ -105,20 +106,21 @@ class _Batch:
         actor = ("seed_scenario", Door.COMMAND.value)
         for booking, row in zip(self.bookings, self.assignments, strict=True):
             assignment = dict(zip(ASSIGNMENT_COLUMNS, row, strict=True))
-            company_id, booking_id = assignment["company_id"], assignment["booking_id"]
+            owners = assignment["company_id"], booking[BOOKING_COLUMNS.index("customer_id")]
+            booking_id = assignment["booking_id"]
             made = Event.Kind.BOOKING_CREATED.value, booking[BOOKING_COLUMNS.index("created_at")]
             yield (
-                company_id, booking_id, None, None, *made, *actor, {},
+                *owners, booking_id, None, None, *made, *actor, {},
                 {"reference": booking[BOOKING_COLUMNS.index("reference")]}, "",
             )  # fmt: skip
             given = Event.Kind.ASSIGNED.value, assignment["created_at"]
             yield (
-                company_id, booking_id, assignment["id"], assignment["run_id"], *given, *actor, {},
+                *owners, booking_id, assignment["id"], assignment["run_id"], *given, *actor, {},
                 {"driver": assignment["driver_id"]}, "",
             )  # fmt: skip
             driven = Event.Kind.BOOKING_STATUS.value, assignment["actual_dropoff_at"]
             yield (
-                company_id, booking_id, assignment["id"], None, *driven, *actor,
+                *owners, booking_id, assignment["id"], None, *driven, *actor,
                 {"status": Status.IN_PROGRESS.value}, {"status": Status.COMPLETED.value}, "",
             )  # fmt: skip
 

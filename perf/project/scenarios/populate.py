@@ -10,14 +10,15 @@ from functools import cache
 from bookings.events import booking_created
 from bookings.models import Booking, Client, DriverPreference, Event, Status
 from drivers.models import Company, Driver, Shift, Vehicle
+from drivers.phones import phone_key
 from perf.project.scenarios import generate
 from perf.project.scenarios.bulk_insert import insert_rows, reserve_ids
 
 BOOKING_COLUMNS = (
-    "id", "company_id", "client_id", "reference", "pickup_address", "pickup_lat", "pickup_lon",
-    "dropoff_address", "dropoff_lat", "dropoff_lon", "scheduled_time", "appointment_at",
-    "passengers", "wheelchairs", "needs", "priority", "return_of_id", "status", "notes",
-    "cancel_reason", "created_at", "updated_at", "version",
+    "id", "company_id", "customer_id", "client_id", "reference", "pickup_address", "pickup_lat",
+    "pickup_lon", "dropoff_address", "dropoff_lat", "dropoff_lon", "scheduled_time",
+    "appointment_at", "passengers", "wheelchairs", "needs", "priority", "return_of_id", "status",
+    "notes", "cancel_reason", "created_at", "updated_at", "version",
 )  # fmt: skip
 
 
@@ -133,13 +134,26 @@ def add_clients(company, clients, driver_ids):
     ids = reserve_ids(Client, len(clients))
     insert_rows(
         Client,
-        ("id", "company_id", "name", "phone", "address", "lat", "lon", "wheelchair"),
+        (
+            "id",
+            "company_id",
+            "customer_id",
+            "name",
+            "phone",
+            "phone_key",
+            "address",
+            "lat",
+            "lon",
+            "wheelchair",
+        ),  # fmt: skip
         (
             (
                 pk,
                 company.pk,
+                company.default_customer.pk,
                 f"{client.first_name} {client.last_name}",
                 client.phone,
+                phone_key(client.phone, company.timezone),
                 client.address,
                 client.latitude,
                 client.longitude,
@@ -167,6 +181,7 @@ def booking_rows(company, client_ids, bookings, ids, day, *, status, prefix, cre
         (
             pk,
             company.pk,
+            company.default_customer.pk,
             client_ids[b.client],
             f"{prefix}{b.reference}",
             _address(b.pickup_name, b.pickup_address, home=b.return_of is None),

@@ -30,10 +30,12 @@ def place(person, label, **fields):
     return SavedPlace.objects.create(client=person, label=label, **where | fields)
 
 
-def form(person, places=(), preferences=(), **fields):
+def form(person, places=(), preferences=(), recipients=(), **fields):
     """Return what the page sends; places and preferences are rows of fields."""
     sent = {"name": person.name, "phone": person.phone, "address": "", "notes": ""} | fields
-    for prefix, rows in (("places", places), ("driver_preferences", preferences)):
+    formsets = {"places": places, "driver_preferences": preferences, "pauses": ()}
+    formsets["recipients"] = recipients
+    for prefix, rows in formsets.items():
         stored = sum("id" in row for row in rows)
         sent |= {f"{prefix}-TOTAL_FORMS": len(rows), f"{prefix}-INITIAL_FORMS": stored}
         for number, row in enumerate(rows):
@@ -88,7 +90,21 @@ def test_drivers_of_the_company_are_preferred_or_forbidden(client, ana):
     assert DriverPreference.objects.get().driver == mine
 
 
+def test_who_is_told_by_messages_is_written_and_refused_at_its_field(client, ana):
+    son = {"person": "contact", "channel": "email", "address": "son@example.org"}
+    client.post(url(ana), form(ana, recipients=[son, {"person": "client", "channel": "none"}]))
+    assert set(ana.recipients.values_list("person", "channel", "address")) == {
+        ("contact", "email", "son@example.org"),
+        ("client", "none", ""),
+    }
+    person = make.client(ana.company)
+    wrong = form(person, recipients=[son | {"address": "son"}])
+    assert "Enter a valid email address." in client.post(url(person), wrong).text
+    assert not person.recipients.exists()
+
+
 def test_the_page_reads_as_often_with_more_rows(client, ana, django_assert_num_queries):
+    client.get(url(ana))  # kinds of rows are known from now on
     with CaptureQueriesContext(connection) as one:
         client.get(url(ana))
     for number in range(4):

@@ -1,6 +1,7 @@
 """Import and export of bookings in the admin: looked at first, safe in a spreadsheet."""
 
 import io
+import json
 from datetime import timedelta
 
 import openpyxl
@@ -11,11 +12,13 @@ from django.utils import timezone
 
 from bookings.importing import uploads
 from bookings.importing.import_bookings import import_bookings
-from bookings.models import Actor, Booking, Door, Event, ImportFile
+from bookings.models import Actor, Booking, Door, Event, ImportFile, Street
 from drivers.models import Absence, Role
 from tests.bookings.importing.test_import_bookings import csv_of
 from tests.bookings.importing.test_xlsx_file import workbook
+from tests.bookings.places.test_address_register import OPEN_ADDRESSES, imported
 from tests.support import builders as make
+from tests.support.pages import shown_fields
 
 UPLOAD = "admin:bookings_booking_upload"
 LIST = "admin:bookings_booking_changelist"
@@ -263,3 +266,76 @@ def test_an_export_takes_a_constant_number_of_statements(
                 reverse("admin:bookings_booking_export_csv"), {"day": "all"}
             ).streaming_content
         )
+
+
+# Addresses without positions ---------------------------------------------------------------
+
+SURE, UNSURE = "Rue de Lausanne 12, 1201 Genève", "Rue de Lausanne 14, 1201 Genève"
+
+
+@pytest.fixture
+def addresses(user, tmp_path):
+    """A register, and a file with one address that is in it, and one whose house is not."""
+    imported(tmp_path, OPEN_ADDRESSES)
+    blank = {"pickup_lat": "", "pickup_lon": ""}
+    return csv_of(
+        {"reference": "A", "pickup_address": SURE} | blank,
+        {"reference": "B", "pickup_address": UNSURE} | blank,
+    )
+
+
+def test_places_are_shown_chosen_kept_with_the_file_and_imported(client, addresses):
+    address, shown = preview(client, addresses)
+    unsure, sure = shown.context["places"]
+    assert (unsure["address"].value(), sure["address"].value()) == (UNSURE, SURE)
+    assert unsure["match"].value() == ""
+    offers = [text for _value, text in unsure.fields["match"].widget.choices]
+    assert "the street without the house" in offers[1]
+    assert json.loads(sure["match"].value()) == [SURE, 46.2107, 6.1434]
+    fields = shown_fields(shown)
+    street = unsure.fields["match"].widget.choices[1][0]
+    again = client.post(address, fields | {"places-0-match": street, "choose": "1"})
+    assert again.url == address
+    assert not Booking.objects.exists()
+    shown = client.get(address)
+    assert "Import 2 bookings" in shown.content.decode()
+    client.post(address, shown_fields(shown) | {"confirm": "1"})
+    found = dict(Booking.objects.values_list("reference", "pickup_lat"))
+    assert found == {"A": 46.2107, "B": json.loads(street)[1]}
+
+
+def test_what_was_shown_is_imported_whatever_the_register_says_meanwhile(client, addresses):
+    address, shown = preview(client, addresses)
+    fields = shown_fields(shown)
+    Street.objects.all().delete()
+    client.post(address, fields | {"skip_invalid": "1"})
+    assert Booking.objects.get().pickup_lat == 46.2107
+
+
+def test_another_place_is_taken_only_with_its_position(client, addresses):
+    address, shown = preview(client, addresses)
+    fields = shown_fields(shown) | {"places-0-other_address": "Quai 3", "choose": "1"}
+    refused = client.post(address, fields)
+    assert "its position is needed" in refused.content.decode()
+    assert "the street without the house" in refused.content.decode()  # still offered
+    nowhere = {"places-0-other_lat": "95", "places-0-other_lon": "6.1"}
+    assert "nowhere on earth" in client.post(address, fields | nowhere).content.decode()
+    for wrong in ('["A"]', '["A", "x", 6]', "{", "[1, 46.2, 6.1]", '["A", 46.2, 600]'):
+        answer = client.post(
+            address, shown_fields(shown) | {"places-0-match": wrong, "confirm": "1"}
+        )
+        assert "Choose one of the places" in answer.content.decode(), wrong
+    assert not Booking.objects.exists()
+    place = {"places-0-other_lat": "46.3", "places-0-other_lon": "6.2", "choose": "1"}
+    client.post(address, fields | place)
+    (kept,) = ImportFile.objects.values_list("places", flat=True)
+    assert kept["rue de lausanne 14, 1201 geneve"] == ["Quai 3", 46.3, 6.2]
+    client.post(address, shown_fields(client.get(address)) | {"confirm": "1"})
+    assert Booking.objects.get(reference="B").pickup_lat == 46.3
+
+
+def test_what_has_to_be_chosen_comes_first_and_no_page_is_too_long(client, addresses, monkeypatch):
+    monkeypatch.setattr("bookings.admin.placing.SHOWN", 1)
+    address, shown = preview(client, addresses)
+    assert [form["address"].value() for form in shown.context["places"]] == [UNSURE]
+    assert "the first 1 of 2" in shown.content.decode()

@@ -279,8 +279,8 @@ def test_a_trip_under_way_is_skipped_as_before(anna):
 
 
 def test_what_does_not_matter_to_trips_asks_no_guard(anna, django_assert_num_queries):
-    # company, what is there, lock, update, events; a savepoint
-    with django_assert_num_queries(5 + 2):
+    # default customer, company, what is there, lock, update, whose they are, events; a savepoint
+    with django_assert_num_queries(7 + 2):
         import_bookings(
             anna.company,
             rows_of(WHEELS | {"notes": "ring twice"}),
@@ -303,8 +303,8 @@ def test_the_statements_of_the_guard_do_not_grow_with_the_rows(count, django_ass
     with django_assert_num_queries(5 + 2 + 3 + 3):
         import_bookings(company, rows_of(*rows), actor=ACTOR, now=timezone.now())
     rows = [row | DEPOT for row in rows]
-    # and a lock, assignments ended and made, the log
-    with django_assert_num_queries(5 + 2 + 3 + 3 + 4):
+    # and a lock, assignments ended and made, the log; and whose the bookings are
+    with django_assert_num_queries(5 + 2 + 3 + 3 + 4 + 1):
         import_bookings(company, rows_of(*rows), actor=ACTOR, now=timezone.now())
     rows = [row | {"passengers": "60"} for row in rows]
     # and a savepoint, the drivers, bookings and trips, both ended, the log

@@ -13,7 +13,7 @@ from dispatch.board.day import read_board
 from dispatch.board.layout import lay_out
 from dispatch.board.states import State
 from dispatch.models import Assignment
-from drivers.models import Role
+from drivers.models import Driver, Role
 from tests.support import builders as make
 from tests.support.builders import DAY, at
 
@@ -250,3 +250,40 @@ def test_the_panel_of_a_late_trip_says_how_late_and_why(client, geneva, django_a
     # The window ended 15 minutes after the wanted time: 49.5 - 15 = 34.5 minutes ago.
     assert "Late by 34 min: expected " in page
     assert "The driver is not on the way; leaving was due at " in page
+
+
+def test_a_car_that_stands_where_nothing_was_reported_proposes_the_report(client, geneva, ana):
+    home, hospital, far = make.HOME, make.HOSPITAL, (46.2360, 6.0800)  # 0.22 km from home
+    booking = make.booking(geneva, "09:00")
+    trip = make.assignment(booking, ana, status="en_route")
+
+    def stands(place, clock):
+        where = {"last_lat": place[0], "last_lon": place[1], "last_position_at": at(clock)}
+        Driver.objects.filter(pk=ana.pk).update(**where)
+
+    def proposed(clock):
+        return [item.report for item in board(geneva, clock).attention if item.kind == "seen"]
+
+    stands(home, "08:58")
+    assert proposed("08:59") == []  # not due
+    stands(home, "09:01")
+    assert proposed("09:02") == ["arrive"]
+    stands(far, "09:01")
+    assert proposed("09:02") == []
+    stands(home, "08:30")
+    assert proposed("09:02") == []  # long ago
+    stands(home, "09:01")
+    page = lay_out(board(geneva, "09:02"))
+    [line] = [row for row in page["attention"] if row["kind"] == "seen"]
+    assert (line["action"], line["report"], line["seen_at"]) == ("report", "arrive", "09:01")
+    trip.refresh_from_db()
+    assert trip.arrived_at is None  # only proposed
+    # On board, at the hospital, and the ride should be over.
+    Assignment.objects.filter(pk=trip.pk).update(
+        status="in_progress", actual_pickup_at=at("09:05"), arrived_at=at("09:01")
+    )
+    Booking.objects.filter(pk=booking.pk).update(status="in_progress")
+    stands(hospital, "09:29")
+    assert proposed("09:30") == ["completed"]
+    stands(hospital, "09:04")
+    assert proposed("09:30") == []

@@ -8,6 +8,7 @@ from dispatch.board.broken_rules import NAMES, named
 from dispatch.board.day import read_board
 from dispatch.board.labels import place_labels
 from dispatch.board.layout import driven, lay_out
+from dispatch.day.off_road import NOT_CONNECTED, OFF_ROAD
 from dispatch.models import Assignment
 from dispatch.planner.rules.codes import Block
 from dispatch.trips.assign import Lock, assign
@@ -87,5 +88,5 @@ def test_bar_and_panel_say_that_a_trip_was_assigned_against_the_rules(client, ge
 
 
 def test_every_rule_has_a_name():
-    assert set(NAMES) == set(Block)
+    assert set(NAMES) == {*Block, OFF_ROAD, NOT_CONNECTED}
     assert named(["overlap", "of_long_ago"]) == "at the same time as another trip, of_long_ago"

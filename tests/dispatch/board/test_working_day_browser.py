@@ -54,6 +54,7 @@ class Desk:
         return self.now
 
     def at(self, clock):
+        self.page.goto("about:blank")  # the board that is open asks nothing more
         self.now = make.at(clock, self.day)
         self.page.goto(self.url + self.board)
         self.ready()

@@ -59,7 +59,7 @@ class TestCodes:
     def test_sentences_name_times_and_durations_as_such(self):
         """Whoever shows a sentence knows clock times and minutes by the ends of their names."""
         counts = {"drivers", "driver", "seats", "wheelchairs", "wheelchair_places", "needs"}
-        counts |= {"trip", "trips", "next_trip"}
+        counts |= {"client", "trip", "trips", "next_trip"}
         for sentence in SENTENCES.values():
             for key in re.findall(r"%\((\w+)\)s", sentence):
                 assert key in counts or key.endswith(("_s", "_min")), key

@@ -261,7 +261,7 @@ class SearchTests(SimpleTestCase):
                 solve(problem, **options)
 
     def test_larger_days_get_more_time(self):
-        self.assertLess(default_budget_s(100), 6)
+        self.assertLess(default_budget_s(100), 11)
         self.assertLess(default_budget_s(1_000), 20)
         self.assertLess(default_budget_s(10_000), 60)
         # Half way between 100 and 1,000.

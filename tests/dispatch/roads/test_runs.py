@@ -13,16 +13,22 @@ from dispatch.roads.osrm import RoadsFailed
 from dispatch.roads.times import _failed_at
 from dispatch.runs.options import RunOptions
 from dispatch.runs.previews import apply_preview, plan_preview
+from dispatch.runs.revert import revert_run
 from dispatch.runs.run import run_dispatch
-from dispatch.trips.advice.advise import quote
+from dispatch.trips.advice.advise import advise, quote
+from dispatch.trips.advice.offer import offer_times
 from dispatch.trips.assign import assign
 from tests.support import builders as make
+from tests.support.callers import API, BOOKED, booking_values, caller
 from tests.support.road_server import drive
 
 pytestmark = [pytest.mark.django_db, pytest.mark.process]
 
+ENDS = ("pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon")
 ACTOR = Actor(Door.COMMAND, name="test")
 OPTIONS = RunOptions(time_limit_s=0)
+# Where one place is new, nulls are an answer: no road leads there.
+WAYS_WITH_ONE = ["cut", "500", "html", "no table", "hang"]
 WAYS_TO_FAIL = ["cut", "500", "html", "nulls", "no table", "hang"]
 
 
@@ -121,12 +127,98 @@ def test_by_policy_a_run_goes_on_with_the_straight_line_and_says_so(day, setting
     assert DispatchRun.objects.get().metrics["driving"] == said
 
 
+def test_each_company_has_its_own_policy(day):
+    make.Company.objects.update(plan_without_roads=True)
+    day.fails = lambda number: "500"
+    assert dispatch().metrics["driving"]["by"] == "mixed"
+    make.Company.objects.update(plan_without_roads=False)
+    with pytest.raises(RoadsFailed):
+        dispatch()
+
+
+def meanwhile(monkeypatch, act):
+    """Call `act` once, between the search of a run and the writing of its plan."""
+    acts = [act]
+    monkeypatch.setattr("dispatch.runs.run.reconnect", lambda: acts and acts.pop()())
+
+
+def moved(roads, how):
+    """Let a driver move house, so that the day is read again, and the server fail."""
+    make.Driver.objects.filter(id=make.Driver.objects.first().id).update(home_lat=46.27)
+    roads.fails = lambda number: how
+
+
+def refused(ask, how):
+    """Ask for a run that is refused because the server fails like this: the message names it."""
+    late = r"did not answer within 1 s\." if how == "hang" else ""
+    with pytest.raises(RoadsFailed, match=rf"^The road server 127\.0\.0\.1:\d+ .*{late}"):
+        ask()
+
+
+@pytest.mark.parametrize("how", WAYS_WITH_ONE)
+def test_a_run_that_is_adapted_without_the_server_leaves_no_half_plan(day, monkeypatch, how):
+    meanwhile(monkeypatch, lambda: moved(day, how))
+    refused(dispatch, how)
+    nothing_is_written()
+    assert DispatchRun.objects.get().status == DispatchRun.Status.FAILED
+
+
+@pytest.mark.parametrize("how", WAYS_WITH_ONE)
+def test_by_policy_a_run_is_adapted_with_the_straight_line(day, settings, monkeypatch, how):
+    settings.ROADS_FALLBACK = True
+    meanwhile(monkeypatch, lambda: moved(day, how))
+    report = dispatch()
+    assert (report.assigned, report.metrics["driving"]["by"]) == (12, "mixed")
+    assert Assignment.objects.count() == 12
+
+
+@pytest.mark.parametrize("how", ["500", "hang"])
+def test_a_server_that_fails_after_the_load_is_not_missed(day, monkeypatch, how):
+    asked = []
+
+    def fail():
+        day.fails = lambda number: how
+        asked.append(day.requests)
+
+    meanwhile(monkeypatch, fail)
+    report = dispatch()
+    assert (report.assigned, report.metrics["driving"]) == (12, {"by": "roads"})
+    assert asked == [day.requests]
+
+
+@pytest.mark.parametrize("how", WAYS_WITH_ONE)
+def test_a_day_that_is_known_but_for_one_place_is_refused_whole(day, how):
+    dispatch()
+    stood = sorted(Assignment.objects.values_list("booking_id", "driver_id", "planned_pickup_at"))
+    late = make.booking(clock="15:00", pickup_lat=46.29)
+    asked = day.requests
+    day.fails = lambda number: how if number > asked + 1 else None  # it is there, and then fails
+    refused(dispatch, how)
+    rows = Assignment.objects.values_list("booking_id", "driver_id", "planned_pickup_at")
+    assert sorted(rows) == stood
+    late.refresh_from_db()
+    assert late.status == "accepted"
+
+
+@pytest.mark.parametrize("how", ["cut", "500", "html"])
+def test_no_plan_is_undone_by_halves(day, how):
+    report = dispatch()
+    day.fails = lambda number: how
+    run = DispatchRun.objects.get(id=report.run)
+    refused(lambda: revert_run(run, now=make.NOW, actor=ACTOR), how)
+    assert Assignment.objects.filter(is_open=True).count() == 12
+    assert DispatchRun.objects.get() == run
+
+
 def test_by_policy_the_last_known_legs_stand_for_a_server_that_is_down(day, settings):
     settings.ROADS_FALLBACK = True
     dispatch()
     day.fails = lambda number: "500"
     report = dispatch()
-    assert report.metrics["driving"] == {"by": "roads"}
+    said = report.metrics["driving"]
+    assert said["by"] == "last_known"
+    assert "as they were last known. The road server 127.0.0.1:" in report.summary()
+    assert DispatchRun.objects.latest("id").metrics["driving"] == said
 
 
 def test_a_preview_is_not_claimed_either_when_the_server_is_gone(day):
@@ -143,17 +235,55 @@ def test_a_preview_is_not_claimed_either_when_the_server_is_gone(day):
     assert apply_preview(run, now=make.NOW, actor=ACTOR).assigned == 12
 
 
-def test_places_off_the_road_and_not_connected_are_reasons(day):
+def test_places_off_the_road_and_not_connected_are_reasons(day, settings):
+    settings.ROADS_WAIT_S = 30  # nobody hangs here, but machines may be busy
     island, meadow = make.booking(pickup_lat=46.5, pickup_lon=6.5), make.booking(dropoff_lat=46.4)
     day.islands = {(46.5, 6.5)}
     day.off_m = {(46.4, make.HOSPITAL[1]): 1_200}
     for _again in range(2):  # the second time by what is kept
         reasons = {row.booking: row for row in dispatch().unassigned}
         assert reasons[island.id].reason == "not_connected"
-        assert "No road leads" in reasons[island.id].detail
+        assert reasons[island.id].detail == (
+            "No road leads from the depot to the pickup (46.50000, 6.50000)."
+        )
         assert reasons[meadow.id].reason == "off_road"
+        assert reasons[meadow.id].detail == (
+            "The dropoff (46.40000, 6.14870) is more than a kilometre from any road."
+        )
         assert reasons[meadow.id].suggestion == "Correct the place on the booking."
         assert len(reasons) == 2
+
+
+def test_every_door_to_a_trip_names_the_place_that_no_road_reaches(day, client):
+    company, anna = make.Company.objects.get(), make.Driver.objects.first()
+    client.force_login(make.member(company))
+    day.islands = {(46.5, 6.5)}
+    day.off_m = {(46.4, make.HOSPITAL[1]): 1_200}
+    stored = {
+        make.booking(company, pickup_lat=46.5, pickup_lon=6.5): "depot to the pickup (46.50000,",
+        make.booking(company, dropoff_lat=46.4): "The dropoff (46.40000, 6.14870) is more than a",
+    }
+    api = caller(company=company)
+    for trip, said in stored.items():
+        asked = Booking(
+            status="accepted", scheduled_time=trip.scheduled_time, passengers=1, wheelchairs=0,
+            **{name: getattr(trip, name) for name in ENDS},
+        )  # fmt: skip
+        look = reverse("admin:board:look", args=[company.slug, trip.id])
+        path = f"{API}bookings/{trip.id}/"
+        shown = {
+            "quote": str(quote(company, asked, now=make.NOW).why),
+            "telephone": offer_times(company, asked, now=make.NOW).why,
+            "advice": str(advise(company, trip.id, now=make.NOW).why),
+            "dialog": client.get(look, {"driver": anna.id}).content.decode(),
+            "assignment": api.post(f"{path}assign/", {"driver": anna.id}).content.decode(),
+        }
+        assert [door for door, text in shown.items() if said not in text] == []
+    due = {"scheduled_time": None, "appointment_at": make.at("11:00", BOOKED).isoformat()}
+    lost = booking_values("P-9", pickup_lat=46.5, pickup_lon=6.5, **due)
+    booked = api.post(f"{API}bookings/", lost | {"far_meant": True}, "json")
+    assert booked.status_code == 400
+    assert "No way is known from “Avenue de Feuillasse 1, 1217 Meyrin” to" in booked.text
 
 
 def test_the_board_says_where_its_kilometres_come_from(day, client):
@@ -176,7 +306,7 @@ def test_the_board_opens_when_the_server_hangs(day, client, settings, monkeypatc
     make.assignment(trip, make.Driver.objects.first())
     day.fails = lambda number: "hang"
     page = client.get(reverse("admin:board:day", args=[company.slug, make.DAY])).content.decode()
-    assert "passengers, straight line" in page
+    assert "passengers, partly straight line" in page
     assert "did not answer within" in page
     asked = day.requests
     client.get(reverse("admin:board:day", args=[company.slug, make.DAY]))
@@ -187,7 +317,7 @@ def test_without_a_map_pages_and_reports_say_straight_line(day, settings, client
     settings.ROADS_URL = ""
     report = dispatch()
     assert report.metrics["driving"] == {"by": "straight_line"}
-    assert "by the straight line: there is no map of the roads." in report.summary()
+    assert "are straight lines: no road server is set." in report.summary()
     assert day.requests == 0
 
 

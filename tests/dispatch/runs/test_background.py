@@ -15,10 +15,11 @@ from django.utils import timezone
 
 from bookings.models import Actor, Booking, Door, Event
 from dispatch.models import Assignment, DispatchRun, StoredPlan
-from dispatch.runs import background
-from dispatch.runs.background import NoWorker, start_dispatch
-from dispatch.runs.claim import DayBusy, end_if_dead
+from dispatch.runs import background, queue
+from dispatch.runs.background import start_dispatch
+from dispatch.runs.claim import DayBusy
 from dispatch.runs.options import FIRST_PLAN, RunOptions
+from dispatch.runs.queue import NoWorker
 from dispatch.runs.worker import take_over, work
 from dispatchsite import env
 from drivers.models import Company
@@ -47,7 +48,7 @@ def small_day(day=make.DAY):
 def test_a_queued_run_holds_the_day_and_says_so():
     small_day()
     run = queued()
-    assert (run.status, run.progress, run.process) == ("running", {"phase": "queued"}, "")
+    assert (run.status, run.progress, run.lease) == ("running", {"phase": "queued"}, "")
     with pytest.raises(DayBusy):
         queued()
     assert queued(preview=True).status == "planning"
@@ -81,26 +82,15 @@ def test_a_run_is_taken_over_once():
     run = queued()
     assert take_over(run.id, now=make.NOW)
     assert take_over(run.id, now=make.NOW) is None
-    said = f"The plan of {run.started_clock} is not queued."
-    assert call_command("work_run", str(run.id)) == said
+    assert call_command("work_run", str(run.id)) is None
+    assert not Assignment.objects.exists()
     with pytest.raises(CommandError, match="There is no plan with the number 987654"):
         call_command("work_run", "987654")
 
 
-@pytest.mark.django_db
-def test_what_waits_for_no_worker_ends_with_its_claim():
-    small_day()
-    run = queued(preview=True)
-    assert not end_if_dead(run, now=run.claim_ends_at - timedelta(seconds=1))
-    assert end_if_dead(run, now=run.claim_ends_at)
-    run.refresh_from_db()
-    assert run.status == "failed"
-    assert take_over(run.id, now=make.NOW) is None
-
-
 @pytest.mark.django_db(transaction=True)
 def test_of_two_workers_one_takes_the_run(monkeypatch):
-    monkeypatch.setattr(background, "_launch", lambda run: None)
+    monkeypatch.setattr(background, "send", lambda run: None)
     small_day()
     run = queued()
     taken = together(*[lambda: take_over(run.id, now=make.NOW)] * 4)
@@ -141,29 +131,39 @@ def test_a_process_of_its_own_does_the_work():
     until(lambda: DispatchRun.objects.filter(id=run.id).exclude(status="running").exists())
     run.refresh_from_db()
     assert (run.status, run.error) == ("completed", "")
-    assert run.process.split(":")[1] != str(os.getpid())
+    assert run.attempts == 1
     assert Booking.objects.get().status == "assigned"
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("_workers_on_the_test_database")
 @pytest.mark.process
-def test_a_killed_worker_blocks_nobody():
+def test_the_run_of_a_killed_worker_is_begun_again(monkeypatch):
+    """The worker dies within its search; whoever looks 30 s later sends the run to another."""
+    started, popen = [], subprocess.Popen
+
+    def starting(*args, **options):
+        started.append(popen(*args, **options))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", starting)
     small_day(FAR)
     for _number in range(30):
         make.booking(clock="09:00", day=FAR)
     company = Company.objects.get()
     run = start_dispatch(
-        company, FAR, now=timezone.now(), actor=ACTOR, options=RunOptions(time_limit_s=50)
+        company, FAR, now=timezone.now(), actor=ACTOR, options=RunOptions(time_limit_s=4)
     )
     until(lambda: DispatchRun.objects.get(id=run.id).progress.get("phase") == "plan")
+    started[0].send_signal(signal.SIGKILL)
+    started[0].wait()
+    assert not queue.tend(now=timezone.now())  # its lease lasts
+    DispatchRun.objects.update(claim_ends_at=timezone.now() - timedelta(seconds=1))
+    assert queue.tend(now=timezone.now()) == {"running": 1}
+    until(lambda: DispatchRun.objects.filter(status="completed").exists())
     run.refresh_from_db()
-    os.kill(int(run.process.split(":")[1]), signal.SIGKILL)
-    until(lambda: end_if_dead(run, now=timezone.now()))
-    run.refresh_from_db()
-    assert (run.status, Assignment.objects.count()) == ("failed", 0)
-    start_dispatch(company, FAR, now=timezone.now(), actor=ACTOR, preview=True, options=FIRST_PLAN)
-    until(lambda: DispatchRun.objects.filter(status="preview").exists())
+    assert (run.attempts, len(started)) == (2, 2)
+    assert Assignment.objects.open().count() > 0
 
 
 @pytest.fixture
@@ -186,8 +186,38 @@ def test_with_a_broker_celery_does_the_work():
     run.refresh_from_db()
     assert (run.status, Assignment.objects.get().run) == ("completed", run)
     tasks = importlib.import_module("dispatch.tasks")
-    tasks.work_run(run.id, "en")  # delivered twice
+    tasks.work_run(run.id, "short")  # delivered twice
     assert Assignment.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_ends_a_run_wakes_up_the_next_one(celery, settings, monkeypatch):
+    """The second company's message came while nobody might begin it: it is not lost."""
+    settings.RUNS_PER_COMPANY = 1
+    small_day(FAR)
+    company = Company.objects.get()
+    monkeypatch.setattr(background, "send", lambda run: None)
+    days = [FAR, FAR + timedelta(days=1), FAR + timedelta(days=2)]
+    runs = [
+        start_dispatch(company, day, now=timezone.now(), actor=ACTOR, options=FIRST_PLAN)
+        for day in days
+    ]
+    sent, wake = [], queue._wake
+    monkeypatch.setattr(queue, "_wake", lambda *about: sent.append(about) or wake(*about))
+    importlib.import_module("dispatch.tasks").work_run(runs[2].id, "short")
+    assert set(DispatchRun.objects.values_list("status", flat=True)) == {"completed"}
+    assert sent == [(runs[1].id, "short"), (runs[2].id, "short")]
+
+
+@pytest.mark.any_database
+def test_a_broker_is_not_waited_for(settings):
+    waits = env.broker_waits("redis://localhost", longest_s=7200)
+    assert waits["socket_timeout"] == waits["socket_connect_timeout"] == 2
+    # Redis delivers a message again only when no process can be at work on its run any more.
+    assert waits["visibility_timeout"] == 7200 > settings.CELERY_TASK_TIME_LIMIT
+    assert env.broker_waits("amqp://localhost", longest_s=7200) == {}
+    assert settings.CELERY_WORKER_PREFETCH_MULTIPLIER == 1
+    assert settings.CELERY_TASK_PUBLISH_RETRY is False
 
 
 @pytest.mark.django_db(transaction=True)

@@ -166,6 +166,7 @@ def test_companies_are_dispatched_side_by_side(monkeypatch):
 
 
 def test_two_days_at_once_do_not_book_their_night_driver_twice(monkeypatch):
+    monkeypatch.setattr(running, "REPAIRS", 0)
     company = make.company()
     fleet(company, 1, "20:00", "30:00")
     make.booking(company, "23:45")
@@ -224,6 +225,7 @@ def lock_everybody():
 
 
 def test_an_assignment_by_hand_that_comes_first_makes_the_plan_stale(monkeypatch):
+    monkeypatch.setattr(running, "REPAIRS", 0)
     company = make.company()
     driver, other = fleet(company, 2)
     booking = make.booking(company)
@@ -238,6 +240,7 @@ def test_an_assignment_by_hand_that_comes_first_makes_the_plan_stale(monkeypatch
 
 def test_a_shift_that_changes_while_apply_waits_for_its_driver_makes_the_plan_stale(monkeypatch):
     # PostgreSQL joins to a row that it waited for what was there before it waited.
+    monkeypatch.setattr(running, "REPAIRS", 0)
     company = make.company()
     fleet(company, 1)
     make.booking(company)

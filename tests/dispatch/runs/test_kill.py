@@ -1,4 +1,4 @@
-"""A dispatch killed in the middle of writing: no half plan, and the day is free at once."""
+"""A dispatch killed in the middle of writing: no half plan, and the day is free with its lease."""
 
 import signal
 import subprocess
@@ -8,9 +8,11 @@ from datetime import date
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.utils import timezone
 
 from bookings.models import Booking, Event
 from dispatch.models import Assignment, DispatchRun
+from dispatch.runs.claim import DayBusy
 from drivers.models import Shift
 from tests import PROJECT
 from tests.support import builders as make
@@ -69,6 +71,9 @@ def test_a_killed_dispatch_leaves_nothing_and_blocks_nobody(statement):
     assert Shift.objects.get().break_at is None
     assert DispatchRun.objects.get().status == "running"  # nobody was left to say otherwise
 
+    with pytest.raises(DayBusy):
+        call_command("dispatch_day", "--company", "geneva", "--date", str(FAR), "--fast")
+    DispatchRun.objects.update(claim_ends_at=timezone.now())  # half a minute later
     call_command("dispatch_day", "--company", "geneva", "--date", str(FAR), "--fast", "--json")
     killed, run = DispatchRun.objects.order_by("id")
     assert (killed.status, run.status) == ("failed", "completed")

@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from bookings.models import Actor, Booking, Door, Event
 from dispatch.models import Assignment, DispatchRun, StoredPlan
 from dispatch.runs.apply import StalePlan
-from dispatch.runs.claim import CLAIM, DayBusy, this_process
+from dispatch.runs.claim import DayBusy
 from dispatch.runs.options import FIRST_PLAN, RunOptions
 from dispatch.runs.parts import ALL, Choice, NoSuchPart
 from dispatch.runs.previews import (
@@ -164,7 +165,7 @@ def test_previews_that_nobody_decided_on_are_cleared():
 def test_while_the_day_is_busy_the_preview_waits():
     small_day()
     run = preview()
-    busy = make.run(status="running", claim_ends_at=make.NOW + CLAIM, process=this_process())
+    busy = make.run(status="running", claim_ends_at=timezone.now() + timedelta(minutes=1))
     with pytest.raises(DayBusy):
         applied(run)
     assert DispatchRun.objects.get(id=run.id).status == "preview"

@@ -1,21 +1,18 @@
 """The dispatch from end to end: rows in, rows out; who may run, and what it costs."""
 
-import os
-import socket
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from bookings.models import Actor, Booking, Client, Door, DriverPreference, Event
 from dispatch.models import Assignment, DispatchRun
 from dispatch.runs import options as planning
 from dispatch.runs.apply import StalePlan
-from dispatch.runs.claim import CLAIM, DayBusy, this_process
+from dispatch.runs.claim import DayBusy
 from dispatch.runs.options import FIRST_PLAN, RunOptions
 from dispatch.runs.revert import revert_run
 from dispatch.runs.run import PlanRefused, run_dispatch
@@ -114,10 +111,10 @@ def busy_day(bookings):
     drivers = [make.driver() for _ in range(bookings // 5)]
     for driver in drivers:
         make.shift(driver, break_min=30)
-    client = make.client()
-    DriverPreference.objects.create(client=client, driver=drivers[0], kind="preferred")
     gone = make.driver(is_available=False)
     for number, driver in enumerate(drivers):
+        client = make.client()
+        DriverPreference.objects.create(client=client, driver=drivers[0], kind="preferred")
         make.booking(clock="07:00", client=client)
         make.assignment(make.booking(clock="09:00"), driver, minutes=5)
         moved_at = at("10:30") + timedelta(minutes=20 * number)
@@ -165,17 +162,15 @@ def running_run(**fields):
     defaults = {
         "status": "running",
         "finished_at": None,
-        "claim_ends_at": make.NOW + CLAIM,
-        "process": this_process(),
+        "claim_ends_at": timezone.now() + timedelta(seconds=20),
+        "lease": "another's",
     }
     return make.run(**defaults | fields)
 
 
-def dead_process():
-    """Return the number of a process that has just ended."""
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    child.wait()
-    return child.pid
+def over():
+    """Return the end of a lease that nobody has renewed."""
+    return timezone.now() - timedelta(seconds=1)
 
 
 @pytest.mark.django_db
@@ -212,16 +207,9 @@ def test_other_days_and_other_companies_run_side_by_side():
 
 
 @pytest.mark.django_db
-def test_a_run_of_an_older_process_with_this_number_is_taken_over():
-    older = running_run(process=f"{socket.gethostname()}:{os.getpid()}:of-before-the-restart")
-    assert dispatch().status == "completed"
-    older.refresh_from_db()
-    assert older.status == "failed"
-
-
-@pytest.mark.django_db
-def test_a_run_whose_process_is_dead_is_taken_over_at_once():
-    dead = running_run(process=f"{socket.gethostname()}:{dead_process()}:0")
+@pytest.mark.parametrize("lease", ["another's", ""])
+def test_a_run_whose_lease_has_ended_is_taken_over_at_once(lease):
+    dead = running_run(claim_ends_at=over(), lease=lease)
     assert dispatch().status == "completed"
     dead.refresh_from_db()
     assert (dead.status, dead.finished_at) == ("failed", make.NOW)
@@ -229,29 +217,33 @@ def test_a_run_whose_process_is_dead_is_taken_over_at_once():
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("process", ["elsewhere:1", "", "nonsense", "elsewhere:"])
-def test_of_other_machines_nothing_is_known_until_their_claim_ends(process):
-    run = running_run(process=process)
+def test_the_end_of_a_lease_is_of_the_databases_clock(monkeypatch):
+    """A machine whose clock is wrong takes nobody's day."""
+    run = running_run()
+    late = timezone.now() + timedelta(hours=1)
+    monkeypatch.setattr("dispatch.runs.claim.timezone.now", lambda: late)
     with pytest.raises(DayBusy):
-        dispatch(now=make.NOW + CLAIM - timedelta(seconds=1))
-    assert dispatch(now=make.NOW + CLAIM).status == "completed"
+        dispatch()
     run.refresh_from_db()
-    assert run.status == "failed"
+    assert run.status == "running"
 
 
 @pytest.mark.django_db
-def test_the_claim_covers_the_time_for_planning(monkeypatch):
-    claims = []
+def test_a_run_takes_a_lease_and_has_it_while_it_plans(monkeypatch):
+    seen = []
 
     def look(problem, **options):
-        claims.append(DispatchRun.objects.get().claim_ends_at)
+        row = DispatchRun.objects.get()
+        seen.append((row.lease, row.claim_ends_at - timezone.now()))
         return solve(problem, time_limit_s=0)
 
     solve = planning.solve
     monkeypatch.setattr(planning, "solve", look)
     make.company()
     dispatch(time_limit_s=3600)
-    assert claims == [make.NOW + CLAIM + timedelta(hours=1)]
+    [(lease, left)] = seen
+    assert len(lease) == 32
+    assert timedelta(seconds=20) < left < timedelta(seconds=31)
 
 
 @pytest.mark.django_db
@@ -283,7 +275,8 @@ def test_a_run_that_comes_back_after_its_successor_changes_nothing(monkeypatch):
     def overtaken(problem, **options):
         plan = solve(problem, **options)
         monkeypatch.setattr(planning, "solve", solve)
-        dispatch(now=make.NOW + CLAIM)
+        DispatchRun.objects.update(claim_ends_at=over())
+        dispatch()
         return plan
 
     monkeypatch.setattr(planning, "solve", overtaken)
@@ -371,12 +364,11 @@ def test_the_report_counts_every_booking_once():
 
 @pytest.mark.django_db
 def test_ten_new_bookings_change_little_and_the_report_says_how_much():
-    client = make.client()
     for number in range(8):
         make.shift(make.driver(home_lat=46.15 + number / 100, home_lon=6.1), break_min=30)
         for hour in range(8, 13):
             clock = f"{hour:02}:{number * 7:02}"
-            make.booking(clock=clock, client=client, pickup_lat=46.15 + number / 100)
+            make.booking(clock=clock, client=make.client(), pickup_lat=46.15 + number / 100)
     first = dispatch()
     assert first.changes["placed"] == 40
     started = Assignment.objects.earliest("planned_pickup_at")
@@ -390,7 +382,7 @@ def test_ten_new_bookings_change_little_and_the_report_says_how_much():
     before = {row["id"]: row for row in Assignment.objects.filter(id__in=fixed).values()}
     assert len(fixed) > 2
     for number in range(10):
-        make.booking(clock=f"{8 + number % 5:02}:{30 + number:02}", client=client)
+        make.booking(clock=f"{8 + number % 5:02}:{30 + number:02}", client=make.client())
     report = dispatch(now=now, time_limit_s=None, iterations=200)
     changes = report.changes
     assert changes["placed"] == 10

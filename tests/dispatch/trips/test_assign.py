@@ -288,7 +288,8 @@ def test_a_quote_knows_whom_the_client_does_not_want(django_assert_num_queries):
     )
     booking = make.booking(client=client)
     Booking.objects.filter(id=booking.id).delete()
-    with django_assert_num_queries(4):
+    # places, the day's 2, its preferences, the customer's margin, and this client's preferences
+    with django_assert_num_queries(6):
         found = quoted(booking)
     assert [place.driver_id for place in found.candidates] == [ben.id]
 

@@ -142,6 +142,26 @@ def test_a_canceled_return_trip_that_is_out_of_order_by_now_stays_canceled(genev
     assert stored(back) == ("canceled", None)
 
 
+def test_a_canceled_trip_stays_canceled_while_its_client_is_on_another(geneva):
+    client = make.client(geneva)
+    booking = make.booking(geneva, "11:00", client=client, status="canceled")
+    Event.objects.create(
+        company=geneva,
+        booking=booking,
+        kind=Event.Kind.BOOKING_CHANGED,
+        at=NOW,
+        old={"status": "accepted"},
+        new={"status": "canceled"},
+    )
+    other = make.booking(geneva, "11:05", client=client)
+    with pytest.raises(StatusRefusedError, match="already driven"):
+        take_back(booking)
+    assert stored(booking) == ("canceled", None)
+    Booking.objects.filter(id=other.id).update(overlap_meant=True)
+    take_back(booking)
+    assert stored(booking) == ("accepted", None)
+
+
 def test_a_client_who_is_no_longer_ready_calls_again(geneva):
     back = make.booking(geneva, "11:00", will_call=True, status=Status.PENDING)
     will_calls.ready(geneva, back.id, **by())

@@ -158,3 +158,30 @@ def test_the_search_of_the_sidebar_is_used_by_keys(browser, live_server):
     page.keyboard.press("End")
     page.wait_for_selector("text=Nothing found for “zzz”.")
     assert page.errors == []
+
+
+def test_the_telephone_offers_times_while_the_caller_waits(browser, live_server):
+    zoe = make.client(name="Zoé Favre", phone="+41 22 111 22 33")
+    for name, place in (("Chemin du Champ 1", make.HOME), ("Rue du Lac 4", make.HOSPITAL)):
+        SavedPlace.objects.create(client=zoe, label=name, address=name, lat=place[0], lon=place[1])
+    day = later("00:00").date()
+    make.shift(make.driver(name="Anna"), day=day)
+    path = reverse("admin:bookings_booking_telephone")
+    page = log_in(browser, live_server, dispatcher("nadia"), path)
+    page.goto(f"{live_server.url}{path}?client={zoe.pk}&day={day}")
+    page.click("[data-address='Chemin du Champ 1'] [data-to=pickup]")
+    page.fill("[name=appointment_at]", "11:00")
+    page.click("[data-address='Rue du Lac 4'] [data-to=dropoff]")
+    page.wait_for_selector("#times [data-time]")
+    shown = page.locator("#times [data-time]").all_inner_texts()
+    assert len(shown) == 3
+    assert all("Anna" in text for text in shown)
+    chosen = page.locator("#times [data-time]").nth(1)
+    wanted = chosen.get_attribute("data-time")
+    chosen.click()
+    assert page.input_value("[name=pickup_at]") == wanted
+    page.get_by_role("button", name="Book", exact=True).click()
+    page.wait_for_selector("text=Booked for Zoé Favre")
+    booked = Booking.objects.get()
+    assert booked.scheduled_time == make.at(wanted, day)
+    assert page.errors == []

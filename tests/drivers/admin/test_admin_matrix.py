@@ -14,9 +14,11 @@ from django.contrib.contenttypes.models import ContentType
 from django.urls import get_resolver
 
 from bookings.models import Event, ImportFile
+from drivers.companies.actors import Actor, Door
 from drivers.companies.roles import STAFF_ROLES
 from drivers.companies.tokens import issue_token
-from drivers.models import ApiToken, Role
+from drivers.fleet.traffic import set_traffic
+from drivers.models import ApiToken, Role, TrafficVersion
 from tests.support import builders as make
 
 pytestmark = [pytest.mark.slow, pytest.mark.any_database]
@@ -28,18 +30,25 @@ WHO = [*Role, "outsider", "superuser"]
 # Model: who sees, adds, changes, deletes. Who sees a row sees its history.
 MODELS = {
     "drivers.company": (STAFF, NOBODY, OWNER, NOBODY),
-    "drivers.membership": (OWNER, OWNER, OWNER, OWNER),
+    "drivers.customer": (STAFF, PLANNERS, PLANNERS, NOBODY),
+    "drivers.membership": (OWNER, NOBODY, OWNER, OWNER),  # owners invite
+    "drivers.invitation": (OWNER, OWNER, NOBODY, NOBODY),
     "drivers.apitoken": (OWNER, OWNER, NOBODY, NOBODY),
     "drivers.vehicle": (STAFF, PLANNERS, PLANNERS, PLANNERS),
     "drivers.driver": (STAFF, PLANNERS, PLANNERS, PLANNERS),
     "drivers.shift": (STAFF, PLANNERS, PLANNERS, PLANNERS),
     "drivers.absence": (STAFF, PLANNERS, PLANNERS, PLANNERS),
     "drivers.vehicleabsence": (STAFF, PLANNERS, PLANNERS, PLANNERS),
+    "drivers.trafficversion": (STAFF, NOBODY, NOBODY, NOBODY),
     "bookings.client": (STAFF, PLANNERS, PLANNERS, PLANNERS),
+    "bookings.series": (STAFF, PLANNERS, PLANNERS, NOBODY),
+    "bookings.companyplace": (STAFF, PLANNERS, PLANNERS, PLANNERS),
     "bookings.booking": (STAFF, PLANNERS, PLANNERS, NOBODY),
     "bookings.event": (STAFF, NOBODY, NOBODY, NOBODY),
     "bookings.webhook": (OWNER, NOBODY, NOBODY, NOBODY),
     "bookings.delivery": (OWNER, NOBODY, NOBODY, NOBODY),
+    "bookings.message": (STAFF, NOBODY, NOBODY, NOBODY),
+    "bookings.messagepolicy": (STAFF, OWNER, OWNER, NOBODY),
     "dispatch.dispatchrun": (STAFF, NOBODY, NOBODY, NOBODY),
     "dispatch.assignment": (STAFF, NOBODY, NOBODY, NOBODY),
     "perf.measurement": (NOBODY, NOBODY, NOBODY, NOBODY),
@@ -64,14 +73,22 @@ OWN_PAGES = {
             "drivers_vehicleabsence",
         )
     },
+    "bookings_companyplace_moved": PLANNERS,
+    "bookings_client_doubles": PLANNERS,
+    "bookings_client_merge": PLANNERS,
+    "bookings_client_forget": OWNER,
+    "bookings_client_export_person": OWNER,
     "bookings_booking_telephone": PLANNERS,
     "bookings_booking_telephone_clients": PLANNERS,
     "bookings_booking_telephone_client": PLANNERS,
+    "bookings_booking_telephone_map": PLANNERS,
     "bookings_booking_telephone_places": PLANNERS,
+    "bookings_booking_telephone_times": PLANNERS,
     "bookings_booking_ready": PLANNERS,
     "bookings_booking_cancel": PLANNERS,
     "bookings_booking_duplicate": PLANNERS,
     "drivers_driver_weeks": PLANNERS,
+    "drivers_driver_phones": PLANNERS,
     "drivers_shift_roster": STAFF,
     "dispatch_dispatchrun_revert": PLANNERS,
     "dispatch_assignment_manifest_csv": STAFF,
@@ -80,9 +97,11 @@ OWN_PAGES = {
 # Django's and the theme's own, which show no company's rows; lists of rows below them do.
 FRAME = {
     "index", "login", "logout", "password_change", "password_change_done", "jsi18n", "app_list",
-    "view_on_site", "autocomplete", "search", None,
+    "view_on_site", "autocomplete", "search", "account", "second_factor", "set_up_factor",
+    "invitation", "invited", "companies_to_choose",
+    "admin_password_reset", "forgot_password_sent", "new_password", None,
 }  # fmt: skip
-# The board's pages show it to the staff; these act, and belong to who may plan.
+# The pages of board and reports show it to the staff; these act, and belong to who may plan.
 BOARD_ACTS = {
     "look", "assign", "swap", "change", "edit", "new_time", "sick", "plan", "apply", "discard",
     "revert", "undo", "suggestion",
@@ -116,7 +135,7 @@ MODEL_PAGE = re.compile(r"(\w+)_(\w+)_(changelist|add|change|delete|history)")
 
 def allowed(name, namespace):
     """Return the roles that may open a page, or None for a page of the frame."""
-    if namespace == "admin:board":
+    if namespace in ("admin:board", "admin:reports"):
         return PLANNERS if name in BOARD_ACTS else STAFF
     if name == "auth_user_password_change":
         return NOBODY
@@ -151,11 +170,18 @@ def world(company):
     booking.client.places.create(
         label=f"{name} home", address=f"{name} 1", lat=46.2, lon=6.1, is_usual=True
     )
-    rows += [delivery, delivery.webhook]
+    rows += [make.invitation(company), delivery, delivery.webhook, company.default_customer]
+    rows += [make.series(company, client=booking.client)]
+    rows += [make.message_policy(company, test_address=f"{name}@example.org")]
+    rows += [make.message(booking, address=f"{name}@example.org", text=name)]
+    rows += [make.place(company, address=f"{name} 2")]
     rows += [driver.absences.create(start_at=make.at("20:00"), end_at=make.at("21:00"))]
     rows += [driver.vehicle.absences.create(start_at=make.at("20:00"), end_at=make.at("21:00"))]
+    actor = Actor(Door.COMMAND, name=f"{name} clerk")
+    rows += [set_traffic(company, [], "edited", now=make.NOW, actor=actor)]
+    gone = make.client(company, f"{name} double")
     return SimpleNamespace(
-        company=company, rows={type(row): row for row in rows}, run=run, driver=driver
+        gone=gone, company=company, rows={type(row): row for row in rows}, run=run, driver=driver
     )
 
 
@@ -168,6 +194,10 @@ def address(path, company_world, user):
         "booking": company_world.rows[make.Booking].pk,
         "ids": company_world.rows[make.Booking].pk,
         "driver": company_world.driver.pk,
+        "place": company_world.rows[make.CompanyPlace].pk,
+        "kept": company_world.rows[make.Client].pk,
+        "gone": company_world.gone.pk,
+        "person": company_world.rows[make.Client].pk,
     }
     if "<int:import_file>" in path:
         values["import_file"] = ImportFile.objects.create(
@@ -204,6 +234,14 @@ def refused(response):
         return True
     home = ("/admin/", "/admin/login/")
     return response.status_code == 302 and response.url.split("?")[0] in home
+
+
+def listed(response):
+    """Return the model of a list, and the keys of its rows."""
+    if "cl" in response.context:
+        rows = response.context["cl"].queryset
+        return rows.model, set(rows.values_list("pk", flat=True))
+    return TrafficVersion, {version.pk for version, _text in response.context["versions"]}
 
 
 def body(response):
@@ -252,8 +290,7 @@ def test_every_role_opens_what_it_may_and_nothing_of_others(client, who):
         if who == "superuser":
             continue
         if may and (name or "").endswith("_changelist"):
-            shown = set(response.context["cl"].queryset.values_list("pk", flat=True))
-            model = response.context["cl"].model
+            model, shown = listed(response)
             assert own.rows[model].pk in shown, where
             assert other.rows[model].pk not in shown, where
         text = body(response).lower()
@@ -292,9 +329,7 @@ def test_autocompletes_searches_and_choices_stay_in_the_company(client):
             tried += 1
         if label.app_label in ("drivers", "bookings", "dispatch"):
             found = client.get(f"/admin/{label.app_label}/{label.model_name}/", {"q": "elsewhere"})
-            rows = (
-                found.context["cl"].queryset.values_list("pk", flat=True) if found.context else ()
-            )
+            rows = listed(found)[1] if found.context else ()
             theirs = other.rows.get(model)
             assert theirs is None or theirs.pk not in rows, model
     assert tried

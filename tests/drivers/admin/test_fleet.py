@@ -215,7 +215,8 @@ def test_an_owner_changes_the_policy_but_not_into_nonsense(client, field, value)
     client.force_login(make.member(company, Role.OWNER))
     page = url(company)
     names = client.get(page).context["adminform"].form.fields
-    form = {name: getattr(company, name) for name in names if name != "depot_address"}
+    values = {name: getattr(company, name) for name in names if name != "depot_address"}
+    form = {name: "" if value is None else value for name, value in values.items()}
     assert client.post(page, form | {"freeze_min": 45}).status_code == 302
     company.refresh_from_db()
     assert company.freeze_min == 45

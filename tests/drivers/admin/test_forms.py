@@ -47,7 +47,9 @@ def test_a_name_that_is_taken_is_refused_by_the_form(client, rows):
 
 def test_a_name_of_another_company_is_free(client, rows):
     url, name, first, second = rows
-    type(first).objects.filter(pk=first.pk).update(company=make.company("lausanne"))
+    there = make.company("lausanne")
+    owner = {} if name == "plate" else {"customer": there.default_customer}
+    type(first).objects.filter(pk=first.pk).update(company=there, **owner)
     assert save(client, url, **{name: getattr(first, name)}).status_code == 302
 
 

@@ -251,7 +251,9 @@ def test_a_request_goes_through_the_middleware_and_is_taken_back():
 @override_settings(ROOT_URLCONF="tests.perf.profiling.test_profile")
 def test_logging_in_is_no_part_of_the_profile(admin_user):
     profile = profile_url("/write/", now=make.NOW, user=admin_user)
-    assert not [s.sql for s in profile.recording if "session" in s.sql or "last_login" in s.sql]
+    of_login = [s for s in profile.recording if "session" in s.sql or "last_login" in s.sql]
+    # The page itself reads since when the session lasts.
+    assert [s.sql.partition(" ")[0] for s in of_login] == ["SELECT"]
 
 
 @pytest.mark.django_db(transaction=True)

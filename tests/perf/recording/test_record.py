@@ -31,9 +31,10 @@ def test_a_statement_is_kept_with_its_rows_and_its_line():
 @pytest.mark.django_db
 def test_the_nearest_line_of_an_app_is_the_place():
     company = make.company()
+    owner = company.default_customer
     with record_queries() as q:
         list(Booking.objects.on(company, make.DAY))
-        make.client(company)
+        make.client(company, customer=owner)
     assert [s.site.file for s in q] == [
         "tests/perf/recording/test_record.py",
         "tests/support/builders.py",

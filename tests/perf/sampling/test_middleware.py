@@ -95,7 +95,7 @@ def test_no_value_is_kept(sampling):
 def test_what_is_not_sampled_is_not_recorded(sampling, monkeypatch):
     buffer = sampling()
     monkeypatch.setattr(middleware, "random", lambda: 0.01)
-    monkeypatch.setattr(sample, "record_queries", None)  # it would be called, and fail
+    monkeypatch.setattr(sample, "begin", None)  # it would be called, and fail
     assert asked(share=0.01).content == b"done"
     buffer.flush()
     assert not Sampled.objects.exists()
@@ -109,7 +109,7 @@ def fails(*args, **kwargs):
 @pytest.mark.parametrize(
     "breaks",
     [
-        (sample, "record_queries"), (sample, "Sample"), (record, "find_site"),
+        (sample, "begin"), (sample, "Sample"), (record, "find_site"),
         (middleware, "door_of"),
     ],
     ids=["the recorder's start", "the buffer", "the place", "the door"],

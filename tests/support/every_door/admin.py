@@ -7,12 +7,14 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.db.models import Model
 
-from bookings.models import Booking, Client
+from bookings.models import Booking, Client, CompanyPlace, MessagePolicy, Series
 from drivers.models import (
     Absence,
     ApiToken,
     Company,
+    Customer,
     Driver,
+    Invitation,
     Membership,
     Shift,
     Vehicle,
@@ -20,7 +22,7 @@ from drivers.models import (
 )
 from perf.project.doors.company_rows import company_rows
 from tests.support import builders as make
-from tests.support.every_door.columns import FAR_LAT, FAR_LON, at, both, changes_of
+from tests.support.every_door.columns import FAR_LAT, FAR_LON, PLACE, at, both, changes_of
 from tests.support.every_door.company import Busy
 
 Form = dict[str, Any]
@@ -34,12 +36,15 @@ TRIPS = ("ASSIGNED", "EN_ROUTE", "DONE", "WAITING")  # whose forms are filled in
 def rows_of(model: type[Model], busy: Busy) -> list[Any]:
     """Return the rows whose pages are walked through: those on which trips rest, or the newest."""
     drivers = [busy.anna, busy.chloe]
+    if model is MessagePolicy:  # not before: a company has one, which is added too
+        return [MessagePolicy.objects.first() or make.message_policy(busy.company)]
     found: dict[type[Model], list[Any]] = {
         Booking: [busy.bookings[name] for name in TRIPS],
         Driver: drivers,
         Vehicle: [driver.vehicle for driver in drivers],
         Shift: [driver.shifts.get() for driver in drivers],
         Client: [busy.client],
+        CompanyPlace: [busy.place],
     }
     return found.get(model) or list(company_rows(model, busy.company).order_by("-pk")[:1])
 
@@ -81,6 +86,51 @@ def _preferences(busy: Busy) -> dict[str, list[Form]]:
         ],
         "driver_preferences.kind": [{f"{drivers}kind": "forbidden"}],
         "driver_preferences.DELETE": [{f"{drivers}DELETE": "on"}],
+        **_recipients(busy),
+        **_pauses(busy),
+    }
+
+
+def _recipients(busy: Busy) -> dict[str, list[Form]]:
+    first = "recipients-0-"
+    new = {
+        "recipients-TOTAL_FORMS": "1", f"{first}person": "contact", f"{first}channel": "email",
+        f"{first}address": "son@example.org", f"{first}language": "fr",
+    }  # fmt: skip
+    return {
+        "recipients.person": [new],
+        "recipients.channel": [new | {f"{first}channel": "none"}],
+        "recipients.address": [new | {f"{first}address": "daughter@example.org"}],
+        "recipients.language": [new | {f"{first}language": "en"}],
+        "recipients.DELETE": [new | {f"{first}DELETE": "on"}],
+    }
+
+
+MESSAGES = {
+    "is_on": "on", "test_address": "us@example.org", "language": "fr", "tells_booked": None,
+    "tells_reminder": None, "tells_on_the_way": None, "tells_late": None, "tells_changed": None,
+    "tells_canceled": None, "reminder_at": "16:00", "late_min": "20", "quiet_from": "20:00",
+    "quiet_until": "08:00", "daily_limit": "9",
+}  # fmt: skip
+
+
+def _messages(busy: Busy) -> dict[str, list[Form]]:
+    first = "texts-0-"
+    new = {
+        "texts-TOTAL_FORMS": "1", f"{first}kind": "booked", f"{first}language": "en",
+        f"{first}text": "{clock}", f"{first}DELETE": None,
+    }  # fmt: skip
+    return {f"texts.{name}": [new] for name in ("kind", "language", "text", "DELETE")}
+
+
+def _pauses(busy: Busy) -> dict[str, list[Form]]:
+    first = "pauses-0-"
+    day = {f"{first}first_day": DAY, "pauses-TOTAL_FORMS": "1"}
+    return {
+        "pauses.first_day": [day],
+        "pauses.last_day": [{**day, f"{first}last_day": DAY}],
+        "pauses.note": [{**day, f"{first}note": "exam"}],
+        "pauses.DELETE": [{f"{first}DELETE": "on"}],
     }
 
 
@@ -119,20 +169,34 @@ def _user(row: Model, busy: Busy) -> dict[str, list[Form]]:
     }
 
 
+HOSPITAL = {
+    "name": "HUG", "kind": "hospital", "contact": "Dr. Rey", "phone": "1", "email": "a@b.ch",
+    "notes": "x", "book_ahead_min": "60", "margin_min": "45", "requires_client": "on",
+    "on_time_early_min": "5", "on_time_late_min": "20",
+    "requires_reference": "on", "requires_appointment": "on",
+}  # fmt: skip
 OTHER_FORMS: dict[type[Model], Callable[[Any, Busy], dict[str, list[Form]]]] = {
     Group: lambda row, busy: {"name": [{"name": "new"}], "permissions": [{"permissions": ["1"]}]},
-    Membership: lambda row, busy: {"role": [{"role": "viewer"}, {"role": "driver"}]},
+    Membership: lambda row, busy: {
+        "role": [{"role": "viewer"}, {"role": "driver"}],
+        "customer": [{"role": "client_api", "customer": str(busy.company.default_customer.pk)}],
+    },
+    Customer: lambda row, busy: {name: [{name: value}] for name, value in HOSPITAL.items()},
     User: _user,
+    MessagePolicy: lambda row, busy: {name: [{name: value}] for name, value in MESSAGES.items()},
 }
 INLINES: dict[type[Model], Callable[[Busy], dict[str, list[Form]]]] = {
     Client: _preferences,
     Driver: lambda busy: _weekly(busy),
+    MessagePolicy: _messages,
+    Series: _pauses,
 }
 
 
 def _added(busy: Busy) -> dict[type[Model], list[Form]]:
     """Return what is sent to the page that adds a row."""
     company = {"company": str(busy.company.pk)}
+    owned = {**company, "customer": ""}
     place = both(lat=FAR_LAT, lon=FAR_LON).form
     trip = {
         **both(pickup_lat=46.2, pickup_lon=6.1, dropoff_lat=FAR_LAT, dropoff_lon=FAR_LON).form,
@@ -140,6 +204,7 @@ def _added(busy: Busy) -> dict[type[Model], list[Form]]:
         **both(client=busy.client.pk, reference="N-1").form,
         **both(pickup_address="a", dropoff_address="b").form,
         **both(passengers=60, wheelchairs=1, priority=1, needs=["hoist"], notes="x").form,
+        **both(overlap_meant=True, may_share=True, max_ride_min=90).form,
         "return_of": str(busy.bookings["ASSIGNED"].pk),
     }  # fmt: skip
     weekly = {
@@ -153,6 +218,7 @@ def _added(busy: Busy) -> dict[type[Model], list[Form]]:
         **company, **both(name="Zoé", phone="1", vehicle=busy.anna.vehicle_id, user=None).form,
         **both(kind="regular", is_active=True, is_available=True, skills=["hoist"]).form,
         **both(max_bookings=1, home_lat=FAR_LAT, home_lon=FAR_LON).form, **weekly,
+        **both(licence_until="2030-01-01", permit_until="2030-01-01").form,
         "home_address": "Quai 1",
     }  # fmt: skip
     over = at(start_at="09:00", end_at="17:00").form
@@ -161,18 +227,46 @@ def _added(busy: Busy) -> dict[type[Model], list[Form]]:
     policy = {name: changes[0].form for name, changes in changes_of(busy.company, busy).items()}
     password = {"password1": "a long phrase 1", "password2": "a long phrase 1"}
     member = str(busy.user.memberships.get().pk)
+    order = Series.objects.get(company=busy.company)
+    series = {
+        name: value
+        for changes in changes_of(order, busy).values()
+        for name, value in (changes[0].form or {}).items()
+    }
+    whole = {
+        "client": str(busy.client.pk),
+        "count": "",
+        "appointment_time": "",
+        "return_will_call": None,
+        "since": None,
+    }
     return {
+        Series: [{**company, **series, **whole}],
         Company: [{k: v for form in policy.values() for k, v in form.items()}],
-        Membership: [{**company, "username": "newcomer", "role": "dispatcher"}],
-        ApiToken: [{"membership": member, "name": "portal", "role": "", "days": "9"}],
+        Customer: [{**company, **HOSPITAL}],
+        MessagePolicy: [
+            {**company, **MESSAGES, **_messages(busy)["texts.text"][0]}
+        ],
+        Membership: [{**company, "username": "newcomer", "role": "dispatcher", "customer": ""}],
+        Invitation: [
+            {**company, "email": "new@example.org", "role": "dispatcher", "customer": ""}
+        ],
+        ApiToken: [{"membership": member, "name": "portal", "role": "", "days": "9",
+                    "customer": ""}],
         User: [{"username": "newcomer", "usable_password": "true", **password}],
         Group: [{"name": "planners", "permissions": ["1"]}],
-        Client: [{**company, **both(name="Ada", phone="1", address="a", notes="x").form, **place,
-                  "wheelchair": "on"}],
-        Booking: [{**company, **trip}, {**company, **trip, "return_of": ""}],
+        Client: [{**owned, **both(name="Ada", phone="1", address="a", notes="x").form, **place,
+                  "external_id": "P-1", "wheelchair": "on", "may_share": "on",
+                  "max_ride_min": "40"}],
+        CompanyPlace: [
+            {**company, **both(name="HUG", address="b", **PLACE).form, "boarding_min": "100",
+             "margin_min": "", "entrance": "", "notes": ""}
+        ],
+        Booking: [{**owned, **trip}, {**owned, **trip, "return_of": ""}],
         Driver: [driver],
         Vehicle: [{**company, **both(plate="NEW", seats=0, wheelchair_places=0).form,
-                   "skills": ""}],
+                   **both(insurance_until="2030-01-01", inspection_until="2030-01-01").form,
+                   **both(handover_lat=46.2, handover_lon=6.1).form, "skills": ""}],
         Shift: [{"driver": pk, "vehicle": "", **over, **a_break} for pk in drivers],
         Absence: [{"driver": pk, **over, "reason": "sick", "note": "x"} for pk in drivers],
         VehicleAbsence: [
@@ -205,8 +299,12 @@ def fields_of(response: Any) -> Iterator[str]:
 # What is sent beside the rows, for each action of a list.
 ACTIONS: dict[str, Form] = {
     "delete_selected": {"post": "yes"},
+    "remove_second_factor": {},
     "accept": {},
     "cancel_selected": {},
     "weeks_of_selected": {},
+    "exchange_vehicles": {},
     "revoke": {},
+    "send_again": {},
+    "withdraw": {},
 }

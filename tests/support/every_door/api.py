@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 
 from rest_framework.test import APIClient
 
-from bookings.models import Actor, Delivery, Door, Event, Webhook
+from bookings.models import Actor, Delivery, Door, Event, Pause, Series, Webhook
 from dispatch.trips import decisions
-from drivers.models import ApiToken
+from drivers.models import ApiToken, Customer, Invitation
 from perf.doors.routes import route_name, routes
 from tests.support import builders as make
-from tests.support.every_door.columns import FAR_LAT, FAR_LON, changes_of
-from tests.support.every_door.company import NOW, PLANNED, Busy
+from tests.support.every_door.columns import FAR_LAT, FAR_LON, PLACE, changes_of
+from tests.support.every_door.company import NOW, PLANNED, Busy, gone
 from tests.support.every_door.suggested import suggested
 
 WRITING = ("post", "put", "patch", "delete")
@@ -24,6 +24,14 @@ TRIP = {
     "dropoff_lat": make.HOSPITAL[0],
     "dropoff_lon": make.HOSPITAL[1],
     "scheduled_time": make.at("11:00").isoformat(),
+}
+
+
+ORDER = {
+    **{name: value for name, value in TRIP.items() if name != "scheduled_time"},
+    "weekdays": [2],
+    "first_day": DAY,
+    "pickup_time": "10:00",
 }
 
 
@@ -153,6 +161,12 @@ API_DOORS: dict[str, Callable[[Busy], list[Ask]]] = {
     "PATCH vehicles/<pk>/": _changed(lambda busy: [row.vehicle for row in _drivers(busy)]),
     "POST drivers/": lambda busy: [Ask({"name": "Zoé", "vehicle": busy.anna.vehicle_id})],
     "PATCH drivers/<pk>/": _changed(_drivers),
+    "POST drivers/<pk>/exchange-vehicle/": lambda busy: [
+        Ask({"driver": other.pk}, driver.pk)
+        for driver in _drivers(busy)
+        for other in _drivers(busy)
+        if other != driver
+    ],
     "POST shifts/": _periods,
     "PATCH shifts/<pk>/": _changed(_shifts),
     "DELETE shifts/<pk>/": lambda busy: [Ask(None, row.pk) for row in _shifts(busy)],
@@ -164,13 +178,75 @@ API_DOORS: dict[str, Callable[[Busy], list[Ask]]] = {
     ],
     "PATCH vehicle-absences/<pk>/": _changed(lambda busy: list(busy.anna.vehicle.absences.all())),
     "DELETE vehicle-absences/<pk>/": lambda busy: [Ask(None, busy.anna.vehicle.absences.get().pk)],
+    "POST series/": lambda busy: [Ask({**ORDER, "client": busy.client.pk})],
+    "PATCH series/<pk>/": _changed(lambda busy: [Series.objects.get(company=busy.company)]),
+    "POST series/<pk>/foresee/": lambda busy: [Ask({"notes": "x"}, Series.objects.get().pk)],
+    "POST series/move/": lambda busy: [
+        Ask(
+            {
+                "series": [Series.objects.get().pk],
+                "old_lat": make.HOME[0],
+                "old_lon": make.HOME[1],
+                "address": "Quai 1",
+                "lat": FAR_LAT,
+                "lon": FAR_LON,
+            }
+        )
+    ],
+    "POST pauses/": lambda busy: [Ask({"client": busy.client.pk, "first_day": DAY})],
+    "DELETE pauses/<pk>/": lambda busy: [
+        Ask(None, pause.pk) for pause in Pause.objects.filter(company=busy.company)
+    ],
+    "POST invitations/": _only({"email": "new@example.org", "role": "dispatcher"}),
+    "POST invitations/<pk>/resend/": lambda busy: [Ask({}, Invitation.objects.latest("pk").pk)],
+    "POST invitations/<pk>/revoke/": lambda busy: [Ask({}, Invitation.objects.latest("pk").pk)],
     "POST tokens/": _only({"name": "portal"}),
     "POST tokens/<pk>/revoke/": lambda busy: [Ask({}, ApiToken.objects.latest("pk").pk)],
     "POST clients/": _only({"name": "Ada", "wheelchair": True}),
-    "PATCH clients/<pk>/": _changed(lambda busy: [busy.client]),
-    "POST webhooks/": _only({"url": "https://localhost/"}),
+    "POST clients/<pk>/forget/": lambda busy: [
+        Ask({"reason": "asked"}, client) for client in (busy.client.pk, gone(busy))
+    ],
+    "PATCH clients/<pk>/": lambda busy: [
+        *_changed(lambda busy: [busy.client])(busy),
+        Ask({"customer": busy.client.customer_id}, busy.client.pk),
+    ],
+    "POST customers/": _only({"name": "HUG", "kind": "hospital"}),
+    "PATCH customers/<pk>/": lambda busy: [
+        Ask(
+            {
+                "name": "HUG",
+                "kind": "home",
+                "contact": "Dr. Rey",
+                "phone": "1",
+                "email": "a@b.ch",
+                "notes": "x",
+                "book_ahead_min": 60,
+                "margin_min": 45,
+                "on_time_early_min": 5,
+                "on_time_late_min": 20,
+                "requires_client": True,
+                "requires_reference": True,
+                "requires_appointment": True,
+            },
+            busy.company.default_customer.pk,
+        )
+    ],
+    "DELETE customers/<pk>/": lambda busy: [
+        Ask(None, busy.company.default_customer.pk),
+        Ask(None, Customer.objects.create(company=busy.company, name="Nobody's").pk),
+    ],
+    "POST company-places/": _only(
+        {"name": "HUG", "address": "Quai 4", "boarding_min": 100, **PLACE}
+    ),
+    "PATCH company-places/<pk>/": _changed(lambda busy: [busy.place]),
+    "DELETE company-places/<pk>/": lambda busy: [Ask(None, busy.place.pk)],
+    "POST webhooks/": _only({"url": "https://example.org/"}),
     "PATCH webhooks/<pk>/": lambda busy: [
-        Ask({"is_active": False, "kinds": [], "url": "https://example.org/"}, _webhook())
+        Ask(
+            {"is_active": False, "kinds": [], "url": "https://example.org/", "payload": "thin"},
+            _webhook(),
+        ),
+        Ask({"customer": None}, _webhook()),
     ],
     "DELETE webhooks/<pk>/": lambda busy: [Ask(None, _webhook())],
     "POST webhooks/<pk>/rotate/": lambda busy: [Ask({}, _webhook())],
@@ -182,6 +258,7 @@ API_DOORS: dict[str, Callable[[Busy], list[Ask]]] = {
     "POST bookings/undo/": lambda busy: [Ask({"day": DAY, "action": by_hand(busy)})],
     "PATCH bookings/<pk>/": lambda busy: [
         *_changed(lambda busy: [busy.bookings[name] for name in PLANNED])(busy),
+        *_trips({"customer": busy.company.default_customer.pk})(busy),
         *_trips({"passengers": 60}, {"scheduled_time": make.at("11:05").isoformat()})(busy),
     ],
     "POST bookings/<pk>/accept/": _trips(),

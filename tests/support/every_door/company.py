@@ -13,7 +13,7 @@ from django.test import Client as Browser
 from rest_framework.test import APIClient
 
 from bookings.intake import take_in
-from bookings.models import Actor, Booking, Client, Door, DriverPreference, Status
+from bookings.models import Actor, Booking, Client, CompanyPlace, Door, DriverPreference, Status
 from dispatch.models import Assignment, DispatchRun
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.previews import plan_preview
@@ -48,6 +48,7 @@ class Busy:
     eve: Driver
     client: Client
     other: Client
+    place: CompanyPlace
     user: object
     browser: Browser
     owner: APIClient
@@ -99,6 +100,7 @@ def _make_company() -> Busy:
     ShiftTemplate.objects.create(driver=anna, weekday=2, start="06:00", end="18:00")
     person = make.client(company, "Rosa")
     other = make.client(company, "Jean")
+    place = make.place(company, address="Rue 1")
     person.places.create(label="gym", address="Gym 1", lat=46.2, lon=6.1)
     DriverPreference.objects.create(client=person, driver=ben, kind="preferred")
     for driver in (anna, ben, chloe):
@@ -113,6 +115,11 @@ def _make_company() -> Busy:
     user = get_user_model().objects.create_superuser("root", password=None)
     owner = Membership.objects.create(company=company, user=user, role=Role.OWNER)
     callers = {driver.pk: _let_in(driver) for driver in (anna, ben)}
+    order = make.series(company, client=other, weekdays=[3])  # another day than that of the trips
+    order.pauses.create(company=company, first_day=make.DAY)
+    other.pauses.create(company=company, first_day=make.DAY)
+    make.invitation(company, expires_at=NOW + timedelta(days=7))
+    make.message(Booking.objects.filter(company=company, client=person).latest("id"))
     event = make.event(company)
     make.delivery(company, event=event, webhook=make.webhook(company, "https://localhost/"))
     Measurement.objects.create(
@@ -123,7 +130,7 @@ def _make_company() -> Busy:
     browser = Browser(SERVER_NAME="localhost")
     browser.force_login(user)
     return Busy(
-        company, anna, ben, chloe, dan, eve, person, other, user, browser,
+        company, anna, ben, chloe, dan, eve, person, other, place, user, browser,
         _caller(owner), callers,
         DispatchRun.objects.get(id=report.run), DispatchRun.objects.get(id=preview.run),
         {row.reference: row for row in Booking.objects.filter(company=company)},
@@ -132,7 +139,7 @@ def _make_company() -> Busy:
 
 
 def _take_in(company, person):
-    there = {"pickup_lat": make.HOME[0], "pickup_lon": make.HOME[1],
+    there = {"pickup_address": "rue 1", "pickup_lat": make.HOME[0], "pickup_lon": make.HOME[1],
              "dropoff_lat": make.HOSPITAL[0], "dropoff_lon": make.HOSPITAL[1]}  # fmt: skip
     rows = [
         {"reference": reference, "scheduled_time": make.at(clock), "client": person.id, **there}
@@ -150,7 +157,7 @@ def _take_in(company, person):
             ("PENDING", "16:00", {}),
             ("WAITING", "16:30", {}),
             ("CALLS", "17:00", {"will_call": True}),
-            ("CANCELED", "16:00", {}),
+            ("CANCELED", "18:00", {}),
         )
     ]
     take_in(company, rows, actor=ACTOR, now=make.NOW)
@@ -211,3 +218,10 @@ def _caller(member):
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
     return client
+
+
+def gone(busy: Busy) -> int:
+    """Return the id of a client of whom no trip is open."""
+    client = make.client(busy.company)
+    make.booking(busy.company, client=client, status=Status.COMPLETED)
+    return client.pk

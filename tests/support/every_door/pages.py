@@ -8,12 +8,15 @@ from django.contrib import admin
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import URLPattern, URLResolver
 
+from bookings.merge import preview_merge
 from bookings.models import Booking, ImportFile
+from dispatch.models import Assignment
+from drivers.companies.devices import make_link
 from tests.support import builders as make
 from tests.support.every_door.admin import Form
 from tests.support.every_door.api import by_hand
 from tests.support.every_door.columns import FAR_LAT, FAR_LON, TOMORROW, both
-from tests.support.every_door.company import NOW, Busy
+from tests.support.every_door.company import NOW, Busy, gone
 from tests.support.every_door.suggested import suggested
 
 MODEL_PAGE = re.compile(r"(\w+)_(\w+)_(changelist|add|change|delete|history)")
@@ -56,6 +59,7 @@ def values_of(busy: Busy) -> dict[str, Any]:
     return {
         "company": busy.company.slug,
         "day": DAY,
+        "person": busy.client.pk,
         "booking": busy.bookings["ASSIGNED"].pk,
         "ids": busy.bookings["ASSIGNED"].pk,
         "run": busy.run.pk,
@@ -66,7 +70,18 @@ def values_of(busy: Busy) -> dict[str, Any]:
         "object_id": 1,
         "id": busy.user.pk,
         "url": "nowhere",
+        "key": "unknown",
+        "place": busy.place.pk,
+        "secret": "unknown",
     }
+
+
+def _moved(busy: Busy) -> list[Send]:
+    """Return where a place is said to be now, whatever that does to its trips."""
+    far = {"address": "Quai 9", "lat": str(FAR_LAT), "lon": str(FAR_LON), "move": "1"}
+    near = {**far, "lat": "46.2", "lon": "6.15"}
+    trips = [str(row.pk) for row in Assignment.objects.filter(company=busy.company)]
+    return [({}, near), ({}, far), ({}, {**far, "release": trips})]
 
 
 def _assign(busy: Busy) -> list[Send]:
@@ -228,14 +243,22 @@ def _cancel(busy: Busy) -> list[Send]:
 def _telephone(busy: Busy) -> list[Send]:
     there = both(pickup_lat=46.2, pickup_lon=6.1, dropoff_lat=FAR_LAT, dropoff_lon=FAR_LON).form
     form = {
-        "company": busy.company.slug, "client": busy.client.pk, "pickup_address": "a",
+        "company": busy.company.slug, "new_name": "Ada", "pickup_address": "a",
         "dropoff_address": "b", "day": DAY, "pickup_at": "11:00", "return_at": "15:00",
         "passengers": "60", "wheelchairs": "0", "priority": "0", **there,
     }  # fmt: skip
     return [
         ({}, form),
-        ({}, {**form, "driver": busy.anna.pk}),
-        ({}, {**form, "driver": busy.ben.pk}),
+        ({}, {**form, "new_name": "Bea", "driver": busy.anna.pk}),
+        ({}, {**form, "new_name": "Cyd", "driver": busy.ben.pk}),
+    ]
+
+
+def _merge(busy: Busy) -> list[Send]:
+    pairs = [(busy.client, busy.other), (busy.other, busy.client)]
+    return [
+        ({"kept": kept.pk, "gone": gone.pk}, {"seen": preview_merge(kept, gone).seen})
+        for kept, gone in pairs
     ]
 
 
@@ -273,20 +296,47 @@ PAGES: dict[str, Callable[[Busy], list[Send]]] = {
         ({"booking": row.pk}, {"days": TOMORROW.isoformat(), "way_back": "on"})
         for row in busy.bookings.values()
     ],
+    "admin/bookings/client/<kept>/merge/<gone>/": _merge,
+    "admin/bookings/companyplace/<place>/moved/": _moved,
+    "admin/bookings/client/<person>/forget/": lambda busy: [
+        ({"person": client}, {"reason": "asked", "sure": "on"})
+        for client in (busy.client.pk, gone(busy))
+    ],
     "admin/bookings/booking/import/": _upload,
     "admin/bookings/booking/import/<import_file>/": _imports,
     "admin/drivers/driver/weeks/": _weeks,
+    "admin/drivers/driver/<object_id>/phones/": lambda busy: [({"object_id": busy.anna.pk}, {})],
+    "drive/link/<secret>/": lambda busy: [
+        ({"secret": make_link(busy.anna, user_id=None, now=NOW)[1]}, {})
+    ],
     "admin/drivers/shift/roster/": _roster,
     "admin/dispatch/dispatchrun/<run>/revert/": nothing,
-    # These only show something, or are about who is logged in.
+    "admin/login/new/<uidb64>/<token>/": lambda busy: [
+        ({"uidb64": "MQ", "token": "not-a-token"}, {"new_password1": "a", "new_password2": "a"})
+    ],
+    # These only show something, or are about who is logged in. (What a phone reports goes through
+    # the use-cases of `me/`: tests/dispatch/drive.)
     **dict.fromkeys(
         (
-            "", "admin/", "admin/board/", "admin/search/", "admin/login/", "admin/logout/",
+            "drive/sync/",
+            "", "admin/", "admin/board/", "admin/reports/", "admin/reports/<company>/",
+            "admin/reports/<company>/driven/",
+            *(
+                f"admin/reports/<company>/{what}/{kind}/"
+                for kind in ("csv", "xlsx")
+                for what in ("figures", "driven")
+            ),
+            "admin/search/", "admin/login/", "admin/logout/",
+            "admin/login/second-factor/", "admin/login/set-up/", "admin/login/forgotten/",
+            "admin/account/", "admin/company/", "admin/invitation/", "admin/invitation/<key>/",
             "admin/password_change/", "admin/password_change/done/", "admin/autocomplete/",
             "admin/jsi18n/", "admin/r/<content_type_id>/<object_id>/", "admin/<app_label>/",
             "admin/<url>",
             "admin/bookings/booking/telephone/clients/", "admin/bookings/booking/telephone/client/",
-            "admin/bookings/booking/telephone/places/",
+            "admin/bookings/booking/telephone/map/",
+            "admin/bookings/booking/telephone/places/", "admin/bookings/client/doubles/",
+            "admin/bookings/booking/telephone/times/",
+            "admin/bookings/client/<person>/export/",
             "admin/bookings/booking/import/<import_file>/errors/",
             *(
                 f"admin/{model}/export/{kind}/"

@@ -112,7 +112,12 @@ class Walk:
         """Post a form of the admin."""
         agreed = {"release": list(release), "move": list(move)}
         sent = {name: value for name, value in form.items() if value is not None}
-        return self.busy.browser.post(path, sent | {k: v for k, v in agreed.items() if v})
+        sent |= {name: ids for name, ids in agreed.items() if ids}
+        response = self.busy.browser.post(path, sent)
+        if (response.context or {}).get("review"):  # its list was seen
+            seal = response.context["adminform"].form.seal
+            return self.busy.browser.post(path, sent | {"reviewed": seal})
+        return response
 
 
 def status_of(response):

@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--calls", type=int, default=4000, help="calls in all (default 4000)")
     parser.add_argument("--threads", type=int, default=4, help="callers at once (default 4)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the calls (default 1)")
+    parser.add_argument("--shared", action="store_true", help="clients may share vehicles")
     options = parser.parse_args(arguments)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     os.environ.setdefault("SLOW_QUERY_MS", "0")  # callers wait for each other: that is no news
@@ -36,13 +37,13 @@ def main(arguments: list[str] | None = None) -> int:
         teardown_databases(databases, verbosity=0)
 
 
-def _play_and_check(*, calls: int, threads: int, seed: int) -> int:
+def _play_and_check(*, calls: int, threads: int, seed: int, shared: bool) -> int:
     # Imported late: the models need Django to be set up.
-    from tests.support.invariants import broken
+    from tests.support.invariants import broken, wrong_stretches
     from tests.support.random_calls.day import make_day
     from tests.support.random_calls.player import play_in_threads
 
-    company = make_day(seed)
+    company = make_day(seed, shares_rides=shared)
     began = time.perf_counter()
     played = play_in_threads(company, seed=seed, calls=calls, threads=threads)
     print(f"{calls} calls by {threads} threads, seed {seed}: {time.perf_counter() - began:.0f} s")
@@ -52,6 +53,8 @@ def _play_and_check(*, calls: int, threads: int, seed: int) -> int:
     for name, texts in outcomes.items():
         print(f"  {name:16} {', '.join(texts)}")
     found = broken(company)
+    if wrong := wrong_stretches(company):
+        found["a stretch is what its trips say"] = wrong
     for rule, examples in found.items():
         print(f"BROKEN: {rule}: {len(examples)}, first {examples[:3]}")
     print("Something is broken." if found else "All that must hold holds.")

@@ -17,7 +17,7 @@ from django.db import connection
 
 from bookings.accept import accept_all
 from bookings.importing.import_bookings import import_bookings
-from bookings.models import Booking, Status
+from bookings.models import Actor, Booking, Door, Status
 from bookings.save import save_booking
 from bookings.webhooks import worker
 from dispatch.models import Assignment, DispatchRun
@@ -28,13 +28,15 @@ from dispatch.runs.run import run_dispatch
 from dispatch.trips import decisions, progress, will_calls
 from dispatch.trips.assign import Lock, assign, swap
 from dispatch.trips.cancel import cancel, cancel_trips
+from dispatch.trips.correct import correct
 from dispatch.trips.driver_sick import report_sick
 from dispatch.trips.release import release_trips
+from dispatch.trips.undo import last_action, undo
 from drivers.fleet.changes import changing
-from drivers.models import Absence, Company, Driver, Shift
+from drivers.models import Absence, Company, Driver, Membership, Shift
 from drivers.refused import Refused
 from tests.support import builders as make
-from tests.support.random_calls.day import ACTOR, random_place
+from tests.support.random_calls.day import random_place
 
 # How often each is called: {name of the method without "call_": weight}.
 PLANNING = {
@@ -50,10 +52,12 @@ PLANNING = {
     "cancel": 3,
     "cancel_two": 2,
     "accept": 3,
+    "undo": 6,
 }
 ALL = PLANNING | {
     "progress": 12,
     "arrive": 2,
+    "correct": 3,
     "ready": 2,
     "sick": 3,
     "shift": 3,
@@ -116,10 +120,19 @@ class Player:
         self.company, self.seed, self.hours = company, seed, hours
         self.rng = random.Random(seed)
         self.imported = 0
+        member = Membership.objects.get(company=company)
+        self.actor = Actor(Door.ADMIN, user_id=member.user_id, name="random calls")
+        self.calls = seed * 1000
 
     def who_and_when(self) -> dict[str, Any]:
-        at = timedelta(hours=self.rng.choice(self.hours), minutes=self.rng.randrange(60))
-        return {"actor": ACTOR, "now": make.at("00:00") + at}
+        """Return the actor and the time, which no other call has: undo knows a call by it."""
+        self.calls += 1
+        at = timedelta(
+            hours=self.rng.choice(self.hours),
+            minutes=self.rng.randrange(60),
+            microseconds=self.calls % 1_000_000,
+        )
+        return {"actor": self.actor, "now": make.at("00:00") + at}
 
     def pick(self, queryset) -> Any:
         """Return one of the rows, or None without any."""
@@ -211,6 +224,15 @@ class Player:
 
     def call_arrive(self) -> None:
         progress.arrive(self.company, self.booking_id(Status.EN_ROUTE), **self.who_and_when())
+
+    def call_correct(self) -> None:
+        ended = (Status.COMPLETED, Status.NO_SHOW, Status.CANCELED, Status.IN_PROGRESS)
+        booking_id = self.booking_id(*ended)
+        correct(self.company, booking_id, reason="A wrong click.", **self.who_and_when())
+
+    def call_undo(self) -> None:
+        if action := last_action(self.company, make.DAY):
+            undo(self.company, make.DAY, action.id, **self.who_and_when())
 
     def call_ready(self) -> None:
         waiting = Booking.objects.on(self.company, make.DAY).filter(will_call=True)

@@ -83,7 +83,7 @@ def _called_different(judgements):
 
 def _one_trial(company, pairs):
     """Return the ratio of B to A, which are the same, and the control's."""
-    seconds = {"a": [], "b": [], "control": []}
+    seconds: dict[str, list[float]] = {"a": [], "b": [], "control": []}
     for number in range(pairs):
         for name in order_of_arms(list(seconds), number):
             began = perf_counter()

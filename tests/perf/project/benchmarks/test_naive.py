@@ -82,9 +82,9 @@ def test_loops_take_a_query_for_each_row(company, django_assert_num_queries, bud
     # vehicle and its absences.
     with django_assert_num_queries(1 + 2 + 3 + 3 + 2 + 2), naive.reading_in_loops():
         load.read_drivers(company, *bounds)
-    # 7 bookings on the day: 1 has a client, 7 are asked for assignments.
-    # Of the days around 1 open trip is asked for its booking, client and assignments.
-    with django_assert_num_queries(1 + 1 + 7 + 1 + 3), naive.reading_in_loops():
+    # 7 bookings on the day: 1 has a client, 7 are asked for assignments and customers.
+    # Of the days around 1 open trip is asked for its booking, client, customer and assignments.
+    with django_assert_num_queries(1 + 1 + 7 + 7 + 1 + 4), naive.reading_in_loops():
         load.read_trips(company, make.DAY, company.day_bounds(make.DAY))
 
 

@@ -138,19 +138,27 @@ def test_those_that_flip_are_named_in_every_report(compared):
     assert "Missing on some: Index(…): small (+0.50 s a day)." in text
 
 
-@pytest.mark.slow
-@pytest.mark.django_db
 def test_one_command_measures_all_shapes_and_compares_them(tmp_path, monkeypatch):
+    """What measuring one shape is, test_benchmark_indexes.py shows."""
     few = [Shape("huge", "h", share=0.95), Shape("small", "s", share=0.5)]
-    monkeypatch.setattr("perf.project.management.commands.benchmark_indexes.SHAPES", few)
+    asked = []
+
+    def measured(*, shape, bookings, seconds, **_options):
+        asked.append((shape, bookings, seconds))
+        return report(entry("turns", "keep: x" if shape.name == "huge" else "drop: x"))
+
+    command = "perf.project.management.commands.benchmark_indexes"
+    monkeypatch.setattr(f"{command}.SHAPES", few)
+    monkeypatch.setattr(f"{command}.benchmark_indexes", measured)
     out = StringIO()
     call_command(
         "benchmark_indexes", "--bookings", "60", "--seconds", "1", "--shape", "all",
         "--output", str(tmp_path), stdout=out, stderr=StringIO(),
     )  # fmt: skip
+    assert asked == [(shape, 60, 1) for shape in few]
     result = json.loads((tmp_path / "index_shapes.json").read_text())
     assert list(result["shapes"]) == ["huge", "small"]
-    assert all(set(one["shapes"]) == {"huge", "small"} for one in result["indexes"])
+    assert [(one["name"], one["change"]) for one in result["indexes"]] == [("turns", Change.FLIPS)]
     assert (tmp_path / "INDEX_SHAPES.md").read_text() == shapes_report.markdown(result)
     assert shapes_report.table(result) in out.getvalue()
 

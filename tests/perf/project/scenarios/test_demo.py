@@ -5,6 +5,7 @@ from unittest import mock
 import pytest
 from django.contrib.auth import authenticate, get_user_model
 from django.core.management import call_command
+from django.test import RequestFactory
 from django.utils import timezone
 
 from bookings.models import Booking, Event
@@ -60,7 +61,7 @@ def test_users_open_the_admin_with_the_printed_passwords(
     result = small_demo()
 
     assert f"user {name}, password {result.passwords[name]}:" in result.summary()
-    user = authenticate(username=name, password=result.passwords[name])
+    user = authenticate(RequestFactory().post("/"), username=name, password=result.passwords[name])
     assert (user.is_staff, user.is_superuser) == (True, is_superuser)
     assert user.memberships.get().role == role
     client.force_login(user)
@@ -95,7 +96,7 @@ def test_it_works_twice_and_keeps_what_is_there():
     assert second.report.changes["kept"] == first.report.assigned
     for name, password in first.passwords.items():
         assert password != second.passwords[name]
-        assert authenticate(username=name, password=password) is None
+        assert authenticate(RequestFactory().post("/"), username=name, password=password) is None
     assert DispatchRun.objects.count() == 2
 
 
@@ -128,7 +129,7 @@ def test_somebody_elses_user_keeps_the_password(name):
     with pytest.raises(DemoRefusedError, match=name):
         small_demo()
 
-    assert authenticate(username=name, password="mine")
+    assert authenticate(RequestFactory().post("/"), username=name, password="mine")
     assert not Company.objects.exists()
 
 

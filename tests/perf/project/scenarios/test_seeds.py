@@ -246,6 +246,7 @@ class BulkInsertTests(TestCase):
         values = {
             "id": pk,
             "company_id": company.pk,
+            "customer_id": company.default_customer.pk,
             "client_id": None,
             "reference": 'tab\tquote"\\N',
             "pickup_address": "Rue\nde\rGenève %s",

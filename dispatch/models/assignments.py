@@ -1,162 +1,18 @@
-"""Store who drives what: the runs of the planner, and the assignments that runs and people made.
-
-Times are stored in UTC; `day` is a day in the company's timezone.
-"""
+"""Who drives what: the assignments that runs and people made. Times are stored in UTC."""
 
 from datetime import date, timedelta
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models import Booking
+from dispatch.models.runs import DispatchRun
 from drivers.db.bulk import OneStatementInserts
 from drivers.db.constraints import NoOverlap
 from drivers.db.indexes import Index, SqliteIndex
-from drivers.db.rules import CHOICE, Between, Check, Unique
-from drivers.models import IN_YEARS, Company, Driver, within_years
-from drivers.times import EARLIEST, LATEST
-
-
-class DispatchRun(models.Model):
-    """One attempt to plan a company's day.
-
-    While it is `running` it holds the day: a conditional unique constraint excludes other runs.
-    Its claim ends at `claim_ends_at`, or when its process is found dead. A preview does not hold
-    the day: it is `planning`, then a `preview` until it is applied (then it runs) or discarded.
-    """
-
-    class Status(models.TextChoices):
-        RUNNING = "running", _("running")
-        COMPLETED = "completed", _("completed")
-        FAILED = "failed", _("failed")
-        PLANNING = "planning", _("preview under way")
-        PREVIEW = "preview", _("preview")
-        DISCARDED = "discarded", _("discarded")
-
-    UNDER_WAY = (Status.RUNNING, Status.PLANNING)
-
-    class Trigger(models.TextChoices):
-        ADMIN = "admin", _("admin")
-        API = "api", _("API")
-        COMMAND = "command", _("command line")
-        WORKER = "worker", _("background worker")
-
-    company = models.ForeignKey(
-        Company, models.PROTECT, db_index=False, related_name="runs", verbose_name=_("company")
-    )
-    day = models.DateField(_("day"))
-    trigger = models.CharField(_("trigger"), max_length=20, choices=Trigger)
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.PROTECT,
-        null=True,
-        blank=True,
-        db_index=False,
-        verbose_name=_("user"),
-    )
-    actor = models.CharField(_("by"), max_length=100, blank=True)
-    reverts = models.ForeignKey(
-        "self", models.PROTECT, null=True, blank=True, db_index=False, verbose_name=_("takes back")
-    )
-    status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.RUNNING)
-    started_at = models.DateTimeField(_("started at"))
-    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
-    claim_ends_at = models.DateTimeField(_("claim ends at"))
-    process = models.CharField(_("process"), max_length=120, blank=True)
-    settings = models.JSONField(_("settings used"), default=dict, blank=True)
-    metrics = models.JSONField(_("metrics"), default=dict, blank=True)
-    unassigned = models.JSONField(_("unassigned"), default=list, blank=True)
-    timings = models.JSONField(_("timings"), default=dict, blank=True)
-    # {"phase": ..., "bookings": ...} of a run in the background.
-    progress = models.JSONField(_("progress"), default=dict, blank=True)
-    # The rest of its report: drivers and notices.
-    outcome = models.JSONField(_("outcome"), default=dict, blank=True)
-    previous_breaks = models.JSONField(default=dict, editable=False)
-    error = models.TextField(_("error"), blank=True)
-
-    class Meta:
-        verbose_name = _("dispatch run")
-        verbose_name_plural = _("dispatch runs")
-        indexes = [
-            # The runs of a day: board.queries.read_last, board.run_views.toolbar,
-            # manifest.read_manifest.
-            Index(fields=["company", "day", "id"], name="idx_run_company_day"),
-        ]
-        constraints = [
-            Unique(
-                fields=["company", "day"],
-                condition=Q(status="running"),
-                name="run_one_at_a_time",
-                says=_("Another run of this day is under way."),
-                field="day",
-            ),
-            Check(
-                condition=Q(
-                    status__in=[
-                        "running",
-                        "completed",
-                        "failed",
-                        "planning",
-                        "preview",
-                        "discarded",
-                    ]
-                ),
-                name="run_status_known",
-                says=CHOICE,
-                field="status",
-            ),
-            Between(
-                name="run_day_in_years",
-                field="day",
-                first=EARLIEST.date(),
-                end=LATEST.date(),
-                says=IN_YEARS,
-            ),
-        ]
-
-    def __str__(self):
-        return (
-            f"#{self.pk} {date_format(self.day, 'SHORT_DATE_FORMAT')} {self.get_status_display()}"
-        )
-
-    @property
-    def is_under_way(self):
-        return self.status in self.UNDER_WAY
-
-    @property
-    def started_clock(self):
-        """Return when it started, local to the company (join it): people know a plan by that."""
-        return self.company.clock(self.started_at, self.day)
-
-
-class StoredPlan(models.Model):
-    """The plan of a preview, and what it was made from; deleted when it is applied or discarded.
-
-    `trips` are [booking, driver, pickup, dropoff], in seconds of the day, `breaks` are {shift:
-    start}, and `seal` is described in `runs.previews`.
-    """
-
-    run = models.OneToOneField(
-        DispatchRun,
-        models.CASCADE,
-        primary_key=True,
-        related_name="stored_plan",
-        verbose_name=_("run"),
-    )
-    trips = models.JSONField()
-    breaks = models.JSONField()
-    seal = models.JSONField()
-
-    class Meta:
-        verbose_name = _("stored plan")
-        verbose_name_plural = _("stored plans")
-
-    def __str__(self):
-        return str(_("plan of run #%(run)s")) % {"run": self.pk}
-
+from drivers.db.rules import CHOICE, Check, Unique
+from drivers.models import Company, Driver, within_years
 
 OPEN_ASSIGNMENT_STATUSES = ["planned", "en_route", "in_progress"]
 OPEN = Q(is_open=True)
@@ -189,6 +45,10 @@ class Assignment(models.Model):
     `arrived_at` is when the driver arrived at the pickup. `sequence` is the planned pickup in
     seconds since the day's start, so that a trip inserted between others renumbers no row.
     `superseded_by` is the run that ended the assignment.
+
+    Trips in which clients ride together are one stretch of their driver, from empty to empty:
+    `stretch` is its number (`day.stretches`). Only trips of one stretch may overlap. A trip alone
+    is a stretch of its own and has no number.
     """
 
     class Status(models.TextChoices):
@@ -244,6 +104,7 @@ class Assignment(models.Model):
     actual_dropoff_at = models.DateTimeField(_("actual dropoff"), null=True, blank=True)
     confirmed = models.BooleanField(_("confirmed"), default=False)
     locked = models.BooleanField(_("locked"), default=False)
+    stretch = models.BigIntegerField(_("shared stretch"), null=True, editable=False)
     explanation = models.JSONField(_("explanation"), default=dict, blank=True)
     superseded_by = models.ForeignKey(
         DispatchRun,
@@ -258,6 +119,8 @@ class Assignment(models.Model):
     updated_at = models.DateTimeField(_("updated at"))
 
     objects = AssignmentQuerySet.as_manager()
+
+    customer_path = "booking__customer"
 
     class Meta:
         verbose_name = _("assignment")
@@ -307,6 +170,7 @@ class Assignment(models.Model):
                 start="planned_pickup_at",
                 end="planned_dropoff_at",
                 only="is_open",
+                together="stretch",
                 violation_error_message=_("The driver has another trip at this time."),
             ),
             Check(

@@ -1,0 +1,33 @@
+"""Note who reads what is stored of a client, and tell it to the owners of the company."""
+
+from datetime import datetime, timedelta
+
+from bookings.models import Actor, Client, Reading
+from bookings.models.readings import DAYS_KEPT
+
+SHOWN = 20  # on the client's page
+AN_HOUR = timedelta(hours=1)  # more than the clocks of two machines differ
+
+
+def note_reading(client: Client, what: Reading.What, *, actor: Actor, now: datetime) -> None:
+    """Note that the actor is shown the client's data: 1 statement."""
+    Reading.objects.create(
+        company_id=client.company_id,
+        client_id=client.pk,
+        user_id=actor.user_id,
+        actor=actor.name,
+        door=actor.door,
+        what=what,
+        at=now,
+    )
+
+
+def last_readings(client: Client) -> list[Reading]:
+    """Return the newest readings of the client, with their users: 1 statement."""
+    rows = Reading.objects.filter(company=client.company_id, client_id=client.pk)
+    return list(rows.select_related("user").order_by("-id")[:SHOWN])
+
+
+def clear_readings(*, now: datetime) -> int:
+    """Delete readings of long ago; return how many: 1 statement."""
+    return Reading.objects.filter(at__lt=now - timedelta(days=DAYS_KEPT) - AN_HOUR).delete()[0]

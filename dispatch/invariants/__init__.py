@@ -1,0 +1,1 @@
+"""What must hold between the rows, whoever wrote them through whatever door."""

@@ -1,0 +1,58 @@
+"""The words of messages: the company's own, or the usual ones in its languages."""
+
+from datetime import datetime
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, override
+
+from bookings.models import MessageKind
+from bookings.models.messages import PLACEHOLDER
+from drivers.models import Company
+
+# Without anything of a person: a telephone may lie on a table.
+USUAL = {
+    MessageKind.BOOKED: gettext_noop("The trip on {day} at {clock} is booked. {company}"),
+    MessageKind.REMINDER: gettext_noop("The car comes on {day} at {clock}. {company}"),
+    MessageKind.ON_THE_WAY: gettext_noop(
+        "The car {plate} is on the way and arrives at about {clock}. {company}"
+    ),
+    MessageKind.LATE: gettext_noop(
+        "The car is more than {minutes} minutes late. We are sorry. {company}"
+    ),
+    MessageKind.CHANGED: gettext_noop(
+        "The trip has changed: the car comes on {day} at {clock}. {company}"
+    ),
+    MessageKind.CANCELED: gettext_noop("The trip on {day} at {clock} is canceled. {company}"),
+}
+
+
+def render(
+    kind: str,
+    own_text: str | None,
+    *,
+    language: str,
+    company: Company,
+    at: datetime,
+    plate: str,
+    minutes: int,
+) -> str:
+    """Return the text of a message in a language; `own_text` are the company's words, if any."""
+    local = company.local(at)
+    with override(language):
+        values = {
+            "company": company.name,
+            "day": date_format(local, "MONTH_DAY_FORMAT"),
+            "clock": company.clock(at),
+            "plate": plate,
+            "minutes": str(minutes),
+        }
+        text = own_text or _(USUAL[MessageKind(kind)])
+    filled = PLACEHOLDER.sub(lambda found: values[found[1]], text)
+    return " ".join(filled.split())
+
+
+def subject(company: Company, language: str) -> str:
+    """Return the subject of an e-mail."""
+    with override(language):
+        return _("Your trip with %(company)s") % {"company": " ".join(company.name.split())}

@@ -1,0 +1,1 @@
+"""What the days of a company were like: daily figures, kept true by the log, and reports."""

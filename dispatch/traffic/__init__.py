@@ -1,0 +1,1 @@
+"""Traffic by the hour of the week: learned from completed trips."""

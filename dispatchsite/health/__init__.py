@@ -1,0 +1,1 @@
+"""What an operator looks at: /healthz, /readyz, /metrics, and the ids of requests."""
