@@ -45,11 +45,17 @@ def taken(tmp_path):
 
 
 def leftovers(folder):
-    """Return what a rehearsal has left: folders, and databases of the server."""
+    """Return what a rehearsal has left: folders, and databases of the server.
+
+    Other tests rehearse on the same server, of databases of their own.
+    """
     found = [path.name for path in folder.iterdir() if path.name.startswith("rehearsal_")]
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute(r"SELECT datname FROM pg_database WHERE datname LIKE '%\_rehearsal\_%'")
+            cursor.execute(
+                "SELECT datname FROM pg_database WHERE starts_with(datname, %s)",
+                [f"{connection.settings_dict['NAME']}_rehearsal_"],
+            )
             found += [name for (name,) in cursor.fetchall()]
     return found
 
