@@ -42,8 +42,8 @@ OF_CLIENT = {
     "client_notes": gettext_lazy("notes"),
     "merged": gettext_lazy("merged client"),
 }
-# What the log keeps for the program: which rows, and that it does not know all.
-UNSHOWN = {"absence", "shift", "beside"}
+# What the log keeps for the program: which rows, that it does not know all, and what was late.
+UNSHOWN = {"absence", "shift", "beside", "late"}
 FLAGS = {
     ("locked", True): gettext_lazy("locked"),
     ("locked", False): gettext_lazy("unlocked"),

@@ -25,6 +25,9 @@ from drivers.times import moment
 KEPT = ("locked", "confirmed", "arrived_at", "actual_pickup_at")
 # What an event says of a change that came with it and is not in the log: it cannot be undone alone.
 BESIDE = {"beside": True}
+# What an event says, before, of a trip that was moved because it would be late: undone, it may be
+# late again.
+LATE = {"late": True}
 # What becomes of an assignment whose client does not ride, or not with this driver.
 NOT_DRIVEN = (
     Assignment.Status.SUPERSEDED,

@@ -174,7 +174,7 @@ def undo(
 
     With it goes what the call did to shifts, breaks and absences: at most 12 statements more.
     `action_id` is what the caller saw of it: of two people at once one is refused. Trips that get
-    their driver back must keep every rule. Raises NotUndoable.
+    their driver back must keep every rule, but for those that had been late. Raises NotUndoable.
     """
     with transaction.atomic():
         seen = _require_last(company, day, action_id)
@@ -381,7 +381,8 @@ def require_rules(
     """Hold the trips that have their driver back against the day: 4 statements, if any has."""
     back: dict[int, Collection[int]] = defaultdict(set)
     for one in inverses:
-        if one.again and (one.status or Status.ASSIGNED) == Status.ASSIGNED:
+        was_late = ledger.LATE.items() <= one.event.old.items()
+        if one.again and (one.status or Status.ASSIGNED) == Status.ASSIGNED and not was_late:
             back[one.again.driver_id] = {*back[one.again.driver_id], one.again.booking_id}
     if not back:
         return

@@ -240,13 +240,13 @@ def _compatible(ground: Ground) -> Iterator[tuple[int, Suggestion]]:
 
 def _rivals(chosen: Iterable[Suggestion], found: Suggestion) -> Iterator[str]:
     """Yield the trips whose suggestions concern the same drivers or trips."""
-    own = _concerned(found)
+    own = concerned(found)
     for other in chosen:
-        if own & _concerned(other):
+        if own & concerned(other):
             yield other.trip
 
 
-def _concerned(found: Suggestion) -> set[tuple[str, int]]:
+def concerned(found: Suggestion) -> set[tuple[str, int]]:
     change: Change = found.change
     drivers = {change.driver_id, change.other_driver_id or change.driver_id}
     trips = {booking_id for booking_id, _version, _assignment in found.touched}

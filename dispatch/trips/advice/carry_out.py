@@ -19,7 +19,7 @@ from dispatch.trips.advice.sentences import sentence
 from dispatch.trips.advice.suggestion import Change, Suggestion
 from dispatch.trips.advice.work_out import work_out
 from dispatch.trips.assign import load_trip
-from dispatch.trips.locking import no_such_driver
+from dispatch.trips.locking import driver_of, no_such_driver
 from dispatch.trips.release import release_trips
 from dispatch.trips.shift_times import change_times
 from dispatch.trips.write_assignment import Beside, write_proposals
@@ -49,23 +49,29 @@ def carry_out(
 ) -> Suggestion:
     """Carry the change out, if it still has this key.
 
-    At most 12 statements, 13 to move another trip, 20 to release one, 28 to change a shift, 30 to
-    change the booking, which is validated. The log says of the trips that the suggestion was
-    followed, and names trips by reference. Raises Outdated, NoSuchTrip, NoSuchDriver, DoubleBooked,
-    or what saving a booking or a shift raises: then nothing is written.
+    At most 13 statements, 14 to move another trip, 21 to release one, 29 to change a shift, 31 to
+    change the booking, which is validated; 7 more if that has a driver. The log says of the trips
+    that the suggestion was followed, and names trips by reference. Raises Outdated, NoSuchTrip,
+    NoSuchDriver, DoubleBooked, or what saving a booking or a shift raises: then nothing is written.
     """
     with transaction.atomic():
+        seen = driver_of(company, change.booking_id)
         wanted = {change.driver_id, change.other_driver_id or change.driver_id}
-        if len(ledger.lock_drivers(company, wanted)) != len(wanted):
+        if not wanted <= ledger.lock_drivers(company, wanted | ({seen} if seen else set())).keys():
             raise no_such_driver()
-        day, _row = load_trip(company, change.booking_id, now)
+        day, row = load_trip(company, change.booking_id, now)
         found = _worked_out(day, change)
         if found.key != key:
             raise outdated()
         reason = _("Suggestion followed: %(text)s") % {"text": sentence(day, found)}
         how: dict[str, Any] = {"actor": actor, "now": now, "reason": reason}
-        beside = _change_shift(change, **how)
+        beside = dict(_change_shift(change, **how))
+        if row.standing():
+            old, new = beside.get(row.id, ({}, {}))
+            beside[row.id] = ({**old, **ledger.LATE}, new)
         ledger.lock_bookings(company.id, [booking_id for booking_id, _v, _a in found.touched])
+        if found.client and row.standing():
+            release_trips([_assignment_of(found, row.id)], **how)
         _change_booking(company, change, **how)
         if found.released:
             release_trips([_assignment_of(found, found.released.booking_id)], **how)

@@ -55,14 +55,17 @@ class Room:
 
 @dataclass(frozen=True)
 class Ground:
-    """A day with all its trips at their told times, and what was found out about these rows."""
+    """A day with all its trips at their told times, and what was found out about these rows.
+
+    Of rows that have a driver it is the day without them.
+    """
 
     day: Day
     rows: tuple[BookingRow, ...]
 
     @cached_property
     def pinned(self) -> Problem:
-        return all_pinned(self.day)
+        return all_pinned(self.day, {row.id for row in self.rows})
 
     @cached_property
     def trips(self) -> dict[int, Trip]:

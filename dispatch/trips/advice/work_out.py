@@ -14,6 +14,7 @@ from dispatch.day.duties import periods_away
 from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
 from dispatch.day.trips import pickup_window
+from dispatch.models import Assignment
 from dispatch.planner.rules.codes import Block
 from dispatch.planner.rules.rule import minutes
 from dispatch.trips.advice.suggestion import (
@@ -50,7 +51,7 @@ def work_out(day: Day, change: Change) -> Suggestion | None:
     Only the rows of the day are read: its problem may be older than they are.
     """
     row, names = day.bookings.get(change.booking_id), driver_names(day)
-    if row is None or row.standing() or row.status != Status.ACCEPTED:
+    if row is None or not (may_be_rescued(row) if row.standing() else waits(row)):
         return None
     wanted = {change.driver_id, change.other_driver_id or change.driver_id}
     if not wanted <= names.keys():
@@ -65,7 +66,10 @@ def work_out(day: Day, change: Change) -> Suggestion | None:
     if change.wanted_at:
         if is_wanted_beside(day, row, change.wanted_at):
             return None
-        asked = row._replace(scheduled_time=change.wanted_at, version=row.version + 1)
+        asked = row
+        if row.standing():  # it is released first: each step is another version
+            asked = released(row)._replace(status=Status.ACCEPTED, version=row.version + 1)
+        asked = asked._replace(scheduled_time=change.wanted_at, version=asked.version + 1)
         before = with_rows(before, {row.id: asked})
     made_room = _make_room(before, change)
     if made_room is None:
@@ -136,6 +140,17 @@ def carried_out(day: Day, suggestion: Suggestion) -> Day:
 
 def driver_names(day: Day) -> dict[int, str]:
     return {driver_id: rows[0].name for driver_id, rows in day.drivers.items()}
+
+
+def waits(row: BookingRow) -> bool:
+    """Return whether the trip is to be driven and has no driver."""
+    return row.status == Status.ACCEPTED and not row.standing()
+
+
+def may_be_rescued(row: BookingRow) -> bool:
+    """Return whether another driver or another time may be found for the trip by hand."""
+    planned = row.assignment_status == Assignment.Status.PLANNED
+    return row.status == Status.ASSIGNED and planned and not row.locked
 
 
 def may_give_way(day: Day, row: BookingRow) -> bool:

@@ -1,0 +1,54 @@
+"""Rescue trips that will be late: by another driver, or by another trip that gives way. No query.
+
+A trip that has a driver is advised on as if it had none: the same ideas, the same judge, the same
+button. Only what brings somebody there sooner than expected is a rescue; where nothing does, its
+client can only be told (`new_times`).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from dispatch.day.load import Day
+from dispatch.day.queries import BookingRow
+from dispatch.trips.advice.advise import Advised, concerned
+from dispatch.trips.advice.ideas import Ground, ideas
+from dispatch.trips.advice.sentences import sentence
+from dispatch.trips.advice.suggestion import Kind, Suggestion
+from dispatch.trips.advice.work_out import may_be_rescued, work_out
+
+SOONER = timedelta(minutes=1)
+# A client is asked for another time only where that spares this much waiting.
+SPARED = timedelta(minutes=5)
+
+
+def rescues(day: Day, late: Mapping[int, datetime]) -> dict[int, Advised]:
+    """Return the best action for trips of a loaded day that will be late, by booking.
+
+    `late` has the moments at which their drivers are expected at the pickups. Of a driver's trips
+    the first that can be helped has an action: what it makes of the others is seen once it is
+    taken. No two actions concern the same driver or trip, so all can be taken.
+    """
+    found: dict[int, Advised] = {}
+    taken: set[tuple[str, int]] = set()
+    for booking_id, expected_at in sorted(late.items(), key=lambda one: (one[1], one[0])):
+        row = day.bookings.get(booking_id)
+        if row is None or not may_be_rescued(row) or ("driver", row.driver_id) in taken:
+            continue
+        for change in ideas(Ground(day, (row,)), row):
+            one = work_out(day, change)
+            if one and _helps(row, one, expected_at) and not taken & concerned(one):
+                found[booking_id] = Advised(one, sentence(day, one))
+                taken |= concerned(one) | {("driver", row.driver_id or 0)}
+                break
+    return found
+
+
+def _helps(row: BookingRow, found: Suggestion, expected_at: datetime) -> bool:
+    """Return whether the pickup is sooner than expected, and nobody loses a driver for it.
+
+    The present driver comes sooner only where another trip gives way.
+    """
+    stays = found.change.driver_id == row.driver_id and not found.moves
+    if found.kind == Kind.INSTEAD_OF or stays:
+        return False
+    return found.pickup_at <= expected_at - (SPARED if found.client else SOONER)
