@@ -1,5 +1,6 @@
 """Fill in a form of a page as a browser would: what it shows is sent, changed or not."""
 
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 
@@ -46,6 +47,34 @@ def shown_fields(response):
     page = _Fields()
     page.feed(response.content.decode())
     return {name: value for name, value in page.found.items() if name != "csrfmiddlewaretoken"}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form that a page's script sends to an address, with the values of its hidden fields."""
+
+    address: str
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+class _Forms(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag == "form":
+            self.found.append(Form(attrs.get("hx-get") or attrs.get("hx-post") or ""))
+        elif tag == "input" and attrs.get("type") == "hidden":
+            self.found[-1].fields[attrs["name"]] = attrs["value"]
+
+
+def forms(response):
+    """Return the forms on a page, in order."""
+    page = _Forms()
+    page.feed(response.content.decode())
+    return page.found
 
 
 def save(browser, url, /, **changes):

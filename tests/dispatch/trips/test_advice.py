@@ -1,32 +1,28 @@
 """Advice is computed on the day as it stands, and can be carried out exactly as it is said."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
 
-from bookings.models import Actor, Booking, Door, Event, Status
-from dispatch.day.keeping import BY_HAND, MOVE_COST_S
+from bookings.models import Booking, Event, Status
+from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import load_problem
 from dispatch.models import Assignment
-from dispatch.planner.measures import measure
-from dispatch.planner.problem import Plan, PlannedTrip
-from dispatch.runs.options import FIRST_PLAN
+from dispatch.runs.options import UNSEARCHED
 from dispatch.runs.run import run_dispatch
 from dispatch.trips.advice.advise import advise, advise_day
 from dispatch.trips.advice.carry_out import Outdated, carry_out, look_at
 from dispatch.trips.advice.sentences import consequences
 from dispatch.trips.advice.suggestion import Change, Kind
-from dispatch.trips.advice.work_out import work_out
 from dispatch.trips.candidates import candidates_for
 from dispatch.trips.driver_sick import report_sick
-from drivers.models import Absence, Company, Shift
-from perf.project.scenarios.company import seed_scenario
+from drivers.models import Absence, Company
 from perf.recording.count_middleware import Count
 from tests.support import builders as make
-
-ACTOR = Actor(Door.ADMIN, name="Nadia")
+from tests.support.advice.better import IMPROVE, compared
+from tests.support.advice.day import ACTOR, announced, begun, busiest, rows_of, seeded
+from tests.support.advice.press import Outcome, press_day
 
 
 def on_duty(name, start="06:00", end="18:00", **fields):
@@ -60,53 +56,6 @@ def of_kind(kind, booking, now=make.NOW):
 def follow(suggestion, now=make.NOW, key=None):
     company = Company.objects.get(slug="geneva")
     return carry_out(company, suggestion.change, key=key or suggestion.key, actor=ACTOR, now=now)
-
-
-def rows_of(company):
-    """Return everything that a suggestion may write, by what it is."""
-    trips = Assignment.objects.open().filter(company=company)
-    bookings = Booking.objects.filter(company=company)
-    shifts = Shift.objects.filter(driver__company=company)
-    return {
-        **{
-            ("trip", row[0]): row[1:]
-            for row in trips.values_list(
-                "booking_id", "driver_id", "planned_pickup_at", "planned_dropoff_at", "locked"
-            )
-        },
-        **{
-            ("booking", row[0]): row[1:]
-            for row in bookings.values_list("id", "scheduled_time", "status")
-        },
-        **{
-            ("shift", row[0]): row[1:]
-            for row in shifts.values_list("id", "start_at", "end_at", "break_at")
-        },
-    }
-
-
-def announced(rows, found):
-    """Return the rows with everything that the suggestion announces, and nothing else."""
-    rows, change = dict(rows), found.change
-    if found.released:
-        del rows["trip", found.released.booking_id]
-        wanted_at, _status = rows["booking", found.released.booking_id]
-        rows["booking", found.released.booking_id] = (wanted_at, Status.ACCEPTED)
-    for move in found.moves:
-        _driver, pickup_at, dropoff_at, _locked = rows["trip", move.booking_id]
-        until_at = move.pickup_at + (dropoff_at - pickup_at)
-        rows["trip", move.booking_id] = (move.driver_id, move.pickup_at, until_at, False)
-    wanted_at = found.client.wanted_at if found.client else rows["booking", change.booking_id][0]
-    rows["booking", change.booking_id] = (wanted_at, Status.ASSIGNED)
-    times = found.pickup_at, found.dropoff_at
-    rows["trip", change.booking_id] = (change.driver_id, *times, found.locked)
-    if found.shift:
-        break_at = rows["shift", found.shift.shift_id][2]
-        times = found.shift.start_at, found.shift.end_at
-        rows["shift", found.shift.shift_id] = (*times, break_at)
-    for row in found.breaks:
-        rows["shift", row.shift_id] = (*rows["shift", row.shift_id][:2], row.start_at)
-    return rows
 
 
 def taken_back(company, found, now):
@@ -383,36 +332,6 @@ def test_nobody_on_duty_is_said_as_such():
 
 # Whole days -------------------------------------------------------------------------------
 
-
-def seeded(bookings, drivers, seed):
-    """Return a company whose day is planned, with some trips that found no driver."""
-    seed_scenario(
-        f"s{seed}", day=make.DAY, bookings=bookings, drivers=drivers, history=0, seed=seed,
-        now=make.NOW, actor=ACTOR, events=True,
-    )  # fmt: skip
-    company = Company.objects.get(slug=f"s{seed}")
-    run_dispatch(company, make.DAY, now=make.NOW, actor=ACTOR, options=FIRST_PLAN)
-    return company
-
-
-def busiest(company, now):
-    """Return the driver with most trips to come."""
-    trips = Assignment.objects.open().filter(company=company, planned_pickup_at__gt=now)
-    ids = list(trips.values_list("driver_id", flat=True))
-    return max(sorted(set(ids)), key=ids.count)
-
-
-def begun(company, now):
-    """Let the trips before now be driven as planned."""
-    for trip in Assignment.objects.open().filter(company=company, planned_pickup_at__lt=now):
-        over = trip.planned_dropoff_at <= now
-        trip.status = Assignment.Status.COMPLETED if over else Assignment.Status.IN_PROGRESS
-        trip.actual_pickup_at = trip.planned_pickup_at
-        trip.actual_dropoff_at = trip.planned_dropoff_at if over else None
-        trip.save()
-        Booking.objects.filter(id=trip.booking_id).update(status=make.BOOKING_STATUS[trip.status])
-
-
 # Statements to carry out each kind, at most.
 STATEMENTS = {
     Kind.ASSIGN: 13, Kind.OVER_CAP: 13, Kind.MOVE_OTHER: 14, Kind.ARRIVE_LATE: 13,
@@ -431,8 +350,7 @@ def test_every_suggestion_of_a_day_is_carried_out_exactly_as_announced(clock, se
         found = advise_day(company, make.DAY, now=now)
     assert counted.statements == (4 if clock == "06:30" else 5)  # one more: some were missed
     day = load_problem(company, make.DAY, now=now, leeway=BY_HAND)
-    best = [one.suggestion for advice in found.trips for one in advice.suggestions]
-    said = list(best)
+    said = [one.suggestion for advice in found.trips for one in advice.suggestions]
     for advice in found.trips[:6]:
         if advice.row.status == Status.ACCEPTED:
             more = advise(company, advice.row.id, now=now, most=9).suggestions
@@ -443,54 +361,27 @@ def test_every_suggestion_of_a_day_is_carried_out_exactly_as_announced(clock, se
         after, counted = taken_back(company, one, now)
         assert after == announced(before, one), list(consequences(day, one))
         assert counted.statements <= STATEMENTS[one.kind]
-    for one in best:
-        if not one.excluded_by:
-            fresh = load_problem(company, make.DAY, now=now, leeway=BY_HAND)
-            again = work_out(fresh, one.change)
-            assert again.meaning() == one.meaning()
-            carry_out(company, one.change, key=again.key, actor=ACTOR, now=now)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+def test_every_button_does_what_its_dialog_announces_and_so_do_all_in_turn():
+    pressed = list(press_day(seeded(30, 3, 2), make.at("08:30"), panels=2))
+    assert [one.why for _where, one in pressed if one.outcome != Outcome.SUCCEEDED] == []
+    assert {where for where, _one in pressed} == {"queue", "panels", "in turn"}
 
 
 @pytest.mark.slow
 @pytest.mark.django_db
 def test_no_driver_is_called_better_unless_a_run_that_improves_the_day_would_move_the_trip():
-    company = seeded(60, 6, 4)
+    company = seeded(40, 4, 1, options=UNSEARCHED)
     day = load_problem(company, make.DAY, now=make.NOW, leeway=BY_HAND)
-    costs = replace(day.problem.costs, move_s=MOVE_COST_S)
-    improved = replace(day.problem, costs=costs)
-    standing = _plan(day, {})
-    before = measure(improved, standing).objective
-    for planned in standing.trips:
-        row = day.bookings[planned.trip_id]
+    for row in [row for row in day.bookings.values() if row.standing()][:9]:
         own, *others = candidates_for(day, row, top=4)
         assert (own.present, own.extra_s, own.policy) == (True, 0, ())
         assert [one.difference_s for one in others] == sorted(one.difference_s for one in others)
-        for one in others:
-            duty_id = next(
-                duty.id
-                for duty in day.problem.duties
-                if duty.driver_id == one.driver_id
-                and duty.start_s <= day.seconds(one.pickup_at) < duty.end_s
-            )
-            after = measure(improved, _plan(day, {row.id: (duty_id, one)})).objective
-            assert one.difference_s == after - before - MOVE_COST_S
-            assert one.is_better == (after < before)
-
-
-def _plan(day, moved):
-    """Return the standing plan, with these trips at their candidates."""
-    duty_of = {duty.driver_id: duty.id for duty in day.problem.duties}
-    rows, unserved = [], []
-    for trip in day.problem.trips:
-        if trip.standing is None:
-            unserved.append(trip.id)
-            continue
-        driver_id, pickup_s = trip.standing.driver_id, trip.standing.pickup_s
-        duty_id = duty_of[driver_id]
-        if trip.id in moved:
-            duty_id, one = moved[trip.id]
-            driver_id, pickup_s = one.driver_id, day.seconds(one.pickup_at)
-        dropoff_s = pickup_s + trip.boarding_s + trip.ride_s
-        rows.append(PlannedTrip(trip.id, duty_id, driver_id, pickup_s, dropoff_s))
-    rows.sort(key=lambda row: (row.duty_id, row.pickup_s))
-    return Plan(tuple(rows), (), tuple(unserved))
+    others = list(compared(company, make.NOW))
+    assert [str(one) for one in others if not one.is_right] == []
+    assert any(one.lowers for one in others)
+    run_dispatch(company, make.DAY, now=make.NOW, actor=ACTOR, options=IMPROVE)
+    assert [str(one) for one in compared(company, make.NOW) if one.lowers] == []

@@ -1,0 +1,64 @@
+"""Measure the advice of seeded days, and print what came of it."""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from dispatch.runs.run import run_dispatch
+from tests.support import builders as make
+from tests.support.advice.better import IMPROVE, compared
+from tests.support.advice.day import ACTOR, seeded
+from tests.support.advice.press import Outcome, press_day
+
+Tallies = defaultdict[str, Counter[str]]
+
+
+def measure_days(
+    *,
+    days: int,
+    bookings: int,
+    drivers: int,
+    seed: int,
+    at: Sequence[str],
+    panels: int,
+    shared: bool,
+) -> bool:
+    """Print each failure and the figures of so many days; return whether nothing failed."""
+    pressed, offered = Tallies(Counter), Tallies(Counter)
+    size = f"--days 1 --bookings {bookings} --drivers {drivers} --panels {panels}"
+    size += " --shared" * shared
+    failures = 0
+    for number in range(seed, seed + days):
+        began = time.perf_counter()
+        company = seeded(bookings, drivers, number, shares_rides=shared)
+        for clock in at:
+            for where, one in press_day(company, make.at(clock), panels=panels):
+                for row in (f"{where}: {one.kind}", "all"):
+                    pressed[row].update(["pressed", one.outcome])
+                if one.outcome != Outcome.SUCCEEDED:
+                    failures += 1
+                    print(f"FAILED ({size} --seed {number} --at {clock}) {where}: {one}")
+        for when in ("as planned", "improved"):
+            if when == "improved":
+                run_dispatch(company, make.DAY, now=make.NOW, actor=ACTOR, options=IMPROVE)
+            for other in compared(company, make.NOW):
+                claims = {
+                    "offered": True,
+                    "better": other.candidate.is_better,
+                    "lower": other.lowers,
+                    "wrong": not other.is_right,
+                }
+                offered[when].update(claims)
+                if not other.is_right:
+                    failures += 1
+                    print(f"FAILED ({size} --seed {number} --at) {when}: {other}")
+        print(f"Day {number}: {time.perf_counter() - began:.0f} s.", flush=True)
+    _print_table("suggestions", ("pressed", *Outcome), pressed)
+    _print_table("other drivers", ("offered", "better", "lower", "wrong"), offered)
+    return not failures
+
+
+def _print_table(head: str, columns: Sequence[str], rows: Mapping[str, Counter[str]]) -> None:
+    print(f"\n{head:24}" + "".join(f"{column:>11}" for column in columns))
+    for name, tally in sorted(rows.items()):
+        print(f"{name:24}" + "".join(f"{tally[column]:11}" for column in columns))
