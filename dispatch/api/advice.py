@@ -52,6 +52,7 @@ class MoveSerializer(serializers.Serializer):
     pickup_before_at = MomentField()
     driver = serializers.CharField()
     pickup_at = MomentField()
+    dropoff_at = MomentField()
 
 
 class ShiftChangeSerializer(serializers.Serializer):

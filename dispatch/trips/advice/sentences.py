@@ -1,6 +1,6 @@
 """Say what a suggestion is, and what comes of it, in the reader's language."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from django.utils.translation import gettext as _
@@ -9,7 +9,7 @@ from django.utils.translation import gettext_noop, ngettext
 from dispatch.day.load import Day
 from dispatch.day.reasons import clock
 from dispatch.trips.advice.extra_vehicles import ExtraVehicle
-from dispatch.trips.advice.suggestion import Kind, Suggestion
+from dispatch.trips.advice.suggestion import Kind, Move, Suggestion
 
 SENTENCES = {
     Kind.ASSIGN: gettext_noop("%(driver)s picks up at %(pickup)s."),
@@ -98,14 +98,11 @@ def consequences(day: Day, found: Suggestion) -> Iterator[str]:
         }
         if move.changes_driver:
             yield _("%(trip)s goes from %(before)s to %(driver)s, who picks up at %(at)s.") % values
-        else:
+        elif not move.changes_ride:
             yield _("%(driver)s picks up %(trip)s at %(at)s.") % values
-    yield _("%(driver)s drives %(trip)s: pickup at %(pickup)s, dropoff at %(dropoff)s.") % {
-        "driver": found.driver,
-        "trip": found.trip,
-        "pickup": at(found.pickup_at),
-        "dropoff": at(found.dropoff_at),
-    }
+        if move.changes_ride:
+            yield _driven(move, at)
+    yield _driven(found, at)
     for row in found.breaks:
         yield _("The break of %(driver)s begins at %(at)s.") % {
             "driver": row.driver,
@@ -115,6 +112,15 @@ def consequences(day: Day, found: Suggestion) -> Iterator[str]:
         yield _("Against the rules: %(rule)s") % {"rule": fault.text}
     if found.locked:
         yield _("The trip is locked: no run moves it.")
+
+
+def _driven(found: Move | Suggestion, at: Callable[[datetime], str]) -> str:
+    return _("%(driver)s drives %(trip)s: pickup at %(pickup)s, dropoff at %(dropoff)s.") % {
+        "driver": found.driver,
+        "trip": found.trip,
+        "pickup": at(found.pickup_at),
+        "dropoff": at(found.dropoff_at),
+    }
 
 
 def about_vehicle(day: Day, found: ExtraVehicle) -> str:

@@ -64,13 +64,21 @@ class Move:
     driver_before_id: int
     driver_before: str
     before_at: datetime
+    dropoff_before_at: datetime
     driver_id: int
     driver: str
     pickup_at: datetime
+    dropoff_at: datetime
 
     @property
     def changes_driver(self) -> bool:
         return self.driver_id != self.driver_before_id
+
+    @property
+    def changes_ride(self) -> bool:
+        """Return whether the client is on board longer than before, or less: with others."""
+        before = self.dropoff_before_at - self.before_at
+        return self.dropoff_at - self.pickup_at != before
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +187,7 @@ class Suggestion:
                     "pickup_before_at": _plain(move.before_at),
                     "driver": move.driver,
                     "pickup_at": _plain(move.pickup_at),
+                    "dropoff_at": _plain(move.dropoff_at),
                 }
                 for move in self.moves
             ],

@@ -278,9 +278,9 @@ def _moves(
             standing = row.standing()
             if row.id == booking_id or standing is None:
                 continue
-            before = standing[1], names.get(standing[1], ""), standing[2]
-            pickup_at = day.moment(trip.pickup_s)
-            yield Move(row.id, row.label, *before, trip.driver_id, names[trip.driver_id], pickup_at)
+            before = standing[1], names.get(standing[1], ""), standing[2], standing[3]
+            times = day.moment(trip.pickup_s), day.moment(trip.dropoff_s)
+            yield Move(row.id, row.label, *before, trip.driver_id, names[trip.driver_id], *times)
 
 
 def _breaks(day: Day, proposals: tuple[Proposal, ...]) -> Iterator[BreakMove]:

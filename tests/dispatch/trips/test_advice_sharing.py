@@ -15,9 +15,12 @@ from dispatch.models import Assignment
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from dispatch.trips.advice.advise import advise, advise_day
+from dispatch.trips.advice.carry_out import carry_out, look_at
+from dispatch.trips.advice.sentences import consequences
 from dispatch.trips.assign import RuleBroken, assign, preview_assignment
 from drivers.models import Role
 from tests.support import builders as make
+from tests.support.advice.day import announced, difference, rows_of
 from tests.support.builders import DAY, at
 from tests.support.callers import API, caller
 from tests.support.invariants import broken, wrong_stretches
@@ -148,6 +151,20 @@ def test_what_is_advised_for_a_day_can_be_followed(day):
     day.bea(may_share=False)
     (advice,) = advise_day(day.company, DAY, now=make.NOW).trips
     assert [one.suggestion.kind for one in advice.suggestions] != []
+
+
+def test_who_rides_longer_by_a_suggestion_is_announced_with_the_arrival(day):
+    bea = day.bea(pickup_lat=make.HOME[0] - 0.02, pickup_lon=make.HOME[1] + 0.02)  # on the way
+    said = day.advise(bea).suggestions[0].suggestion
+    (move,) = said.moves
+    assert (move.pickup_at, move.changes_ride) == (at("09:00"), True)
+    on_day, found = look_at(day.company, said.change, now=make.NOW)
+    pickup, dropoff = map(day.company.clock, (move.pickup_at, move.dropoff_at))
+    text = f"Dora drives 09:00 Ana: pickup at {pickup}, dropoff at {dropoff}."
+    assert text in list(consequences(on_day, found))
+    before = rows_of(day.company)
+    carry_out(day.company, said.change, key=said.key, **BY)
+    assert difference(announced(before, said), rows_of(day.company)) == {}
 
 
 def test_a_portal_is_told_that_a_ride_is_shared_and_not_with_whom(day, monkeypatch):

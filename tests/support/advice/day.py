@@ -85,9 +85,7 @@ def announced(rows: Rows, found: Suggestion) -> Rows:
         wanted_at, _status = rows["booking", found.released.booking_id]
         rows["booking", found.released.booking_id] = (wanted_at, Status.ACCEPTED)
     for move in found.moves:
-        _driver, pickup_at, dropoff_at, _locked = rows["trip", move.booking_id]
-        until_at = move.pickup_at + (dropoff_at - pickup_at)
-        rows["trip", move.booking_id] = (move.driver_id, move.pickup_at, until_at, False)
+        rows["trip", move.booking_id] = (move.driver_id, move.pickup_at, move.dropoff_at, False)
     wanted_at = found.client.wanted_at if found.client else rows["booking", change.booking_id][0]
     rows["booking", change.booking_id] = (wanted_at, Status.ASSIGNED)
     times = found.pickup_at, found.dropoff_at
