@@ -47,7 +47,7 @@ test-sqlite: $(VENV)/dev.stamp
 	$(PY) -m pytest -n 3
 
 test-postgres: $(VENV)/dev.stamp
-	$(POSTGRES) $(PY) -m pytest -n 3
+	$(POSTGRES) --scratch $(PY) -m pytest -n 3
 
 lint: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check .

@@ -28,8 +28,8 @@ def many_clients(transactional_db):
     company = make.company()
     Client.objects.bulk_create(
         [
-            Client(company=company, name=f"Client {i}", address=f"Street {i % 2000}")
-            for i in range(20_000)
+            Client(company=company, name=f"Client {i}", address=f"Street {i % 500}")
+            for i in range(5_000)
         ]
     )
     with connection.cursor() as cursor:

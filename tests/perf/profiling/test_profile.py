@@ -131,8 +131,8 @@ def test_a_missing_index_is_in_the_index_plan(caplog):
     company = make.company()
     Client.objects.bulk_create(
         [
-            Client(company=company, name=f"Client {i}", address=f"Street {i % 2000}")
-            for i in range(20_000)
+            Client(company=company, name=f"Client {i}", address=f"Street {i % 500}")
+            for i in range(5_000)
         ]
     )
     profile = profile_block(

@@ -99,6 +99,7 @@ def test_nothing_is_recorded_unasked(settings):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.slow
+@pytest.mark.any_database
 def test_the_measuring_commands_keep_their_figures_when_told_to(tmp_path):
     company = make.company()
     make.shift(make.driver(company))

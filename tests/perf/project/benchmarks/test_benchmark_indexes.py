@@ -36,7 +36,8 @@ pytestmark = pytest.mark.django_db  # in one stretch, so that `outcome` is made 
 def outcome(django_db_setup, django_db_blocker, tmp_path_factory):
     folder = tmp_path_factory.mktemp("indexes")
     out = StringIO()
-    with django_db_blocker.unblock():
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("perf.indexes.ablation.REPEATS_AT_MOST", 1)  # no test is about times
         call_command(
             "benchmark_indexes", "--bookings", "60", "--seconds", "1", "--output", str(folder),
             "--record", stdout=out, stderr=StringIO(),

@@ -144,6 +144,7 @@ def is_running(pid):
 @pytest.mark.django_db
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.process
+@pytest.mark.any_database
 def test_a_killed_load_test_leaves_neither_server_nor_database(number):
     url = database_url(connection.settings_dict)
     process = subprocess.Popen(
@@ -176,6 +177,7 @@ def test_a_killed_load_test_leaves_neither_server_nor_database(number):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.any_database
 def test_a_running_server_is_only_read_unless_told_to_write(live_server, admin_user, monkeypatch):
     company = make.company()
     make.booking(company)
