@@ -181,7 +181,8 @@ def event_facts(event: Event, *, for_customer: bool = False) -> Values:
 # What a customer is told in the `old` and `new` of an event.
 TOLD_CUSTOMERS = {
     *PARTICULARS, "driver", "pickup", "dropoff", "confirmed", "arrived_at", "actual_pickup_at",
-    "actual_dropoff_at", "webhook", "merged",
+    "actual_dropoff_at", "expected_pickup_at", "expected_dropoff_at", "late_min", "webhook",
+    "merged",
     *(told for told in CLIENT_PARTICULARS.values() if told != "client_notes"),
 }  # fmt: skip
 

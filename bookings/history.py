@@ -32,6 +32,9 @@ OF_ASSIGNMENT = {
     "locked": gettext_lazy("locked"),
     "confirmed": gettext_lazy("confirmed"),
     "overrides": gettext_lazy("broken rules"),
+    "expected_pickup_at": gettext_lazy("expected pickup"),
+    "expected_dropoff_at": gettext_lazy("expected dropoff"),
+    "late_min": gettext_lazy("late (minutes)"),
     "undoes": gettext_lazy("undone event"),
     "absent_until": gettext_lazy("absent until"),
     "shift_start": gettext_lazy("start of the shift"),
@@ -176,8 +179,8 @@ def _what(event, names, company):
     def driver(values):
         return drivers.get(_id(values.get("driver")), "?")
 
-    def clock(values):
-        moment = _moment(values.get("pickup"))
+    def clock(values, name="pickup"):
+        moment = _moment(values.get(name))
         return company.clock(moment) if moment else "?"
 
     if event.kind in Event.OF_CLIENTS:
@@ -205,6 +208,15 @@ def _what(event, names, company):
         # Not inside the f-string: the translations' extractor does not look there.
         against_rules = _("against the rules")
         return f"{text} ({against_rules})" if new.get("overrides") else text
+    if event.kind in Event.FORESEEN:
+        text = _("on time again: expected at %(pickup)s, arriving at %(dropoff)s")
+        if event.kind == kind.LATE:
+            text = _("late by %(minutes)s min: expected at %(pickup)s, arriving at %(dropoff)s")
+        return text % {
+            "minutes": new.get("late_min", "?"),
+            "pickup": clock(new, "expected_pickup_at"),
+            "dropoff": clock(new, "expected_dropoff_at"),
+        }
     if event.kind == kind.UNDONE:
         if "driver" not in new and "driver" in old:
             return _("undone: unassigned from %(driver)s") % {"driver": driver(old)}

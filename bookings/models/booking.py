@@ -240,7 +240,7 @@ class Booking(AsksAboutFarPlaces, OfCustomer):
                 name="idx_booking_status_scheduled_company",
             ),
             # BookingQuerySet.on, as in dispatch.day.queries.read_trips and read_preferences,
-            # dispatch.board.queries and dispatch.manifest.read_manifest; the lists of BookingAdmin
+            # dispatch.forecast.rows and dispatch.manifest.read_manifest; the lists of BookingAdmin
             # and BookingViewSet, by time.
             Index(fields=["company", "scheduled_time"], name="idx_booking_company_scheduled"),
             # The lists of BookingAdmin and BookingViewSet filtered by priority.

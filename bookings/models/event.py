@@ -210,6 +210,8 @@ class Event(models.Model):
         MOVED = "assignment.moved", _("moved to another driver or time")
         RELEASED = "assignment.released", _("released")
         UNDONE = "trip.undone", _("undone")
+        LATE = "trip.late", _("late")
+        ON_TIME = "trip.on_time", _("on time again")
         DRIVER_REPORTED = "driver.reported", _("report of a driver")
         CLIENT_CREATED = "client.created", _("client created")
         CLIENT_CHANGED = "client.changed", _("client changed")
@@ -274,12 +276,14 @@ class Event(models.Model):
         Kind.CLIENT_MERGED,
         Kind.CLIENT_FORGOTTEN,
     )
+    # Of what is expected of a trip: nobody has changed anything.
+    FORESEEN = (Kind.LATE, Kind.ON_TIME)
 
     class Meta:
         verbose_name = _("event")
         verbose_name_plural = _("events")
         indexes = [
-            # EventViewSet.list and dispatch.board.queries.last_event: the feed of a company.
+            # EventViewSet.list and dispatch.board.queries.read_last: the feed of a company.
             Index(fields=["company", "id"], name="idx_event_company"),
             # dispatch.admin.events.EventAdmin: the list of a company, newest first, and of a day.
             Index(fields=["company", "at", "id"], name="idx_event_company_at"),

@@ -93,6 +93,21 @@ _POSITION = {
     ],
     "description": "The last one, while the trip is under way.",
 }
+# What is kept of how a trip will go, and of when that is: see dispatch.forecast.keep.
+EXPECTED = {
+    "pickup_at": "current__expected__pickup_at",
+    "dropoff_at": "current__expected__dropoff_at",
+    "late_min": "current__expected__late_min",
+    "as_of": "company__forecast_state__kept_at",
+}
+_EXPECTED = {
+    "oneOf": [
+        {"type": "null"},
+        _object(pickup_at=_MOMENT, dropoff_at=_MOMENT, late_min=_ID, as_of=_MOMENT),
+    ],
+    "description": "How an open trip of the running day was expected to go at `as_of`. `late_min`: "
+    "minutes after the pickup window or the appointment.",
+}
 UNDER_WAY = (Status.EN_ROUTE, Status.IN_PROGRESS)
 
 
@@ -150,6 +165,7 @@ class ExpandableClient(serializers.IntegerField):
                 actual_dropoff_at=_NO_MOMENT,
                 confirmed=_FLAG,
                 locked=_FLAG,
+                expected=_EXPECTED,
             ),
         ]
     }
@@ -392,6 +408,7 @@ class TripViewSet(BookingViewSet):
         found = [*super().columns(expand), "current__id", "current__updated_at"]
         if {"assignment", "driver"} & set(expand):
             found += ["current__driver_id", *(f"current__{name}" for name in ASSIGNMENT_FIELDS)]
+            found += EXPECTED.values()
         if "driver" in expand:
             found += [f"current__driver__{name}" for name in ("name", "phone", *POSITION)]
             found.append("plate")
@@ -404,6 +421,7 @@ class TripViewSet(BookingViewSet):
             shown = {"id": row["current__id"], "driver": row["current__driver_id"]}
             for name in ASSIGNMENT_FIELDS:
                 shown[name] = row[f"current__{name}"]
+            shown["expected"] = self.expected(row)
             if "driver" in expand:
                 shown["driver"] = {
                     "id": row["current__driver_id"],
@@ -414,6 +432,12 @@ class TripViewSet(BookingViewSet):
                 }
             data["assignment"] = shown
         return data
+
+    def expected(self, row):
+        """Return how the trip is expected to go, None if that is not kept."""
+        if row[EXPECTED["pickup_at"]] is None:
+            return None
+        return {name: row[column] for name, column in EXPECTED.items()}
 
     def position(self, row):
         """Return where the driver of a trip under way is, if that is known."""

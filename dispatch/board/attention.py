@@ -15,20 +15,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from bookings.models import DRIVEN_STATUSES
-from dispatch.board.forecast import LATE, is_fresh
-from dispatch.board.states import State
 from dispatch.day.trip_names import name_of
+from dispatch.forecast.expected import LOOK_AHEAD, LOOK_BACK, is_fresh
+from dispatch.forecast.silence import SILENT_AFTER, is_late_by_plan, report_due, unreported
+from dispatch.forecast.states import State
 from dispatch.models import Assignment
 from drivers.models import km_between
 
-LOOK_BACK, LOOK_AHEAD = timedelta(hours=-6), timedelta(hours=2)
 LOST = timedelta(hours=-1)
-# A driver is silent so long after the report of leaving, arriving or ending was due.
-SILENT_AFTER = timedelta(minutes=10)
 CONFIRM_BEFORE = timedelta(hours=1)
-LEAVING = gettext_noop("No report: leaving was due at %(at)s.")
-ARRIVING = gettext_noop("No report: arriving was due at %(at)s.")
-ENDING = gettext_noop("No report: the end of the ride was due at %(at)s.")
 
 
 # A car so near a stop, in kilometres, stands there; what a phone in a street knows is no better.
@@ -72,9 +67,9 @@ def attention(company, days, waiting, now) -> tuple[Attention, ...]:
     found = [item for one in waiting if (item := _of_waiting(one, now))]
     silent = []
     for day in days:
-        missing = _unreported(day, now)
+        missing = unreported(day, now)
         for i, trip in enumerate(day.trips):
-            if missing and not _is_late_by_plan(trip):
+            if missing and not is_late_by_plan(trip):
                 continue
             if item := _of_trip(company, day, i, now, confirms=confirms):
                 found.append(item)
@@ -88,30 +83,11 @@ def _urgency(item):
     return item.of_driver, item.left < LOST, item.left, item.row.id
 
 
-def _unreported(day, now):
-    """Return (when its report was due, trip) of a driver who has reported nothing on this day.
-
-    Nothing if the driver has, or was seen, or if no report is missing yet.
-    """
-    trips = [trip for trip in day.trips if not trip.other_day]
-    if any(trip.row.assignment_status != Assignment.Status.PLANNED for trip in trips):
-        return []
-    missing = [(_report(trip)[0], trip) for trip in trips]
-    missing = [(due_at, trip) for due_at, trip in missing if due_at + SILENT_AFTER < now]
-    seen_at = day.row.last_position_at
-    return [] if missing and seen_at and seen_at >= missing[0][0] else missing
-
-
 def _of_silent(company, driver, missing, now):
     (since, first), count = missing[0], len(missing)
     cause = ngettext("Since %(at)s, %(n)d trip.", "Since %(at)s, %(n)d trips.", count)
     cause %= {"at": company.clock(since), "n": count}
     return Attention(Kind.SILENT, first.row, driver, since - now, cause, of_driver=True)
-
-
-def _is_late_by_plan(trip):
-    """Return whether a trip is late even if its driver does all as planned."""
-    return trip.expected.late - trip.expected.behind >= LATE
 
 
 def _of_waiting(waiting, now):
@@ -134,7 +110,7 @@ def _of_trip(company, day, i, now, *, confirms):
     if report:
         left = _stop_due(trip) - now
         return Attention(Kind.SEEN, row, day.row, left, cause, report=report)
-    due_at, missing = _report(trip)
+    due_at, missing = report_due(trip)
     if due_at and due_at + SILENT_AFTER < now and not is_fresh(day.row.last_position_at, now):
         cause = _(missing) % {"at": company.clock(due_at)}
         return Attention(Kind.SILENT, row, day.row, due_at - now, cause)
@@ -168,21 +144,9 @@ def _seen_at_stop(company, driver, trip, now):
 
 def _stop_due(trip):
     """Return when the driver should be at the next stop of the trip, None if that is reported."""
-    due_at, _missing = _report(trip)
+    due_at, _missing = report_due(trip)
     planned = trip.row.assignment_status == Assignment.Status.PLANNED
     return trip.row.planned_pickup_at if planned else due_at
-
-
-def _report(trip):
-    """Return when the driver's next report is due, None if there is none, and what is missing."""
-    row, status = trip.row, Assignment.Status
-    if row.assignment_status == status.PLANNED:
-        return row.planned_pickup_at - trip.empty, LEAVING
-    if row.assignment_status == status.EN_ROUTE and not row.arrived_at:
-        return row.planned_pickup_at, ARRIVING
-    if row.assignment_status == status.IN_PROGRESS:
-        return max(row.planned_dropoff_at, trip.expected.ride_until_at), ENDING
-    return None, ""
 
 
 def why_late(company, trips, i, now: datetime) -> str:

@@ -11,20 +11,14 @@ from zlib import crc32
 
 from bookings.models import WAITING_STATUSES, Booking
 from dispatch.board.attention import Attention, attention
-from dispatch.board.driver_days import DriverDay, driver_days
 from dispatch.board.papers import papers_of
-from dispatch.board.queries import (
-    RunRow,
-    read_absences,
-    read_drivers,
-    read_last,
-    read_shifts,
-    read_trips,
-)
-from dispatch.board.states import State
+from dispatch.board.queries import RunRow, read_last
 from dispatch.board.waiting import Waiting, why_they_wait
 from dispatch.day.travel_times import driving, name_driving, say_driving, travel_times
 from dispatch.day.trip_names import name_of
+from dispatch.forecast.driver_days import DriverDay, driver_days
+from dispatch.forecast.rows import by_driver, read_absences, read_drivers, read_shifts, read_trips
+from dispatch.forecast.states import State
 from drivers.models import Company
 
 # How far ahead the board looks for the next day with something to drive.
@@ -175,14 +169,6 @@ def read_board(company: Company, day: date, *, now: datetime) -> Board:
         event=event,
         fleet=fleet.tag(),
     )
-
-
-def by_driver(rows):
-    """Return {driver: rows}, each in the order given."""
-    found = {}
-    for row in rows:
-        found.setdefault(row.driver_id, []).append(row)
-    return found
 
 
 def _figures(days, waiting, said):

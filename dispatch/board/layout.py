@@ -15,11 +15,11 @@ from bookings.models import WAITING_STATUSES, Booking, Status
 from dispatch.board.attention import Kind
 from dispatch.board.broken_rules import named
 from dispatch.board.day import Board
-from dispatch.board.forecast import Risk
 from dispatch.board.labels import place_labels
-from dispatch.board.states import State
 from dispatch.day.trip_names import name_of
 from dispatch.day.trips import PLANNABLE
+from dispatch.forecast.expected import Risk
+from dispatch.forecast.states import State
 from drivers.models import Absence, VehicleAbsence
 
 # A sign for every status but the usual one, so that colour is never the only difference (names of

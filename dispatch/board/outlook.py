@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from dispatch.board.attention import why_late
-from dispatch.board.driver_days import driver_days
-from dispatch.board.forecast import Expected, Risk
-from dispatch.board.queries import DriverRow, read_shifts, read_trips_of_driver
 from dispatch.day.travel_times import travel_times
+from dispatch.forecast.driver_days import driver_days
+from dispatch.forecast.expected import Expected, Risk
+from dispatch.forecast.rows import DriverRow, read_shifts, read_trips_of_driver
 from drivers.models import Company
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date
 
-from dispatch.board.driver_days import DriverDay
+from dispatch.forecast.driver_days import DriverDay
 from drivers.fleet.expiring import expiring
 from drivers.models import Company
 

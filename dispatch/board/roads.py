@@ -11,8 +11,8 @@ from typing import NamedTuple
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from dispatch.board.queries import TripRow
 from dispatch.day.travel_times import driving, name_driving, say_driving, travel_times, ways
+from dispatch.forecast.rows import TripRow
 from dispatch.planner.travel import UNREACHABLE_S, Place
 from dispatch.roads.polyline import decode
 from drivers.models import Company

@@ -21,10 +21,10 @@ from dispatch.board.day import opening_day, read_board, read_fleet
 from dispatch.board.first_steps import is_ready, read_steps
 from dispatch.board.layout import lay_out
 from dispatch.board.map import map_of
-from dispatch.board.queries import read_trips
 from dispatch.board.reports import read_messages
 from dispatch.board.roads import ways_of
 from dispatch.board.shared import read_stamp, shared_fragment
+from dispatch.forecast.rows import read_trips
 from dispatch.manifest import read_manifest
 from dispatch.runs.options import Mode
 from drivers.logins.session_limits import asked_by_itself

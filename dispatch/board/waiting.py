@@ -7,10 +7,11 @@ from datetime import date, datetime
 from django.utils.translation import gettext as _
 
 from bookings.models import Status
-from dispatch.board.queries import RunRow, TripRow
-from dispatch.board.states import State, states_of_waiting
+from dispatch.board.queries import RunRow
 from dispatch.day.reasons import EXCLUDED, SUGGESTIONS, translated
 from dispatch.day.trips import pickup_window
+from dispatch.forecast.rows import TripRow
+from dispatch.forecast.states import State, states_of_waiting
 from dispatch.trips.advice.missed import PASSED, LeftOut, Missed, in_time, left_out, why_missed
 from dispatch.trips.advice.what_happened import told, what_happened
 from drivers.models import Company

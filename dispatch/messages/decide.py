@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Case, F, Q, When
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -28,15 +28,12 @@ from bookings.models import (
     Status,
 )
 from bookings.models.messages import channel_of, number_of
-from dispatch.day.duties import POSITION_FRESH
 from dispatch.day.queries import DONE
-from dispatch.day.travel_times import travel_times
 from dispatch.day.vehicles import plate
 from dispatch.messages.gather import ANOTHER_CLIENT, CANCELED, OF_PLAN, told_until
 from dispatch.messages.texts import render
-from dispatch.models import Assignment
+from dispatch.models import Assignment, is_foreseen
 from dispatch.planner.problem import TOLD_S
-from dispatch.planner.travel import TravelTimes
 from drivers.times import moment
 
 TOLD = timedelta(seconds=TOLD_S)  # a pickup that moves by more is told
@@ -82,28 +79,26 @@ class _Known:
     recipients: dict[tuple[int, str], Recipient]
     told: dict[tuple[int, int, str], dict[str, Any]]
     texts: dict[tuple[int, str, str], str]
-    travel: dict[int, TravelTimes]  # of companies, as they are needed
 
 
 def decide(messages: Sequence[Message], *, now: datetime) -> list[Decision]:
     """Decide of claimed messages, which come with bookings, clients and policies: 4 statements.
 
-    What may have been sent is sent again in the same words, to whom and when it may be. Asks a
-    company's travel times, once, where a car on the way has a fresh position.
+    What may have been sent is sent again in the same words, to whom and when it may be.
     """
-    known = _read(messages)
+    known = _read(messages, now)
     return [_decide(message, known, now) for message in messages]
 
 
-def _read(messages: Sequence[Message]) -> _Known:
+def _read(messages: Sequence[Message], now: datetime) -> _Known:
     bookings = sorted({message.booking_id for message in messages})
     clients = sorted({message.client_id for message in messages})
     policies = {message.company.message_policy.pk for message in messages}
     assignments = (
         Assignment.objects.filter(booking__any_of=bookings)
         .filter(Q(is_open=True) | Q(status__in=sorted(DONE)))
-        .select_related("driver")
         .annotate(plate=plate("driver", "planned_pickup_at"))
+        .annotate(expected_at=Case(When(is_foreseen(now), then=F("expected__pickup_at"))))
     )
     told = Message.objects.filter(booking__any_of=bookings, status=Message.Status.SENT)
     recipients = Recipient.objects.filter(client__any_of=clients)
@@ -119,7 +114,6 @@ def _read(messages: Sequence[Message]) -> _Known:
             if values
         },
         {(row.policy_id, row.kind, row.language): row.text for row in texts},
-        {},
     )
 
 
@@ -171,10 +165,8 @@ def _telling(message: Message, policy: MessagePolicy, known: _Known, now: dateti
     at = pickup_at
     if kind == MessageKind.CANCELED and told:
         at = _told_pickup(told) or pickup_at
-    elif kind == MessageKind.ON_THE_WAY and assignment is not None:
-        if company.pk not in known.travel:
-            known.travel[company.pk] = travel_times(company)
-        at = expected_at(known.travel[company.pk], booking, assignment, now)
+    elif kind in URGENT and assignment is not None:
+        at = max(assignment.planned_pickup_at, _expected(assignment) or now)
     text = render(
         kind,
         known.texts.get((policy.pk, kind, language)),
@@ -216,9 +208,8 @@ def kind_of(
         raise _Nothing(_("The trip has begun, or is over."))
     if assignment is not None and message.cause == MessageKind.LATE:
         is_waited_for = assignment.is_open and assignment.arrived_at is None
-        if not is_waited_for or now < assignment.planned_pickup_at + timedelta(
-            minutes=policy.late_min
-        ):
+        late_at = assignment.planned_pickup_at + timedelta(minutes=policy.late_min)
+        if not is_waited_for or (_expected(assignment) or now) < late_at:
             raise same
         return MessageKind.LATE
     if message.cause == MessageKind.LATE:
@@ -251,17 +242,9 @@ def _first_kind(
     raise same
 
 
-def expected_at(
-    travel: TravelTimes, booking: Booking, assignment: Assignment, now: datetime
-) -> datetime:
-    """Return when a car on the way arrives: not before it is planned."""
-    driver = assignment.driver
-    drive = timedelta(0)
-    seen_at, lat, lon = driver.last_position_at, driver.last_lat, driver.last_lon
-    if seen_at and lat is not None and lon is not None and now - seen_at <= POSITION_FRESH:
-        pickup = booking.pickup_lat, booking.pickup_lon
-        drive = timedelta(seconds=travel.leg((lat, lon), pickup)[0])
-    return max(assignment.planned_pickup_at, now + drive)
+def _expected(assignment: Assignment) -> datetime | None:
+    """Return when the car is expected, None if nothing is kept of it (`dispatch.forecast`)."""
+    return getattr(assignment, "expected_at", None)
 
 
 def place_of(booking: Booking) -> str:

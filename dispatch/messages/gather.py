@@ -21,13 +21,14 @@ from bookings.models import (
     Recipient,
     Status,
 )
-from dispatch.models import Assignment
+from dispatch.models import Assignment, is_foreseen
 from drivers.db.bulk import update_rows
 
 SETTLES = timedelta(minutes=1)  # what is taken back within it is told to nobody
 AT_ONCE = 1_000  # events
 OVER_AFTER = timedelta(hours=12)  # nobody is told anything of trips before
 LATE_AT_MOST = timedelta(hours=3)  # later, the desk has called
+LATE_AHEAD = timedelta(minutes=30)  # sooner, another car may still be found
 Kind = Event.Kind
 OF_BOOKING = {Kind.BOOKING_CREATED, Kind.BOOKING_CHANGED, Kind.BOOKING_REOPENED,
               Kind.BOOKING_CORRECTED}  # fmt: skip
@@ -225,20 +226,25 @@ def reminder_of(day: date) -> str:
 
 
 def _queue_late(policies: Sequence[MessagePolicy], now: datetime) -> int:
-    """Make messages for cars that have not come: 1 statement if there are none, else 3."""
+    """Make messages for cars that come late: 1 statement if there are none, else 3.
+
+    What is expected of a trip is what `dispatch.forecast.keep` has kept, if that is of now.
+    """
     is_late = Q(pk__in=[])
     for minutes in {policy.late_min for policy in policies if policy.tells_late}:
         ids = [row.company_id for row in policies if row.tells_late and row.late_min == minutes]
         is_late |= Q(
             company__in=ids,
-            planned_pickup_at__lte=now - timedelta(minutes=minutes),
+            expected__pickup_at__gte=F("planned_pickup_at") + timedelta(minutes=minutes),
+            planned_pickup_at__lte=now + LATE_AHEAD,
             planned_pickup_at__gt=now - LATE_AT_MOST,
         )
     if not is_late:
         return 0
     told = Message.objects.filter(booking=OuterRef("booking"), occasion__startswith="late ")
     rows = (
-        Assignment.objects.filter(is_late, arrived_at__isnull=True, booking__client__isnull=False)
+        Assignment.objects.filter(is_late, is_foreseen(now), arrived_at__isnull=True)
+        .filter(booking__client__isnull=False)
         .filter(status__in=[Assignment.Status.PLANNED, Assignment.Status.EN_ROUTE])
         .exclude(Exists(told))
         .order_by("planned_pickup_at", "id")

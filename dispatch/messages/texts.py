@@ -18,7 +18,8 @@ USUAL = {
         "The car {plate} is on the way and arrives at about {clock}. {company}"
     ),
     MessageKind.LATE: gettext_noop(
-        "The car is more than {minutes} minutes late. We are sorry. {company}"
+        "The car is more than {minutes} minutes late and comes at about {clock}. We are sorry. "
+        "{company}"
     ),
     MessageKind.CHANGED: gettext_noop(
         "The trip has changed: the car comes on {day} at {clock}. {company}"

@@ -1,4 +1,4 @@
-"""Store who drives what: the runs, the assignments, the taps of drivers, the figures of days."""
+"""Store who drives what: the runs, the assignments, how trips will go, taps, daily figures."""
 
 from dispatch.models.assignments import (
     OPEN,
@@ -7,6 +7,7 @@ from dispatch.models.assignments import (
     AssignmentQuerySet,
     of_day,
 )
+from dispatch.models.expected import ExpectedTrip, ForecastState, is_foreseen
 from dispatch.models.figures import CANCELED, MEASURES, MINUTES, DayFigures, FiguresState
 from dispatch.models.runs import DispatchRun, StoredPlan
 from dispatch.models.taps import Tap
@@ -21,8 +22,11 @@ __all__ = [
     "AssignmentQuerySet",
     "DayFigures",
     "DispatchRun",
+    "ExpectedTrip",
     "FiguresState",
+    "ForecastState",
     "StoredPlan",
     "Tap",
+    "is_foreseen",
     "of_day",
 ]

@@ -24,7 +24,8 @@ def take_back(
         rows = Assignment.objects.filter(company=company, booking=booking_id).order_by("id")
         drivers = ledger.lock_drivers(company, set(rows.values_list("driver_id", flat=True)))
         bookings = ledger.lock_bookings(company.id, [booking_id])
-        event = Event.objects.filter(company=company, booking=booking_id).order_by("-id").first()
+        log = Event.objects.filter(company=company, booking=booking_id)
+        event = log.exclude(kind__in=Event.FORESEEN).order_by("-id").first()
         if event is None or (event.at, event.door) != (written_at, actor.door):
             raise not_undoable(_("Somebody has changed the trip since."))
         booking = bookings[booking_id]

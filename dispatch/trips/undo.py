@@ -152,6 +152,7 @@ def _built_on(company: Company, events: Sequence[Event]) -> Event | None:
     if drivers := sorted(_drivers_told(events)):
         touched |= Q(old__driver__in=drivers) | Q(new__driver__in=drivers)
     later = Event.objects.filter(touched, Q(id__gt=first.id) | with_them, company=company)
+    later = later.exclude(kind__in=Event.FORESEEN)
     rows = list(later.select_related("user").order_by("id")[: RECENT + 1])
     undone = {event.new.get("undoes") for event in rows if event.kind == Kind.UNDONE}
     for event in rows:

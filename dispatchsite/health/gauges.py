@@ -15,6 +15,7 @@ from django.db import Error, connection
 from django.db.models import (
     Case,
     Count,
+    Exists,
     ExpressionWrapper,
     F,
     Max,
@@ -33,7 +34,7 @@ from bookings.models import Booking, Delivery, Event, Message, Status, Webhook
 from bookings.models.messages import WAITS
 from bookings.models.webhooks import DUE
 from dispatch.day.queries import current_assignment
-from dispatch.models import DispatchRun
+from dispatch.models import DispatchRun, ExpectedTrip, ForecastState
 from dispatch.runs.lease import QUEUED
 from dispatchsite.health.counts import counted
 
@@ -63,11 +64,11 @@ def _gauges() -> list[Metric]:
 
 
 def read_gauges(now: datetime) -> Iterator[Metric]:
-    """Read the tables: 6 statements, on PostgreSQL 7. A database that fails is a gauge of 0."""
+    """Read the tables: 7 statements, on PostgreSQL 8. A database that fails is a gauge of 0."""
     try:
         found = [
             *_under_way(now), *_latest_runs(now), *_lateness(now), *_webhooks(now), *_messages(now),
-            *_connections(),
+            *_forecasts(now), *_connections(),
         ]  # fmt: skip
     except Error as error:
         logger.error("The tables could not be counted: %s", type(error).__name__)
@@ -186,6 +187,14 @@ def _messages(now: datetime) -> Iterator[Metric]:
     lag_s = (now - found["first"]).total_seconds() if found["first"] else 0.0
     yield _gauge("message_lag_seconds", "How long the oldest message waits to be sent.", lag_s)
     yield _gauge("messages_due", "Messages that wait to be sent.", found["waiting"])
+
+
+def _forecasts(now: datetime) -> Iterator[Metric]:
+    """Read how old the oldest forecast is that a worker should keep."""
+    kept = ForecastState.objects.filter(Exists(ExpectedTrip.objects.filter(company=OuterRef("pk"))))
+    oldest = kept.aggregate(oldest=Min("kept_at"))["oldest"]
+    age_s = max(0.0, (now - oldest).total_seconds()) if oldest else 0.0
+    yield _gauge("forecast_age_seconds", "How old the oldest forecast of open trips is.", age_s)
 
 
 def _connections() -> Iterator[Metric]:

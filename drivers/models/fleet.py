@@ -137,7 +137,7 @@ class Driver(AsksAboutFarPlaces):
         indexes = [
             # dispatch.day.queries.read_drivers and lock_drivers: the drivers a plan may use.
             Index(fields=["company"], condition=AVAILABLE, name="idx_driver_company_available"),
-            # dispatch.board.queries.read_drivers and the lists of DriverAdmin and DriverViewSet.
+            # dispatch.forecast.rows.read_drivers and the lists of DriverAdmin and DriverViewSet.
             Index(fields=["company", "name"], name="idx_driver_company_name"),
         ]
         constraints = [

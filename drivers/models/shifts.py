@@ -73,7 +73,7 @@ class Shift(models.Model):
         verbose_name = _("shift")
         verbose_name_plural = _("shifts")
         indexes = [
-            # dispatch.day.queries.read_drivers, dispatch.board.queries.read_shifts and
+            # dispatch.day.queries.read_drivers, dispatch.forecast.rows.read_shifts and
             # dispatch.manifest.read_manifest: the shifts of drivers that overlap a day.
             Index(fields=["driver", "end_at"], name="idx_shift_driver_end"),
             # OneDriver and its trigger on SQLite, and drivers.fleet.changes: the shifts of a
@@ -281,7 +281,7 @@ class Absence(models.Model):
         verbose_name = _("absence")
         verbose_name_plural = _("absences")
         indexes = [
-            # dispatch.day.queries.read_drivers and dispatch.board.queries.read_absences: the
+            # dispatch.day.queries.read_drivers and dispatch.forecast.rows.read_absences: the
             # absences that have not ended when a day starts.
             Index(fields=["driver", "end_at"], name="idx_absence_driver_end"),
         ]

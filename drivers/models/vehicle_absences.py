@@ -31,7 +31,7 @@ class VehicleAbsence(models.Model):
         verbose_name = _("vehicle absence")
         verbose_name_plural = _("vehicle absences")
         indexes = [
-            # dispatch.day.queries.read_drivers and dispatch.board.queries.read_absences: the
+            # dispatch.day.queries.read_drivers and dispatch.forecast.rows.read_absences: the
             # absences of a vehicle that have not ended when a day starts.
             Index(fields=["vehicle", "end_at"], name="idx_vehicle_absence_end"),
         ]

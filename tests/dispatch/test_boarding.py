@@ -125,7 +125,7 @@ def test_by_hand_and_in_a_quote_boarding_is_that_of_person_and_place():
 
 
 def test_the_board_expects_arrivals_by_the_minutes_of_person_and_place():
-    from dispatch.board.queries import read_trips
+    from dispatch.forecast.rows import read_trips
 
     geneva = company()
     ward = make.place(geneva, boarding_min=12)

@@ -4,9 +4,9 @@ import pytest
 from django.urls import reverse
 
 from bookings.models import Actor, Booking, Door, Event
-from dispatch.board.queries import read_absences
 from dispatch.day.keeping import Leeway
 from dispatch.day.load import load_problem
+from dispatch.forecast.rows import read_absences
 from dispatch.models import Assignment
 from dispatch.planner.solve import solve
 from dispatch.runs.run import run_dispatch

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from bookings.models import Actor, Door
 from dispatch.board.detail import read_detail
-from dispatch.board.queries import read_shifts
 from dispatch.day.keeping import Leeway
 from dispatch.day.load import load_problem
+from dispatch.forecast.rows import read_shifts
 from dispatch.manifest import read_manifest
 from dispatch.models import Assignment
 from dispatch.planner.check.plan import check

@@ -78,7 +78,7 @@ def test_what_is_started_exists_with_its_options(where, command):
 
 
 def test_every_service_is_held_to_little():
-    assert len(UNITS) == 7
+    assert len(UNITS) == 8
     for unit in UNITS:
         said = dict(directives(unit))
         assert {name: said.get(name) for name in HARDENED} == HARDENED, unit.name

@@ -11,7 +11,7 @@ from bookings.models import Booking
 from dispatch.board import views
 from dispatch.board.day import read_board
 from dispatch.board.layout import lay_out
-from dispatch.board.states import State
+from dispatch.forecast.states import State
 from dispatch.models import Assignment
 from drivers.models import Driver, Role
 from tests.support import builders as make

@@ -10,9 +10,9 @@ from django.urls import reverse
 from bookings.models import Actor, Booking, Door, Event
 from dispatch.board import views
 from dispatch.board.day import opening_day, read_board
-from dispatch.board.forecast import Risk
 from dispatch.board.layout import lay_out
 from dispatch.board.map import map_of
+from dispatch.forecast.expected import Risk
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from dispatch.trips.cancel import cancel

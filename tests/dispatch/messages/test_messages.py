@@ -31,6 +31,7 @@ from bookings.models import (
 from bookings.privacy.export import export_person
 from bookings.privacy.forget import forget
 from bookings.webhooks.sending import Answer
+from dispatch.forecast.keep import keep_forecasts
 from dispatch.messages import channels, decide, worker
 from dispatch.messages.channels import Sent
 from dispatch.messages.claim import CLAIM, CLAIM_MAIL, OF_COMPANY, claim
@@ -315,6 +316,7 @@ def test_the_car_on_the_way_is_told_with_its_plate_and_time(gateway, ada):
     at = make.at("08:50")
     Driver.objects.update(last_lat=make.HOSPITAL[0], last_lon=make.HOSPITAL[1], last_position_at=at)
     happens(booking, Kind.BOOKING_STATUS, at, status="en_route")
+    keep_forecasts(now=at + SETTLES)
     send_messages(now=at + SETTLES)
     # 6.94 km in a straight line, times 1.35, at 30 km/h are 18.7 minutes, from 08:51.
     assert gateway.texts[1:] == [
@@ -338,15 +340,43 @@ def test_late_is_told_only_where_a_company_wants_it():
     assert not MessagePolicy().tells_late
 
 
+def foresees(clock):
+    """Let the forecast be kept and messages be sent at this time; return how many were."""
+    keep_forecasts(now=make.at(clock))
+    return send_messages(now=make.at(clock))
+
+
 def test_a_late_car_is_told_once_and_not_if_it_is_there(gateway, ada):
     company = ada.company
     late, there = booked(ada), booked(ada, "09:01")
-    make.assignment(late, make.driver(company))
+    home_lat, home_lon = make.HOME
+    make.assignment(late, make.driver(company, home_lat=home_lat, home_lon=home_lon))
     make.assignment(there, make.driver(company), arrived_at=make.at("09:01"))
-    assert send_messages(now=make.at("09:09")) == 0
-    assert send_messages(now=make.at("09:12")) == 1
-    assert send_messages(now=make.at("09:30")) == 0
-    assert gateway.texts[2:] == ["The car is more than 10 minutes late. We are sorry. Geneva Cars"]
+    assert foresees("09:09") == 0
+    assert foresees("09:12") == 1
+    assert foresees("09:30") == 0
+    assert gateway.texts[2:] == [
+        "The car is more than 10 minutes late and comes at about 09:12. We are sorry. Geneva Cars"
+    ]
+
+
+def test_a_late_car_is_told_before_its_time_as_soon_as_that_is_foreseen(gateway, ada):
+    driver = make.driver(ada.company)
+    make.assignment(
+        make.booking(ada.company, "08:00"), driver, status="in_progress",
+        actual_pickup_at=make.at("08:35"),
+    )  # fmt: skip
+    make.assignment(booked(ada), driver)
+    # On board until 08:56:44, then 2:00 and 18:44 back: 09:17:28.
+    assert foresees("08:29") == 0  # half an hour before at most
+    assert foresees("08:36") == 1
+    assert "comes at about 09:17" in gateway.texts[-1]
+
+
+def test_nobody_is_told_of_late_cars_by_a_forecast_that_is_not_kept(gateway, ada):
+    make.assignment(booked(ada), make.driver(ada.company))
+    keep_forecasts(now=make.at("09:12"))
+    assert send_messages(now=make.at("09:15")) == 0
 
 
 def test_nobody_is_told_of_a_trip_when_it_is_over(gateway, ada):
@@ -802,22 +832,6 @@ def test_an_email_is_claimed_for_as_long_as_it_may_take(ada, settings):
     at = NOW + SETTLES
     worker.settle(claimed(ada), now=at)
     assert Message.objects.get().due_at == at + CLAIM_MAIL
-
-
-def test_travel_times_are_made_once_for_a_company(gateway, ada, monkeypatch):
-    made = []
-    travel_times = decide.travel_times
-    monkeypatch.setattr(decide, "travel_times", lambda one: made.append(one) or travel_times(one))
-    at = make.at("08:50")
-    for n in range(2):
-        client = make.client(ada.company, f"C {n}", phone=f"+41 70 000 00 {n + 10}")
-        booking = make.booking(ada.company, client=client, status="en_route")
-        lat, lon = make.HOSPITAL
-        driver = make.driver(ada.company, last_lat=lat, last_lon=lon, last_position_at=at)
-        make.assignment(booking, driver, status="en_route")
-        happens(booking, Kind.BOOKING_STATUS, at, status="en_route")
-    assert send_messages(now=at + SETTLES) == 2
-    assert made == [ada.company]
 
 
 @pytest.mark.sqlite_only

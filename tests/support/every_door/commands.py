@@ -96,6 +96,7 @@ COMMANDS: dict[str, Callable[[Busy, Path], list[Call]]] = {
         ((), {"company": busy.company.slug, "user": busy.user.get_username()})
     ],
     "deliver_webhooks": lambda busy, folder: [((), {"once": True})],
+    "keep_forecasts": lambda busy, folder: [((), {"once": True})],
     "send_messages": lambda busy, folder: [((), {"once": True})],
     "dispatch_day": _of_day(time_limit=0),
     "export_plan": _of_day(),

@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from bookings.models import DRIVEN_STATUSES, Status
-from dispatch.board.forecast import Risk
+from dispatch.forecast.expected import Risk
 
 UNDER_WAY = {Status.EN_ROUTE, Status.IN_PROGRESS}
 DUE_WITHIN = timedelta(hours=1)

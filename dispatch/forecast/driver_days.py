@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bookings.models import DRIVEN_STATUSES, Status
-from dispatch.board.forecast import (
+from dispatch.day.duties import home_of
+from dispatch.day.traffic import drive_of, factor_at
+from dispatch.forecast.expected import (
     Expected,
     Legs,
     boarding_min,
@@ -16,10 +18,8 @@ from dispatch.board.forecast import (
     is_fresh,
     riding_along,
 )
-from dispatch.board.queries import AbsenceRow, DriverRow, ShiftRow, TripRow
-from dispatch.board.states import State, is_on_duty, states_of_trip
-from dispatch.day.duties import home_of
-from dispatch.day.traffic import drive_of, factor_at
+from dispatch.forecast.rows import AbsenceRow, DriverRow, ShiftRow, TripRow
+from dispatch.forecast.states import State, is_on_duty, states_of_trip
 from dispatch.planner.travel import in_traffic
 
 

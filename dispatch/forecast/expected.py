@@ -13,7 +13,10 @@ from dispatch.day.trips import pickup_window
 from dispatch.models import Assignment
 
 LATE = timedelta(minutes=1)
+NEVER = -timedelta(days=999)
 BEHIND = timedelta(minutes=5)
+# What is late before or after that needs nobody now.
+LOOK_BACK, LOOK_AHEAD = timedelta(hours=-6), timedelta(hours=2)
 
 
 class Risk(StrEnum):
@@ -32,7 +35,8 @@ class Legs(NamedTuple):
 class Expected(NamedTuple):
     """The expected times: `late` against the window or appointment, `behind` against the plan.
 
-    `due_at` is the end of the window, or the appointment if that is missed by more.
+    `due_at` is the end of the window, or the appointment if that is missed by more; `over` is how
+    long after it, negative before, `NEVER` where nothing can be missed: `late` is never negative.
     `ride_until_at` is when a ride that has begun was expected to end.
     """
 
@@ -43,6 +47,7 @@ class Expected(NamedTuple):
     risk: Risk
     late: timedelta
     behind: timedelta
+    over: timedelta
 
 
 def is_fresh(seen_at, now):
@@ -168,7 +173,7 @@ def _judged(company, trip, pickup_at, dropoff_at, ride_until_at, over):
     due_at = pickup_window(company, trip.scheduled_time, trip.return_of_id)[1]
     late = pickup_at - due_at
     if trip.assignment_status == Assignment.Status.IN_PROGRESS:
-        late = timedelta(0)  # the pickup is over; what can still be missed is the appointment
+        late = NEVER  # the pickup is over; what can still be missed is the appointment
     if trip.appointment_at and trip.assignment_status != Assignment.Status.NO_SHOW:
         missed = dropoff_at - trip.appointment_at
         if missed > late:
@@ -179,5 +184,6 @@ def _judged(company, trip, pickup_at, dropoff_at, ride_until_at, over):
         risk = Risk.LATE
     elif not over and behind >= BEHIND:
         risk = Risk.BEHIND
-    late = max(late, timedelta(0))
-    return Expected(pickup_at, dropoff_at, ride_until_at, due_at, risk, late, behind)
+    return Expected(
+        pickup_at, dropoff_at, ride_until_at, due_at, risk, max(late, timedelta(0)), behind, late
+    )
