@@ -24,8 +24,8 @@ class Migration(migrations.Migration):
                 ('claimed_at', models.DateTimeField(null=True)),
             ],
             options={
-                'verbose_name': 'state of a forecast',
-                'verbose_name_plural': 'states of forecasts',
+                'verbose_name': 'forecast state',
+                'verbose_name_plural': 'forecast states',
             },
         ),
         migrations.CreateModel(

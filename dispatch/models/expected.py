@@ -78,8 +78,8 @@ class ForecastState(models.Model):
     claimed_at = models.DateTimeField(null=True)
 
     class Meta:
-        verbose_name = _("state of a forecast")
-        verbose_name_plural = _("states of forecasts")
+        verbose_name = _("forecast state")
+        verbose_name_plural = _("forecast states")
 
     def __str__(self):
         return f"{self.company_id} {self.kept_at}"
