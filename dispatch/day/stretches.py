@@ -9,7 +9,7 @@ its number.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
 from django.db.models import Q
@@ -17,6 +17,7 @@ from django.db.models import Q
 from dispatch.day.queries import BookingRow
 from dispatch.models import OPEN, Assignment
 from dispatch.planner.problem import PlannedTrip
+from dispatch.planner.travel import Place
 
 # The assignments of which stretches are made: those that stand, and who was driven with others.
 RIDES = OPEN | Q(status=Assignment.Status.COMPLETED, stretch__isnull=False)
@@ -48,6 +49,24 @@ def stretches(rides: Iterable[Ride]) -> Iterator[list[Ride]]:
             empty_at = max(empty_at, ride.dropoff) if together else ride.dropoff
             together.append(ride)
         yield together
+
+
+def drives(
+    rides: Sequence[Ride], ends: Mapping[int, tuple[Place, Place]]
+) -> Iterator[tuple[int, Place, Place]]:
+    """Yield what is driven in a stretch, from stop to stop, each with the booking of the second.
+
+    `ends` are the places (pickup, dropoff) of bookings. At one moment who gets off makes room for
+    who gets on, as `dispatch.planner.stretches` orders them.
+    """
+    stops = []
+    for ride in rides:
+        pickup, dropoff = ends[ride.booking_id]
+        last = 2 if ride.dropoff == ride.pickup else 0
+        stops.append((ride.pickup, 1, ride.booking_id, pickup))
+        stops.append((ride.dropoff, last, ride.booking_id, dropoff))
+    for (*_before, origin), (_at, _turn, booking_id, place) in pairwise(sorted(stops)):
+        yield booking_id, origin, place
 
 
 def number(rides: Iterable[Ride]) -> Mapping[int, int | None]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from bookings.models import DRIVEN_STATUSES, Status
 from dispatch.day.duties import home_of
+from dispatch.day.stretches import Ride, drives, stretches
 from dispatch.day.traffic import drive_of, factor_at
 from dispatch.forecast.expected import (
     Expected,
@@ -26,6 +27,8 @@ from dispatch.planner.travel import in_traffic
 @dataclass(frozen=True, slots=True)
 class AssignedTrip:
     """A trip with a driver. `empty_m` and `empty` lead to its pickup, `ride_m` to its dropoff.
+
+    Of who rides with others, `ride_m` are the drives to both stops with somebody on board.
 
     `other_day` if it is wanted on the day before or after; it is drawn because its driver is busy.
     """
@@ -158,6 +161,8 @@ def _legs(company, travel, drivers, shifts, driven, now):
             add(("ride", row.id), pickup, (row.dropoff_lat, row.dropoff_lon), row)
             if row.id not in along or row.planned_dropoff_at >= before.planned_dropoff_at:
                 place, before = free_place(row), row
+        for booking_id, origin, destination in _with_others(trips):
+            add(("loaded", booking_id), origin, destination, now)
         if trips:
             add(("back", driver.id), place, _end(company, shift, home), before)
         ahead = next((row for row in trips if row.status not in DRIVEN_STATUSES), None)
@@ -166,8 +171,12 @@ def _legs(company, travel, drivers, shifts, driven, now):
             add(("seen", driver.id), seen, (ahead.pickup_lat, ahead.pickup_lon), now)
     seconds, metres = travel.legs([a for a, _b in ends], [b for _a, b in ends])
     durations, lengths, ways, back, onward = {}, {}, {}, {}, {}
+    loaded: dict[int, int] = {}
     for key, second, metre in zip(keys, seconds.tolist(), metres.tolist(), strict=True):
         kind, number, after = key
+        if kind == "loaded":
+            loaded[number] = loaded.get(number, 0) + metre
+            continue
         if kind == "ride":
             second, _factor, onward[number] = drive_of(
                 company, after.scheduled_time, second, boarding_min(company, after)
@@ -184,5 +193,20 @@ def _legs(company, travel, drivers, shifts, driven, now):
             durations.setdefault(number, {})[kind] = timedelta(seconds=second)
             lengths.setdefault(number, {})[kind] = metre
     legs = {number: Legs(found["empty"], found["ride"]) for number, found in durations.items()}
-    lengths = {number: (found["empty"], found["ride"]) for number, found in lengths.items()}
+    lengths = {i: (found["empty"], loaded.get(i, found["ride"])) for i, found in lengths.items()}
     return legs, lengths | back, ways
+
+
+def _with_others(trips):
+    """Yield the drives with several clients, as `drives` does, of a driver's trips."""
+    shared = {row.id: row for row in trips if row.stretch is not None}
+    rides = (
+        Ride(row.driver_id, row.planned_pickup_at, row.planned_dropoff_at, row.id)
+        for row in shared.values()
+    )
+    ends = {
+        row.id: ((row.pickup_lat, row.pickup_lon), (row.dropoff_lat, row.dropoff_lon))
+        for row in shared.values()
+    }
+    for together in stretches(rides):
+        yield from drives(together, ends)

@@ -1,9 +1,12 @@
 """The figures by which a dispatcher compares a plan with what stands. No query."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from dispatch.day.load import Day
+from dispatch.day.queries import BookingRow
+from dispatch.day.stretches import Ride, drives, stretches
 from dispatch.planner.measures import Measures
 from dispatch.planner.problem import Plan
 from dispatch.runs.restore_plan import Was, planned_trips
@@ -39,3 +42,25 @@ def figures(day: Day, plan: Plan, measures: Measures, *, unkept: int) -> dict[st
         "wait_min": round(sum(waits, NONE) / timedelta(minutes=len(waits)), 1) if waits else 0.0,
         "unkept": unkept,
     }
+
+
+def loaded_m(day: Day, plan: Plan, stay: Sequence[BookingRow]) -> int:
+    """Return the metres that vehicles drive with somebody on board, of a plan and what stays."""
+    rides = [
+        Ride(trip.driver_id, day.moment(trip.pickup_s), day.moment(trip.dropoff_s), trip.trip_id)
+        for trip in plan.trips
+    ]
+    rides += [Ride(row.driver_id or 0, *row.planned(), row.id) for row in stay]
+    direct_m = sum(day.ride_m[ride.booking_id] for ride in rides)
+    if day.problem.sharing is None and not any(row.stretch for row in stay):
+        return direct_m
+    ends = {row.id: (row.pickup, row.dropoff) for row in day.bookings.values()}
+    origins, places = [], []
+    for together in stretches(rides):
+        if len(together) > 1:
+            direct_m -= sum(day.ride_m[ride.booking_id] for ride in together)
+            for _booking_id, origin, place in drives(together, ends):
+                origins.append(origin)
+                places.append(place)
+    _seconds, metres = day.problem.travel.legs(origins, places)
+    return direct_m + int(metres.sum())

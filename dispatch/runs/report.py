@@ -14,7 +14,7 @@ from dispatch.planner.explain.reasons import Reason
 from dispatch.planner.measures import measure
 from dispatch.planner.problem import Plan
 from dispatch.runs.difference import Broken, Difference
-from dispatch.runs.figures import figures, what_stands
+from dispatch.runs.figures import figures, loaded_m, what_stands
 from dispatch.runs.parts import parts_of, placements_alone
 from drivers.times import moment
 
@@ -243,9 +243,6 @@ def build_report(
     is_preview = status == "preview"
     today = [row for row in diff.left if row.id in day.bookings]
     assigned = len(plan.trips) + len(today)
-    ridden = sum(day.ride_m[trip.trip_id] for trip in plan.trips) + sum(
-        day.ride_m[row.id] for row in today
-    )
     names = {driver.id: driver.name for driver in day.problem.drivers}
     return Report(
         run=run_id,
@@ -257,7 +254,7 @@ def build_report(
         assigned=assigned,
         unassigned=tuple(sorted(unassigned, key=lambda row: row.booking)),
         metrics={
-            "passenger_km": round(ridden / 1000, 1),
+            "passenger_km": round(loaded_m(day, plan, today) / 1000, 1),
             **figures(day, plan, measures, unkept=len(day.too_late)),
             "drivers_on_duty": len({duty.driver_id for duty in day.problem.duties}),
             "emergency_drivers": measures.emergency_drivers,

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection, transaction
 
 from bookings.models import Actor, Booking, Door, Event
+from dispatch.board.day import read_board
 from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import load_problem
 from dispatch.models import Assignment, DispatchRun
@@ -92,6 +93,27 @@ def test_who_rides_together_is_one_stretch_in_constant_statements(dispatch):
     assert standing()[fourth.id] == ("09:10", "09:30", first.id)
     assert report.changes["kept"] == 3
     assert report.statements <= 13
+
+
+def test_kilometres_with_passengers_are_those_of_the_vehicle(dispatch, anna):
+    away = {"pickup_lat": make.HOSPITAL[0], "pickup_lon": make.HOSPITAL[1],
+            "dropoff_lat": make.HOME[0], "dropoff_lon": make.HOME[1]}  # fmt: skip
+    one = make.booking(clock="09:00")
+    alone_km = dispatch({one: ("09:00", "09:22")}).metrics["passenger_km"]
+    two = make.booking(clock="09:00")
+    both = {one: ("09:00", "09:22"), two: ("09:00", "09:22")}
+    assert dispatch(both).metrics["passenger_km"] == alone_km
+    assert read_board(anna.company, make.DAY, now=make.NOW).figures.passenger_km == alone_km
+    back = make.booking(clock="12:00", **away)
+    kept = dispatch(both | {back: ("12:00", "12:22")})
+    assert kept.metrics["passenger_km"] == pytest.approx(2 * alone_km, abs=0.11)
+    Assignment.objects.update(locked=True)
+    stays = dispatch({})
+    assert stays.changes["left"] == 3
+    assert stays.metrics["passenger_km"] == kept.metrics["passenger_km"]
+    make.Company.objects.update(shares_rides=False)
+    anna.company.refresh_from_db()
+    assert dispatch({}).metrics["passenger_km"] == kept.metrics["passenger_km"]
 
 
 def test_who_stays_gets_the_number_of_whom_joins(dispatch):
