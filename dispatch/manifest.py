@@ -16,7 +16,7 @@ from dispatch.day.queries import DONE
 from dispatch.day.reasons import translated
 from dispatch.day.travel_times import driving, say_driving, travel_times
 from dispatch.day.trips import pickup_window
-from dispatch.models import OPEN_ASSIGNMENT_STATUSES, DispatchRun
+from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, DispatchRun
 from drivers.fleet.handovers import handed_over
 from drivers.models import Company, Shift
 
@@ -63,6 +63,23 @@ class Stop:
     def is_finished(self):
         return self.status in DONE
 
+    def is_with(self, before: "Stop") -> bool:
+        """Say whether the vehicle stands there already, and others get on too, or off."""
+        return self.kind != BREAK and self._door() == before._door()
+
+    def _door(self):
+        return self.kind, self.lat, self.lon, self.address, self.entrance, self.door_notes
+
+
+class Halt(NamedTuple):
+    """A break, or what is done at one place at once: clients get on together, or off.
+
+    `aboard` are the clients on board when the vehicle leaves; None where everybody rides alone.
+    """
+
+    stops: tuple[Stop, ...]
+    aboard: tuple[str, ...] | None = None
+
 
 class Duty(NamedTuple):
     """A shift in its vehicle: "" and None without one.
@@ -86,6 +103,7 @@ class DriverManifest:
     """A driver's day.
 
     The vehicle is that of the first shift, without shifts the driver's; others are in `shifts`.
+    `shared` are the bookings that are driven in a stretch with others.
     """
 
     id: int
@@ -96,6 +114,26 @@ class DriverManifest:
     wheelchair_places: int | None
     shifts: list[Duty]
     stops: list[Stop]
+    shared: set[int]
+
+    def halts(self) -> list[Halt]:
+        """Return the stops in order: of a driver with shared rides, with who is on board."""
+        found: list[Halt] = []
+        aboard: dict[int | None, str] = {}
+        is_shared = False
+        for stop in self.stops:
+            if stop.kind == PICKUP and stop.status != Assignment.Status.NO_SHOW:
+                aboard[stop.booking] = stop.client or stop.reference
+                is_shared |= len(self.shared.intersection(aboard)) > 1
+            elif stop.kind == DROPOFF:
+                aboard.pop(stop.booking, None)
+            before = found[-1].stops if found else ()
+            if before and stop.is_with(before[-1]):
+                found.pop()
+            else:
+                before = ()
+            found.append(Halt((*before, stop), tuple(aboard.values())))
+        return found if is_shared else [Halt((stop,)) for stop in self.stops]
 
     def vehicle_at(self, moment: datetime) -> str:
         """Return the plate of the vehicle in which the driver is at a moment."""
@@ -240,9 +278,10 @@ def read_manifest(company: Company, day: date) -> Manifest:
         assignment = getattr(booking, "shown", None)
         if assignment and booking.status != Status.CANCELED:
             driver = assignment.driver
-            _driver_manifest(drivers, driver, driver.vehicle).stops += _stops(
-                company, booking, assignment
-            )
+            manifest = _driver_manifest(drivers, driver, driver.vehicle)
+            manifest.stops += _stops(company, booking, assignment)
+            if assignment.stretch is not None:
+                manifest.shared.add(booking.id)
         elif booking.is_open:
             unassigned.append(
                 Unassigned(
@@ -300,7 +339,7 @@ def _driver_manifest(drivers, driver, vehicle):
     if driver.id not in drivers:
         plate, seats, places = _values_of(vehicle)
         drivers[driver.id] = DriverManifest(
-            driver.id, driver.name, driver.phone, plate, seats, places, [], []
+            driver.id, driver.name, driver.phone, plate, seats, places, [], [], set()
         )
     return drivers[driver.id]
 

@@ -94,6 +94,72 @@ class ManifestTests(TestCase):
         ):
             self.assertContains(printed, shown)
 
+    def shared_day(self, status="planned"):
+        """Ana and Bea get on at home, Cem on the way; Cem gets off first, then Ana and Bea."""
+        on_the_way = {"pickup_lat": 46.21, "pickup_lon": 6.10, "pickup_address": "Rue du Lac 1",
+                      "dropoff_lat": 46.20, "dropoff_lon": 6.12}  # fmt: skip
+        rides = [("Ana", "09:00", "09:40", {}), ("Bea", "09:00", "09:40", {}),
+                 ("Cem", "09:10", "09:30", on_the_way)]  # fmt: skip
+        first = None
+        for name, pickup, dropoff, ends in rides:
+            client = builders.client(self.company, name=name)
+            booking = builders.booking(self.company, pickup, client=client, **ends)
+            first = first or booking.id
+            builders.assignment(
+                booking,
+                self.alice,
+                planned_dropoff_at=at(dropoff),
+                stretch=first,
+                status=status if name == "Bea" else "planned",
+            )
+        alone = builders.booking(self.company, client=builders.client(self.company, name="Dan"))
+        builders.assignment(alone, self.alice, planned_pickup_at=at("11:00"))
+
+    def test_of_shared_rides_each_stop_says_who_gets_on_and_off_and_is_on_board(self):
+        self.shared_day()
+
+        [driver] = read_manifest(self.company, DAY).drivers
+
+        self.assertEqual(
+            [
+                (halt.stops[0].kind, "+".join(stop.client for stop in halt.stops), halt.aboard)
+                for halt in driver.halts()
+            ],
+            [
+                ("pickup", "Ana+Bea", ("Ana", "Bea")),
+                ("pickup", "Cem", ("Ana", "Bea", "Cem")),
+                ("dropoff", "Cem", ("Ana", "Bea")),
+                ("dropoff", "Ana+Bea", ()),
+                ("pickup", "Dan", ("Dan",)),
+                ("dropoff", "Dan", ()),
+            ],
+        )
+        self.client.force_login(builders.member(self.company))
+        url = reverse("admin:board:manifests", args=[self.company.slug, DAY])
+        printed = self.client.get(url)
+        self.assertContains(printed, '<td rowspan="2">Pickup</td>', 1)
+        self.assertContains(printed, '<td rowspan="2" colspan="2">', 1)
+        self.assertContains(printed, "<small>On board: Ana, Bea, Cem</small>", 1)
+        self.assertContains(printed, "<small>Nobody on board</small>", 2)
+        self.assertContains(printed, '<tr class="pickup">', 4)
+
+    def test_who_was_not_there_is_not_on_board(self):
+        self.shared_day(status="no_show")
+
+        [driver] = read_manifest(self.company, DAY).drivers
+
+        self.assertEqual(driver.halts()[0].aboard, ("Ana",))
+
+    def test_where_nobody_rides_together_nobody_is_said_to_be_on_board(self):
+        for clock, number in (("09:00", 1), ("10:00", 1), ("11:00", None)):
+            trip = builders.booking(self.company, clock)
+            builders.assignment(trip, self.alice, stretch=number and Booking.objects.first().id)
+
+        [driver] = read_manifest(self.company, DAY).drivers
+
+        self.assertEqual([halt.aboard for halt in driver.halts()], [None] * 6)
+        self.assertEqual([halt.stops for halt in driver.halts()], [(s,) for s in driver.stops])
+
     def test_only_assignments_that_are_or_were_driven_are_shown(self):
         for number, status in enumerate(Assignment.Status):
             booking = builders.booking(self.company, f"{7 + number:02d}:00", reference=status)
