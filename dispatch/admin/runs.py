@@ -1,5 +1,7 @@
 """The admin pages of dispatch runs."""
 
+from functools import partial
+
 from django.contrib import admin, messages
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path
@@ -11,6 +13,7 @@ from unfold.decorators import display
 from bookings.models import Booking, Client
 from dispatch.admin.bookings import BookingAdmin
 from dispatch.admin.clients import ClientAdmin
+from dispatch.admin.comparison import CompanyAdmin, ask, show
 from dispatch.admin.fleet import (
     AbsenceAdmin,
     DriverAdmin,
@@ -35,10 +38,11 @@ from drivers.admin.base import ReadOnlyAdmin
 from drivers.admin.pages import admin_page
 from drivers.companies.actors import admin_actor
 from drivers.companies.roles import companies_of
-from drivers.models import Absence, Driver, Shift, Vehicle, VehicleAbsence
+from drivers.models import Absence, Company, Driver, Shift, Vehicle, VehicleAbsence
 
 # The pages of the fleet, of bookings and of clients are registered here, because they check the
-# assigned trips that a change would break.
+# assigned trips that a change would break, and those of companies, because their policy is tried.
+admin.site.register(Company, CompanyAdmin)
 admin.site.register(Booking, BookingAdmin)
 admin.site.register(Client, ClientAdmin)
 admin.site.register(Driver, DriverAdmin)
@@ -81,6 +85,7 @@ class DispatchRunAdmin(ReadOnlyAdmin):
             DispatchRun.Status.FAILED.label: "danger",
             DispatchRun.Status.RUNNING.label: "warning",
             DispatchRun.Status.PREVIEW.label: "info",
+            DispatchRun.Status.COMPARED.label: "info",
         },
     )
     def shown_status(self, run):
@@ -111,9 +116,11 @@ class DispatchRunAdmin(ReadOnlyAdmin):
         return run.actor or run.user or run.get_trigger_display()
 
     def get_urls(self):
-        view = self.admin_site.admin_view(self.revert)
+        revert = self.admin_site.admin_view(self.revert)
+        compare = self.admin_site.admin_view(partial(ask, self))
         return [
-            path("<int:run>/revert/", view, name="dispatch_dispatchrun_revert"),
+            path("<int:run>/revert/", revert, name="dispatch_dispatchrun_revert"),
+            path("compare/<slug:company>/", compare, name="dispatch_dispatchrun_compare"),
             *super().get_urls(),
         ]
 
@@ -122,6 +129,8 @@ class DispatchRunAdmin(ReadOnlyAdmin):
         run = self.get_object(request, object_id)
         if run is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        if run.is_comparison:
+            return show(self, request, run)
         drivers, released = changes_of(run)
         return admin_page(
             self,

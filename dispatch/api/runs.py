@@ -1,5 +1,7 @@
 """Dispatch runs in the API: plan a day, preview it, revert a run."""
 
+from functools import partial
+
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -15,7 +17,7 @@ from dispatch.api.quotes import NoPlaceSerializer
 from dispatch.day.reasons import translated
 from dispatch.models import DispatchRun
 from dispatch.planner.solve import default_budget_s
-from dispatch.runs.background import start_dispatch
+from dispatch.runs.background import start_comparison, start_dispatch
 from dispatch.runs.options import Mode, RunOptions
 from dispatch.runs.parts import Choice
 from dispatch.runs.previews import NoPreview, apply_preview, discard_preview, plan_preview
@@ -83,6 +85,32 @@ class PartSerializer(serializers.Serializer):
     trips = serializers.ListField(child=serializers.IntegerField())
 
 
+class WaySerializer(serializers.Serializer):
+    """The figures of a day planned in one of both ways."""
+
+    placed = serializers.IntegerField(help_text=gettext_lazy("Trips with a driver."))
+    left_out = serializers.IntegerField(help_text=gettext_lazy("Trips without one."))
+    paid_h = serializers.FloatField(
+        help_text=gettext_lazy("Hours of the shifts in which somebody is driven.")
+    )
+    placed_per_h = serializers.FloatField(help_text=gettext_lazy("Trips per paid hour."))
+    driven_km = serializers.FloatField()
+    empty_km = serializers.FloatField(help_text=gettext_lazy("With nobody on board."))
+    vehicles = serializers.IntegerField(help_text=gettext_lazy("Vehicles used."))
+    shared = serializers.IntegerField(help_text=gettext_lazy("Trips that ride with others."))
+    longer_min = serializers.FloatField(
+        help_text=gettext_lazy("How much longer than direct clients ride, on average.")
+    )
+    longest_min = serializers.IntegerField(help_text=gettext_lazy("The same, at most."))
+
+
+class ComparisonSerializer(serializers.Serializer):
+    """A day planned with everybody alone, and with shared rides."""
+
+    alone = WaySerializer()
+    shared = WaySerializer()
+
+
 class RunSerializer(Resource):
     """One attempt to plan a day."""
 
@@ -114,6 +142,12 @@ class RunSerializer(Resource):
         default=list,
         help_text=PLACEMENTS,
     )
+    comparison = ComparisonSerializer(
+        source="outcome.comparison",
+        default=None,
+        allow_null=True,
+        help_text=gettext_lazy("What shared rides would bring, where that was asked for."),
+    )
 
     class Meta:
         model = DispatchRun
@@ -136,6 +170,7 @@ class RunSerializer(Resource):
             "before",
             "parts",
             "placements",
+            "comparison",
             "progress",
             "error",
         ]
@@ -146,6 +181,15 @@ def may_take_long(company, day, time_limit_s):
     if time_limit_s is None:
         time_limit_s = default_budget_s(Booking.objects.on(company, day).count())
     return time_limit_s > settings.LONGEST_SEARCH_IN_REQUEST_S
+
+
+class LimitsSerializer(Body):
+    """How rides would be shared: the fields of the company, null for no such limit."""
+
+    ride_factor = serializers.FloatField(min_value=1, max_value=10, allow_null=True, default=None)
+    ride_added_min = WholeField(min_value=0, max_value=720, allow_null=True, default=None)
+    ride_longest_min = WholeField(min_value=1, max_value=720, allow_null=True, default=None)
+    ride_cost_percent = WholeField(min_value=0, max_value=1000, default=10)
 
 
 class RunRequestSerializer(Body):
@@ -174,6 +218,14 @@ class RunRequestSerializer(Body):
     )
     move_confirmed = TruthField(
         default=False, help_text=gettext_lazy("Confirmed trips may move as others do.")
+    )
+    sharing = LimitsSerializer(
+        allow_null=True,
+        default=None,
+        help_text=gettext_lazy(
+            "Only compare: plan the day, a past one too, from its beginning, with everybody alone "
+            "and with shared rides. Always in the background; nothing can be applied."
+        ),
     )
 
 
@@ -254,16 +306,19 @@ class RunViewSet(Reads, CompanyViewSet):
         """
         values = dict(read_body(RunRequestSerializer, request))
         day, preview = values.pop("day"), values.pop("preview")
-        asked = values.pop("background")
+        asked, sharing = values.pop("background"), values.pop("sharing")
         preferred = "respond-async" in request.headers.get("Prefer", "")
-        about = {
-            "now": timezone.now(),
-            "actor": actor_of(request),
-            "options": RunOptions(**values),
-        }
-        if asked or preferred or may_take_long(self.company, day, values["time_limit_s"]):
+        about = {"now": timezone.now(), "actor": actor_of(request)}
+        start = partial(start_comparison, sharing=sharing)
+        if sharing is None:
+            about["options"] = RunOptions(**values)
+            start = partial(start_dispatch, preview=preview)
+        else:
+            about |= {name: values[name] for name in ("time_limit_s", "seed")}
+        limit_s = values["time_limit_s"]
+        if sharing is not None or asked or preferred or may_take_long(self.company, day, limit_s):
             with transaction.atomic():
-                run = start_dispatch(self.company, day, preview=preview, **about)
+                run = start(self.company, day, **about)
                 headers = {
                     "Location": self.address(request.path, run.id),
                     "Retry-After": str(POLL_AFTER_S),

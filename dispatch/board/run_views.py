@@ -62,7 +62,8 @@ def toolbar(request, company, day):
 
 
 def toolbar_of(request, current, day, **done):
-    newest = list(_runs(current.company).filter(day=day).order_by("-id")[:NEWEST])
+    found = _runs(current.company).filter(day=day).order_by("-id")[:NEWEST]
+    newest = [run for run in found if not run.is_comparison]
     for run in newest:
         run.company = current.company
     under_way = next((run for run in newest if run.is_under_way), None)

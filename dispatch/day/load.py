@@ -19,6 +19,7 @@ from dispatch.day.off_road import unreached
 from dispatch.day.pairs import keep_apart
 from dispatch.day.queries import (
     DONE,
+    OF_ASSIGNMENT,
     UNDER_WAY,
     BookingRow,
     DriverRow,
@@ -252,28 +253,44 @@ def _rides(
 
 def keep_all(day: Day, booking_ids: Iterable[int]) -> Day:
     """Return the day in which these freed trips stay where they stand after all. No query."""
-    return _again(day, day.leeway, frozenset(booking_ids))
+    return _again(day, stay=frozenset(booking_ids))
 
 
 def move_only(day: Day, booking_ids: Iterable[int]) -> Day:
     """Return the day in which of all trips that stand only these may move. No query."""
-    return _again(day, replace(day.leeway, only=frozenset(booking_ids)), day.stay)
+    return _again(day, leeway=replace(day.leeway, only=frozenset(booking_ids)))
 
 
-def _again(day: Day, leeway: Leeway, stay: frozenset[int]) -> Day:
-    return make_day(
-        day.company,
-        day.day,
-        now=day.now,
-        leeway=leeway,
-        drivers=day.drivers,
-        bookings=day.bookings,
-        neighbours=day.neighbours,
-        preferences=day.preferences,
-        seen=day.seen,
-        travel=day.problem.travel,
-        stay=stay,
-    )
+def from_the_beginning(
+    day: Day, company: Company, preferences: frozenset[tuple[int, int, str]]
+) -> Day:
+    """Return the day by the policy of this company as if no trip had a driver yet. No query.
+
+    Trips that were driven are to be driven again; what was canceled, or never accepted, is not.
+    """
+    nobody: dict[str, Any] = dict.fromkeys(OF_ASSIGNMENT)
+    bookings = {
+        row.id: row._replace(status=Status.ACCEPTED, **nobody)
+        for row in day.bookings.values()
+        if row.status not in (Status.PENDING, Status.CANCELED)
+    }
+    return _again(day, company=company, bookings=bookings, preferences=preferences)
+
+
+def _again(day: Day, **changed: Any) -> Day:
+    rows: dict[str, Any] = {
+        "company": day.company,
+        "now": day.now,
+        "leeway": day.leeway,
+        "drivers": day.drivers,
+        "bookings": day.bookings,
+        "neighbours": day.neighbours,
+        "preferences": day.preferences,
+        "seen": day.seen,
+        "travel": day.problem.travel,
+        "stay": day.stay,
+    }
+    return make_day(day=day.day, **rows | changed)
 
 
 def _left_out(

@@ -86,6 +86,21 @@ class DriverRow(NamedTuple):
         return self._replace(break_at=None)[:-3]  # without the last position
 
 
+# The columns of a BookingRow that say who drives it, and how that went.
+OF_ASSIGNMENT = (
+    "assignment_id",
+    "driver_id",
+    "assignment_status",
+    "planned_pickup_at",
+    "planned_dropoff_at",
+    "actual_pickup_at",
+    "actual_dropoff_at",
+    "locked",
+    "confirmed",
+    "stretch",
+)
+
+
 class BookingRow(NamedTuple):
     """A booking joined to its open or driven assignment, if it has one."""
 

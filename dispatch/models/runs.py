@@ -18,7 +18,8 @@ class DispatchRun(models.Model):
     While it is `running` it holds the day: a conditional unique constraint excludes other runs.
     Who works on it has its `lease`, until `claim_ends_at` unless that is renewed. A preview does
     not hold the day: it is `planning`, then a `preview` until it is applied (then it runs) or
-    discarded.
+    discarded. What only compares two ways to plan (`runs.comparison`) is `planning`, then
+    `compared` for good.
     """
 
     class Status(models.TextChoices):
@@ -28,6 +29,7 @@ class DispatchRun(models.Model):
         PLANNING = "planning", _("preview under way")
         PREVIEW = "preview", _("preview")
         DISCARDED = "discarded", _("discarded")
+        COMPARED = "compared", _("comparison")
 
     UNDER_WAY = (Status.RUNNING, Status.PLANNING)
 
@@ -72,7 +74,7 @@ class DispatchRun(models.Model):
     timings = models.JSONField(_("timings"), default=dict, blank=True)
     # {"phase": ..., "bookings": ...} of a run in the background.
     progress = models.JSONField(_("progress"), default=dict, blank=True)
-    # The rest of its report: drivers and notices.
+    # The rest of its report: drivers and notices; or what was compared.
     outcome = models.JSONField(_("outcome"), default=dict, blank=True)
     previous_breaks = models.JSONField(default=dict, editable=False)
     error = models.TextField(_("error"), blank=True)
@@ -102,6 +104,7 @@ class DispatchRun(models.Model):
                         "planning",
                         "preview",
                         "discarded",
+                        "compared",
                     ]
                 ),
                 name="run_status_known",
@@ -125,6 +128,11 @@ class DispatchRun(models.Model):
     @property
     def is_under_way(self):
         return self.status in self.UNDER_WAY
+
+    @property
+    def is_comparison(self):
+        """Say whether it only compares, whatever has become of it."""
+        return "sharing" in self.settings
 
     @property
     def started_clock(self):

@@ -6,7 +6,9 @@ processor alone. Either finds the work in the run itself. Who dies leaves a run 
 begins again (`queue.tend`).
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import get_language
@@ -33,16 +35,22 @@ class TooManyPreviews(Refused):
     status = 429
 
 
-def _make_room(company: Company, day: date, *, now: datetime, actor: Actor) -> None:
+def _make_room(
+    company: Company, day: date, *, now: datetime, actor: Actor, is_comparison: bool
+) -> None:
     waiting = DispatchRun.objects.filter(
         company=company,
         status=DispatchRun.Status.PLANNING,
         lease=NOBODY,
         progress__phase=QUEUED,
     )
-    rows = list(waiting.values_list("id", "day", "trigger", "actor", "user_id"))
-    asker = (day, str(actor.door), actor.name, actor.user_id)
-    older = [run_id for run_id, *of in rows if tuple(of) == asker]
+    rows = list(waiting.order_by("id"))
+    asker = (day, str(actor.door), actor.name, actor.user_id, is_comparison)
+    older = [
+        row.pk
+        for row in rows
+        if (row.day, row.trigger, row.actor, row.user_id, row.is_comparison) == asker
+    ]
     if older:
         why = _("A newer preview of this day was asked for.")
         fields = {"status": DispatchRun.Status.FAILED, "finished_at": now, "error": why}
@@ -68,15 +76,46 @@ def start_dispatch(
     A preview replaces the one of the day that the same person has asked for and that still waits:
     1 query more. Raises RoadsFailed, DayBusy, TooManyPreviews or NoWorker.
     """
+    return _start(company, day, options.as_dict(), now=now, actor=actor, preview=preview)
+
+
+def start_comparison(
+    company: Company,
+    day: date,
+    *,
+    now: datetime,
+    actor: Actor,
+    sharing: Mapping[str, Any],
+    time_limit_s: float | None = None,
+    seed: int = 0,
+) -> DispatchRun:
+    """Let a worker plan the day alone and with shared rides, see `comparison`: as a preview.
+
+    `sharing` are the company's fields of `comparison.LIMITS` to plan with; the search has
+    `time_limit_s` for each of both ways, None for the default of the day's size.
+    """
+    settings = {"sharing": dict(sharing), "time_limit_s": time_limit_s, "seed": seed}
+    return _start(company, day, settings, now=now, actor=actor, preview=True)
+
+
+def _start(
+    company: Company,
+    day: date,
+    settings: Mapping[str, Any],
+    *,
+    now: datetime,
+    actor: Actor,
+    preview: bool,
+) -> DispatchRun:
     check_roads(company)
     if preview:
-        _make_room(company, day, now=now, actor=actor)
+        _make_room(company, day, now=now, actor=actor, is_comparison="sharing" in settings)
     run = (start_preview if preview else claim)(
         company,
         day,
         now=now,
         actor=actor,
-        settings=options.as_dict(),
+        settings=settings,
         lease=NOBODY,
         language=get_language() or "",
         progress={"phase": QUEUED},

@@ -176,7 +176,15 @@ def plan_day(
     if is_over:
         notices += (_("This day is over; it was planned as from its beginning."),)
     meter.finish("plan_s")
-    broken = check(loaded.problem, plan)
+    refuse_broken(loaded, plan)
+    reasons, explanations = explain_plan(loaded.problem, plan)
+    meter.finish("check_s")
+    return PlannedDay(loaded, plan, notices, reasons, explanations)
+
+
+def refuse_broken(day: Day, plan: Plan) -> None:
+    """Raise PlanRefused where the checker finds a rule of the day broken."""
+    broken = check(day.problem, plan)
     if broken:
         raise PlanRefused(
             ngettext(
@@ -186,9 +194,6 @@ def plan_day(
             )
             % {"count": len(broken), "rule": broken[0].detail}
         )
-    reasons, explanations = explain_plan(loaded.problem, plan)
-    meter.finish("check_s")
-    return PlannedDay(loaded, plan, notices, reasons, explanations)
 
 
 def _keeping_the_homeless(day: Day, plan: Plan, again: RunOptions) -> tuple[Day, Plan]:

@@ -9,6 +9,7 @@ from django.utils import timezone, translation
 from bookings.models import Actor, Door
 from dispatch.models import DispatchRun
 from dispatch.runs.claim import claim_fields
+from dispatch.runs.comparison import Comparison, keep_comparison
 from dispatch.runs.lease import QUEUED, even_if_cut
 from dispatch.runs.meter import Meter
 from dispatch.runs.options import RunOptions
@@ -55,7 +56,7 @@ def take_over(run_id: int, *, now: datetime) -> DispatchRun | None:
     return run
 
 
-def work(run: DispatchRun) -> Report:
+def work(run: DispatchRun) -> Report | Comparison:
     """Plan a run that was taken over, in the language of who asked for it.
 
     Raises PlanRefused or StalePlan: then it has failed.
@@ -64,7 +65,7 @@ def work(run: DispatchRun) -> Report:
         return _work(run)
 
 
-def _work(run: DispatchRun) -> Report:
+def _work(run: DispatchRun) -> Report | Comparison:
 
     held = DispatchRun.objects.filter(id=run.id, status=run.status, lease=run.lease)
 
@@ -73,7 +74,7 @@ def _work(run: DispatchRun) -> Report:
 
     meter = Meter(report_progress)
     if run.status == DispatchRun.Status.PLANNING:
-        return keep_preview(run, meter)
+        return (keep_comparison if run.is_comparison else keep_preview)(run, meter)
     options = RunOptions(**run.settings)
     actor = Actor(Door(run.trigger), name=run.actor, user_id=run.user_id)
     with meter:

@@ -23,7 +23,7 @@ from drivers.admin.places import place_search
 from drivers.companies.actors import admin_actor
 from drivers.companies.policy import policy_changed
 from drivers.logins import second_factor
-from drivers.models import ApiToken, Company, Membership, Role
+from drivers.models import ApiToken, Membership, Role
 
 # What the planned times of trips were computed with.
 TIMING = {
@@ -46,7 +46,6 @@ class CompanyForm(forms.ModelForm):
     )
 
 
-@admin.register(Company)
 class CompanyAdmin(CompanyScopedAdmin):
     """A company and its planning policy, which its owners may change."""
 

@@ -91,6 +91,7 @@ OWN_PAGES = {
     "drivers_driver_phones": PLANNERS,
     "drivers_shift_roster": STAFF,
     "dispatch_dispatchrun_revert": PLANNERS,
+    "dispatch_dispatchrun_compare": OWNER,
     "dispatch_assignment_manifest_csv": STAFF,
     "dispatch_assignment_manifest_xlsx": STAFF,
 }

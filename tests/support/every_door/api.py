@@ -280,6 +280,7 @@ API_DOORS: dict[str, Callable[[Busy], list[Ask]]] = {
     "POST dispatch-runs/": _only(
         *({"day": DAY, "time_limit_s": 0, **how} for how in ({}, {"preview": True})),
         {"day": DAY, "time_limit_s": 0, "background": True},
+        {"day": DAY, "time_limit_s": 0, "sharing": {"ride_added_min": 15}},
     ),
     "POST dispatch-runs/<pk>/apply/": lambda busy: [Ask({}, busy.preview.pk), Ask({}, busy.run.pk)],
     "POST dispatch-runs/<pk>/discard/": lambda busy: [Ask({}, busy.preview.pk)],

@@ -311,6 +311,9 @@ PAGES: dict[str, Callable[[Busy], list[Send]]] = {
     ],
     "admin/drivers/shift/roster/": _roster,
     "admin/dispatch/dispatchrun/<run>/revert/": nothing,
+    "admin/dispatch/dispatchrun/compare/<company>/": lambda busy: [
+        ({}, {"day": DAY, "ride_added_min": "15", "ride_cost_percent": "10"})
+    ],
     "admin/login/new/<uidb64>/<token>/": lambda busy: [
         ({"uidb64": "MQ", "token": "not-a-token"}, {"new_password1": "a", "new_password2": "a"})
     ],
