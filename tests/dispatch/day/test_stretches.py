@@ -1,4 +1,4 @@
-from dispatch.day.stretches import Ride, number, stretches
+from dispatch.day.stretches import Ride, drives, number, stretches
 
 
 def ride(booking, pickup, dropoff, of=None, driver=1):
@@ -20,6 +20,16 @@ def test_a_stretch_goes_from_empty_to_empty():
 def test_a_long_ride_holds_together_what_is_inside():
     found = list(stretches([ride(1, 0, 100), ride(2, 10, 20), ride(3, 50, 60)]))
     assert [len(one) for one in found] == [3]
+
+
+def test_drives_lead_from_stop_to_stop_of_those_on_board():
+    rides = [ride(1, 0, 30), ride(2, 10, 20), ride(3, 20, 20), ride(4, 20, 40)]
+    ends = {i: ((i, 0), (i, 1)) for i in (1, 2, 3, 4)}
+    found = list(drives(rides, ends))
+    # At 20, 2 gets off before 3 and 4 get on; the ride of 3 has no length.
+    assert [booking for booking, _origin, _place in found] == [2, 2, 3, 4, 3, 1, 4]
+    assert found[0] == (2, (1, 0), (2, 0))
+    assert found[-1] == (4, (1, 1), (4, 1))
 
 
 def test_rides_together_have_one_number_and_a_ride_alone_has_none():
