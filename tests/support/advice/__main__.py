@@ -33,6 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--panels", type=int, default=6, help="trips opened at each moment (default 6)"
     )
+    parser.add_argument(
+        "--judged",
+        type=int,
+        default=200,
+        help="planned trips of each day whose other drivers are judged (default 200)",
+    )
     parser.add_argument("--shared", action="store_true", help="clients may share vehicles")
     options = parser.parse_args(arguments)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")

@@ -54,14 +54,14 @@ class Compared:
         return f"{self.row.label}: {said}, the objective rises by {self.rises_s} s"
 
 
-def compared(company: Company, now: datetime) -> Iterator[Compared]:
-    """Yield every other driver that is offered for the planned trips of the day."""
+def compared(company: Company, now: datetime, *, most: int) -> Iterator[Compared]:
+    """Yield every other driver that is offered for about `most` planned trips, all over the day."""
     day = load_problem(company, make.DAY, now=now, leeway=BY_HAND)
     costs = replace(day.problem.costs, move_s=0)
     problem = replace(day.problem, costs=costs)
     standing = what_stands(day)
     before = measure(problem, standing).objective
-    for planned in standing.trips:
+    for planned in standing.trips[:: max(1, len(standing.trips) // most)]:
         row = day.bookings[planned.trip_id]
         _own, *others = candidates_for(day, row, top=4)
         for one in others:

@@ -21,11 +21,13 @@ def measure_days(
     seed: int,
     at: Sequence[str],
     panels: int,
+    judged: int,
     shared: bool,
 ) -> bool:
     """Print each failure and the figures of so many days; return whether nothing failed."""
     pressed, offered = Tallies(Counter), Tallies(Counter)
     size = f"--days 1 --bookings {bookings} --drivers {drivers} --panels {panels}"
+    size += f" --judged {judged}"
     size += " --shared" * shared
     failures = 0
     for number in range(seed, seed + days):
@@ -41,7 +43,7 @@ def measure_days(
         for when in ("as planned", "improved"):
             if when == "improved":
                 run_dispatch(company, make.DAY, now=make.NOW, actor=ACTOR, options=IMPROVE)
-            for other in compared(company, make.NOW):
+            for other in compared(company, make.NOW, most=judged):
                 claims = {
                     "offered": True,
                     "better": other.candidate.is_better,
@@ -52,7 +54,8 @@ def measure_days(
                 if not other.is_right:
                     failures += 1
                     print(f"FAILED ({size} --seed {number} --at) {when}: {other}")
-        print(f"Day {number}: {time.perf_counter() - began:.0f} s.", flush=True)
+        so_far = f"{pressed['all']['pressed']} pressed so far, {failures} failures"
+        print(f"Day {number}: {time.perf_counter() - began:.0f} s; {so_far}.", flush=True)
     _print_table("suggestions", ("pressed", *Outcome), pressed)
     _print_table("other drivers", ("offered", "better", "lower", "wrong"), offered)
     return not failures
