@@ -154,6 +154,9 @@ if EMAIL:
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "dispatchsite@localhost")
 
+# Where people reach this server, for messages, which no request makes: https://dispatch.example.org.
+PUBLIC_URL = env.web_address("PUBLIC_URL")
+
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("fr", _("French"))]
 LOCALE_PATHS = [BASE_DIR / "dispatchsite" / "locale"]

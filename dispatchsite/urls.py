@@ -4,6 +4,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from dispatch.board.views import home
+from dispatch.trip_page.views import page as trip_page
 from dispatchsite.search import search
 from drivers.admin.account import account_page, change_password
 from drivers.admin.companies import companies_to_choose
@@ -46,6 +47,7 @@ urlpatterns = [
     path("admin/", (admin_urls, "admin", admin.site.name)),
     path("api/", include("dispatchsite.api")),
     path("drive/", include("dispatch.drive.urls")),
+    path("trip/", trip_page, name="trip_page"),
 ]
 if apps.is_installed("silk"):
     urlpatterns.append(path("silk/", include("silk.urls", namespace="silk")))

@@ -18,6 +18,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": BASE_DIR / "var" / "tests.sqlite3"}
 if "TEST_TEMPLATE" in os.environ:  # the database that the others are copied from is migrated
     DATABASES["default"]["NAME"] = os.environ["TEST_TEMPLATE"]
+PUBLIC_URL = "https://dispatch.example.org"  # no request makes messages
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 BOARD_SHARED_S = 0  # a test's board is of that test
 INSTALLED_APPS += ["tests.perf.planted"]  # faults to be found (tests/perf/planted)

@@ -43,11 +43,11 @@ class MessageKind(models.TextChoices):
 
 # What a text of each kind may name; `dispatch.messages.texts` fills it in.
 PLACEHOLDERS = {
-    MessageKind.BOOKED: {"company", "day", "clock"},
-    MessageKind.REMINDER: {"company", "day", "clock", "plate"},
-    MessageKind.ON_THE_WAY: {"company", "day", "clock", "plate"},
-    MessageKind.LATE: {"company", "day", "clock", "plate", "minutes"},
-    MessageKind.CHANGED: {"company", "day", "clock"},
+    MessageKind.BOOKED: {"company", "day", "clock", "link"},
+    MessageKind.REMINDER: {"company", "day", "clock", "plate", "link"},
+    MessageKind.ON_THE_WAY: {"company", "day", "clock", "plate", "link"},
+    MessageKind.LATE: {"company", "day", "clock", "plate", "minutes", "link"},
+    MessageKind.CHANGED: {"company", "day", "clock", "link"},
     MessageKind.CANCELED: {"company", "day", "clock"},
 }
 
@@ -112,6 +112,15 @@ class MessagePolicy(models.Model):
     )
     tells_changed = models.BooleanField(_("changed"), default=True)
     tells_canceled = models.BooleanField(_("canceled"), default=True)
+    has_pages = models.BooleanField(
+        _("page of each trip"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "Messages end with the address of a page that only this client can know: when, which "
+            "car, where it is, to cancel the trip, to say “I am ready”."
+        ),
+    )
     reminder_at = models.TimeField(
         _("reminder at"),
         default=time(17),
@@ -164,6 +173,10 @@ class MessagePolicy(models.Model):
                 check_address(self.test_address, channel_of(self.test_address), self.company)
             except ValidationError as refusal:
                 raise ValidationError({"test_address": refusal}) from None
+        if self.has_pages and not settings.PUBLIC_URL:
+            raise ValidationError(
+                {"has_pages": _("Whoever runs this server has not said its address: PUBLIC_URL.")}
+            )
 
     def tells(self, kind: str) -> bool:
         """Return whether the company sends messages of this kind."""
@@ -195,7 +208,7 @@ class MessageText(models.Model):
         max_length=LONGEST,
         help_text=_(
             "With {company}, {day}, {clock}; {plate} in reminders, “on the way” and “late”; "
-            "{minutes} in “late”."
+            "{minutes} in “late”; {link}, the page of the trip, in all but “canceled”."
         ),
     )
 

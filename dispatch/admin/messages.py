@@ -91,6 +91,7 @@ class MessagePolicyAdmin(CompanyScopedAdmin):
                     ("tells_reminder", "reminder_at"),
                     "tells_on_the_way",
                     ("tells_late", "late_min"),
+                    "has_pages",
                 ]
             },
         ),

@@ -31,6 +31,7 @@ from bookings.models.messages import channel_of, number_of
 from dispatch.day.queries import DONE
 from dispatch.day.vehicles import plate
 from dispatch.messages.gather import ANOTHER_CLIENT, CANCELED, OF_PLAN, told_until
+from dispatch.messages.page_keys import address_of
 from dispatch.messages.texts import render
 from dispatch.models import Assignment, is_foreseen
 from dispatch.planner.problem import TOLD_S
@@ -175,6 +176,7 @@ def _telling(message: Message, policy: MessagePolicy, known: _Known, now: dateti
         at=at,
         plate=getattr(assignment, "plate", None) or "",
         minutes=policy.late_min,
+        link=address_of(booking) if policy.has_pages and kind != MessageKind.CANCELED else "",
     )
     new = told | {"state": "canceled" if kind == MessageKind.CANCELED else "booked"}
     new |= {"pickup": moment(pickup_at), "place": place_of(booking)}

@@ -37,8 +37,12 @@ def render(
     at: datetime,
     plate: str,
     minutes: int,
+    link: str = "",
 ) -> str:
-    """Return the text of a message in a language; `own_text` are the company's words, if any."""
+    """Return the text of a message in a language; `own_text` are the company's words, if any.
+
+    `link` is the address of the trip's page, "" for none; without `{link}` it comes last.
+    """
     local = company.local(at)
     with override(language):
         values = {
@@ -47,8 +51,11 @@ def render(
             "clock": company.clock(at),
             "plate": plate,
             "minutes": str(minutes),
+            "link": link,
         }
         text = own_text or _(USUAL[MessageKind(kind)])
+    if "{link}" not in text:
+        text += " {link}"
     filled = PLACEHOLDER.sub(lambda found: values[found[1]], text)
     return " ".join(filled.split())
 

@@ -15,6 +15,7 @@ class Door(models.TextChoices):
     COMMAND = "command", _("command line")
     WORKER = "worker", _("background worker")
     PHONE = "phone", _("driver's phone")
+    TRIP_PAGE = "trip_page", _("page of the trip")
 
 
 @dataclass(frozen=True, slots=True)

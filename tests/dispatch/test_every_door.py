@@ -186,6 +186,7 @@ def test_no_page_breaks_a_plan(walk, address):
     sends = PAGES[address](walk.busy) if address in PAGES else [({}, {})]
     for given, form in sends:
         path = "/" + address.replace("<", "{").replace(">", "}").format(**values | given)
+        path += given.get("query", "")
         walk.enter("", f"{path} {form}", walk.post, path, form)
     only_shows = address not in PAGES and {row.status for row in walk.entered} == {405}
     assert address in PAGES or only_shows, f"new door without values: {address}"

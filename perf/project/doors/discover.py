@@ -15,8 +15,9 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command, get_commands
 from django.urls import get_resolver
 
+from bookings.models import Booking, CompanyPlace, ImportFile
 from bookings.models import Client as Person
-from bookings.models import CompanyPlace, ImportFile
+from dispatch.messages.page_keys import key_of
 from dispatch.models import DispatchRun
 from drivers.models import Driver
 from perf.doors.door import Door, Doors, NotMeasured
@@ -175,6 +176,8 @@ def _query(world, route):
         return {"after": 10**12, "day": DAY.isoformat(), "fleet": "another"}
     if route.endswith("/look/"):
         return {"driver": world.one(Driver).pk}
+    if route == "trip/":
+        return {"k": key_of(Booking.objects.get(pk=world.assigned()[0].booking_id))}
     if route.endswith("/swap/"):
         return {"other": world.assigned()[1].booking_id}
     return {}

@@ -245,7 +245,7 @@ def make_world(size, *, history=None) -> World:
         Delivery(webhook=hook, event=event, due_at=NOW, created_at=NOW)
         for event in Event.objects.filter(company=company).order_by("id")[:drivers]
     )
-    policy = MessagePolicy.objects.create(company=company, is_on=True)
+    policy = MessagePolicy.objects.create(company=company, is_on=True, has_pages=True)
     MessageText.objects.create(policy=policy, kind="booked", language="en", text="{clock}")
     rows = Booking.objects.filter(company=company).exclude(client=None).select_related("client")
     told = [(row, row.client) for row in rows.order_by("id")[:drivers] if row.client]

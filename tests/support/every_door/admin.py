@@ -107,10 +107,10 @@ def _recipients(busy: Busy) -> dict[str, list[Form]]:
 
 
 MESSAGES = {
-    "is_on": "on", "test_address": "us@example.org", "language": "fr", "tells_booked": None,
-    "tells_reminder": None, "tells_on_the_way": None, "tells_late": None, "tells_changed": None,
-    "tells_canceled": None, "reminder_at": "16:00", "late_min": "20", "quiet_from": "20:00",
-    "quiet_until": "08:00", "daily_limit": "9",
+    "is_on": "on", "has_pages": "on", "test_address": "us@example.org", "language": "fr",
+    "tells_booked": None, "tells_reminder": None, "tells_on_the_way": None, "tells_late": None,
+    "tells_changed": None, "tells_canceled": None, "reminder_at": "16:00", "late_min": "20",
+    "quiet_from": "20:00", "quiet_until": "08:00", "daily_limit": "9",
 }  # fmt: skip
 
 

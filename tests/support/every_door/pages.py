@@ -10,6 +10,7 @@ from django.urls import URLPattern, URLResolver
 
 from bookings.merge import preview_merge
 from bookings.models import Booking, ImportFile
+from dispatch.messages.page_keys import key_of
 from dispatch.models import Assignment
 from drivers.companies.devices import make_link
 from tests.support import builders as make
@@ -233,6 +234,15 @@ def _roster(busy: Busy) -> list[Send]:
     return [({}, {**form, "origin": "week_before"}), ({}, {**form, "origin": "colleague", **pair})]
 
 
+def _trip_page(busy: Busy) -> list[Send]:
+    make.message_policy(busy.company, has_pages=True)
+    return [
+        ({"query": f"?k={key_of(row)}"}, {"version": row.version, **form})
+        for row in busy.bookings.values()
+        for form in ({"do": "cancel"}, {"do": "ready", "minutes": "0"})
+    ]
+
+
 def _cancel(busy: Busy) -> list[Send]:
     return [
         ({"ids": row.pk}, {"trip": f"{row.pk}-{row.version}", "code": "called_off", "note": "x"})
@@ -309,6 +319,7 @@ PAGES: dict[str, Callable[[Busy], list[Send]]] = {
     "drive/link/<secret>/": lambda busy: [
         ({"secret": make_link(busy.anna, user_id=None, now=NOW)[1]}, {})
     ],
+    "trip/": _trip_page,
     "admin/drivers/shift/roster/": _roster,
     "admin/dispatch/dispatchrun/<run>/revert/": nothing,
     "admin/dispatch/dispatchrun/compare/<company>/": lambda busy: [
