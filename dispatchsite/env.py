@@ -298,7 +298,8 @@ def database(name, default, *, pooled=False):
             "transaction_mode": "IMMEDIATE",
             "init_command": (
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
-                "PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;"
+                "PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY; "
+                "PRAGMA secure_delete=ON;"  # what is forgotten leaves the file too
             ),
         }
     elif engine == "django.db.backends.postgresql":

@@ -1,6 +1,7 @@
 """A person who is forgotten stands in no table any more, and the trips stay."""
 
 import json
+from pathlib import Path
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -105,6 +106,21 @@ def test_nobody_finds_the_person_in_any_table(zoe, actor):
     assert erasure.counts["bookings"] == 2
     assert forget(zoe, actor=actor, **HOW) is None
     assert Erasure.objects.count() == 1
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.django_db(transaction=True)
+def test_sqlites_file_has_nothing_of_the_person_either(zoe, actor):
+    def found():
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        file = Path(connection.settings_dict["NAME"])
+        stored = file.read_bytes() + file.with_name(f"{file.name}-wal").read_bytes()
+        return [needle for needle in NEEDLES if needle.encode() in stored]
+
+    assert NAME in found()
+    forget(zoe, actor=actor, **HOW)
+    assert found() == []
 
 
 def test_what_trips_there_were_stays(zoe, actor):
