@@ -1,4 +1,4 @@
-"""Show what would help trips without a driver, and do it: each suggestion is a button."""
+"""Show what would help trips without a driver and late ones: each suggestion is a button."""
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -8,8 +8,10 @@ from dispatch.board.access import company_context, writable_context
 from dispatch.board.forms import FollowForm, SuggestionForm
 from dispatch.board.responses import checked, fragment
 from dispatch.board.trip_views import show_trip, trip_view
+from dispatch.forecast.late import late_trips
 from dispatch.trips.advice.advise import advise_day
 from dispatch.trips.advice.carry_out import carry_out, look_at
+from dispatch.trips.advice.rescue import rescues
 from dispatch.trips.advice.sentences import consequences, sentence
 from dispatch.trips.advice.suggestion import Change
 from drivers.companies.actors import admin_actor
@@ -19,11 +21,23 @@ from drivers.companies.actors import admin_actor
 def day_advice(request, company, day):
     """Return the advice of all trips of the day without a driver, for their places in the queue.
 
-    At most 7 statements.
+    And the best action for trips that are late today, for the list of what needs attention. At most
+    8 statements.
     """
-    current = company_context(request, company)
-    found = advise_day(current.company, day, now=timezone.now())
-    context = {"company": current.company, "may_write": current.may_write, "found": found}
+    current, now = company_context(request, company), timezone.now()
+    late = {}
+    if day == current.company.local(now).date():
+        late = late_trips(current.company, now=now)
+    found = advise_day(current.company, day, now=now)
+    context = {
+        "company": current.company,
+        "may_write": current.may_write,
+        "found": found,
+        "rescued": [
+            {"booking": booking, "suggestions": [one]}
+            for booking, one in rescues(found.day, late).items()
+        ],
+    }
     return fragment(request, "_advice.html", context)
 
 

@@ -65,6 +65,7 @@ NARROWEST = 0.9
 def lay_out(board: Board) -> dict:
     """Return the context of the templates in `dispatch/board/`."""
     scale = Scale(board)
+    attention = [_attention(board.company, item) for item in board.attention]
     return {
         "company": board.company,
         "day": board.day,
@@ -76,7 +77,8 @@ def lay_out(board: Board) -> dict:
         "hours": scale.hours(),
         "hour_width": scale.percent(timedelta(hours=1)),
         "rows": [_row(scale, day) for day in board.drivers],
-        "attention": [_attention(board.company, item) for item in board.attention],
+        "attention": attention,
+        "is_advised": bool(board.waiting) or any(item["rescuable"] for item in attention),
         "papers": board.papers,
         "queue": [_waiting(scale, waiting) for waiting in board.waiting],
         "statuses": [
@@ -354,6 +356,7 @@ def _attention(company, item):
         "seen_at": item.driver and company.clock(item.driver.last_position_at)
         if item.report
         else "",
+        "rescuable": item.kind in (Kind.LATE, Kind.WILL_BE_LATE) and row.status == Status.ASSIGNED,
         "calls_driver": calls_driver,
         "phone": item.driver.phone if calls_driver else row.client_phone,
     }

@@ -72,11 +72,12 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class DayAdvice:
-    """The advice of all trips of a day without a driver, the most urgent first.
+    """The advice of all trips of the `day` without a driver, the most urgent first.
 
     `vehicles` are said once for all the trips that one more vehicle would serve.
     """
 
+    day: Day
     trips: tuple[Advice, ...]
     vehicles: tuple[str, ...]
 
@@ -127,7 +128,7 @@ def advise_open(day: Day) -> DayAdvice:
         for row in rows
     )
     vehicles = extra_vehicles(day, unhelped)
-    return DayAdvice(trips, tuple(about_vehicle(day, one) for one in vehicles))
+    return DayAdvice(day, trips, tuple(about_vehicle(day, one) for one in vehicles))
 
 
 def quote(company: Company, booking: Booking, *, now: datetime, top: int = 3) -> Advice:
