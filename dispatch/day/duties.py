@@ -105,7 +105,7 @@ def driver_day(
             duty = replace(duty, onward_factor=factor_at(frame.company, begins_at))
             if duty.start_s > frame.seconds(piece[0]):
                 from_s = frame.seconds(piece[0])
-                commitments = _delayed(
+                commitments = delayed(
                     commitments, from_s, duty, frame.travel, shared=frame.company.shares_rides
                 )
             duty, commitments = _with_commitments(duty, commitments)
@@ -412,7 +412,7 @@ def _clipped(break_: Break, duty: Duty) -> Break | None:
     return replace(break_, earliest_s=earliest, latest_s=latest)
 
 
-def _delayed(
+def delayed(
     commitments: list[Commitment],
     from_s: int,
     duty: Duty,
@@ -425,25 +425,25 @@ def _delayed(
     In order of pickup, up to the first one on time. The rows of the database stay.
     """
     ready_s, place, factor = duty.start_s, duty.start, duty.onward_factor
-    delayed: list[Commitment] = []
+    later: list[Commitment] = []
     late_s, empty_s = 0, -math.inf  # of those who ride with the one before: they are late with it
     for i, commitment in enumerate(commitments):
         if commitment.pickup_s < from_s:
-            delayed.append(commitment)
+            later.append(commitment)
             continue
         rides_along = shared and commitment.pickup_s < empty_s
         if not rides_along:
             drive_s = in_traffic(travel.leg(place, commitment.pickup)[0], factor)
             late_s = ready_s + drive_s - commitment.pickup_s
         if late_s <= 0:
-            return delayed + commitments[i:]
+            return later + commitments[i:]
         empty_s = max(empty_s, commitment.free_s) if rides_along else commitment.free_s
         if commitment.free_s + late_s >= ready_s or not rides_along:
             ready_s, place = commitment.free_s + late_s, commitment.dropoff
             factor = commitment.onward_factor
         pickup_s, free_s = commitment.pickup_s + late_s, commitment.free_s + late_s
-        delayed.append(replace(commitment, pickup_s=pickup_s, free_s=free_s))
-    return delayed
+        later.append(replace(commitment, pickup_s=pickup_s, free_s=free_s))
+    return later
 
 
 def _with_commitments(duty: Duty, commitments: list[Commitment]) -> tuple[Duty, list[Commitment]]:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from dispatch.day.duties import delayed
 from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
 from dispatch.day.traffic import drive_of_row
@@ -141,16 +142,21 @@ def of_driver(whole: Problem, driver_id: int, trip: Trip) -> tuple[Problem, Prob
 
 
 def _stands_in(trip: Trip, duty: Duty, problem: Problem) -> bool:
-    """Return whether the trip stands in this duty of its driver; it stands in at most one."""
+    """Return whether the trip stands in this duty of its driver; it stands in at most one.
+
+    A driver who is busy until after the told time drives it as soon as the duty begins.
+    """
     if trip.standing is None or trip.standing.driver_id != duty.driver_id:
         return False
     duties = [d for d in problem.duties if d.driver_id == duty.driver_id]
-    inside = [d.id for d in duties if d.start_s <= trip.standing.pickup_s < d.end_s]
-    return inside[:1] == [duty.id]
+    pickup_s = trip.standing.pickup_s
+    inside = [d.id for d in duties if d.start_s <= pickup_s < d.end_s]
+    late = [d.id for d in duties if pickup_s < d.start_s]
+    return (inside or late)[:1] == [duty.id]
 
 
 def pinned(duty: Duty, problem: Problem) -> Duty:
-    """Return the duty with its standing trips as commitments."""
+    """Return the duty with its standing trips as commitments, late as far as they begin late."""
     standing = [
         Commitment(
             trip_id=trip.id,
@@ -167,6 +173,9 @@ def pinned(duty: Duty, problem: Problem) -> Duty:
         if trip.standing and _stands_in(trip, duty, problem)
     ]
     ordered = sorted([*duty.commitments, *standing], key=lambda c: (c.pickup_s, c.trip_id))
+    if ordered and ordered[0].pickup_s < duty.start_s:
+        shared = problem.sharing is not None
+        ordered = delayed(ordered, ordered[0].pickup_s, duty, problem.travel, shared=shared)
     return replace(duty, commitments=tuple(ordered))
 
 

@@ -99,6 +99,24 @@ def test_a_client_is_asked_to_wait_for_another_driver_only_if_that_spares_waitin
 
 
 @pytest.mark.django_db
+def test_nobody_is_moved_for_minutes_that_a_forecast_does_not_know(late):
+    on_duty("Ben", "09:12", **NEAR)  # three minutes before the latest pickup
+    assert rescue(late, make.at("09:16")) is None
+    assert rescue(late, make.at("09:18")).driver == "Ben"
+
+
+@pytest.mark.django_db
+def test_a_driver_who_is_late_too_is_no_rescue(late):
+    # Ben is free at 09:15 and was told 09:00; his own client, who comes first, is late already.
+    ben = on_duty("Ben", **NEAR)
+    before = trip("08:30", ben)
+    trip("09:02", ben)
+    for status in (Status.EN_ROUTE, Status.IN_PROGRESS):
+        report_progress(before.company, before.id, status, actor=ACTOR, now=NOW)
+    assert rescue(late) is None
+
+
+@pytest.mark.django_db
 def test_a_locked_trip_and_one_under_way_stay(late):
     on_duty("Ben")
     Assignment.objects.filter(booking=late).update(locked=True)
