@@ -29,6 +29,7 @@ APART = frozenset(
         "measure_control",
         "measure_recorder",
         "rehearse_restore",
+        "replay_day",
     }
 )
 

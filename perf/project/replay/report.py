@@ -1,0 +1,113 @@
+"""Say what replayed days were like: values for machines, tables for people, a drawing."""
+
+from collections import Counter
+from statistics import median
+
+from matplotlib.figure import Figure
+
+from perf.project.replay.figures import difference
+from perf.project.replay.office import Follows
+
+COLOURS = {Follows.NONE: "#b5483a", Follows.OPEN: "#c98a3b", Follows.ALL: "#2f5d8a"}
+COLUMNS = {
+    "late_min": "minutes late",
+    "late": "late",
+    "very_late": "> 15 min",
+    "unserved": "unserved",
+    "moved": "moved",
+    "late_or_unserved_min": "late or unserved, min",
+}
+
+
+def result_of(company, rows, how):
+    """Return all numbers of [(day, seed, {follows: (figures, followed)})] as plain values."""
+    days = {}
+    for day, seed, found in rows:
+        run = {"seed": seed}
+        for follows, (figures, did) in found.items():
+            counts = {f"{what_for}: {kind}": n for (what_for, kind), n in sorted(did.items())}
+            run[follows.value] = {**figures.as_dict(), "followed": counts}
+        days.setdefault(day.isoformat(), []).append(run)
+    result = {"company": company, **how, "days": days}
+    ways = ways_of(result)
+    if len(ways) > 1:
+        runs = [run for of_day in days.values() for run in of_day]
+        result["differences"] = {
+            way: {
+                name: {day: _difference(of_day, name, way) for day, of_day in days.items()}
+                | {"all": _difference(runs, name, way)}
+                for name in COLUMNS
+            }
+            for way in ways[:-1]
+        }
+    return result
+
+
+def ways_of(result):
+    """Return what the offices of a result follow, in the order of `Follows`."""
+    first = next(iter(result["days"].values()))[0]
+    return [way.value for way in Follows if way.value in first]
+
+
+def _difference(runs, name, way):
+    """Return how much the office that follows everything differs from this one."""
+    sides = ([run[of][name] for run in runs] for of in (way, Follows.ALL.value))
+    return difference(*sides).as_dict()
+
+
+def tables(result):
+    """Return the tables of a result: medians of each day, and the mean differences of pairs."""
+    ways = ways_of(result)
+    lines = _table("day", "follows", "seeds", "trips", *COLUMNS.values())
+    for day, runs in result["days"].items():
+        for way in ways:
+            medians = (f"{median(run[way][name] for run in runs):.0f}" for name in COLUMNS)
+            lines.append(_row(day, way, len(runs), runs[0][way]["trips"], *medians))
+    for way, found in result.get("differences", {}).items():
+        lines += ["", f"Follows all less follows {way}, means of pairs [95 % interval]:", ""]
+        lines += _table("day", "pairs", *COLUMNS.values())
+        for day, first in found["late_min"].items():
+            cells = (_said(found[name][day]) for name in COLUMNS)
+            lines.append(_row(day, first["pairs"], *cells))
+    followed = Counter()
+    for runs in result["days"].values():
+        for run in runs:
+            followed.update(run[ways[-1]]["followed"])
+    if followed:
+        said = ", ".join(f"{what} {n}" for what, n in sorted(followed.items()))
+        lines += ["", f"Carried out by who follows {ways[-1]}: {said}"]
+    return "\n".join(lines)
+
+
+def _said(found):
+    return f"{found['mean']:+.1f} [{found['low']:+.1f}, {found['high']:+.1f}]"
+
+
+def _table(*names):
+    return [_row(*names), _row(*("---" for _name in names))]
+
+
+def _row(*cells):
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def draw(result, path):
+    """Draw the minutes late of each day and seed; what belongs to one seed is joined."""
+    days, ways = result["days"], ways_of(result)
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for axis, name in zip(panels, ("late_min", "late_or_unserved_min"), strict=True):
+        for place, runs in enumerate(days.values()):
+            at = [place - 0.2 + 0.2 * number for number in range(len(ways))]
+            for run in runs:
+                values = [run[way][name] for way in ways]
+                axis.plot(at, values, color="#bbbbbb", lw=0.7, zorder=1)
+                axis.scatter(at, values, s=12, color=[COLOURS[way] for way in ways], zorder=2)
+        axis.set_xticks(range(len(days)), [day[5:] for day in days])
+        axis.set_ylim(bottom=0)
+        axis.set_title(COLUMNS[name], fontsize=10, loc="left")
+        axis.grid(axis="y", alpha=0.3)
+    for way in ways:
+        panels[0].scatter([], [], s=12, color=COLOURS[way], label=f"follows {way}")
+    panels[0].legend(fontsize=8)
+    figure.savefig(path)
