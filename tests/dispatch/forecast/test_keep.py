@@ -1,6 +1,7 @@
 """How the running day's trips will go is kept as facts, and the log tells who becomes late."""
 
 from datetime import timedelta
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -14,11 +15,13 @@ from dispatch.forecast import keep
 from dispatch.forecast.keep import CLAIM, EVERY, keep_forecast, keep_forecasts
 from dispatch.models import Assignment, ExpectedTrip, ForecastState
 from dispatch.trips.progress import report_progress
+from dispatch.trips.take_back import take_back
 from dispatch.trips.undo import last_action
 from drivers.models import Driver, Role
 from tests.support import builders as make
 from tests.support.builders import DAY, at
 from tests.support.callers import API, caller
+from tests.support.together import together
 
 # From home to the hospital and back it is 18:44 each; boarding takes 3 minutes, alighting 2. The
 # window of a pickup is from 10 minutes before to 15 after the wanted time.
@@ -283,3 +286,20 @@ def test_a_customer_is_told_of_its_own_late_trips(geneva, ana):
     feed = caller(Role.CLIENT_API, geneva, customer=ours).get(f"{API}events/").json()["results"]
     [event] = [row for row in feed if row["kind"] == "trip.late"]
     assert (event["booking"], event["new"]["late_min"]) == (mine.pk, 5)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_workers_at_once_one_keeps_and_tells(geneva, ana):
+    trip = drives(ana, "09:00", planned_pickup_at=at("09:20"))
+    kept = together(*[partial(keep_forecasts, now=at("08:00"))] * 4)
+    assert sum(kept) == 1
+    assert told() == [(Kind.LATE, trip.booking_id, 5)]
+
+
+def test_a_driver_takes_a_tap_back_whatever_was_foreseen_since(geneva, ana):
+    phone = Actor(Door.PHONE, name="Ana")
+    trip = drives(ana, "09:00", planned_pickup_at=at("09:20"))
+    report_progress(geneva, trip.booking_id, "en_route", actor=phone, now=at("09:00"))
+    keep_forecasts(now=at("09:01"))
+    take_back(geneva, trip.booking_id, at("09:00"), actor=phone, now=at("09:01"))
+    assert Booking.objects.get().status == "assigned"
