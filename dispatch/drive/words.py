@@ -49,6 +49,12 @@ WORDS: dict[str, str | Promise] = {
     "break": _("Break %s"),
     "on_break": _("On break since %s"),
     "off_duty": _("Shift ended at %s"),
+    # What has changed since the driver looked.
+    "news": _("Changes"),
+    "is_new": _("new"),
+    "not_yours": _("no longer yours"),
+    "was_at": _("was at %s"),
+    "other_address": _("other address"),
     # The state of the connection.
     "all_sent": _("All sent"),
     "waiting": _("Waiting for network: %s"),

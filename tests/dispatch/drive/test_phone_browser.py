@@ -176,6 +176,7 @@ def test_a_wrong_tap_a_conflict_and_a_phone_that_is_shut_out(
     page.wait_for_selector(".alarm")
     assert "given to somebody else" in page.inner_text(".alarm")
     page.click(".alarm button")
+    page.click("[data-news] button")
     page.wait_for_selector(f".next[data-booking='{second.pk}']")
 
     # A no-show with its reason, and a message.
@@ -194,6 +195,40 @@ def test_a_wrong_tap_a_conflict_and_a_phone_that_is_shut_out(
     assert "Client" not in page.inner_text("main")
     kept = "(async () => (await (await idb.openDB('drive')).getAll('kept')).length)()"
     assert page.evaluate(kept) == 0
+    assert phone.errors == []
+    phone.context.close()
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_what_changes_of_today_is_listed_until_it_is_understood(
+    browser, live_server, monkeypatch, tmp_path
+):
+    day = Day(monkeypatch, trips=4)
+    phone = Phone(browser, live_server, day, str(tmp_path))
+    phone.connect()
+    assert phone.page.locator("[data-news]").count() == 0
+    stays, gone, moved, elsewhere = day.trips
+    Assignment.objects.filter(booking=gone).update(status="canceled")
+    for trip, minutes in ((moved, 5), (stays, 4)):
+        at = trip.scheduled_time + timedelta(minutes=minutes)
+        Assignment.objects.filter(booking=trip).update(planned_pickup_at=at)
+    Booking.objects.filter(pk=elsewhere.pk).update(dropoff_address="Elsewhere 1")
+    new = make.booking(day.driver.company, "12:00", client=make.client(day.driver.company, "Nora"))
+    make.assignment(new, day.driver, minutes=20)
+    phone.page.evaluate("dispatchEvent(new Event('online'))")
+    phone.page.wait_for_selector("[data-news]")
+    assert phone.page.locator("[data-news] li").all_inner_texts() == [
+        "08:30 Client 1: no longer yours",
+        "09:05 Client 2: was at 09:00",
+        "09:30 Client 3: other address",
+        "12:00 Nora: new",
+    ]
+    phone.restart()
+    phone.page.click("[data-news] button")
+    phone.page.wait_for_selector("[data-news]", state="detached")
+    phone.restart()
+    assert phone.page.locator("[data-news]").count() == 0
     assert phone.errors == []
     phone.context.close()
 

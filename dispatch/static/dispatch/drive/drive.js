@@ -13,6 +13,7 @@ const TAKE_BACK_MS = 60000;
 const POSITION_MS = 30000, POSITION_M = 100; // a position at most so often, or after so far
 const BEFORE_SHIFT_MS = 1800000;
 const LONG_AGO_MS = 300000; // as of when the day is shown, once it is old
+const NOTICED_MS = 300000; // a pickup that moves by less is no news
 
 const main = document.getElementById("main");
 const state = document.getElementById("state");
@@ -21,6 +22,8 @@ const duty = document.getElementById("duty");
 const asked = document.getElementById("ask");
 
 let day = null; // as told
+let known = null; // { today, trips } of which the driver knows
+let told = ""; // what the phone last buzzed for
 let waiting = []; // taps that the server has not answered
 let refused = [];
 let last = null; // the tap that can be taken back
@@ -102,6 +105,37 @@ function nextStop(stops) {
   return open.find((stop) => ahead(stop.trip)) ?? open[0];
 }
 
+// News --------------------------------------------------------------------------------------
+
+const seen = ({ planned_pickup_at: at, pickup_address: pickup, dropoff_address: dropoff, client }) => ({ at, pickup, dropoff, client });
+const tripsOfToday = () => Object.fromEntries(day.trips.filter((trip) => trip.today).map((trip) => [trip.booking, seen(trip)]));
+
+async function know(trips) {
+  known = { today: day.today, trips };
+  await store.put("known", known);
+}
+
+// What has become of the trips of today that the driver knows: lines, in order of time.
+function news() {
+  if (!day || known?.today !== day.today) return [];
+  const trips = tripsOfToday(), found = [];
+  const say = (trip, what) => found.push([trip.at, `${clock(trip.at)} ${nameOf(trip)}: ${what}`]);
+  for (const [booking, trip] of Object.entries(trips)) {
+    const before = known.trips[booking];
+    if (!before) say(trip, words.is_new);
+    else if (Math.abs(Date.parse(trip.at) - Date.parse(before.at)) >= NOTICED_MS) say(trip, fill(words.was_at, clock(before.at)));
+    else if (trip.pickup !== before.pickup || trip.dropoff !== before.dropoff) say(trip, words.other_address);
+  }
+  for (const [booking, trip] of Object.entries(known.trips)) if (!trips[booking]) say(trip, words.not_yours);
+  return found.sort(([a], [b]) => Date.parse(a) - Date.parse(b)).map(([, line]) => line);
+}
+
+function newsCard(lines) {
+  return el("section", { class: "card alarm", role: "alert", "data-news": lines.length },
+    el("h2", {}, words.news), el("ul", { class: "facts" }, lines.map((line) => el("li", {}, line))),
+    button(words.ok, async () => { await know(tripsOfToday()); await refresh(); main.focus(); }));
+}
+
 // Taps --------------------------------------------------------------------------------------
 
 async function tap(kind, values = {}) {
@@ -116,6 +150,10 @@ async function tap(kind, values = {}) {
       before: { status, arrived_at, actual_pickup_at, actual_dropoff_at, confirmed, declined: false },
     };
     await store.put("last", last);
+  }
+  if (kind === "decline" && known) {
+    const { [booking]: _declined, ...others } = known.trips;
+    await know(others);
   }
   navigator.vibrate?.(30);
   await refresh();
@@ -277,8 +315,10 @@ function show() {
   const left = stops.filter((stop) => stop.open), over = stops.filter((stop) => !stop.open);
   const tomorrow = trips.filter((trip) => !trip.today);
   const unconfirmed = tomorrow.filter((trip) => !trip.confirmed);
+  const lines = news();
   main.replaceChildren(
     ...refused.map(refusedCard),
+    ...(lines.length ? [newsCard(lines)] : []),
     next ? nextCard(next) : el("p", { class: "card" }, stops.length ? words.all_done : words.nothing_today),
     ...[shiftsLine()].filter(Boolean),
     el("section", { class: "list" }, el("h2", {}, `${words.today} (${left.length})`), el("ol", {}, left.map((stop) => row(stop, stop === next)))),
@@ -289,6 +329,8 @@ function show() {
   );
   for (const each of main.querySelectorAll("details")) each.open = open.has(each.dataset.key);
   if (focus) main.querySelector(".next .primary")?.focus();
+  if (lines.length && told !== lines.join()) navigator.vibrate?.([200, 100, 200]);
+  told = lines.join();
 }
 
 function showState() {
@@ -330,16 +372,17 @@ function showUndo() {
 }
 
 async function refresh() {
-  [day, waiting, refused, last, duties, offsetMs, seenAt] = await Promise.all([
-    store.get("day"), store.taps(), store.refused(), store.get("last"), store.get("duty"), store.get("offset_ms"), store.get("seen_at"),
+  [day, known, waiting, refused, last, duties, offsetMs, seenAt] = await Promise.all([
+    store.get("day"), store.get("known"), store.taps(), store.refused(), store.get("last"), store.get("duty"), store.get("offset_ms"), store.get("seen_at"),
   ]);
   duties ??= {};
   offsetMs ??= 0;
   // Clients are shown for a day, with or without network.
   if (day && clockNow() > Date.parse(day.forget_at)) {
     await store.forgetDay();
-    [day, refused, last, duties] = [null, [], null, {}];
+    [day, known, refused, last, duties] = [null, null, [], null, {}];
   }
+  if (day && known?.today !== day.today) await know(tripsOfToday());
   show(); showState(); showUndo(); showDuty();
   share();
 }

@@ -3,7 +3,7 @@
 
 const MOST_TAPS = 50, MOST_POSITIONS = 100; // of one request, as the server takes them
 const WAIT_MS = 20000;
-const KEPT = ["tag", "day", "seen_at", "offset_ms", "last", "duty"]; // what belongs to a day
+const KEPT = ["tag", "day", "known", "seen_at", "offset_ms", "last", "duty"]; // what belongs to a day
 
 // The database; `idb` is the library's global. One row of "taps" for each tap, in order of `n`;
 // "refused" what the server did not record, until the driver has read it.
