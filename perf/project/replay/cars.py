@@ -36,7 +36,7 @@ class Car:
     to: tuple[float, float] | None = None
     since: datetime | None = None
     until: datetime | None = None
-    free_at: datetime = field(default=None)  # type: ignore[assignment]
+    free_at: datetime = field(init=False)
     gone: bool = False
     turn: int = 0
 
@@ -45,8 +45,10 @@ class Car:
 
     def where(self, now):
         """Return where the car is, on the straight line between the ends of its drive."""
-        if self.to is None or self.until <= self.since:
-            return self.to or self.place
+        if self.to is None or self.since is None or self.until is None:
+            return self.place
+        if self.until <= self.since:
+            return self.to
         share = min(1.0, (now - self.since) / (self.until - self.since))
         (lat, lon), (to_lat, to_lon) = self.place, self.to
         return lat + share * (to_lat - lat), lon + share * (to_lon - lon)
@@ -79,7 +81,7 @@ def cars_of(company, start_at, end_at):
     """
     period = {"start_at__gte": start_at, "start_at__lt": end_at}
     shifts = Shift.objects.filter(driver__company=company, driver__is_active=True, **period)
-    cars = {}
+    cars: dict[int, Car] = {}
     for shift in shifts.select_related("driver").order_by("start_at", "id"):
         if shift.driver_id in cars:
             cars[shift.driver_id].end_at = shift.end_at

@@ -6,6 +6,7 @@ orders) stays behind: the day is planned anew.
 
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -46,7 +47,7 @@ def _read(company, day):
     ).exclude(status__in=undecided)
     near = {"start_at__lt": end_at + AROUND, "end_at__gt": start_at - AROUND}
     of_day = {"id__in": bookings.values("client")}
-    found = [(Company, [company])]
+    found: list[tuple[Any, list[Any]]] = [(Company, [company])]
     for model, owner, those in (
         (Customer, "company", {}),
         (Client, "company", of_day),

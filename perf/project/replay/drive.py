@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
+from typing import Any
 
 from bookings.models import Actor, Booking, Door, Status
 from dispatch.day.travel_times import travel_times
@@ -19,6 +20,7 @@ from dispatch.trips.decisions import accept
 from dispatch.trips.driver_day import note_position
 from dispatch.trips.driver_sick import report_sick
 from dispatch.trips.progress import arrive, report_progress
+from dispatch.trips.write_trip import open_assignment
 from drivers.models import Company, Driver
 from perf.project.replay.cars import Car, Doing, cars_of, usual_drive
 from perf.project.replay.noise import Noise
@@ -44,7 +46,7 @@ class Streets:
     arrived: dict[int, datetime] = field(default_factory=dict)
     _next: list = field(default_factory=list)
     _numbers: count = field(default_factory=count)
-    _travel: object = None
+    _travel: Any = None
 
     @classmethod
     def of(cls, company, day, noise):
@@ -126,7 +128,7 @@ class Streets:
             .select_related("booking")
             .order_by("planned_pickup_at", "id")
         )
-        first = {}
+        first: dict[int, Assignment] = {}
         for trip in trips:
             first.setdefault(trip.driver_id, trip)
         for driver_id, trip in first.items():
@@ -151,11 +153,13 @@ class Streets:
         self._then(took_s, self._arrives, car)
 
     def _arrives(self, car):
-        trip = arrive(self.company, car.booking_id, **self._how())
+        planned_at = open_assignment(
+            arrive(self.company, car.booking_id, **self._how())
+        ).planned_pickup_at
         self.arrived[car.booking_id] = self.now
         noise = self.noise.trip(car.booking_id)
         car.doing, car.place, car.to = Doing.WAITS, car.to, None
-        early_s = max(0.0, (trip.assignment.planned_pickup_at - self.now).total_seconds())
+        early_s = max(0.0, (planned_at - self.now).total_seconds())
         if noise.no_show:
             self._then(early_s + NO_SHOW_AFTER.total_seconds(), self._finds_nobody, car)
         else:
@@ -172,7 +176,7 @@ class Streets:
             passengers=booking.passengers,
             wheelchairs=booking.wheelchairs,
             needs=booking.needs,
-            at_place=booking.pickup_place and booking.pickup_place.boarding_min,
+            at_place=booking.pickup_place.boarding_min if booking.pickup_place else None,
         )
         dropoff = (booking.dropoff_lat, booking.dropoff_lon)
         boarding_s = boarding_min * 60 * noise.boarding

@@ -7,6 +7,7 @@ the end of the pickup window, or at the appointment; by the larger of the two.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,8 @@ def count_day(company, promised, arrived):
     `promised` is what `booked` said, `arrived` has when somebody was at the door.
     """
     status = dict(Booking.objects.filter(id__in=promised).values_list("id", "status"))
-    told, driven = {}, {}
+    told: dict[int, tuple[Any, ...]] = {}
+    driven: dict[int, tuple[Any, ...]] = {}
     rows = Assignment.objects.filter(company=company).order_by("id")
     for row in rows.values_list(
         "booking_id", "driver_id", "planned_pickup_at", "actual_dropoff_at"

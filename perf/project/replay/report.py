@@ -2,6 +2,7 @@
 
 from collections import Counter
 from statistics import median
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -21,7 +22,7 @@ COLUMNS = {
 
 def result_of(company, rows, how):
     """Return all numbers of [(day, seed, {follows: (figures, followed)})] as plain values."""
-    days = {}
+    days: dict[str, list[dict[str, Any]]] = {}
     for day, seed, found in rows:
         run = {"seed": seed}
         for follows, (figures, did) in found.items():
@@ -69,7 +70,7 @@ def tables(result):
         for day, first in found["late_min"].items():
             cells = (_said(found[name][day]) for name in COLUMNS)
             lines.append(_row(day, first["pairs"], *cells))
-    followed = Counter()
+    followed: Counter[str] = Counter()
     for runs in result["days"].values():
         for run in runs:
             followed.update(run[ways[-1]]["followed"])
