@@ -81,6 +81,8 @@ def tables(result):
 
 
 def _said(found):
+    if found["low"] is None:
+        return f"{found['mean']:+.1f}"
     return f"{found['mean']:+.1f} [{found['low']:+.1f}, {found['high']:+.1f}]"
 
 

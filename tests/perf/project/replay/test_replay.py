@@ -127,7 +127,10 @@ def test_noise_is_the_same_for_a_trip_whatever_happens_to_others():
 def test_the_mean_difference_of_pairs_has_an_interval():
     found = difference([10, 20, 30], [8, 16, 24])  # -2, -4, -6
     assert (found.pairs, found.mean, found.median) == (3, -4, -4)
-    assert -6 <= found.low < -4 < found.high <= -2
+    # 4.303, the 97.5 % point of Student's t with 2 degrees of freedom, times 2 / sqrt(3)
+    assert (round(found.low, 2), round(found.high, 2)) == (-8.97, 0.97)
+    assert difference([1], [3]).low is None
+    assert difference([1, 2], [3, 4]).high == pytest.approx(2)
     with pytest.raises(ValueError, match="at least one"):
         difference([], [])
 
