@@ -269,7 +269,7 @@ def test_the_tables_tell_of_runs_trips_and_webhooks(client, counting, monkeypatc
     found = samples(client.get("/metrics", **TOKEN))
     assert found["database_up",] == 1
     assert (found["runs", "queued"], found["runs", "running"]) == (1, 0)
-    assert 120 <= found["queue_age_seconds",] < 180
+    assert 120 <= found["queue_age_seconds",] < 600
     assert found["recent_runs", "completed"] == 1
     assert (found["recent_trips_planned",], found["recent_trips_placed",]) == (1, 1)
     assert 0 < found["recent_run_statements",] <= 14
@@ -277,7 +277,7 @@ def test_the_tables_tell_of_runs_trips_and_webhooks(client, counting, monkeypatc
     assert (found["recent_pickups",], found["recent_pickups_late",]) == (1, 1)
     assert found["recent_pickup_lateness_seconds",] == 20 * 60
     assert found["webhook_lag_seconds",] > 0
-    assert 300 <= found["message_lag_seconds",] < 400
+    assert 300 <= found["message_lag_seconds",] < 900
     assert found["messages_due",] == 1
 
 
