@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from bookings.importing.import_bookings import import_bookings
-from bookings.models import Actor, Booking, Client, Door, SavedPlace
+from bookings.models import Actor, Booking, Client, CompanyPlace, Door, SavedPlace
 from bookings.save import save_booking
 from drivers.models import Driver
 from drivers.models.far_places import far_places
@@ -44,6 +44,7 @@ def far_rows():
         Booking.objects.filter(**FAR).count()
         + Client.objects.filter(**HERE).count()
         + SavedPlace.objects.filter(**HERE).count()
+        + CompanyPlace.objects.filter(**HERE).count()
         + Driver.objects.filter(**FAR_HOME).count()
     )
 
@@ -152,6 +153,8 @@ ADMIN_DOORS = {
     "add a client": lambda: (add(Client), {"name": "Zoé", **HERE}),
     "change a client": lambda: (change(make.client()), HERE),
     "save a place": lambda: place_of(make.client()),
+    "add a place": lambda: (add(CompanyPlace), {"name": "Quai", "address": "Quai 3", **HERE}),
+    "change a place": lambda: (change(make.place()), HERE),
     "add a driver": lambda: (add(Driver), {"name": "Anna", **FAR_HOME}),
     "change a driver": lambda: (change(make.driver()), FAR_HOME),
     "by telephone": lambda: (reverse("admin:bookings_booking_telephone"), FAR | CALL),
