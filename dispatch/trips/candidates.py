@@ -28,7 +28,7 @@ from dispatch.planner.rules.rule import minutes
 from dispatch.trips.changed_day import part_of
 from dispatch.trips.insertion import Proposal, beside, propose
 from dispatch.trips.linked_trips import apart, standing_beside
-from dispatch.trips.problems import all_pinned, of_driver, trip_of, without
+from dispatch.trips.problems import all_pinned, may_give_way, of_driver, trip_of, without
 from drivers.models import Driver
 
 MORE = 3  # candidates that are measured beside those that are shown
@@ -63,9 +63,10 @@ class Candidate:
     `extra_s` and `extra_m` are the driving without passengers that it adds to the day as it stands:
     with the trip at its present driver, or at nobody. `policy` is what the objective counts
     besides, in seconds: positive speaks against the driver. `detour_s` and `price_s` are against
-    the day without the trip: driving, and the objective. `present` is who has the trip; `stands` if
-    anybody has. Where vehicles are shared, the client rides `together` with these trips, and
-    `longer_s` longer than straight.
+    the day without the trip: driving, and the objective. `present` is who has the trip;
+    `keeps_told` if somebody has, nobody counts on them yet, and no told time would change. Where
+    vehicles are shared, the client rides `together` with these trips, and `longer_s` longer than
+    straight.
     """
 
     driver_id: int
@@ -78,7 +79,7 @@ class Candidate:
     extra_m: int
     policy: tuple[tuple[Policy, int], ...]
     present: bool
-    stands: bool
+    keeps_told: bool
     together: tuple[str, ...] = ()
     longer_s: int = 0
 
@@ -100,8 +101,8 @@ class Candidate:
 
     @property
     def is_better(self) -> bool:
-        """Return whether it saves what a run must save to move the trip, to improve the day."""
-        return not self.present and self.stands and self.difference_s < -MOVE_COST_S
+        """Return whether a run would move the trip here to improve the day: it saves enough."""
+        return not self.present and self.keeps_told and self.difference_s < -MOVE_COST_S
 
     def driving(self) -> str:
         """Say how much more or less is driven without passengers: "+7 min, 4.1 km more"."""
@@ -244,7 +245,9 @@ def _candidate(
         extra_m=then.deadhead_m - now.deadhead_m,
         policy=tuple(_policy(problem, now, then, total_s - extra_s, ride_s)),
         present=placed == own,
-        stands=own is not None,
+        keeps_told=own is not None
+        and not then.retimed
+        and may_give_way(day, day.bookings[trip.id]),
         together=together,
         longer_s=placed.dropoff_s - placed.pickup_s - trip.boarding_s - trip.ride_s,
     )

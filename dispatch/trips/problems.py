@@ -6,8 +6,10 @@ The driver's other trips are fixed as commitments, or may move within their wind
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
+from bookings.models import Status
 from dispatch.day.duties import delayed
 from dispatch.day.load import Day
 from dispatch.day.queries import BookingRow
@@ -25,6 +27,20 @@ from dispatch.planner.problem import (
     Trip,
 )
 from dispatch.trips.linked_trips import apart
+
+
+def may_give_way(day: Day, row: BookingRow) -> bool:
+    """Return whether a run could still move this trip: nobody counts on it yet."""
+    standing = row.standing()
+    frozen_until = day.now + timedelta(minutes=day.company.freeze_min)
+    return (
+        standing is not None
+        and row.id in day.bookings
+        and row.status == Status.ASSIGNED
+        and not row.locked
+        and not row.confirmed
+        and standing[2] >= frozen_until
+    )
 
 
 def trip_of(day: Day, row: BookingRow) -> Trip:

@@ -27,14 +27,13 @@ from dispatch.trips.advice.suggestion import Change, Kind
 from dispatch.trips.advice.work_out import (
     LATE_AT_MOST_S,
     MINUTES_AT_MOST,
-    may_give_way,
     shift_change,
 )
 from dispatch.trips.candidates import offered
 from dispatch.trips.changed_day import part_of, with_shift
 from dispatch.trips.insertion import propose
 from dispatch.trips.linked_trips import free_from, standing_beside
-from dispatch.trips.problems import all_pinned, trip_of
+from dispatch.trips.problems import all_pinned, may_give_way, trip_of
 from drivers.models import Driver
 
 ATTEMPTS = 4  # ideas of one kind

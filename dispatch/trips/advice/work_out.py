@@ -31,6 +31,7 @@ from dispatch.trips.advice.suggestion import (
 from dispatch.trips.changed_day import given_to, part_of, released, with_rows, with_shift
 from dispatch.trips.insertion import Proposal, others_moved, propose
 from dispatch.trips.linked_trips import is_wanted_beside
+from dispatch.trips.problems import may_give_way
 from drivers.models import SHIFT_AT_MOST, Driver
 
 # How much later than the appointment a client may arrive, and how far a wanted time or a shift may
@@ -151,20 +152,6 @@ def may_be_rescued(row: BookingRow) -> bool:
     """Return whether another driver or another time may be found for the trip by hand."""
     planned = row.assignment_status == Assignment.Status.PLANNED
     return row.status == Status.ASSIGNED and planned and not row.locked
-
-
-def may_give_way(day: Day, row: BookingRow) -> bool:
-    """Return whether a run could still move this trip: nobody counts on it yet."""
-    standing = row.standing()
-    frozen_until = day.now + timedelta(minutes=day.company.freeze_min)
-    return (
-        standing is not None
-        and row.id in day.bookings
-        and row.status == Status.ASSIGNED
-        and not row.locked
-        and not row.confirmed
-        and standing[2] >= frozen_until
-    )
 
 
 def _may_ask(day: Day, row: BookingRow, change: Change) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, transaction
 
 from bookings.models import Booking, Event, Status
-from dispatch.day.keeping import BY_HAND
+from dispatch.day.keeping import BY_HAND, MOVE_COST_S
 from dispatch.day.load import load_problem
 from dispatch.models import Assignment
 from dispatch.runs.options import UNSEARCHED
@@ -369,6 +369,23 @@ def test_every_button_does_what_its_dialog_announces_and_so_do_all_in_turn():
     pressed = list(press_day(seeded(30, 3, 2), make.at("08:30"), panels=2))
     assert [one.why for _where, one in pressed if one.outcome != Outcome.SUCCEEDED] == []
     assert {where for where, _one in pressed} == {"queue", "panels", "in turn"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("clock", "locked", "is_better"),
+    [("08:40", False, True), ("08:44", False, False), ("08:40", True, False)],
+)
+def test_a_driver_is_better_only_if_a_run_would_move_the_trip(clock, locked, is_better):
+    # Ben is free at the client's door 23:44 after the clock: at 09:03:44, or at 09:07:44, which is
+    # more than the 5 minutes by which a run may change a time that was told.
+    booking = assigned("09:00", on_duty("Anna"), locked=locked)
+    ends = dict(zip(("pickup_lat", "pickup_lon"), make.HOSPITAL, strict=True))
+    ends |= dict(zip(("dropoff_lat", "dropoff_lon"), make.HOME, strict=True))
+    assigned(clock, on_duty("Ben"), **ends)
+    ben = advise(booking.company, booking.id, now=make.NOW).candidates[1]
+    assert (ben.driver, ben.difference_s < -MOVE_COST_S) == ("Ben", True)
+    assert ben.is_better == is_better
 
 
 @pytest.mark.slow

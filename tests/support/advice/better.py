@@ -28,18 +28,24 @@ class Compared:
     """Another driver of a planned trip, and by how much the objective of the day rises with it.
 
     That is in seconds, without the price of a move, as a candidate says it, who may differ by
-    `rounded_s`.
+    `rounded_s`. So many trips would be `retimed` beyond what was told.
     """
 
     row: BookingRow
     candidate: Candidate
     rises_s: int
+    retimed: int
     rounded_s: int
+
+    @property
+    def saves(self) -> bool:
+        """Return whether it saves what a run must save to move a trip."""
+        return self.rises_s + MOVE_COST_S < 0
 
     @property
     def lowers(self) -> bool:
         """Return whether a run that improves the day would gain by it."""
-        return self.rises_s + MOVE_COST_S < 0
+        return self.saves and not self.retimed
 
     @property
     def is_right(self) -> bool:
@@ -50,7 +56,8 @@ class Compared:
 
     def __str__(self) -> str:
         one = self.candidate
-        said = f"{one.driver} at {one.pickup_at.isoformat()}, difference {one.difference_s} s"
+        told_at = self.row.planned()[0]
+        said = f"{one.driver} at {one.pickup_at} instead of {told_at}, {one.difference_s} s"
         return f"{self.row.label}: {said}, the objective rises by {self.rises_s} s"
 
 
@@ -65,8 +72,9 @@ def compared(company: Company, now: datetime, *, most: int) -> Iterator[Compared
         row = day.bookings[planned.trip_id]
         _own, *others = candidates_for(day, row, top=4)
         for one in others:
-            after = measure(problem, _with(day, standing, row, one)).objective
-            yield Compared(row, one, after - before, ROUNDED_S if problem.sharing else 0)
+            after = measure(problem, _with(day, standing, row, one))
+            rounded_s = ROUNDED_S if problem.sharing else 0
+            yield Compared(row, one, after.objective - before, after.retimed, rounded_s)
 
 
 def _with(day: Day, standing: Plan, row: BookingRow, one: Candidate) -> Plan:

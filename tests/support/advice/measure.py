@@ -46,18 +46,19 @@ def measure_days(
             for other in compared(company, make.NOW, most=judged):
                 claims = {
                     "offered": True,
+                    "save": other.saves,
                     "better": other.candidate.is_better,
                     "lower": other.lowers,
                     "wrong": not other.is_right,
                 }
                 offered[when].update(claims)
-                if not other.is_right:
+                if not other.is_right or (other.lowers and when == "improved"):
                     failures += 1
                     print(f"FAILED ({size} --seed {number} --at) {when}: {other}")
         so_far = f"{pressed['all']['pressed']} pressed so far, {failures} failures"
         print(f"Day {number}: {time.perf_counter() - began:.0f} s; {so_far}.", flush=True)
     _print_table("suggestions", ("pressed", *Outcome), pressed)
-    _print_table("other drivers", ("offered", "better", "lower", "wrong"), offered)
+    _print_table("other drivers", ("offered", "save", "lower", "better", "wrong"), offered)
     return not failures
 
 
