@@ -273,6 +273,7 @@ REST_FRAMEWORK = {
         "wrong_passwords": "100/hour",
         "asked_mails": "20/hour",
         "wrong_links": "60/hour",
+        "wrong_pages": "60/hour",
         "phone": "60/minute",
     },
     "NUM_PROXIES": int(env.flag("BEHIND_PROXY")),  # whose forwarded client address is trusted

@@ -13,6 +13,12 @@ from drivers.rest.throttling import CallerThrottle
 COOKIE, PATH = "drive", "/drive/"
 
 
+class LinkThrottle(CallerThrottle):
+    """Links and keys of one address that let nobody in."""
+
+    scope = "wrong_links"
+
+
 class PhoneThrottle(CallerThrottle):
     """Requests of one phone: one a minute, a tap now and then, and what has waited."""
 

@@ -23,7 +23,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from rest_framework.exceptions import APIException, ParseError
 
 from bookings import cancel_reasons
-from dispatch.drive.access import PhoneThrottle, device_of, remember
+from dispatch.drive.access import LinkThrottle, PhoneThrottle, device_of, remember
 from dispatch.drive.reading import BadRequest, read_sync, read_tap
 from dispatch.drive.words import DECLINE_REASONS, WORDS
 from dispatch.models import Tap
@@ -31,7 +31,7 @@ from dispatch.trips.driver_day import note_position, read_driver_day
 from dispatch.trips.progress import CLOCK_AHEAD
 from dispatch.trips.taps import Answer, take_in
 from drivers.companies.devices import LinkRefused, connect, find_link
-from drivers.logins.brake import LinkThrottle, is_over
+from drivers.logins.brake import is_over
 from drivers.models import Device, Driver
 from drivers.rest.fields import StrictJSONParser
 

@@ -1,6 +1,6 @@
 """What the page of a trip tells: when, which car, where it is; nobody's name, no address."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -12,13 +12,14 @@ from bookings.models import Booking, MessagePolicy, Status
 from dispatch.day.duties import POSITION_FRESH
 from dispatch.day.queries import DONE
 from dispatch.day.vehicles import plate
+from dispatch.messages.decide import TOLD
 from dispatch.messages.gather import told_until
-from dispatch.messages.page_keys import booking_of, opens
+from dispatch.messages.page_keys import booking_of, key_of, opens
 from dispatch.models import Assignment, is_foreseen
 from drivers.models import Company
 
 CLOSES_AFTER = timedelta(hours=12)  # after the trip; nobody needs the page any more
-BEFORE_THE_CAR = (Status.PENDING, Status.ACCEPTED, Status.ASSIGNED)
+OVERDUE_AFTER = timedelta(minutes=10)  # then whoever waits had better call
 OVER = {
     Status.COMPLETED: lambda: _("The trip is over."),
     Status.NO_SHOW: lambda: _("The trip did not take place."),
@@ -30,8 +31,9 @@ OVER = {
 class Shown:
     """What is shown of a trip; `at` is when the car comes, `car` where it is, in degrees.
 
-    `is_expected`: the car is on the way, and `at` an estimate. `too_late` says why the client can
-    change nothing here any more.
+    `is_expected`: `at` is an estimate. `is_open`: a car comes, or has come. `too_late` says why the
+    client can cancel nothing here any more. `back` is the way back for which they say when they
+    are ready, on its own page.
     """
 
     booking: Booking
@@ -40,13 +42,24 @@ class Shown:
     plate: str = ""
     car: tuple[float, float] | None = None
     is_expected: bool = False
+    is_open: bool = True
     may_cancel: bool = False
     may_be_ready: bool = False
     too_late: str = ""
+    back: Booking | None = None
 
     @property
     def company(self) -> Company:
         return self.booking.company
+
+    @property
+    def reloads(self) -> bool:
+        """Return whether the page loads itself anew: not while a form may be filled in."""
+        return self.is_open and self.at is not None and not (self.may_cancel or self.may_be_ready)
+
+    @property
+    def key_of_back(self) -> str:
+        return key_of(self.back) if self.back is not None else ""
 
 
 def find_trip(key: str) -> Booking | None:
@@ -65,9 +78,9 @@ def find_trip(key: str) -> Booking | None:
 
 
 def show(booking: Booking, *, now: datetime) -> Shown | None:
-    """Return what to show of a trip, None once its page is closed: 1 statement.
+    """Return what to show of a trip, None once its page is closed: 2 statements.
 
-    When a car on the way arrives is what `dispatch.forecast` keeps of it, if that is of now.
+    When the car comes is what `dispatch.forecast` keeps of it, if that is of now.
     """
     trips = Assignment.objects.filter(booking=booking)
     trip = (
@@ -83,10 +96,16 @@ def show(booking: Booking, *, now: datetime) -> Shown | None:
         return None
     status = Status(booking.status)
     if status in OVER:
-        return Shown(booking, OVER[status]())
-    if status not in BEFORE_THE_CAR and trip is not None:
-        return _under_way(booking, trip, now)
-    return _ahead(booking, trip, now)
+        shown = Shown(booking, OVER[status](), is_open=False)
+    elif status in (Status.EN_ROUTE, Status.IN_PROGRESS) and trip is not None:
+        shown = _under_way(booking, trip, now)
+    elif booking.will_call:
+        state = _("Tell us when you are ready: then a car comes.")
+        shown = Shown(booking, state, may_cancel=True, may_be_ready=True)
+    else:
+        shown = _ahead(booking, trip, now)
+    back = Booking.objects.filter(return_of=booking, client=booking.client_id, will_call=True)
+    return replace(shown, back=back.filter(status=Status.PENDING).order_by("id").first())
 
 
 def _under_way(booking: Booking, trip: Assignment, now: datetime) -> Shown:
@@ -95,34 +114,55 @@ def _under_way(booking: Booking, trip: Assignment, now: datetime) -> Shown:
         return Shown(booking, _("You are on the way."), plate=number)
     if trip.arrived_at is not None:
         return Shown(booking, _("The car is there."), plate=number)
+    at, is_expected = _comes_at(trip)
+    return Shown(
+        booking,
+        _("The car is on the way."),
+        at if at >= now else None,
+        number,
+        _car(trip, now),
+        is_expected,
+    )
+
+
+def _car(trip: Assignment, now: datetime) -> tuple[float, float] | None:
+    """Return where the car is: not if it may stand at the door of somebody who rides along."""
     driver = trip.driver
     seen_at, lat, lon = driver.last_position_at, driver.last_lat, driver.last_lon
-    is_seen = seen_at is not None and now - seen_at <= POSITION_FRESH
-    car = (lat, lon) if is_seen and lat is not None and lon is not None else None
-    at = max(trip.planned_pickup_at, getattr(trip, "expected_at", None) or now)
-    return Shown(booking, _("The car is on the way."), at, number, car, is_expected=True)
+    is_seen = seen_at is not None and now - seen_at <= POSITION_FRESH and trip.stretch is None
+    return (lat, lon) if is_seen and lat is not None and lon is not None else None
+
+
+def _comes_at(trip: Assignment) -> tuple[datetime, bool]:
+    """Return when the car comes, and whether that is an estimate instead of the plan."""
+    expected_at: datetime | None = getattr(trip, "expected_at", None)
+    planned_at = trip.planned_pickup_at
+    if expected_at is None:
+        return planned_at, False
+    is_on_its_way = trip.status == Assignment.Status.EN_ROUTE
+    if is_on_its_way or expected_at - planned_at > TOLD:
+        return max(planned_at, expected_at), True
+    return planned_at, False
 
 
 def _ahead(booking: Booking, trip: Assignment | None, now: datetime) -> Shown:
     policy: MessagePolicy = booking.company.message_policy
-    refused = too_late(booking.customer, booking.scheduled_time, now)
-    if booking.will_call:
-        return Shown(
-            booking,
-            _("Tell us when you are ready: then a car comes."),
-            may_cancel=True,
-            may_be_ready=True,
-        )
+    at, is_expected, number = booking.scheduled_time, False, ""
+    state = _("The trip is booked.")
     if booking.status == Status.PENDING:
         state = _("The trip is asked for. It is not confirmed yet.")
-        at, number = booking.scheduled_time, ""
     elif trip is not None and booking.scheduled_time < told_until(policy, now):
         state = _("The car comes.")
-        at, number = trip.planned_pickup_at, getattr(trip, "plate", None) or ""
-    else:
-        state = _("The trip is booked.")
-        at, number = booking.scheduled_time, ""
-    return Shown(booking, state, at, number, may_cancel=not refused, too_late=refused)
+        at, is_expected = _comes_at(trip)
+        number = getattr(trip, "plate", None) or ""
+    refused = too_late(booking.customer, booking.scheduled_time, now)
+    if now >= at:
+        refused = _("The car may be there at any moment: call us.")
+        if now > at + OVERDUE_AFTER:
+            state = _("The car should have come. Call us.")
+    return Shown(
+        booking, state, at, number, None, is_expected, may_cancel=not refused, too_late=refused
+    )
 
 
 def tiles() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The page of a trip: its client looks at it, cancels the trip, or says that they are ready."""
 
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -11,22 +12,29 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from bookings import cancel_reasons
-from bookings.agreements import require_time
-from bookings.models import Actor, Booking, Door
-from dispatch.trip_page.reading import BEFORE_THE_CAR, find_trip, show, tiles
+from bookings.agreements import TooLateForCustomer
+from bookings.models import Actor, Door
+from dispatch.trip_page.reading import Shown, find_trip, show, tiles
 from dispatch.trips.cancel import cancel
-from dispatch.trips.will_calls import ready
-from drivers.logins.brake import LinkThrottle, is_over
+from dispatch.trips.will_calls import NotThereYet, ready
+from drivers.logins.brake import is_over
 from drivers.refused import Refused
+from drivers.rest.throttling import CallerThrottle
 
 ACTOR = Actor(Door.TRIP_PAGE, name="client")  # nobody's name: the log keeps it for good
 MINUTES = (0, 10, 20, 30, 60)  # until a client is ready
 
 
-class TooLate(Refused):
-    """The car is on the way, or has come."""
+class PageThrottle(CallerThrottle):
+    """Keys of one address that open nothing; a right one is never counted."""
 
-    code = "too_late"
+    scope = "wrong_pages"
+
+
+class NotHere(Refused):
+    """The client cannot do this on the page, or not any more."""
+
+    code = "not_here"
     status = 409
 
 
@@ -40,48 +48,63 @@ class NotUnderstood(Refused):
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest) -> HttpResponse:
-    """Show the trip that the key `k` opens, or do what its client asks: 2 statements to show it."""
-    key, now, throttle = request.GET.get("k", ""), timezone.now(), LinkThrottle()
-    if is_over(throttle, request):
-        return _closed(request, _("Too many addresses were tried. Wait for an hour."), 429)
+    """Show the trip that the key `k` opens, or do what its client asks: 3 statements to show it."""
+    key, now = request.GET.get("k", ""), timezone.now()
     booking = find_trip(key)
     if booking is None:
-        throttle.note_refused(request)
-        return _closed(request, _("There is no such page. Look at the last message."), 404)
+        return _unknown(request)
     said, status = "", 200
     with timezone.override(booking.company.zone):
-        if request.method == "POST":
+        shown = show(booking, now=now)
+        if shown is not None and request.method == "POST":
             try:
-                _carry_out(booking, request.POST, now)
+                _carry_out(shown, request.POST, now)
             except Refused as refusal:
-                said, status = str(refusal), refusal.status
+                said, status = _say(refusal), refusal.status
                 booking.refresh_from_db(fields=["status", "scheduled_time", "will_call", "version"])
+                shown = show(booking, now=now)
             else:
                 return _private(HttpResponseRedirect(f"{reverse('trip_page')}?k={key}"))
-        shown = show(booking, now=now)
         if shown is None:
             return _closed(request, _("The trip is over; its page is closed."), 410)
         context = {"shown": shown, "said": said, "minutes": MINUTES, "tiles": tiles()}
         return _private(render(request, "dispatch/trip_page/page.html", context, status=status))
 
 
-def _carry_out(booking: Booking, form: Any, now: Any) -> None:
+def _unknown(request: HttpRequest) -> HttpResponse:
+    throttle = PageThrottle()
+    if is_over(throttle, request):
+        return _closed(request, _("Too many addresses were tried. Wait for an hour."), 429)
+    throttle.note_refused(request)
+    return _closed(request, _("There is no such page. Look at the last message."), 404)
+
+
+def _carry_out(shown: Shown, form: Any, now: datetime) -> None:
     """Cancel the trip, or accept it now that its client is ready. Raises Refused."""
-    company, version = booking.company, _whole(form.get("version", ""))
+    booking, version = shown.booking, _whole(form.get("version", ""))
     if form.get("do") == "cancel":
-        if booking.status not in BEFORE_THE_CAR:
-            raise TooLate(_("The car is on the way already: call us."))
-        if not booking.will_call:
-            require_time(booking.customer, booking.scheduled_time, now)
+        if not shown.may_cancel:
+            raise NotHere(shown.too_late or _("This cannot be canceled here any more: call us."))
         reason = cancel_reasons.Reason.CALLED_OFF.value
-        cancel(company, booking.pk, actor=ACTOR, now=now, reason=reason, version=version)
+        cancel(booking.company, booking.pk, actor=ACTOR, now=now, reason=reason, version=version)
     elif form.get("do") == "ready" and _whole(form.get("minutes", "")) in MINUTES:
+        if not shown.may_be_ready:
+            raise NotHere(_("This trip has a time already."))
         ready(
-            company, booking.pk, actor=ACTOR, now=now, minutes=_whole(form["minutes"]),
+            booking.company, booking.pk, actor=ACTOR, now=now, minutes=_whole(form["minutes"]),
             version=version, held_to=booking.customer,
         )  # fmt: skip
     else:
         raise NotUnderstood(_("Load the page again."))
+
+
+def _say(refusal: Refused) -> str:
+    """Return a refusal in words that name no trip: references may name people."""
+    if isinstance(refusal, NotHere | NotUnderstood | TooLateForCustomer):
+        return str(refusal)
+    if refusal.code == NotThereYet.code:
+        return _("The way there is not over yet: tell us when you are there.")
+    return _("This is not possible as things stand now: look again, or call us.")
 
 
 def _whole(text: str) -> int:
@@ -96,7 +119,8 @@ def _closed(request: HttpRequest, said: str, status: int) -> HttpResponse:
 
 
 def _private(response: HttpResponse) -> HttpResponse:
-    """Keep the address, which is the key, from other sites and from search engines."""
-    response["Referrer-Policy"] = "no-referrer"
+    """Keep the address, which is the key, from other pages and from search engines."""
+    # Without any, browsers send no origin with the forms either, and they are refused.
+    response["Referrer-Policy"] = "strict-origin"
     response["X-Robots-Tag"] = "noindex"
     return response

@@ -29,12 +29,6 @@ class StrangerThrottle(CallerThrottle):
     scope = "wrong_passwords"
 
 
-class LinkThrottle(CallerThrottle):
-    """Links and keys of one address that open nothing."""
-
-    scope = "wrong_links"
-
-
 class MailThrottle(CallerThrottle):
     """Mails that one address may ask for per period."""
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from unittest import mock
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
@@ -15,8 +16,9 @@ from django.utils.translation import override
 from bookings.models import Booking, Door, Event, MessageKind, Status
 from dispatch.messages.page_keys import address_of, key_of
 from dispatch.messages.texts import render
-from dispatch.models import Assignment
+from dispatch.models import Assignment, ExpectedTrip, ForecastState
 from tests.support import builders as make
+from tests.support.browsing import WAIT_MS
 
 pytestmark = pytest.mark.django_db
 PAGE = "/trip/"
@@ -67,11 +69,21 @@ def driven(booking, status="planned", **fields):
     return driver
 
 
+def foresee(booking, at):
+    """Let the car be expected at a time."""
+    row = Assignment.objects.get(booking=booking)
+    times = {"pickup_at": make.at(at), "dropoff_at": make.at(at) + timedelta(minutes=20)}
+    ExpectedTrip.objects.filter(booking=booking).delete()
+    ExpectedTrip.objects.create(company=row.company, booking=booking, assignment=row, **times)
+    kept = {"kept_at": make.at("08:00")}
+    ForecastState.objects.update_or_create(company=row.company, defaults=kept)
+
+
 # What is shown
 
 
 def test_a_booked_trip_is_shown_without_names_and_places(booking, django_assert_num_queries):
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         text = text_of(booking)
     assert "The trip is booked." in text
     assert "09:00" in text
@@ -99,19 +111,52 @@ def test_a_car_on_the_way_is_shown_on_the_map_with_when_it_arrives(booking, cloc
     driver = driven(booking, status="en_route")
     text = text_of(booking)
     assert "The car is on the way." in text
-    assert "about 09:00" in text
-    assert 'id="car"' not in text  # nobody knows where it is
+    assert "09:00" in text
+    assert "about" not in text  # nobody knows where it is
+    assert 'id="car"' not in text
     seen_at = make.at("07:58")
     type(driver).objects.update(last_position_at=seen_at, last_lat=46.21, last_lon=6.15)
     text = text_of(booking)
     assert 'data-lat="46.21" data-lon="6.15"' in text
     assert 'http-equiv="refresh"' in text
+    foresee(booking, "09:17")
+    assert "about 09:17" in text_of(booking)
+    Assignment.objects.update(stretch=1)
+    assert 'id="car"' not in text_of(booking)  # it may stand at the door of somebody else
+    Assignment.objects.update(stretch=None)
     type(driver).objects.update(last_position_at=make.at("07:00"))
     assert 'id="car"' not in text_of(booking)
     Assignment.objects.update(arrived_at=seen_at)
     text = text_of(booking)
     assert "The car is there." in text
     assert "about" not in text
+
+
+def test_a_car_that_will_be_late_is_expected_later_before_it_sets_off(booking, clock):
+    driven(booking)
+    foresee(booking, "09:17")
+    text = text_of(booking)
+    assert "about 09:17" in text
+    assert "I do not need this trip" in text
+    foresee(booking, "09:05")
+    assert "about" not in text_of(booking)
+
+
+def test_a_car_of_which_nobody_knows_is_not_said_to_be_there_now(booking, clock):
+    driven(booking, status="en_route")
+    clock.return_value = make.at("09:10")
+    text = text_of(booking)
+    assert "The car is on the way." in text
+    assert "09:" not in text
+
+
+def test_a_client_whose_car_has_not_come_is_told_to_call(booking, clock):
+    clock.return_value = make.at("09:00")
+    text = text_of(booking)
+    assert "The car may be there at any moment: call us." in text
+    assert send(booking, do="cancel").status_code == 409
+    clock.return_value = make.at("09:11")
+    assert "The car should have come. Call us." in text_of(booking)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +182,7 @@ def test_the_page_is_french_for_who_reads_french(booking):
 
 def test_the_address_stays_with_the_client(booking):
     answer = Browser().get(url(booking))
-    assert answer["Referrer-Policy"] == "no-referrer"
+    assert answer["Referrer-Policy"] == "strict-origin"  # the key is in no referrer
     assert "noindex" in answer["X-Robots-Tag"]
     assert "no-store" in answer["Cache-Control"]
 
@@ -159,11 +204,12 @@ def test_nobody_guesses_a_page(booking):
 
 def test_many_wrong_keys_are_stopped_and_a_right_one_is_not_slowed(booking, monkeypatch):
     rates = django_settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
-    monkeypatch.setitem(rates, "wrong_links", "3/hour")
+    monkeypatch.setitem(rates, "wrong_pages", "3/hour")
     for _time in range(5):
         text_of(booking)
     answers = [Browser().get(PAGE, {"k": "1-x"}).status_code for _time in range(4)]
     assert answers == [404, 404, 404, 429]
+    text_of(booking)
 
 
 def test_another_client_and_a_forgotten_one_have_no_page_of_it(booking):
@@ -189,6 +235,14 @@ def test_the_page_closes_twelve_hours_after_the_trip(booking, clock):
     text_of(booking)
     clock.return_value += timedelta(seconds=1)
     text_of(booking, 410)
+
+
+def test_a_closed_page_does_nothing(booking, clock):
+    clock.return_value = make.at("08:00", make.DAY + timedelta(days=60))
+    for will_call, form in ((False, {"do": "cancel"}), (True, {"do": "ready", "minutes": 0})):
+        Booking.objects.update(will_call=will_call, status=Status.PENDING)
+        assert send(booking, **form).status_code == 410
+    assert Event.objects.count() == 0
 
 
 # What the client does
@@ -241,6 +295,22 @@ def test_a_client_on_call_says_when_they_are_ready(booking):
     assert booking.scheduled_time == make.at("08:20")
 
 
+def test_the_page_of_the_way_there_leads_to_the_way_back(booking):
+    there = {"return_of": booking, "client": booking.client, "reference": "Ms Secret, oncology"}
+    back = make.booking(booking.company, "11:00", will_call=True, status="pending", **there)
+    assert f'href="?k={key_of(back)}"' in text_of(booking)
+    driven(booking, status="in_progress")
+    assert f'href="?k={key_of(back)}"' in text_of(booking)
+    booking.reference = "Ms Secret's way there"
+    booking.save()
+    answer = send(back, do="ready", minutes=0)
+    assert answer.status_code == 409
+    assert "The way there is not over yet" in answer.content.decode()
+    assert "Secret" not in answer.content.decode()
+    Booking.objects.filter(pk=back.pk).update(client=make.client(booking.company, "Bea"))
+    assert "The way back" not in text_of(booking)
+
+
 @pytest.mark.parametrize(
     "form",
     [{}, {"do": "cancel", "version": "x"}, {"do": "ready", "minutes": "7"}, {"do": "ready"},
@@ -256,6 +326,19 @@ def test_forms_are_sent_from_the_page_alone(booking):
     answer = strict.post(url(booking), {"version": booking.version, "do": "cancel"})
     assert answer.status_code == 403
     assert Booking.objects.get().status == Status.ACCEPTED
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_browser_sends_the_form(browser, live_server, booking):
+    page = browser.new_page(viewport={"width": 360, "height": 640})
+    page.set_default_timeout(WAIT_MS)
+    page.goto(f"{live_server.url}{url(booking)}")
+    page.click("summary")
+    page.click("button.danger")
+    page.wait_for_selector("text=The trip is canceled.")
+    assert Booking.objects.get().status == Status.CANCELED
+    assert Axe().run(page).response["violations"] == []
 
 
 # In messages
