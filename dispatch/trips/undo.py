@@ -26,10 +26,12 @@ from bookings.events import plain_values
 from bookings.models import Actor, Booking, Event, Status
 from dispatch import ledger
 from dispatch.day.keeping import BY_HAND, OVER
-from dispatch.day.load import load_problem
+from dispatch.day.load import Day, load_problem
+from dispatch.day.queries import BookingRow
 from dispatch.models import Assignment
+from dispatch.planner.rules.codes import Block
 from dispatch.trips.fleet_changes import TripsBroken
-from dispatch.trips.insertion import stay
+from dispatch.trips.insertion import propose, stay
 from dispatch.trips.progress import ASSIGNMENT_STATUS
 from dispatch.trips.shift_times import change_times
 from drivers.companies.roles import WRITING_ROLES
@@ -52,6 +54,14 @@ RECENT, OF_PEOPLE = 2_000, 200
 MOMENTS = {"scheduled_time", "arrived_at", "actual_pickup_at", "actual_dropoff_at"}
 OF_BOOKING = ("cancel_reason", "will_call", "scheduled_time")
 OF_ASSIGNMENT = ("locked", "confirmed", "arrived_at", "actual_pickup_at", "actual_dropoff_at")
+# What a trip that had been late may break: nothing but the time, its own or between trips.
+OF_TIME = {
+    Block.PICKUP_WINDOW,
+    Block.APPOINTMENT,
+    Block.OVERLAP,
+    Block.BUSY_UNTIL,
+    Block.DUE_AT,
+}
 
 
 class NotUndoable(Refused):
@@ -175,7 +185,7 @@ def undo(
 
     With it goes what the call did to shifts, breaks and absences: at most 12 statements more.
     `action_id` is what the caller saw of it: of two people at once one is refused. Trips that get
-    their driver back must keep every rule, but for those that had been late. Raises NotUndoable.
+    their driver back must keep every rule; what had been late may be late. Raises NotUndoable.
     """
     with transaction.atomic():
         seen = _require_last(company, day, action_id)
@@ -381,16 +391,29 @@ def require_rules(
 ) -> None:
     """Hold the trips that have their driver back against the day: 4 statements, if any has."""
     back: dict[int, Collection[int]] = defaultdict(set)
+    late = set()
     for one in inverses:
-        was_late = ledger.LATE.items() <= one.event.old.items()
-        if one.again and (one.status or Status.ASSIGNED) == Status.ASSIGNED and not was_late:
+        if one.again and (one.status or Status.ASSIGNED) == Status.ASSIGNED:
             back[one.again.driver_id] = {*back[one.again.driver_id], one.again.booking_id}
+            if ledger.LATE.items() <= one.event.old.items():
+                late.add(one.again.booking_id)
     if not back:
         return
     loaded = load_problem(company, day, now=now, leeway=BY_HAND)
     for driver_id, ids in back.items():
+        driver = drivers[driver_id]
         rows = [loaded.bookings[i] for i in sorted(ids) if i in loaded.bookings]
-        if len(rows) != len(ids) or stay(loaded, rows, drivers[driver_id]) is None:
+        in_time = [row for row in rows if row.id not in late]
+        if (
+            len(rows) != len(ids)
+            or (in_time and stay(loaded, in_time, driver) is None)
+            or not all(_may_be_late(loaded, row, driver) for row in rows if row.id in late)
+        ):
             raise not_undoable(
-                _("%(driver)s can no longer drive it as it was.") % {"driver": drivers[driver_id]}
+                _("%(driver)s can no longer drive it as it was.") % {"driver": driver}
             )
+
+
+def _may_be_late(day: Day, row: BookingRow, driver: Driver) -> bool:
+    """Return whether nothing but the time keeps the driver from the trip."""
+    return {fault.code for fault in propose(day, row, driver).faults} <= OF_TIME

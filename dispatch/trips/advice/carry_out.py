@@ -15,11 +15,12 @@ from bookings.models import Actor, Booking
 from bookings.save import save_agreed
 from dispatch import ledger
 from dispatch.day.load import Day
+from dispatch.models import Assignment
 from dispatch.trips.advice.sentences import sentence
 from dispatch.trips.advice.suggestion import Change, Suggestion
 from dispatch.trips.advice.work_out import work_out
 from dispatch.trips.assign import load_trip
-from dispatch.trips.locking import driver_of, no_such_driver
+from dispatch.trips.locking import no_such_driver
 from dispatch.trips.release import release_trips
 from dispatch.trips.shift_times import change_times
 from dispatch.trips.write_assignment import Beside, write_proposals
@@ -55,7 +56,8 @@ def carry_out(
     NoSuchDriver, DoubleBooked, or what saving a booking or a shift raises: then nothing is written.
     """
     with transaction.atomic():
-        seen = driver_of(company, change.booking_id)
+        stands = Assignment.objects.open().filter(company=company, booking=change.booking_id)
+        seen, is_late = stands.values_list("driver_id", "expected__is_late").first() or (None, None)
         wanted = {change.driver_id, change.other_driver_id or change.driver_id}
         if not wanted <= ledger.lock_drivers(company, wanted | ({seen} if seen else set())).keys():
             raise no_such_driver()
@@ -66,7 +68,7 @@ def carry_out(
         reason = _("Suggestion followed: %(text)s") % {"text": sentence(day, found)}
         how: dict[str, Any] = {"actor": actor, "now": now, "reason": reason}
         beside = dict(_change_shift(change, **how))
-        if row.standing():
+        if is_late:
             old, new = beside.get(row.id, ({}, {}))
             beside[row.id] = ({**old, **ledger.LATE}, new)
         ledger.lock_bookings(company.id, [booking_id for booking_id, _v, _a in found.touched])

@@ -7,13 +7,13 @@ import pytest
 from bookings.models import Actor, Booking, Door, Event, Status
 from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import load_problem
-from dispatch.models import Assignment
+from dispatch.models import Assignment, ExpectedTrip
 from dispatch.trips.advice.carry_out import Outdated, carry_out
 from dispatch.trips.advice.rescue import rescues
 from dispatch.trips.advice.suggestion import Kind
 from dispatch.trips.progress import report_progress
-from dispatch.trips.undo import last_action, undo
-from drivers.models import Company
+from dispatch.trips.undo import NotUndoable, last_action, undo
+from drivers.models import Absence, Company, Driver, Shift
 from tests.support import builders as make
 
 ACTOR = Actor(Door.ADMIN, name="Nadia")
@@ -58,6 +58,19 @@ def follow(booking, found, actor=None):
     return Assignment.objects.open().get(booking=booking)
 
 
+def expect_late(booking):
+    standing = Assignment.objects.open().get(booking=booking)
+    times = {"pickup_at": LATE_AT, "dropoff_at": LATE_AT + timedelta(minutes=22)}
+    ExpectedTrip.objects.create(
+        company=booking.company, booking=booking, assignment=standing, is_late=True, **times
+    )
+
+
+def take_back(booking, actor):
+    action = last_action(booking.company, make.DAY)
+    undo(booking.company, make.DAY, action.id, actor=actor, now=NOW)
+
+
 @pytest.mark.django_db
 def test_a_driver_who_is_there_in_time_takes_a_late_trip_and_it_can_be_undone(late):
     ben, user = on_duty("Ben", **NEAR), make.member(username="nadia")
@@ -65,11 +78,41 @@ def test_a_driver_who_is_there_in_time_takes_a_late_trip_and_it_can_be_undone(la
     found = rescue(late)
     assert (found.kind, found.driver, found.late_min) == (Kind.ASSIGN, "Ben", 0)
     assert found.pickup_at <= make.at("09:15")
+    expect_late(late)
     given = follow(late, found, nadia)
     assert (given.driver, given.planned_pickup_at) == (ben, found.pickup_at)
-    action = last_action(late.company, make.DAY)
-    undo(late.company, make.DAY, action.id, actor=nadia, now=NOW)
+    take_back(late, nadia)
     assert Assignment.objects.open().get(booking=late).driver.name == "Anna"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("why", ["absence", "shift", "papers"])
+def test_a_late_trip_only_goes_back_to_a_driver_who_may_still_drive_it(late, why):
+    _ben, user = on_duty("Ben", **NEAR), make.member(username="nadia")
+    nadia = Actor(Door.ADMIN, name="nadia", user_id=user.pk)
+    expect_late(late)
+    given = follow(late, rescue(late), nadia)
+    anna = Driver.objects.get(name="Anna")
+    if why == "absence":
+        Absence.objects.create(driver=anna, start_at=make.at("09:10"), end_at=make.at("18:00"))
+    elif why == "shift":
+        Shift.objects.filter(driver=anna).update(end_at=make.at("09:05"))
+    else:
+        Company.objects.update(expired_stop=True)
+        late.company.refresh_from_db()
+        Driver.objects.filter(id=anna.id).update(licence_until=make.DAY - timedelta(days=5))
+    with pytest.raises(NotUndoable, match="Anna can no longer drive it"):
+        take_back(late, nadia)
+    assert Assignment.objects.open().get(booking=late) == given
+
+
+@pytest.mark.django_db
+def test_a_trip_that_nobody_expected_late_only_goes_back_in_time(late):
+    _ben, user = on_duty("Ben", **NEAR), make.member(username="nadia")
+    nadia = Actor(Door.ADMIN, name="nadia", user_id=user.pk)
+    follow(late, rescue(late), nadia)
+    with pytest.raises(NotUndoable, match="Anna can no longer drive it"):
+        take_back(late, nadia)
 
 
 @pytest.mark.django_db
