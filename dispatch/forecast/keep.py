@@ -5,7 +5,10 @@ one becomes late, or is on time again. Late is what the board calls so, within t
 somebody can do something; of a driver who has reported nothing it is only what is late by plan.
 A trip is on time again two minutes before its limit, so that it does not flutter.
 
-A company is looked at when something has happened, and for the clock alone every 15 seconds.
+A company with trips under way (`under_way`) is looked at when something has happened, and for the
+clock alone every 15 seconds. A trip that is still open belongs to the day for six hours, whatever
+its date: midnight ends no ride.
+
 Any number of workers may run: one at a time claims a company, and only who still has it writes.
 What a worker that died had claimed is free again after a minute. Nothing is locked while it is
 computed, because that may wait for a road server.
@@ -38,7 +41,7 @@ logger = logging.getLogger(__name__)
 EVERY = timedelta(seconds=15)
 AT_MOST_EVERY = timedelta(seconds=1)
 CLAIM = timedelta(minutes=1)
-AROUND = timedelta(days=1)
+AROUND = timedelta(days=1, hours=1)  # the rest of the longest day
 AGAIN = timedelta(minutes=-2)  # before the limit
 COLUMNS = ("assignment_id", "pickup_at", "dropoff_at", "late_min", "is_late")
 
@@ -59,7 +62,7 @@ def keep_forecasts(*, now: datetime, stopped: Callable[[], bool] = lambda: False
     1 statement in all if there are none, 1 more for companies that are new, and 11 for each.
     """
     began, kept = time.monotonic(), 0
-    companies = list(_due(now))
+    companies = [row for row in _due(now) if is_under_way(row, now)]
     new = [ForecastState(company=row) for row in companies if row.is_new]
     if new:
         ForecastState.objects.bulk_create(new, ignore_conflicts=True)
@@ -74,12 +77,38 @@ def keep_forecasts(*, now: datetime, stopped: Callable[[], bool] = lambda: False
     return kept
 
 
-def _due(now: datetime) -> QuerySet[Any, Any]:
-    """Return the companies to look at, with `last_event_id` and `last_position_at`."""
-    mine = {"company": OuterRef("pk")}
+def under_way(now: datetime) -> QuerySet[Any, Any]:
+    """Return the companies of which facts are kept, or may have to be: see `is_under_way`.
+
+    `first_open_at` is the planned pickup of the first open trip since `LOOK_BACK`.
+    """
     open_trips = Assignment.objects.open().filter(
-        **mine, planned_pickup_at__gt=now - AROUND, planned_pickup_at__lt=now + AROUND
+        company=OuterRef("pk"),
+        planned_pickup_at__gt=now + LOOK_BACK,
+        planned_pickup_at__lt=now + AROUND,
     )
+    first = open_trips.order_by("planned_pickup_at", "id").values("planned_pickup_at")[:1]
+    return Company.objects.annotate(
+        first_open_at=Subquery(first),
+        has_facts=Exists(ExpectedTrip.objects.filter(company=OuterRef("pk"))),
+    ).filter(Q(first_open_at__isnull=False) | Q(has_facts=True))
+
+
+def is_under_way(company: Any, now: datetime) -> bool:
+    """Return whether a row of `under_way` has facts, or open trips in its running day."""
+    first_at = company.first_open_at
+    return company.has_facts or first_at < _running_day(company, now)[1]
+
+
+def _running_day(company: Company, now: datetime) -> tuple[datetime, datetime]:
+    """Return the period whose trips are kept: the local day, and what is near at its ends."""
+    start_at, end_at = company.day_bounds(company.local(now).date())
+    return min(start_at, now + LOOK_BACK), max(end_at, now + LOOK_AHEAD)
+
+
+def _due(now: datetime) -> QuerySet[Any, Any]:
+    """Return those `under_way` to look at, with `last_event_id` and `last_position_at`."""
+    mine = {"company": OuterRef("pk")}
     events = Event.objects.filter(**mine).order_by("-id").values("id")[:1]
     drivers = Driver.objects.filter(**mine).order_by().values("company")
     positions = drivers.annotate(last=Max("last_position_at")).values("last")
@@ -93,9 +122,7 @@ def _due(now: datetime) -> QuerySet[Any, Any]:
     is_free = Q(**{f"{state}claimed_at": None}) | Q(**{f"{state}claimed_at__lte": now - CLAIM})
     rests = Q(**{f"{state}kept_at__gt": now - AT_MOST_EVERY})
     return (
-        Company.objects.filter(
-            Exists(open_trips) | Exists(ExpectedTrip.objects.filter(company=OuterRef("pk")))
-        )
+        under_way(now)
         .annotate(
             last_event_id=Coalesce(Subquery(events), 0),
             last_position_at=Subquery(positions),
@@ -131,15 +158,21 @@ def keep_forecast(company: Any, *, now: datetime) -> bool:
 
 
 def read_days(company: Company, now: datetime) -> tuple[DriverDay, ...]:
-    """Return the drivers' days as the board has them, of those with trips: 3 statements."""
-    day = company.local(now).date()
-    start_at, end_at = company.day_bounds(day)
+    """Return the drivers' days as the board has them, of those with trips: 3 statements.
+
+    With them are the trips of yesterday that are still open.
+    """
+    start_at, end_at = _running_day(company, now)
     shifts = read_shifts(company, start_at, end_at)
     horizon = (
         min([start_at, *(shift.start_at for shift in shifts)]),
         max([end_at, *(shift.end_at for shift in shifts)]),
     )
-    trips = [row for row in read_trips(company, day, horizon) if row.driver_id is not None]
+    trips = [
+        row
+        for row in read_trips(company, company.local(now).date(), horizon)
+        if row.driver_id is not None
+    ]
     trips.sort(key=lambda row: (row.planned_pickup_at, row.id))
     driven = by_driver(trips)
     drivers = [row for row in read_drivers(company) if row.id in driven]
@@ -150,7 +183,7 @@ def read_days(company: Company, now: datetime) -> tuple[DriverDay, ...]:
         by_driver(shifts),
         {},
         driven,
-        day=(start_at, end_at),
+        day=horizon,
         now=now,
     )
 
@@ -191,7 +224,7 @@ def _write(company: Company, days: Iterable[DriverDay], now: datetime) -> None:
 
 def _fact(trip: AssignedTrip, was_late: bool, now: datetime, *, is_silent: bool) -> Fact:
     expected = trip.expected
-    is_known = not is_silent or is_late_by_plan(trip)
+    is_known = was_late or not is_silent or is_late_by_plan(trip)
     return Fact(
         trip.row.assignment_id or 0,
         _minute(expected.pickup_at),

@@ -177,10 +177,42 @@ def test_a_company_is_looked_at_when_something_has_happened_or_by_the_clock(gene
     assert keep_forecasts(now=soon + timedelta(seconds=5) + EVERY) == 1
 
 
+def test_a_trip_that_is_still_driven_is_kept_after_midnight(ana):
+    ride = drives(ana, "22:30", status="en_route")  # to be there until 22:45
+    make.shift(ana, "18:00", "23:00")
+    keep_forecasts(now=at("23:50"))
+    assert told() == [(Kind.LATE, ride.booking_id, 65)]
+    for clock in ("24:05", "28:29"):
+        keep_forecasts(now=at(clock))
+        assert ExpectedTrip.objects.get().is_late
+    Assignment.objects.update(arrived_at=at("22:40"))
+    keep_forecasts(now=at("28:30"))
+    assert told()[1:] == [(Kind.ON_TIME, ride.booking_id, 0)]
+
+
+def test_midnight_makes_no_trip_late_of_a_driver_who_reports_nothing(ana):
+    drives(ana, "22:30")
+    for clock in ("23:59", "24:01"):
+        keep_forecasts(now=at(clock))
+    assert facts() == [("00:01", "00:22", 76)]
+    assert told() == []
+
+
+def test_a_trip_of_tomorrow_is_kept_as_of_midnight_or_two_hours_before(ana):
+    drives(ana, "24:30")
+    drives(ana, "36:00")
+    assert keep_forecasts(now=at("22:29")) == 0
+    assert keep_forecasts(now=at("22:31")) == 1
+    assert len(facts()) == 1
+    assert keep_forecasts(now=at("24:00")) == 1
+    assert len(facts()) == 2
+
+
 def test_companies_without_trips_under_way_cost_one_statement(django_assert_num_queries):
     for slug in ("a", "b", "c"):
         driver = make.driver(make.company(slug))
         drives(driver, "09:00", status="completed", actual_dropoff_at=at("09:20"))
+        drives(driver, "33:00")
     with django_assert_num_queries(1):
         assert keep_forecasts(now=at("10:00")) == 0
 
