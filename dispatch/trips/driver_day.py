@@ -38,7 +38,7 @@ TRIP_COLUMNS = {
     "wheelchairs": "booking__wheelchairs",
     "notes": "booking__notes",
 }
-# A phone is told of its trips from so long before now, if they are still under way.
+# A phone is told of its trips from so long before now, if they were under way today.
 LOOK_BACK = timedelta(hours=16)
 # How long after the end of the day, or of a shift or trip that lasts longer, a phone forgets it.
 FORGET_AFTER = timedelta(hours=1)
@@ -78,13 +78,17 @@ def read_driver_day(driver: Driver, *, now: datetime) -> dict[str, Any]:
 def _read_trips(
     driver: Driver, start_at: datetime, end_at: datetime, now: datetime
 ) -> list[dict[str, Any]]:
-    """Return the trips of [start, end), and those from before that are still under way."""
+    """Return the trips of [start, end), and those from before that were under way in it.
+
+    One that has ended since stays: a phone takes a trip that is gone for taken away.
+    """
     under_way = OPEN & ~Q(status=Assignment.Status.PLANNED)
+    ended = Q(actual_dropoff_at__gte=start_at)
+    ended |= Q(status=Assignment.Status.NO_SHOW, updated_at__gte=start_at)
     rows = (
         Assignment.objects.filter(driver=driver, company=driver.company)
         .filter(
-            Q(planned_pickup_at__gte=start_at)
-            | (under_way & Q(planned_pickup_at__gte=min(start_at, now - LOOK_BACK))),
+            Q(planned_pickup_at__gte=start_at) | under_way | ended,
             planned_pickup_at__gte=min(start_at, now - LOOK_BACK),
             planned_pickup_at__lt=end_at,
         )

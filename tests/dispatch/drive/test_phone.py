@@ -207,6 +207,22 @@ def test_a_trip_under_way_after_midnight_is_still_shown():
     assert [row["booking"] for row in phone.sync()["day"]["trips"]] == [booking.pk]
 
 
+@pytest.mark.parametrize("status", ["completed", "no_show"])
+def test_a_trip_that_ends_after_midnight_is_not_taken_for_one_that_was_taken_away(status):
+    driver = make.driver()
+    booking, before = trip(driver, "23:50"), trip(driver, "23:20")
+    phone = Phone(driver)
+    Phone.now = make.at("23:40")
+    phone.sync(*(phone.tap(kind, before) for kind in ("en_route", "on_board", "done")))
+    phone.sync(phone.tap("en_route", booking))
+    Phone.now = make.at("24:10")
+    ends = [phone.tap(kind, booking) for kind in ("on_board", "done")]
+    if status == "no_show":
+        ends = [phone.tap("no_show", booking, code="not_there")]
+    [row] = phone.sync(*ends)["day"]["trips"]
+    assert (row["booking"], row["today"], row["status"]) == (booking.pk, True, status)
+
+
 def test_the_day_is_told_once_until_it_changes():
     driver = make.driver()
     booking = trip(driver)
