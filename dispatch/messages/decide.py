@@ -163,11 +163,11 @@ def _telling(message: Message, policy: MessagePolicy, known: _Known, now: dateti
             message, Message.Status.WAITING, "", None, kind, channel, address, message.language,
             message.text, message.told,
         )  # fmt: skip
-    at = pickup_at
+    at: datetime | None = pickup_at
     if kind == MessageKind.CANCELED and told:
         at = _told_pickup(told) or pickup_at
     elif kind in URGENT and assignment is not None:
-        at = max(assignment.planned_pickup_at, _expected(assignment) or now)
+        at = _comes_at(assignment, now)
     text = render(
         kind,
         known.texts.get((policy.pk, kind, language)),
@@ -247,6 +247,14 @@ def _first_kind(
 def _expected(assignment: Assignment) -> datetime | None:
     """Return when the car is expected, None if nothing is kept of it (`dispatch.forecast`)."""
     return getattr(assignment, "expected_at", None)
+
+
+def _comes_at(assignment: Assignment, now: datetime) -> datetime | None:
+    """Return when a car comes, as far as it is known: None if it is not there as planned."""
+    planned_at, expected_at = assignment.planned_pickup_at, _expected(assignment)
+    if expected_at is None:
+        return planned_at if planned_at > now else None
+    return max(planned_at, expected_at)
 
 
 def place_of(booking: Booking) -> str:

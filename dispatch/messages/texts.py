@@ -26,6 +26,13 @@ USUAL = {
     ),
     MessageKind.CANCELED: gettext_noop("The trip on {day} at {clock} is canceled. {company}"),
 }
+# Without a time, where nobody knows when the car comes.
+UNTIMED = {
+    MessageKind.ON_THE_WAY: gettext_noop("The car {plate} is on the way. {company}"),
+    MessageKind.LATE: gettext_noop(
+        "The car is more than {minutes} minutes late. We are sorry. {company}"
+    ),
+}
 
 
 def render(
@@ -34,26 +41,29 @@ def render(
     *,
     language: str,
     company: Company,
-    at: datetime,
+    at: datetime | None,
     plate: str,
     minutes: int,
     link: str = "",
 ) -> str:
     """Return the text of a message in a language; `own_text` are the company's words, if any.
 
-    `link` is the address of the trip's page, "" for none; without `{link}` it comes last.
+    Without `at` it names no time: own words that do give way to the usual ones without. `link` is
+    the address of the trip's page, "" for none; without `{link}` it comes last.
     """
-    local = company.local(at)
     with override(language):
         values = {
             "company": company.name,
-            "day": date_format(local, "MONTH_DAY_FORMAT"),
-            "clock": company.clock(at),
             "plate": plate,
             "minutes": str(minutes),
             "link": link,
         }
+        if at is not None:
+            values["day"] = date_format(company.local(at), "MONTH_DAY_FORMAT")
+            values["clock"] = company.clock(at)
         text = own_text or _(USUAL[MessageKind(kind)])
+        if not values.keys() >= {*PLACEHOLDER.findall(text)}:
+            text = _(UNTIMED[MessageKind(kind)])
     if "{link}" not in text:
         text += " {link}"
     filled = PLACEHOLDER.sub(lambda found: values[found[1]], text)

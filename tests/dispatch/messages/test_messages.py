@@ -326,6 +326,27 @@ def test_the_car_on_the_way_is_told_with_its_plate_and_time(gateway, ada):
     assert send_messages(now=at + timedelta(minutes=2)) == 0  # once
 
 
+@pytest.mark.parametrize(
+    ("clock", "own", "told"),
+    [
+        ("08:58", "", "The car GE 7 is on the way and arrives at about 09:00. Geneva Cars"),
+        ("09:05", "", "The car GE 7 is on the way. Geneva Cars"),
+        ("09:05", "{plate}: {clock}", "The car GE 7 is on the way. Geneva Cars"),
+        ("09:05", "{plate} comes", "GE 7 comes"),
+    ],
+)
+def test_a_car_of_which_nothing_is_foreseen_does_not_come_now(gateway, ada, clock, own, told):
+    booking, at = booked(ada), make.at(clock)
+    driver = make.driver(ada.company, vehicle=make.vehicle(ada.company, plate="GE 7"))
+    make.assignment(booking, driver, status="en_route")
+    if own:
+        policy = MessagePolicy.objects.get()
+        MessageText.objects.create(policy=policy, kind="on_the_way", language="en", text=own)
+    happens(booking, Kind.BOOKING_STATUS, at, status="en_route")
+    send_messages(now=at + SETTLES)
+    assert gateway.texts[1:] == [told]
+
+
 def test_a_tap_en_route_that_is_taken_back_is_not_told(gateway, ada):
     booking = booked(ada)
     row = make.assignment(booking, make.driver(ada.company))
