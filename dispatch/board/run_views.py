@@ -14,7 +14,7 @@ from dispatch.board.first_steps import is_ready, read_steps
 from dispatch.board.forms import PartForm, UndoForm
 from dispatch.board.preview_changes import read_decision
 from dispatch.board.responses import checked, fragment
-from dispatch.models import DispatchRun
+from dispatch.models import COMPARISON, DispatchRun
 from dispatch.runs.background import start_dispatch
 from dispatch.runs.options import Mode, RunOptions
 from dispatch.runs.parts import Choice
@@ -62,8 +62,8 @@ def toolbar(request, company, day):
 
 
 def toolbar_of(request, current, day, **done):
-    found = _runs(current.company).filter(day=day).order_by("-id")[:NEWEST]
-    newest = [run for run in found if not run.is_comparison]
+    plans = _runs(current.company).filter(~COMPARISON, day=day)
+    newest = list(plans.order_by("-id")[:NEWEST])
     for run in newest:
         run.company = current.company
     under_way = next((run for run in newest if run.is_under_way), None)

@@ -9,11 +9,12 @@ from dispatch.models.assignments import (
 )
 from dispatch.models.expected import ExpectedTrip, ForecastState, is_foreseen
 from dispatch.models.figures import CANCELED, MEASURES, MINUTES, DayFigures, FiguresState
-from dispatch.models.runs import DispatchRun, StoredPlan
+from dispatch.models.runs import COMPARISON, DispatchRun, StoredPlan
 from dispatch.models.taps import Tap
 
 __all__ = [
     "CANCELED",
+    "COMPARISON",
     "MEASURES",
     "MINUTES",
     "OPEN",

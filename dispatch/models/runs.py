@@ -11,6 +11,9 @@ from drivers.db.rules import CHOICE, Between, Check, Unique
 from drivers.models import IN_YEARS, Company
 from drivers.times import EARLIEST, LATEST
 
+# Runs that only compare, whatever has become of them; as `DispatchRun.is_comparison`.
+COMPARISON = Q(settings__has_key="sharing")
+
 
 class DispatchRun(models.Model):
     """One attempt to plan a company's day.

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from bookings.models import Actor, Booking, Door, DriverPreference
+from dispatch.board import run_views
 from dispatch.models import Assignment, DispatchRun, StoredPlan
 from dispatch.runs.background import start_comparison, start_dispatch
 from dispatch.runs.comparison import LIMITS, keep_comparison
@@ -121,6 +122,16 @@ def test_the_board_of_the_day_offers_no_comparison(client, company):
     client.force_login(make.member(company))
     page = client.get(reverse("admin:board:runs", args=[company.slug, make.DAY]))
     assert "Planning…" not in page.content.decode()
+
+
+def test_the_board_offers_a_preview_from_before_many_comparisons(client, company, monkeypatch):
+    monkeypatch.setattr(run_views, "NEWEST", 1)
+    preview = make.run(company, status="preview")
+    compared(company)
+    start(company)
+    client.force_login(make.member(company))
+    page = client.get(reverse("admin:board:runs", args=[company.slug, make.DAY]))
+    assert page.context["preview"] == preview
 
 
 def test_an_owner_asks_with_the_policy_in_the_form_and_sees_both(client, company):
