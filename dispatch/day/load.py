@@ -82,14 +82,21 @@ class Day:
 
 
 def load_problem(
-    company: Company, day: date, *, now: datetime, leeway: Leeway, for_run: bool = False
+    company: Company,
+    day: date,
+    *,
+    now: datetime,
+    leeway: Leeway,
+    for_run: bool = False,
+    is_past: bool = False,
 ) -> Day:
     """Read the day and return it with its planning problem: 3 queries.
 
-    The driving times of a run are all got at once, see `travel_times`: raises RoadsFailed.
+    The driving times of a run are all got at once, see `travel_times`: raises RoadsFailed. On a day
+    that `is_past` all drivers count, whoever is available by now.
     """
     start_at, end_at = company.day_bounds(day)
-    drivers = read_drivers(company, start_at, end_at)
+    drivers = read_drivers(company, start_at, end_at, is_past=is_past)
     horizon = _horizon(drivers, start_at, end_at)
     seen: dict[tuple[Any, ...], BookingRow] = {}
     bookings, neighbours = read_trips(company, day, horizon, seen=seen)

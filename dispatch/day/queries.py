@@ -215,15 +215,16 @@ def lock_available_drivers(company: Company) -> None:
 
 
 def read_drivers(
-    company: Company, start_at: datetime, end_at: datetime
+    company: Company, start_at: datetime, end_at: datetime, *, is_past: bool = False
 ) -> dict[int, list[DriverRow]]:
     """Return the available drivers' rows by driver id: 1 query.
 
     They have the shifts and absences that touch the period, in order of driver, shift and absence.
+    Of a period that `is_past` all drivers', whoever is available by now.
     """
+    drivers_then = Driver.objects.all() if is_past else Driver.objects.available()
     queryset = (
-        Driver.objects.available()
-        .filter(company=company)
+        drivers_then.filter(company=company)
         .alias(
             shift=FilteredRelation(
                 "shifts",

@@ -1,7 +1,8 @@
 """What sharing rides would bring: a day planned alone and with shared rides, side by side.
 
 Both plans are made from the beginning, a past day as a coming one, as if no trip had a driver yet:
-so they can be compared, whatever was done on the day. Nothing is kept but the figures of both.
+so they can be compared, whatever was done on the day. Who had a shift on a past day drives, even
+if not available any more. Nothing is kept but the figures of both.
 """
 
 from collections.abc import Mapping
@@ -118,8 +119,15 @@ def keep_comparison(run: DispatchRun, meter: Meter) -> Comparison:
 def _both_ways(run: DispatchRun) -> tuple[Day, Day]:
     """Return the day with everybody alone, and with shared rides: 4 queries."""
     company = run.company
-    before = company.day_bounds(run.day)[0] - timedelta(days=1)
-    read = load_problem(company, run.day, now=before, leeway=THOROUGH.leeway, for_run=True)
+    start_at, end_at = company.day_bounds(run.day)
+    read = load_problem(
+        company,
+        run.day,
+        now=start_at - timedelta(days=1),
+        leeway=THOROUGH.leeway,
+        for_run=True,
+        is_past=end_at <= run.started_at,
+    )
     clients = {row.client_id for row in read.bookings.values() if row.client_id}
     wishes = frozenset(
         DriverPreference.objects.filter(client_id__any_of=sorted(clients)).values_list(

@@ -4,6 +4,8 @@ Ana and Bea both wait at home at 09:00, and go to the hospital. Alone the only d
 there too, can take one of them: 18:44 there, as long back, and a pickup is at most 15 minutes late.
 """
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -90,6 +92,13 @@ def test_a_day_that_is_over_is_driven_again(company):
     assert placed(figures) == {"alone": (1, 1, 0), "shared": (2, 0, 2)}
     DriverPreference.objects.create(client=client, driver=driver, kind="forbidden")
     assert placed(compared(company)) == {"alone": (1, 1, 0), "shared": (1, 1, 0)}
+
+
+def test_who_is_not_available_any_more_drives_on_a_past_day_only(company):
+    company.drivers.update(is_available=False)
+    after = make.DAY + timedelta(days=1)
+    assert placed(compared(company, now=make.at("12:00", after)))["alone"] == (1, 1, 0)
+    assert placed(compared(company))["alone"] == (0, 2, 0)
 
 
 def test_statements_are_as_many_at_any_size(company):
