@@ -2,7 +2,8 @@
 
 What was told of a trip (`Message.told`): `state`, booked or canceled; `pickup`, its time, and
 `place`, a digest of its ends; `way` and `late`, the assignments of which it was said that the car
-is on the way or late. It adds up from message to message.
+is on the way or late; `late_at`, the time for which it was told late, until another is told. It
+adds up from message to message.
 """
 
 from collections.abc import Sequence
@@ -71,6 +72,14 @@ class Decision:
 class _Nothing(Exception):
     """There is nothing to tell; says why."""
 
+    kind = ""
+
+
+class _NotLate(_Nothing):
+    """A car is no longer late; if it is again, that is told (`gather.UNTOLD`)."""
+
+    kind = MessageKind.LATE
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:
@@ -124,7 +133,7 @@ def _decide(message: Message, known: _Known, now: datetime) -> Decision:
         try:
             return _telling(message, policy, known, now)
         except _Nothing as why:
-            return Decision(message, Message.Status.DROPPED, str(why))
+            return Decision(message, Message.Status.DROPPED, str(why), kind=why.kind)
 
 
 def _telling(message: Message, policy: MessagePolicy, known: _Known, now: datetime) -> Decision:
@@ -168,6 +177,8 @@ def _telling(message: Message, policy: MessagePolicy, known: _Known, now: dateti
         at = _told_pickup(told) or pickup_at
     elif kind in URGENT and assignment is not None:
         at = _comes_at(assignment, now)
+    elif kind == MessageKind.CHANGED and assignment is not None and "late_at" in told:
+        at = _comes_at(assignment, now) or pickup_at
     text = render(
         kind,
         known.texts.get((policy.pk, kind, language)),
@@ -180,6 +191,9 @@ def _telling(message: Message, policy: MessagePolicy, known: _Known, now: dateti
     )
     new = told | {"state": "canceled" if kind == MessageKind.CANCELED else "booked"}
     new |= {"pickup": moment(pickup_at), "place": place_of(booking)}
+    new.pop("late_at", None)
+    if kind == MessageKind.LATE:
+        new["late_at"] = moment(at or pickup_at + timedelta(minutes=policy.late_min))
     if assignment is not None and kind in URGENT:
         new["way" if kind == MessageKind.ON_THE_WAY else "late"] = assignment.pk
     return Decision(
@@ -211,15 +225,21 @@ def kind_of(
     if assignment is not None and message.cause == MessageKind.LATE:
         is_waited_for = assignment.is_open and assignment.arrived_at is None
         late_at = assignment.planned_pickup_at + timedelta(minutes=policy.late_min)
-        if not is_waited_for or (_expected(assignment) or now) < late_at:
+        expected_at = _expected(assignment) or now
+        if not is_waited_for or expected_at < late_at:
+            raise _NotLate(*same.args)
+        told_at = _told(told, "late_at")
+        if told.get("late") == assignment.pk or (told_at and abs(told_at - expected_at) <= TOLD):
             raise same
         return MessageKind.LATE
     if message.cause == MessageKind.LATE:
         raise same
     if booking.status == Status.EN_ROUTE and assignment is not None:
-        if told.get("way") == assignment.pk:
+        if told.get("way") != assignment.pk:
+            return MessageKind.ON_THE_WAY
+        if not _comes_sooner(assignment, told, now):
             raise same
-        return MessageKind.ON_THE_WAY
+        return MessageKind.CHANGED
     if not message.cause:
         return MessageKind.REMINDER
     if not told:
@@ -227,7 +247,8 @@ def kind_of(
     if told.get("state") == "canceled":
         return MessageKind.BOOKED
     before = _told_pickup(told)
-    if before and abs(before - pickup_at) <= TOLD and told.get("place") == place_of(booking):
+    is_same = before and abs(before - pickup_at) <= TOLD and told.get("place") == place_of(booking)
+    if is_same and not _comes_sooner(assignment, told, now):
         raise same
     return MessageKind.CHANGED
 
@@ -249,6 +270,17 @@ def _expected(assignment: Assignment) -> datetime | None:
     return getattr(assignment, "expected_at", None)
 
 
+def _comes_sooner(assignment: Assignment | None, told: dict[str, Any], now: datetime) -> bool:
+    """Return whether a car that was told late comes sooner than that, by more than `TOLD`."""
+    late_at = _told(told, "late_at")
+    if assignment is None or late_at is None:
+        return False
+    if _expected(assignment) is None and told.get("late") == assignment.pk:
+        return False  # nobody knows
+    at = _comes_at(assignment, now)
+    return at is not None and at < late_at - TOLD
+
+
 def _comes_at(assignment: Assignment, now: datetime) -> datetime | None:
     """Return when a car comes, as far as it is known: None if it is not there as planned."""
     planned_at, expected_at = assignment.planned_pickup_at, _expected(assignment)
@@ -264,7 +296,11 @@ def place_of(booking: Booking) -> str:
 
 
 def _told_pickup(told: dict[str, Any]) -> datetime | None:
-    return parse_datetime(told["pickup"]) if "pickup" in told else None
+    return _told(told, "pickup")
+
+
+def _told(told: dict[str, Any], name: str) -> datetime | None:
+    return parse_datetime(told[name]) if name in told else None
 
 
 def _way(message: Message, policy: MessagePolicy, known: _Known) -> tuple[str, str, str]:

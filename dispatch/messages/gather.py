@@ -8,7 +8,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import CharField, Count, Exists, F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Cast, Coalesce, Concat
 
 from bookings.models import (
     Booking,
@@ -39,6 +40,8 @@ NOTICED = ("scheduled_time", "pickup_address", "dropoff_address")
 # somebody may know of the trip who was not told of it.
 ANOTHER_CLIENT = "another client"
 CANCELED = "canceled"
+# Of cars that were in time again before somebody was told that they are late.
+UNTOLD = Q(status=Message.Status.DROPPED, kind=MessageKind.LATE)
 TOLD_STATUSES = {Status.ACCEPTED, Status.EN_ROUTE, Status.CANCELED}
 
 
@@ -192,6 +195,7 @@ def _cause(event: _Seen, *, is_planned: bool, was_another: bool) -> str:
         kind in OF_BOOKING
         or (kind == Kind.BOOKING_STATUS and event.status in TOLD_STATUSES)
         or (kind in OF_PLAN and is_planned)
+        or kind == Kind.ON_TIME
     )
     return kind if is_told else ""
 
@@ -228,6 +232,7 @@ def reminder_of(day: date) -> str:
 def _queue_late(policies: Sequence[MessagePolicy], now: datetime) -> int:
     """Make messages for cars that come late: 1 statement if there are none, else 3.
 
+    Once for each driver of a trip, and again if nothing was told because the car was in time.
     What is expected of a trip is what `dispatch.forecast.keep` has kept, if that is of now.
     """
     is_late = Q(pk__in=[])
@@ -241,18 +246,21 @@ def _queue_late(policies: Sequence[MessagePolicy], now: datetime) -> int:
         )
     if not is_late:
         return 0
-    told = Message.objects.filter(booking=OuterRef("booking"), occasion__startswith="late ")
+    name = Concat(Value("late "), Cast(OuterRef("pk"), CharField()), Value(" "))
+    made = Message.objects.filter(booking=OuterRef("booking"), occasion__startswith=name)
+    number = made.order_by().values("booking").annotate(number=Count("pk")).values("number")
     rows = (
         Assignment.objects.filter(is_late, is_foreseen(now), arrived_at__isnull=True)
         .filter(booking__client__isnull=False)
         .filter(status__in=[Assignment.Status.PLANNED, Assignment.Status.EN_ROUTE])
-        .exclude(Exists(told))
+        .exclude(Exists(made.exclude(UNTOLD)))
+        .annotate(number=Coalesce(Subquery(number), 0))
         .order_by("planned_pickup_at", "id")
-        .values_list("company_id", "booking_id", "booking__client_id", "id")[:AT_ONCE]
+        .values_list("company_id", "booking_id", "booking__client_id", "id", "number")[:AT_ONCE]
     )
     found = [
-        _Occasion(company_id, booking_id, client_id, f"late {pk}", MessageKind.LATE, now)
-        for company_id, booking_id, client_id, pk in rows
+        _Occasion(company_id, booking_id, client_id, f"late {pk} {number}", MessageKind.LATE, now)
+        for company_id, booking_id, client_id, pk, number in rows
         if client_id is not None
     ]
     return _make(found, now)

@@ -394,6 +394,66 @@ def test_a_late_car_is_told_before_its_time_as_soon_as_that_is_foreseen(gateway,
     assert "comes at about 09:17" in gateway.texts[-1]
 
 
+@pytest.fixture
+def behind(gateway, ada):
+    """Return the trip that keeps the driver of the one of 09:00, who is there at 09:17."""
+    driver = make.driver(ada.company)
+    before = make.booking(ada.company, "08:00")
+    make.assignment(booked(ada), driver)
+    return make.assignment(before, driver, status="in_progress", actual_pickup_at=make.at("08:35"))
+
+
+def fetched(trip, clock):
+    Assignment.objects.filter(pk=trip.pk).update(actual_pickup_at=make.at(clock))
+
+
+LATE_AT_917 = (
+    "The car is more than 10 minutes late and comes at about 09:17. We are sorry. Geneva Cars"
+)
+AT_NINE = "The trip has changed: the car comes on 17 June at 09:00. Geneva Cars"
+
+
+def test_who_was_told_late_hears_that_another_driver_comes_and_if_that_one_is_late(
+    gateway, ada, behind
+):
+    foresees("08:36")
+    late = Assignment.objects.get(status="planned")
+    Assignment.objects.filter(pk=late.pk).update(status="superseded")
+    ben = make.driver(ada.company, "Ben", home_lat=make.HOME[0], home_lon=make.HOME[1])
+    make.assignment(late.booking, ben)
+    happens(late.booking, Kind.MOVED, at=make.at("08:38"), driver=ben.pk)
+    assert [foresees(clock) for clock in ("08:38", "08:40", "08:45", "09:09")] == [0, 1, 0, 0]
+    assert gateway.texts[1:] == [LATE_AT_917, AT_NINE]
+    assert [foresees(clock) for clock in ("09:10", "09:11")] == [1, 0]
+    assert "comes at about 09:10" in gateway.texts[-1]
+
+
+def test_who_was_told_late_hears_that_the_trip_is_on_time_again(gateway, behind):
+    foresees("08:36")
+    fetched(behind, "08:30")  # there at 09:12, which is less than 5 minutes sooner
+    foresees("08:37")
+    fetched(behind, "08:15")
+    assert [foresees(clock) for clock in ("08:38", "08:40", "08:41")] == [0, 1, 0]
+    assert gateway.texts[1:] == [LATE_AT_917, AT_NINE]
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_delay_that_was_over_before_it_was_told_is_told_when_it_comes_back(
+    gateway, behind, is_kept
+):
+    gateway.answers = [Answer(500, 1)]
+    foresees("08:36")
+    assert gateway.texts[1:] == []
+    if is_kept:
+        fetched(behind, "08:15")
+        keep_forecasts(now=make.at("08:39"))
+    send_messages(now=make.at("08:39"))
+    assert Message.objects.get(kind="late").status == "dropped"
+    fetched(behind, "08:35")
+    assert [foresees(clock) for clock in ("08:40", "08:41")] == [1, 0]
+    assert gateway.texts[1:] == [LATE_AT_917]
+
+
 def test_nobody_is_told_of_late_cars_by_a_forecast_that_is_not_kept(gateway, ada):
     make.assignment(booked(ada), make.driver(ada.company))
     keep_forecasts(now=make.at("09:12"))
