@@ -224,9 +224,19 @@ class RunRequestSerializer(Body):
         default=None,
         help_text=gettext_lazy(
             "Only compare: plan the day, a past one too, from its beginning, with everybody alone "
-            "and with shared rides. Always in the background; nothing can be applied."
+            "and with shared rides. Always in the background; nothing can be applied. Not with "
+            "`preview`, `mode` or `move_confirmed`."
         ),
     )
+
+    def validate(self, values):
+        if values["sharing"] is not None:
+            plans = ("preview", "mode", "move_confirmed")
+            if asked := [name for name in plans if values[name] != self.fields[name].default]:
+                raise serializers.ValidationError(
+                    dict.fromkeys(asked, _("Not with sharing, which only compares."))
+                )
+        return values
 
 
 class ApplySerializer(Body):

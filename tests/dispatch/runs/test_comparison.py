@@ -188,6 +188,15 @@ def test_the_api_compares_in_the_background(company):
     assert wrong.status_code == 400
 
 
+def test_the_api_refuses_what_a_comparison_does_not_heed(company):
+    planner, body = caller(company=company), {"day": make.DAY.isoformat(), "sharing": {}}
+    unheeded = {"preview": True, "mode": "improve", "move_confirmed": True}
+    answer = planner.post(f"{API}dispatch-runs/", body | unheeded)
+    assert answer.status_code == 400
+    assert {row["field"] for row in answer.json()["errors"]} == unheeded.keys()
+    assert not DispatchRun.objects.exists()
+
+
 def test_only_owners_ask_on_the_page(client, company):
     client.force_login(make.member(company, Role.DISPATCHER))
     policy = client.get(reverse("admin:drivers_company_change", args=[company.pk]))
