@@ -16,7 +16,7 @@ computed, because that may wait for a road server.
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -24,12 +24,12 @@ from django.db import transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from bookings.models import Actor, Door, Event
+from bookings.models import Actor, Booking, Door, Event
 from dispatch import ledger
 from dispatch.day.travel_times import travel_times
 from dispatch.forecast.driver_days import AssignedTrip, DriverDay, driver_days
 from dispatch.forecast.expected import LATE, LOOK_AHEAD, LOOK_BACK, Expected
-from dispatch.forecast.rows import by_driver, read_drivers, read_shifts, read_trips
+from dispatch.forecast.rows import TripRow, by_driver, read_drivers, read_shifts, read_trips
 from dispatch.forecast.silence import is_late_by_plan, unreported
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, ExpectedTrip, ForecastState
 from drivers.db.bulk import update_rows
@@ -59,7 +59,7 @@ class Fact(NamedTuple):
 def keep_forecasts(*, now: datetime, stopped: Callable[[], bool] = lambda: False) -> int:
     """Keep the facts of all companies of which they are due; return of how many.
 
-    1 statement in all if there are none, 1 more for companies that are new, and 11 for each.
+    1 statement in all if there are none, 1 more for companies that are new, and 13 for each.
     """
     began, kept = time.monotonic(), 0
     companies = [row for row in _due(now) if is_under_way(row, now)]
@@ -135,7 +135,7 @@ def _due(now: datetime) -> QuerySet[Any, Any]:
 
 
 def keep_forecast(company: Any, *, now: datetime) -> bool:
-    """Keep the facts of one company, a row of `_due`: 11 statements at most.
+    """Keep the facts of one company, a row of `_due`: 13 statements at most.
 
     Returns whether it did: not if another worker has the company.
     """
@@ -189,14 +189,16 @@ def read_days(company: Company, now: datetime) -> tuple[DriverDay, ...]:
 
 
 def _write(company: Company, days: Iterable[DriverDay], now: datetime) -> None:
-    """Write what differs from what is stored, and tell of it: 5 statements at most."""
+    """Write what differs from what is stored, and tell of it: 7 statements at most.
+
+    What was canceled or passed to another driver meanwhile is left to the next time.
+    """
     rows = ExpectedTrip.objects.filter(company=company)
     stored = {
         booking_id: (pk, Fact(*values))
         for pk, booking_id, *values in rows.values_list("id", "booking_id", *COLUMNS)
     }
-    new: dict[str, list[Any]] = {name: [] for name in ("booking_id", *COLUMNS)}
-    changed, entries, open_ids = [], [], set()
+    found, open_ids = [], set()
     for day in days:
         is_silent = bool(unreported(day, now, after=timedelta(0)))
         for trip in day.trips:
@@ -207,19 +209,43 @@ def _write(company: Company, days: Iterable[DriverDay], now: datetime) -> None:
             pk, before = stored.get(booking_id, (None, None))
             was_late = before is not None and before.is_late
             fact = _fact(trip, was_late, now, is_silent=is_silent)
-            if before is None:
-                for name, value in zip(new, (booking_id, *fact), strict=True):
-                    new[name].append(value)
-            elif fact != before:
-                changed.append((pk, *fact))
-            if fact.is_late != was_late and _is_told(trip, fact):
-                entries.append(_entry(booking_id, fact))
+            if fact != before:
+                is_told = fact.is_late != was_late and _is_told(trip, fact)
+                found.append((pk, trip.row, fact, is_told))
+    still = _still([row for pk, row, _fact, is_told in found if pk is None or is_told])
+    new: dict[str, list[Any]] = {name: [] for name in ("booking_id", *COLUMNS)}
+    changed, entries = [], []
+    for pk, row, fact, is_told in found:
+        if (pk is None or is_told) and row.id not in still:
+            continue
+        if pk is None:
+            for name, value in zip(new, (row.id, *fact), strict=True):
+                new[name].append(value)
+        else:
+            changed.append((pk, *fact))
+        if is_told:
+            entries.append(_entry(row.id, fact))
     gone = [pk for booking_id, (pk, _fact) in stored.items() if booking_id not in open_ids]
     if gone:
         rows.filter(id__any_of=sorted(gone)).delete()
     update_rows(ExpectedTrip, COLUMNS, sorted(changed))
     ExpectedTrip.objects.bulk_create_columns({"company_id": company.pk}, new)
     ledger.log(company.pk, entries, actor=Actor(Door.WORKER), now=now)
+
+
+def _still(rows: Collection[TripRow]) -> set[int]:
+    """Lock bookings; return those whose assignment is as it was read: 2 statements, or none."""
+    ids = sorted(row.id for row in rows)
+    if not ids:
+        return set()
+    locked = Booking.objects.filter(id__any_of=ids).order_by("id")
+    list(locked.select_for_update(no_key=True).values_list("id"))
+    now = set(
+        Assignment.objects.open()
+        .filter(booking__any_of=ids)
+        .values_list("booking_id", "id", "status")
+    )
+    return {row.id for row in rows if (row.id, row.assignment_id, row.assignment_status) in now}
 
 
 def _fact(trip: AssignedTrip, was_late: bool, now: datetime, *, is_silent: bool) -> Fact:

@@ -14,6 +14,7 @@ from dispatch.board.day import read_board
 from dispatch.forecast import keep
 from dispatch.forecast.keep import CLAIM, EVERY, keep_forecast, keep_forecasts
 from dispatch.models import Assignment, ExpectedTrip, ForecastState
+from dispatch.trips.cancel import cancel
 from dispatch.trips.progress import report_progress
 from dispatch.trips.take_back import take_back
 from dispatch.trips.undo import last_action
@@ -243,8 +244,33 @@ def test_the_statements_do_not_grow_with_the_trips(geneva):
         counts.append(len(statements(at("08:40"))))
         company_trips.update(status="superseded")
         keep_forecasts(now=at("08:41"))
-    # due; claimed; shifts, trips, drivers; its state, what is stored, gone, changed, new, the log
-    assert counts == [11, 11]
+    # due; claimed; shifts, trips, drivers; its state, what is stored, bookings locked, whether they
+    # are open, gone, changed, new, the log
+    assert counts == [13, 13]
+
+
+def test_nothing_is_told_of_what_was_canceled_while_it_was_computed(geneva, ana, monkeypatch):
+    on_board(ana, "08:36")
+    known, new = drives(ana, "09:00"), drives(ana, "09:30")
+    ExpectedTrip.objects.create(
+        company=geneva, booking_id=known.booking_id, assignment=known, pickup_at=at("09:00"),
+        dropoff_at=at("09:21"),
+    )  # fmt: skip
+    found = keep.read_days
+
+    def slowly(*args):
+        days = found(*args)
+        for trip in (known, new):
+            cancel(geneva, trip.booking_id, actor=Actor(Door.API, name="portal"), now=at("08:40"))
+        return days
+
+    monkeypatch.setattr(keep, "read_days", slowly)
+    keep_forecasts(now=at("08:40"))
+    assert told() == []
+    monkeypatch.undo()
+    keep_forecasts(now=at("08:41"))
+    assert told() == []
+    assert facts() == [("08:36", "08:57", 0)]
 
 
 def test_one_worker_at_a_time_has_a_company(ana, monkeypatch):
