@@ -10,8 +10,8 @@ clock alone every 15 seconds. A trip that is still open belongs to the day for s
 its date: midnight ends no ride.
 
 Any number of workers may run: one at a time claims a company, and only who still has it writes.
-What a worker that died had claimed is free again after a minute. Nothing is locked while it is
-computed, because that may wait for a road server.
+What a worker that died had claimed is free again after a minute, and what failed after five
+seconds. Nothing is locked while it is computed, because that may wait for a road server.
 """
 
 import logging
@@ -41,6 +41,7 @@ logger = logging.getLogger(__name__)
 EVERY = timedelta(seconds=15)
 AT_MOST_EVERY = timedelta(seconds=1)
 CLAIM = timedelta(minutes=1)
+AFTER_FAILURE = timedelta(seconds=5)
 AROUND = timedelta(days=1, hours=1)  # the rest of the longest day
 AGAIN = timedelta(minutes=-2)  # before the limit
 COLUMNS = ("assignment_id", "pickup_at", "dropoff_at", "late_min", "is_late")
@@ -144,16 +145,21 @@ def keep_forecast(company: Any, *, now: datetime) -> bool:
     rested = Q(kept_at=None) | Q(kept_at__lte=now - AT_MOST_EVERY)
     if not state.filter(is_free, rested).update(claimed_at=now):
         return False
-    days = read_days(company, now)
-    with transaction.atomic():
-        is_kept = state.filter(claimed_at=now).update(
-            claimed_at=None,
-            kept_at=now,
-            event_id=company.last_event_id,
-            position_at=company.last_position_at,
-        )
-        if is_kept:
-            _write(company, days, now)
+    ours = state.filter(claimed_at=now)
+    try:
+        days = read_days(company, now)
+        with transaction.atomic():
+            is_kept = ours.update(
+                claimed_at=None,
+                kept_at=now,
+                event_id=company.last_event_id,
+                position_at=company.last_position_at,
+            )
+            if is_kept:
+                _write(company, days, now)
+    except Exception:
+        ours.update(claimed_at=now - CLAIM + AFTER_FAILURE)
+        raise
     return bool(is_kept)
 
 

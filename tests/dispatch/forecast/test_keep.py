@@ -12,7 +12,7 @@ from bookings.history import history_of
 from bookings.models import Actor, Booking, Door, Event
 from dispatch.board.day import read_board
 from dispatch.forecast import keep
-from dispatch.forecast.keep import CLAIM, EVERY, keep_forecast, keep_forecasts
+from dispatch.forecast.keep import AFTER_FAILURE, CLAIM, EVERY, keep_forecast, keep_forecasts
 from dispatch.models import Assignment, ExpectedTrip, ForecastState
 from dispatch.trips.cancel import cancel
 from dispatch.trips.progress import report_progress
@@ -308,6 +308,11 @@ def test_a_company_that_fails_does_not_keep_the_others(ana, monkeypatch, caplog)
     assert keep_forecasts(now=at("08:00")) == 1
     assert ExpectedTrip.objects.get().company.slug == "lausanne"
     assert "could not be kept" in caplog.text
+    monkeypatch.undo()
+    failed = at("08:00")
+    assert keep_forecasts(now=failed + AFTER_FAILURE - timedelta(seconds=1)) == 0
+    assert keep_forecasts(now=failed + AFTER_FAILURE) == 1
+    assert ExpectedTrip.objects.count() == 2
 
 
 def test_what_is_foreseen_keeps_nobody_from_undoing(geneva, ana):
