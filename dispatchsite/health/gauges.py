@@ -15,7 +15,6 @@ from django.db import Error, connection
 from django.db.models import (
     Case,
     Count,
-    Exists,
     ExpressionWrapper,
     F,
     Max,
@@ -34,7 +33,8 @@ from bookings.models import Booking, Delivery, Event, Message, Status, Webhook
 from bookings.models.messages import WAITS
 from bookings.models.webhooks import DUE
 from dispatch.day.queries import current_assignment
-from dispatch.models import DispatchRun, ExpectedTrip, ForecastState
+from dispatch.forecast.keep import is_under_way, under_way
+from dispatch.models import DispatchRun
 from dispatch.runs.lease import QUEUED
 from dispatchsite.health.counts import counted
 
@@ -190,10 +190,15 @@ def _messages(now: datetime) -> Iterator[Metric]:
 
 
 def _forecasts(now: datetime) -> Iterator[Metric]:
-    """Read how old the oldest forecast is that a worker should keep."""
-    kept = ForecastState.objects.filter(Exists(ExpectedTrip.objects.filter(company=OuterRef("pk"))))
-    oldest = kept.aggregate(oldest=Min("kept_at"))["oldest"]
-    age_s = max(0.0, (now - oldest).total_seconds()) if oldest else 0.0
+    """Read how old the oldest forecast is that a worker should keep.
+
+    One that was never kept is as old as the first pickup of which it should have told.
+    """
+    rows = under_way(now).annotate(kept_at=F("forecast_state__kept_at"))
+    ages = [
+        now - (row.kept_at or row.first_open_at or now) for row in rows if is_under_way(row, now)
+    ]
+    age_s = max([timedelta(0), *ages]).total_seconds()
     yield _gauge("forecast_age_seconds", "How old the oldest forecast of open trips is.", age_s)
 
 

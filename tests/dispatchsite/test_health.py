@@ -12,7 +12,7 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from bookings.models import Actor, Door
-from dispatch.models import Assignment, DispatchRun
+from dispatch.models import Assignment, DispatchRun, ForecastState
 from dispatch.runs import background
 from dispatch.runs.background import start_dispatch
 from dispatch.runs.options import FIRST_PLAN
@@ -279,6 +279,25 @@ def test_the_tables_tell_of_runs_trips_and_webhooks(client, counting, monkeypatc
     assert found["webhook_lag_seconds",] > 0
     assert 300 <= found["message_lag_seconds",] < 900
     assert found["messages_due",] == 1
+
+
+@pytest.mark.django_db
+def test_a_forecast_that_nobody_keeps_is_old():
+    def age_s(clock):
+        found = {gauge.name: gauge for gauge in gauges.read_gauges(make.at(clock))}
+        return found["dispatchsite_forecast_age_seconds"].samples[0].value
+
+    company = make.company()
+    driver = make.driver(company)
+    make.assignment(make.booking(company, "33:00"), driver)
+    assert age_s("10:00") == 0  # of tomorrow
+    make.assignment(make.booking(company, "09:00"), driver)
+    assert (age_s("08:00"), age_s("10:00")) == (0, 3600)  # it never ran
+    state = ForecastState.objects.create(company=company, kept_at=make.at("08:30"))
+    assert age_s("10:00") == 5400  # it died when no trip was open
+    state.kept_at = make.at("10:00")
+    state.save()
+    assert age_s("10:00") == 0
 
 
 @pytest.mark.django_db
