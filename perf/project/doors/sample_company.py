@@ -28,6 +28,7 @@ from bookings.models import (
 )
 from bookings.models import Client as Person
 from bookings.own_places import save_place
+from dispatch.messages.page_keys import key_of
 from dispatch.models import Assignment, DispatchRun
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.previews import plan_preview
@@ -94,6 +95,12 @@ class World:
         if "assigned" not in self._found:
             self._found["assigned"] = _two_planned(self.company)
         return self._found["assigned"]
+
+    def key_of_trip(self):
+        """Return the key of the page of a planned trip."""
+        if "key" not in self._found:
+            self._found["key"] = key_of(Booking.objects.get(pk=self.assigned()[0].booking_id))
+        return self._found["key"]
 
     def locked(self):
         """Return a locked assignment."""
