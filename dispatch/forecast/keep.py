@@ -44,7 +44,7 @@ CLAIM = timedelta(minutes=1)
 AFTER_FAILURE = timedelta(seconds=5)
 AROUND = timedelta(days=1, hours=1)  # the rest of the longest day
 AGAIN = timedelta(minutes=-2)  # before the limit
-COLUMNS = ("assignment_id", "pickup_at", "dropoff_at", "late_min", "is_late")
+COLUMNS = ("assignment_id", "pickup_at", "dropoff_at", "late_min", "is_late", "is_silent")
 
 
 class Fact(NamedTuple):
@@ -55,6 +55,7 @@ class Fact(NamedTuple):
     dropoff_at: datetime
     late_min: int
     is_late: bool
+    is_silent: bool
 
 
 def keep_forecasts(*, now: datetime, stopped: Callable[[], bool] = lambda: False) -> int:
@@ -263,6 +264,7 @@ def _fact(trip: AssignedTrip, was_late: bool, now: datetime, *, is_silent: bool)
         _minute(expected.dropoff_at),
         int(expected.late.total_seconds() // 60),
         is_known and _is_late(expected, was_late, now),
+        is_silent,
     )
 
 

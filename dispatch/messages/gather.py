@@ -250,7 +250,9 @@ def _queue_late(policies: Sequence[MessagePolicy], now: datetime) -> int:
     made = Message.objects.filter(booking=OuterRef("booking"), occasion__startswith=name)
     number = made.order_by().values("booking").annotate(number=Count("pk")).values("number")
     rows = (
-        Assignment.objects.filter(is_late, is_foreseen(now), arrived_at__isnull=True)
+        Assignment.objects.filter(
+            is_late, is_foreseen(now), arrived_at__isnull=True, expected__is_silent=False
+        )
         .filter(booking__client__isnull=False)
         .filter(status__in=[Assignment.Status.PLANNED, Assignment.Status.EN_ROUTE])
         .exclude(Exists(made.exclude(UNTOLD)))

@@ -25,7 +25,8 @@ class ExpectedTrip(models.Model):
 
     There is one as long as the trip is open (`dispatch.forecast.keep`); `assignment` is who drove
     it when it was written. `late_min` are whole minutes after the pickup window or the appointment,
-    0 if in time. `is_late` is what the log has told last: it changes less easily.
+    0 if in time. `is_late` is what the log has told last: it changes less easily. `is_silent`
+    if the driver should have reported, and has reported nothing on this day: nobody knows then.
     """
 
     company = models.ForeignKey(
@@ -41,6 +42,7 @@ class ExpectedTrip(models.Model):
     dropoff_at = models.DateTimeField(_("expected dropoff"))
     late_min = models.IntegerField(_("late (minutes)"), default=0)
     is_late = models.BooleanField(_("late"), default=False)
+    is_silent = models.BooleanField(_("without a report"), default=False, db_default=False)
 
     objects = OneStatementInserts.as_manager()
 

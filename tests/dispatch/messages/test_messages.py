@@ -361,6 +361,13 @@ def test_late_is_told_only_where_a_company_wants_it():
     assert not MessagePolicy().tells_late
 
 
+def seen(clock, **driver):
+    """Let drivers report a position, where the trips begin."""
+    Driver.objects.filter(**driver).update(
+        last_lat=make.HOME[0], last_lon=make.HOME[1], last_position_at=make.at(clock)
+    )
+
+
 def foresees(clock):
     """Let the forecast be kept and messages be sent at this time; return how many were."""
     keep_forecasts(now=make.at(clock))
@@ -372,6 +379,7 @@ def test_a_late_car_is_told_once_and_not_if_it_is_there(gateway, ada):
     late, there = booked(ada), booked(ada, "09:01")
     home_lat, home_lon = make.HOME
     make.assignment(late, make.driver(company, home_lat=home_lat, home_lon=home_lon))
+    seen("09:00")
     make.assignment(there, make.driver(company), arrived_at=make.at("09:01"))
     assert foresees("09:09") == 0
     assert foresees("09:12") == 1
@@ -424,6 +432,7 @@ def test_who_was_told_late_hears_that_another_driver_comes_and_if_that_one_is_la
     happens(late.booking, Kind.MOVED, at=make.at("08:38"), driver=ben.pk)
     assert [foresees(clock) for clock in ("08:38", "08:40", "08:45", "09:09")] == [0, 1, 0, 0]
     assert gateway.texts[1:] == [LATE_AT_917, AT_NINE]
+    seen("09:10", pk=ben.pk)
     assert [foresees(clock) for clock in ("09:10", "09:11")] == [1, 0]
     assert "comes at about 09:10" in gateway.texts[-1]
 
@@ -452,6 +461,13 @@ def test_a_delay_that_was_over_before_it_was_told_is_told_when_it_comes_back(
     fetched(behind, "08:35")
     assert [foresees(clock) for clock in ("08:40", "08:41")] == [1, 0]
     assert gateway.texts[1:] == [LATE_AT_917]
+
+
+def test_nobody_is_told_that_a_car_is_late_whose_driver_reports_nothing(gateway, ada):
+    make.assignment(booked(ada), make.driver(ada.company))
+    assert [foresees(clock) for clock in ("09:12", "09:20")] == [0, 0]
+    seen("09:20")
+    assert foresees("09:21") == 1
 
 
 def test_nobody_is_told_of_late_cars_by_a_forecast_that_is_not_kept(gateway, ada):
