@@ -27,11 +27,13 @@ from perf.our_code import our_apps
 from perf.proving.indexes import stock_indexes
 
 
-def read_drivers(company, start_at, end_at, *, lock=False):
-    """Do what `rows.read_drivers` does: 1 query, 3 for each driver and 2 for each shift."""
+def read_drivers(company, start_at, end_at, *, is_past=False):
+    """Do what `queries.read_drivers` does: 1 query, 3 for each driver and 2 for each shift."""
     found = {}
-    available = Driver.objects.filter(company=company, is_active=True, is_available=True)
-    for driver in available.order_by("id"):
+    drivers = Driver.objects.filter(company=company)
+    if not is_past:
+        drivers = drivers.filter(is_active=True, is_available=True)
+    for driver in drivers.order_by("id"):
         vehicle = driver.vehicle
         shifts = driver.shifts.filter(
             start_at__gt=start_at - SHIFT_AT_MOST, start_at__lt=end_at, end_at__gt=start_at
