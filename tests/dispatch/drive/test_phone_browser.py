@@ -245,11 +245,13 @@ def test_at_most_one_request_a_minute_when_nothing_happens(browser, live_server,
     page.wait_for_selector(".next")
     asked = []
     page.on("request", lambda request: asked.append(request.url))
+    began_ms = page.evaluate("Date.now()")
     for _minute in range(5):
-        page.clock.run_for(59_000)
+        # Its clock also goes on by itself, while a slow machine does something else.
         with page.expect_response("**/drive/sync/") as answer:
-            page.clock.run_for(1_500)
+            page.clock.run_for(60_500)
         answer.value.finished()
         page.wait_for_function("document.getElementById('state').textContent === 'All sent'")
-    assert len([url for url in asked if url.endswith("/sync/")]) == 5
+    minutes = (page.evaluate("Date.now()") - began_ms) / 60_000
+    assert 5 <= len([url for url in asked if url.endswith("/sync/")]) < minutes + 1
     page.context.close()
