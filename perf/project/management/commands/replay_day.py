@@ -62,6 +62,8 @@ class Command(BaseCommand):
             raise CommandError("--every must be from 1 to 60 minutes.")
         ways = list(Follows) if options["pairs"] else [options["suggestions"]]
         company = company_of(company)
+        if company.shares_rides:
+            raise CommandError(f"{company.slug} shares rides, which are not replayed yet.")
         how = {"every_min": every, "learned_traffic": options["learned_traffic"]}
         rows = []
         try:

@@ -166,3 +166,10 @@ def test_what_cannot_be_replayed_is_refused(wrong):
     make.company()
     with pytest.raises(CommandError):
         call_command("replay_day", company="geneva", date=[make.DAY], **wrong)
+
+
+@pytest.mark.django_db
+def test_a_company_that_shares_rides_is_refused():
+    company = make.company(shares_rides=True)
+    with pytest.raises(CommandError, match="shares rides"):
+        call_command("replay_day", company=company.slug, date=[make.DAY])
