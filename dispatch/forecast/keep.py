@@ -158,7 +158,7 @@ def keep_forecast(company: Any, *, now: datetime) -> bool:
             )
             if is_kept:
                 _write(company, days, now)
-    except Exception:
+    except Exception:  # only to give the claim back soon; it is raised on unchanged
         ours.update(claimed_at=now - CLAIM + AFTER_FAILURE)
         raise
     return bool(is_kept)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from django.db.models import Case, F, Q, When
+from django.db.models import Case, F, Q, QuerySet, When
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -100,16 +100,24 @@ def decide(messages: Sequence[Message], *, now: datetime) -> list[Decision]:
     return [_decide(message, known, now) for message in messages]
 
 
+def driven(now: datetime) -> QuerySet[Assignment]:
+    """Return the assignments that are or were driven, with what their clients are told of them.
+
+    `plate` of the vehicle; `expected_at`, when the car is expected, None if nothing is kept of it
+    (`dispatch.forecast`).
+    """
+    return (
+        Assignment.objects.filter(Q(is_open=True) | Q(status__in=sorted(DONE)))
+        .annotate(plate=plate("driver", "planned_pickup_at"))
+        .annotate(expected_at=Case(When(is_foreseen(now), then=F("expected__pickup_at"))))
+    )
+
+
 def _read(messages: Sequence[Message], now: datetime) -> _Known:
     bookings = sorted({message.booking_id for message in messages})
     clients = sorted({message.client_id for message in messages})
     policies = {message.company.message_policy.pk for message in messages}
-    assignments = (
-        Assignment.objects.filter(booking__any_of=bookings)
-        .filter(Q(is_open=True) | Q(status__in=sorted(DONE)))
-        .annotate(plate=plate("driver", "planned_pickup_at"))
-        .annotate(expected_at=Case(When(is_foreseen(now), then=F("expected__pickup_at"))))
-    )
+    assignments = driven(now).filter(booking__any_of=bookings)
     told = Message.objects.filter(booking__any_of=bookings, status=Message.Status.SENT)
     recipients = Recipient.objects.filter(client__any_of=clients)
     texts = MessageText.objects.filter(policy__in=policies)

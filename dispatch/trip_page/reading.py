@@ -4,18 +4,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Case, F, Q, When
 from django.utils.translation import gettext as _
 
 from bookings.agreements import too_late
 from bookings.models import Booking, MessagePolicy, Status
 from dispatch.day.duties import POSITION_FRESH
-from dispatch.day.queries import DONE
-from dispatch.day.vehicles import plate
-from dispatch.messages.decide import TOLD
+from dispatch.messages.decide import TOLD, driven
 from dispatch.messages.gather import told_until
 from dispatch.messages.page_keys import booking_of, key_of, opens
-from dispatch.models import Assignment, is_foreseen
+from dispatch.models import Assignment
 from drivers.models import Company
 
 CLOSES_AFTER = timedelta(hours=12)  # after the trip; nobody needs the page any more
@@ -82,15 +79,8 @@ def show(booking: Booking, *, now: datetime) -> Shown | None:
 
     When the car comes is what `dispatch.forecast` keeps of it, if that is of now.
     """
-    trips = Assignment.objects.filter(booking=booking)
-    trip = (
-        trips.filter(Q(is_open=True) | Q(status__in=sorted(DONE)))
-        .select_related("driver")
-        .annotate(plate=plate("driver", "planned_pickup_at"))
-        .annotate(expected_at=Case(When(is_foreseen(now), then=F("expected__pickup_at"))))
-        .order_by("-id")
-        .first()
-    )
+    trips = driven(now).filter(booking=booking).select_related("driver", "expected")
+    trip = trips.order_by("-id").first()
     last = max(booking.scheduled_time, trip.planned_dropoff_at if trip else booking.scheduled_time)
     if now > last + CLOSES_AFTER:
         return None
@@ -134,13 +124,17 @@ def _car(trip: Assignment, now: datetime) -> tuple[float, float] | None:
 
 
 def _comes_at(trip: Assignment) -> tuple[datetime, bool]:
-    """Return when the car comes, and whether that is an estimate instead of the plan."""
+    """Return when the car comes, and whether that is an estimate instead of the plan.
+
+    Of a driver who has reported nothing nobody knows, as for messages.
+    """
     expected_at: datetime | None = getattr(trip, "expected_at", None)
     planned_at = trip.planned_pickup_at
     if expected_at is None:
         return planned_at, False
     is_on_its_way = trip.status == Assignment.Status.EN_ROUTE
-    if is_on_its_way or expected_at - planned_at > TOLD:
+    is_late = not trip.expected.is_silent and expected_at - planned_at > TOLD
+    if is_on_its_way or is_late:
         return max(planned_at, expected_at), True
     return planned_at, False
 

@@ -13,7 +13,7 @@ class UntilStopped(BaseCommand):
 
     def do_what_is_due(self, *, now: datetime, stopped: threading.Event) -> int:
         """Do it, begin no more once `stopped` is set, and return how much was tried."""
-        raise NotImplementedError
+        raise NotImplementedError  # each command has its own
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="Stop when nothing is due.")

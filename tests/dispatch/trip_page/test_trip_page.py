@@ -138,6 +138,8 @@ def test_a_car_that_will_be_late_is_expected_later_before_it_sets_off(booking, c
     text = text_of(booking)
     assert "about 09:17" in text
     assert "I do not need this trip" in text
+    ExpectedTrip.objects.update(is_silent=True)
+    assert "about" not in text_of(booking)  # nobody knows
     foresee(booking, "09:05")
     assert "about" not in text_of(booking)
 
