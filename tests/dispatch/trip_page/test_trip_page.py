@@ -42,7 +42,7 @@ def geneva():
 
 @pytest.fixture
 def booking(geneva):
-    ada = make.client(geneva, "Ada Secret")
+    ada = make.client(geneva, "Adelheid Secret")
     return make.booking(
         geneva, "09:00", client=ada, pickup_address="Hidden street 1", notes="private"
     )
@@ -88,7 +88,7 @@ def test_a_booked_trip_is_shown_without_names_and_places(booking, django_assert_
     assert "The trip is booked." in text
     assert "09:00" in text
     assert "Geneva Cars" in text
-    for secret in ("Ada", "Secret", "Hidden", "private", booking.client.phone):
+    for secret in ("Adelheid", "Secret", "Hidden", "private", booking.client.phone):
         assert secret not in text
 
 
