@@ -19,7 +19,8 @@ from bookings import parsing
 from bookings.importing.apart import OF_COMMAND_S, read_apart
 from bookings.importing.csv_file import Row, read_table
 from bookings.importing.import_bookings import find_or_make_clients, log
-from bookings.importing.rows import Reader, RowError, read_cell
+from bookings.importing.owners import Owners, owners_of
+from bookings.importing.rows import Person, Reader, RowError, read_cell
 from bookings.importing.xlsx_file import ZIP, read_workbook
 from bookings.models import Actor, Series
 from bookings.models.series import mask_of
@@ -41,6 +42,7 @@ REQUIRED = (
     "dropoff_lon",
 )
 OPTIONAL = (
+    "customer",
     "client_name",
     "client_phone",
     "every_weeks",
@@ -63,6 +65,7 @@ OPTIONAL = (
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # What makes two orders the same one.
 SAME = (
+    "customer_id",
     "client_id",
     "weekdays",
     "every_weeks",
@@ -127,7 +130,9 @@ def import_series(
 ) -> ImportedSeries:
     """Make the standing orders of a file and book their first dates, unless a row is in error.
 
-    6 statements, 1 for each 200 orders and those of `book`. A dry run writes nothing.
+    They are the `customer`'s, the only one that rows may name then, else of the customers that they
+    name, or the default one's. 6 statements, 1 more if rows name customers, 1 for each 200 orders
+    and those of `book`. A dry run writes nothing.
     Raises FileRefusedError.
     """
     table = read_apart(
@@ -137,16 +142,17 @@ def import_series(
         required=REQUIRED,
         optional=OPTIONAL,
     )
-    owner = customer or company.default_customer
-    rows, errors = _read(table.rows, company, owner)
+    owners = owners_of(company, customer, are_named="customer" in table.columns)
+    rows, errors = _read(table.rows, company, owners)
     with transaction.atomic():
         people = [person for _line, _order, person in rows if person]
         clients, new_clients = find_or_make_clients(
-            company, owner, list(dict.fromkeys(people)), actor=actor, now=now
+            company, list(dict.fromkeys(people)), actor=actor, now=now
         )
         for _line, order, person in rows:
             order.client_id = clients[person] if person else None
-        mine = Series.objects.filter(company=company, customer=owner)
+        owned = sorted({order.customer_id for _line, order, _person in rows})
+        mine = Series.objects.filter(company=company, customer__any_of=owned)
         known = set(mine.order_by("id").values_list(*SAME))
         new: dict[tuple[Any, ...], tuple[int, Template]] = {}
         for line, order, _person in rows:
@@ -173,16 +179,16 @@ def import_series(
     )
 
 
-Read = tuple[int, Series, tuple[str, str] | None]
+Read = tuple[int, Series, Person | None]
 
 
 def _read(
-    rows: Sequence[Row], company: Company, owner: Customer
+    rows: Sequence[Row], company: Company, owners: Owners
 ) -> tuple[list[Read], list[RowError]]:
-    """Return (line, order, its client's name and phone) of the valid rows, and the errors."""
+    """Return (line, order, its client) of the valid rows, and the errors."""
     found: list[Read] = []
     errors: list[RowError] = []
-    readers = _readers()
+    readers = _readers(owners)
     for row in rows:
         values: dict[str, Any] = {}
         wrong: list[RowError] = []
@@ -196,9 +202,10 @@ def _read(
             says = _("write the name that belongs to the phone number")
             wrong.append(RowError(row.line, "client_name", "", says))
         if not wrong:
+            owner = values.pop("customer", owners.default)
             order = Series(company=company, customer=owner, **values)
             wrong += _broken(row, order)
-            found.append((row.line, order, (name, phone) if name else None))
+            found.append((row.line, order, (owner.pk, name, phone) if name else None))
         errors += wrong
     return found, errors
 
@@ -210,12 +217,13 @@ def _broken(row: Row, order: Series) -> Iterator[RowError]:
             yield RowError(row.line, name, row.cells.get(name, ""), " ".join(says))
 
 
-def _readers() -> dict[str, Reader]:
+def _readers(owners: Owners) -> dict[str, Reader]:
     length = {
         field.name: field.max_length for field in Series._meta.concrete_fields if field.max_length
     }
     number = partial(_number, least=1)
     return {
+        "customer": owners.read,
         "client_name": partial(parsing.text, at_most=100),
         "client_phone": partial(parsing.text, at_most=40),
         "weekdays": _weekdays,

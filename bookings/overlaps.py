@@ -123,9 +123,9 @@ def read_rides(
         )
         .order_by("id")
         .values(
-            "id", "reference", "client_id", "client__name", "client__phone", "scheduled_time",
-            "return_of_id", "pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon",
-            "passengers", "wheelchairs", "needs", "pickup_place__boarding_min",
+            "id", "reference", "client_id", "client__customer_id", "client__name", "client__phone",
+            "scheduled_time", "return_of_id", "pickup_lat", "pickup_lon", "dropoff_lat",
+            "dropoff_lon", "passengers", "wheelchairs", "needs", "pickup_place__boarding_min",
         )
     )  # fmt: skip
     return [

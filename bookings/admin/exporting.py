@@ -67,6 +67,7 @@ class ExportsBookings(ExportsList):
     """Export bookings in columns that an import reads, except status and cancel_reason."""
 
     export_columns = {
+        "customer": "customer__name",
         "reference": "reference",
         "status": "status",
         "scheduled_time": "scheduled_time",

@@ -52,7 +52,10 @@ class UploadForm(forms.Form):
         Customer.objects.none(),
         label=_("Customer"),
         required=False,
-        help_text=_("Whose bookings and references these are; the default customer if empty."),
+        help_text=_(
+            "Whose bookings and references these are. If empty, those of the customers that rows "
+            "name, else of the default one."
+        ),
         widget=UnfoldAdminSelectWidget,
     )
     file = forms.FileField(
@@ -300,6 +303,7 @@ def _sample(company, result):
             row.reference,
             _("changed: %(fields)s") % {"fields": ", ".join(differing)} if differing else _("new"),
             company.day_and_clock(row.values["scheduled_time"]),
+            row.customer.name,
             row.client[0] if row.client else "",
             row.values.get("pickup_address", ""),
             row.values.get("dropoff_address", ""),
@@ -311,6 +315,7 @@ def _sample(company, result):
         _("Reference"),
         _("Change"),
         _("Requested pickup"),
+        _("Customer"),
         _("Client"),
         _("From"),
         _("To"),

@@ -1,10 +1,10 @@
 """Compare the rows of a file with the stored bookings: the changes an import is to write.
 
-The reference identifies a booking. Of a stored booking only the columns of the file are compared,
-and of a row only the cells that are not blank. Nothing is written.
+The customer and the reference identify a booking. Of a stored booking only the columns of the file
+are compared, and of a row only the cells that are not blank. Nothing is written.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -14,12 +14,12 @@ from django.utils.translation import gettext as _
 
 from bookings.events import Changes as FieldChanges
 from bookings.importing.result import Skipped
-from bookings.importing.rows import ADDRESS_OF, REQUIRED, BookingRow, RowError
+from bookings.importing.rows import ADDRESS_OF, RELATED, REQUIRED, BookingRow, Key, RowError
 from bookings.models import SETTLED_STATUSES, Booking, Status
 from bookings.own_places import ADDRESSES
 from bookings.pickup_times import INPUTS
 from drivers.db.folding import fold
-from drivers.models import Company, Customer
+from drivers.models import Company
 from drivers.phones import person_key
 
 # Started or ended for good: a row changes nothing. A canceled booking is booked again.
@@ -68,17 +68,18 @@ class Changes:
     skipped: list[Skipped] = field(default_factory=list)
 
 
-def read_stored(
-    customer: Customer, rows: Iterable[BookingRow], columns: Sequence[str]
-) -> dict[str, Stored]:
-    """Return {reference: Stored} of the references that the rows name: 1 statement."""
+def read_stored(rows: Sequence[BookingRow], columns: Sequence[str]) -> dict[Key, Stored]:
+    """Return the stored bookings that the rows name, by their keys: 1 statement."""
     names = list(
         dict.fromkeys((*plain_columns(columns), "pickup_computed", *INPUTS, *sorted(ADDRESSES)))
     )
     references = {row.reference for row in rows} | {row.return_of for row in rows}
     query = Booking.objects.filter(
-        ~Q(reference=""), customer=customer, reference__any_of=sorted(references - {""})
+        ~Q(reference=""),
+        customer__any_of=sorted({row.customer.pk for row in rows}),
+        reference__any_of=sorted(references - {""}),
     ).values_list(
+        "customer_id",
         "reference",
         "id",
         "version",
@@ -95,14 +96,14 @@ def read_stored(
         "client__phone",
         *names,
     )
-    stored: dict[str, Stored] = {}
+    stored: dict[Key, Stored] = {}
     for row in query:
-        reference, plain, row = row[0], row[1:10], row[10:]
+        key, plain, row = row[:2], row[2:11], row[11:]
         there, back = (_linked(row[i : i + len(LINKED)]) for i in (0, len(LINKED)))
         name, phone, *values = row[2 * len(LINKED) :]
         client = (name, phone) if name is not None else None
         fields: list[Any] = [*plain, there, back, client, dict(zip(names, values, strict=True))]
-        stored[reference] = Stored(*fields)
+        stored[key] = Stored(*fields)
     return stored
 
 
@@ -112,15 +113,11 @@ def _linked(values: Sequence[Any]) -> Linked | None:
 
 def plain_columns(columns: Iterable[str]) -> list[str]:
     """Return the columns that are plain fields of a booking, without the reference."""
-    return [
-        name
-        for name in columns
-        if name not in ("reference", "client_name", "client_phone", "return_of")
-    ]
+    return [name for name in columns if name != "reference" and name not in RELATED]
 
 
 def fill_blanks(
-    rows: Iterable[BookingRow], stored: dict[str, Stored], columns: Sequence[str]
+    rows: Iterable[BookingRow], stored: dict[Key, Stored], columns: Sequence[str]
 ) -> tuple[list[BookingRow], list[RowError], set[int]]:
     """Return (valid rows, errors, lines whose blank cells hide a value of the stored booking).
 
@@ -131,7 +128,7 @@ def fill_blanks(
     errors: list[RowError] = []
     kept: set[int] = set()
     for row in rows:
-        old = stored.get(row.reference)
+        old = stored.get(row.key)
         if old is None:
             needed = (column for column in REQUIRED if column != "scheduled_time")
             missing = [column for column in needed if column in row.blank]
@@ -157,7 +154,7 @@ def _needed(column: str) -> str:
 
 
 def spelled_as_stored(
-    company: Company, rows: Iterable[BookingRow], stored: dict[str, Stored]
+    company: Company, rows: Iterable[BookingRow], stored: dict[Key, Stored]
 ) -> list[BookingRow]:
     """Return the rows with the client of their booking spelled as it is stored.
 
@@ -165,7 +162,7 @@ def spelled_as_stored(
     """
     spelled = []
     for row in rows:
-        old = stored.get(row.reference)
+        old = stored.get(row.key)
         if old and old.client and row.client and row.client != old.client:
             keys = [person_key(*client, company.timezone) for client in (row.client, old.client)]
             if keys[0] == keys[1]:
@@ -205,7 +202,7 @@ def _too_few_passengers(row: BookingRow) -> RowError | None:
 
 
 def check_ways_there(
-    rows: list[BookingRow], stored: dict[str, Stored]
+    rows: list[BookingRow], stored: dict[Key, Stored]
 ) -> tuple[list[BookingRow], list[RowError]]:
     """Return (valid rows, errors) by their outbound trips.
 
@@ -215,7 +212,7 @@ def check_ways_there(
     kept = rows
     errors: list[RowError] = []
     while True:
-        in_file = {row.reference: row for row in kept}
+        in_file = {row.key: row for row in kept}
         bad = {
             row.line: message
             for row in kept
@@ -232,9 +229,9 @@ def check_ways_there(
 
 
 def _wrong_way_there(
-    row: BookingRow, in_file: dict[str, BookingRow], stored: dict[str, Stored]
+    row: BookingRow, in_file: dict[Key, BookingRow], stored: dict[Key, Stored]
 ) -> str | None:
-    there, there_stored = in_file.get(row.return_of), stored.get(row.return_of)
+    there, there_stored = in_file.get(row.way_there), stored.get(row.way_there)
     if there:
         keeps = "return_of" in there.blank and there_stored and there_stored.way_there_id
         is_way_back = bool(there.return_of or keeps)
@@ -244,14 +241,14 @@ def _wrong_way_there(
         return _("no booking and no valid row of the file has this reference")
     if is_way_back:
         return _("this booking is itself a return trip")
-    this = stored.get(row.reference)
+    this = stored.get(row.key)
     if there_stored and there_stored.way_back_id not in (None, this and this.id):
         return _("this booking already has another return trip")
     return None
 
 
 def check_appointments(
-    rows: list[BookingRow], stored: dict[str, Stored], columns: Sequence[str]
+    rows: list[BookingRow], stored: dict[Key, Stored], columns: Sequence[str]
 ) -> tuple[list[BookingRow], list[RowError]]:
     """Return (valid rows, errors): the pickup must be before an appointment not in the file."""
     in_file = "appointment_at" in columns
@@ -265,7 +262,7 @@ def check_appointments(
         )
         for row in rows
         if (not in_file or "appointment_at" in row.blank)
-        and (old := stored.get(row.reference))
+        and (old := stored.get(row.key))
         and old.appointment_at
         and old.status not in OVER
         and row.values["scheduled_time"] >= old.appointment_at
@@ -301,7 +298,7 @@ def _booked_again(row: BookingRow, old: Stored) -> tuple[FieldChanges, str] | No
 
 
 def differences_of(
-    row: BookingRow, old: Stored, stored: dict[str, Stored], columns: Sequence[str]
+    row: BookingRow, old: Stored, stored: dict[Key, Stored], columns: Sequence[str]
 ) -> FieldChanges:
     """Return what the row says otherwise than the stored booking; relations as the stored id."""
     differing: FieldChanges = {
@@ -312,18 +309,18 @@ def differences_of(
     if "client_name" in columns and row.client != old.client:
         differing["client"] = (old.client_id, None)
     names_way_there = "return_of" in columns and "return_of" not in row.blank
-    if names_way_there and old.way_there_id != _stored_id(row.return_of, stored):
+    if names_way_there and old.way_there_id != _stored_id(row, stored):
         differing["return_of"] = (old.way_there_id, None)
     return differing
 
 
 def compare(
-    rows: Iterable[BookingRow], stored: dict[str, Stored], columns: Sequence[str]
+    rows: Iterable[BookingRow], stored: dict[Key, Stored], columns: Sequence[str]
 ) -> Changes:
     """Return the changes that make the stored bookings equal to the rows."""
     changes = Changes()
     for row in rows:
-        old = stored.get(row.reference)
+        old = stored.get(row.key)
         if old is None:
             changes.created.append(row)
             continue
@@ -343,8 +340,8 @@ def compare(
     return changes
 
 
-def _stored_id(reference: str, stored: dict[str, Stored]) -> int | None:
-    """Return the id of a stored booking; None without a reference, 0 for one still to come."""
-    if not reference:
+def _stored_id(row: BookingRow, stored: Mapping[Key, Stored]) -> int | None:
+    """Return the id of the outbound trip; None if there is none, 0 if it is still to come."""
+    if not row.return_of:
         return None
-    return stored[reference].id if reference in stored else 0
+    return stored[row.way_there].id if row.way_there in stored else 0

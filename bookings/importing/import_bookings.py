@@ -5,6 +5,7 @@ stored bookings (`compare`) and their trips (`trips`), write. A dry run is the s
 before the writing.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,7 @@ from bookings.importing.compare import (
 from bookings.importing.csv_file import read_table
 from bookings.importing.order import check_order
 from bookings.importing.overlaps import find_overlaps
+from bookings.importing.owners import owners_of
 from bookings.importing.pickups import compute_pickups
 from bookings.importing.places import Choices, find_places, place_rows
 from bookings.importing.result import AskedRow, BrokenRow, ImportResult, Skipped
@@ -37,6 +39,8 @@ from bookings.importing.rows import (
     REQUIRED,
     UNREAD,
     BookingRow,
+    Key,
+    Person,
     RowError,
     all_columns,
     read_rows,
@@ -80,8 +84,9 @@ def import_bookings(
 ) -> ImportResult:
     """Import the bytes of a CSV file or an Excel workbook; return the ImportResult.
 
-    The bookings are the `customer`'s, or the default one's; its references identify them. Nothing
-    is written if a row is invalid, unless `skip_invalid` skips invalid rows. `order` says which
+    The bookings are the `customer`'s, the only one that rows may name then, else of the customers
+    that they name, or the default one's; the references of each identify them. Nothing is written
+    if a row is invalid, unless `skip_invalid` skips invalid rows. `order` says which
     number of a date like 05/06/2026 is first: "day" or "month". New bookings are accepted,
     except will-calls, which are pending. Bookings that have started or ended are not changed,
     but a canceled one is booked again by a row that differs from it.
@@ -95,10 +100,11 @@ def import_bookings(
     agrees to release the trip: True to every one, or the ids of the assignments. What still fits
     keeps its driver.
 
-    At most eleven statements for 5,000 rows, three if nothing changed, twelve more if addresses
-    have no positions; on SQLite one insert takes some 50 bookings. If rows change what the trips of
-    assigned bookings depend on, at most 13 more, 3 for each day of these trips, and 6 for
-    each where dropoffs change. Imports of one company wait for each other.
+    At most twelve statements for 5,000 rows, three if nothing changed, four where rows name their
+    customers, twelve more if addresses have no positions; on SQLite one insert takes some 50
+    bookings. If rows change what the trips of assigned bookings depend on, at most 13 more, 3 for
+    each day of these trips, and 6 for each where dropoffs change. Imports of one company wait for
+    each other.
 
     Raises FileRefusedError if the file is not a list of bookings, or ImportConflictError.
     """
@@ -113,18 +119,18 @@ def import_bookings(
         instead=ADDRESS_OF,
     )
     columns = all_columns(table.columns)
-    rows, errors = read_rows(table, zone=company.zone, order=order)
-    customer = customer or company.default_customer
-    addresses = find_places(company, customer, rows, columns, choices or {})
+    owners = owners_of(company, customer, are_named="customer" in table.columns)
+    rows, errors = read_rows(table, zone=company.zone, owners=owners, order=order)
+    addresses = find_places(company, rows, columns, choices or {})
     try:
         with transaction.atomic():
             Company.objects.select_for_update(no_key=True).get(pk=company.pk)
-            stored = read_stored(customer, rows, columns)
+            stored = read_stored(rows, columns)
             rows, unplaced = place_rows(rows, stored, addresses)
             rows, missing, kept = fill_blanks(rows, stored, columns)
             rows = spelled_as_stored(company, rows, stored)
             places = places_at(company, _addresses(rows, stored))
-            rows, unknown = compute_pickups(company, customer, rows, stored, places, now=now)
+            rows, unknown = compute_pickups(company, rows, stored, places, now=now)
             rows, early = check_appointments(rows, stored, columns)
             rows, unordered = check_order(company, rows, stored, columns)
             rows, lost = check_ways_there(rows, stored)
@@ -135,7 +141,6 @@ def import_bookings(
             if not refused:
                 settled = settle(
                     company,
-                    customer,
                     rows,
                     stored,
                     columns,
@@ -145,9 +150,9 @@ def import_bookings(
                     places=places,
                 )
             changes = settled.changes
-            overlapping = find_overlaps(company, customer, changes, stored, columns, places)
+            overlapping = find_overlaps(company, changes, stored, columns, places)
             if not dry_run and not refused:
-                _write(company, customer, changes, stored, columns, places, actor, now, filename)
+                _write(company, changes, stored, columns, places, actor, now, filename)
                 for outcome in settled.outcomes:
                     outcome.write(actor=actor, now=now)
     except (IntegrityError, StaleBookingError) as error:
@@ -182,6 +187,7 @@ def import_bookings(
             for row in (*changes.created, *(row for row, *_rest in changes.updated))
         ),
         sample=_sample(changes),
+        customers=_by_customer(changes) if "customer" in table.columns else {},
     )
 
 
@@ -193,10 +199,16 @@ def _sample(changes: Changes) -> tuple[tuple[BookingRow, tuple[str, ...]], ...]:
     return tuple(sorted(written, key=lambda pair: pair[0].line)[:SAMPLE])
 
 
-def _addresses(rows: Iterable[BookingRow], stored: Mapping[str, Stored]) -> Iterator[str]:
+def _by_customer(changes: Changes) -> dict[str, int]:
+    """Return how many bookings of each customer are written, by its name."""
+    written = [*changes.created, *(row for row, _old, _differing in changes.updated)]
+    return dict(sorted(Counter(row.customer.name for row in written).items()))
+
+
+def _addresses(rows: Iterable[BookingRow], stored: Mapping[Key, Stored]) -> Iterator[str]:
     """Yield the addresses of the rows, and what they replace."""
     for row in rows:
-        old = stored.get(row.reference)
+        old = stored.get(row.key)
         for name in ADDRESSES & row.values.keys():
             yield row.values[name]
             if old:
@@ -205,9 +217,8 @@ def _addresses(rows: Iterable[BookingRow], stored: Mapping[str, Stored]) -> Iter
 
 def _write(
     company: Company,
-    customer: Customer,
     changes: Changes,
-    stored: dict[str, Stored],
+    stored: dict[Key, Stored],
     columns: Sequence[str],
     places: Mapping[str, CompanyPlace],
     actor: Actor,
@@ -218,12 +229,11 @@ def _write(
     written = [*changes.created, *(row for row, _old, _changes in changes.updated)]
     client_ids, new_clients = find_or_make_clients(
         company,
-        customer,
-        list(dict.fromkeys(row.client for row in written if row.client)),
+        list(dict.fromkeys(row.person for row in written if row.person)),
         actor=actor,
         now=now,
     )
-    ids = {reference: booking.id for reference, booking in stored.items()}
+    ids = {key: booking.id for key, booking in stored.items()}
 
     def origin(row: BookingRow) -> dict[str, Any]:
         return {
@@ -237,10 +247,10 @@ def _write(
     for ways_back in (False, True):
         batch = [row for row in changes.created if bool(row.return_of) == ways_back]
         bookings = Booking.objects.bulk_create(
-            [_booking(company, customer, row, client_ids, ids, places, now) for row in batch],
+            [_booking(company, row, client_ids, ids, places, now) for row in batch],
             batch_size=BATCH,
         )
-        ids |= {booking.reference: booking.id for booking in bookings}
+        ids |= {row.key: booking.id for row, booking in zip(batch, bookings, strict=True)}
         events += [
             (row.line, booking_created(booking, **origin(row)))
             for row, booking in zip(batch, bookings, strict=True)
@@ -248,9 +258,9 @@ def _write(
 
     for row, old, differing in changes.updated:
         if "client" in differing:
-            differing["client"] = (old.client_id, client_ids.get(row.client))
+            differing["client"] = (old.client_id, client_ids.get(row.person))
         if "return_of" in differing:
-            differing["return_of"] = (old.way_there_id, ids.get(row.return_of))
+            differing["return_of"] = (old.way_there_id, ids.get(row.way_there))
         events.append((row.line, booking_changed(company.pk, old.id, differing, **origin(row))))
     _update(changes.updated, columns, places, now)
     events.sort(key=lambda pair: pair[0])
@@ -284,26 +294,26 @@ def _lock_unchanged(old: list[Stored]) -> None:
 
 def find_or_make_clients(
     company: Company,
-    customer: Customer,
-    wanted: list[tuple[str, str]],
+    wanted: list[Person],
     *,
     actor: Actor,
     now: datetime,
 ) -> tuple[ClientIds, list[Event]]:
-    """Return {(name, phone): id}, and the events of new clients, to be written at the end.
+    """Return {person: id}, and the events of new clients, to be written at the end.
 
     One id for all spellings of one person, of which the first stays. At most two statements.
     """
-    known = find_clients(company, customer, wanted)
-    people: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for client in wanted:
-        if client in known:
+    known = find_clients(company, wanted)
+    people: dict[Person, list[Person]] = {}
+    for person in wanted:
+        if person in known:
             continue
-        people.setdefault(person_key(*client, company.timezone), []).append(client)
+        owner, name, phone = person
+        people.setdefault((owner, *person_key(name, phone, company.timezone)), []).append(person)
     made = Client.objects.bulk_create(
         [
-            Client(company=company, customer=customer, name=spellings[0][0], phone=spellings[0][1])
-            for spellings in people.values()
+            Client(company=company, customer_id=owner, name=name, phone=phone)
+            for (owner, name, phone), *_others in people.values()
         ],
         batch_size=BATCH,
     )
@@ -317,18 +327,17 @@ def find_or_make_clients(
 
 def _booking(
     company: Company,
-    customer: Customer,
     row: BookingRow,
     client_ids: ClientIds,
-    ids: dict[str, int],
+    ids: dict[Key, int],
     places: Mapping[str, CompanyPlace],
     now: datetime,
 ) -> Booking:
     return Booking(
         company=company,
-        customer=customer,
-        client_id=client_ids.get(row.client),
-        return_of_id=ids.get(row.return_of),
+        customer=row.customer,
+        client_id=client_ids.get(row.person),
+        return_of_id=ids.get(row.way_there),
         status=Status.PENDING if row.values.get("will_call") else Status.ACCEPTED,
         created_at=now,
         updated_at=now,
@@ -395,12 +404,12 @@ def _place_id(row: BookingRow, end: str, places: Mapping[str, CompanyPlace]) -> 
 
 
 def _far_away(
-    company: Company, rows: Iterable[BookingRow], stored: dict[str, Stored]
+    company: Company, rows: Iterable[BookingRow], stored: dict[Key, Stored]
 ) -> tuple[AskedRow, ...]:
     """Return the rows with a far place that their booking does not have already."""
     asked = []
     for row in rows:
-        known = stored.get(row.reference)
+        known = stored.get(row.key)
         found = far_places(company, row.values, Booking.ENDS, known.values if known else None)
         asked += [AskedRow(row.line, row.reference, text) for text in found.values()]
     return tuple(asked)

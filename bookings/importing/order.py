@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bookings.importing.compare import OVER, Stored, differences_of
-from bookings.importing.rows import BookingRow, RowError
+from bookings.importing.rows import BookingRow, Key, RowError
 from bookings.models import OPEN_STATUSES, Status
 from bookings.order import enter_after, enter_before, is_wanted_after
 from drivers.models import Company
@@ -28,7 +28,7 @@ class _Wanted:
 def check_order(
     company: Company,
     rows: list[BookingRow],
-    stored: dict[str, Stored],
+    stored: dict[Key, Stored],
     columns: Sequence[str],
 ) -> tuple[list[BookingRow], list[RowError]]:
     """Return (valid rows, errors): a return trip is wanted after its outbound trip.
@@ -44,7 +44,7 @@ def check_order(
 
     kept, errors = rows, list[RowError]()
     while True:
-        in_file = {row.reference: row for row in kept}
+        in_file = {row.key: row for row in kept}
         found = [error for row in kept for error in _faults(company, row, in_file, stored, over)]
         if not found:
             return kept, errors
@@ -56,11 +56,11 @@ def check_order(
 def _faults(
     company: Company,
     row: BookingRow,
-    in_file: dict[str, BookingRow],
-    stored: dict[str, Stored],
+    in_file: dict[Key, BookingRow],
+    stored: dict[Key, Stored],
     over: Callable[[BookingRow, Stored], bool],
 ) -> Iterator[RowError]:
-    old = stored.get(row.reference)
+    old = stored.get(row.key)
     if old and over(row, old):
         return
     this = _of_row(row, old)
@@ -69,7 +69,7 @@ def _faults(
         sentence = enter_after(company, there.reference, there.at, there.appointment_at)
         yield RowError(row.line, "scheduled_time", _shown(this.at), sentence)
     back = old.way_back if old else None
-    if back and back.reference not in in_file and this.moved:
+    if back and (row.customer.pk, back.reference) not in in_file and this.moved:
         after = _Wanted(back.reference, back.at, None, back.will_call, False)
         if not _in_order(this, after):
             sentence = enter_before(company, back.reference, back.at)
@@ -97,16 +97,16 @@ def _of_row(row: BookingRow, old: Stored | None) -> _Wanted:
 def _way_there(
     row: BookingRow,
     old: Stored | None,
-    in_file: dict[str, BookingRow],
-    stored: dict[str, Stored],
+    in_file: dict[Key, BookingRow],
+    stored: dict[Key, Stored],
     over: Callable[[BookingRow, Stored], bool],
 ) -> _Wanted | None:
     """Return the outbound trip, or None without one that is still to be driven."""
     keeps = old is not None and ("return_of" in row.blank or not row.has_return_of)
     linked = old.way_there if old and keeps else None
     reference = linked.reference if linked else row.return_of
-    before = stored.get(reference)
-    there = in_file.get(reference)
+    before = stored.get((row.customer.pk, reference))
+    there = in_file.get((row.customer.pk, reference))
     again = there is not None and before is not None and not over(there, before)
     if before and before.status not in OPEN_STATUSES and not again:
         return None

@@ -9,19 +9,18 @@ from datetime import datetime
 from typing import Any
 
 from bookings.importing.compare import OVER, Stored
-from bookings.importing.rows import BookingRow, RowError
+from bookings.importing.rows import BookingRow, Key, RowError
 from bookings.models import Booking, CompanyPlace
 from bookings.own_places import ADDRESSES, Ends, link, other_minutes
 from bookings.pickup_times import INPUTS, is_too_late, needs_one, not_connected, pickups, too_late
 from drivers.db.folding import fold
-from drivers.models import Company, Customer
+from drivers.models import Company
 
 
 def compute_pickups(
     company: Company,
-    customer: Customer,
     rows: Sequence[BookingRow],
-    stored: Mapping[str, Stored],
+    stored: Mapping[Key, Stored],
     places: Mapping[str, CompanyPlace],
     *,
     now: datetime,
@@ -36,7 +35,7 @@ def compute_pickups(
     errors: list[RowError] = []
     trips: dict[int, Booking] = {}
     for row in rows:
-        old = stored.get(row.reference)
+        old = stored.get(row.key)
         values = (old.values if old else {}) | row.values
         at, due_at = values.get("scheduled_time"), values.get("appointment_at")
         if at is None and (due_at is None or values.get("will_call")):
@@ -52,7 +51,7 @@ def compute_pickups(
         )
         if computed and changed:
             inputs = {name: values[name] for name in (*INPUTS, *ADDRESSES) if name in values}
-            trips[row.line] = Booking(company=company, customer=customer, **inputs)
+            trips[row.line] = Booking(company=company, customer=row.customer, **inputs)
         settled.append(replace(row, values=row.values | {"pickup_computed": computed}))
     link(trips.values(), places)
     found = dict(zip(trips, pickups(company, list(trips.values())), strict=True))

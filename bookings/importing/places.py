@@ -11,19 +11,18 @@ from dataclasses import replace
 
 from bookings.importing.compare import OVER, Stored, read_stored
 from bookings.importing.result import NOT_SEARCHED, AddressOfFile
-from bookings.importing.rows import ADDRESS_OF, BookingRow, RowError
+from bookings.importing.rows import ADDRESS_OF, BookingRow, Key, RowError
 from bookings.models import Booking
 from bookings.places.known import Place
 from bookings.places.many import search_many
 from drivers.db.folding import fold
-from drivers.models import Company, Customer
+from drivers.models import Company
 
 Choices = Mapping[str, Place]  # by folded address
 
 
 def find_places(
     company: Company,
-    customer: Customer,
     rows: Sequence[BookingRow],
     columns: Sequence[str],
     choices: Choices,
@@ -34,7 +33,7 @@ def find_places(
     """
     if not any(ADDRESS_OF.keys() & row.blank for row in rows):
         return {}
-    stored = read_stored(customer, rows, columns)
+    stored = read_stored(rows, columns)
     lines: dict[str, list[tuple[str, int]]] = {}
     for row in rows:
         for end in Booking.ENDS:
@@ -51,7 +50,7 @@ def find_places(
     return result
 
 
-def _wanted(row: BookingRow, end: str, stored: Mapping[str, Stored]) -> str:
+def _wanted(row: BookingRow, end: str, stored: Mapping[Key, Stored]) -> str:
     """Return the address of this end of the row if it has to be searched, otherwise ""."""
     address: str = row.values.get(f"{end}address", "")
     if f"{end}lat" not in row.blank or not address or _keeps(row, end, stored):
@@ -59,8 +58,8 @@ def _wanted(row: BookingRow, end: str, stored: Mapping[str, Stored]) -> str:
     return address
 
 
-def _keeps(row: BookingRow, end: str, stored: Mapping[str, Stored]) -> bool:
-    old = stored.get(row.reference)
+def _keeps(row: BookingRow, end: str, stored: Mapping[Key, Stored]) -> bool:
+    old = stored.get(row.key)
     if old is None:
         return False
     return old.status in OVER or fold(old.values[f"{end}address"]) == fold(
@@ -70,7 +69,7 @@ def _keeps(row: BookingRow, end: str, stored: Mapping[str, Stored]) -> bool:
 
 def place_rows(
     rows: Iterable[BookingRow],
-    stored: Mapping[str, Stored],
+    stored: Mapping[Key, Stored],
     addresses: Mapping[str, AddressOfFile],
 ) -> tuple[list[BookingRow], list[RowError]]:
     """Return (rows with their positions, errors of those whose place is not known)."""
@@ -85,7 +84,7 @@ def place_rows(
             names = f"{end}lat", f"{end}lon"
             address = row.values[f"{end}address"]
             if _keeps(row, end, stored):
-                values |= {name: stored[row.reference].values[name] for name in names}
+                values |= {name: stored[row.key].values[name] for name in names}
                 continue
             known = addresses.get(fold(address))
             if known is None:  # the stored booking has changed since the search

@@ -1,7 +1,7 @@
 """The result of an import or of its dry run, for the command and the admin."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -14,6 +14,7 @@ from bookings.places.known import Place
 from bookings.places.many import Found
 
 NAMED = 3  # places that an error names
+CUSTOMERS = 20  # that a summary names
 NOT_SEARCHED = gettext_lazy("it was not searched for in this round: preview or import again")
 DELIMITER_NAMES = {",": ",", ";": ";", "\t": "tab", "|": "|"}
 
@@ -140,7 +141,7 @@ class ImportResult:
     `overlapping`: for each trip at the same time as another one of its client, no error: to import
     after the dry run confirms it. `computed`: rows written whose pickup is computed. `addresses`:
     those that had no position and were searched. `sample`: the first rows created or updated, with
-    the names of the changed fields.
+    the names of the changed fields. `customers`: bookings written of each, where rows name them.
     """
 
     filename: str
@@ -162,6 +163,7 @@ class ImportResult:
     computed: int = 0
     addresses: tuple[AddressOfFile, ...] = ()
     sample: tuple[tuple[BookingRow, tuple[str, ...]], ...] = ()
+    customers: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def bad_rows(self) -> int:
@@ -218,6 +220,11 @@ class ImportResult:
         return "\n".join(lines)
 
     def _remarks(self) -> Iterator[str]:
+        if self.customers:
+            named = list(self.customers.items())
+            shown = [f"{name} ({count})" for name, count in named[:CUSTOMERS]]
+            more = [] if len(named) <= CUSTOMERS else ["…"]
+            yield _("Of customers: %(customers)s.") % {"customers": ", ".join(shown + more)}
         if self.broken:
             yield ngettext(
                 "%(count)s row would break a trip that has a driver (line %(line)s): it is "
@@ -307,5 +314,6 @@ class ImportResult:
             "kept": list(self.kept),
             "far_away": [row.as_dict() for row in self.far_away],
             "addresses": [one.as_dict() for one in self.addresses],
+            "customers": dict(self.customers),
             "overlapping": [row.as_dict() for row in self.overlapping],
         }

@@ -15,8 +15,10 @@ from django.utils.translation import ngettext
 
 from bookings import parsing
 from bookings.importing.csv_file import Row, Table, Unreadable
+from bookings.importing.owners import Owners
 from bookings.models import Booking, Client
 from bookings.parsing import BadValueError
+from drivers.models import Customer
 
 REQUIRED = (
     "reference",
@@ -29,6 +31,7 @@ REQUIRED = (
     "wheelchairs",
 )
 OPTIONAL = (
+    "customer",
     "pickup_address",
     "dropoff_address",
     "appointment_at",
@@ -56,6 +59,10 @@ APPOINTMENT_WITHIN = timedelta(hours=24)
 SHOWN = 60
 
 Reader = Callable[[str], Any]  # of a cell: a function of `bookings.parsing`
+Key = tuple[int, str]  # what identifies a booking: the id of its customer, and the reference
+Person = tuple[int, str, str]  # the id of the customer, name and telephone number
+# Columns that are no plain fields of a booking.
+RELATED = ("customer", "client_name", "client_phone", "return_of")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +90,14 @@ class RowError:
 class BookingRow:
     """A valid row: `values` by the booking's field names, of the file's columns only.
 
-    `client` is (name, phone), or None if the booking has no client. `return_of` is the reference of
-    the outbound trip, or "", also if the file has no such column (`has_return_of`). Of the `blank`
-    columns, `values` has what a new booking gets, if anything.
+    Its reference, client and outbound trip are the `customer`'s. `client` is (name, phone), or None
+    if the booking has no client. `return_of` is the reference of the outbound trip, or "", also if
+    the file has no such column (`has_return_of`). Of the `blank` columns, `values` has what a new
+    booking gets, if anything.
     """
 
     line: int
+    customer: Customer
     values: dict[str, Any]
     client: tuple[str, str] | None = None
     return_of: str = ""
@@ -98,6 +107,19 @@ class BookingRow:
     @property
     def reference(self) -> str:
         return str(self.values["reference"])
+
+    @property
+    def key(self) -> Key:
+        return self.customer.pk, self.reference
+
+    @property
+    def way_there(self) -> Key:
+        """Return the key of the outbound trip, if there is one."""
+        return self.customer.pk, self.return_of
+
+    @property
+    def person(self) -> Person | None:
+        return (self.customer.pk, *self.client) if self.client else None
 
 
 def all_columns(columns: Sequence[str]) -> list[str]:
@@ -112,10 +134,10 @@ def shown(value: str) -> str:
 
 
 def read_rows(
-    table: Table, *, zone: tzinfo, order: str | None = None
+    table: Table, *, zone: tzinfo, owners: Owners, order: str | None = None
 ) -> tuple[list[BookingRow], list[RowError]]:
     """Return (valid rows, errors of the others), both in the order of the file."""
-    readers = _readers(zone, order)
+    readers = _readers(zone, order, owners)
     rows: list[BookingRow] = []
     errors: list[RowError] = []
     for row in table.rows:
@@ -136,7 +158,8 @@ def read_rows(
         if row_errors:
             errors += row_errors
         else:
-            rows.append(_booking_row(row.line, values, frozenset(blank)))
+            owner = values.pop("customer", owners.default)
+            rows.append(_booking_row(row.line, owner, values, frozenset(blank)))
     rows, twice = _without_repetitions(rows)
     return rows, sorted([*errors, *twice], key=lambda error: error.line)
 
@@ -153,13 +176,14 @@ def read_cell(reader: Reader, cell: str, *, is_optional: bool) -> Any:
     return reader("" if cell == CLEARED and is_optional else cell)
 
 
-def _readers(zone: tzinfo, order: str | None) -> dict[str, Reader]:
+def _readers(zone: tzinfo, order: str | None, owners: Owners) -> dict[str, Reader]:
     length = {
         field.name: field.max_length for field in Booking._meta.concrete_fields if field.max_length
     }
     client_length = {field.name: field.max_length for field in Client._meta.concrete_fields}
     moment = partial(parsing.moment, zone=zone, order=order)
     return {
+        "customer": owners.read,
         "reference": parsing.reference,
         "scheduled_time": moment,
         "pickup_lat": parsing.latitude,
@@ -228,15 +252,14 @@ def _contradictions(row: Row, values: dict[str, Any]) -> Iterator[RowError]:
         yield error("return_of", _("a trip cannot be its own return trip"))
 
 
-def _booking_row(line: int, values: dict[str, Any], blank: frozenset[str]) -> BookingRow:
-    fields = {
-        name: value
-        for name, value in values.items()
-        if name not in ("client_name", "client_phone", "return_of")
-    }
+def _booking_row(
+    line: int, customer: Customer, values: dict[str, Any], blank: frozenset[str]
+) -> BookingRow:
+    fields = {name: value for name, value in values.items() if name not in RELATED}
     name = values.get("client_name")
     return BookingRow(
         line,
+        customer,
         fields,
         client=(name, values.get("client_phone", "")) if name else None,
         return_of=values.get("return_of", ""),
@@ -249,11 +272,11 @@ def _without_repetitions(rows: list[BookingRow]) -> tuple[list[BookingRow], list
     """Return (rows, errors): a reference and an outbound trip may occur in one row only."""
     kept: list[BookingRow] = []
     errors: list[RowError] = []
-    line_of: dict[str, int] = {}
-    line_back: dict[str, int] = {}
+    line_of: dict[Key, int] = {}
+    line_back: dict[Key, int] = {}
     for row in rows:
-        first = line_of.setdefault(row.reference, row.line)
-        back = line_back.setdefault(row.return_of, row.line) if row.return_of else row.line
+        first = line_of.setdefault(row.key, row.line)
+        back = line_back.setdefault(row.way_there, row.line) if row.return_of else row.line
         if first != row.line:
             errors.append(
                 RowError(

@@ -14,17 +14,17 @@ from bookings.guards import PLANNED_FIELDS, Outcome, hold_trips
 from bookings.importing.compare import Changes, Stored, check_ways_there, compare
 from bookings.importing.order import check_order
 from bookings.importing.result import BrokenRow, Skipped
-from bookings.importing.rows import BookingRow
+from bookings.importing.rows import BookingRow, Key, Person
 from bookings.models import Client, CompanyPlace, DriverPreference, Status
 from bookings.own_places import other_minutes
 from drivers.db.folding import fold
-from drivers.models import Company, Customer
+from drivers.models import Company
 from drivers.phones import person_key
 
 # The id of an outbound trip that the file creates.
 TO_COME = -1
 
-ClientIds = dict[tuple[str, str] | None, int]
+ClientIds = dict[Person | None, int]
 Updated = tuple[BookingRow, Stored, FieldChanges]
 
 
@@ -44,9 +44,8 @@ class Settled:
 
 def settle(
     company: Company,
-    customer: Customer,
     rows: list[BookingRow],
-    stored: dict[str, Stored],
+    stored: dict[Key, Stored],
     columns: Sequence[str],
     *,
     release_broken: bool | Collection[int],
@@ -71,8 +70,7 @@ def settle(
         return Settled(changes)
     client_ids = find_clients(
         company,
-        customer,
-        {row.client for row, _old, changed in _of_trips(changes, places) if "client" in changed},
+        {row.person for row, _old, changed in _of_trips(changes, places) if "client" in changed},
     )
     broken: list[BrokenRow] = []
     released: dict[int, BrokenRow] = {}
@@ -104,25 +102,25 @@ def settle(
     return Settled(changes, _in_order(broken), _in_order(released.values()), outcomes)
 
 
-def find_clients(
-    company: Company, customer: Customer, wanted: Collection[tuple[str, str] | None]
-) -> ClientIds:
-    """Return {(name, phone): id} of the wanted who are stored, however they are spelled there.
+def find_clients(company: Company, wanted: Collection[Person | None]) -> ClientIds:
+    """Return {person: id} of the wanted who are stored, however they are spelled there.
 
     Of several stored ones it is the one who forbids drivers, so that none is forgotten, else the
     oldest. 1 statement, or none.
     """
-    keys = {client: person_key(*client, company.timezone) for client in wanted if client}
+    keys = {one: (one[0], *person_key(*one[1:], company.timezone)) for one in wanted if one}
     if not keys:
         return {}
     forbids = DriverPreference.objects.filter(client=OuterRef("pk"), kind="forbidden")
     rows = Client.objects.filter(
-        customer=customer, folded_name__any_of=sorted({name for name, _phone in keys.values()})
+        customer__any_of=sorted({key[0] for key in keys.values()}),
+        folded_name__any_of=sorted({key[1] for key in keys.values()}),
     ).order_by(Exists(forbids).desc(), "id")
-    by_key: dict[tuple[str, str], int] = {}
-    for pk, name, phone in rows.values_list("id", "folded_name", "phone_key"):
-        by_key.setdefault((name, phone), pk)
-    return {client: by_key[key] for client, key in keys.items() if key in by_key}
+    by_key: dict[Person, int] = {}
+    found = rows.values_list("id", "customer_id", "folded_name", "phone_key")
+    for pk, owner, name, phone in found:
+        by_key.setdefault((owner, name, phone), pk)
+    return {person: by_key[key] for person, key in keys.items() if key in by_key}
 
 
 def _of_trips(changes: Changes, places: Mapping[str, CompanyPlace]) -> list[Updated]:
@@ -138,7 +136,7 @@ def _of_trips(changes: Changes, places: Mapping[str, CompanyPlace]) -> list[Upda
 def _with_ids(
     row: BookingRow,
     differing: FieldChanges,
-    stored: Mapping[str, Stored],
+    stored: Mapping[Key, Stored],
     client_ids: ClientIds,
 ) -> FieldChanges:
     """Return the changes with the ids of the new client and of the new outbound trip.
@@ -147,9 +145,9 @@ def _with_ids(
     """
     ids: FieldChanges = {}
     if "client" in differing:
-        ids["client"] = (differing["client"][0], client_ids.get(row.client))
+        ids["client"] = (differing["client"][0], client_ids.get(row.person))
     if "return_of" in differing:
-        there = stored.get(row.return_of)
+        there = stored.get(row.way_there)
         there_id = there.id if there else TO_COME if row.return_of else None
         ids["return_of"] = (differing["return_of"][0], there_id)
     return differing | ids
@@ -175,7 +173,7 @@ def _without(
     company: Company,
     lines: Collection[int],
     rows: Iterable[BookingRow],
-    stored: dict[str, Stored],
+    stored: dict[Key, Stored],
     columns: Sequence[str],
 ) -> tuple[list[BookingRow], list[Skipped]]:
     """Return (the rows without these lines, rows that are not valid without them)."""

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from bookings.importing.csv_file import FileRefusedError, read_table
 from bookings.importing.import_bookings import import_bookings
+from bookings.importing.owners import Owners
 from bookings.importing.rows import OPTIONAL, REQUIRED, read_rows
 from bookings.models import Actor, Booking, Door
+from drivers.models import Customer
 from tests.support import builders
 from tests.support.builders import NOW, ZONE
 
@@ -29,7 +31,8 @@ def read(data, **options):
     table = read_table(
         data if isinstance(data, bytes) else data.encode(), required=REQUIRED, optional=OPTIONAL
     )
-    return read_rows(table, zone=options.pop("zone", ZONE), **options)
+    owners = Owners(Customer(pk=1, name="Geneva"))
+    return read_rows(table, zone=options.pop("zone", ZONE), owners=owners, **options)
 
 
 def one(column, value, **options):
