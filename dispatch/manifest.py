@@ -15,7 +15,7 @@ from bookings.models import Booking, Status
 from dispatch.day.queries import DONE
 from dispatch.day.reasons import translated
 from dispatch.day.travel_times import driving, say_driving, travel_times
-from dispatch.day.trips import pickup_window
+from dispatch.day.trips import window_around
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, DispatchRun
 from drivers.fleet.handovers import handed_over
 from drivers.models import Company, Shift
@@ -319,7 +319,9 @@ def _bookings(company, day):
     return (
         Booking.objects.on(company, day)
         .annotate(shown=FilteredRelation("assignments", condition=Q(assignments__status__in=SHOWN)))
-        .select_related("client", "pickup_place", "dropoff_place", "shown__driver__vehicle")
+        .select_related(
+            "client", "customer", "pickup_place", "dropoff_place", "shown__driver__vehicle"
+        )
         .order_by("scheduled_time", "id", "-shown__id")
     )
 
@@ -375,7 +377,9 @@ def _stops(company, booking, assignment):
     def local(moment):
         return moment and company.local(moment)
 
-    earliest_at, latest_at = pickup_window(company, booking.scheduled_time, booking.return_of_id)
+    earliest_at, latest_at = window_around(
+        company, booking.scheduled_time, booking.return_of_id, booking.customer.own_window
+    )
     return [
         Stop(
             PICKUP,

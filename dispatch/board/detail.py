@@ -9,7 +9,7 @@ from bookings.models import Booking, Status
 from dispatch.board.broken_rules import named
 from dispatch.day.queries import DONE
 from dispatch.day.stretches import RIDES
-from dispatch.day.trips import pickup_window
+from dispatch.day.trips import window_around
 from dispatch.day.vehicles import plate
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment
 from dispatch.trips.locking import no_such_trip
@@ -67,9 +67,12 @@ class Detail:
 
 
 def read_booking(company, booking_id: int) -> Booking:
-    """Read a booking of the company with its client and places: 1 query. Raises NoSuchTrip."""
+    """Read a booking of the company with its client, customer and places: 1 query.
+
+    Raises NoSuchTrip.
+    """
     rows = Booking.objects.filter(company=company, id=booking_id)
-    booking = rows.select_related("client", "pickup_place", "dropoff_place").first()
+    booking = rows.select_related("client", "customer", "pickup_place", "dropoff_place").first()
     if booking is None:
         raise no_such_trip()
     booking.company = company
@@ -91,7 +94,9 @@ def read_detail(company, booking_id: int) -> Detail:
         .first()
     )
     detour_s = assignment.explanation.get("detour_s") if assignment else None
-    earliest_at, latest_at = pickup_window(company, booking.scheduled_time, booking.return_of_id)
+    earliest_at, latest_at = window_around(
+        company, booking.scheduled_time, booking.return_of_id, booking.customer.own_window
+    )
     return Detail(
         booking=booking,
         assignment=assignment,

@@ -50,9 +50,7 @@ def why_they_wait(
     `dispatch.day.reasons.translated`. A plan that came too late for a booking knows no reason: that
     of the plan before is read then.
     """
-    latest = {
-        row.id: pickup_window(company, row.scheduled_time, row.return_of_id)[1] for row in rows
-    }
+    latest = {row.id: pickup_window(company, row)[1] for row in rows}
     accepted = {row.id: row for row in rows if row.status != Status.PENDING}
     happened = what_happened(company, day, accepted)
     found = _found(company, day, accepted, latest, run, now)

@@ -309,7 +309,7 @@ def _left_out(
         if row.status == Status.PENDING:
             left_out[row.id] = "will_call" if row.will_call else "not_accepted"
         elif row.id not in kept and row.status in PLANNABLE:
-            latest_at = pickup_window(frame.company, row.scheduled_time, row.return_of_id)[1]
+            latest_at = pickup_window(frame.company, row)[1]
             if latest_at < frame.now:
                 left_out[row.id] = "window_passed"
     return left_out

@@ -17,7 +17,7 @@ from django.db.models.sql.constants import MULTI
 from bookings.models import Booking, DriverPreference
 from dispatch.models import Assignment
 from drivers.fleet.handovers import handed_over
-from drivers.models import SHIFT_AT_MOST, Company, Driver
+from drivers.models import OWN_WINDOW, SHIFT_AT_MOST, Company, Driver, OwnWindow
 
 UNDER_WAY = {Assignment.Status.EN_ROUTE, Assignment.Status.IN_PROGRESS}
 NO = Value(False, output_field=BooleanField())
@@ -124,6 +124,9 @@ class BookingRow(NamedTuple):
     version: int
     pickup_boarding_min: int | None  # of the company's place there
     dropoff_margin_min: int | None  # of the place there, else of the customer
+    early_min: int | None  # the customer's own pickup window
+    late_min: int | None
+    return_late_min: int | None
     assignment_id: int | None
     driver_id: int | None
     assignment_status: str | None
@@ -140,6 +143,10 @@ class BookingRow(NamedTuple):
     max_ride_min: int | None
     client_max_ride_min: int | None
     stretch: int | None  # the number of who rides together, see `stretches`
+
+    @property
+    def own_window(self) -> OwnWindow:
+        return self.early_min, self.late_min, self.return_late_min
 
     @property
     def person(self) -> int | None:
@@ -363,6 +370,7 @@ def read_bookings(
         "version",
         "pickup_place__boarding_min",
         Coalesce("dropoff_place__margin_min", "customer__margin_min"),
+        *(f"customer__{name}" for name in OWN_WINDOW),
         "current__id",
         "current__driver_id",
         "current__status",

@@ -210,7 +210,7 @@ def describe_reason(day: Day, reason: Reason) -> Unassigned:
 def describe_excluded(day: Day, booking_id: int, code: str) -> Unassigned:
     """Return in sentences why a booking was excluded from planning."""
     row = day.bookings[booking_id]
-    latest_at = pickup_window(day.company, row.scheduled_time, row.return_of_id)[1]
+    latest_at = pickup_window(day.company, row)[1]
     values = {"latest_s": clock(day.company, day.day, latest_at)}
     detail: list[object] = [code, values]
     if code == "two_places":

@@ -4,18 +4,31 @@ import math
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from bookings.models import DriverPreference, Status
 from dispatch.day.duties import DayFrame
 from dispatch.day.queries import BookingRow
 from dispatch.day.traffic import Drive
 from dispatch.planner.problem import Priority, Sharing, Standing, Trip
-from drivers.models import Company
+from drivers.models import Company, OwnWindow
 
 # No pickup window of a day begins earlier than so long before it.
 MOST_EARLY = timedelta(days=1)
 PLANNABLE = {Status.ACCEPTED, Status.ASSIGNED}
+
+
+class Wanted(Protocol):
+    """A row of a booking that says when its pickup is wanted, and its customer's minutes."""
+
+    @property
+    def scheduled_time(self) -> datetime: ...
+
+    @property
+    def return_of_id(self) -> int | None: ...
+
+    @property
+    def own_window(self) -> OwnWindow: ...
 
 
 def trips_of(
@@ -77,7 +90,7 @@ def make_trip(
     The window, which must not be over, starts now at the earliest.
     """
     standing = row.standing() if stands else None
-    earliest_at, latest_at = pickup_window(company, row.scheduled_time, row.return_of_id)
+    earliest_at, latest_at = pickup_window(company, row)
     seconds = _clock(start_at)
     if row.series_driver_id is not None and row.series_driver_id not in forbidden:
         preferred |= {row.series_driver_id}
@@ -140,16 +153,26 @@ def sharing_of(company: Company) -> Sharing | None:
     )
 
 
-def pickup_window(
-    company: Company, wanted_at: datetime, is_return: object
-) -> tuple[datetime, datetime]:
+def pickup_window(company: Company, row: Wanted) -> tuple[datetime, datetime]:
     """Return the earliest and the latest pickup. A client is never picked up early to go home."""
-    if is_return:
-        return wanted_at, wanted_at + timedelta(minutes=company.return_late_min)
-    return (
-        wanted_at - timedelta(minutes=company.pickup_early_min),
-        wanted_at + timedelta(minutes=company.pickup_late_min),
+    return window_around(company, row.scheduled_time, row.return_of_id, row.own_window)
+
+
+def window_around(
+    company: Company, wanted_at: datetime, is_return: object, own: OwnWindow
+) -> tuple[datetime, datetime]:
+    """Return the window of a pickup wanted then: the customer's `own` minutes, or the company's."""
+    early_min, late_min, return_late_min = (
+        usual if minutes is None else minutes
+        for minutes, usual in zip(
+            own,
+            (company.pickup_early_min, company.pickup_late_min, company.return_late_min),
+            strict=True,
+        )
     )
+    if is_return:
+        return wanted_at, wanted_at + timedelta(minutes=return_late_min)
+    return wanted_at - timedelta(minutes=early_min), wanted_at + timedelta(minutes=late_min)
 
 
 def by_client(

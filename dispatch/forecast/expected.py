@@ -170,7 +170,7 @@ def _arrival(trip, previous, free_at, empty, shifts, breaks, from_position, now)
 
 
 def _judged(company, trip, pickup_at, dropoff_at, ride_until_at, over):
-    due_at = pickup_window(company, trip.scheduled_time, trip.return_of_id)[1]
+    due_at = pickup_window(company, trip)[1]
     late = pickup_at - due_at
     if trip.assignment_status == Assignment.Status.IN_PROGRESS:
         late = NEVER  # the pickup is over; what can still be missed is the appointment

@@ -10,7 +10,7 @@ from bookings.models import Booking, Status
 from dispatch.day.queries import current_assignment, day_and_around
 from dispatch.models import Assignment
 from drivers.fleet.handovers import handed_over
-from drivers.models import Absence, Driver, Shift, VehicleAbsence
+from drivers.models import OWN_WINDOW, Absence, Driver, Shift, VehicleAbsence
 
 
 class CarRow(NamedTuple):
@@ -115,6 +115,9 @@ class TripRow(NamedTuple):
     version: int
     updated_at: datetime
     pickup_boarding_min: int | None  # of the company's place there
+    early_min: int | None  # the customer's own pickup window
+    late_min: int | None
+    return_late_min: int | None
     assignment_id: int | None
     driver_id: int | None
     assignment_status: str | None
@@ -128,6 +131,10 @@ class TripRow(NamedTuple):
     overrides: list | None
     assigned_at: datetime | None
     stretch: int | None  # the number of who rides together, see `dispatch.day.stretches`
+
+    @property
+    def own_window(self):
+        return self.early_min, self.late_min, self.return_late_min
 
 
 def read_drivers(company):
@@ -243,6 +250,7 @@ def _trips(ids):
             "version",
             "updated_at",
             "pickup_place__boarding_min",
+            *(f"customer__{name}" for name in OWN_WINDOW),
             "current__id",
             "current__driver_id",
             "current__status",

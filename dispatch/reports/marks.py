@@ -30,7 +30,7 @@ class Marks(NamedTuple):
 
 def read_marks(company: Company, state: FiguresState, today: date) -> Marks:
     """Return what has changed: 3 queries, and 1 for a changed roster or definition."""
-    definitions = _definitions(company)
+    definitions, late_min = _definitions(company)
     if state.known_until is None:
         return _first_marks(company, today, definitions)
     events = (
@@ -42,7 +42,7 @@ def read_marks(company: Company, state: FiguresState, today: date) -> Marks:
     moments = {now for _id, _before, now in told if now}
     moments |= {datetime.fromisoformat(before) for _id, before, _now in told if before}
     # A trip may be planned so much later, in a shift that begins on the next day.
-    later = timedelta(minutes=max(company.pickup_late_min, company.return_late_min))
+    later = timedelta(minutes=late_min)
     days = {company.local(at + after).date() for at in moments for after in (NONE, later)}
     of_company = Driver.objects.filter(company=company)
     changes = list(
@@ -106,16 +106,21 @@ def _touched(
     return _all_days(max(since, first), min(until, last))
 
 
-def _definitions(company: Company) -> dict[str, Any]:
-    """Return by what is counted: the timezone, and on time of every customer: 1 query."""
-    customers = Customer.objects.filter(company=company).order_by("id")
-    return {"zone": company.timezone} | {
-        str(pk): [
-            company.on_time_early_min if early is None else early,
-            company.on_time_late_min if late is None else late,
+def _definitions(company: Company) -> tuple[dict[str, Any], int]:
+    """Return (by what is counted, the end of the longest pickup window in minutes): 1 query.
+
+    Counted is by the timezone, and by what is on time for every customer.
+    """
+    late = [company.pickup_late_min, company.return_late_min]
+    found: dict[str, Any] = {"zone": company.timezone}
+    for customer in Customer.objects.filter(company=company).order_by("id"):
+        early_min, late_min = customer.on_time_early_min, customer.on_time_late_min
+        found[str(customer.pk)] = [
+            company.on_time_early_min if early_min is None else early_min,
+            company.on_time_late_min if late_min is None else late_min,
         ]
-        for pk, early, late in customers.values_list("id", "on_time_early_min", "on_time_late_min")
-    }
+        late += [minutes for minutes in customer.own_window[1:] if minutes is not None]
+    return found, max(late)
 
 
 def on_time_of(definitions: dict[str, Any]) -> dict[int, OnTime]:

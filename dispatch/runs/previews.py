@@ -52,6 +52,7 @@ PARTICULARS = (
     "return_of_id",
     "pickup_boarding_min",
     "dropoff_margin_min",
+    "own_window",
     "shares",
     "ride_limit_min",
 )

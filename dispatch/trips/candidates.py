@@ -177,7 +177,7 @@ def offered(day: Day, row: BookingRow) -> Trip | None:
 
 
 def _is_over(day: Day, row: BookingRow) -> bool:
-    latest_at = pickup_window(day.company, row.scheduled_time, row.return_of_id)[1]
+    latest_at = pickup_window(day.company, row)[1]
     return latest_at < day.now and not row.standing()
 
 

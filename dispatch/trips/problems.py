@@ -56,7 +56,7 @@ def trip_of(day: Day, row: BookingRow) -> Trip:
 def whole_trip_of(day: Day, row: BookingRow) -> Trip:
     """Return the planner's trip with its whole window, whatever else its person does."""
     preferred, forbidden = by_client(day.preferences)
-    window = pickup_window(day.company, row.scheduled_time, row.return_of_id)
+    window = pickup_window(day.company, row)
     earliest_s, latest_s = map(day.seconds, window)
     trip = make_trip(
         day.company,

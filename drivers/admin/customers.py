@@ -25,7 +25,16 @@ class CustomerAdmin(CompanyScopedAdmin):
     fieldsets = [
         (None, {"fields": ["company", ("name", "kind"), "is_default", "shown_trips"]}),
         (_("Contact"), {"fields": ["contact", ("phone", "email"), "notes"]}),
-        (_("Its trips"), {"fields": ["margin_min", ("on_time_early_min", "on_time_late_min")]}),
+        (
+            _("Its trips"),
+            {
+                "fields": [
+                    ("pickup_early_min", "pickup_late_min"),
+                    ("return_late_min", "margin_min"),
+                    ("on_time_early_min", "on_time_late_min"),
+                ]
+            },
+        ),
         (
             _("What its client system must keep to"),
             {

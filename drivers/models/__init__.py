@@ -5,7 +5,13 @@ Positions are degrees, WGS 84. Durations carry their unit.
 """
 
 from drivers.models.company import Company
-from drivers.models.customer import Customer, FillsCustomers, OfCustomer
+from drivers.models.customer import (
+    OWN_WINDOW,
+    Customer,
+    FillsCustomers,
+    OfCustomer,
+    OwnWindow,
+)
 from drivers.models.devices import Device
 from drivers.models.far_places import (
     FAR_AWAY,
@@ -50,7 +56,9 @@ __all__ = [
     "LATITUDE",
     "LONGITUDE",
     "Membership",
+    "OWN_WINDOW",
     "OfCustomer",
+    "OwnWindow",
     "GRANTABLE_ROLES",
     "Role",
     "RosterChange",

@@ -12,6 +12,8 @@ from drivers.db.rules import CHOICE, Check, Unique
 from drivers.models.company import Company
 
 MOST_AHEAD_MIN = 30 * 24 * 60
+OWN_WINDOW = ("pickup_early_min", "pickup_late_min", "return_late_min")
+OwnWindow = tuple[int | None, int | None, int | None]  # the values of these; None: the company's
 OF_ANOTHER_COMPANY = _("This customer belongs to another company.")
 
 
@@ -70,6 +72,36 @@ class Customer(models.Model):
         help_text=_(
             "Minutes, 0 to 120, instead of the company's; a place's own comes first. Empty: the "
             "company's."
+        ),
+    )
+    pickup_early_min = models.PositiveSmallIntegerField(
+        _("early pickup (minutes)"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(720)],
+        help_text=_(
+            "Minutes, 0 to 720. An outbound client may be picked up this long before the requested "
+            "time. Empty: as the company says."
+        ),
+    )
+    pickup_late_min = models.PositiveSmallIntegerField(
+        _("late pickup (minutes)"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(720)],
+        help_text=_(
+            "Minutes, 0 to 720. An outbound client may be picked up this long after the requested "
+            "time. Empty: as the company says."
+        ),
+    )
+    return_late_min = models.PositiveSmallIntegerField(
+        _("late return (minutes)"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(720)],
+        help_text=_(
+            "Minutes, 0 to 720. A client going home may wait this long and is never picked up "
+            "early. Empty: as the company says."
         ),
     )
     on_time_early_min = models.PositiveSmallIntegerField(
@@ -148,6 +180,15 @@ class Customer(models.Model):
                 field="margin_min",
             ),
             Check(
+                condition=(Q(pickup_early_min__isnull=True) | Q(pickup_early_min__lte=720))
+                & (Q(pickup_late_min__isnull=True) | Q(pickup_late_min__lte=720))
+                & (Q(return_late_min__isnull=True) | Q(return_late_min__lte=720)),
+                name="customer_windows_sensible",
+                says=_(
+                    "Early pickups, late pickups and late returns must be from 0 to 720 minutes."
+                ),
+            ),
+            Check(
                 condition=Q(kind__in=["hospital", "home", "broker", "private", "other"]),
                 name="customer_kind_known",
                 says=CHOICE,
@@ -157,6 +198,11 @@ class Customer(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def own_window(self) -> OwnWindow:
+        """Return the customer's minutes around a wanted pickup, None where it has none."""
+        return self.pickup_early_min, self.pickup_late_min, self.return_late_min
 
 
 class FillsCustomers(models.QuerySet):

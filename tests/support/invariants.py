@@ -136,7 +136,7 @@ def _trip(day: Day, row: BookingRow) -> Trip:
         day.company,
         row,
         start_at=day.start_at,
-        now=pickup_window(day.company, row.scheduled_time, row.return_of_id)[0],
+        now=pickup_window(day.company, row)[0],
         drive=drive_of_row(day.company, day.problem.travel, row),
         preferred=preferred.get(row.client_id, frozenset()),
         forbidden=forbidden.get(row.client_id, frozenset()),

@@ -158,6 +158,9 @@ def imagined(company: Company, booking: Booking, *, now: datetime) -> tuple[Day,
         "version": 1,
         "pickup_boarding_min": booking.pickup_place and booking.pickup_place.boarding_min,
         "dropoff_margin_min": _margin(booking),
+        "early_min": booking.customer.pickup_early_min,
+        "late_min": booking.customer.pickup_late_min,
+        "return_late_min": booking.customer.return_late_min,
         "series_driver_id": booking.series and booking.series.driver_id,
         "may_share": booking.may_share,
     }
@@ -264,7 +267,7 @@ def _left_out(
     """Return what the last plan in time said of the trips that were missed."""
     missed = {}
     for row in rows:
-        latest_at = pickup_window(day.company, row.scheduled_time, row.return_of_id)[1]
+        latest_at = pickup_window(day.company, row)[1]
         if row.status != Status.PENDING and latest_at < day.now:
             last = happened.get(row.id)
             missed[row.id] = Missed(last and last.at, latest_at)
@@ -276,7 +279,7 @@ def _why(ground: Ground, row: BookingRow, found: Mapping[int, LeftOut]) -> Unass
     day = ground.day
     if row.status == Status.PENDING:
         return describe_excluded(day, row.id, "will_call" if row.will_call else "not_accepted")
-    latest_at = pickup_window(day.company, row.scheduled_time, row.return_of_id)[1]
+    latest_at = pickup_window(day.company, row)[1]
     if latest_at < day.now:
         why = describe_excluded(day, row.id, PASSED)
         detail = why_missed(day.company, day.day, latest_at, found.get(row.id), partial(_name, day))

@@ -271,7 +271,7 @@ class _Maker:
 
     def after_arrival(self) -> Iterator[Change]:
         """Yield pickups from when the client is out of another trip, later than the window."""
-        window = pickup_window(self.day.company, self.row.scheduled_time, self.row.return_of_id)
+        window = pickup_window(self.day.company, self.row)
         latest_s = max(self.day.seconds(window[1]), self.day.seconds(self.day.now))
         free = self.finding.allowed & ~self.capped
         times = []

@@ -63,7 +63,7 @@ def _helps(day: Day, row: BookingRow, found: Suggestion, expected_at: datetime) 
 
 def _at_risk(day: Day, row: BookingRow, pickup_at: datetime) -> timedelta:
     """Return how late the trip is with this pickup, if the forecast errs by the margin."""
-    due_at = pickup_window(day.company, row.scheduled_time, row.return_of_id)[1]
+    due_at = pickup_window(day.company, row)[1]
     if row.appointment_at:
         planned_pickup_at, planned_dropoff_at = row.planned()
         due_at = min(due_at, row.appointment_at - (planned_dropoff_at - planned_pickup_at))

@@ -157,7 +157,7 @@ def may_be_rescued(row: BookingRow) -> bool:
 def _may_ask(day: Day, row: BookingRow, change: Change) -> bool:
     """Return whether the client may be asked for this time: not before now, and on this day."""
     wanted_at = change.wanted_at
-    early_at, late_at = pickup_window(day.company, row.scheduled_time, row.return_of_id)
+    early_at, late_at = pickup_window(day.company, row)
     return (
         wanted_at is not None
         and wanted_at == change.pickup_at

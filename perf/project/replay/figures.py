@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from bookings.models import Booking, Status
-from dispatch.day.trips import pickup_window
+from dispatch.day.trips import window_around
 from dispatch.models import Assignment
+from drivers.models import OWN_WINDOW
 from perf.measuring.statistics import LEVEL, student
 
 VERY_LATE_MIN = 15
@@ -45,9 +46,13 @@ def booked(company, day):
     """Return (wanted, end of the window, appointment) by booking, before the day: 1 query."""
     rows = Booking.objects.on(company, day).order_by("id")
     return {
-        i: (pickup_window(company, wanted_at, return_of)[1], appointment_at)
-        for i, wanted_at, return_of, appointment_at in rows.values_list(
-            "id", "scheduled_time", "return_of", "appointment_at"
+        i: (window_around(company, wanted_at, return_of, own)[1], appointment_at)
+        for i, wanted_at, return_of, appointment_at, *own in rows.values_list(
+            "id",
+            "scheduled_time",
+            "return_of",
+            "appointment_at",
+            *(f"customer__{name}" for name in OWN_WINDOW),
         )
     }
 

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from itertools import chain
 
 from bookings.models import Booking, Status
 from dispatch.day.keeping import BY_HAND
@@ -23,6 +24,7 @@ from dispatch.trips.advice.advise import advise_open
 from dispatch.trips.advice.carry_out import carry_out
 from dispatch.trips.advice.rescue import rescues
 from dispatch.trips.advice.suggestion import Kind
+from drivers.models import Customer
 from drivers.refused import Refused
 from perf.project.replay.drive import ACTOR
 
@@ -88,9 +90,12 @@ class Office:
 
 
 def _waiting(company, day, now):
-    """Return the bookings that wait for a driver and can still be driven: 1 query."""
+    """Return the bookings that wait for a driver and can still be driven: 2 queries."""
     start_at, end_at = company.day_bounds(day)
-    late = timedelta(minutes=max(company.pickup_late_min, company.return_late_min))
+    customers = Customer.objects.filter(company=company)
+    own = chain.from_iterable(row.own_window[1:] for row in customers)
+    known = (minutes for minutes in own if minutes is not None)
+    late = timedelta(minutes=max(company.pickup_late_min, company.return_late_min, *known))
     open_ = Booking.objects.filter(
         company=company, status=Status.ACCEPTED,
         scheduled_time__gte=max(start_at, now - late), scheduled_time__lt=end_at,

@@ -171,7 +171,9 @@ def _user(row: Model, busy: Busy) -> dict[str, list[Form]]:
 
 HOSPITAL = {
     "name": "HUG", "kind": "hospital", "contact": "Dr. Rey", "phone": "1", "email": "a@b.ch",
-    "notes": "x", "book_ahead_min": "60", "margin_min": "45", "requires_client": "on",
+    "notes": "x", "book_ahead_min": "60", "margin_min": "45",
+    "pickup_early_min": "0", "pickup_late_min": "0", "return_late_min": "0",
+    "requires_client": "on",
     "on_time_early_min": "5", "on_time_late_min": "20",
     "requires_reference": "on", "requires_appointment": "on",
 }  # fmt: skip
