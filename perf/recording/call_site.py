@@ -12,6 +12,7 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from types import CodeType, FrameType
+from typing import NamedTuple
 
 from django.core.signals import setting_changed
 from django.db.backends.utils import CursorWrapper
@@ -97,9 +98,27 @@ _passing: dict[tuple[int, int], bool] = {}
 _codes: list[CodeType] = []
 
 
+class Direct(NamedTuple):
+    """A line of ours that called the ORM: how many frames up both are, and which they were."""
+
+    up: int
+    code: CodeType
+    at: int
+    verb_up: int
+    verb: CodeType
+    site: Site
+
+
+# By statement, where it was sent from last. A frame that is looked at has to be made, and most of
+# looking for a place is making those in between: where a line of ours calls Django itself, two say
+# whether it is the same line again.
+_direct: dict[str, Direct] = {}
+DIRECT_AT_MOST = 1024
+
+
 def _forget(*, setting, **kwargs):
     if setting in ("PERF", "INSTALLED_APPS", "BASE_DIR"):
-        for kept in (_kinds, _sites, _found, _roles, _passing):
+        for kept in (_kinds, _sites, _found, _roles, _passing, _direct):
             kept.clear()
         _owner.cache_clear()
 
@@ -131,8 +150,15 @@ def _kind(frame):
     return kind
 
 
-def find_site(sight=None):
-    """Return the site of the statement that is about to be executed; fill the `sight`."""
+def find_site(sight=None, sql=None):
+    """Return the site of the statement that is about to be executed; fill the `sight`.
+
+    With its `sql` the place is not looked for where it is the one of the time before.
+    """
+    if sql is not None:
+        direct = _direct.get(sql)
+        if direct is not None and _is_again(direct, sight):
+            return direct.site
     frame: FrameType | None = sys._getframe(2)  # each frame that is looked at has to be made
     while frame is not None and frame.f_code is not EXECUTE:
         frame = frame.f_back
@@ -169,7 +195,10 @@ def find_site(sight=None):
     if sight is not None and verb is not None:
         _seen(verb, sight)
     if place is not None:
-        return _line(place, relation, deferred, verb)
+        site = _line(place, relation, deferred, verb)
+        if sql is not None and verb is not None and not (relation or deferred):
+            _keep(sql, place, verb, site)
+        return site
     found = foreign and _shown(foreign, frame, relation, deferred, verb)
     if found:
         return found
@@ -180,6 +209,40 @@ def find_site(sight=None):
     if foreign is not None:
         return _line(foreign, relation, deferred, verb, is_ours=False)
     return Site()
+
+
+def _is_again(direct, sight):
+    """Say whether the place of the time before calls the ORM again; fill the `sight`."""
+    try:
+        frame = sys._getframe(direct.up + 1)
+    except ValueError:  # fewer frames than that
+        return False
+    if frame.f_code is not direct.code or frame.f_lasti != direct.at:
+        return False
+    verb = sys._getframe(direct.verb_up + 1)
+    if verb.f_code is not direct.verb:
+        return False
+    if sight is not None:
+        _seen(verb, sight)
+    return True
+
+
+def _keep(sql, place, verb, site):
+    """Keep the place of a statement, if nothing but Django's manager stands before the ORM."""
+    before, between = verb.f_back, 0
+    if before is not place:
+        if before.f_back is not place or _kinds[id(before.f_code)] is not MANAGER:
+            return
+        between = 1
+    if _roles[id(place.f_code)]:  # its site is another for each class and caller
+        return
+    verb_up = 0
+    while sys._getframe(verb_up + 1) is not verb:
+        verb_up += 1
+    if len(_direct) >= DIRECT_AT_MOST:
+        _direct.clear()
+    up = verb_up + between + 1
+    _direct[sql] = Direct(up, place.f_code, place.f_lasti, verb_up, verb.f_code, site)
 
 
 def passes_on(frame, inner):

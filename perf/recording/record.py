@@ -207,7 +207,7 @@ class Tap:
             connection.alias,
             connection.vendor,
             self._ended(sql) if control else self._number(),
-            find_site(sight),
+            find_site(sight, None if control else sql),
         )
         if sight.queryset is not None:
             query = sight.queryset.query

@@ -7,6 +7,7 @@ from django.urls import path
 
 from drivers.models import Company
 from perf.our_code import is_beside, is_ours, our_labels, shown_path
+from perf.recording import call_site
 from perf.recording.record import record_queries
 from perf.silk.records import place_in
 from tests.perf.planted.models import Author, Book, Publisher
@@ -200,3 +201,56 @@ def test_a_stored_traceback_names_no_middleware(settings):
         "bookings/api/views.py:3 f"
     )
     assert place_in(trace(package, handler, middleware)) == ""
+
+
+def one_of(place):
+    return (
+        list(Publisher.objects.filter(name=place))
+        if place == "first"
+        else list(Publisher.objects.filter(name=place))
+    )
+
+
+def another(place):
+    return list(Publisher.objects.filter(name=place))
+
+
+def its_twin(place):
+    return list(Publisher.objects.filter(name=place))
+
+
+@pytest.fixture
+def ours_too(ours, settings, monkeypatch):
+    monkeypatch.setattr(call_site, "is_ours", lambda path: path == __file__)
+    settings.PERF = {"APPS": ["planted"], "IGNORE": []}  # what was known of files is forgotten
+
+
+@pytest.mark.django_db
+def test_one_statement_sent_from_several_places_is_told_at_each(ours_too):
+    with record_queries() as recording:
+        for place in ("first", "first", "second", "second", "first"):
+            one_of(place)
+        another("first")
+        its_twin("first")
+        one_of("first")
+    found = [(statement.site.function, statement.site.line) for statement in recording]
+    first = one_of.__code__.co_firstlineno + 2
+    second, other = first + 2, another.__code__.co_firstlineno + 1
+    assert len({statement.sql for statement in recording}) == 1
+    assert found == [
+        *[("one_of", line) for line in (first, first, second, second, first)],
+        ("another", other),
+        ("its_twin", its_twin.__code__.co_firstlineno + 1),
+        ("one_of", first),
+    ]
+
+
+@pytest.mark.django_db
+def test_a_place_that_is_known_still_leads_to_its_queryset(ours_too):
+    with record_queries() as recording:
+        for locked in (False, True, False):
+            rows = Publisher.objects.filter(name="a")
+            list(rows.select_for_update() if locked else rows)
+    text = {statement.sql.removesuffix(" FOR UPDATE") for statement in recording}
+    assert len(text) == 1
+    assert [statement.for_update for statement in recording] == [False, True, False]
