@@ -2,8 +2,8 @@
 
 What was told of a trip (`Message.told`): `state`, booked or canceled; `pickup`, its time, and
 `place`, a digest of its ends; `way` and `late`, the assignments of which it was said that the car
-is on the way or late; `late_at`, the time for which it was told late, until another is told. It
-adds up from message to message.
+is on the way or late; `late_at`, the time for which it was told late, until another is told;
+`eased_at`, that other time. It adds up from message to message.
 """
 
 from collections.abc import Sequence
@@ -31,14 +31,19 @@ from bookings.models import (
 from bookings.models.messages import channel_of, number_of
 from dispatch.day.queries import DONE
 from dispatch.day.vehicles import plate
-from dispatch.messages.gather import ANOTHER_CLIENT, CANCELED, OF_PLAN, told_until
+from dispatch.messages.gather import (
+    ANOTHER_CLIENT,
+    CANCELED,
+    OF_PLAN,
+    TOLD,
+    is_later,
+    told_until,
+)
 from dispatch.messages.page_keys import address_of
 from dispatch.messages.texts import render
 from dispatch.models import Assignment, is_foreseen
-from dispatch.planner.problem import TOLD_S
 from drivers.times import moment
 
-TOLD = timedelta(seconds=TOLD_S)  # a pickup that moves by more is told
 SOON = timedelta(hours=3)  # what changes sooner is told in quiet hours too
 OVER_AFTER = timedelta(hours=1)  # after its time nobody is told of a trip
 BOOKS = {Event.Kind.BOOKING_CREATED, Event.Kind.BOOKING_REOPENED, Event.Kind.BOOKING_STATUS,
@@ -200,8 +205,11 @@ def _telling(message: Message, policy: MessagePolicy, known: _Known, now: dateti
     new = told | {"state": "canceled" if kind == MessageKind.CANCELED else "booked"}
     new |= {"pickup": moment(pickup_at), "place": place_of(booking)}
     new.pop("late_at", None)
+    new.pop("eased_at", None)
     if kind == MessageKind.LATE:
         new["late_at"] = moment(at or pickup_at + timedelta(minutes=policy.late_min))
+    elif "late" in new and at is not None:
+        new["eased_at"] = moment(at)
     if assignment is not None and kind in URGENT:
         new["way" if kind == MessageKind.ON_THE_WAY else "late"] = assignment.pk
     return Decision(
@@ -236,7 +244,9 @@ def kind_of(
         expected_at = _expected(assignment) or now
         if not is_waited_for or expected_at < late_at:
             raise _NotLate(*same.args)
-        told_at = _told(told, "late_at")
+        told_at, eased_at = _told(told, "late_at"), _told(told, "eased_at")
+        if eased_at is not None and is_later(expected_at, eased_at):
+            return MessageKind.LATE
         if told.get("late") == assignment.pk or (told_at and abs(told_at - expected_at) <= TOLD):
             raise same
         return MessageKind.LATE

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import CharField, Count, Exists, F, OuterRef, Q, Subquery, Value
+from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce, Concat
 
 from bookings.models import (
@@ -23,8 +24,10 @@ from bookings.models import (
     Status,
 )
 from dispatch.models import Assignment, is_foreseen
+from dispatch.planner.problem import TOLD_S
 from drivers.db.bulk import update_rows
 
+TOLD = timedelta(seconds=TOLD_S)  # a pickup that moves by more is told
 SETTLES = timedelta(minutes=1)  # what is taken back within it is told to nobody
 AT_ONCE = 1_000  # events
 OVER_AFTER = timedelta(hours=12)  # nobody is told anything of trips before
@@ -232,8 +235,9 @@ def reminder_of(day: date) -> str:
 def _queue_late(policies: Sequence[MessagePolicy], now: datetime) -> int:
     """Make messages for cars that come late: 1 statement if there are none, else 3.
 
-    Once for each driver of a trip, and again if nothing was told because the car was in time.
-    What is expected of a trip is what `dispatch.forecast.keep` has kept, if that is of now.
+    Once for each driver of a trip; again if nothing was told because the car was in time, or if it
+    is later than what was told since. What is expected of a trip is what `dispatch.forecast.keep`
+    has kept, if that is of now.
     """
     is_late = Q(pk__in=[])
     for minutes in {policy.late_min for policy in policies if policy.tells_late}:
@@ -248,6 +252,13 @@ def _queue_late(policies: Sequence[MessagePolicy], now: datetime) -> int:
         return 0
     name = Concat(Value("late "), Cast(OuterRef("pk"), CharField()), Value(" "))
     made = Message.objects.filter(booking=OuterRef("booking"), occasion__startswith=name)
+    # Who was told another time since; whether it is later than that is compared below.
+    eased = Message.objects.filter(
+        status=Message.Status.SENT, told__has_key="eased_at", client=OuterRef("client")
+    )
+    since = eased.filter(booking=OuterRef("booking"), done_at__gte=OuterRef("done_at"))
+    told = Message.objects.filter(booking=OuterRef("booking"), status=Message.Status.SENT)
+    told = told.filter(client=OuterRef("booking__client")).order_by("-done_at", "-id")
     number = made.order_by().values("booking").annotate(number=Count("pk")).values("number")
     rows = (
         Assignment.objects.filter(
@@ -255,17 +266,27 @@ def _queue_late(policies: Sequence[MessagePolicy], now: datetime) -> int:
         )
         .filter(booking__client__isnull=False)
         .filter(status__in=[Assignment.Status.PLANNED, Assignment.Status.EN_ROUTE])
-        .exclude(Exists(made.exclude(UNTOLD)))
+        .exclude(Exists(made.exclude(UNTOLD).exclude(Exists(since))))
         .annotate(number=Coalesce(Subquery(number), 0))
+        .annotate(eased_at=Subquery(told.values_list(KT("told__eased_at"))[:1]))
         .order_by("planned_pickup_at", "id")
-        .values_list("company_id", "booking_id", "booking__client_id", "id", "number")[:AT_ONCE]
-    )
+        .values_list(
+            "company_id", "booking_id", "booking__client_id", "id", "number",
+            "expected__pickup_at", "eased_at",
+        )[:AT_ONCE]
+    )  # fmt: skip
     found = [
         _Occasion(company_id, booking_id, client_id, f"late {pk} {number}", MessageKind.LATE, now)
-        for company_id, booking_id, client_id, pk, number in rows
+        for company_id, booking_id, client_id, pk, number, expected_at, eased_at in rows
         if client_id is not None
+        and (eased_at is None or is_later(expected_at, datetime.fromisoformat(eased_at)))
     ]
     return _make(found, now)
+
+
+def is_later(expected_at: datetime, eased_at: datetime) -> bool:
+    """Return whether a car comes later than was told after it had been told late."""
+    return expected_at > eased_at + TOLD
 
 
 def _make(occasions: Sequence[_Occasion], now: datetime) -> int:

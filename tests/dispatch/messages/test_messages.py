@@ -1,6 +1,7 @@
 """Clients hear of their trips: what stands, once, in order, and only what a company has chosen."""
 
 import json
+import re
 import socket
 import threading
 from datetime import UTC, datetime, time, timedelta
@@ -444,6 +445,31 @@ def test_who_was_told_late_hears_that_the_trip_is_on_time_again(gateway, behind)
     fetched(behind, "08:15")
     assert [foresees(clock) for clock in ("08:38", "08:40", "08:41")] == [0, 1, 0]
     assert gateway.texts[1:] == [LATE_AT_917, AT_NINE]
+
+
+def test_a_delay_that_comes_back_with_the_same_driver_is_told_again(gateway, behind):
+    foresees("08:36")
+    fetched(behind, "08:15")
+    assert [foresees(clock) for clock in ("08:38", "08:40")] == [0, 1]
+    fetched(behind, "08:35")
+    assert [foresees(clock) for clock in ("08:42", "08:43")] == [1, 0]
+    assert gateway.texts[1:] == [LATE_AT_917, AT_NINE, LATE_AT_917]
+
+
+def test_a_car_that_is_still_late_is_told_again_only_if_it_is_later_than_was_told(gateway, behind):
+    fetched(behind, "08:50")
+    foresees("08:52")
+    fetched(behind, "08:30")
+    late = Assignment.objects.get(status="planned")
+    happens(late.booking, Kind.MOVED, at=make.at("08:53"), driver=late.driver_id)
+    assert [foresees(clock) for clock in ("08:53", "08:54", "08:55")] == [0, 1, 0]
+    fetched(behind, "08:35")  # at 09:17, less than 5 minutes later than was told
+    assert foresees("08:56") == 0
+    fetched(behind, "08:50")
+    assert [foresees(clock) for clock in ("08:57", "08:58")] == [1, 0]
+    times = [re.search(r"at (?:about )?(\d\d:\d\d)", text)[1] for text in gateway.texts[1:]]
+    # Still on board at 08:54, then 2:00 and 18:44 back.
+    assert times == ["09:32", "09:14", "09:32"]
 
 
 @pytest.mark.parametrize("is_kept", [True, False])
