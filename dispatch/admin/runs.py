@@ -13,7 +13,6 @@ from unfold.decorators import display
 from bookings.models import Booking, Client
 from dispatch.admin.bookings import BookingAdmin
 from dispatch.admin.clients import ClientAdmin
-from dispatch.admin.comparison import CompanyAdmin, ask, show
 from dispatch.admin.fleet import (
     AbsenceAdmin,
     DriverAdmin,
@@ -31,6 +30,7 @@ from dispatch.admin.run_page import (
     left_out,
     punctuality,
 )
+from dispatch.admin.what_if import CompanyAdmin, ask, show
 from dispatch.day.travel_times import name_driving, say_driving
 from dispatch.models import DispatchRun
 from dispatch.runs.revert import revert_run

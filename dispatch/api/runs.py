@@ -18,6 +18,7 @@ from dispatch.day.reasons import translated
 from dispatch.models import DispatchRun
 from dispatch.planner.solve import default_budget_s
 from dispatch.runs.background import start_comparison, start_dispatch
+from dispatch.runs.changes import VEHICLES_AT_MOST, Changes
 from dispatch.runs.options import Mode, RunOptions
 from dispatch.runs.parts import Choice
 from dispatch.runs.previews import NoPreview, apply_preview, discard_preview, plan_preview
@@ -86,17 +87,33 @@ class PartSerializer(serializers.Serializer):
 
 
 class WaySerializer(serializers.Serializer):
-    """The figures of a day planned in one of both ways."""
+    """The figures of a day, or of several, planned in one way.
+
+    The ones that are null were not counted when that was asked.
+    """
 
     placed = serializers.IntegerField(help_text=gettext_lazy("Trips with a driver."))
     left_out = serializers.IntegerField(help_text=gettext_lazy("Trips without one."))
+    late = serializers.IntegerField(
+        allow_null=True,
+        help_text=gettext_lazy("Trips picked up later than what the company calls on time."),
+    )
+    late_min = serializers.IntegerField(
+        allow_null=True,
+        help_text=gettext_lazy("Minutes after the requested pickups, together."),
+    )
     paid_h = serializers.FloatField(
         help_text=gettext_lazy("Hours of the shifts in which somebody is driven.")
     )
     placed_per_h = serializers.FloatField(help_text=gettext_lazy("Trips per paid hour."))
     driven_km = serializers.FloatField()
     empty_km = serializers.FloatField(help_text=gettext_lazy("With nobody on board."))
-    vehicles = serializers.IntegerField(help_text=gettext_lazy("Vehicles used."))
+    empty_percent = serializers.FloatField(
+        allow_null=True, help_text=gettext_lazy("With nobody on board, of the kilometres.")
+    )
+    vehicles = serializers.IntegerField(
+        help_text=gettext_lazy("Vehicles used; of several days the most on one.")
+    )
     shared = serializers.IntegerField(help_text=gettext_lazy("Trips that ride with others."))
     longer_min = serializers.FloatField(
         help_text=gettext_lazy("How much longer than direct clients ride, on average.")
@@ -104,11 +121,28 @@ class WaySerializer(serializers.Serializer):
     longest_min = serializers.IntegerField(help_text=gettext_lazy("The same, at most."))
 
 
-class ComparisonSerializer(serializers.Serializer):
-    """A day planned with everybody alone, and with shared rides."""
+class ComparedSerializer(serializers.Serializer):
+    """Days as their trips stood, planned again, and planned with the changes."""
 
-    alone = WaySerializer()
-    shared = WaySerializer()
+    stood = WaySerializer(
+        allow_null=True,
+        help_text=gettext_lazy("By the planned times; null where nobody had a driver on a day."),
+    )
+    again = WaySerializer()
+    changed = WaySerializer()
+
+
+class ComparedDaySerializer(ComparedSerializer):
+    """A day of a question."""
+
+    day = serializers.DateField()
+
+
+class ComparisonSerializer(serializers.Serializer):
+    """What the changes would bring, by day and together."""
+
+    days = ComparedDaySerializer(many=True)
+    whole = ComparedSerializer()
 
 
 class RunSerializer(Resource):
@@ -146,7 +180,7 @@ class RunSerializer(Resource):
         source="outcome.comparison",
         default=None,
         allow_null=True,
-        help_text=gettext_lazy("What shared rides would bring, where that was asked for."),
+        help_text=gettext_lazy("What changes would bring, where that was asked: `what_if`."),
     )
 
     class Meta:
@@ -183,13 +217,50 @@ def may_take_long(company, day, time_limit_s):
     return time_limit_s > settings.LONGEST_SEARCH_IN_REQUEST_S
 
 
-class LimitsSerializer(Body):
-    """How rides would be shared: the fields of the company, null for no such limit."""
+def _minutes(most, least=0, **options):
+    return WholeField(min_value=least, max_value=most, required=False, **options)
 
-    ride_factor = serializers.FloatField(min_value=1, max_value=10, allow_null=True, default=None)
-    ride_added_min = WholeField(min_value=0, max_value=720, allow_null=True, default=None)
-    ride_longest_min = WholeField(min_value=1, max_value=720, allow_null=True, default=None)
-    ride_cost_percent = WholeField(min_value=0, max_value=1000, default=10)
+
+class PolicySerializer(Body):
+    """Fields of the company that are different; null for no such limit, left out as they are."""
+
+    pickup_early_min = _minutes(720)
+    pickup_late_min = _minutes(720)
+    return_late_min = _minutes(720)
+    appointment_margin_min = _minutes(120)
+    shares_rides = TruthField(required=False)
+    ride_factor = serializers.FloatField(min_value=1, max_value=10, allow_null=True, required=False)
+    ride_added_min = _minutes(720, allow_null=True)
+    ride_longest_min = _minutes(720, least=1, allow_null=True)
+    ride_cost_percent = _minutes(1000)
+
+
+class VehiclesField(serializers.ListField):
+    """Ids of vehicles."""
+
+    def __init__(self, **options):
+        child = WholeField(min_value=1)
+        super().__init__(child=child, max_length=VEHICLES_AT_MOST, default=list, **options)
+
+
+class WhatIfSerializer(Body):
+    """What is to be different; one thing at least."""
+
+    until = DayField(
+        allow_null=True,
+        default=None,
+        help_text=gettext_lazy("The last of several days, 14 at most; null for one day."),
+    )
+    policy = PolicySerializer(default=dict)
+    without = VehiclesField(
+        help_text=gettext_lazy("Vehicles whose shifts are left out, with their drivers.")
+    )
+    more_like = VehiclesField(
+        help_text=gettext_lazy(
+            "Vehicles of which there is one more, with a driver of the same home and skills, in "
+            "the same shifts."
+        )
+    )
 
 
 class RunRequestSerializer(Body):
@@ -219,22 +290,22 @@ class RunRequestSerializer(Body):
     move_confirmed = TruthField(
         default=False, help_text=gettext_lazy("Confirmed trips may move as others do.")
     )
-    sharing = LimitsSerializer(
+    what_if = WhatIfSerializer(
         allow_null=True,
         default=None,
         help_text=gettext_lazy(
-            "Only compare: plan the day, a past one too, from its beginning, with everybody alone "
-            "and with shared rides. Always in the background; nothing can be applied. Not with "
-            "`preview`, `mode` or `move_confirmed`."
+            "Only compare: plan days, past ones too, from their beginning, as they are and with "
+            "changes. Always in the background; nothing can be applied. Not with `preview`, `mode` "
+            "or `move_confirmed`."
         ),
     )
 
     def validate(self, values):
-        if values["sharing"] is not None:
+        if values["what_if"] is not None:
             plans = ("preview", "mode", "move_confirmed")
             if asked := [name for name in plans if values[name] != self.fields[name].default]:
                 raise serializers.ValidationError(
-                    dict.fromkeys(asked, _("Not with sharing, which only compares."))
+                    dict.fromkeys(asked, _("Not with what_if, which only compares."))
                 )
         return values
 
@@ -316,17 +387,20 @@ class RunViewSet(Reads, CompanyViewSet):
         """
         values = dict(read_body(RunRequestSerializer, request))
         day, preview = values.pop("day"), values.pop("preview")
-        asked, sharing = values.pop("background"), values.pop("sharing")
+        asked, what_if = values.pop("background"), values.pop("what_if")
         preferred = "respond-async" in request.headers.get("Prefer", "")
         about = {"now": timezone.now(), "actor": actor_of(request)}
-        start = partial(start_comparison, sharing=sharing)
-        if sharing is None:
+        if what_if is None:
             about["options"] = RunOptions(**values)
             start = partial(start_dispatch, preview=preview)
         else:
             about |= {name: values[name] for name in ("time_limit_s", "seed")}
+            changes = Changes(
+                what_if["policy"], tuple(what_if["without"]), tuple(what_if["more_like"])
+            )
+            start = partial(start_comparison, until=what_if["until"], changes=changes)
         limit_s = values["time_limit_s"]
-        if sharing is not None or asked or preferred or may_take_long(self.company, day, limit_s):
+        if what_if is not None or asked or preferred or may_take_long(self.company, day, limit_s):
             with transaction.atomic():
                 run = start(self.company, day, **about)
                 headers = {

@@ -8,9 +8,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dispatch.board.charts import Chart, bars, percent, shares, text
 from dispatch.models import CANCELED, MINUTES
 from dispatch.reports.read import Figures, Group, Report
+from drivers.admin.charts import Chart, bars, percent, shares, text
 
 MINUTES_NAMES = dict(
     zip(

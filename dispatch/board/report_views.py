@@ -110,6 +110,7 @@ def report(request, company):
         "title": _("Reports"),
         "company": current.company,
         "companies": current.companies,
+        "may_ask": current.may_write,
         "problems": [str(text) for texts in form.errors.values() for text in texts],
         "period": period,
         "before": period.before(),

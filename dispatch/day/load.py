@@ -269,11 +269,15 @@ def move_only(day: Day, booking_ids: Iterable[int]) -> Day:
 
 
 def from_the_beginning(
-    day: Day, company: Company, preferences: frozenset[tuple[int, int, str]]
+    day: Day,
+    company: Company,
+    drivers: dict[int, list[DriverRow]],
+    preferences: frozenset[tuple[int, int, str]],
 ) -> Day:
-    """Return the day by the policy of this company as if no trip had a driver yet. No query.
+    """Return the day by this company's policy, with these drivers, as if no trip had one yet.
 
-    Trips that were driven are to be driven again; what was canceled, or never accepted, is not.
+    Trips that were driven are to be driven again; what was canceled, or never accepted, is not. No
+    query.
     """
     nobody: dict[str, Any] = dict.fromkeys(OF_ASSIGNMENT)
     bookings = {
@@ -281,7 +285,7 @@ def from_the_beginning(
         for row in day.bookings.values()
         if row.status not in (Status.PENDING, Status.CANCELED)
     }
-    return _again(day, company=company, bookings=bookings, preferences=preferences)
+    return _again(day, company=company, drivers=drivers, bookings=bookings, preferences=preferences)
 
 
 def _again(day: Day, **changed: Any) -> Day:

@@ -12,7 +12,7 @@ from drivers.models import IN_YEARS, Company
 from drivers.times import EARLIEST, LATEST
 
 # Runs that only compare, whatever has become of them; as `DispatchRun.is_comparison`.
-COMPARISON = Q(settings__has_key="sharing")
+COMPARISON = Q(settings__has_key="what_if")
 
 
 class DispatchRun(models.Model):
@@ -21,7 +21,7 @@ class DispatchRun(models.Model):
     While it is `running` it holds the day: a conditional unique constraint excludes other runs.
     Who works on it has its `lease`, until `claim_ends_at` unless that is renewed. A preview does
     not hold the day: it is `planning`, then a `preview` until it is applied (then it runs) or
-    discarded. What only compares two ways to plan (`runs.comparison`) is `planning`, then
+    discarded. What only asks “what if” (`runs.comparison`) is `planning`, then
     `compared` for good.
     """
 
@@ -135,7 +135,7 @@ class DispatchRun(models.Model):
     @property
     def is_comparison(self):
         """Say whether it only compares, whatever has become of it."""
-        return "sharing" in self.settings
+        return "what_if" in self.settings
 
     @property
     def started_clock(self):

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from bookings.models import Actor
 from dispatch.day.travel_times import check_roads
 from dispatch.models import DispatchRun
+from dispatch.runs.changes import Changes, ask
 from dispatch.runs.claim import claim
 from dispatch.runs.lease import NOBODY, QUEUED
 from dispatch.runs.options import THOROUGH, RunOptions
@@ -85,16 +86,19 @@ def start_comparison(
     *,
     now: datetime,
     actor: Actor,
-    sharing: Mapping[str, Any],
+    changes: Changes,
+    until: date | None = None,
     time_limit_s: float | None = None,
     seed: int = 0,
 ) -> DispatchRun:
-    """Let a worker plan the day alone and with shared rides, see `comparison`: as a preview.
+    """Let a worker plan the day, or the days until that one, without and with these changes.
 
-    `sharing` are the company's fields of `comparison.LIMITS` to plan with; the search has
-    `time_limit_s` for each of both ways, None for the default of the day's size.
+    As a preview, see `comparison`, and 1 query where vehicles are among the changes. The search has
+    `time_limit_s` for each plan, None for the default of the day's size. Raises QuestionRefused
+    too.
     """
-    settings = {"sharing": dict(sharing), "time_limit_s": time_limit_s, "seed": seed}
+    question = ask(company, day, until or day, changes)
+    settings = {"what_if": question, "time_limit_s": time_limit_s, "seed": seed}
     return _start(company, day, settings, now=now, actor=actor, preview=True)
 
 
@@ -109,7 +113,7 @@ def _start(
 ) -> DispatchRun:
     check_roads(company)
     if preview:
-        _make_room(company, day, now=now, actor=actor, is_comparison="sharing" in settings)
+        _make_room(company, day, now=now, actor=actor, is_comparison="what_if" in settings)
     run = (start_preview if preview else claim)(
         company,
         day,

@@ -62,6 +62,10 @@ class Meter:
         if self._report_progress and phase in NEXT:
             self._report_progress({"phase": NEXT[phase], **self._facts})
 
+    def note(self, **facts: object) -> None:
+        """Let these facts go along with all progress from now on."""
+        self._facts |= facts
+
     def elapsed(self) -> timedelta:
         return timedelta(seconds=time.perf_counter() - self._began)
 

@@ -8,9 +8,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from dispatch.board.charts import bars, nice, shares
 from dispatch.reports.read import Figures, Period, read_report
 from dispatch.reports.refresh import refresh
+from drivers.admin.charts import bars, nice, shares
 from drivers.models import Role
 from tests.dispatch.reports.test_count import driven
 from tests.support import builders as make

@@ -22,6 +22,11 @@ from tests.support.every_door.suggested import suggested
 
 MODEL_PAGE = re.compile(r"(\w+)_(\w+)_(changelist|add|change|delete|history)")
 DAY = make.DAY.isoformat()
+POLICY = {
+    "pickup_early_min": "10", "pickup_late_min": "20", "return_late_min": "30",
+    "appointment_margin_min": "5", "ride_factor": "", "ride_added_min": "15",
+    "ride_longest_min": "", "ride_cost_percent": "10",
+}  # fmt: skip
 
 
 def pages(resolver: URLResolver) -> Iterator[tuple[str, str]]:
@@ -323,7 +328,7 @@ PAGES: dict[str, Callable[[Busy], list[Send]]] = {
     "admin/drivers/shift/roster/": _roster,
     "admin/dispatch/dispatchrun/<run>/revert/": nothing,
     "admin/dispatch/dispatchrun/compare/<company>/": lambda busy: [
-        ({}, {"day": DAY, "ride_added_min": "15", "ride_cost_percent": "10"})
+        ({}, {"day": DAY, "until": DAY, "more_like": busy.anna.vehicle_id} | POLICY)
     ],
     "admin/login/new/<uidb64>/<token>/": lambda busy: [
         ({"uidb64": "MQ", "token": "not-a-token"}, {"new_password1": "a", "new_password2": "a"})
