@@ -103,6 +103,37 @@ def parts(sql: str | None) -> tuple[tuple[str, ...], str]:
     return tuple(columns), condition
 
 
+def key_served(index: IndexFacts, others: list[IndexFacts]) -> str:
+    """Return the column of a foreign key that only this index begins with, or ''.
+
+    Whoever deletes what the key points to looks for the rows that do: without the index in the
+    whole table.
+    """
+    first = next(iter(index.columns), "")
+    if first not in _foreign_keys(index.table):
+        return ""
+    finds = {"", f"{first} IS NOT NULL"}
+    if index.condition not in finds:
+        return ""
+    alike = (
+        other
+        for other in others
+        if (other.table, *other.columns[:1]) == (index.table, first) and other.condition in finds
+    )
+    return "" if any(other.name != index.name for other in alike) else first
+
+
+def _foreign_keys(table):
+    return {
+        field.column
+        for app in our_apps()
+        for model in app.get_models(include_auto_created=True)
+        if model._meta.db_table == table
+        for field in model._meta.local_concrete_fields
+        if field.is_relation
+    }
+
+
 def covered_by(index: IndexFacts, others: list[IndexFacts]) -> str:
     """Return the name of an index that can do all this one can, or ''.
 

@@ -16,7 +16,7 @@ from django.db import connection, models, transaction
 
 from perf.indexes.ablation import Bench
 from perf.indexes.candidates import propose
-from perf.indexes.catalog import covered_by, read_indexes
+from perf.indexes.catalog import covered_by, key_served, read_indexes
 from perf.indexes.explain import distinct
 from perf.indexes.missing import FASTER, SMALLEST_TABLE, advise, try_all
 from perf.indexes.rewriting import rewritings
@@ -115,6 +115,7 @@ def prove_indexes(result, scratch, recorded: Recorded, weights: Weights, *, seco
                 "asked_for": facts.name in weights.asked_for,
                 "used_by": [text for text, plan in plans.items() if facts.name in plan.indexes],
                 "covered_by": covered_by(facts, found),
+                "key_served": key_served(facts, found),
                 "rows": sizes[facts.table],
             }
             if facts in droppable:
@@ -138,7 +139,9 @@ def prove_indexes(result, scratch, recorded: Recorded, weights: Weights, *, seco
                 text for text, group in statements.items()
                 if f'"{facts.table}"' in text and facts.name in bench.plan(group[0]).indexes
             ]  # fmt: skip
-            entry["covered_by"] = covered_by(facts, read_indexes(connection))
+            others = read_indexes(connection)
+            entry["covered_by"] = covered_by(facts, others)
+            entry["key_served"] = key_served(facts, others)
             entry |= _measure(bench, facts, entry["used_by"], replayable, share, weigh)
             settle_report(result)
             return judge_index(entry)

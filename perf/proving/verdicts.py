@@ -56,6 +56,11 @@ def judge_index(entry: dict) -> str:
             "undecided: no recorded statement uses it, and it comes with its field: that of a "
             "foreign key is read when what it points to is deleted"
         )
+    if not entry["used_by"] and entry["key_served"]:
+        return (
+            f"undecided: no recorded statement uses it, and no other index begins with "
+            f"{entry['key_served']}: it is read when what that points to is deleted"
+        )
     if not entry["used_by"]:
         return "drop: no recorded statement uses it"
     if reads and reads["verdict"] == Verdict.SLOWER:

@@ -11,7 +11,7 @@ from dispatch.runs.run import run_dispatch
 from drivers.models import Absence, Company, Driver
 from perf.measuring.scratch import settle
 from perf.project.benchmarks.variants import DAY, NOW
-from perf.project.doors.visitor import ACTOR, Visit
+from perf.project.doors.visitor import ACTOR, PORTAL, Visit
 from perf.project.scenarios.company import seed_scenario
 
 DAY_SIZE = 1_000
@@ -100,4 +100,5 @@ def invent(slug, day_size, history, seed, *, events, ahead=0):
             actor=ACTOR,
             ahead=ahead,
             analyzed=False,
+            portal=PORTAL,
         )

@@ -22,7 +22,7 @@ from dispatch.models import DispatchRun
 from drivers.models import Driver
 from perf.doors.door import Door, Doors, NotMeasured
 from perf.doors.routes import route_name, routes
-from perf.project.doors.pages import admin_doors, api_doors, driver_doors
+from perf.project.doors.pages import admin_doors, api_doors, driver_doors, portal_doors
 from perf.project.doors.sample_company import DAY, NOW, SIZES, bookings_csv, make_world, secret_of
 from perf.project.doors.visitor import Visit
 from perf.project.doors.writes import ASKED, WRITING, send
@@ -320,7 +320,10 @@ COMMANDS = {
 def find_lists(world):
     """Return each list by each filter, in each order and searched, and a row of each."""
     visit = Visit(world.company, DAY, NOW)
-    return [_list_door(way, visit) for way in (*admin_doors(), *api_doors(), *driver_doors())]
+    return [
+        _list_door(way, visit)
+        for way in (*admin_doors(), *api_doors(), *portal_doors(), *driver_doors())
+    ]
 
 
 def _list_door(way, visit):

@@ -67,10 +67,7 @@ def api_doors():
     that no row has if that is empty, which no filter may be.
     """
     found = []
-    for pattern in (pattern for _route, pattern in routes(get_resolver())):
-        view = getattr(pattern.callback, "cls", None)
-        if view is None or not issubclass(view, CompanyViewSet):
-            continue
+    for view, pattern in _company_views():
         base, _dash, kind = pattern.name.rpartition("-")
         name = f"API: {base} {kind}"
         if kind == "list":
@@ -86,18 +83,27 @@ def api_doors():
     return found
 
 
-def _lists(view, name, url):
-    def read(visit, **query):
-        page = visit.ask(reverse(url), **query)
-        if page.get("next"):
-            visit.ask(page["next"])
+def portal_doors():
+    """Return the lists that the system of a customer may read, in every order and searched."""
+    return [
+        way
+        for view, pattern in _company_views()
+        if pattern.name.endswith("-list") and Role.CLIENT_API in view.roles.get("read", ())
+        for way in _orders(view, f"portal: {pattern.name}", pattern.name, Role.CLIENT_API)
+    ]
 
-    if view.pagination_class is None:
-        yield Way(name, read)
-    for ordering in view.orderings if view.pagination_class else ():
-        yield Way(f"{name}, {ordering}", lambda visit, o=ordering: read(visit, ordering=o))
-    if getattr(view, "search_fields", None):
-        yield Way(f"{name}, searched", lambda visit: read(visit, search="a1"))
+
+def _company_views():
+    for _route, pattern in routes(get_resolver()):
+        view = getattr(pattern.callback, "cls", None)
+        if view is not None and issubclass(view, CompanyViewSet):
+            yield view, pattern
+
+
+def _lists(view, name, url):
+    yield from _orders(view, name, url)
+    read = _reading(url)
+
     filterset = getattr(view, "filterset_class", None)
     for key, field in (filterset.base_filters if filterset else {}).items():
         yield Way(
@@ -107,6 +113,28 @@ def _lists(view, name, url):
             ),
             find=_newest(view.queryset.model, view.company_path, field.field_name),
         )
+
+
+def _orders(view, name, url, role=Role.OWNER):
+    """Yield a list in each of its orders, and searched."""
+    read = _reading(url, role)
+    if view.pagination_class is None:
+        yield Way(name, read)
+    for ordering in view.orderings if view.pagination_class else ():
+        yield Way(f"{name}, {ordering}", lambda visit, o=ordering: read(visit, ordering=o))
+    if getattr(view, "search_fields", None):
+        yield Way(f"{name}, searched", lambda visit: read(visit, search="a1"))
+
+
+def _reading(url, role=Role.OWNER):
+    """Return what reads the first two pages of a list."""
+
+    def read(visit, **query):
+        page = visit.ask(reverse(url), role, **query)
+        if page.get("next"):
+            visit.ask(page["next"], role)
+
+    return read
 
 
 def _text(value, key):

@@ -24,7 +24,7 @@ from dispatch.trips.advice.advise import advise
 from dispatch.trips.assign import assign
 from dispatch.trips.cancel import cancel
 from dispatch.trips.driver_sick import report_sick
-from perf.project.doors.pages import admin_doors, api_doors, driver_doors
+from perf.project.doors.pages import admin_doors, api_doors, driver_doors, portal_doors
 from perf.project.doors.visitor import ACTOR, Way
 
 IMPORTED = 500
@@ -170,7 +170,7 @@ LAST = [Way("revert", _revert)]
 
 
 def all_doors():
-    return [*DOORS, *admin_doors(), *api_doors(), *driver_doors(), *LAST]
+    return [*DOORS, *admin_doors(), *api_doors(), *portal_doors(), *driver_doors(), *LAST]
 
 
 # How often a door is entered while one day is dispatched once, for weighing what an index saves
@@ -188,6 +188,7 @@ OFTEN = (
     ("admin", 5),
     ("API: bookings in bulk", 2),
     ("API", 20),
+    ("portal", 300),  # a system that looks for what is new every few minutes
     ("preview", 3),
     ("dispatch, rehearsed", 0),  # the same as the next, taken back
     ("dispatch", 1),

@@ -18,11 +18,12 @@ from perf.profiling.visitor import unlogged
 from perf.recording.record import record_queries
 
 ACTOR = Actor(Door.COMMAND, name="benchmark_indexes")
+PORTAL = "Portal"  # a customer with clients of its own, and a system that asks for it
 
 
 @dataclass
 class Visit:
-    """An owner of the company on a day, and one of its drivers.
+    """An owner of the company on a day, one of its drivers, and the system of its portal.
 
     `browser` is where the owner is logged in. The API is asked with a token.
     """
@@ -42,6 +43,14 @@ class Visit:
             member.role: issue_token(member, name="visit", now=timezone.now())[1]
             for member in (owner, driver)
         }
+        _token, self.keys[Role.CLIENT_API] = issue_token(
+            owner,
+            name="portal",
+            now=timezone.now(),
+            role=Role.CLIENT_API,
+            customer=self.company.customers.filter(name=PORTAL).first()
+            or self.company.default_customer,
+        )
         self.browser = Browser(SERVER_NAME="localhost", raise_request_exception=True)
         self.browser.force_login(owner.user)
 

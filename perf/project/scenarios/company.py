@@ -24,14 +24,28 @@ class Seeded:
 
 
 def seed_scenario(
-    slug, *, day, bookings, drivers, history, seed, events, now, actor, ahead=0, analyzed=True
+    slug,
+    *,
+    day,
+    bookings,
+    drivers,
+    history,
+    seed,
+    events,
+    now,
+    actor,
+    ahead=0,
+    analyzed=True,
+    portal=None,
 ):
     """Write the company and return what was made; `day` None is tomorrow in Geneva.
 
-    So many bookings lie `ahead` of the day, open, as many a day as on it. In a transaction of the
-    caller's, who tells the database's planner of the rows where it is not `analyzed`.
+    So many bookings lie `ahead` of the day, open, as many a day as on it. A customer of the name
+    of `portal` owns one client in many, with its bookings. In a transaction of the caller's, who
+    tells the database's planner of the rows where it is not `analyzed`.
     """
     company = populate.make_company(slug, f"{slug.title()} Medical Transport")
+    owner = populate.owners(company, portal and company.customers.create(name=portal))
     day = day or company.local(now).date() + timedelta(days=1)
     fleet = generate.geneva_fleet(drivers, seed)
     driver_ids = populate.add_fleet(company, fleet)
@@ -44,7 +58,7 @@ def seed_scenario(
     clients = generate.geneva_clients(
         persons * (CLIENTS_A_TRIP if history or ahead else 1), len(fleet), seed
     )
-    client_ids = populate.add_clients(company, clients, driver_ids)
+    client_ids = populate.add_clients(company, clients, driver_ids, owner)
     populate.add_bookings(
         company,
         client_ids,
@@ -52,15 +66,17 @@ def seed_scenario(
         day,
         now=now,
         actor=actor,
+        owner=owner,
     )
     for number, (later, size) in enumerate(zip(days_ahead, coming, strict=True)):
         trips = generate.geneva_bookings(clients, size, seed * 100_003 + SEED_AHEAD + number)
-        populate.add_bookings(company, client_ids, trips, later, now=now, actor=actor)
+        populate.add_bookings(company, client_ids, trips, later, now=now, actor=actor, owner=owner)
     large = history > EVENTS_UP_TO
     with indexed_afterwards(Booking, Assignment, *[Event] * events) if large else nullcontext():
         add_history(
-            company, fleet, driver_ids, clients, client_ids, sizes, day, seed=seed, events=events
-        )
+            company, fleet, driver_ids, clients, client_ids, sizes, day,
+            seed=seed, events=events, owner=owner,
+        )  # fmt: skip
     if analyzed:
         analyze(Booking, Client, Driver, Shift, DispatchRun, Assignment, Event)
     return Seeded(slug, day, len(sizes))

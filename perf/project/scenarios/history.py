@@ -45,7 +45,9 @@ def day_sizes(history, usual):
     return [usual] * full + [rest] * bool(rest)
 
 
-def add_history(company, fleet, driver_ids, clients, client_ids, sizes, day, *, seed, events):
+def add_history(
+    company, fleet, driver_ids, clients, client_ids, sizes, day, *, seed, events, owner=None
+):
     """Insert the days before `day`; return how many bookings."""
     days = [day - timedelta(days=back + 1) for back in range(len(sizes))]
     add_shifts(company, driver_ids, fleet, days)
@@ -71,6 +73,7 @@ def add_history(company, fleet, driver_ids, clients, client_ids, sizes, day, *, 
             status=Status.COMPLETED.value,
             prefix=f"{past:%y%m%d}-",
             created_at=planned_at - timedelta(days=2),
+            owner=owner,
         )
         batch.add(
             rows,

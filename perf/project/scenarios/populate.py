@@ -20,6 +20,7 @@ BOOKING_COLUMNS = (
     "appointment_at", "passengers", "wheelchairs", "needs", "priority", "return_of_id", "status",
     "notes", "cancel_reason", "created_at", "updated_at", "version",
 )  # fmt: skip
+PORTAL_EVERY = 50  # clients, of which one is the portal's
 
 
 def make_company(slug, name):
@@ -129,8 +130,17 @@ def add_shifts(company, driver_ids, fleet, days):
     insert_rows(Shift, columns, rows())
 
 
-def add_clients(company, clients, driver_ids):
-    """Insert the clients and whom they prefer."""
+def owners(company, portal=None):
+    """Return what names the customer of a client by its number: of one in many the `portal`."""
+    default = company.default_customer.pk
+    if portal is None:
+        return lambda _number: default
+    return lambda number: default if number % PORTAL_EVERY else portal.pk
+
+
+def add_clients(company, clients, driver_ids, owner=None):
+    """Insert the clients and whom they prefer; `owner` names their customers (`owners`)."""
+    owner = owner or owners(company)
     ids = reserve_ids(Client, len(clients))
     insert_rows(
         Client,
@@ -150,7 +160,7 @@ def add_clients(company, clients, driver_ids):
             (
                 pk,
                 company.pk,
-                company.default_customer.pk,
+                owner(number),
                 f"{client.first_name} {client.last_name}",
                 client.phone,
                 phone_key(client.phone, company.timezone),
@@ -159,7 +169,7 @@ def add_clients(company, clients, driver_ids):
                 client.longitude,
                 client.uses_wheelchair,
             )
-            for pk, client in zip(ids, clients, strict=True)
+            for number, (pk, client) in enumerate(zip(ids, clients, strict=True))
         ),
     )
     insert_rows(
@@ -174,14 +184,17 @@ def add_clients(company, clients, driver_ids):
     return ids
 
 
-def booking_rows(company, client_ids, bookings, ids, day, *, status, prefix, created_at):
+def booking_rows(
+    company, client_ids, bookings, ids, day, *, status, prefix, created_at, owner=None
+):
     """Return rows of BOOKING_COLUMNS; every reference begins with the prefix."""
     at = wall_clock(company, day)
+    owner = owner or owners(company)
     return [
         (
             pk,
             company.pk,
-            company.default_customer.pk,
+            owner(b.client),
             client_ids[b.client],
             f"{prefix}{b.reference}",
             _address(b.pickup_name, b.pickup_address, home=b.return_of is None),
@@ -212,7 +225,7 @@ def _address(name, address, *, home):
     return address if home else f"{name}, {address}"
 
 
-def add_bookings(company, client_ids, bookings, day, *, now, actor):
+def add_bookings(company, client_ids, bookings, day, *, now, actor, owner=None):
     """Insert accepted bookings of a day, with the events of their creation."""
     ids = reserve_ids(Booking, len(bookings))
     rows = booking_rows(
@@ -224,6 +237,7 @@ def add_bookings(company, client_ids, bookings, day, *, now, actor):
         status=Status.ACCEPTED.value,
         prefix=f"{day:%y%m%d}-",
         created_at=now,
+        owner=owner,
     )
     insert_rows(Booking, BOOKING_COLUMNS, rows)
     Event.objects.bulk_create(

@@ -11,7 +11,7 @@ from django.db import connection
 
 from bookings.models import Booking
 from perf.indexes.ablation import Bench
-from perf.indexes.catalog import IndexFacts, covered_by, parts, read_indexes
+from perf.indexes.catalog import IndexFacts, covered_by, key_served, parts, read_indexes
 from perf.measuring.scratch import scratch_database
 from perf.measuring.statistics import Verdict
 from perf.models import Kind, Measurement
@@ -142,10 +142,33 @@ def test_of_two_equal_ones_the_later_name_goes():
     assert covered_by(PLAIN, [replace(twin, unique=True)]) == "b"
 
 
+def test_the_only_index_that_begins_with_a_foreign_key_serves_it():
+    place = replace(
+        PLAIN, table="bookings_booking", columns=("dropoff_place_id",),
+        condition="dropoff_place_id IS NOT NULL",
+    )  # fmt: skip
+    assert key_served(place, [place]) == "dropoff_place_id"
+    assert key_served(place, [place, replace(place, table="t", name="b")]) == "dropoff_place_id"
+    longer = replace(place, name="b", columns=("dropoff_place_id", "id"))
+    assert key_served(place, [place, longer]) == ""
+    of_few = replace(longer, condition="status = 'open'")
+    assert key_served(place, [place, of_few]) == "dropoff_place_id"
+    assert key_served(of_few, [of_few]) == ""
+    assert key_served(replace(place, columns=("reference",), condition=""), []) == ""
+
+
+@pytest.mark.slow
+def test_a_portal_reads_its_own_by_indexes_of_customers(outcome):
+    result, _folder, _text, _kept = outcome
+    judged = {entry["name"]: entry for entry in result["indexes"]}
+    assert judged["idx_booking_dropoff_place"]["key_served"] == "dropoff_place_id"
+    assert any('"customer_id" =' in text for text in judged["idx_event_customer"]["used_by"])
+
+
 def entry(**fields):
     measured = {"verdict": Verdict.FASTER}
     defaults = {
-        "constraint": False, "unique": False, "declared": True, "covered_by": "",
+        "constraint": False, "unique": False, "declared": True, "covered_by": "", "key_served": "",
         "rows": 5_000, "used_by": ["s"],
         "reads": measured, "writes": None, "net_s": 1.0,
     }  # fmt: skip
@@ -166,6 +189,11 @@ def entry(**fields):
         ),
         ({"writes": {"verdict": Verdict.SLOWER}}, "keep: reads are faster with it"),
         ({"used_by": [], "reads": None}, "drop: no recorded statement uses it"),
+        (
+            {"used_by": [], "reads": None, "key_served": "place_id"},
+            "undecided: no recorded statement uses it, and no other index begins with place_id: "
+            "it is read when what that points to is deleted",
+        ),
         (
             {"used_by": [], "reads": None, "declared": False},
             "undecided: no recorded statement uses it, and it comes with its field: that of a "
