@@ -203,7 +203,7 @@ class Manifest:
         """Yield a row of CSV_COLUMNS for every stop; unassigned bookings have no stop."""
         for driver in self.drivers:
             for number, stop in enumerate(driver.stops, 1):
-                yield _csv_row(driver, number, stop)
+                yield (*_csv_row(driver, number, stop), self.driving["by"])
 
     def write_csv(self, file):
         writer = csv.writer(file)
@@ -214,7 +214,7 @@ class Manifest:
 CSV_COLUMNS = (
     "driver", "driver_phone", "vehicle", "stop", "kind", "planned_at", "until", "actual_at",
     "reference", "address", "lat", "lon", "client", "client_phone", "passengers", "wheelchairs",
-    "needs", "priority", "notes", "status", "entrance", "door_notes",
+    "needs", "priority", "notes", "status", "entrance", "door_notes", "driving",
 )  # fmt: skip
 
 

@@ -7,6 +7,10 @@ from rest_framework import serializers
 from dispatch.trips.advice.suggestion import Change, Kind
 from drivers.rest.fields import Body, MomentField, TextField, WholeField
 
+DRIVING_HELP = gettext_lazy(
+    "Where the drives come from: `straight_line`, `roads`, or `mixed` where the road "
+    "server did not answer for all."
+)
 KINDS = [(kind.value, kind.name) for kind in Kind]
 
 
@@ -134,3 +138,4 @@ class AdviceSerializer(serializers.Serializer):
     )
     suggestions = SuggestionSerializer(many=True)
     vehicle = serializers.CharField(help_text=gettext_lazy("What one more vehicle would do."))
+    driving = serializers.CharField(source="driving.by", help_text=DRIVING_HELP)

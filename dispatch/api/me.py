@@ -2,7 +2,7 @@
 
 from copy import copy
 
-from django.db.models import Case, CharField, Exists, F, OuterRef, Subquery, When
+from django.db.models import Case, CharField, Exists, F, JSONField, OuterRef, Subquery, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -15,7 +15,8 @@ from rest_framework.response import Response
 
 from bookings.models import Status
 from dispatch.api.request_serializers import HappenedSerializer, ProgressSerializer
-from dispatch.models import Assignment, of_day
+from dispatch.day.travel_times import whence
+from dispatch.models import Assignment, DispatchRun, of_day
 from dispatch.trips import decisions, progress
 from dispatch.trips.driver_day import TRIP_COLUMNS, note_position
 from drivers.fleet.changes import changing
@@ -90,6 +91,12 @@ class MyTripSerializer(serializers.Serializer):
 
 class MyDaySerializer(serializers.Serializer):
     day = serializers.DateField()
+    driving = serializers.CharField(
+        help_text=gettext_lazy(
+            "Where the driving times of the plan come from: `straight_line`, `roads`, `last_known` "
+            "or `mixed`."
+        )
+    )
     trips = MyTripSerializer(many=True)
 
 
@@ -174,14 +181,23 @@ class MeViewSet(Door, viewsets.ViewSet):
             .exclude(status__in=[Assignment.Status.SUPERSEDED, Assignment.Status.CANCELED])
             .order_by("planned_pickup_at", "id")
         )
-        found = [
+        runs = DispatchRun.objects.filter(
+            company=company, day=day, status=DispatchRun.Status.COMPLETED
+        )
+        of_plan = runs.order_by("-id").values("metrics__driving")[:1]
+        rows = rows.annotate(driving=Subquery(of_plan, output_field=JSONField()))
+        columns = [*TRIP_COLUMNS.values(), "driving"]
+        found = list(rows.values_list(*columns))
+        planned = found[0][-1] if found else None
+        trips = [
             {
                 name: moment(value) if name.endswith("_at") else value
                 for name, value in zip(TRIP_COLUMNS, row, strict=True)
             }
-            for row in rows.values_list(*TRIP_COLUMNS.values())
+            for *row, _driving in found
         ]
-        return Response({"day": day.isoformat(), "trips": found})
+        by = planned["by"] if planned else whence(company)
+        return Response({"day": day.isoformat(), "driving": by, "trips": trips})
 
     @extend_schema(request=PositionsSerializer, responses={204: None})
     @action(detail=False, methods=["post"])

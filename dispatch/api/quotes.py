@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from bookings.api.owners import owner_of
 from bookings.api.serializers import BookingSerializer, require_relations
 from bookings.models import Booking, Status
+from dispatch.api.advice import DRIVING_HELP
 from dispatch.trips.advice.advise import quote
 from dispatch.trips.candidates import Policy
 from drivers.models import FAR_MEANT
@@ -95,13 +96,7 @@ class NoPlaceSerializer(serializers.Serializer):
 class CandidatesSerializer(serializers.Serializer):
     results = CandidateSerializer(many=True, source="candidates")
     why = NoPlaceSerializer(allow_null=True, help_text=gettext_lazy("If there are no results."))
-    driving = serializers.CharField(
-        source="driving.by",
-        help_text=gettext_lazy(
-            "Where the drives come from: `straight_line`, `roads`, or `mixed` where the road "
-            "server did not answer for all."
-        ),
-    )
+    driving = serializers.CharField(source="driving.by", help_text=DRIVING_HELP)
 
 
 class QuoteViewSet(Door, viewsets.ViewSet):

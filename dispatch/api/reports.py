@@ -11,6 +11,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
 from bookings.api.roles import READERS
+from dispatch.day.travel_times import whence
 from dispatch.reports.read import (
     By,
     Period,
@@ -49,6 +50,11 @@ class FiguresPartSerializer(serializers.Serializer):
 @extend_schema_serializer(many=False)
 class FiguresSerializer(serializers.Serializer):
     by = serializers.ChoiceField(choices=[by.value for by in By])
+    driving = serializers.CharField(
+        help_text=gettext_lazy(
+            "Where kilometres come from: `roads`, or `straight_line` where no road server is set."
+        )
+    )
     days_left = serializers.IntegerField(
         help_text=gettext_lazy(
             "Days of the period that have changed and are not counted again yet."
@@ -112,7 +118,12 @@ class ReportViewSet(Door, viewsets.ViewSet):
             if any(group.figures.counts.values())
         ]
         return Response(
-            {"by": by, "days_left": days_left(caller.company, period), "results": results}
+            {
+                "by": by,
+                "driving": whence(caller.company),
+                "days_left": days_left(caller.company, period),
+                "results": results,
+            }
         )
 
 

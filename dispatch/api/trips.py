@@ -35,6 +35,7 @@ from dispatch.api.request_serializers import (
     UndoSerializer,
 )
 from dispatch.day.queries import DONE
+from dispatch.day.travel_times import whence
 from dispatch.day.vehicles import plate
 from dispatch.trips import decisions, progress, will_calls
 from dispatch.trips.advice.advise import advise
@@ -103,10 +104,11 @@ EXPECTED = {
 _EXPECTED = {
     "oneOf": [
         {"type": "null"},
-        _object(pickup_at=_MOMENT, dropoff_at=_MOMENT, late_min=_ID, as_of=_MOMENT),
+        _object(pickup_at=_MOMENT, dropoff_at=_MOMENT, late_min=_ID, as_of=_MOMENT, driving=_TEXT),
     ],
     "description": "How an open trip of the running day was expected to go at `as_of`. `late_min`: "
-    "minutes after the pickup window or the appointment.",
+    "minutes after the pickup window or the appointment. `driving`: `roads`, or `straight_line` "
+    "where no road server is set.",
 }
 UNDER_WAY = (Status.EN_ROUTE, Status.IN_PROGRESS)
 
@@ -437,7 +439,8 @@ class TripViewSet(BookingViewSet):
         """Return how the trip is expected to go, None if that is not kept."""
         if row[EXPECTED["pickup_at"]] is None:
             return None
-        return {name: row[column] for name, column in EXPECTED.items()}
+        told = {name: row[column] for name, column in EXPECTED.items()}
+        return told | {"driving": whence(self.company)}
 
     def position(self, row):
         """Return where the driver of a trip under way is, if that is known."""

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from bookings.sheets import csv_response, xlsx_response
 from dispatch.board.access import company_context
 from dispatch.board.report_page import tell
+from dispatch.day.travel_times import say_straight, whence
 from dispatch.reports.read import (
     By,
     ByRefused,
@@ -108,6 +109,7 @@ def report(request, company):
         **admin.site.each_context(request),
         **tell(read_report(current.company, period, customer)),
         "title": _("Reports"),
+        "driving": say_straight(),
         "company": current.company,
         "companies": current.companies,
         "may_ask": current.may_write,
@@ -145,8 +147,9 @@ def figures_file(request, company, kind):
         return HttpResponse(str(refusal), status=refusal.status, content_type="text/plain")
     without = not has_vehicles(By(by), customer)
     told = [facts(group.figures, without_vehicles=without) for group in groups]
-    header = [by, *facts(Figures({}), without_vehicles=without)]
-    rows = [[_key(group), *row.values()] for group, row in zip(groups, told, strict=True)]
+    header = [by, *facts(Figures({}), without_vehicles=without), "km_from"]
+    km_from = whence(current.company)
+    rows = [[_key(group), *row.values(), km_from] for group, row in zip(groups, told, strict=True)]
     return FILES[kind](header, rows, f"report-{by}-{period.first}-{period.last}.{kind}")
 
 

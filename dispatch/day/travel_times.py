@@ -20,20 +20,21 @@ from dispatch.roads.ways import Leg, draw
 from drivers.models import Company
 
 PAGE_S = 5.0  # a page, or a change by hand, waits no longer for a road server
+ASK_S = 2.0  # nor does who asks about a place that is entered, in a transaction
 
 
-def travel_times(company: Company, *, for_run: bool = False) -> TravelTimes:
+def travel_times(company: Company, *, for_run: bool = False, page_s: float = PAGE_S) -> TravelTimes:
     """Return the travel times that plans and the board of the company share: no query.
 
     A run waits for a road server as long as ROADS_WAIT_S, and raises RoadsFailed where there is
     no answer, unless ROADS_FALLBACK or the company allows the straight line. Everything else waits
-    PAGE_S and goes on with the straight line.
+    `page_s` and goes on with the straight line.
     """
     straight = GreatCircle(company.speed_kmh, company.circuity)
     if not settings.ROADS_URL:
         return straight
     server = _server(settings.ROADS_URL)
-    patience = Patience(PAGE_S, strict=False, rests=True)
+    patience = Patience(page_s, strict=False, rests=True)
     if for_run:
         strict = not (settings.ROADS_FALLBACK or company.plan_without_roads)
         patience = Patience(settings.ROADS_WAIT_S, strict=strict, rests=False)
@@ -67,6 +68,12 @@ def driving(travel: TravelTimes) -> dict[str, Any]:
     if travel.failure:
         return {"by": "last_known", "why": str(travel.failure)}
     return {"by": "roads"}
+
+
+def whence(company: Company) -> str:
+    """Return where times that are computed now come from, for machines: no query."""
+    by: str = driving(travel_times(company))["by"]
+    return by
 
 
 def say_driving(said: dict[str, Any]) -> str:

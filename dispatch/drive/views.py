@@ -23,6 +23,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from rest_framework.exceptions import APIException, ParseError
 
 from bookings import cancel_reasons
+from dispatch.day.travel_times import say_straight
 from dispatch.drive.access import LinkThrottle, PhoneThrottle, device_of, remember
 from dispatch.drive.reading import BadRequest, read_sync, read_tap
 from dispatch.drive.words import DECLINE_REASONS, WORDS
@@ -68,7 +69,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """Show the page, which is the same for everybody: no statement."""
     reasons = {reason.value: reason.label for reason in cancel_reasons.NO_SHOW}
     words = {**WORDS, "no_show_reasons": reasons, "decline_reasons": DECLINE_REASONS}
-    context = {"files": addresses(), "words": words}
+    context = {"files": addresses(), "words": words, "driving": say_straight()}
     response = render(request, "dispatch/drive/page.html", context)
     response["Permissions-Policy"] = POLICY
     response[VERSION_HEADER] = version()

@@ -1,7 +1,9 @@
 """Whatever shows driving times says where they come from, unless they are those of the road."""
 
+import csv
 import io
 import json
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
@@ -10,6 +12,7 @@ from django.utils import translation
 
 from bookings.importing.import_bookings import import_bookings
 from bookings.models import Actor, Booking, Door
+from dispatch.forecast.keep import keep_forecasts
 from dispatch.runs.options import RunOptions
 from dispatch.runs.previews import plan_preview
 from dispatch.runs.run import run_dispatch
@@ -71,7 +74,18 @@ def everything(company, client):
     def board(name, *args, **query):
         return page(f"board:{name}", "geneva", *args, **query)
 
+    def file(address, column, **query):
+        """Return what each row of a CSV file says in a column."""
+        text = b"".join(client.get(address, query).streaming_content).decode("utf-8-sig")
+        (said,) = {row[column] for row in csv.DictReader(io.StringIO(text))}
+        return said
+
     api = caller(company=company)
+    user = make.member(company, Role.DRIVER, is_staff=False)
+    company.drivers.update(user=user)
+    phone = caller(Role.DRIVER, company, user=user)
+    keep_forecasts(now=make.at("08:30"))
+    expected = api.get(f"{API}bookings/{trip.id}/?expand=assignment").json()
     manifest = json.loads(printed("export_plan", day=make.DAY, format="json"))
     texts = {
         "board": board("day", make.DAY),
@@ -92,15 +106,34 @@ def everything(company, client):
         "quote": api.post(f"{API}quotes/", booking_values(), "json").json()["driving"],
         "candidates": api.get(f"{API}bookings/{trip.id}/candidates/").json()["driving"],
         "manifest": manifest["driving"],
+        "manifest, file": file(
+            reverse("admin:dispatch_assignment_manifest_csv", args=["geneva", make.DAY]), "driving"
+        ),
+        "export of the plan, file": next(
+            csv.DictReader(io.StringIO(printed("export_plan", day=make.DAY)))
+        )["driving"],
+        "driver's day": phone.get(f"{API}me/day/?day={make.DAY}").json()["driving"],
+        "advice": api.get(f"{API}bookings/{trip.id}/advice/").json()["driving"],
     }
-    return texts, codes
+    day = str(make.DAY)
+    codes_of_now = {
+        "driver's day without a trip": phone.get(f"{API}me/day/?day={CALLED}").json()["driving"],
+        "expected": expected["assignment"]["expected"]["driving"],
+        "reports": api.get(f"{API}reports/?from={day}&until={make.DAY + timedelta(days=1)}").json()[
+            "driving"
+        ],
+        "figures, file": file("/admin/reports/geneva/figures/csv/", "km_from", first=day, last=day),
+    }
+    return texts, codes, codes_of_now
 
 
 def test_without_a_road_server_everything_says_straight_lines(company, client, settings):
     settings.ROADS_URL = ""
-    texts, codes = everything(company, client)
+    texts, codes, codes_of_now = everything(company, client)
+    texts["driver's phone"] = client.get(reverse("drive:page")).content.decode()
+    texts["reports"] = client.get("/admin/reports/geneva/").content.decode()
     assert [door for door, text in texts.items() if STRAIGHT not in text] == []
-    assert set(codes.values()) == {"straight_line"}
+    assert set((codes | codes_of_now).values()) == {"straight_line"}
     imported = import_bookings(
         company, FILE, filename="a.csv", dry_run=True, now=make.NOW, actor=ACTOR
     )
@@ -118,16 +151,18 @@ def test_without_a_road_server_everything_says_straight_lines(company, client, s
 
 
 def test_with_a_road_server_nothing_says_straight_lines(company, client):
-    texts, codes = everything(company, client)
+    texts, codes, codes_of_now = everything(company, client)
     texts["recompute_pickups"] = printed("recompute_pickups")
+    texts["driver's phone"] = client.get(reverse("drive:page")).content.decode()
+    texts["reports"] = client.get("/admin/reports/geneva/").content.decode()
     texts.pop("traffic")  # explains itself with both
     assert [door for door, text in texts.items() if "traight line" in text] == []
-    assert set(codes.values()) == {"roads"}
+    assert set((codes | codes_of_now).values()) == {"roads"}
 
 
 def test_where_the_server_failed_the_plan_and_what_shows_it_name_it(company, roads, client):
     roads.fails = lambda number: "500"
-    texts, codes = everything(company, client)
+    texts, codes, _codes_of_now = everything(company, client)
     asked_anew = {"traffic"}  # compares nothing before it is asked to learn
     assert [door for door in texts.keys() - asked_anew if MIXED not in texts[door]] == []
     assert set(codes.values()) == {"mixed"}
@@ -136,10 +171,19 @@ def test_where_the_server_failed_the_plan_and_what_shows_it_name_it(company, roa
 def test_a_plan_of_last_known_legs_says_so_wherever_it_is_shown(company, roads, client):
     plan(company)
     roads.fails = lambda number: "500"
-    texts, codes = everything(company, client)
+    texts, codes, _codes_of_now = everything(company, client)
     of_the_plan = {
         "preview", "panel of the plan", "page of the run", "manifests to print",
         "export of the plan", "dispatch_day", "profile of a dispatch",
     }  # fmt: skip
     assert [door for door in of_the_plan if KNOWN not in texts[door]] == []
-    assert (codes["run"], codes["manifest"]) == ("last_known", "last_known")
+    assert {
+        codes[door]
+        for door in (
+            "run",
+            "manifest",
+            "manifest, file",
+            "export of the plan, file",
+            "driver's day",
+        )
+    } == {"last_known"}
