@@ -19,8 +19,8 @@ from bookings.overlaps import Ride, ask, lasts, overlapping, question, read_ride
 from bookings.own_places import boarding_at, recognise
 from bookings.pickup_times import pickups
 from drivers.db.bulk import insert_columns
-from drivers.models import Company, far_places
-from drivers.models.far_places import Meant, questions
+from drivers.models import Company
+from drivers.models.far_places import Entered, Meant, far_places_of, questions
 
 DAYS_AT_MOST = 100
 AHEAD = timedelta(days=366)
@@ -91,8 +91,10 @@ def _check(company: Company, days: list[date], now: datetime) -> None:
 
 def _ask_if_far(bookings: list[Booking], meant: Meant) -> None:
     faults: dict[str, ValidationError] = {}  # by their text: the way back has the same places
-    for row in bookings:
-        asked = far_places(row.company, vars(row), row.ENDS, meant=meant)
+    entered = [Entered(vars(row), meant=meant) for row in bookings]
+    for row, asked in zip(
+        bookings, far_places_of(bookings[0].company, entered, Booking.ENDS), strict=True
+    ):
         faults |= {asked[name]: error for name, error in questions(asked, vars(row)).items()}
     if faults:
         raise ValidationError({"days": [faults[text] for text in sorted(faults)]})

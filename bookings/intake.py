@@ -39,7 +39,8 @@ from bookings.own_places import COLUMNS, boarding_at, link, places_at
 from bookings.pickup_times import is_too_late, not_connected, pickups, too_late
 from drivers.db.bulk import update_rows
 from drivers.db.folding import fold
-from drivers.models import FAR_AWAY, FAR_MEANT, Company, Customer, far_places
+from drivers.models import FAR_AWAY, FAR_MEANT, Company, Customer
+from drivers.models.far_places import Entered, far_places_of
 from drivers.refused import Refused
 
 MOST = 1_000
@@ -169,6 +170,12 @@ def _take_in(
     earliest_at, _end_at = company.day_bounds(company.local(now).date() - timedelta(days=1))
     first_with: dict[str, int] = {}
     new: list[int] = []
+    unknown = [
+        i
+        for i, row in enumerate(rows)
+        if i not in meant and not outcomes[i].errors and row.get("reference", "") not in known
+    ]
+    far_away = _far_away(company, rows, unknown, canceled)
     for i, (row, outcome) in enumerate(zip(rows, outcomes, strict=True)):
         if outcome.errors:
             continue
@@ -183,8 +190,8 @@ def _take_in(
             outcome.errors = {"scheduled_time": [("in_the_past", sentence)]}
         elif as_agreed and (broken := broken_agreements(customer, row, now)):
             outcome.errors = broken
-        elif i not in meant and (far := _far_away(company, row, canceled.get(reference))):
-            outcome.errors = far
+        elif i in far_away:
+            outcome.errors = far_away[i]
         else:
             if reference:
                 first_with[reference] = i
@@ -285,10 +292,22 @@ def _with_pickups(
     return complete
 
 
-def _far_away(company: Company, row: Row, canceled: Booking | None) -> Errors:
-    """Ask about the far places of a row that the canceled booking, booked again, does not have."""
-    asked = far_places(company, row, Booking.ENDS, vars(canceled) if canceled else None)
-    return {name: [(FAR_AWAY, sentence)] for name, sentence in asked.items()}
+def _far_away(
+    company: Company,
+    rows: Sequence[Row],
+    new: Sequence[int],
+    canceled: Mapping[str, Booking],
+) -> dict[int, Errors]:
+    """Ask about the far places of rows that the canceled booking, booked again, does not have."""
+    entered = [
+        Entered(rows[i], vars(was) if (was := canceled.get(rows[i].get("reference", ""))) else None)
+        for i in new
+    ]
+    return {
+        i: {name: [(FAR_AWAY, sentence)] for name, sentence in asked.items()}
+        for i, asked in zip(new, far_places_of(company, entered, Booking.ENDS), strict=True)
+        if asked
+    }
 
 
 def _check_returns(

@@ -270,7 +270,7 @@ OVERLAP_COLUMNS = {
     "reference": _("Reference"),
     "question": _("Is it for somebody else?"),
 }
-FAR_COLUMNS = {"line": _("Line"), "reference": _("Reference"), "question": _("Is it that far?")}
+FAR_COLUMNS = {"line": _("Line"), "reference": _("Reference"), "question": _("Is it right?")}
 
 
 def _table(rows, columns):

@@ -53,7 +53,8 @@ from bookings.save import StaleBookingError
 from drivers.companies.actors import Door
 from drivers.db.bulk import update_rows
 from drivers.db.folding import fold
-from drivers.models import Company, Customer, far_places
+from drivers.models import Company, Customer
+from drivers.models.far_places import Entered, far_places_of
 from drivers.phones import person_key
 from drivers.refused import Refused
 
@@ -407,9 +408,13 @@ def _far_away(
     company: Company, rows: Iterable[BookingRow], stored: dict[Key, Stored]
 ) -> tuple[AskedRow, ...]:
     """Return the rows with a far place that their booking does not have already."""
-    asked = []
-    for row in rows:
-        known = stored.get(row.key)
-        found = far_places(company, row.values, Booking.ENDS, known.values if known else None)
-        asked += [AskedRow(row.line, row.reference, text) for text in found.values()]
-    return tuple(asked)
+    rows = list(rows)
+    entered = [
+        Entered(row.values, known.values if (known := stored.get(row.key)) else None)
+        for row in rows
+    ]
+    return tuple(
+        AskedRow(row.line, row.reference, text)
+        for row, asked in zip(rows, far_places_of(company, entered, Booking.ENDS), strict=True)
+        for text in asked.values()
+    )

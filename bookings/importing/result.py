@@ -261,8 +261,10 @@ class ImportResult:
             yield " ".join(filter(None, (said, caveat())))
         if self.far_away:
             yield ngettext(
-                "%(count)s place is far from the depot: are latitude and longitude swapped?",
-                "%(count)s places are far from the depot: are latitude and longitude swapped?",
+                "%(count)s place is far from the depot or from any road: are latitude and "
+                "longitude swapped?",
+                "%(count)s places are far from the depot or from any road: are latitude and "
+                "longitude swapped?",
                 len(self.far_away),
             ) % {"count": len(self.far_away)}
             if self.dry_run:

@@ -1,14 +1,16 @@
-"""Which place of a trip no road reaches, or between which ends no road leads. No query.
+"""Which place no road reaches, or between which ends of a trip no road leads. No query.
 
 Only a road server knows: by straight lines every place is reached.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from dispatch.day.queries import BookingRow
+from dispatch.day.travel_times import ASK_S, travel_times
 from dispatch.planner.travel import UNREACHABLE_S, Place, TravelTimes
 from dispatch.roads.times import RoadTimes
 from drivers.models import Company
@@ -65,6 +67,35 @@ def unreached(
             keys = ("no_way_to_pickup", "no_way_to_dropoff", "no_way_back")
             key = next(k for k, s in zip(keys, ways, strict=True) if s >= UNREACHABLE_S)
             found[row.id] = Unreached(NOT_CONNECTED, key, values)
+    return found
+
+
+def ask_about(company: Company, places: Sequence[Place]) -> dict[Place, str]:
+    """Return what to ask about the places that no road reaches, for `far_places`.
+
+    Where the road server does not answer within ASK_S, or is not set, nobody is asked.
+    """
+    travel = travel_times(company, page_s=ASK_S)
+    if not isinstance(travel, RoadTimes):
+        return {}
+    depot = (company.depot_lat, company.depot_lon)
+    stays_s, *there = travel.seconds([depot], [depot, *places])[0].tolist()
+    back = travel.seconds(places, [depot])[:, 0].tolist()
+    if stays_s:
+        return {}  # a server that knows no way from a place to itself knows none at all
+    is_reached = travel.off_road_m(depot) <= OFF_ROAD_M  # else the depot is wrong, not the places
+    found = {}
+    for place, there_s, back_s in zip(places, there, back, strict=True):
+        shown = {"lat": place[0], "lon": place[1]}
+        if travel.off_road_m(place) > OFF_ROAD_M:
+            text = _("Latitude %(lat)s, longitude %(lon)s is more than a kilometre from any road.")
+        elif is_reached and there_s >= UNREACHABLE_S:
+            text = _("No road leads from the depot to latitude %(lat)s, longitude %(lon)s.")
+        elif is_reached and back_s >= UNREACHABLE_S:
+            text = _("No road leads from latitude %(lat)s, longitude %(lon)s to the depot.")
+        else:
+            continue
+        found[place] = text % shown
     return found
 
 

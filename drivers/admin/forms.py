@@ -18,7 +18,7 @@ CONFLICT = _(
     "save again."
 )
 
-IS_FAR = _("Latitude %(lat)s, longitude %(lon)s is that far: save it as it is.")
+IS_MEANT = _("Latitude %(lat)s, longitude %(lon)s is right: save it as it is.")
 
 
 def far_boxes(asked, ticked):
@@ -26,7 +26,7 @@ def far_boxes(asked, ticked):
     places = [(place, False) for place in asked if place not in ticked]
     places += [(place, True) for place in sorted(ticked)]
     return [
-        (written(place), is_ticked, IS_FAR % {"lat": place[0], "lon": place[1]})
+        (written(place), is_ticked, IS_MEANT % {"lat": place[0], "lon": place[1]})
         for place, is_ticked in places
     ]
 

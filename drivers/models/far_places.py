@@ -1,16 +1,18 @@
-"""Ask whether a place far from the company's depot is meant, wherever a place is entered.
+"""Ask whether a place far from the company's depot, or that no road reaches, is meant.
 
-Most such places are a slip: latitude and longitude swapped, a sign or a digit lost. It is a
-question, no prohibition: whoever says that it is meant (`far_meant`) saves the row. In a form the
-answer is for one place, that with these degrees. Only a new or changed place is
-asked about. Degrees, WGS 84; distances are great-circle kilometres.
+Wherever a place is entered. Most such places are a slip: latitude and longitude swapped, a sign or
+a digit lost. It is a question, no prohibition: whoever says that it is meant (`far_meant`) saves
+the row. In a form the answer is for one place, that with these degrees. Only a new or changed place
+is asked about. Degrees, WGS 84; distances are great-circle kilometres.
+
+This app knows no roads: who does registers them in its `ready()`.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from math import asin, cos, radians, sin, sqrt
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -27,6 +29,22 @@ EARTH_RADIUS_KM = 6_371.0088
 Values = Mapping[str, Any]
 Position = tuple[float, float]  # latitude, longitude
 Meant = bool | Collection[Position]  # every far place of a row, none, or these
+# What to ask about places that no road reaches, by the place; nothing where nobody knows.
+Unreached = Callable[[Company, Sequence[Position]], Mapping[Position, str]]
+UNREACHED: list[Unreached] = []
+
+
+class Entered(NamedTuple):
+    """A row whose places are entered, with the values that are `stored` of it."""
+
+    row: Values
+    stored: Values | None = None
+    meant: Meant = False
+
+
+def register(unreached: Unreached) -> None:
+    """Let this function say which places no road reaches."""
+    UNREACHED[:] = [unreached]
 
 
 def far_places(
@@ -40,15 +58,42 @@ def far_places(
 
     `ends` are the beginnings of the names of its fields, such as "pickup_". No query.
     """
-    found: dict[str, str] = {}
-    if meant is True:
-        return found
-    for end in changed_places(row, ends, stored or {}):
-        if meant and _place(row, end) in meant:
-            continue
-        if text := _question(company, row[f"{end}lat"], row[f"{end}lon"]):
-            found[f"{end}lat"] = text
-    return found
+    return far_places_of(company, [Entered(row, stored, meant)], ends)[0]
+
+
+def far_places_of(
+    company: Company, rows: Iterable[Entered], ends: Iterable[str]
+) -> list[dict[str, str]]:
+    """Return the same of each row: the roads are asked about all its places at once. No query."""
+    ends = tuple(ends)
+    asked = [
+        {f"{end}lat": place for end in _new_ends(one, ends) if (place := _position(one.row, end))}
+        for one in rows
+    ]
+    said = _questions(company, {place for fields in asked for place in fields.values()})
+    return [
+        {name: said[place] for name, place in fields.items() if place in said} for fields in asked
+    ]
+
+
+def _new_ends(one: Entered, ends: Iterable[str]) -> list[str]:
+    """Return the ends whose place is new and not said to be meant."""
+    if one.meant is True:
+        return []
+    return [
+        end
+        for end in changed_places(one.row, ends, one.stored or {})
+        if not one.meant or _place(one.row, end) not in one.meant
+    ]
+
+
+def _questions(company: Company, places: Collection[Position]) -> dict[Position, str]:
+    """Return what is to be asked about these places; of those near and reached nothing."""
+    far = {place: text for place in places if (text := _question(company, *place))}
+    near = sorted(set(places) - far.keys())
+    for unreached in UNREACHED if near else ():
+        far |= unreached(company, near)
+    return far
 
 
 def changed_places(row: Values, ends: Iterable[str], stored: Values) -> list[str]:
@@ -102,10 +147,14 @@ def _place(row: Values, end: str) -> tuple[float | None, float | None]:
     return row.get(f"{end}lat"), row.get(f"{end}lon")
 
 
+def _position(row: Values, end: str) -> Position | None:
+    """Return the place if it is one on earth; of others the field itself speaks."""
+    lat, lon = row[f"{end}lat"], row[f"{end}lon"]
+    return (lat, lon) if -90 <= lat <= 90 and -180 <= lon <= 180 else None
+
+
 def _question(company: Company, lat: float, lon: float) -> str | None:
     """Return the sentence that asks about a far place, with what it is if swapped, or None."""
-    if not (-90 <= lat <= 90 and -180 <= lon <= 180):
-        return None  # nowhere on earth, as the field itself says
     km = _km_from_depot(company, lat, lon)
     if km <= FAR_KM:
         return None

@@ -63,7 +63,8 @@ CODES = {
     "null_characters_not_allowed": "The text has a null character.",
     "surrogate_characters_not_allowed": "The text has half of a surrogate pair.",
     "does_not_exist": "Not in this company.",
-    "far_away": f"A place more than {FAR_KM} km from the depot: send `far_meant` if it is meant.",
+    "far_away": f"A place more than {FAR_KM} km from the depot, or that no road reaches: send "
+    "`far_meant` if it is meant.",
     "overlaps": "The client is on another trip then: send `overlap_meant` if it is meant.",
     "unknown": "There is no such field or parameter.",
     "read_only": "Not changed here; `detail` names the endpoint that does.",

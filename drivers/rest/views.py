@@ -310,8 +310,8 @@ BOUNDS = {  # of the engine with the smaller range, so that both accept the same
 
 
 FAR_HELP = gettext_lazy(
-    "Confirms a new place more than %(km)d km from the depot, which is refused as `far_away` "
-    "otherwise, for latitude and longitude may be swapped."
+    "Confirms a new place more than %(km)d km from the depot, or that no road reaches, which is "
+    "refused as `far_away` otherwise, for latitude and longitude may be swapped."
 ) % {"km": FAR_KM}
 
 

@@ -112,7 +112,7 @@ class Command(BaseCommand):
             (_("Rows left out, which would break trips:"), result.broken),
             (_("Rows whose trips have to be released:"), result.released),
             (_("Addresses without a position:"), result.addresses),
-            (_("Places far from the depot:"), result.far_away),
+            (_("Places far from the depot or from any road:"), result.far_away),
             (_("Trips at the same time as others of the client:"), result.overlapping),
         ):
             if rows:
