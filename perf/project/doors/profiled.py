@@ -16,6 +16,7 @@ from bookings.intake import take_in
 from bookings.models import Booking
 from dispatch.manifest import read_manifest
 from dispatch.models import Assignment, DispatchRun
+from dispatch.reports.refresh import refresh
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.revert import revert_run
 from dispatch.runs.run import run_dispatch
@@ -127,6 +128,10 @@ def _news(visit):
     visit.get(reverse("admin:board:news", args=[visit.company.slug]), after=1)
 
 
+def _figures(visit):
+    refresh(visit.company, now=visit.now, steps=1)
+
+
 def _places(visit, booking_id):
     if booking_id:
         advise(visit.company, booking_id, now=visit.now)
@@ -163,6 +168,7 @@ DOORS = [
     _board("fragment"),
     _board("map"),
     Way("board: news", _news),
+    Way("reports: a month counted anew", _figures, taken_back=True),
     Way("API: events of a booking", _events, find=_trip),
     Way("API: new events", lambda visit: visit.ask(reverse("event-list"), after=1)),
 ]
@@ -188,12 +194,14 @@ OFTEN = (
     ("admin", 5),
     ("API: bookings in bulk", 2),
     ("API", 20),
-    ("portal", 300),  # a system that looks for what is new every few minutes
+    ("portal: event-list", 300),  # a system that looks for what is new every few minutes
+    ("portal", 20),
     ("preview", 3),
     ("dispatch, rehearsed", 0),  # the same as the next, taken back
     ("dispatch", 1),
     ("revert", 0.05),
     ("import", 1),
+    ("reports", 5),
     ("a driver is sick", 0.2),
 )
 
