@@ -9,6 +9,8 @@ from bookings.models import Client
 from drivers.models import Company, Customer
 from drivers.phones import person_key
 
+# In the words of the index, or SQLite reads the clients of every company.
+HAS_PHONE = ~Q(phone_key="")
 GROUPS_AT_MOST = 100
 CLIENTS_AT_MOST = 1_000
 
@@ -38,7 +40,7 @@ def like(
     folded_name, key = person_key(name, phone, company.timezone)
     same = Q(folded_name=folded_name)
     if key:
-        same |= Q(phone_key=key)
+        same |= Q(phone_key=key) & HAS_PHONE
     rows = Client.objects.filter(same, customer=customer).order_by("id")
     if besides is not None:
         rows = rows.exclude(pk=besides)
@@ -72,7 +74,8 @@ def _groups(company: Company, same: Same, column: str) -> list[Doubles]:
     clients = Client.objects.filter(
         customer__any_of=sorted({customer_id for customer_id, _value in keys}),
         **{f"{column}__any_of": sorted({value for _customer_id, value in keys})},
-    ).select_related("customer")
+    )
+    clients = clients.exclude(**{column: ""}).select_related("customer")
     for client in clients.order_by("id")[:CLIENTS_AT_MOST]:
         key = (client.customer_id, getattr(client, column))
         if key in members:

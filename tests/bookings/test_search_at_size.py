@@ -7,6 +7,7 @@ from django.db import connection
 from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 
+from bookings.doubles import like
 from bookings.models import Booking, Client
 from bookings.search import CLIENTS_FOUND, find_bookings, find_clients
 from drivers.db.folding import fold
@@ -102,6 +103,21 @@ def test_a_search_of_bookings_reads_no_table_from_end_to_end(many, django_assert
         for plan in (searched[:50].explain(), *(plan_of(row["sql"]) for row in sent)):
             assert not SCAN.search(plan), plan
         assert "company_id=?" not in searched[:50].explain()
+
+
+def test_who_may_be_the_same_person_is_found_by_both_indexes(many, django_assert_num_queries):
+    first = Client.objects.filter(company=many).order_by("id").values("id")[:50]
+    Client.objects.filter(id__in=first).update(phone_key="")
+    count_rows()
+    one = Client.objects.filter(company=many).exclude(phone_key="").last()
+    customer = one.customer
+    with django_assert_num_queries(1) as sent:
+        found = like(many, customer, "Somebody Else", one.phone)
+    assert found == [one]
+    plan = plan_of(sent[0]["sql"])
+    assert not SCAN.search(plan), plan
+    assert "idx_client_customer_folded" in plan
+    assert "idx_client_customer_phone" in plan
 
 
 SCAN = re.compile(r"(Seq Scan on|SCAN) \"?bookings_(booking|client)\b")
