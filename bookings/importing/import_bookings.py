@@ -103,9 +103,8 @@ def import_bookings(
 
     At most twelve statements for 5,000 rows, three if nothing changed, four where rows name their
     customers, twelve more if addresses have no positions; on SQLite one insert takes some 50
-    bookings. If rows change what the trips of assigned bookings depend on, at most 13 more, 3 for
-    each day of these trips, and 6 for each where dropoffs change. Imports of one company wait for
-    each other.
+    bookings. If rows change what the trips of assigned bookings depend on, at most 19 more, and 3
+    for each four weeks of these trips. Imports of one company wait for each other.
 
     Raises FileRefusedError if the file is not a list of bookings, or ImportConflictError.
     """

@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from itertools import chain
@@ -14,8 +14,8 @@ from django.db.models import BooleanField, FilteredRelation, Q, QuerySet, TextFi
 from django.db.models.functions import Cast, Coalesce
 from django.db.models.sql.constants import MULTI
 
-from bookings.models import Booking, DriverPreference
-from dispatch.models import Assignment
+from bookings.models import OPEN_STATUSES, Booking, DriverPreference
+from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment
 from drivers.fleet.handovers import handed_over
 from drivers.models import OWN_WINDOW, SHIFT_AT_MOST, Company, Driver, OwnWindow
 
@@ -34,6 +34,18 @@ OF_VEHICLE = (
     "vehicle__handover_lon",
     "vehicle__insurance_until",
     "vehicle__inspection_until",
+)
+
+
+# The columns of a DriverRow that are the shift's.
+OF_SHIFT = (
+    "shift_id",
+    "shift_start_at",
+    "shift_end_at",
+    "break_min",
+    "break_from_at",
+    "break_until_at",
+    "break_at",
 )
 
 
@@ -229,6 +241,79 @@ def read_drivers(
     They have the shifts and absences that touch the period, in order of driver, shift and absence.
     Of a period that `is_past` all drivers', whoever is available by now.
     """
+    drivers: dict[int, list[DriverRow]] = {}
+    for values in _driver_values(company, start_at, end_at, is_past=is_past):
+        row = driver_row(values)
+        drivers.setdefault(row.id, []).append(row)
+    return with_handovers(drivers)
+
+
+def read_drivers_of(
+    company: Company, periods: Sequence[tuple[datetime, datetime]]
+) -> list[dict[int, list[DriverRow]]]:
+    """Return what `read_drivers` returns of each period, which are in order: 1 query for all."""
+    by_driver: dict[int, list[tuple[Any, ...]]] = {}
+    for values in _driver_values(company, periods[0][0], periods[-1][1], is_past=False):
+        by_driver.setdefault(values[0], []).append(values)
+    return [
+        with_handovers({pk: _touching(rows, *period) for pk, rows in by_driver.items()})
+        for period in periods
+    ]
+
+
+def _touching(
+    values: Sequence[tuple[Any, ...]], start_at: datetime, end_at: datetime
+) -> list[DriverRow]:
+    """Return the rows of one driver with what touches the period, of those of a longer one."""
+    around = start_at - SHIFT_AT_MOST, end_at + SHIFT_AT_MOST
+
+    def touches(from_at: datetime | None, until_at: datetime | None) -> bool:
+        return bool(from_at and until_at and until_at > around[0] and from_at < around[1])
+
+    found: dict[tuple[Any, ...], DriverRow] = {}
+    for each in values:
+        row = driver_row(each)
+        shift_at = row.shift_start_at
+        on_duty = (
+            shift_at is not None
+            and row.shift_end_at is not None
+            and around[0] < shift_at < end_at
+            and row.shift_end_at > start_at
+        )
+        if not on_duty:
+            row = driver_row(_off_duty(each))
+        if not touches(row.absence_start_at, row.absence_end_at):
+            row = row._replace(absence_id=None, absence_start_at=None, absence_end_at=None)
+        if not touches(row.away_start_at, row.away_end_at):
+            row = row._replace(away_start_at=None, away_end_at=None)
+        found.setdefault((row.shift_id, row.absence_id, row.away_start_at, row.away_end_at), row)
+    rows = list(found.values())
+    shifts, absences = ({getattr(row, name) for row in rows} for name in ("shift_id", "absence_id"))
+    away = {row.shift_id for row in rows if row.away_start_at}
+    return [
+        row
+        for row in rows
+        if (row.shift_id or shifts == {None})
+        and (row.absence_id or absences == {None})
+        and (row.away_start_at or row.shift_id not in away)
+    ]
+
+
+def _off_duty(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the values of a driver without the shift, and what its vehicle is absent."""
+    names = [*DriverRow._fields[: DriverRow._fields.index("shift_id")]]
+    of_shift = slice(len(names), len(names) + len(OF_VEHICLE))
+    rest = [*values[of_shift.stop :]]
+    own = DriverRow._fields[DriverRow._fields.index("shift_id") :]
+    for name in (*OF_SHIFT, "away_start_at", "away_end_at"):
+        rest[own.index(name)] = None
+    return (*values[: of_shift.start], *[None] * len(OF_VEHICLE), *rest)
+
+
+def _driver_values(
+    company: Company, start_at: datetime, end_at: datetime, *, is_past: bool
+) -> Iterable[tuple[Any, ...]]:
+    """Return the columns of `driver_row`, of the drivers with what touches the period: 1 query."""
     drivers_then = Driver.objects.all() if is_past else Driver.objects.available()
     queryset = (
         drivers_then.filter(company=company)
@@ -254,7 +339,7 @@ def read_drivers(
         )
         .order_by("id", "shift__id", "absence__id", "away__id")
     )
-    rows = queryset.values_list(
+    return queryset.values_list(
         "id",
         "name",
         "kind",
@@ -284,11 +369,6 @@ def read_drivers(
         "last_lon",
         "last_position_at",
     )
-    drivers: dict[int, list[DriverRow]] = {}
-    for values in rows:
-        row = driver_row(values)
-        drivers.setdefault(row.id, []).append(row)
-    return with_handovers(drivers)
 
 
 def with_handovers(drivers: dict[int, list[DriverRow]]) -> dict[int, list[DriverRow]]:
@@ -436,6 +516,65 @@ def read_trips(
         found = bookings if start_at <= row.scheduled_time < end_at else neighbours
         found[row.id] = row
     return bookings, neighbours
+
+
+def read_trips_of(
+    company: Company,
+    periods: Sequence[tuple[datetime, datetime]],
+    horizons: Sequence[tuple[datetime, datetime]],
+    *,
+    seen: dict[tuple[Any, ...], BookingRow] | None = None,
+) -> list[tuple[dict[int, BookingRow], dict[int, BookingRow]]]:
+    """Return what `read_trips` returns of each of these days, which are in order: 1 query for all.
+
+    `horizons` are theirs.
+    """
+    first_at, last_at = min(start for start, _end in horizons), max(end for _start, end in horizons)
+    around = Assignment.objects.open().filter(
+        company=company,
+        planned_pickup_at__gte=first_at - SHIFT_AT_MOST,
+        planned_pickup_at__lt=last_at,
+        planned_dropoff_at__gt=first_at,
+    )
+    on_days: QuerySet[Booking, Any] = Booking.objects.filter(
+        company=company,
+        scheduled_time__gte=periods[0][0],
+        scheduled_time__lt=periods[-1][1],
+    ).values("id")
+    either = on_days.union(around.values("booking_id"), all=True)
+    rows = read_bookings(Booking.objects.filter(id__in=either), seen=seen)
+    found = []
+    for (start_at, end_at), horizon in zip(periods, horizons, strict=True):
+        bookings = {i: row for i, row in rows.items() if start_at <= row.scheduled_time < end_at}
+        neighbours = {
+            i: row
+            for i, row in rows.items()
+            if i not in bookings
+            and row.assignment_status in OPEN_ASSIGNMENT_STATUSES
+            and row.planned_pickup_at is not None
+            and row.planned_dropoff_at is not None
+            and horizon[0] - SHIFT_AT_MOST <= row.planned_pickup_at < horizon[1]
+            and row.planned_dropoff_at > horizon[0]
+        }
+        found.append((bookings, neighbours))
+    return found
+
+
+def read_preferences_of(
+    days: Sequence[Mapping[int, BookingRow]],
+) -> list[frozenset[tuple[int, int, str]]]:
+    """Return what `read_preferences` returns of each day, by its bookings: 1 query for all."""
+    clients = [
+        {
+            row.client_id
+            for row in bookings.values()
+            if row.client_id and row.status in OPEN_STATUSES
+        }
+        for bookings in days
+    ]
+    rows = DriverPreference.objects.filter(client__any_of=sorted(set().union(*clients)))
+    told = list(rows.values_list("client_id", "driver_id", "kind"))
+    return [frozenset(one for one in told if one[0] in own) for own in clients]
 
 
 def preferences_of(client_id: int) -> frozenset[tuple[int, int, str]]:

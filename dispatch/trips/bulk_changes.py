@@ -6,9 +6,9 @@ before the caller has left out, or agreed to release, what breaks.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from django.utils.translation import gettext as _
 
@@ -17,7 +17,7 @@ from bookings.guards import PLANNED_FIELDS
 from bookings.models import Booking, DriverPreference
 from dispatch import ledger
 from dispatch.day.keeping import BY_HAND
-from dispatch.day.load import Day, load_problem
+from dispatch.day.load import Day, load_days
 from dispatch.day.queries import BookingRow, read_bookings
 from dispatch.models import Assignment
 from dispatch.trips.booking_changes import broken_row, newly_broken
@@ -28,11 +28,12 @@ from dispatch.trips.insertion import Proposal, propose, stay
 from dispatch.trips.locking import stale
 from dispatch.trips.release import release_trips
 from dispatch.trips.violations import Fault
-from dispatch.trips.write_assignment import write_proposals
+from dispatch.trips.write_assignment import write_days
 from drivers.companies.actors import Actor
 from drivers.models import Company, Driver
 
 COLUMNS = {"client": "client_id", "return_of": "return_of_id"}
+AT_ONCE = timedelta(days=28)  # days that are read with the same statements
 
 
 def change_of_bookings(
@@ -66,15 +67,14 @@ class CheckedTrips:
     released: tuple[int, ...]
 
     def write(self, *, actor: Actor, now: datetime) -> None:
-        """Release and retime the trips: 8 statements, and at most 6 for each day; none if none.
+        """Release and retime the trips: 8 statements, and at most 6; none if none.
 
         Raises StaleBookingError if a trip was changed by someone else.
         """
         reason = _("booking changed")
         # First: a longer trip may need the time of one that is released.
         release_trips(self.released, actor=actor, now=now, reason=reason)
-        for day, proposals in self.retimed:
-            write_proposals(day, proposals, actor=actor, now=now, reason=reason)
+        write_days(self.retimed, actor=actor, now=now, reason=reason)
 
 
 @dataclass
@@ -91,7 +91,7 @@ class ChangingTrips:
         """Return what becomes of the trips if these bookings change and `released` lose drivers.
 
         Where a trip breaks only because another one changes, the other one is broken. 3 statements
-        for each day to which changed trips belong, and 1, the first time; none later for fewer
+        for each four weeks in which trips change, and 1, the first time; none later for fewer
         changes.
         """
         rows = {i: _changed(row, changes[i]) for i, row in self.rows.items() if i in changes}
@@ -141,9 +141,22 @@ class ChangingTrips:
             "client_id", "driver_id", "kind"
         )
         found = frozenset(preferences) if clients else frozenset()
-        for at in wanted:
-            day = load_problem(self.company, at, now=self.now, leeway=BY_HAND)
-            self.days[at] = replace(day, preferences=day.preferences | found)
+        for near in _near(wanted):
+            read = load_days(self.company, near, now=self.now, leeway=BY_HAND)
+            for at, day in read.items():
+                self.days[at] = replace(day, preferences=day.preferences | found)
+
+
+def _near(days: Iterable[date]) -> Iterator[list[date]]:
+    """Yield the days, which are in order, in groups that no more than `AT_ONCE` lie between."""
+    group: list[date] = []
+    for day in days:
+        if group and day - group[0] >= AT_ONCE:
+            yield group
+            group = []
+        group.append(day)
+    if group:
+        yield group
 
 
 @dataclass(frozen=True, slots=True)

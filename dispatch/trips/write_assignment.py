@@ -1,6 +1,7 @@
 """Write trips that a person assigned, in one change; the old assignments stay as history."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +18,7 @@ from dispatch.planner.problem import PlannedTrip
 from dispatch.trips.insertion import Proposal, others_moved
 from dispatch.trips.locking import stale
 from drivers.fleet.breaks import plan_breaks
+from drivers.models import Company
 from drivers.refused import Refused
 from drivers.times import moment
 
@@ -43,7 +45,62 @@ def write_proposals(
     reason: str = "",
     beside: Mapping[int, Beside] = NOTHING,
 ) -> None:
-    """Write the proposals, each of another booking: at most 6 statements.
+    """Write the proposals of one day; see `write_days`."""
+    write_days(
+        [(day, proposals)],
+        locked=locked,
+        unlocked=unlocked,
+        actor=actor,
+        now=now,
+        reason=reason,
+        beside=beside,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """What is written of one day: `given` are its proposals by booking, `planned` all its trips."""
+
+    day: Day
+    given: Mapping[int, Proposal]
+    planned: Sequence[PlannedTrip]
+
+    @property
+    def before(self) -> dict[int, BookingRow]:
+        return {trip.trip_id: self.day.bookings[trip.trip_id] for trip in self.planned}
+
+    def stretches(self) -> tuple[dict[str, list[int | None]], dict[int, int | None]]:
+        """Return what `of_plan` says of the day."""
+        before = self.before
+        drivers = {trip.driver_id for trip in self.planned}
+        drivers |= {was.driver_id for was in before.values() if was.driver_id is not None}
+        everybody = (self.day.bookings | self.day.neighbours).values()
+        stay = [row for row in everybody if row.driver_id in drivers and row.id not in before]
+        shared = self.day.problem.sharing is not None
+        return of_plan(self.planned, stay, self.day.moment, shared=shared)
+
+    def breaks(self) -> tuple[dict[int, datetime | None], dict[int, datetime | None]]:
+        """Return the breaks of shifts that move: (before, after)."""
+        rows = [row for rows in self.day.drivers.values() for row in rows if row.shift_id]
+        known = {row.shift_id: row.break_at for row in rows if row.shift_id}
+        wanted = {shift: at for one in self.given.values() for shift, at in one.breaks.items()}
+        moved: dict[int, datetime | None] = {
+            shift: at for shift, at in wanted.items() if known[shift] != at
+        }
+        return {shift: known[shift] for shift in moved}, moved
+
+
+def write_days(
+    days: Sequence[tuple[Day, Sequence[Proposal]]],
+    *,
+    locked: Collection[int] = (),
+    unlocked: Collection[int] = (),
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    beside: Mapping[int, Beside] = NOTHING,
+) -> None:
+    """Write the proposals of days of a company, each of another booking: at most 6 statements.
 
     Where clients ride together, others may get another number of their stretch: 1 more, 2 on
     SQLite.
@@ -56,55 +113,62 @@ def write_proposals(
     StaleBookingError if the database no longer agrees with the day: either ends the caller's
     transaction.
     """
-    given = {proposal.trip.trip_id: proposal for proposal in proposals}
-    planned = [
-        trip for proposal in proposals for trip in (proposal.trip, *others_moved(day, proposal))
-    ]
-    before = {trip.trip_id: day.bookings[trip.trip_id] for trip in planned}
-    overrides = {trip.trip_id: _overrides(given.get(trip.trip_id)) for trip in planned}
+    writing = [_of_day(day, proposals) for day, proposals in days if proposals]
+    if not writing:
+        return
+    company = writing[0].day.company
+    given = {i: proposal for one in writing for i, proposal in one.given.items()}
+    trips = [(one.day, trip) for one in writing for trip in one.planned]
+    before = {i: was for one in writing for i, was in one.before.items()}
+    overrides = {trip.trip_id: _overrides(given.get(trip.trip_id)) for _day, trip in trips}
     to_lock = {trip_id for trip_id, codes in overrides.items() if codes} | set(locked)
-    kept = [trip.trip_id for trip in planned if before[trip.trip_id].driver_id == trip.driver_id]
+    kept = {
+        trip.trip_id for _day, trip in trips if before[trip.trip_id].driver_id == trip.driver_id
+    }
     to_lock |= {i for i in kept if before[i].standing() and before[i].locked} - set(unlocked)
-    confirmed = {trip.trip_id for trip in planned if _is_confirmed(day, before[trip.trip_id], trip)}
-    _lock(day, before)
+    confirmed = {
+        trip.trip_id for day, trip in trips if _is_confirmed(day, before[trip.trip_id], trip)
+    }
+    _lock(company, before)
     ended = [standing[0] for was in before.values() if (standing := was.standing())]
     if not ledger.end_replaced(ended, now=now):
         raise stale(next(iter(before.values())).label)
-    drivers = {trip.driver_id for trip in planned} | {was.driver_id for was in before.values()}
-    everybody = (day.bookings | day.neighbours).values()
-    stay = [row for row in everybody if row.driver_id in drivers and row.id not in before]
-    shared = day.problem.sharing is not None
-    numbers, renumbered = of_plan(planned, stay, day.moment, shared=shared)
+    stretches = [one.stretches() for one in writing]
     columns: dict[str, list[Any]] = {
-        "booking_id": [trip.trip_id for trip in planned],
-        "driver_id": [trip.driver_id for trip in planned],
-        "sequence": [trip.pickup_s for trip in planned],
-        "planned_pickup_at": [day.moment(trip.pickup_s) for trip in planned],
-        "planned_dropoff_at": [day.moment(trip.dropoff_s) for trip in planned],
-        "locked": [trip.trip_id in to_lock for trip in planned],
-        "confirmed": [trip.trip_id in confirmed for trip in planned],
-        "explanation": [_explanation(overrides[trip.trip_id]) for trip in planned],
-        **numbers,
+        "booking_id": [trip.trip_id for _day, trip in trips],
+        "driver_id": [trip.driver_id for _day, trip in trips],
+        "sequence": [trip.pickup_s for _day, trip in trips],
+        "planned_pickup_at": [day.moment(trip.pickup_s) for day, trip in trips],
+        "planned_dropoff_at": [day.moment(trip.dropoff_s) for day, trip in trips],
+        "locked": [trip.trip_id in to_lock for _day, trip in trips],
+        "confirmed": [trip.trip_id in confirmed for _day, trip in trips],
+        "explanation": [_explanation(overrides[trip.trip_id]) for _day, trip in trips],
     }
+    if any(column for column, _renumbered in stretches):
+        columns["stretch"] = [
+            number
+            for one, (column, _renumbered) in zip(writing, stretches, strict=True)
+            for number in column.get("stretch", [None] * len(one.planned))
+        ]
     try:
-        ledger.renumber(renumbered)
-        created = ledger.assign(day.company.id, columns, now=now)
+        ledger.renumber({i: number for _column, found in stretches for i, number in found.items()})
+        created = ledger.assign(company.id, columns, now=now)
     except IntegrityError as error:
         raise DoubleBooked(_("The driver has another trip at this time.")) from error
     turned = [i for i in given if before[i].status != Status.ASSIGNED]
     ledger.set_status({Status.ASSIGNED: turned}, now=now)
-    known = {r.shift_id: r.break_at for rows in day.drivers.values() for r in rows if r.shift_id}
-    breaks = {shift: at for proposal in proposals for shift, at in proposal.breaks.items()}
-    breaks = {shift: at for shift, at in breaks.items() if known[shift] != at}
-    plan_breaks({**breaks})
+    moved = [one.breaks() for one in writing]
+    known = {shift: at for was, _wanted in moved for shift, at in was.items()}
+    breaks = {shift: at for _was, wanted in moved for shift, at in wanted.items()}
+    plan_breaks(breaks)
     entries = [
         _entry(day, before[trip.trip_id], trip, made, given.get(trip.trip_id), reason)
-        for trip, made in zip(planned, created, strict=True)
+        for (day, trip), made in zip(trips, created, strict=True)
     ]
     for entry in entries:
-        if moved := {i: breaks[i] for i in _breaks_of(given, entry) if i in breaks}:
-            entry.old["breaks"] = {str(i): moment(known[i]) for i in moved}
-            entry.new["breaks"] = {str(i): moment(at) for i, at in moved.items()}
+        if own := {i: breaks[i] for i in _breaks_of(given, entry) if i in breaks}:
+            entry.old["breaks"] = {str(i): moment(known[i]) for i in own}
+            entry.new["breaks"] = {str(i): moment(at) for i, at in own.items()}
         old, new = beside.get(entry.booking_id, ({}, {}))
         entry.old.update(old)
         entry.new.update(new)
@@ -112,7 +176,14 @@ def write_proposals(
             entry.new["locked"] = True
         if entry.booking_id in confirmed:
             entry.new["confirmed"] = True
-    ledger.log(day.company.id, entries, actor=actor, now=now)
+    ledger.log(company.id, entries, actor=actor, now=now)
+
+
+def _of_day(day: Day, proposals: Sequence[Proposal]) -> _Writing:
+    planned = [
+        trip for proposal in proposals for trip in (proposal.trip, *others_moved(day, proposal))
+    ]
+    return _Writing(day, {proposal.trip.trip_id: proposal for proposal in proposals}, planned)
 
 
 def _breaks_of(given: Mapping[int, Proposal], entry: ledger.Entry) -> Collection[int]:
@@ -136,11 +207,11 @@ def _explanation(overrides: list[str]) -> dict[str, Any]:
     return {"overrides": overrides} if overrides else {}
 
 
-def _lock(day: Day, before: Mapping[int, BookingRow]) -> None:
+def _lock(company: Company, before: Mapping[int, BookingRow]) -> None:
     """Lock the bookings. Raises StaleBookingError if one has another version."""
     stored = dict(
         Booking.objects.select_for_update(no_key=True)
-        .filter(company=day.company, id__any_of=sorted(before))
+        .filter(company=company, id__any_of=sorted(before))
         .order_by("id")
         .values_list("id", "version")
     )

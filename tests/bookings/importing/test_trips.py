@@ -11,7 +11,7 @@ from django.utils import timezone
 from bookings.importing.import_bookings import ImportConflictError, import_bookings
 from bookings.models import Actor, Booking, Door, DriverPreference, Event
 from dispatch import ledger
-from dispatch.day.load import load_problem
+from dispatch.day.load import load_days
 from dispatch.models import Assignment
 from dispatch.planner.solve import solve
 from dispatch.runs.options import FIRST_PLAN
@@ -119,7 +119,7 @@ def test_what_no_plan_can_keep_is_not_searched_for(anna, monkeypatch, change, so
     monkeypatch.setattr(insertion, "solve", counted)
     loads = []
     monkeypatch.setattr(
-        bulk_changes, "load_problem", lambda *a, **o: loads.append(a) or load_problem(*a, **o)
+        bulk_changes, "load_days", lambda *a, **o: loads.append(a) or load_days(*a, **o)
     )
     import_bookings(
         anna.company,

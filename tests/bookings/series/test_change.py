@@ -4,6 +4,8 @@ from datetime import time, timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from bookings.guards import Agreed
 from bookings.models import Actor, Booking, Door, Event, Pause, Series, Status
@@ -242,6 +244,42 @@ def test_a_clinic_that_moves_changes_the_trips_of_all_its_orders(series, django_
     assert {b.pickup_address for b in legs(1)} == {"New clinic"}
     with django_assert_num_queries(12):
         change_many(series.company, orders, lambda _one: {"notes": "New"}, **BY)
+
+
+def assigned_dates(many):
+    """Return an order whose `many` next dates, a day each, have drivers; all move with it."""
+    company = make.company(series_days_ahead=60)
+    order = make.series(company, weekdays=range(7), last_day=make.DAY + (many - 1) * DAY)
+    anna = make.driver(company)
+    book(company, read_templates(company, [order]), **BY)
+    for booking in legs():
+        make.shift(anna, day=booking.series_day)
+        start = booking.scheduled_time
+        make.assignment(
+            booking,
+            anna,
+            planned_pickup_at=start,
+            planned_dropoff_at=start + timedelta(minutes=30),
+        )
+    return Series.objects.select_related("company").get()
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_statements_do_not_grow_with_the_assigned_dates_that_change(dry_run):
+    counts = {}
+    for many in (2, 20):
+        with transaction.atomic():
+            order = assigned_dates(many)
+            with CaptureQueriesContext(connection) as sent:
+                done = changed(order, dropoff_lat=46.15, dropoff_lon=6.2, dry_run=dry_run)
+            assert done.counts()["changed"] == many
+            # Each trip keeps its driver, and arrives at another time.
+            retimed = Assignment.objects.filter(status=Assignment.Status.SUPERSEDED).count()
+            assert retimed == (0 if dry_run else many)
+            assert Assignment.objects.open().count() == many
+            counts[many] = len(sent)
+            transaction.set_rollback(True)
+    assert counts[2] == counts[20], counts
 
 
 def test_dates_that_are_over_or_under_way_stay(series):
