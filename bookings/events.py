@@ -132,9 +132,30 @@ def client_created(client: Client, *, actor: Actor, now: datetime) -> Event:
     return _client_event(client, Event.Kind.CLIENT_CREATED, {}, filled, actor=actor, now=now)
 
 
-def client_changed(client: Client, before: Values, *, actor: Actor, now: datetime) -> list[Event]:
-    """Return the event of a client who had these values `before`; none if all are the same."""
+def recipients_of(client: Client) -> list[str]:
+    """Return who is told by messages, and how, one text for each: 1 statement."""
+    rows = client.recipients.order_by("person", "id")
+    return [
+        " ".join(filter(None, values))
+        for values in rows.values_list("person", "channel", "address", "language")
+    ]
+
+
+def client_changed(
+    client: Client,
+    before: Values,
+    *,
+    actor: Actor,
+    now: datetime,
+    recipients: tuple[list[str], list[str]] = ([], []),
+) -> list[Event]:
+    """Return the event of a client who had these values `before`; none if all are the same.
+
+    `recipients` are those before and after, where they may have changed.
+    """
     changes = differences(before, client_particulars(client))
+    if recipients[0] != recipients[1]:
+        changes["recipients"] = recipients
     if not changes:
         return []
     old = {name: was for name, (was, _) in changes.items()}
@@ -143,10 +164,21 @@ def client_changed(client: Client, before: Values, *, actor: Actor, now: datetim
 
 
 def client_merged(
-    client: Client, before: Values, gone_id: int, *, actor: Actor, now: datetime
+    client: Client,
+    before: Values,
+    gone_id: int,
+    *,
+    actor: Actor,
+    now: datetime,
+    recipients: tuple[list[str], list[str]],
 ) -> Event:
-    """Return the event of a client into whom another was merged, with what that has changed."""
+    """Return the event of a client into whom another was merged, with what that has changed.
+
+    `recipients` are those before and after.
+    """
     changes = differences(before, client_particulars(client))
+    if recipients[0] != recipients[1]:
+        changes["recipients"] = recipients
     old = {name: was for name, (was, _) in changes.items()}
     new = {"merged": gone_id} | {name: value for name, (_, value) in changes.items()}
     return _client_event(client, Event.Kind.CLIENT_MERGED, old, new, actor=actor, now=now)

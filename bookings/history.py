@@ -44,6 +44,7 @@ OF_ASSIGNMENT = {
 OF_CLIENT = {
     "client_notes": gettext_lazy("notes"),
     "merged": gettext_lazy("merged client"),
+    "recipients": gettext_lazy("who is told"),
 }
 # What the log keeps for the program: which rows, that it does not know all, and what was late.
 UNSHOWN = {"absence", "shift", "beside", "late"}

@@ -10,7 +10,7 @@ from django.db.models import Count, Exists, F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
-from bookings.events import booking_changed, client_merged, client_particulars
+from bookings.events import booking_changed, client_merged, client_particulars, recipients_of
 from bookings.guards import forbidding
 from bookings.models import (
     Actor,
@@ -170,11 +170,15 @@ def merge_clients(
             Pause.objects.filter(client=gone).update(client=kept)
             ClientKey.objects.filter(client=gone).update(client=kept)
             Message.objects.filter(client=gone).update(client=kept)
+            told = recipients_of(kept)
             _move_recipients(kept, gone)
+            tells = recipients_of(kept)
             gone_id, before = gone.pk, client_particulars(kept)
             gone.delete()
             _complete(kept, gone, merge)
-            merged = client_merged(kept, before, gone_id, actor=actor, now=now)
+            merged = client_merged(
+                kept, before, gone_id, actor=actor, now=now, recipients=(told, tells)
+            )
             Event.objects.bulk_create([merged])
     return kept
 

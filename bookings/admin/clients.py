@@ -15,7 +15,7 @@ from bookings.admin.list_filters import CustomerFilter
 from bookings.admin.privacy import ForgetsClients
 from bookings.admin.series import PauseInline, SavesPauses
 from bookings.doubles import like
-from bookings.events import client_changed, client_created, client_particulars
+from bookings.events import client_changed, client_created, client_particulars, recipients_of
 from bookings.guards import forbidding
 from bookings.models import (
     Booking,
@@ -182,6 +182,7 @@ class ClientAdmin(MergesClients, ForgetsClients, OfCustomerAdmin, ExportsList, S
         # What is logged as the value before is what is stored, not what the page has shown.
         rows = Client.objects.select_for_update(no_key=True)
         form.before = client_particulars(rows.get(pk=obj.pk)) if change else None
+        form.recipients = [], []
         super().save_model(request, obj, form, change)
 
     def save_related(self, request, form, formsets, change):
@@ -191,12 +192,19 @@ class ClientAdmin(MergesClients, ForgetsClients, OfCustomerAdmin, ExportsList, S
         events = (
             [client_created(client, actor=actor, now=now)]
             if form.before is None
-            else client_changed(client, form.before, actor=actor, now=now)
+            else client_changed(
+                client, form.before, actor=actor, now=now, recipients=form.recipients
+            )
         )
         if events:
             Event.objects.bulk_create(events)
 
     def save_formset(self, request, form, formset, change):
+        if formset.model is Recipient and formset.has_changed():
+            told = recipients_of(form.instance)
+            super().save_formset(request, form, formset, change)
+            form.recipients = told, recipients_of(form.instance)
+            return
         if formset.model is not DriverPreference:
             super().save_formset(request, form, formset, change)
             return

@@ -47,6 +47,7 @@ PERSONAL = frozenset(
         "lat",
         "lon",
         "client_notes",
+        "recipients",
     }
 )
 CODE = re.compile(r"[a-z_]+")  # of a cancellation without a note

@@ -162,3 +162,53 @@ def test_it_is_exported_and_forgotten_with_the_person():
     kinds = [kind for kind, _old, _new in told()]
     assert kinds == ["client.created", "client.changed", "client.forgotten"]
     assert Event.objects.first().new["name"] == ERASED
+
+
+def test_who_is_told_is_in_the_log_sealed_and_not_for_the_customer(client, geneva):
+    hospital = make.customer(geneva, "HUG")
+    row = make.client(geneva, **ZOE, customer=hospital)
+    page = reverse("admin:bookings_client_change", args=[row.pk])
+    form = {"company": geneva.pk, "customer": hospital.pk, "may_share": "on", **ZOE}
+    form |= {"lat": row.lat, "lon": row.lon}
+    form |= {
+        f"{name}-{total}": 0
+        for name in ("places", "driver_preferences", "recipients", "pauses")
+        for total in ("TOTAL_FORMS", "INITIAL_FORMS")
+    }
+    contact = {"recipients-TOTAL_FORMS": 1, "recipients-0-person": "contact"}
+    contact |= {"recipients-0-channel": "email", "recipients-0-address": "ward@example.org"}
+    contact |= {"recipients-0-language": "fr", "recipients-0-client": row.pk, "recipients-0-id": ""}
+    assert client.post(page, form | contact).status_code == 302
+    told = {"client": row.pk, "recipients": ["contact email ward@example.org fr"]}
+    event = Event.objects.get()
+    assert (event.kind, event.old) == ("client.changed", {"client": row.pk, "recipients": []})
+    assert event.new == told
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT new FROM bookings_event")
+        assert "ward@" not in str(cursor.fetchone())
+    # Sent again without a change, and with one.
+    stored = row.recipients.get()
+    contact |= {"recipients-INITIAL_FORMS": 1, "recipients-0-id": stored.pk}
+    client.post(page, form | contact)
+    assert Event.objects.count() == 1
+    client.post(page, form | contact | {"recipients-0-DELETE": "on"})
+    gone = Event.objects.latest("id")
+    assert (gone.old, gone.new) == (told, {"client": row.pk, "recipients": []})
+    log = client.get(reverse("admin:bookings_event_changelist")).content.decode()
+    assert "ward@example.org" in log
+    portal = caller(Role.CLIENT_API, geneva, customer=hospital)
+    feed = portal.get(f"{API}events/").content.decode()
+    assert "client.changed" in feed
+    assert "ward@" not in feed
+    forget(row, reason="asked", actor=ACTOR, now=make.NOW)
+    assert Event.objects.order_by("id")[0].new["recipients"] == ERASED
+
+
+def test_a_merge_tells_who_is_told_after_it(geneva):
+    kept, gone = make.client(geneva, "Zoé", phone=""), make.client(geneva, "Zoe", phone="079 1")
+    gone.recipients.create(person="contact", channel="email", address="ward@example.org")
+    seen = preview_merge(kept, gone).seen
+    merge_clients(kept.pk, gone.pk, seen=seen, actor=ACTOR, now=make.NOW)
+    event = Event.objects.get(kind="client.merged")
+    assert event.old["recipients"] == []
+    assert event.new["recipients"] == ["contact email ward@example.org"]
