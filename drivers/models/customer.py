@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from drivers.db.rules import CHOICE, Check, Unique
+from drivers.db.rules import CHOICE, Check, KeptCheck, Unique
 from drivers.models.company import Company
 
 MOST_AHEAD_MIN = 30 * 24 * 60
@@ -179,7 +179,7 @@ class Customer(models.Model):
                 says=_("The margin must be from 0 to 120 minutes."),
                 field="margin_min",
             ),
-            Check(
+            KeptCheck(
                 condition=(Q(pickup_early_min__isnull=True) | Q(pickup_early_min__lte=720))
                 & (Q(pickup_late_min__isnull=True) | Q(pickup_late_min__lte=720))
                 & (Q(return_late_min__isnull=True) | Q(return_late_min__lte=720)),
