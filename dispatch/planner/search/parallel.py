@@ -5,7 +5,8 @@ and the best plan wins. A large day is decomposed into parts in each round, alon
 direction of place and time, and the threads take the parts in turn; no two parts write the
 same elements. The temperature falls over all rounds as it would over one long search. After
 every round, ejection chains serve trips the search has left out (`ejection_chains.py`), from time
-to time with all windows open (`kept_windows.py`).
+to time with all windows open (`kept_windows.py`). At the end single trips of the best plan move as
+long as that is better (`descent.py`).
 
 Units: seconds. With a number of iterations and an endless clock the result depends on problem,
 seed, iterations and threads alone.
@@ -29,6 +30,7 @@ from dispatch.planner.search.decompose import (
     flat_map,
     neighbourhood,
 )
+from dispatch.planner.search.descent import PAIR_S, descend
 from dispatch.planner.search.ejection_chains import (
     ChainWorkspace,
     new_chain_workspace,
@@ -129,6 +131,7 @@ def search(
     Return (routes of the best plan, iterations done).
     """
     places, neighbours = around
+    limit, clock = clock, clock.sooner(PAIR_S * len(day.earliest) * len(day.driver))
     drivers = len(day.capacity)
     if drivers < SMALL:
         plans, cuts = [first] + [_copy(first) for _ in range(threads - 1)], 1
@@ -188,12 +191,22 @@ def search(
     kept, state = first
     state.routes.size[:], state.routes.trip[:] = best_routes
     _recount(day, state)
-    _serve_with_open_windows(day, first, chain_work[0], clock)
-    plan = Plan(state.routes, state.trips_of)
-    if make_room(day, kept, plan, _inserting_into(state), label_all, clock):
-        _recount(day, state)
-        _serve_with_open_windows(day, first, chain_work[0], clock)
+    _serve_the_rest(day, first, chain_work[0], clock)
+    # Where trips have moved there may be room for another one.
+    while descend(kept, state, limit) and (state.route_of < 0).any():
+        _serve_the_rest(day, first, chain_work[0], clock)
     return state.routes, rounds.iterations_done
+
+
+def _serve_the_rest(day: Day, plan: PlanInWork, chain_work: ChainWorkspace, clock: Clock) -> None:
+    """Serve absent trips with open windows, by chains and in the place of others; close these."""
+    kept, state = plan
+    _serve_with_open_windows(day, plan, chain_work, clock)
+    in_routes = Plan(state.routes, state.trips_of)
+    if make_room(day, kept, in_routes, _inserting_into(state), label_all, clock):
+        _recount(day, state)
+        _serve_with_open_windows(day, plan, chain_work, clock)
+    close_all(day, kept, state.routes, label_all)
 
 
 def _serve_with_open_windows(

@@ -55,13 +55,7 @@ def new_workspace(day: Day, routes: Routes) -> Workspace:
     m, width = routes.trip.shape
     n = len(day.earliest)
     return Workspace(
-        undo=Undo(
-            route=np.empty(m, dtype=np.int32),
-            size=np.empty(m, dtype=np.int32),
-            deadhead=np.empty(m, dtype=np.int64),
-            version=np.empty(m, dtype=np.int32),
-            rows=np.empty((m, 8, width), dtype=np.int32),
-        ),
+        undo=new_undo(m, width),
         saved_in=np.empty(m, dtype=np.int64),
         removed_in=np.empty(n, dtype=np.int64),
         differs=np.empty(m, dtype=np.bool_),
@@ -75,6 +69,17 @@ def new_workspace(day: Day, routes: Routes) -> Workspace:
         last_version=np.zeros(1, dtype=np.int32),
         memo=new_memo(Memo, 0),
         rng=np.zeros(1, dtype=np.uint64),
+    )
+
+
+def new_undo(slots: int, width: int) -> Undo:
+    """Return memory for copies of so many routes; `width` as in `Routes`."""
+    return Undo(
+        route=np.empty(slots, dtype=np.int32),
+        size=np.empty(slots, dtype=np.int32),
+        deadhead=np.empty(slots, dtype=np.int64),
+        version=np.empty(slots, dtype=np.int32),
+        rows=np.empty((slots, 8, width), dtype=np.int32),
     )
 
 

@@ -68,18 +68,11 @@ def new_trial(day: SharedDay, width: int) -> Trial:
 
 def new_workspace(base: Day, day: SharedDay, routes: SharedRoutes) -> Workspace:
     """Return a workspace for the trips of `base` and these routes, its memo empty."""
-    m, rows, width = routes.rows.shape
+    m, _rows, width = routes.rows.shape
     n = len(base.earliest)
     return Workspace(
         trial=new_trial(day, width),
-        undo=Undo(
-            route=np.empty(m, dtype=np.int32),
-            size=np.empty(m, dtype=np.int32),
-            cost=np.empty(m, dtype=np.int64),
-            resting=np.empty(m, dtype=np.int32),
-            version=np.empty(m, dtype=np.int32),
-            rows=np.empty((m, rows, width), dtype=np.int32),
-        ),
+        undo=new_undo(m, width),
         saved_in=np.empty(m, dtype=np.int64),
         removed_in=np.empty(n, dtype=np.int64),
         differs=np.empty(m, dtype=np.bool_),
@@ -93,6 +86,18 @@ def new_workspace(base: Day, day: SharedDay, routes: SharedRoutes) -> Workspace:
         last_version=np.zeros(1, dtype=np.int32),
         memo=new_memo(Memo, 0),
         rng=np.zeros(1, dtype=np.uint64),
+    )
+
+
+def new_undo(slots: int, width: int) -> Undo:
+    """Return memory for copies of so many routes of this width."""
+    return Undo(
+        route=np.empty(slots, dtype=np.int32),
+        size=np.empty(slots, dtype=np.int32),
+        cost=np.empty(slots, dtype=np.int64),
+        resting=np.empty(slots, dtype=np.int32),
+        version=np.empty(slots, dtype=np.int32),
+        rows=np.empty((slots, ROWS, width), dtype=np.int32),
     )
 
 

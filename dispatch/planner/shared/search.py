@@ -32,6 +32,7 @@ from dispatch.planner.shared.arrays import (
     Pinned,
     SharedDay,
 )
+from dispatch.planner.shared.descent import PAIR_S, descend
 from dispatch.planner.shared.labels import (
     ROWS,
     STOP,
@@ -145,6 +146,7 @@ def search(
     places = flat_map(problem)
     neighbours = neighbourhood(base, places, threads, Clock.start(clock.left_s() / 2))
     drivers, n = len(base.capacity), len(base.earliest)
+    limit, clock = clock, clock.sooner(PAIR_S * n * len(base.driver))
     if drivers < SMALL:
         plans, cuts = [first] + [_copied(first) for _ in range(threads - 1)], 1
     else:
@@ -204,6 +206,11 @@ def search(
     _continued(base, first, best_routes, trial)
     close_all(first.day, first.state.routes, trial, whole)
     _serve_with_open_windows(base, first, trial)
+    close_all(first.day, first.state.routes, trial, whole)
+    # Where trips have moved there may be room for another one.
+    while descend(base, *first, trial, limit) and (first.state.route_of[:n] < 0).any():
+        _serve_with_open_windows(base, first, trial)
+        close_all(first.day, first.state.routes, trial, whole)
     return first, rounds.iterations_done
 
 
