@@ -40,6 +40,7 @@ WORDS: dict[str, str | Promise] = {
     "all_done": _("All trips of today are done."),
     "nothing_tomorrow": _("No trips tomorrow yet."),
     "no_client": _("Client without a name"),
+    "expected": _("expected at about %s"),
     "appointment": _("must be there at %s"),
     "passengers": _("%s passengers"),
     "wheelchairs": _("wheelchairs: %s"),

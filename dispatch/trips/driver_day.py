@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, When
 
-from dispatch.models import OPEN, Assignment
+from dispatch.models import OPEN, Assignment, is_foreseen
+from dispatch.planner.problem import TOLD_S
 from drivers.models import Driver, Shift
 from drivers.times import moment
 
@@ -38,6 +39,9 @@ TRIP_COLUMNS = {
     "wheelchairs": "booking__wheelchairs",
     "notes": "booking__notes",
 }
+# When a stop is expected, where that is another time than planned.
+EXPECTED = ("pickup_expected_at", "dropoff_expected_at")
+NOTICED = timedelta(seconds=TOLD_S)
 # A phone is told of its trips from so long before now, if they were under way today.
 LOOK_BACK = timedelta(hours=16)
 # How long after the end of the day, or of a shift or trip that lasts longer, a phone forgets it.
@@ -62,6 +66,7 @@ def read_driver_day(driver: Driver, *, now: datetime) -> dict[str, Any]:
         trip["today"] = trip["planned_pickup_at"] < tomorrow_at
         if not trip["today"] or trip["status"] in ENDED:
             trip.update(dict.fromkeys(OF_TODAY, ""))
+        _tell_expected(trip)
     ends = [row["planned_dropoff_at"] for row in trips if row["today"]]
     ends += [row["end_at"] for row in shifts if row["start_at"] < tomorrow_at]
     return {
@@ -85,8 +90,13 @@ def _read_trips(
     under_way = OPEN & ~Q(status=Assignment.Status.PLANNED)
     ended = Q(actual_dropoff_at__gte=start_at)
     ended |= Q(status=Assignment.Status.NO_SHOW, updated_at__gte=start_at)
+    is_known = is_foreseen(now) & Q(expected__is_silent=False)
     rows = (
         Assignment.objects.filter(driver=driver, company=driver.company)
+        .annotate(
+            pickup_expected_at=Case(When(is_known, then=F("expected__pickup_at"))),
+            dropoff_expected_at=Case(When(is_known, then=F("expected__dropoff_at"))),
+        )
         .filter(
             Q(planned_pickup_at__gte=start_at) | under_way | ended,
             planned_pickup_at__gte=min(start_at, now - LOOK_BACK),
@@ -95,10 +105,23 @@ def _read_trips(
         .exclude(status__in=[Assignment.Status.SUPERSEDED, Assignment.Status.CANCELED])
         .order_by("planned_pickup_at", "id")
     )
-    return [
-        dict(zip(TRIP_COLUMNS, row, strict=True))
-        for row in rows.values_list(*TRIP_COLUMNS.values())
-    ]
+    columns = {**TRIP_COLUMNS, **dict(zip(EXPECTED, EXPECTED, strict=True))}
+    return [dict(zip(columns, row, strict=True)) for row in rows.values_list(*columns.values())]
+
+
+def _tell_expected(trip: dict[str, Any]) -> None:
+    """Leave the expected times that differ noticeably from the plan, in whole minutes, else None.
+
+    What the phone is told would be another thing with each second, and be sent again.
+    """
+    is_begun = trip["actual_pickup_at"] is not None or trip["arrived_at"] is not None
+    for end, expected in zip(("pickup", "dropoff"), EXPECTED, strict=True):
+        at = trip[expected]
+        is_noticed = at is not None and abs(at - trip[f"planned_{end}_at"]) >= NOTICED
+        if not is_noticed or trip["status"] in ENDED or (end == "pickup" and is_begun):
+            trip[expected] = None
+        else:
+            trip[expected] = at.replace(second=0, microsecond=0)
 
 
 def _read_shifts(

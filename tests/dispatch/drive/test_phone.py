@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bookings.models import Booking, Event
-from dispatch.models import Assignment, Tap
+from dispatch.models import Assignment, ExpectedTrip, ForecastState, Tap
 from dispatch.trips import taps
 from dispatch.trips.taps import clear_taps
 from drivers.companies.devices import LinkRefused, connect, make_link, revoke_devices
@@ -221,6 +221,48 @@ def test_a_trip_that_ends_after_midnight_is_not_taken_for_one_that_was_taken_awa
         ends = [phone.tap("no_show", booking, code="not_there")]
     [row] = phone.sync(*ends)["day"]["trips"]
     assert (row["booking"], row["today"], row["status"]) == (booking.pk, True, status)
+
+
+def foresee(booking, kept_at=NOW, **about):
+    """Let the trip be expected so much later than planned."""
+    row = Assignment.objects.get(booking=booking)
+    late = timedelta(**about)
+    times = {f"{end}_at": getattr(row, f"planned_{end}_at") + late for end in ("pickup", "dropoff")}
+    ExpectedTrip.objects.create(
+        company=booking.company, booking=booking, assignment=row, is_silent=False, **times
+    )
+    ForecastState.objects.update_or_create(
+        company=booking.company, defaults={"kept_at": kept_at}
+    )  # fmt: skip
+
+
+def expected(phone):
+    rows = phone.sync()["day"]["trips"]
+    return [(row["pickup_expected_at"], row["dropoff_expected_at"]) for row in rows]
+
+
+def test_a_stop_that_is_expected_at_another_time_says_so_in_whole_minutes():
+    driver = make.driver()
+    late, soon = trip(driver, "09:00"), trip(driver, "10:00")
+    phone = Phone(driver)
+    assert expected(phone) == [(None, None)] * 2
+    foresee(late, minutes=12, seconds=20)
+    foresee(soon, minutes=4, seconds=59)
+    told = ("2026-06-17T07:12:00Z", "2026-06-17T07:32:00Z")  # planned at 09:00 in Zurich, 20 long
+    assert expected(phone) == [told, (None, None)]
+    phone.sync(phone.tap("arrived", late))
+    assert expected(phone)[0] == (None, told[1])
+
+
+@pytest.mark.parametrize("change", [{"is_silent": True}, {"kept_at": NOW - timedelta(minutes=3)}])
+def test_nothing_is_expected_where_nobody_knows(change):
+    driver = make.driver()
+    foresee(trip(driver), minutes=12)
+    for model in (ExpectedTrip, ForecastState):
+        names = {field.name for field in model._meta.fields}
+        if change.keys() <= names:
+            model.objects.update(**change)
+    assert expected(Phone(driver)) == [(None, None)]
 
 
 def test_the_day_is_told_once_until_it_changes():

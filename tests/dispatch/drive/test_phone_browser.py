@@ -12,6 +12,7 @@ from django.utils import timezone
 from bookings.models import Booking, Event
 from dispatch.models import Assignment, Tap
 from drivers.companies.devices import make_link
+from tests.dispatch.drive.test_phone import foresee
 from tests.support import builders as make
 from tests.support.browsing import WAIT_MS
 
@@ -229,6 +230,22 @@ def test_what_changes_of_today_is_listed_until_it_is_understood(
     phone.page.wait_for_selector("[data-news]", state="detached")
     phone.restart()
     assert phone.page.locator("[data-news]").count() == 0
+    assert phone.errors == []
+    phone.context.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_stop_that_is_expected_later_says_so(browser, live_server, monkeypatch, tmp_path):
+    day = Day(monkeypatch, 2)
+    foresee(day.trips[0], kept_at=day.now(), minutes=12)
+    phone = Phone(browser, live_server, day, tmp_path)
+    phone.connect()
+    assert phone.page.inner_text(".next .expected") == "expected at about 08:12"
+    # Of the pickup and the drop-off in the list too, and of no other trip.
+    assert phone.page.locator("li .expected").all_inner_texts() == [
+        "expected at about 08:12", "expected at about 08:32"
+    ]  # fmt: skip
+    assert Axe().run(phone.page).response["violations"] == []
     assert phone.errors == []
     phone.context.close()
 

@@ -225,6 +225,12 @@ function button(text, onclick, attributes = {}) {
   return el("button", { type: "button", onclick, ...attributes }, text);
 }
 
+// When a stop is expected, if that was told lately and is another time than planned.
+function expected(trip, kind) {
+  const at = trip[`${kind}_expected_at`];
+  return at && clockNow() - seenAt <= LONG_AGO_MS && el("em", { class: "expected" }, fill(words.expected, clock(at)));
+}
+
 function facts(trip, kind) {
   const end = (name) => trip[`${kind}_${name}`];
   const found = [];
@@ -263,6 +269,7 @@ function actions(trip, kind) {
 function nextCard({ trip, kind, at }) {
   return el("section", { class: `card next ${kind}`, "aria-labelledby": "next-title", "data-booking": trip.booking, "data-stage": stage(trip) },
     el("h2", { id: "next-title" }, el("span", { class: "kind" }, words[kind]), " ", el("time", {}, clock(at))),
+    expected(trip, kind),
     el("p", { class: "name" }, nameOf(trip)),
     el("p", { class: "address" }, trip[`${kind}_address`]),
     kind === "pickup" && el("p", { class: "to" }, fill(words.to, trip.dropoff_address)),
@@ -275,6 +282,7 @@ function row({ trip, kind, at, open }, isNext) {
     const what = trip.status === "no_show" ? words.no_show : kind === "pickup" ? words.on_board : words.done;
     return el("li", { class: "over" }, el("div", { class: "line" }, line, el("em", {}, `✓ ${what}`)));
   }
+  line.push(expected(trip, kind));
   return el("li", { "aria-current": isNext ? "step" : null },
     el("details", { "data-key": `${trip.booking}-${kind}` }, el("summary", { class: "line" }, line, trip.confirmed && kind === "pickup" && el("em", {}, words.confirmed)), facts(trip, kind), ways(trip, kind), actions(trip, kind)));
 }
