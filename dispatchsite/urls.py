@@ -5,6 +5,7 @@ from django.views.generic import RedirectView
 
 from dispatch.board.views import home
 from dispatch.trip_page.views import page as trip_page
+from dispatch.trip_page.views import ward_page
 from dispatchsite.search import search
 from drivers.admin.account import account_page, change_password
 from drivers.admin.companies import companies_to_choose
@@ -48,6 +49,7 @@ urlpatterns = [
     path("api/", include("dispatchsite.api")),
     path("drive/", include("dispatch.drive.urls")),
     path("trip/", trip_page, name="trip_page"),
+    path("ward/", ward_page, name="ward_page"),
 ]
 if apps.is_installed("silk"):
     urlpatterns.append(path("silk/", include("silk.urls", namespace="silk")))

@@ -37,6 +37,7 @@ from bookings.models.messages import (
 from bookings.models.places import CompanyPlace
 from bookings.models.readings import Reading
 from bookings.models.series import Pause, Series
+from bookings.models.ward_pages import WardPage
 from bookings.models.webhooks import Delivery, Webhook
 from drivers.companies.actors import Actor, Door
 
@@ -73,6 +74,7 @@ __all__ = [
     "Street",
     "TRANSITIONS",
     "WAITING_STATUSES",
+    "WardPage",
     "Webhook",
     "WordInStreet",
     "WordSpelling",

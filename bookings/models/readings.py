@@ -17,13 +17,15 @@ class Reading(models.Model):
     """Somebody was shown the data of one client. It is only added to, and deleted when it is old.
 
     `client_id` is a plain number: the row outlives the client, and moves with no merge. Lists,
-    boards and manifests, which show names of many, are not noted.
+    boards and manifests, which show names of many, are not noted; pages without login that show
+    names are.
     """
 
     class What(models.TextChoices):
         PAGE = "page", _("page")
         EXPORT = "export", _("everything stored")
         API = "api", _("API")
+        WARD = "ward", _("page of a ward")
 
     company = models.ForeignKey(
         Company, models.PROTECT, db_index=False, related_name="+", verbose_name=_("company")

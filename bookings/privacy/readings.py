@@ -1,5 +1,6 @@
 """Note who reads what is stored of a client, and tell it to the owners of the company."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from bookings.models import Actor, Client, Reading
@@ -20,6 +21,41 @@ def note_reading(client: Client, what: Reading.What, *, actor: Actor, now: datet
         what=what,
         at=now,
     )
+
+
+def note_readings_of_day(
+    company_id: int,
+    client_ids: Iterable[int],
+    what: Reading.What,
+    *,
+    actor: Actor,
+    since: datetime,
+    now: datetime,
+) -> None:
+    """Note that the actor is shown these clients, each once since then: 1 or 2 statements.
+
+    What stays open all day is read once.
+    """
+    clients = sorted(client_ids)
+    rows = Reading.objects.filter(
+        client_id__any_of=clients, at__gte=since, what=what, door=actor.door, actor=actor.name
+    )
+    known = set(rows.values_list("client_id", flat=True)) if clients else set()
+    new = [
+        Reading(
+            company_id=company_id,
+            client_id=client_id,
+            user_id=actor.user_id,
+            actor=actor.name,
+            door=actor.door,
+            what=what,
+            at=now,
+        )
+        for client_id in clients
+        if client_id not in known
+    ]
+    if new:
+        Reading.objects.bulk_create(new)
 
 
 def last_readings(client: Client) -> list[Reading]:

@@ -13,6 +13,7 @@ from unfold.decorators import display
 from bookings.models import Booking, Client
 from dispatch.admin.bookings import BookingAdmin
 from dispatch.admin.clients import ClientAdmin
+from dispatch.admin.customers import CustomerAdmin
 from dispatch.admin.fleet import (
     AbsenceAdmin,
     DriverAdmin,
@@ -38,11 +39,13 @@ from drivers.admin.base import ReadOnlyAdmin
 from drivers.admin.pages import admin_page
 from drivers.companies.actors import admin_actor
 from drivers.companies.roles import companies_of
-from drivers.models import Absence, Company, Driver, Shift, Vehicle, VehicleAbsence
+from drivers.models import Absence, Company, Customer, Driver, Shift, Vehicle, VehicleAbsence
 
 # The pages of the fleet, of bookings and of clients are registered here, because they check the
-# assigned trips that a change would break, and those of companies, because their policy is tried.
+# assigned trips that a change would break, those of companies, because their policy is tried, and
+# those of customers, because of the pages of their wards.
 admin.site.register(Company, CompanyAdmin)
+admin.site.register(Customer, CustomerAdmin)
 admin.site.register(Booking, BookingAdmin)
 admin.site.register(Client, ClientAdmin)
 admin.site.register(Driver, DriverAdmin)

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from bookings.agreements import too_late
 from bookings.models import Booking, MessagePolicy, Status
 from dispatch.day.duties import POSITION_FRESH
-from dispatch.messages.decide import TOLD, driven
-from dispatch.messages.gather import told_until
+from dispatch.messages.decide import driven
+from dispatch.messages.gather import TOLD, told_until
 from dispatch.messages.page_keys import booking_of, key_of, opens
 from dispatch.models import Assignment
 from drivers.models import Company
@@ -104,7 +104,7 @@ def _under_way(booking: Booking, trip: Assignment, now: datetime) -> Shown:
         return Shown(booking, _("You are on the way."), plate=number)
     if trip.arrived_at is not None:
         return Shown(booking, _("The car is there."), plate=number)
-    at, is_expected = _comes_at(trip)
+    at, is_expected = comes_at(trip)
     return Shown(
         booking,
         _("The car is on the way."),
@@ -123,7 +123,7 @@ def _car(trip: Assignment, now: datetime) -> tuple[float, float] | None:
     return (lat, lon) if is_seen and lat is not None and lon is not None else None
 
 
-def _comes_at(trip: Assignment) -> tuple[datetime, bool]:
+def comes_at(trip: Assignment) -> tuple[datetime, bool]:
     """Return when the car comes, and whether that is an estimate instead of the plan.
 
     Of a driver who has reported nothing nobody knows, as for messages.
@@ -147,7 +147,7 @@ def _ahead(booking: Booking, trip: Assignment | None, now: datetime) -> Shown:
         state = _("The trip is asked for. It is not confirmed yet.")
     elif trip is not None and booking.scheduled_time < told_until(policy, now):
         state = _("The car comes.")
-        at, is_expected = _comes_at(trip)
+        at, is_expected = comes_at(trip)
         number = getattr(trip, "plate", None) or ""
     refused = too_late(booking.customer, booking.scheduled_time, now)
     if now >= at:

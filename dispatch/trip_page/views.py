@@ -9,12 +9,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from bookings import cancel_reasons
 from bookings.agreements import TooLateForCustomer
 from bookings.models import Actor, Door
+from dispatch.messages.ward_pages import find_ward_page
 from dispatch.trip_page.reading import Shown, find_trip, show, tiles
+from dispatch.trip_page.ward import read_ward
 from dispatch.trips.cancel import cancel
 from dispatch.trips.will_calls import NotThereYet, ready
 from drivers.logins.brake import is_over
@@ -71,12 +73,29 @@ def page(request: HttpRequest) -> HttpResponse:
         return _private(render(request, "dispatch/trip_page/page.html", context, status=status))
 
 
-def _unknown(request: HttpRequest) -> HttpResponse:
+@never_cache
+@require_safe
+def ward_page(request: HttpRequest) -> HttpResponse:
+    """Show today's and tomorrow's trips of the ward that the key `k` opens: 3 statements.
+
+    4 or 5 where names are shown, and 1 more every five minutes.
+    """
+    now = timezone.now()
+    found = find_ward_page(request.GET.get("k", ""), now=now)
+    if found is None:
+        return _unknown(request, _("There is no such page any more. Ask who has made it."))
+    with timezone.override(found.company.zone):
+        context = {"page": found, "days": read_ward(found, now=now), "now": now}
+        return _private(render(request, "dispatch/trip_page/ward.html", context))
+
+
+def _unknown(request: HttpRequest, said: str = "") -> HttpResponse:
     throttle = PageThrottle()
     if is_over(throttle, request):
         return _closed(request, _("Too many addresses were tried. Wait for an hour."), 429)
     throttle.note_refused(request)
-    return _closed(request, _("There is no such page. Look at the last message."), 404)
+    said = said or _("There is no such page. Look at the last message.")
+    return _closed(request, said, 404)
 
 
 def _carry_out(shown: Shown, form: Any, now: datetime) -> None:

@@ -9,12 +9,10 @@ from django.utils.translation import gettext_lazy as _
 from drivers.admin.base import CompanyScopedAdmin
 from drivers.companies.actors import admin_actor
 from drivers.companies.customers import margin_changed
-from drivers.models import Customer
 
 
-@admin.register(Customer)
 class CustomerAdmin(CompanyScopedAdmin):
-    """Customers, with links to their clients and trips."""
+    """Customers, with links to their clients and trips; registered above, with their pages."""
 
     list_display = ["name", "kind", "is_default", "shown_trips", "company"]
     list_select_related = ["company"]

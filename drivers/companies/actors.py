@@ -16,6 +16,7 @@ class Door(models.TextChoices):
     WORKER = "worker", _("background worker")
     PHONE = "phone", _("driver's phone")
     TRIP_PAGE = "trip_page", _("page of the trip")
+    WARD_PAGE = "ward_page", _("page of a ward")
 
 
 @dataclass(frozen=True, slots=True)

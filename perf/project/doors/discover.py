@@ -63,7 +63,7 @@ def _get(world, route, pattern):
     pk = asked(world).pk if asked else None
     path = "/" + _filled(world, route, pattern.callback, pk)
     # By the real clock the trips of the invented day are over, and their pages closed.
-    is_of_the_day = route == "trip/"
+    is_of_the_day = route in ("trip/", "ward/")
     with (
         mock.patch("django.utils.timezone.now", return_value=NOW)
         if is_of_the_day
@@ -185,6 +185,8 @@ def _query(world, route):
         return {"driver": world.one(Driver).pk}
     if route == "trip/":
         return {"k": world.key_of_trip()}
+    if route == "ward/":
+        return {"k": secret_of(world.company)}
     if route.endswith("/swap/"):
         return {"other": world.assigned()[1].booking_id}
     return {}

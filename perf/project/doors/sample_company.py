@@ -24,6 +24,7 @@ from bookings.models import (
     Pause,
     Recipient,
     Series,
+    WardPage,
     Webhook,
 )
 from bookings.models import Client as Person
@@ -42,6 +43,7 @@ from drivers.models import (
     Absence,
     ApiToken,
     Company,
+    Customer,
     Device,
     Driver,
     Membership,
@@ -146,8 +148,23 @@ def _order(company, person):
 
 
 def secret_of(company: Company) -> str:
-    """Return the secret of a phone's link that waits in the company."""
+    """Return the secret of the phone's link that waits in the company, and of its ward's page."""
     return f"link of {company.slug}"
+
+
+def _wards(company: Company, count: int) -> None:
+    """Write so many pages of wards; the one that is opened shows names."""
+    place = CompanyPlace.objects.filter(company=company).order_by("id")[0]
+    customer = Customer.objects.get(company=company, is_default=True)
+    until = datetime(2099, 1, 1, tzinfo=UTC)
+    WardPage.objects.bulk_create(
+        WardPage(
+            company=company, customer=customer, place=place, shows_names=True,
+            digest=digest(secret_of(company) if number == 0 else f"ward {company.slug} {number}"),
+            made_at=NOW, ends_at=until,
+        )
+        for number in range(count)
+    )  # fmt: skip
 
 
 def _phones(company: Company, count: int) -> None:
@@ -230,6 +247,7 @@ def make_world(size, *, history=None) -> World:
         where = {"address": address, "lat": home.pickup_lat, "lon": home.pickup_lon}
         place = CompanyPlace(company=company, name=address[:50], entrance="B", **where)
         save_place(place, now=NOW)
+    _wards(company, drivers)
     later = list(Booking.objects.on(company, DAY).order_by("id").values_list("id", flat=True))[::2]
     Booking.objects.filter(id__in=later).update(status="pending")
     Measurement.objects.bulk_create(

@@ -248,6 +248,12 @@ def _trip_page(busy: Busy) -> list[Send]:
     ]
 
 
+def _wards(busy: Busy) -> list[Send]:
+    place = make.place(busy.company)
+    customer = busy.company.default_customer
+    return [({"object_id": customer.pk}, {"place": place.pk, "shows_names": "on", "days": "9"})]
+
+
 def _cancel(busy: Busy) -> list[Send]:
     return [
         ({"ids": row.pk}, {"trip": f"{row.pk}-{row.version}", "code": "called_off", "note": "x"})
@@ -321,6 +327,7 @@ PAGES: dict[str, Callable[[Busy], list[Send]]] = {
     "admin/bookings/booking/import/<import_file>/": _imports,
     "admin/drivers/driver/weeks/": _weeks,
     "admin/drivers/driver/<object_id>/phones/": lambda busy: [({"object_id": busy.anna.pk}, {})],
+    "admin/drivers/customer/<object_id>/wards/": _wards,
     "drive/link/<secret>/": lambda busy: [
         ({"secret": make_link(busy.anna, user_id=None, now=NOW)[1]}, {})
     ],
@@ -337,7 +344,7 @@ PAGES: dict[str, Callable[[Busy], list[Send]]] = {
     # the use-cases of `me/`: tests/dispatch/drive.)
     **dict.fromkeys(
         (
-            "drive/sync/",
+            "drive/sync/", "ward/",
             "", "admin/", "admin/board/", "admin/reports/", "admin/reports/<company>/",
             "admin/reports/<company>/driven/",
             *(
