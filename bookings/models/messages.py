@@ -19,7 +19,8 @@ from bookings.models.clients import Client
 from drivers.db.bulk import OneStatementInserts
 from drivers.db.indexes import Index
 from drivers.db.rules import CHOICE, KeptCheck, Unique
-from drivers.models import Company
+from drivers.models import Company, Customer
+from drivers.models.customer import OF_ANOTHER_COMPANY
 from drivers.phones import phone_key
 
 PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
@@ -192,7 +193,10 @@ class MessagePolicy(models.Model):
 
 
 class MessageText(models.Model):
-    """A company's own words for one kind of message in one language, instead of the usual ones."""
+    """A company's own words for one kind of message in one language, instead of the usual ones.
+
+    Those of a customer are told to the clients of its trips; where it has none, the company's.
+    """
 
     policy = models.ForeignKey(
         MessagePolicy,
@@ -200,6 +204,15 @@ class MessageText(models.Model):
         db_index=False,
         related_name="texts",
         verbose_name=_("message settings"),
+    )
+    customer = models.ForeignKey(
+        Customer,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="message_texts",
+        verbose_name=_("customer"),
+        help_text=_("Of whose trips it is told; empty: of all that have no text of their own."),
     )
     kind = models.CharField(_("kind"), max_length=20, choices=MessageKind)
     language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES)
@@ -218,8 +231,16 @@ class MessageText(models.Model):
         constraints = [
             Unique(
                 fields=["policy", "kind", "language"],
+                condition=Q(customer=None),
                 name="message_text_once",
                 says=_("There is a text of this kind in this language already."),
+                field="language",
+            ),
+            Unique(
+                fields=["customer", "kind", "language"],
+                condition=Q(customer__isnull=False),
+                name="message_text_once_of_customer",
+                says=_("The customer has a text of this kind in this language already."),
                 field="language",
             ),
             KeptCheck(
@@ -234,6 +255,12 @@ class MessageText(models.Model):
         return f"{self.get_kind_display()} ({self.language})"
 
     def clean(self) -> None:
+        if (
+            self.customer_id
+            and self.policy_id
+            and self.customer.company_id != self.policy.company_id
+        ):
+            raise ValidationError({"customer": OF_ANOTHER_COMPANY})
         if self.kind in PLACEHOLDERS:
             check_text(self.kind, self.text)
 

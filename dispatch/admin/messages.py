@@ -11,9 +11,16 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from bookings.models import Message, MessagePolicy, MessageText
 from dispatch.messages.policy import save_policy
-from drivers.admin.base import CompanyScopedAdmin, ListsOneCompany, ReadOnlyAdmin, ScopedInline
+from drivers.admin.base import (
+    CompanyScopedAdmin,
+    ListsOneCompany,
+    ReadOnlyAdmin,
+    RowChoice,
+    ScopedInline,
+)
 from drivers.admin.fields import WallClockField
 from drivers.companies.roles import OWNERS
+from drivers.models import Customer
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -68,7 +75,17 @@ class MessageAdmin(ListsOneCompany, ReadOnlyAdmin):
 class MessageTextInline(ScopedInline):
     model = MessageText
     extra = 0
-    ordering = ["kind", "language", "id"]
+    fields = ["customer", "kind", "language", "text"]
+    ordering = ["customer__name", "kind", "language", "id"]
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        if db_field.name == "customer":
+            kwargs["form_class"] = RowChoice
+            if not hasattr(request, "customers_offered"):  # the theme builds the form many times
+                rows = Customer.objects.filter(company=request.company)
+                request.customers_offered = rows.order_by("name", "id")
+            kwargs["queryset"] = request.customers_offered
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
 @admin.register(MessagePolicy)

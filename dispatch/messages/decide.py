@@ -93,7 +93,13 @@ class _Known:
     assignments: dict[int, Assignment]
     recipients: dict[tuple[int, str], Recipient]
     told: dict[tuple[int, int, str], dict[str, Any]]
-    texts: dict[tuple[int, str, str], str]
+    texts: dict[tuple[int, int | None, str, str], str]
+
+    def text(self, policy: MessagePolicy, booking: Booking, kind: str, language: str) -> str | None:
+        """Return the words of the trip's customer, else the company's, None for the usual ones."""
+        owners = (booking.customer_id, None)
+        found = (self.texts.get((policy.pk, owner, kind, language)) for owner in owners)
+        return next((text for text in found if text is not None), None)
 
 
 def decide(messages: Sequence[Message], *, now: datetime) -> list[Decision]:
@@ -125,7 +131,10 @@ def _read(messages: Sequence[Message], now: datetime) -> _Known:
     assignments = driven(now).filter(booking__any_of=bookings)
     told = Message.objects.filter(booking__any_of=bookings, status=Message.Status.SENT)
     recipients = Recipient.objects.filter(client__any_of=clients)
-    texts = MessageText.objects.filter(policy__in=policies)
+    customers = {message.booking.customer_id for message in messages}
+    texts = MessageText.objects.filter(
+        Q(customer=None) | Q(customer__in=customers), policy__in=policies
+    )
     return _Known(
         {row.booking_id: row for row in assignments.order_by("id")},
         {(row.client_id, row.person): row for row in recipients},
@@ -136,7 +145,7 @@ def _read(messages: Sequence[Message], now: datetime) -> _Known:
             )
             if values
         },
-        {(row.policy_id, row.kind, row.language): row.text for row in texts},
+        {(row.policy_id, row.customer_id, row.kind, row.language): row.text for row in texts},
     )
 
 
@@ -194,7 +203,7 @@ def _telling(message: Message, policy: MessagePolicy, known: _Known, now: dateti
         at = _comes_at(assignment, now) or pickup_at
     text = render(
         kind,
-        known.texts.get((policy.pk, kind, language)),
+        known.text(policy, booking, kind, language),
         language=language,
         company=company,
         at=at,

@@ -375,6 +375,47 @@ def foresees(clock):
     return send_messages(now=make.at(clock))
 
 
+def test_the_words_of_the_customer_come_before_those_of_the_company_and_the_usual_ones(
+    gateway, geneva
+):
+    policy, clinic = MessagePolicy.objects.get(), make.customer(geneva, "Clinic")
+    texts = [
+        (clinic, "en", "Clinic, {clock}"),
+        (None, "en", "All, {clock}"),
+        (None, "fr", "A {day}"),
+    ]
+    for customer, language, text in texts:
+        MessageText.objects.create(
+            policy=policy, customer=customer, kind="booked", language=language, text=text
+        )
+    mine = make.customer(geneva, "Another")
+    MessageText.objects.create(
+        policy=policy, customer=mine, kind="changed", language="en", text="Mine"
+    )
+    ada = make.client(geneva, "Ada", customer=clinic)
+    booked(ada, customer=clinic)
+    booked(make.client(geneva, "Bea"))
+    booked(make.client(geneva, "Cem", customer=mine), customer=mine)
+    policy.language = "fr"
+    policy.save()
+    booked(make.client(geneva, "Dora", customer=clinic), customer=clinic)
+    said = [text.partition(" http")[0] for text in gateway.texts]
+    assert said == ["Clinic, 09:00", "All, 09:00", "All, 09:00", "A 17 juin"]
+
+
+def test_a_text_is_of_a_customer_of_the_company_and_there_is_one_of_each(geneva):
+    policy, clinic = MessagePolicy.objects.get(), make.customer(geneva, "Clinic")
+    about = {"policy": policy, "kind": "booked", "language": "en", "text": "{clock}"}
+    for customer in (None, clinic):
+        MessageText.objects.create(customer=customer, **about)
+        with pytest.raises(ValidationError):
+            MessageText(customer=customer, **about).full_clean()
+    foreign = make.customer(make.company("basel"), "Basel")
+    with pytest.raises(ValidationError) as caught:
+        MessageText(customer=foreign, **about).full_clean()
+    assert list(caught.value.message_dict) == ["customer"]
+
+
 def test_a_late_car_is_told_once_and_not_if_it_is_there(gateway, ada):
     company = ada.company
     late, there = booked(ada), booked(ada, "09:01")
