@@ -255,11 +255,8 @@ class MessageText(models.Model):
         return f"{self.get_kind_display()} ({self.language})"
 
     def clean(self) -> None:
-        if (
-            self.customer_id
-            and self.policy_id
-            and self.customer.company_id != self.policy.company_id
-        ):
+        customer = self.customer if self.policy_id else None
+        if customer is not None and customer.company_id != self.policy.company_id:
             raise ValidationError({"customer": OF_ANOTHER_COMPANY})
         if self.kind in PLACEHOLDERS:
             check_text(self.kind, self.text)

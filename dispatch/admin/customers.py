@@ -1,5 +1,7 @@
 """The pages of a customer's wards: make one, show its address once, revoke it."""
 
+from typing import cast
+
 from django import forms
 from django.contrib import messages
 from django.shortcuts import get_object_or_404, redirect
@@ -55,7 +57,8 @@ class WardForm(forms.Form):
     def __init__(self, data, *, company):
         super().__init__(data)
         rows = CompanyPlace.objects.filter(company=company)
-        self.fields["place"].queryset = rows.order_by("name", "id")
+        place = cast(forms.ModelChoiceField, self.fields["place"])
+        place.queryset = rows.order_by("name", "id")
 
 
 class CustomerAdmin(customers.CustomerAdmin):

@@ -48,7 +48,7 @@ class QuestionRefused(Refused):
     code = "invalid"
     status = 400
 
-    def __init__(self, text: str, field: str) -> None:
+    def __init__(self, text: str, field: str = "policy") -> None:
         super().__init__(text)
         self.field = field
 
@@ -124,7 +124,7 @@ def ask(company: Company, first: date, last: date, changes: Changes) -> dict[str
             _("Ask about at most %(most)d days at once.") % {"most": DAYS_AT_MOST}, "until"
         )
     if changes.is_nothing:
-        raise QuestionRefused(_("Say what is to be different."), "policy")
+        raise QuestionRefused(_("Say what is to be different."))
     if set(changes.without) & set(changes.more_like):
         raise QuestionRefused(
             _("A vehicle is left out, or there is one more like it, not both."), "more_like"

@@ -89,9 +89,10 @@ OWN_PAGES = {
     "bookings_booking_duplicate": PLANNERS,
     "drivers_driver_weeks": PLANNERS,
     "drivers_driver_phones": PLANNERS,
+    "drivers_customer_wards": PLANNERS,
     "drivers_shift_roster": STAFF,
     "dispatch_dispatchrun_revert": PLANNERS,
-    "dispatch_dispatchrun_compare": OWNER,
+    "dispatch_dispatchrun_compare": PLANNERS,
     "dispatch_assignment_manifest_csv": STAFF,
     "dispatch_assignment_manifest_xlsx": STAFF,
 }
