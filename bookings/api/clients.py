@@ -38,6 +38,10 @@ from drivers.rest.views import (
 )
 
 AT_ONCE = 4  # steps of 500 trips in one request
+NOTES_HELP = gettext_lazy(
+    "What dispatchers and drivers should know. For the company's own people: a client system "
+    "neither sees nor writes it."
+)
 
 
 @extend_schema_serializer(component_name="ClientRecord")  # generators have a Client of their own
@@ -74,7 +78,17 @@ class ClientSerializer(Resource):
             "wheelchair",
             "may_share",
             "max_ride_min",
+            "notes",
         ]
+        extra_kwargs = {"notes": {"max_length": 2000, "help_text": NOTES_HELP}}
+
+    def get_fields(self):
+        fields = super().get_fields()
+        view = self.context.get("view")
+        is_described = view is None or getattr(view, "swagger_fake_view", False)
+        if not is_described and caller_of(self.context["request"]).customer is not None:
+            del fields["notes"]
+        return fields
 
     def validate(self, values):
         if self.instance is not None:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
@@ -11,8 +12,9 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from drivers.companies.roles import OWNERS
-from drivers.companies.tokens import issue_token, revoke_tokens
+from drivers.companies.tokens import issue_token, revoke_tokens, rotate_token
 from drivers.models import ApiToken, Customer, Membership, Role
+from drivers.rest.access import EVERYBODY
 from drivers.rest.fields import Body, TextField, WholeField, read_body
 from drivers.rest.views import CompanyViewSet, InCompany, Reads, Resource, locked_row
 
@@ -34,6 +36,7 @@ class TokenSerializer(Resource):
             "created_at",
             "expires_at",
             "revoked_at",
+            "replaces",
             "last_used_at",
         ]
         read_only_fields = fields
@@ -51,6 +54,22 @@ class NewTokenSerializer(Body):
     days = WholeField(min_value=1, max_value=366, default=90)
 
 
+OVERLAP_MIN = 5  # a program that rotates its own token may not get the answer
+OVERLAP_AT_MOST = 24 * 60
+
+
+class RotationSerializer(Body):
+    overlap_min = WholeField(
+        min_value=0,
+        max_value=OVERLAP_AT_MOST,
+        required=False,
+        help_text=_(
+            "How many minutes the old key is still valid: none if an owner rotates it, 5 if it "
+            "rotates itself, unless this says otherwise."
+        ),
+    )
+
+
 class IssuedTokenSerializer(TokenSerializer):
     key = serializers.CharField(help_text=_("Store it: it cannot be retrieved again."))
 
@@ -64,7 +83,7 @@ class TokenViewSet(Reads, CompanyViewSet):
     company_path = "membership__company"
     queryset = ApiToken.objects.all()
     serializer_class = TokenSerializer
-    roles = {"read": OWNERS, "write": OWNERS}
+    roles = {"read": OWNERS, "write": OWNERS, "rotate_own": EVERYBODY}
     orderings = ("-id",)
     secrets = ("key",)
 
@@ -93,6 +112,41 @@ class TokenViewSet(Reads, CompanyViewSet):
             revoke_tokens(ApiToken.objects.filter(pk=token.pk), now=timezone.now())
         token.refresh_from_db()
         return self.tagged(token)
+
+    @extend_schema(request=RotationSerializer, responses={201: IssuedTokenSerializer})
+    @action(detail=True, methods=["post"])
+    def rotate(self, request, *args, **kwargs):
+        """Replace a token by one with a new key, before it expires; the old one ends."""
+        values = read_body(RotationSerializer, request)
+        with transaction.atomic():
+            token = locked_row(self)
+            return self._rotated(request, token, values.get("overlap_min", 0))
+
+    @extend_schema(
+        operation_id="tokens_rotate_own",
+        request=RotationSerializer,
+        responses={201: IssuedTokenSerializer},
+        filters=False,
+    )
+    @action(detail=False, methods=["post"], url_path="rotate", url_name="rotate-own")
+    def rotate_own(self, request, *args, **kwargs):
+        """Replace the token of this request by one with a new key, in any role.
+
+        While the old key is valid it can be asked again: what it got before ends, unless that has
+        been used.
+        """
+        values = read_body(RotationSerializer, request)
+        if request.auth is None:
+            problem = _("Send the token that is to be replaced: a session has none.")
+            raise serializers.ValidationError({"Authorization": problem})
+        return self._rotated(request, request.auth, values.get("overlap_min", OVERLAP_MIN))
+
+    def _rotated(self, request, old, overlap_min):
+        overlap = timedelta(minutes=overlap_min)
+        token, key = rotate_token(old.pk, overlap=overlap, now=timezone.now())
+        location = request.build_absolute_uri(reverse("token-detail", args=[token.pk]))
+        answer = {**self.get_serializer(token).data, "key": key}
+        return Response(answer, status=201, headers={"Location": location})
 
     def _own(self, request):
         if request.auth is not None:

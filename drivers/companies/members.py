@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from drivers.companies.roles import STAFF_ROLES
-from drivers.models import Company, Customer, Invitation, Membership, Role
+from drivers.models import Company, Customer, Driver, Invitation, Membership, Role
 from drivers.models.invitations import WAITING
 from drivers.refused import Refused
 
@@ -93,6 +93,35 @@ def remove_member(membership: Membership, *, by: User) -> None:
         user = membership.user
         membership.delete()
         set_staff_access(user)
+
+
+def link_driver(membership: Membership, driver: Driver | None) -> None:
+    """Say which driver of the company a member is, or none: at most 5 statements.
+
+    The caller has locked the members. Whoever was this driver before, and is still a member, must
+    be let go first. Raises MembersRefused, which ends the caller's transaction.
+    """
+    company = membership.company
+    own = Driver.objects.filter(company=company, user=membership.user_id)
+    if driver is None:
+        own.update(user=None)
+        return
+    if membership.role != Role.DRIVER:
+        raise MembersRefused(_("Only a member with the role driver can be a driver."), "driver")
+    drives = Driver.objects.select_for_update(no_key=True).get(pk=driver.pk, company=company)
+    if drives.user_id == membership.user_id:
+        return
+    members = Membership.objects.filter(company=company, user=drives.user_id)
+    if drives.user_id is not None and members.exists():
+        raise MembersRefused(_("Another member is this driver: let that one go first."), "driver")
+    own.update(user=None)
+    if Driver.objects.filter(user=membership.user_id).exists():
+        # A driver of another company, which is not said.
+        raise MembersRefused(
+            _("This account cannot be a driver here. Invite another address of the person."),
+            "driver",
+        )
+    Driver.objects.filter(pk=driver.pk).update(user=membership.user_id)
 
 
 def customer_of_member(company: Company, role: Role, customer: Customer | None) -> Customer | None:

@@ -7,6 +7,7 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
@@ -17,6 +18,13 @@ PREFIX = "dsp_"
 LONGEST = timedelta(days=366)
 # `last_used_at` is updated at most this often, so that a request that reads does not write.
 USE_NOTED_EVERY = timedelta(hours=1)
+
+
+class TokenOver(Refused):
+    """The token was revoked or has ended, or the one that replaces it is in use already."""
+
+    code = "token_over"
+    status = 409
 
 
 class TokenRefused(Refused):
@@ -38,6 +46,7 @@ def issue_token(
     role: Role | None = None,
     customer: Customer | None = None,
     lifetime: timedelta = timedelta(days=90),
+    replaces: ApiToken | None = None,
 ) -> tuple[ApiToken, str]:
     """Create a token and return it with its key, which is not stored: 1 statement.
 
@@ -67,7 +76,43 @@ def issue_token(
         ending=key[-4:],
         created_at=now,
         expires_at=now + lifetime,
+        replaces=replaces,
     )
+    return token, key
+
+
+def rotate_token(pk: int, *, overlap: timedelta, now: datetime) -> tuple[ApiToken, str]:
+    """Replace a valid token and return the new one with its key: at most 6 statements.
+
+    The new one is valid for as long as the old one was when it was issued; the old one ends after
+    the `overlap`. Rotated again, because the answer was lost, it gets another successor while
+    nobody has used the first, which ends. Raises TokenOver, and TokenRefused if the member's role
+    does not grant the token's any more.
+    """
+    with transaction.atomic():
+        rows = ApiToken.objects.select_for_update(of=("self",), no_key=True)
+        old = rows.select_related("membership__company", "customer").get(pk=pk)
+        next_one = ApiToken.objects.filter(replaces=old).order_by("-id").first()
+        in_use = next_one is not None and next_one.last_used_at is not None
+        if old.revoked_at is not None or old.expires_at <= now or in_use:
+            raise TokenOver(_("This token has ended or was replaced. Ask an owner for a new one."))
+        like = next_one or old
+        token, key = issue_token(
+            old.membership,
+            name=old.name,
+            role=Role(old.role),
+            customer=old.customer,
+            lifetime=like.expires_at - like.created_at,
+            now=now,
+            replaces=old,
+        )
+        if next_one is not None:
+            revoke_tokens(ApiToken.objects.filter(pk=next_one.pk), now=now)
+        if overlap:
+            ends_at = min(old.expires_at, now + overlap)
+            ApiToken.objects.filter(pk=old.pk).update(expires_at=ends_at)
+        else:
+            revoke_tokens(ApiToken.objects.filter(pk=old.pk), now=now)
     return token, key
 
 

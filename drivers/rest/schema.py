@@ -67,6 +67,8 @@ CODES = {
     "`far_meant` if it is meant.",
     "overlaps": "The client is on another trip then: send `overlap_meant` if it is meant.",
     "unknown": "There is no such field or parameter.",
+    "rule": "Against a rule of the row; `detail` says which.",
+    "fixed": "Of a row that is stored, it cannot change any more.",
     "read_only": "Not changed here; `detail` names the endpoint that does.",
 }
 

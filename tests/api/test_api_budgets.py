@@ -18,6 +18,10 @@ LISTS = {  # statements of a page, whatever its size
     "absences/": 2,
     "vehicle-absences/": 2,
     "tokens/": 2,
+    "members/": 2,
+    "shift-patterns/": 2,
+    "client-places/": 2,
+    "driver-preferences/": 2,
     "invitations/": 2,
     "clients/": 2,
     "company-places/": 2,
@@ -39,6 +43,10 @@ def fill(count):
     for number in range(count):
         driver = make.driver()
         make.shift(driver)
+        driver.shift_templates.create(weekday=2, start="06:00", end="14:00")
+        client = make.client()
+        client.driver_preferences.create(driver=driver, kind="preferred")
+        client.places.create(label="Ward", address="Rue 4", lat=46.2, lon=6.1)
         for row in (driver, driver.vehicle):
             row.absences.create(start_at=make.at("19:00"), end_at=make.at("20:00"))
         make.assignment(make.booking(client=make.client()), driver)

@@ -60,9 +60,23 @@ def _delivery(company, customer=None):
     return make.delivery(company, customer=customer)
 
 
+def _saved_place(company, **owner):
+    client = make.client(company, **owner)
+    return client.places.create(
+        label="Ward", address="Secret street 4", lat=make.HOSPITAL[0], lon=make.HOSPITAL[1]
+    )
+
+
+def _preference(company):
+    return make.client(company).driver_preferences.create(
+        driver=make.driver(company), kind="preferred"
+    )
+
+
 # Rows that a customer owns; they take `customer`. All others are the company's alone.
 OWNED = {
     "clients": make.client,
+    "client-places": _saved_place,
     "webhooks": make.webhook,
     "webhook-deliveries": _delivery,
     "bookings": make.booking,
@@ -81,6 +95,11 @@ ROWS = {
         start_at=make.at("09:00"), end_at=make.at("10:00")
     ),
     "tokens": _token,
+    "members": lambda company: make.member(company).memberships.get(),
+    "shift-patterns": lambda company: make.driver(company).shift_templates.create(
+        weekday=2, start="06:00", end="14:00"
+    ),
+    "driver-preferences": _preference,
     "customers": make.customer,
     "invitations": make.invitation,
     "pauses": lambda company: make.series(company).pauses.create(
@@ -242,8 +261,34 @@ def test_rows_of_another_company_cannot_be_named_in_a_body():
             "driver",
         ),
         ("tokens/", {"name": "x", "member": make.member(other).memberships.get().pk}, "member"),
+        (
+            f"members/{make.member(own).memberships.get().pk}/",
+            {"driver": make.driver(other).pk},
+            "driver",
+        ),
+        (
+            "shift-patterns/",
+            {"driver": make.driver(other).pk, "weekday": 0, "start": "06:00", "end": "14:00"},
+            "driver",
+        ),
+        (
+            "client-places/",
+            {
+                "client": make.client(other).pk,
+                "label": "x",
+                "address": "x",
+                "lat": 46.2,
+                "lon": 6.1,
+            },
+            "client",
+        ),
+        (
+            "driver-preferences/",
+            {"client": make.client(own).pk, "driver": make.driver(other).pk, "kind": "forbidden"},
+            "driver",
+        ),
     ):
-        send = owner.patch if re.search(r"bookings/\d+/$", path) else owner.post
+        send = owner.patch if re.search(r"(bookings|members)/\d+/$", path) else owner.post
         response = send(f"/api/v1/{path}", body)
         assert response.status_code == 400, response.content
         assert [row["field"] for row in response.json()["errors"]] == [field]

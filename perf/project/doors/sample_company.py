@@ -23,6 +23,7 @@ from bookings.models import (
     MessageText,
     Pause,
     Recipient,
+    SavedPlace,
     Series,
     WardPage,
     Webhook,
@@ -48,6 +49,7 @@ from drivers.models import (
     Driver,
     Membership,
     Role,
+    ShiftTemplate,
     TrafficVersion,
     Vehicle,
     VehicleAbsence,
@@ -61,6 +63,7 @@ DAY = date(2026, 6, 17)
 NOW = datetime.fromisoformat("2026-06-16T18:00:00+02:00")
 EVENING = datetime.fromisoformat("2026-06-17T20:00:00+02:00")
 ACTOR = Actor(Door.COMMAND, name="check_budgets")
+ORDERS = "orders.csv"
 # Bookings on the day, drivers, past bookings.
 BYSTANDER = "bystander"  # another company, always the same
 SIZES = {"small": (12, 3, 24), "large": (48, 9, 96)}
@@ -227,6 +230,9 @@ def make_world(size, *, history=None) -> World:
     for number in range(drivers):
         key = _key(owner, f"machine {number}")
     ImportFile.objects.create(
+        company=company, user=user, name=ORDERS, data=orders_csv(drivers), uploaded_at=NOW
+    )
+    ImportFile.objects.create(
         company=company, user=user, name="day.csv", data=bookings_csv(drivers), uploaded_at=NOW
     )
     period = {"start_at": NOW - timedelta(days=9), "end_at": NOW - timedelta(days=8)}
@@ -234,6 +240,7 @@ def make_world(size, *, history=None) -> World:
         invite(company, f"{number}@example.org", Role.VIEWER, by=user, now=NOW)
     for driver in Driver.objects.filter(company=company).order_by("id"):
         Absence.objects.create(driver=driver, **period)
+        ShiftTemplate.objects.create(driver=driver, weekday=0, start="06:00", end="14:00")
     for vehicle in Vehicle.objects.filter(company=company).order_by("id"):
         VehicleAbsence.objects.create(vehicle=vehicle, **period)
     _phones(company, drivers)
@@ -242,6 +249,7 @@ def make_world(size, *, history=None) -> World:
         set_traffic(company, free, TrafficVersion.Source.EDITED, now=NOW, actor=ACTOR)
     for person in Person.objects.filter(company=company).order_by("id")[:drivers]:
         _order(company, person)
+        SavedPlace.objects.create(client=person, label="Ward", address="Rue 4", lat=46.2, lon=6.1)
     homes = {row.pickup_address: row for row in Booking.objects.on(company, DAY).order_by("id")}
     for address, home in list(homes.items())[:drivers]:
         where = {"address": address, "lat": home.pickup_lat, "lon": home.pickup_lon}
@@ -333,6 +341,16 @@ def _key(member, name):
     token, key = issue_token(member, name=name, now=NOW)
     ApiToken.objects.filter(pk=token.pk).update(last_used_at=EVENING)
     return key
+
+
+def orders_csv(count):
+    """Return a file of new standing orders."""
+    head = "weekdays,first_day,pickup_time,pickup_lat,pickup_lon,dropoff_lat,dropoff_lon,notes"
+    rows = (
+        f"mon wed,{DAY},{6 + number % 12:02d}:{number // 12:02d},46.2,6.1,46.21,6.15,x"
+        for number in range(count)
+    )
+    return "\n".join([head, *rows]).encode()
 
 
 def bookings_csv(count):

@@ -105,6 +105,20 @@ def _vehicle_absence(world):
     return Asked({"vehicle": vehicle, **times})
 
 
+def _member_who_drives(world):
+    """The newest member, who is a driver, becomes another one."""
+    driver = Driver.objects.filter(company=world.company, user=None).earliest("pk")
+    return Asked({"driver": driver.pk})
+
+
+def _forbidden(world):
+    """A driver whom the newest client has never met."""
+    person = Person.objects.filter(company=world.company).latest("pk")
+    known = person.driver_preferences.values("driver")
+    driver = Driver.objects.filter(company=world.company).exclude(pk__in=known).latest("pk")
+    return Asked({"client": person.pk, "driver": driver.pk, "kind": "forbidden"})
+
+
 def _moved_place(world):
     order = world.one(Series)
     place = {"old_lat": order.dropoff_lat, "old_lon": order.dropoff_lon}
@@ -206,6 +220,31 @@ ASKED = {
     "POST api/v1/invitations/<pk>/revoke/": _body(),
     "POST api/v1/tokens/": _body(name="portal"),
     "POST api/v1/tokens/<pk>/revoke/": _body(),
+    "POST api/v1/tokens/<pk>/rotate/": _body(),
+    "POST api/v1/tokens/rotate/": _body(),
+    "PATCH api/v1/members/<pk>/": _member_who_drives,
+    "DELETE api/v1/members/<pk>/": _body(),
+    "POST api/v1/shift-patterns/": lambda world: Asked(
+        {"driver": world.one(Driver).pk, "weekday": 6, "start": "06:00", "end": "14:00"}
+    ),
+    "PATCH api/v1/shift-patterns/<pk>/": _body(break_min=30),
+    "DELETE api/v1/shift-patterns/<pk>/": _body(),
+    "POST api/v1/shift-patterns/fill/": _body(week="2026-07-06", weeks=2),
+    "POST api/v1/client-places/": lambda world: Asked(
+        {
+            "client": world.one(Series).client_id,
+            "label": "Clinic",
+            "address": "Rue 4",
+            "lat": HOSPITAL[0],
+            "lon": HOSPITAL[1],
+            "is_usual": True,
+        }
+    ),
+    "PATCH api/v1/client-places/<pk>/": _body(is_usual=True),
+    "DELETE api/v1/client-places/<pk>/": _body(),
+    "POST api/v1/driver-preferences/": _forbidden,
+    "PATCH api/v1/driver-preferences/<pk>/": _body(kind="preferred"),
+    "DELETE api/v1/driver-preferences/<pk>/": _body(),
     "POST api/v1/vehicles/": _body(plate="GE 1", seats=4),
     "PATCH api/v1/vehicles/<pk>/": _body(seats=5),
     "POST api/v1/webhook-deliveries/<pk>/redeliver/": _body(),

@@ -5,9 +5,19 @@ from typing import Any, NamedTuple
 
 from rest_framework.test import APIClient
 
-from bookings.models import Actor, Delivery, Door, Event, Pause, Series, Webhook
+from bookings.models import (
+    Actor,
+    Delivery,
+    Door,
+    DriverPreference,
+    Event,
+    Pause,
+    SavedPlace,
+    Series,
+    Webhook,
+)
 from dispatch.trips import decisions
-from drivers.models import ApiToken, Customer, Invitation
+from drivers.models import ApiToken, Customer, Driver, Invitation, Membership, ShiftTemplate
 from perf.doors.routes import route_name, routes
 from tests.support import builders as make
 from tests.support.every_door.columns import FAR_LAT, FAR_LON, PLACE, changes_of
@@ -201,6 +211,64 @@ API_DOORS: dict[str, Callable[[Busy], list[Ask]]] = {
     "POST invitations/<pk>/resend/": lambda busy: [Ask({}, Invitation.objects.latest("pk").pk)],
     "POST invitations/<pk>/revoke/": lambda busy: [Ask({}, Invitation.objects.latest("pk").pk)],
     "POST tokens/": _only({"name": "portal"}),
+    "POST tokens/rotate/": _only({}),
+    "POST tokens/<pk>/rotate/": lambda busy: [Ask({}, ApiToken.objects.latest("pk").pk)],
+    "PATCH members/<pk>/": lambda busy: [
+        Ask(body, _member_of(driver).pk)
+        for driver in (busy.anna, busy.ben)
+        for body in ({"driver": busy.chloe.pk}, {"driver": None}, {"role": "viewer"})
+    ],
+    "DELETE members/<pk>/": lambda busy: [Ask(None, _member_of(busy.anna).pk)],
+    "POST shift-patterns/": lambda busy: [
+        Ask({"driver": busy.anna.pk, "weekday": 1, "start": "06:00", "end": "14:00"})
+    ],
+    "PATCH shift-patterns/<pk>/": lambda busy: [
+        Ask(body, row.pk)
+        for row in ShiftTemplate.objects.all()
+        for body in (
+            {"start": "05:00", "end": "17:00", "weekday": 3, "vehicle": busy.ben.vehicle_id},
+            {"driver": busy.ben.pk, "break_min": 30, "break_from": "11:00", "break_until": "13:00"},
+        )
+    ],
+    "DELETE shift-patterns/<pk>/": lambda busy: [
+        Ask(None, row.pk) for row in ShiftTemplate.objects.all()
+    ],
+    "POST shift-patterns/fill/": _only({"week": DAY, "weeks": 2}, {"week": DAY, "dry_run": True}),
+    "POST client-places/": lambda busy: [
+        Ask({"client": busy.client.pk, "label": "Ward", "address": "Rue 4", **PLACE})
+    ],
+    "PATCH client-places/<pk>/": lambda busy: [
+        Ask(
+            {
+                "client": busy.client.pk,
+                "label": "Clinic",
+                "address": "Quai 4",
+                "lat": FAR_LAT,
+                "lon": FAR_LON,
+                "far_meant": True,
+                "is_usual": True,
+            },
+            _saved_place(busy).pk,
+        )
+    ],
+    "DELETE client-places/<pk>/": lambda busy: [Ask(None, _saved_place(busy).pk)],
+    "POST driver-preferences/": lambda busy: [
+        Ask({"client": client.pk, "driver": driver.pk, "kind": kind})
+        for client in (busy.client, busy.other)
+        for driver in (busy.anna, busy.ben, busy.chloe)
+        for kind in ("forbidden", "preferred")
+    ],
+    "PATCH driver-preferences/<pk>/": lambda busy: [
+        Ask(body, row.pk)
+        for row in DriverPreference.objects.all()
+        for body in (
+            {"kind": "forbidden", "client": row.client_id},
+            {"driver": busy.anna.pk, "kind": "forbidden"},
+        )
+    ],
+    "DELETE driver-preferences/<pk>/": lambda busy: [
+        Ask(None, row.pk) for row in DriverPreference.objects.all()
+    ],
     "POST tokens/<pk>/revoke/": lambda busy: [Ask({}, ApiToken.objects.latest("pk").pk)],
     "POST clients/": _only({"name": "Ada", "wheelchair": True}),
     "POST clients/<pk>/forget/": lambda busy: [
@@ -208,7 +276,7 @@ API_DOORS: dict[str, Callable[[Busy], list[Ask]]] = {
     ],
     "PATCH clients/<pk>/": lambda busy: [
         *_changed(lambda busy: [busy.client])(busy),
-        Ask({"customer": busy.client.customer_id}, busy.client.pk),
+        Ask({"customer": busy.client.customer_id, "notes": "x"}, busy.client.pk),
     ],
     "POST customers/": _only({"name": "HUG", "kind": "hospital"}),
     "PATCH customers/<pk>/": lambda busy: [
@@ -221,6 +289,9 @@ API_DOORS: dict[str, Callable[[Busy], list[Ask]]] = {
                 "email": "a@b.ch",
                 "notes": "x",
                 "book_ahead_min": 60,
+                "pickup_early_min": 0,
+                "pickup_late_min": 0,
+                "return_late_min": 0,
                 "margin_min": 45,
                 "on_time_early_min": 5,
                 "on_time_late_min": 20,
@@ -301,6 +372,15 @@ API_DOORS: dict[str, Callable[[Busy], list[Ask]]] = {
     "POST me/trips/<pk>/confirm/": _mine(),
     "POST me/trips/<pk>/progress/": _mine(*({"status": status} for status in STATUSES)),
 }
+
+
+def _member_of(driver: Driver) -> Membership:
+    return Membership.objects.get(user=driver.user, company=driver.company)
+
+
+def _saved_place(busy: Busy) -> SavedPlace:
+    values = {"address": "Rue 4", **PLACE}
+    return busy.client.places.get_or_create(label="Ward", defaults=values)[0]
 
 
 def _webhook() -> int:
