@@ -16,13 +16,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings import parsing
-from bookings.importing.apart import OF_COMMAND_S, read_apart
+from bookings.importing.apart import OF_COMMAND_S, OF_REQUEST_S, read_apart
 from bookings.importing.csv_file import Row, read_table
 from bookings.importing.import_bookings import find_or_make_clients, log
 from bookings.importing.owners import Owners, owners_of
 from bookings.importing.rows import Person, Reader, RowError, read_cell
 from bookings.importing.xlsx_file import ZIP, read_workbook
-from bookings.models import Actor, Series
+from bookings.models import Actor, Door, Series
 from bookings.models.series import mask_of
 from bookings.parsing import BadValueError
 from bookings.series.change import faults_of, stamp
@@ -138,7 +138,7 @@ def import_series(
     table = read_apart(
         read_workbook if data.startswith(ZIP) else read_table,
         data,
-        longest_s=OF_COMMAND_S,
+        longest_s=OF_COMMAND_S if actor.door == Door.COMMAND else OF_REQUEST_S,
         required=REQUIRED,
         optional=OPTIONAL,
     )

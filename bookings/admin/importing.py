@@ -209,14 +209,14 @@ class ImportsBookings:
             result=result,
             refusal=refusal,
             to_write=result.created + result.updated if result else 0,
-            errors=_table(result.errors[:SHOWN], ERROR_COLUMNS) if result else None,
-            skipped=_table(result.skipped[:SHOWN], SKIPPED_COLUMNS) if result else None,
+            errors=table_of(result.errors[:SHOWN], ERROR_COLUMNS) if result else None,
+            skipped=table_of(result.skipped[:SHOWN], SKIPPED_COLUMNS) if result else None,
             broken=_broken(result.broken) if result else None,
             released=_broken(result.released) if result else None,
             agreed=AGREED,
-            far=_table(result.far_away[:SHOWN], FAR_COLUMNS) if result else None,
+            far=table_of(result.far_away[:SHOWN], FAR_COLUMNS) if result else None,
             overlapping=(
-                _table(result.overlapping[:SHOWN], OVERLAP_COLUMNS) if result else None
+                table_of(result.overlapping[:SHOWN], OVERLAP_COLUMNS) if result else None
             ),
             assignments=[row.trip.assignment_id for row in result.released] if result else [],
             sample=_sample(file.company, result) if result else None,
@@ -273,7 +273,7 @@ OVERLAP_COLUMNS = {
 FAR_COLUMNS = {"line": _("Line"), "reference": _("Reference"), "question": _("Is it right?")}
 
 
-def _table(rows, columns):
+def table_of(rows, columns):
     """Return the rows for Unfold's table component, or None if there are none."""
     rows = [[row.as_dict()[name] for name in columns] for row in rows]
     return {"headers": list(columns.values()), "rows": rows} if rows else None

@@ -18,6 +18,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from bookings.admin.importing_series import ImportsSeries
 from bookings.models import Actor, Booking, Client, Door, Pause, Series
 from bookings.models.series import mask_of
 from bookings.series.change import change_series, create_series, end_pause, pause
@@ -171,7 +172,7 @@ class SavesPauses(CompanyScopedAdmin):
 
 
 @admin.register(Series)
-class SeriesAdmin(ListsOneCompany, SavesPauses):
+class SeriesAdmin(ImportsSeries, ListsOneCompany, SavesPauses):
     """Standing orders are never deleted: they end."""
 
     form = SeriesForm

@@ -23,7 +23,16 @@ from drivers.models import Driver
 from perf.doors.door import Door, Doors, NotMeasured
 from perf.doors.routes import route_name, routes
 from perf.project.doors.pages import admin_doors, api_doors, driver_doors, portal_doors
-from perf.project.doors.sample_company import DAY, NOW, SIZES, bookings_csv, make_world, secret_of
+from perf.project.doors.sample_company import (
+    DAY,
+    NOW,
+    ORDERS,
+    SIZES,
+    bookings_csv,
+    make_world,
+    orders_csv,
+    secret_of,
+)
 from perf.project.doors.visitor import Visit
 from perf.project.doors.writes import ASKED, WRITING, send
 
@@ -145,6 +154,8 @@ def _value(world, name, callback):
         return world.one(Person).pk
     if name == "import_file":
         return world.one(ImportFile).pk
+    if name == "orders_file":
+        return ImportFile.objects.get(company=world.company, name=ORDERS).pk
     for known, model in (("run", DispatchRun), ("driver", Driver), ("place", CompanyPlace)):
         if name in (known, f"{known}_id"):
             return world.run.pk if known == "run" else world.one(model).pk
@@ -242,14 +253,9 @@ def _import_addresses(world):
 
 
 def _import_series(world):
-    head = "weekdays,first_day,pickup_time,pickup_lat,pickup_lon,dropoff_lat,dropoff_lon,notes"
-    rows = (
-        f"mon wed,{DAY},{6 + number % 12:02d}:{number // 12:02d},46.2,6.1,46.21,6.15,x"
-        for number in range(world.bookings)
-    )
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "orders.csv"
-        file.write_text("\n".join([head, *rows]), encoding="utf-8")
+        file = Path(folder) / ORDERS
+        file.write_bytes(orders_csv(world.bookings))
         call_command("import_series", str(file), company=world.company.slug, stdout=io.StringIO())
 
 

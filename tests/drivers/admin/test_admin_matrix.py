@@ -60,6 +60,8 @@ OWN_PAGES = {
     "bookings_booking_upload": PLANNERS,
     "bookings_booking_import": PLANNERS,
     "bookings_booking_import_errors": PLANNERS,
+    "bookings_series_upload": PLANNERS,
+    "bookings_series_import": PLANNERS,
     **{
         f"{model}_export_{kind}": STAFF
         for kind in ("csv", "xlsx")
@@ -201,8 +203,8 @@ def address(path, company_world, user):
         "gone": company_world.gone.pk,
         "person": company_world.rows[make.Client].pk,
     }
-    if "<int:import_file>" in path:
-        values["import_file"] = ImportFile.objects.create(
+    if file := re.search(r"<int:(import_file|orders_file)>", path):
+        values[file[1]] = ImportFile.objects.create(
             company=company_world.company,
             user=user,
             name="x.csv",

@@ -220,6 +220,18 @@ def _imports(busy: Busy) -> list[Send]:
     ]  # fmt: skip
 
 
+ORDERS = (
+    "client_name,client_phone,weekdays,first_day,pickup_time,pickup_lat,pickup_lon,dropoff_lat,"
+    f"dropoff_lon\nNadia,,mon tue wed,{DAY},10:00,46.2,6.14,46.21,6.15"
+).encode()
+
+
+def stored_orders(busy: Busy) -> ImportFile:
+    return ImportFile.objects.create(
+        company=busy.company, user=busy.user, name="x.csv", data=ORDERS, uploaded_at=NOW
+    )
+
+
 def _upload(busy: Busy) -> list[Send]:
     file = SimpleUploadedFile("x.csv", files(busy)[0])
     return [({}, {"company": busy.company.pk, "file": file, "date_order": ""})]
@@ -325,6 +337,12 @@ PAGES: dict[str, Callable[[Busy], list[Send]]] = {
     ],
     "admin/bookings/booking/import/": _upload,
     "admin/bookings/booking/import/<import_file>/": _imports,
+    "admin/bookings/series/import/": lambda busy: [
+        ({}, {"company": busy.company.pk, "file": SimpleUploadedFile("x.csv", ORDERS)})
+    ],
+    "admin/bookings/series/import/<orders_file>/": lambda busy: [
+        ({"orders_file": stored_orders(busy).pk}, {"confirm": "1"})
+    ],
     "admin/drivers/driver/weeks/": _weeks,
     "admin/drivers/driver/<object_id>/phones/": lambda busy: [({"object_id": busy.anna.pk}, {})],
     "admin/drivers/customer/<object_id>/wards/": _wards,
