@@ -188,8 +188,14 @@ def _is_sealed(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get(SEALED), dict)
 
 
+# What the database refuses to delete; a company may keep its log longer (`keep_log_months`).
+LOG_KEPT_DAYS = 365
+
+
 class Event(models.Model):
     """One entry of the append-only log: what changed, when, by whom, from what to what.
+
+    Rows are deleted only when they are old, and their company keeps its log for months only.
 
     Written in the same transaction as the change. `assignment_id` and `run_id` are plain numbers,
     because this app does not know the dispatch app above it. The customer is that of the booking,
@@ -297,7 +303,12 @@ class Event(models.Model):
             Index(fields=["customer", "id"], name="idx_event_customer"),
         ]
         constraints = [
-            SealedLog(name="event_append_only", sides=["old", "new"], emptied=["reason"]),
+            SealedLog(
+                name="event_append_only",
+                sides=["old", "new"],
+                emptied=["reason"],
+                kept_days=LOG_KEPT_DAYS,
+            ),
             # A reader who asks for "events after 7" misses none.
             NumberedInCommitOrder(name="event_in_commit_order", owner="company"),
         ]

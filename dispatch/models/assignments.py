@@ -39,7 +39,9 @@ def of_day(company: Company, day: date) -> Q:
 
 
 class Assignment(models.Model):
-    """A driver assigned to a booking. Rows are superseded, never deleted: they are the history.
+    """A driver assigned to a booking. Rows are superseded: they are the history.
+
+    They are deleted only with the log of a trip that is long over (`trips.clear_log`).
 
     `planned_pickup_at` is the start of boarding, `planned_dropoff_at` the arrival at the dropoff;
     `arrived_at` is when the driver arrived at the pickup. `sequence` is the planned pickup in

@@ -105,7 +105,7 @@ class CompanyAdmin(CompanyScopedAdmin):
         ),
         (_("Papers"), {"fields": ["expiry_days", "expired_stop"]}),
         (_("Reports"), {"fields": [("on_time_early_min", "on_time_late_min")]}),
-        (_("Personal data"), {"fields": ["forget_after_months"]}),
+        (_("Personal data"), {"fields": [("forget_after_months", "keep_log_months")]}),
     ]
 
     def save_model(self, request, obj, form, change):

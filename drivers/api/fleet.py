@@ -76,6 +76,7 @@ class CompanySerializer(Resource):
             "on_time_early_min",
             "on_time_late_min",
             "forget_after_months",
+            "keep_log_months",
             "plan_without_roads",
             "shares_rides",
             "ride_factor",

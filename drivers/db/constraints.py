@@ -294,15 +294,19 @@ class SealedLog(AppendOnly):
 
     A change may seal a JSON column of `sides`: put a value `sealed` in, whose `data` is empty where
     a sealed one is erased. It may make a text of `emptied` empty. All else stays as it was written.
+    With `kept_days` rows may be deleted that are so old: by the column `at` and the database's
+    clock.
     """
 
-    def __init__(self, *, name, sides, emptied, **messages):
-        self.sides, self.emptied = list(sides), list(emptied)
+    def __init__(self, *, name, sides, emptied, kept_days=None, **messages):
+        self.sides, self.emptied, self.kept_days = list(sides), list(emptied), kept_days
         super().__init__(name=name, **messages)
 
     def deconstruct(self):
         path, args, kwargs = super().deconstruct()
-        return path, args, kwargs | {"sides": self.sides, "emptied": self.emptied}
+        told = {"sides": self.sides, "emptied": self.emptied}
+        kept = {} if self.kept_days is None else {"kept_days": self.kept_days}
+        return path, args, kwargs | told | kept
 
     def _statements(self, model, schema_editor):
         table = Table(model._meta.db_table, schema_editor.quote_name)
@@ -333,9 +337,10 @@ class SealedLog(AppendOnly):
             was, is_now = (sealed.format(row=row, field=field) for row in ("OLD", "NEW"))
             rules.append(f"({same} OR ({is_now} AND (NOT ({was}) OR {data} = '')))")
         forgets = " AND ".join(rules)
-        message = f"{self.name}: rows are only added"
+        message, days = f"{self.name}: rows are only added", self.kept_days
         if is_sqlite:
             refuse = f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
+            young = f"WHEN OLD.{name('at')} > datetime('now', '-{days} days') " if days else ""
             return [
                 Statement(
                     f"CREATE TRIGGER {name(f'{self.name}_update')} BEFORE UPDATE ON %(table)s "
@@ -344,14 +349,16 @@ class SealedLog(AppendOnly):
                 ),
                 Statement(
                     f"CREATE TRIGGER {name(f'{self.name}_delete')} BEFORE DELETE ON %(table)s "
-                    f"{refuse}",
+                    f"{young}{refuse}",
                     table=table,
                 ),
             ]
+        old = f"OLD.{name('at')} <= now() - interval '{days} days'"
+        deletes = f"IF TG_OP = 'DELETE' THEN IF {old} THEN RETURN OLD; END IF; END IF; "
         return [
             Statement(
                 f"CREATE OR REPLACE FUNCTION {name(self.name)}() RETURNS trigger "
-                "LANGUAGE plpgsql AS $$ BEGIN "
+                f"LANGUAGE plpgsql AS $$ BEGIN {deletes if days else ''}"
                 f"IF TG_OP = 'UPDATE' THEN IF {forgets} THEN RETURN NEW; END IF; END IF; "
                 "RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation', "
                 f"MESSAGE = '{message}'; END $$",

@@ -15,11 +15,15 @@ from django.utils.translation import gettext_lazy as _
 
 from drivers.db.references import HasDefaultCustomer
 from drivers.db.rules import POSITION, Check, KeptCheck, Unique
-from drivers.models.values import LATITUDE, LONGITUDE, on_earth, validate_timezone
+from drivers.models.values import LATITUDE, LONGITUDE, FromOrZero, on_earth, validate_timezone
 from drivers.public_holidays import validate_calendar
 from drivers.times import clock
 
 STRETCHER = "stretcher"  # the need of a trip with somebody who lies
+
+
+# For how long a company may say that its log is kept: not less than a year and its accounts.
+LOG_MONTHS = (13, 240)
 
 
 class Company(models.Model):
@@ -189,6 +193,17 @@ class Company(models.Model):
         help_text=_(
             "Minutes, 0 to 720. In reports, a trip whose vehicle is at the pickup at most this "
             "long after the requested time is on time."
+        ),
+    )
+    keep_log_months = models.PositiveSmallIntegerField(
+        _("keep the log (months)"),
+        default=0,
+        db_default=0,
+        validators=[FromOrZero(LOG_MONTHS[0]), MaxValueValidator(LOG_MONTHS[1])],
+        help_text=_(
+            "Months, 13 to 240, or 0 for ever. The log of trips that were over for so long is "
+            "deleted, with the assignments that came to nothing; trips, who drove them when, and "
+            "reports stay. This cannot be undone."
         ),
     )
     forget_after_months = models.PositiveSmallIntegerField(
@@ -369,6 +384,13 @@ class Company(models.Model):
                 field="correction_hours",
             ),
             HasDefaultCustomer(name="company_has_default_customer"),
+            KeptCheck(
+                condition=Q(keep_log_months=0)
+                | Q(keep_log_months__gte=LOG_MONTHS[0], keep_log_months__lte=LOG_MONTHS[1]),
+                name="company_keeps_log_sensibly",
+                says=_("The log is kept for 13 to 240 months, or for ever: 0."),
+                field="keep_log_months",
+            ),
             KeptCheck(
                 condition=Q(forget_after_months__lte=240),
                 name="company_forgets_sensibly",

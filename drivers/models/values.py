@@ -5,8 +5,9 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import BaseValidator, MaxValueValidator, MinValueValidator
 from django.db.models import Q
+from django.utils.deconstruct import deconstructible
 from django.utils.translation import gettext_lazy as _
 
 from drivers.db.rules import Between
@@ -17,6 +18,17 @@ IN_YEARS = _("The year must be from 2000 to 2099.")
 
 LATITUDE: dict[str, Any] = {"validators": [MinValueValidator(-90), MaxValueValidator(90)]}
 LONGITUDE: dict[str, Any] = {"validators": [MinValueValidator(-180), MaxValueValidator(180)]}
+
+
+@deconstructible
+class FromOrZero(BaseValidator):
+    """A number from a limit on, or 0."""
+
+    message = _("The number must be 0, or at least %(limit_value)s.")
+    code = "min_value"
+
+    def compare(self, a: int, b: int) -> bool:
+        return a != 0 and a < b
 
 
 def on_earth(prefix: str, *, optional: bool = False) -> Q:

@@ -9,6 +9,7 @@ from bookings.webhooks.worker import clear_deliveries
 from dispatch.messages.worker import clear_messages
 from dispatch.reports.refresh import clear_roster_changes
 from dispatch.runs.previews import clear_previews
+from dispatch.trips.clear_log import clear_log
 from dispatch.trips.taps import clear_taps
 from drivers.db.statistics import refresh_statistics
 from drivers.rest.idempotency_keys import clear_idempotency_keys
@@ -20,7 +21,8 @@ class Command(BaseCommand):
         "days), previews that were not applied (7 days), taps on phones (30 days), messages (30 "
         "days after the trip), who has read of clients (400 days), notes of the shifts of drivers "
         "who are gone; forget the clients whom their company keeps no longer, and what its old "
-        "trips say of others; let SQLite count its rows. Run it daily."
+        "trips say of others; delete the log of old trips where their company keeps it for months "
+        "only; let SQLite count its rows. Run it daily."
     )
 
     def handle(self, **options):
@@ -34,6 +36,11 @@ class Command(BaseCommand):
             self.stdout.write(
                 _("%(people)d people forgotten, %(trips)d trips without a client emptied.")
                 % {"people": people, "trips": trips}
+            )
+        for cleared in clear_log(now=now):
+            self.stdout.write(
+                _("%(company)s: %(events)d events and %(assignments)d assignments deleted.")
+                % cleared._asdict()
             )
         return _(
             "%(answers)d answers, %(deliveries)d deliveries, %(previews)d previews, %(taps)d taps, "

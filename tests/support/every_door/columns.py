@@ -246,6 +246,7 @@ def _company(row: Company, busy: Busy) -> dict[str, list[Change]]:
         "on_time_early_min": [both(on_time_early_min=0)],
         "on_time_late_min": [both(on_time_late_min=0)],
         "forget_after_months": [both(forget_after_months=120)],
+        "keep_log_months": [both(keep_log_months=24)],
         "expiry_days": [both(expiry_days=0)],
         "expired_stop": [both(expired_stop=True)],
         "plan_without_roads": [both(plan_without_roads=True)],
