@@ -93,6 +93,7 @@ class Duty(NamedTuple):
     vehicle: str
     seats: int | None
     wheelchair_places: int | None
+    other_layouts: str | None
     taken_over: bool = False
     handed_over: bool = False
     handover_at: tuple[float, float] | None = None
@@ -112,6 +113,7 @@ class DriverManifest:
     vehicle: str
     seats: int | None
     wheelchair_places: int | None
+    other_layouts: str | None
     shifts: list[Duty]
     stops: list[Stop]
     shared: set[int]
@@ -187,6 +189,7 @@ class Manifest:
                     "vehicle": driver.vehicle,
                     "seats": driver.seats,
                     "wheelchair_places": driver.wheelchair_places,
+                    "other_layouts": driver.other_layouts,
                     "shifts": [
                         duty._asdict()
                         | {"start": duty.start.isoformat(), "end": duty.end.isoformat()}
@@ -339,18 +342,18 @@ def _last_run(company, day):
 
 def _driver_manifest(drivers, driver, vehicle):
     if driver.id not in drivers:
-        plate, seats, places = _values_of(vehicle)
+        plate, seats, places, others = _values_of(vehicle)
         drivers[driver.id] = DriverManifest(
-            driver.id, driver.name, driver.phone, plate, seats, places, [], [], set()
+            driver.id, driver.name, driver.phone, plate, seats, places, others, [], [], set()
         )
     return drivers[driver.id]
 
 
 def _values_of(vehicle):
-    """Return (plate, seats, wheelchair places) of a vehicle, or of none."""
-    return (
-        (vehicle.plate, vehicle.seats, vehicle.wheelchair_places) if vehicle else ("", None, None)
-    )
+    """Return (plate, seats, wheelchair places, other layouts) of a vehicle, or of none."""
+    if not vehicle:
+        return "", None, None, None
+    return vehicle.plate, vehicle.seats, vehicle.wheelchair_places, vehicle.other_layouts
 
 
 def _handover_at(vehicle):

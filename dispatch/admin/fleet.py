@@ -42,6 +42,7 @@ class VehicleAdmin(WarnsOfBrokenTrips, ExportsList, fleet.VehicleAdmin):
         "plate": "plate",
         "seats": "seats",
         "wheelchair_places": "wheelchair_places",
+        "other_layouts": "other_layouts",
         "equipment": "skills",
         "insurance_until": "insurance_until",
         "inspection_until": "inspection_until",

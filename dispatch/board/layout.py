@@ -149,10 +149,14 @@ def _shift_text(shift):
     return ", ".join(parts)
 
 
+def _numbers(cars, column):
+    """Return the seats (column 0) or wheelchair places of the vehicles; 4|2 where places fold."""
+    return "/".join("|".join(str(layout[column]) for layout in car.layouts) for car in cars)
+
+
 def _row(scale, day):
     row = day.row
     cars = list(dict.fromkeys(shift.car for shift in day.shifts)) or [row.car]
-    places = [car.wheelchair_places or 0 for car in cars]
     beside = _beside(scale.company, day.trips)
     trips = [bar for trip in day.trips if (bar := _bar(scale, trip, beside.get(trip.row.id)))]
     place_labels(trips)
@@ -172,8 +176,10 @@ def _row(scale, day):
         "states": State.ON_DUTY if day.on_duty_now else "",
         "away": bool(day.shifts) and not day.on_duty,
         "plate": " / ".join(str(car.plate or _("no vehicle")) for car in cars),
-        "seats": "/".join(str(car.seats or 0) for car in cars),
-        "places": "/".join(map(str, places)) if any(places) else "",
+        "seats": _numbers(cars, 0),
+        "places": _numbers(cars, 1)
+        if any(layout[1] for car in cars for layout in car.layouts)
+        else "",
         "count": sum(not trip.other_day for trip in day.trips),
         "km": round((sum(trip.ride_m for trip in day.trips) + (home or 0)) / 1000),
         "shifts": _spans(

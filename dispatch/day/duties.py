@@ -123,7 +123,9 @@ def car_of(company: Company, day: date, row: DriverRow) -> Car:
     equipment = frozenset(row.equipment or [])
     until = {"insurance": row.insurance_until, "inspection": row.inspection_until}
     expired = expired_papers(company, day, **until)
-    return Car(row.seats or 0, row.wheelchair_places or 0, equipment, expired)
+    seats, places = (max(numbers) for numbers in zip(*row.layouts, strict=True))
+    folds = row.layouts if len(row.layouts) > 1 else ()
+    return Car(seats, places, equipment, expired, folds)
 
 
 def _driver(frame: DayFrame, row: DriverRow, trips: Iterable[BookingRow], car: Car) -> Driver:
@@ -143,6 +145,7 @@ def _driver(frame: DayFrame, row: DriverRow, trips: Iterable[BookingRow], car: C
         | expired_papers(
             frame.company, frame.day, licence=row.licence_until, permit=row.permit_until
         ),
+        layouts=car.layouts,
     )
 
 

@@ -13,6 +13,7 @@ from dispatch.planner.rules import duty
 from dispatch.planner.rules.rule import Breach
 from dispatch.planner.travel import Place, TravelTimes, in_traffic
 from drivers.models import Company
+from drivers.models.layouts import Layout
 
 
 class Wanted(NamedTuple):
@@ -25,14 +26,24 @@ class Wanted(NamedTuple):
 
 
 class Ability(NamedTuple):
-    """What a driver brings with the vehicle, in the shape of the planner's driver."""
+    """What a driver brings with the vehicle, in the shape of the planner's driver.
+
+    `places` are the (seats, wheelchair places) that the vehicle has at a time.
+    """
 
     id: int
     name: str
-    seats: int
-    wheelchair_places: int
+    places: tuple[Layout, ...]
     skills: frozenset[str]
     expired: frozenset[str] = frozenset()
+
+    @property
+    def seats(self) -> int:
+        return max(seats for seats, _places in self.places)
+
+    @property
+    def wheelchair_places(self) -> int:
+        return max(places for _seats, places in self.places)
 
 
 class Ways(NamedTuple):

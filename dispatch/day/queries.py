@@ -18,6 +18,7 @@ from bookings.models import OPEN_STATUSES, Booking, DriverPreference
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment
 from drivers.fleet.handovers import handed_over
 from drivers.models import OWN_WINDOW, SHIFT_AT_MOST, Company, Driver, OwnWindow
+from drivers.models.layouts import Layout, all_layouts
 
 UNDER_WAY = {Assignment.Status.EN_ROUTE, Assignment.Status.IN_PROGRESS}
 NO = Value(False, output_field=BooleanField())
@@ -28,6 +29,7 @@ DONE = {Assignment.Status.COMPLETED, Assignment.Status.NO_SHOW}
 OF_VEHICLE = (
     "vehicle__seats",
     "vehicle__wheelchair_places",
+    "vehicle__other_layouts",
     "vehicle__skills",
     "vehicle_id",
     "vehicle__handover_lat",
@@ -52,10 +54,11 @@ OF_SHIFT = (
 class DriverRow(NamedTuple):
     """A driver joined to one of the shifts and one of the absences that touch the day.
 
-    `seats`, `wheelchair_places` and `equipment` are those of the vehicle of the shift; without a
-    shift, those of the driver's vehicle. From `away_start_at` to `away_end_at` the shift's vehicle
-    is absent, in one of its absences. `taken_over` from another driver, or `handed_over` to one, at
-    its handover place, says of the shift where it begins and ends: `drivers/fleet/handovers.py`.
+    `seats`, `wheelchair_places`, `other_layouts` and `equipment` are those of the vehicle of the
+    shift; without a shift, those of the driver's vehicle. From `away_start_at` to `away_end_at` the
+    shift's vehicle is absent, in one of its absences. `taken_over` from another driver, or
+    `handed_over` to one, at its handover place, says of the shift where it begins and ends:
+    `drivers/fleet/handovers.py`.
     """
 
     id: int
@@ -69,6 +72,7 @@ class DriverRow(NamedTuple):
     permit_until: date | None
     seats: int | None
     wheelchair_places: int | None
+    other_layouts: str | None
     equipment: list[str] | None
     vehicle_id: int | None
     handover_lat: float | None
@@ -92,6 +96,11 @@ class DriverRow(NamedTuple):
     last_lat: float | None
     last_lon: float | None
     last_position_at: datetime | None
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """Return what the vehicle has at a time, the usual first; nothing without a vehicle."""
+        return all_layouts(self.seats or 0, self.wheelchair_places or 0, self.other_layouts or "")
 
     def facts(self) -> tuple[Any, ...]:
         """Return what a plan depends on, but for where a plan has put the break."""

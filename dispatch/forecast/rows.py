@@ -11,6 +11,7 @@ from dispatch.day.queries import current_assignment, day_and_around
 from dispatch.models import Assignment
 from drivers.fleet.handovers import handed_over
 from drivers.models import OWN_WINDOW, Absence, Driver, Shift, VehicleAbsence
+from drivers.models.layouts import Layout, all_layouts
 
 
 class CarRow(NamedTuple):
@@ -19,6 +20,12 @@ class CarRow(NamedTuple):
     plate: str | None
     seats: int | None
     wheelchair_places: int | None
+    other_layouts: str | None
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """Return what the vehicle has at a time, the usual first."""
+        return all_layouts(self.seats or 0, self.wheelchair_places or 0, self.other_layouts or "")
 
 
 CAR = [f"vehicle__{name}" for name in CarRow._fields]
@@ -38,6 +45,7 @@ class DriverRow(NamedTuple):
     plate: str | None
     seats: int | None
     wheelchair_places: int | None
+    other_layouts: str | None
     home_lat: float | None
     home_lon: float | None
     licence_until: date | None
@@ -48,7 +56,7 @@ class DriverRow(NamedTuple):
 
     @property
     def car(self) -> CarRow:
-        return CarRow(self.plate, self.seats, self.wheelchair_places)
+        return CarRow(self.plate, self.seats, self.wheelchair_places, self.other_layouts)
 
 
 class ShiftRow(NamedTuple):
@@ -66,6 +74,7 @@ class ShiftRow(NamedTuple):
     plate: str | None
     seats: int | None
     wheelchair_places: int | None
+    other_layouts: str | None
     vehicle_id: int | None
     handover_lat: float | None
     handover_lon: float | None
@@ -76,7 +85,7 @@ class ShiftRow(NamedTuple):
 
     @property
     def car(self) -> CarRow:
-        return CarRow(self.plate, self.seats, self.wheelchair_places)
+        return CarRow(self.plate, self.seats, self.wheelchair_places, self.other_layouts)
 
 
 class AbsenceRow(NamedTuple):

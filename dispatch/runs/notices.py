@@ -119,7 +119,6 @@ def _breaches(
     pickup_at = row.planned()[0]
     first = next((r for r in rows if _in_shift(r, pickup_at)), rows[0])
     skills = frozenset([*first.skills, *(first.equipment or [])])
-    places = (first.seats or 0, first.wheelchair_places or 0)
     seats = row.passengers - row.wheelchairs
     wanted = Wanted(seats, row.wheelchairs, frozenset(row.needs), forbidden)
     expired = expired_papers(
@@ -130,7 +129,7 @@ def _breaches(
         insurance=first.insurance_until,
         inspection=first.inspection_until,
     )
-    yield from misfits(wanted, Ability(first.id, first.name, *places, skills, expired))
+    yield from misfits(wanted, Ability(first.id, first.name, first.layouts, skills, expired))
     start_at, end_at = row.planned()
     shifts = [
         piece

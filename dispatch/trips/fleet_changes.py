@@ -31,6 +31,7 @@ from dispatch.planner.rules.rule import Breach
 from dispatch.trips.release import release_trips
 from dispatch.trips.violations import Fault, fault_of
 from drivers.models import Absence, Driver, Shift, Vehicle, VehicleAbsence
+from drivers.models.layouts import Layout
 from drivers.refused import Refused
 from drivers.times import moment
 
@@ -222,9 +223,10 @@ def _why_not(
         return availability.vehicle_away(driver.name)
     seats = booking.passengers - booking.wheelchairs
     wanted = Wanted(seats, booking.wheelchairs, frozenset(booking.needs))
-    places, skills = (0, 0), frozenset(driver.skills)
+    places: tuple[Layout, ...] = ((0, 0),)
+    skills = frozenset(driver.skills)
     if vehicle:
-        places, skills = (vehicle.seats, vehicle.wheelchair_places), skills | {*vehicle.skills}
+        places, skills = vehicle.layouts, skills | {*vehicle.skills}
     day = driver.company.local(trip.planned_pickup_at).date()
     expired = expired_papers(
         driver.company,
@@ -234,7 +236,7 @@ def _why_not(
         insurance=vehicle.insurance_until if vehicle else None,
         inspection=vehicle.inspection_until if vehicle else None,
     )
-    ability = Ability(driver.id, driver.name, *places, skills, expired)
+    ability = Ability(driver.id, driver.name, places, skills, expired)
     ways = Ways(
         driver.company,
         travel_times(driver.company),

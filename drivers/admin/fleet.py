@@ -116,12 +116,30 @@ class GuardedAdmin(FleetAdmin):
 
 
 class VehicleAdmin(GuardedAdmin):
-    list_display = ["plate", "seats", "wheelchair_places", "equipment", "papers", "company"]
+    list_display = [
+        "plate",
+        "seats",
+        "wheelchair_places",
+        "other_layouts",
+        "equipment",
+        "papers",
+        "company",
+    ]
     list_select_related = ["company"]
     list_filter = ["wheelchair_places"]
     search_fields = ["plate"]
     fieldsets = [
-        (None, {"fields": ["company", "plate", ("seats", "wheelchair_places"), "skills"]}),
+        (
+            None,
+            {
+                "fields": [
+                    "company",
+                    "plate",
+                    ("seats", "wheelchair_places", "other_layouts"),
+                    "skills",
+                ]
+            },
+        ),
         (_("Papers"), {"fields": [("insurance_until", "inspection_until")]}),
         (
             _("Handover"),

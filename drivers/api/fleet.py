@@ -126,6 +126,7 @@ class VehicleSerializer(Resource):
             "plate",
             "seats",
             "wheelchair_places",
+            "other_layouts",
             "skills",
             "insurance_until",
             "inspection_until",

@@ -23,7 +23,14 @@ Row = Vehicle | Driver | Shift | Absence | VehicleAbsence
 
 # What decides which trips a driver can drive; a change of anything else asks no guard.
 DECIDES: dict[type[Row], tuple[str, ...]] = {
-    Vehicle: ("seats", "wheelchair_places", "skills", "insurance_until", "inspection_until"),
+    Vehicle: (
+        "seats",
+        "wheelchair_places",
+        "other_layouts",
+        "skills",
+        "insurance_until",
+        "inspection_until",
+    ),
     Driver: (
         "vehicle_id",
         "is_active",

@@ -1,5 +1,7 @@
 """Drivers and their vehicles."""
 
+from contextlib import suppress
+
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -11,12 +13,20 @@ from drivers.db.indexes import Index
 from drivers.db.rules import CHOICE, POSITION_OR_NONE, Check, Unique
 from drivers.models.company import Company
 from drivers.models.far_places import AsksAboutFarPlaces
+from drivers.models.layouts import (
+    Layout,
+    all_layouts,
+    read_layouts,
+    validate_layouts,
+    written,
+)
 from drivers.models.values import LATITUDE, LONGITUDE, on_earth, validate_tags, within_years
 
 
 class Vehicle(models.Model):
     """A car: `seats` ordinary seats beside `wheelchair_places`, driver not counted.
 
+    Where its places fold, that is the usual layout, and it may have one of `other_layouts` instead.
     One driver hands it over to the next at the handover place, without one at the depot.
     """
 
@@ -26,6 +36,18 @@ class Vehicle(models.Model):
     plate = models.CharField(_("plate"), max_length=20)
     seats = models.PositiveSmallIntegerField(_("seats"), default=4)
     wheelchair_places = models.PositiveSmallIntegerField(_("wheelchair places"), default=0)
+    other_layouts = models.CharField(
+        _("other layouts"),
+        max_length=60,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_layouts],
+        help_text=_(
+            "Where seats fold: seats + wheelchair places of each other layout, such as 2+1, 0+2. "
+            "Whoever is on board at a time fits one layout."
+        ),
+    )
     skills = models.JSONField(_("equipment"), default=list, blank=True, validators=[validate_tags])
     insurance_until = models.DateField(
         _("insured until"), null=True, blank=True, help_text=_("The last day of the insurance.")
@@ -63,6 +85,16 @@ class Vehicle(models.Model):
 
     def __str__(self) -> str:
         return self.plate
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """Return the (seats, wheelchair places) that it may have at a time, the usual first."""
+        return all_layouts(self.seats, self.wheelchair_places, self.other_layouts)
+
+    def clean(self) -> None:
+        super().clean()
+        with suppress(ValidationError):  # of which the field itself speaks
+            self.other_layouts = written(read_layouts(self.other_layouts))
 
 
 AVAILABLE = Q(is_active=True, is_available=True)

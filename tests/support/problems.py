@@ -123,16 +123,23 @@ def make_plan(problem, pickups=(), breaks=()):
 SKILLS = ("stairs", "oxygen")
 QUARTER = 900
 TRAFFIC = st.sampled_from([1.0, 1.0, 1.5, 0.75])
+UNFOLDED = st.fixed_dictionaries(
+    {
+        "seats": st.sampled_from([4, 4, 2, 1]),
+        "wheelchair_places": st.sampled_from([1, 1, 2, 0]),
+    }
+)
 
 
 @st.composite
-def problems(draw, most_drivers=4, most_trips=8, *, breaks=None):
+def problems(draw, most_drivers=4, most_trips=8, *, breaks=None, folding=False):
     """Draw a small day: split duties, midnight, breaks, commitments, needs, caps, bans.
 
     Every other day is a crowded one: anybody may take anything, all at about the same time. Of the
     commitments of a duty each can be reached from the one before; whether the last ends in
     time, and whether the break still fits beside them, is left to chance. With `breaks` every
-    duty has one. On every other day drives take longer, or less, from some places.
+    duty has one. On every other day drives take longer, or less, from some places. The places of
+    `folding` vehicles fold.
     """
     traffic = draw(st.sampled_from([st.just(1.0), TRAFFIC]))
     begin = draw(st.sampled_from([0, -8, 60])) * QUARTER
@@ -144,8 +151,7 @@ def problems(draw, most_drivers=4, most_trips=8, *, breaks=None):
             if crowded
             else make_driver(
                 driver_id,
-                seats=draw(st.sampled_from([4, 4, 2, 1])),
-                wheelchair_places=draw(st.sampled_from([1, 1, 2, 0])),
+                **draw(folded() if folding else UNFOLDED),
                 capacity=draw(st.sampled_from([6, 6, 3, 2, 1, 0])),
                 skills=frozenset(SKILLS[: draw(st.sampled_from([2, 2, 1, 0]))]),
                 load=draw(st.sampled_from([0, 0, 1, 2])),
@@ -166,6 +172,15 @@ def problems(draw, most_drivers=4, most_trips=8, *, breaks=None):
         move_s=draw(st.sampled_from([0, 300, None])), fairness=draw(st.sampled_from([0, 10]))
     )
     return make_problem(trips, drivers, duties, costs=costs)
+
+
+@st.composite
+def folded(draw):
+    """Draw the places of a vehicle that has one of up to three layouts at a time."""
+    layout = st.tuples(st.integers(0, 4), st.integers(0, 2))
+    layouts = tuple(draw(st.lists(layout, min_size=1, max_size=3, unique=True)))
+    seats, places = (max(numbers) for numbers in zip(*layouts, strict=True))
+    return {"seats": seats, "wheelchair_places": places, "layouts": layouts}
 
 
 @st.composite

@@ -255,7 +255,11 @@ def _trip_rules(
             for have, room in layouts_of(driver, duty)
         )
     ):
-        yield Rule.FULL, f"no layout of the vehicle of driver {driver.id} has places for it."
+        yield (
+            Rule.WHEELCHAIRS,
+            f"no layout of the vehicle of driver {driver.id} has {trip.seats} seats beside "
+            f"{trip.wheelchairs} wheelchair places.",
+        )
     if not trip.needs <= skills:
         missing = ", ".join(sorted(trip.needs - skills))
         yield Rule.NEEDS, f"driver {driver.id} lacks {missing}."

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from dispatch.planner.problem import Commitment, Driver, Duty, PlannedTrip, Trip
+from dispatch.planner.problem import Commitment, Driver, Duty, Layout, PlannedTrip, Trip
 from dispatch.planner.rules.codes import Block
 from dispatch.planner.travel import TravelTimes
 
@@ -92,7 +92,11 @@ class Asks(Protocol):
 
 
 class Offers(Protocol):
-    """What a driver brings with the vehicle, as in `problem.Driver`. No vehicle has no places."""
+    """What a driver brings with the vehicle, as in `problem.Driver`. No vehicle has no places.
+
+    Where places fold, `seats` and `wheelchair_places` are the most of each, and `places` what there
+    is at the same time.
+    """
 
     @property
     def id(self) -> int: ...
@@ -102,6 +106,8 @@ class Offers(Protocol):
     def seats(self) -> int: ...
     @property
     def wheelchair_places(self) -> int: ...
+    @property
+    def places(self) -> tuple[Layout, ...]: ...
     @property
     def skills(self) -> frozenset[str]: ...
     @property

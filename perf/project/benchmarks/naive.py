@@ -74,6 +74,7 @@ def _driver_row(driver, vehicle, shift, absence, away):
         permit_until=driver.permit_until,
         seats=vehicle and vehicle.seats,
         wheelchair_places=vehicle and vehicle.wheelchair_places,
+        other_layouts=vehicle and vehicle.other_layouts,
         equipment=vehicle and vehicle.skills,
         vehicle_id=vehicle and vehicle.id,
         handover_lat=vehicle and vehicle.handover_lat,

@@ -1,6 +1,9 @@
 """A vehicle that two drivers have one after the other is handed over between their shifts."""
 
+from datetime import timedelta
+
 import pytest
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from dispatch.board.day import read_board
@@ -61,6 +64,30 @@ class TestOfADay:
         assert duties(load()) == {"Early": (home, home), "Late": (home, home)}
         make.Shift.objects.filter(driver=late).update(driver=early)
         assert all(duty.start == duty.end == home for duty in load().problem.duties)
+
+    def test_a_night_shift_hands_over_to_the_early_one_of_the_next_day(self, pair):
+        """Seen on the day on which they meet, by planner, board and manifest."""
+        early, late, _car = pair
+        make.Shift.objects.all().delete()
+        before = make.DAY - timedelta(days=1)
+        night = make.shift(late, "22:00", "30:00", day=before)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            make.shift(early, "05:59", "14:00")
+        make.shift(early, "06:00", "14:00")
+        with pytest.raises(IntegrityError), transaction.atomic():
+            make.Shift.objects.filter(pk=night.pk).update(end_at=make.at("06:01"))
+        home, company = (46.3, 6.2), make.Company.objects.get()
+        at_two = load_problem(company, make.DAY, now=make.at("02:00"), leeway=Leeway())
+        assert duties(at_two) == {"Late": (home, make.DEPOT), "Early": (make.DEPOT, home)}
+        board = read_board(company, make.DAY, now=make.at("02:00"))
+        shifts = [shift for row in board.drivers for shift in row.shifts]
+        assert {(shift.taken_over, shift.handed_over) for shift in shifts} == {
+            (True, False),
+            (False, True),
+        }
+        manifests = {one.name: one.shifts[0] for one in read_manifest(company, make.DAY).drivers}
+        assert manifests["Late"].handed_over
+        assert manifests["Early"].taken_over
 
     def test_a_part_of_the_day_knows_it_too(self, pair):
         _early, late, _car = pair

@@ -267,6 +267,7 @@ def _added(busy: Busy) -> dict[type[Model], list[Form]]:
         Booking: [{**owned, **trip}, {**owned, **trip, "return_of": ""}],
         Driver: [driver],
         Vehicle: [{**company, **both(plate="NEW", seats=0, wheelchair_places=0).form,
+                   **both(other_layouts="0+1").form,
                    **both(insurance_until="2030-01-01", inspection_until="2030-01-01").form,
                    **both(handover_lat=46.2, handover_lon=6.1).form, "skills": ""}],
         Shift: [{"driver": pk, "vehicle": "", **over, **a_break} for pk in drivers],

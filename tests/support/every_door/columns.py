@@ -147,6 +147,7 @@ def _vehicle(row: Vehicle, busy: Busy) -> dict[str, list[Change]]:
         "plate": [both(plate="GE NEW")],
         "seats": [both(seats=0), both(seats=3)],
         "wheelchair_places": [both(wheelchair_places=0)],
+        "other_layouts": [both(other_layouts="2+2, 0+3")],
         "skills": [both(skills=["hoist"])],
         "insurance_until": [both(insurance_until="2026-01-01")],
         "inspection_until": [both(inspection_until="2026-01-01")],
