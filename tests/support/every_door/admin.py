@@ -118,9 +118,9 @@ def _messages(busy: Busy) -> dict[str, list[Form]]:
     first = "texts-0-"
     new = {
         "texts-TOTAL_FORMS": "1", f"{first}kind": "booked", f"{first}language": "en",
-        f"{first}text": "{clock}", f"{first}DELETE": None,
+        f"{first}text": "{clock}", f"{first}customer": "", f"{first}DELETE": None,
     }  # fmt: skip
-    return {f"texts.{name}": [new] for name in ("kind", "language", "text", "DELETE")}
+    return {f"texts.{name}": [new] for name in ("kind", "language", "text", "customer", "DELETE")}
 
 
 def _pauses(busy: Busy) -> dict[str, list[Form]]:
