@@ -8,7 +8,7 @@ import secrets
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from drivers.models import GRANTABLE_ROLES, ApiToken, Customer, Membership, Role
@@ -82,19 +82,19 @@ def issue_token(
 
 
 def rotate_token(pk: int, *, overlap: timedelta, now: datetime) -> tuple[ApiToken, str]:
-    """Replace a valid token and return the new one with its key: at most 6 statements.
+    """Replace a valid token and return the new one with its key: at most 7 statements.
 
     The new one is valid for as long as the old one was when it was issued; the old one ends after
     the `overlap`. Rotated again, because the answer was lost, it gets another successor while
-    nobody has used the first, which ends. Raises TokenOver, and TokenRefused if the member's role
-    does not grant the token's any more.
+    nobody has used, revoked or replaced the first, which ends. Raises TokenOver, and TokenRefused
+    if the member's role does not grant the token's any more.
     """
     with transaction.atomic():
         rows = ApiToken.objects.select_for_update(of=("self",), no_key=True)
         old = rows.select_related("membership__company", "customer").get(pk=pk)
         next_one = ApiToken.objects.filter(replaces=old).order_by("-id").first()
-        in_use = next_one is not None and next_one.last_used_at is not None
-        if old.revoked_at is not None or old.expires_at <= now or in_use:
+        is_over = old.revoked_at is not None or old.expires_at <= now
+        if is_over or (next_one is not None and _is_taken(next_one)):
             raise TokenOver(_("This token has ended or was replaced. Ask an owner for a new one."))
         like = next_one or old
         token, key = issue_token(
@@ -107,13 +107,20 @@ def rotate_token(pk: int, *, overlap: timedelta, now: datetime) -> tuple[ApiToke
             replaces=old,
         )
         if next_one is not None:
-            revoke_tokens(ApiToken.objects.filter(pk=next_one.pk), now=now)
+            ApiToken.objects.filter(pk=next_one.pk).update(revoked_at=now)
         if overlap:
             ends_at = min(old.expires_at, now + overlap)
             ApiToken.objects.filter(pk=old.pk).update(expires_at=ends_at)
         else:
-            revoke_tokens(ApiToken.objects.filter(pk=old.pk), now=now)
+            ApiToken.objects.filter(pk=old.pk).update(revoked_at=now)
     return token, key
+
+
+def _is_taken(successor: ApiToken) -> bool:
+    """Return whether somebody has used, revoked or replaced a token: 1 statement, or none."""
+    if successor.last_used_at is not None or successor.revoked_at is not None:
+        return True
+    return ApiToken.objects.filter(replaces=successor).exists()
 
 
 def _customer_of(membership: Membership, role: Role, customer: Customer | None) -> Customer | None:
@@ -162,8 +169,22 @@ def _may_act_for(membership: Membership, customer: Customer) -> bool:
 
 
 def revoke_tokens(tokens: QuerySet[ApiToken], *, now: datetime) -> int:
-    """Revoke the tokens of a queryset and return how many were not yet revoked: 1 statement."""
-    return tokens.filter(revoked_at=None).update(revoked_at=now)
+    """Revoke the tokens of a queryset and return how many were not yet revoked.
+
+    With one that is still valid ends what has replaced it, and so on: who knows its key may have
+    got the new one. 1 statement, and 2 and 1 for each replacement if any is valid.
+    """
+    with transaction.atomic():
+        # From old to new, as rotations lock them: none can replace one that is being revoked.
+        rows = ApiToken.objects.select_for_update(no_key=True).order_by("id")
+        valid = Q(revoked_at=None, expires_at__gt=now)
+        found = list(rows.filter(valid, pk__in=tokens.values("pk")).values_list("pk", flat=True))
+        ended = found
+        while found:
+            found = list(rows.filter(replaces__in=found).values_list("pk", flat=True))
+            ended = [*ended, *found]
+        wanted = Q(pk__in=tokens.values("pk")) | Q(pk__in=ended)
+        return ApiToken.objects.filter(wanted, revoked_at=None).update(revoked_at=now)
 
 
 def digest(key: str) -> str:

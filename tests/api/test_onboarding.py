@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from bookings.models import Client, DriverPreference, Reading, SavedPlace
 from dispatch.models import Assignment
-from drivers.companies.tokens import digest, find_token
+from drivers.companies.tokens import digest, find_token, revoke_tokens
 from drivers.logins.invitations import accept_as_new, invite
 from drivers.models import ApiToken, Driver, Membership, Role, Shift, ShiftTemplate
 from tests.api.test_api import duty, tomorrow
@@ -171,6 +171,38 @@ def test_a_rotation_grants_no_role_that_the_member_has_lost(geneva, owner):
     Membership.objects.filter(user=user).update(role=Role.VIEWER)
     assert owner.post(f"{API}tokens/{token.pk}/rotate/", {}).status_code == 400
     assert ApiToken.objects.filter(membership__user=user).count() == 1
+
+
+def test_what_a_token_was_rotated_to_ends_when_it_is_revoked(geneva, owner):
+    client = caller(Role.DISPATCHER, geneva)
+    old = ApiToken.objects.get(digest=digest(key_of(client)))
+    taken = with_key(client, client.post(f"{API}tokens/rotate/", {}).json()["key"])
+    newest = with_key(client, taken.post(f"{API}tokens/rotate/", {}).json()["key"])
+    assert newest.get(f"{API}bookings/").status_code == 200
+    other = caller(Role.DISPATCHER, geneva)
+    assert owner.post(f"{API}tokens/{old.pk}/revoke/", {}).status_code == 200
+    for one in (client, taken, newest):
+        assert one.get(f"{API}bookings/").status_code == 401
+    assert other.get(f"{API}bookings/").status_code == 200
+
+
+@pytest.mark.parametrize("end", ["revoke", "rotate"])
+def test_a_key_gets_nothing_more_once_an_owner_has_ended_its_successor(geneva, owner, end):
+    client = caller(Role.DISPATCHER, geneva)
+    successor = client.post(f"{API}tokens/rotate/", {}).json()
+    body = {"overlap_min": 60} if end == "rotate" else {}
+    assert owner.post(f"{API}tokens/{successor['id']}/{end}/", body).status_code in (200, 201)
+    refused = client.post(f"{API}tokens/rotate/", {})
+    assert (refused.status_code, refused.json()["type"]) == (409, URN + "token_over")
+
+
+def test_a_token_that_has_ended_is_revoked_alone(geneva):
+    client = caller(Role.DISPATCHER, geneva)
+    old = ApiToken.objects.get(digest=digest(key_of(client)))
+    key = client.post(f"{API}tokens/rotate/", {}).json()["key"]
+    later = timezone.now() + timedelta(minutes=6)
+    assert revoke_tokens(ApiToken.objects.filter(pk=old.pk), now=later) == 1
+    assert find_token(key, now=later) is not None
 
 
 def test_a_session_has_no_token_to_rotate(geneva, client):
