@@ -4,6 +4,7 @@ from typing import cast
 
 from django import forms
 from django.contrib import messages
+from django.db.models import Q
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -29,7 +30,7 @@ from drivers.companies.current import act_for
 from drivers.companies.roles import companies_of
 from drivers.models import Customer
 
-SHOWN = 50
+SHOWN = 50  # and all that are open
 
 
 class WardForm(forms.Form):
@@ -96,7 +97,10 @@ class CustomerAdmin(customers.CustomerAdmin):
                 customer, user_id=request.user.pk, now=now, **form.cleaned_data
             )
             address = request.build_absolute_uri(f"{reverse('ward_page')}?k={key}")
-        pages = WardPage.objects.filter(customer=customer).select_related("place", "made_by")
+        pages = WardPage.objects.filter(customer=customer)
+        newest = pages.order_by("-id").values("pk")[:SHOWN]
+        # Whatever is open can be closed, however old it is.
+        seen = pages.filter(Q(revoked_at=None, ends_at__gt=now) | Q(pk__in=newest))
         return admin_page(
             self,
             request,
@@ -104,7 +108,7 @@ class CustomerAdmin(customers.CustomerAdmin):
             title=_("Pages of wards: %(customer)s") % {"customer": customer},
             customer=customer,
             form=form,
-            pages=pages.order_by("-id")[:SHOWN],
+            pages=seen.select_related("place", "made_by").order_by("-id"),
             address=address,
             now=now,
             status=400 if form.errors else 200,

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bookings.models import Door, Reading, WardPage
-from dispatch.messages.ward_pages import make_ward_page
+from dispatch.messages.ward_pages import make_ward_page, revoke_ward_pages
 from dispatch.models import Assignment
 from dispatch.trip_page.ward import initials
 from drivers.models import Role
@@ -244,6 +244,22 @@ def test_viewers_and_other_companies_make_and_close_none(client, clinic, dialysi
     client.post(wards(other), {"revoke": page.pk})
     page.refresh_from_db()
     assert (WardPage.objects.count(), page.revoked_at) == (1, None)
+
+
+def test_a_page_that_is_open_stays_in_sight_however_many_were_made_since(
+    client, clinic, dialysis, monkeypatch
+):
+    monkeypatch.setattr("dispatch.admin.customers.SHOWN", 2)
+    made(clinic, dialysis)
+    first = WardPage.objects.get()
+    for _number in range(3):
+        made(clinic, dialysis)
+    closed = WardPage.objects.exclude(pk=first.pk)
+    revoke_ward_pages(closed, now=make.at("07:30"))
+    client.force_login(make.member(clinic.company))
+    shown = client.get(wards(clinic)).context["pages"]
+    newest = closed.order_by("-id").values_list("id", flat=True)[:2]
+    assert [page.pk for page in shown] == [*newest, first.pk]
 
 
 @pytest.mark.parametrize(
