@@ -131,8 +131,8 @@ def import_series(
     """Make the standing orders of a file and book their first dates, unless a row is in error.
 
     They are the `customer`'s, the only one that rows may name then, else of the customers that they
-    name, or the default one's. 6 statements, 1 more if rows name customers, 1 for each 200 orders
-    and those of `book`. A dry run writes nothing.
+    name, or the default one's. 7 statements, 1 more if rows name customers, 1 for each 200 orders
+    and those of `book`. A dry run writes nothing. Imports of one company wait for each other.
     Raises FileRefusedError.
     """
     table = read_apart(
@@ -145,6 +145,8 @@ def import_series(
     owners = owners_of(company, customer, are_named="customer" in table.columns)
     rows, errors = _read(table.rows, company, owners)
     with transaction.atomic():
+        if not dry_run:
+            Company.objects.select_for_update(no_key=True).get(pk=company.pk)
         people = [person for _line, _order, person in rows if person]
         clients, new_clients = find_or_make_clients(
             company, list(dict.fromkeys(people)), actor=actor, now=now

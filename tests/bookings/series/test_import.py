@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from bookings.import_series import import_series
 from bookings.models import Actor, Booking, Client, Door, Series
 from tests.support import builders as make
+from tests.support.together import together
 
 pytestmark = pytest.mark.django_db
 BY = {"actor": Actor(Door.COMMAND, name="import_series"), "now": make.NOW}
@@ -117,3 +118,14 @@ def test_many_orders_take_as_many_statements_as_few(geneva):
             assert import_series(geneva, file_of(*rows), **BY).made == many
         counts.append(len(seen))
     assert counts[0] == counts[1]
+
+
+@pytest.mark.postgres_only
+@pytest.mark.django_db(transaction=True)
+def test_one_file_that_is_confirmed_twice_at_once_makes_its_orders_once():
+    geneva = make.company(series_days_ahead=14)
+    data = file_of(f"Ada New,,wed,2026-06-17,08:00,12:30,{PLACES}")
+    made = together(*[lambda: import_series(geneva, data, **BY).made for _number in range(3)])
+    assert sorted(made) == [0, 0, 1]
+    assert (Series.objects.count(), Client.objects.count()) == (1, 1)
+    assert Booking.objects.count() == 2 * 2
