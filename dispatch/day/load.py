@@ -125,7 +125,7 @@ def load_days(
 ) -> dict[date, Day]:
     """Read several days at once, and return what `load_problem` returns of each: 3 queries for all.
 
-    What lies between the first and the last is read too: days that are near one another.
+    The shifts between the first and the last are read too: days that are near one another.
     """
     if not days:
         return {}

@@ -536,21 +536,26 @@ def read_trips_of(
 ) -> list[tuple[dict[int, BookingRow], dict[int, BookingRow]]]:
     """Return what `read_trips` returns of each of these days, which are in order: 1 query for all.
 
-    `horizons` are theirs.
+    `horizons` are theirs. What lies between the days is not read.
     """
-    first_at, last_at = min(start for start, _end in horizons), max(end for _start, end in horizons)
-    around = Assignment.objects.open().filter(
-        company=company,
-        planned_pickup_at__gte=first_at - SHIFT_AT_MOST,
-        planned_pickup_at__lt=last_at,
-        planned_dropoff_at__gt=first_at,
-    )
-    on_days: QuerySet[Booking, Any] = Booking.objects.filter(
-        company=company,
-        scheduled_time__gte=periods[0][0],
-        scheduled_time__lt=periods[-1][1],
-    ).values("id")
-    either = on_days.union(around.values("booking_id"), all=True)
+    on_days: list[QuerySet[Booking, Any]] = [
+        Booking.objects.filter(
+            company=company, scheduled_time__gte=start_at, scheduled_time__lt=end_at
+        ).values("id")
+        for start_at, end_at in _joined(periods)
+    ]
+    around = [
+        Assignment.objects.open()
+        .filter(
+            company=company,
+            planned_pickup_at__gte=first_at - SHIFT_AT_MOST,
+            planned_pickup_at__lt=last_at,
+            planned_dropoff_at__gt=first_at,
+        )
+        .values("booking_id")
+        for first_at, last_at in _joined(horizons)
+    ]
+    either = on_days[0].union(*on_days[1:], *around, all=True)
     rows = read_bookings(Booking.objects.filter(id__in=either), seen=seen)
     found = []
     for (start_at, end_at), horizon in zip(periods, horizons, strict=True):
@@ -566,6 +571,17 @@ def read_trips_of(
             and row.planned_dropoff_at > horizon[0]
         }
         found.append((bookings, neighbours))
+    return found
+
+
+def _joined(periods: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """Return the periods in order, one for those that touch each other."""
+    found: list[tuple[datetime, datetime]] = []
+    for start_at, end_at in sorted(periods):
+        if found and start_at <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], end_at)
+        else:
+            found.append((start_at, end_at))
     return found
 
 

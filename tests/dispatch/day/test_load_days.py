@@ -76,3 +76,17 @@ def test_statements_do_not_grow_with_the_days(many):
         assert len(load_days(company, days[:many], now=make.NOW, leeway=BY_HAND)) == many
     assert len(sent) == 3
     assert load_days(company, [], now=make.NOW, leeway=BY_HAND) == {}
+
+
+def test_days_in_between_are_not_read():
+    """Three times four weeks of one order would read a month of all trips of the company."""
+    company = make.company()
+    days = [make.DAY + timedelta(days=7 * number) for number in range(3)]
+    driver = make.driver(company)
+    for number in range(15):
+        day = make.DAY + timedelta(days=number)
+        make.shift(driver, day=day)
+        make.assignment(make.booking(company, day=day), driver)
+    found = load_days(company, days, now=make.NOW, leeway=BY_HAND)
+    assert len(found[days[0]].seen) == 3
+    assert [len(day.bookings) for day in found.values()] == [1, 1, 1]
