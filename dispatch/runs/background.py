@@ -37,7 +37,12 @@ class TooManyPreviews(Refused):
 
 
 def _make_room(
-    company: Company, day: date, *, now: datetime, actor: Actor, is_comparison: bool
+    company: Company,
+    day: date,
+    *,
+    now: datetime,
+    actor: Actor,
+    question: Mapping[str, Any] | None,
 ) -> None:
     waiting = DispatchRun.objects.filter(
         company=company,
@@ -46,11 +51,11 @@ def _make_room(
         progress__phase=QUEUED,
     )
     rows = list(waiting.order_by("id"))
-    asker = (day, str(actor.door), actor.name, actor.user_id, is_comparison)
+    asker = (day, str(actor.door), actor.name, actor.user_id, question)
     older = [
         row.pk
         for row in rows
-        if (row.day, row.trigger, row.actor, row.user_id, row.is_comparison) == asker
+        if (row.day, row.trigger, row.actor, row.user_id, row.settings.get("what_if")) == asker
     ]
     if older:
         why = _("A newer preview of this day was asked for.")
@@ -113,7 +118,7 @@ def _start(
 ) -> DispatchRun:
     check_roads(company)
     if preview:
-        _make_room(company, day, now=now, actor=actor, is_comparison="what_if" in settings)
+        _make_room(company, day, now=now, actor=actor, question=settings.get("what_if"))
     run = (start_preview if preview else claim)(
         company,
         day,

@@ -51,7 +51,7 @@ def send(run: DispatchRun) -> None:
     logger.info("Run %d waits for a worker.", run.pk)
     try:
         if settings.CELERY_BROKER_URL:
-            _wake(run.pk, line_of(run.settings.get("time_limit_s")))
+            _wake(run.pk, line_of(run.settings.get("time_limit_s"), asks=run.is_comparison))
         elif _is_free() and next_queued() is not None:  # or else who plans takes this one next
             _start_process(run.pk)
     except Exception as error:  # whatever failed, the run must not stay queued; raised as NoWorker
@@ -78,9 +78,13 @@ def wake_next(line: str) -> None:
         logger.warning("No worker could be woken up: %s", type(error).__name__)
 
 
-def line_of(time_limit_s: float | None) -> str:
-    """Return the line in which a run of such a search waits; the default search is long."""
-    return SHORT if time_limit_s is not None and time_limit_s <= SHORT_S else LONG
+def line_of(time_limit_s: float | None, *, asks: bool) -> str:
+    """Return the line in which a run of such a search waits; the default search is long.
+
+    What `asks` “what if” makes two plans of each of its days, and is long.
+    """
+    is_short = time_limit_s is not None and time_limit_s <= SHORT_S
+    return SHORT if is_short and not asks else LONG
 
 
 def _is_free() -> bool:
@@ -101,22 +105,27 @@ def _start_process(run_id: int) -> None:
 def next_queued(line: str | None = None) -> int | None:
     """Return the run to work on next, of a line or of both; None if none may begin: 1 statement.
 
-    The oldest of the company that has fewest under way, and fewer than RUNS_PER_COMPANY.
+    The oldest of the company that has fewest under way, and fewer than RUNS_PER_COMPANY; one that
+    asks “what if” only where no other of the company waits.
     """
     rows = DispatchRun.objects.filter(status__in=DispatchRun.UNDER_WAY).order_by("id")
-    waiting: dict[int, int] = {}
+    waiting: dict[int, tuple[bool, int]] = {}
     busy: Counter[int] = Counter()
-    columns = ("id", "company_id", "progress__phase", "settings__time_limit_s")
-    for run_id, company_id, phase, limit_s in rows.values_list(*columns):
-        if line not in (None, line_of(limit_s)):
+    columns = (
+        "id", "company_id", "progress__phase", "settings__time_limit_s", "settings__what_if__until",
+    )  # fmt: skip
+    for run_id, company_id, phase, limit_s, until in rows.values_list(*columns):
+        asks = until is not None
+        if line not in (None, line_of(limit_s, asks=asks)):
             continue
         if phase == QUEUED:
-            waiting.setdefault(company_id, run_id)
+            turn = asks, run_id
+            waiting[company_id] = min(turn, waiting.get(company_id, turn))
         else:
             busy[company_id] += 1
     turns = [
         (busy[company_id], run_id)
-        for company_id, run_id in waiting.items()
+        for company_id, (_asks, run_id) in waiting.items()
         if busy[company_id] < settings.RUNS_PER_COMPANY
     ]
     return min(turns)[1] if turns else None

@@ -228,6 +228,16 @@ def test_days_stand_by_themselves_and_together(company):
     assert whole.keys() == FIGURES.keys()
 
 
+def test_another_question_replaces_none_that_waits(company):
+    vehicle = company.drivers.get().vehicle_id
+    first, second = ask(company, Changes(without=(vehicle,))), start(company)
+    longer = start(company, until=make.DAY + timedelta(days=1))
+    again = start(company)
+    found = {run.pk: run.status for run in DispatchRun.objects.all()}
+    failed = {second.pk: "failed"}
+    assert found == dict.fromkeys((first.pk, longer.pk, again.pk), "planning") | failed
+
+
 @pytest.mark.parametrize(
     ("changes", "days", "field"),
     [

@@ -12,7 +12,8 @@ from bookings.models import Actor, Door
 from dispatch.models import Assignment, DispatchRun, StoredPlan
 from dispatch.runs import background, claim, lease, queue, slots, worker
 from dispatch.runs import run as running
-from dispatch.runs.background import start_dispatch
+from dispatch.runs.background import start_comparison, start_dispatch
+from dispatch.runs.changes import Changes
 from dispatch.runs.options import FIRST_PLAN, RunOptions
 from dispatch.runs.previews import apply_preview, plan_preview
 from dispatch.runs.run import run_dispatch
@@ -188,6 +189,23 @@ def test_what_is_planned_briefly_does_not_wait_in_the_line_of_long_searches(sent
     assert take_turn("long").pk == long.pk
     assert queue.next_queued() is None  # a process of this machine serves both lines
     assert take_turn("short").pk == brief.pk
+
+
+def test_what_if_waits_for_all_plans_of_its_company_and_in_the_long_line(sent, settings):
+    """Fourteen days are 28 searches: who needs the plan of today would wait for all of them."""
+    settings.RUNS_PER_COMPANY = 1
+    company = Company.objects.get(slug="geneva")
+    asked = start_comparison(
+        company, make.DAY, now=timezone.now(), actor=ACTOR, time_limit_s=5,
+        changes=Changes({"pickup_late_min": 30}), until=make.DAY + timedelta(days=13),
+    )  # fmt: skip
+    assert queue.next_queued("short") is None
+    assert queue.next_queued("long") == asked.pk
+    plan = queued(options=RunOptions())
+    assert queue.next_queued("long") == queue.next_queued() == plan.pk
+    assert take_turn().pk == plan.pk
+    plan.delete()
+    assert take_turn().pk == asked.pk
 
 
 def test_of_workers_that_look_at_once_one_takes_a_run_of_the_company(sent, settings, monkeypatch):
