@@ -172,7 +172,7 @@ def revoke_tokens(tokens: QuerySet[ApiToken], *, now: datetime) -> int:
     """Revoke the tokens of a queryset and return how many were not yet revoked.
 
     With one that is still valid ends what has replaced it, and so on: who knows its key may have
-    got the new one. 1 statement, and 2 and 1 for each replacement if any is valid.
+    got the new one. 2 statements; where any is valid 1 more, and 1 for each generation after it.
     """
     with transaction.atomic():
         # From old to new, as rotations lock them: none can replace one that is being revoked.
