@@ -214,8 +214,8 @@ def _both_ways(read: Day, changes: Changes) -> tuple[Day, Day]:
 def _stood(read: Day, day: Day) -> Way | None:
     """Return the figures of the trips as they stand or were driven; None if none has a driver.
 
-    `day` is the same day from the beginning. By the planned times; kilometres and hours are those
-    of trips in a shift.
+    A day without trips stood as it is. `day` is the same day from the beginning. By the planned
+    times; kilometres and hours are those of trips in a shift.
     """
     was = {
         row.id: Was(row.driver_id, *row.planned())
@@ -223,7 +223,7 @@ def _stood(read: Day, day: Day) -> Way | None:
         if row.driver_id is not None and row.planned_pickup_at is not None
     }
     known = {trip.id: was.get(trip.id) for trip in day.problem.trips}
-    if not any(known.values()):
+    if known and not any(known.values()):
         return None
     planned = planned_trips(day, known)
     unserved = tuple(trip_id for trip_id, stood in known.items() if stood is None)

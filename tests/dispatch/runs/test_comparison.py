@@ -16,13 +16,14 @@ from django.urls import reverse
 from bookings.models import Actor, Booking, Door, DriverPreference
 from dispatch.api.runs import PolicySerializer
 from dispatch.board import run_views
+from dispatch.day.load import from_the_beginning, load_problem
 from dispatch.models import Assignment, DispatchRun, StoredPlan
 from dispatch.runs.background import start_comparison, start_dispatch
 from dispatch.runs.changes import LIMITS, Changes, QuestionRefused
 from dispatch.runs.changes import POLICY as POLICY_FIELDS
-from dispatch.runs.comparison import FIGURES, keep_comparison
+from dispatch.runs.comparison import FIGURES, _stood, keep_comparison
 from dispatch.runs.meter import Meter
-from dispatch.runs.options import FIRST_PLAN
+from dispatch.runs.options import FIRST_PLAN, THOROUGH
 from dispatch.runs.previews import NoPreview, apply_preview
 from dispatch.runs.worker import take_over, work
 from drivers.models import Absence, Company, Role
@@ -226,6 +227,17 @@ def test_days_stand_by_themselves_and_together(company):
     assert (whole["placed"], whole["paid_h"], whole["vehicles"]) == (3, 8.0, 1)
     assert whole["placed_per_h"] == 0.38  # 3 / 8
     assert whole.keys() == FIGURES.keys()
+
+
+def test_a_day_without_trips_does_not_hide_how_the_others_stood(company):
+    """A week has its Sunday: nobody had a driver then, for nobody was to be driven."""
+    about = {"now": make.NOW, "leeway": THOROUGH.leeway}
+    sunday = load_problem(company, make.DAY + timedelta(days=1), **about)
+    stood = _stood(sunday, from_the_beginning(sunday, company, sunday.drivers, frozenset()))
+    assert stood is not None
+    assert (stood.placed, stood.left_out) == (0, 0)
+    read = load_problem(company, make.DAY, **about)
+    assert _stood(read, from_the_beginning(read, company, read.drivers, frozenset())) is None
 
 
 def test_another_question_replaces_none_that_waits(company):
