@@ -11,6 +11,7 @@ from django.db import IntegrityError
 from django.db.models import DateTimeField
 from django.forms import BaseInlineFormSet, ModelChoiceField
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin, TabularInline
 
@@ -186,6 +187,14 @@ class ScopedInline(TabularInline):
         formset = super().get_formset(request, obj, **kwargs)
         formset.form.places_of = request.company  # a class of this request
         return formset
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        """Name the field in its cell too: the head of a column is no label."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and field.label:
+            inner = getattr(field.widget, "widget", field.widget)
+            inner.attrs.setdefault("aria-label", capfirst(field.label))
+        return field
 
     def has_view_permission(self, request, obj=None):
         return True

@@ -1,5 +1,5 @@
 "use strict";
-// Draws where the car is. Its numbers and the tiles are in the page, which loads itself anew.
+// Draws where the car is. Its numbers and the tiles are in the page.
 
 /* global L */
 
