@@ -48,10 +48,13 @@ def clear_log(*, now: datetime, most: int = MOST) -> Iterator[Cleared]:
 
 
 def _of_trips(company: Company, until: datetime, most: int) -> tuple[int, int]:
-    """Delete the log of trips, page by page; return how many events and assignments."""
-    events = assignments = read = 0
+    """Delete the log of trips, page by page; return how many events and assignments.
+
+    What has to stay does not count, or much of it would hide what comes after for ever.
+    """
+    events = assignments = 0
     at, event_id = EARLIEST, 0
-    while read < most:
+    while events < most:
         rows = Event.objects.filter(
             Q(at__gt=at) | Q(id__gt=event_id),
             company=company,
@@ -62,7 +65,6 @@ def _of_trips(company: Company, until: datetime, most: int) -> tuple[int, int]:
         page = list(rows.values_list("at", "id", "booking_id")[:PAGE])
         if not page:
             break
-        read += len(page)
         at, event_id = page[-1][:2]
         with transaction.atomic():
             over = _over({booking_id for _at, _id, booking_id in page if booking_id}, until)

@@ -115,6 +115,14 @@ def test_what_is_open_planned_or_still_to_be_sent_stays(geneva):
     assert set(events(geneva).values_list("booking", flat=True)) == {canceled, waiting.pk, None}
 
 
+def test_what_has_to_stay_hides_nothing_behind_it(geneva, monkeypatch):
+    monkeypatch.setattr("dispatch.trips.clear_log.PAGE", 1)
+    waiting = make.booking(geneva, day=OLD, status="pending")
+    make.event(geneva, booking=waiting, kind="booking.created", at=BEFORE - timedelta(days=1))
+    trips(geneva)
+    assert cleared(most=1) != []
+
+
 @pytest.mark.parametrize("event_of_trip", [True, False])
 def test_the_database_lets_no_young_event_go(geneva, event_of_trip):
     booking = make.booking(geneva) if event_of_trip else None
