@@ -53,6 +53,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'page of a ward',
                 'verbose_name_plural': 'pages of wards',
+                'default_permissions': (),
                 'constraints': [models.UniqueConstraint(fields=('digest',), name='ward_page_digest_unique'), drivers.db.references.SameOwner(fields=('customer', 'company'), name='ward_page_customer_of_company', to_fields=('id', 'company')), drivers.db.references.SameOwner(fields=('place', 'company'), name='ward_page_place_of_company', to_fields=('id', 'company')), models.CheckConstraint(condition=models.Q(('made_at__lt', models.F('ends_at'))), name='ward_page_ends_later')],
             },
         ),

@@ -52,6 +52,7 @@ class WardPage(models.Model):
     class Meta:
         verbose_name = _("page of a ward")
         verbose_name_plural = _("pages of wards")
+        default_permissions = ()  # who may change a customer's trips makes and closes them
         constraints = [
             Unique(
                 fields=["digest"],

@@ -118,7 +118,7 @@ def test_a_merge_keeps_trips_prohibitions_places_and_log(doubles, django_assert_
     assert (told.taken, told.lost) == (
         {"external_id": "P-1"}, {"name": "Ida T.", "phone": "0790000002"},
     )  # fmt: skip
-    with django_assert_max_num_queries(55):
+    with django_assert_max_num_queries(57):
         merge(kept, gone)
     stored = Client.objects.get()
     assert (stored.external_id, stored.notes) == ("P-1", "Rings\nDeaf")

@@ -69,7 +69,7 @@ class ManifestTests(TestCase):
         self.assertEqual((pickup.appointment_at, dropoff.appointment_at), (None, at("08:45")))
         self.assertEqual(driver.vehicle, self.alice.vehicle.plate)
         car = (self.alice.vehicle.plate, 4, 1)
-        self.assertEqual(driver.shifts, [(at("06:00"), at("15:00"), *car, False, False, None)])
+        self.assertEqual(driver.shifts, [(at("06:00"), at("15:00"), *car, "", False, False, None)])
 
     def test_the_printed_list_has_appointment_window_and_room_to_write(self):
         trip = builders.booking(

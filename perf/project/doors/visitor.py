@@ -66,7 +66,7 @@ class Visit:
         if status != 200 and not (may_refuse and status == 403):
             raise RuntimeError(f"{path} answered {status}.")
 
-    def ask(self, path, role=Role.OWNER, **query):
+    def ask(self, path, role=Role.OWNER, /, **query):
         """Return what the API answers to the member with this role."""
         headers = {"Authorization": f"Bearer {self.keys[role]}"}
         with unlogged():

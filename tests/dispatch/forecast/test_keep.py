@@ -335,6 +335,7 @@ def test_the_api_shows_what_is_kept_and_of_when_it_is(geneva, ana):
         "dropoff_at": "2026-06-17T07:41:00Z",
         "late_min": 5,
         "as_of": "2026-06-17T06:00:00Z",
+        "driving": "straight_line",
     }
 
 
