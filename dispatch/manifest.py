@@ -12,8 +12,8 @@ from django.db.models import FilteredRelation, Q
 
 from bookings.cells import safe_cells
 from bookings.models import Booking, Status
-from dispatch.day.queries import DONE
 from dispatch.day.reasons import translated
+from dispatch.day.rows import DONE
 from dispatch.day.travel_times import driving, say_driving, travel_times
 from dispatch.day.trips import window_around
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, DispatchRun

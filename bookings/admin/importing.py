@@ -44,7 +44,9 @@ TOLD = 20
 RELEASE = "release_broken"
 
 
-class UploadForm(forms.Form):
+class FileForm(forms.Form):
+    """A file, and whose rows it has."""
+
     company = forms.ModelChoiceField(
         Company.objects.none(), label=_("Company"), widget=UnfoldAdminSelectWidget
     )
@@ -63,25 +65,6 @@ class UploadForm(forms.Form):
         help_text=_("CSV or Excel (.xlsx), at most %(size)s.")
         % {"size": filesizeformat(UPLOAD_AT_MOST)},
         widget=UnfoldAdminFileFieldWidget,
-    )
-    date_order = forms.ChoiceField(
-        label=_("Dates like 05/06/2026"),
-        choices=[
-            ("", _("are rejected as ambiguous")),
-            (DAY_FIRST, _("begin with the day")),
-            (MONTH_FIRST, _("begin with the month")),
-        ],
-        required=False,
-        widget=UnfoldAdminSelectWidget,
-    )
-    release_broken = forms.BooleanField(
-        label=_("Release the trips that a row breaks"),
-        help_text=_(
-            "They need a driver again, and the preview lists them. Without this, such rows are "
-            "left out."
-        ),
-        required=False,
-        widget=UnfoldBooleanWidget,
     )
 
     def __init__(self, *args, companies, **kwargs):
@@ -107,6 +90,30 @@ class UploadForm(forms.Form):
                 % {"size": filesizeformat(file.size), "most": filesizeformat(UPLOAD_AT_MOST)}
             )
         return file
+
+
+class UploadForm(FileForm):
+    """A file of bookings."""
+
+    date_order = forms.ChoiceField(
+        label=_("Dates like 05/06/2026"),
+        choices=[
+            ("", _("are rejected as ambiguous")),
+            (DAY_FIRST, _("begin with the day")),
+            (MONTH_FIRST, _("begin with the month")),
+        ],
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+    )
+    release_broken = forms.BooleanField(
+        label=_("Release the trips that a row breaks"),
+        help_text=_(
+            "They need a driver again, and the preview lists them. Without this, such rows are "
+            "left out."
+        ),
+        required=False,
+        widget=UnfoldBooleanWidget,
+    )
 
 
 class ImportsBookings:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 
-from bookings.admin.importing import ERROR_COLUMNS, SHOWN, UploadForm, table_of
+from bookings.admin.importing import ERROR_COLUMNS, SHOWN, FileForm, table_of
 from bookings.import_series import OPTIONAL, REQUIRED, import_series
 from bookings.importing.uploads import files_of, store_upload
 from drivers.admin.base import CompanyScopedAdmin
@@ -18,11 +18,9 @@ from drivers.companies.roles import WRITING_ROLES, companies_of
 from drivers.refused import Refused
 
 
-class SeriesUploadForm(UploadForm):
+class SeriesUploadForm(FileForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        for name in ("date_order", "release_broken"):  # of bookings
-            del self.fields[name]
         self.fields["customer"].help_text = _(
             "Whose standing orders these are. If empty, those of the customers that rows name, "
             "else of the default one."

@@ -1,5 +1,7 @@
 """Saved places of clients in the API: where they travel from and to, besides home."""
 
+from typing import Any
+
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -25,25 +27,25 @@ from drivers.rest.views import (
 )
 
 
-def refuse_other_client(instance, client):
-    """Refuse to give a stored row to another client."""
-    if instance is not None and client != instance.client:
-        raise ValidationError(
-            {"client": [ErrorDetail(_("The client cannot change: leave it out."), "fixed")]}
-        )
+class KeepsClient:
+    # No stored row is given to another client. (A docstring would be told of each in the schema.)
+    instance: Any
+
+    def validate_client(self, client):
+        if self.instance is not None and client != self.instance.client:
+            raise ValidationError(
+                [ErrorDetail(_("The client cannot change: leave it out."), "fixed")]
+            )
+        return client
 
 
-class ClientPlaceSerializer(Resource):
+class ClientPlaceSerializer(KeepsClient, Resource):
     client = InCompany(queryset=Client.objects.all())
     lat, lon = latitude(), longitude()
 
     class Meta:
         model = SavedPlace
         fields = ["id", "client", "label", "address", "lat", "lon", "is_usual"]
-
-    def validate_client(self, client):
-        refuse_other_client(self.instance, client)
-        return client
 
 
 class OfClientFilter(Filters):

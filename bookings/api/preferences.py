@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
 
-from bookings.api.client_places import refuse_other_client
+from bookings.api.client_places import KeepsClient
 from bookings.guards import forbidding
 from bookings.models import Client, DriverPreference
 from drivers.api.guarded import RELEASE
@@ -26,17 +26,13 @@ from drivers.rest.views import (
 )
 
 
-class PreferenceSerializer(Resource):
+class PreferenceSerializer(KeepsClient, Resource):
     client = InCompany(queryset=Client.objects.all())
     driver = InCompany(queryset=Driver.objects.all())
 
     class Meta:
         model = DriverPreference
         fields = ["id", "client", "driver", "kind"]
-
-    def validate_client(self, client):
-        refuse_other_client(self.instance, client)
-        return client
 
 
 class PreferenceFilter(Filters):

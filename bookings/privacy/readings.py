@@ -12,15 +12,7 @@ AN_HOUR = timedelta(hours=1)  # more than the clocks of two machines differ
 
 def note_reading(client: Client, what: Reading.What, *, actor: Actor, now: datetime) -> None:
     """Note that the actor is shown the client's data: 1 statement."""
-    Reading.objects.create(
-        company_id=client.company_id,
-        client_id=client.pk,
-        user_id=actor.user_id,
-        actor=actor.name,
-        door=actor.door,
-        what=what,
-        at=now,
-    )
+    _reading(client.company_id, client.pk, what, actor, now).save()
 
 
 def note_readings_of_day(
@@ -41,21 +33,23 @@ def note_readings_of_day(
         client_id__any_of=clients, at__gte=since, what=what, door=actor.door, actor=actor.name
     )
     known = set(rows.values_list("client_id", flat=True)) if clients else set()
-    new = [
-        Reading(
-            company_id=company_id,
-            client_id=client_id,
-            user_id=actor.user_id,
-            actor=actor.name,
-            door=actor.door,
-            what=what,
-            at=now,
-        )
-        for client_id in clients
-        if client_id not in known
-    ]
+    new = [pk for pk in clients if pk not in known]
     if new:
-        Reading.objects.bulk_create(new)
+        Reading.objects.bulk_create(_reading(company_id, pk, what, actor, now) for pk in new)
+
+
+def _reading(
+    company_id: int, client_id: int, what: Reading.What, actor: Actor, now: datetime
+) -> Reading:
+    return Reading(
+        company_id=company_id,
+        client_id=client_id,
+        user_id=actor.user_id,
+        actor=actor.name,
+        door=actor.door,
+        what=what,
+        at=now,
+    )
 
 
 def last_readings(client: Client) -> list[Reading]:

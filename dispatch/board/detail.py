@@ -7,7 +7,7 @@ from bookings import cancel_reasons
 from bookings.history import Line, history_of, messages_of, newest_first
 from bookings.models import Booking, Status
 from dispatch.board.broken_rules import named
-from dispatch.day.queries import DONE
+from dispatch.day.rows import DONE
 from dispatch.day.stretches import RIDES
 from dispatch.day.trips import window_around
 from dispatch.day.vehicles import plate

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from dispatch.day.keeping import begun_stretches
 from dispatch.day.papers import expired_papers
-from dispatch.day.queries import BookingRow, DriverRow
+from dispatch.day.rows import BookingRow, DriverRow
 from dispatch.day.traffic import Drive, factor_at
 from dispatch.models import Assignment
 from dispatch.planner.problem import Break, Car, Commitment, Driver, Duty

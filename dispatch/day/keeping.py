@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bookings.models import DRIVEN_STATUSES, Status
-from dispatch.day.queries import UNDER_WAY, BookingRow
+from dispatch.day.rows import UNDER_WAY, BookingRow
 from dispatch.planner.problem import Driver, Duty, Trip
 from dispatch.planner.rules.registry import misfits
 

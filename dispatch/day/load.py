@@ -18,11 +18,6 @@ from dispatch.day.keeping import Leeway, beyond_keeping, kept_trips, too_late
 from dispatch.day.off_road import unreached
 from dispatch.day.pairs import keep_apart
 from dispatch.day.queries import (
-    DONE,
-    OF_ASSIGNMENT,
-    UNDER_WAY,
-    BookingRow,
-    DriverRow,
     read_drivers,
     read_drivers_of,
     read_preferences,
@@ -30,6 +25,7 @@ from dispatch.day.queries import (
     read_trips,
     read_trips_of,
 )
+from dispatch.day.rows import DONE, OF_ASSIGNMENT, UNDER_WAY, BookingRow, DriverRow
 from dispatch.day.traffic import Drive, drives_of
 from dispatch.day.travel_times import travel_times
 from dispatch.day.trips import PLANNABLE, pickup_window, sharing_of, trips_of, trips_that_stay

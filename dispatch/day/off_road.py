@@ -9,7 +9,7 @@ from typing import NamedTuple
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.day.travel_times import ASK_S, travel_times
 from dispatch.planner.travel import UNREACHABLE_S, Place, TravelTimes
 from dispatch.roads.times import RoadTimes

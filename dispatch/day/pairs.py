@@ -11,7 +11,7 @@ is left out. Seconds of the company's day.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.planner.problem import Trip
 
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_noop
 
 from dispatch.day import off_road
 from dispatch.day.load import Day
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.day.trips import pickup_window
 from dispatch.planner.explain.reasons import Reason
 from dispatch.planner.explain.sentences import SENTENCES

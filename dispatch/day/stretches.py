@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import Q
 
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.models import OPEN, Assignment
 from dispatch.planner.problem import PlannedTrip
 from dispatch.planner.travel import Place

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.planner.travel import TravelTimes, in_traffic
 from drivers.models import Company
 

@@ -4,7 +4,7 @@ With ROADS_URL they come from a road server (`dispatch.roads`), otherwise from t
 Nothing else makes any: a test reads the sources for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -68,6 +68,12 @@ def driving(travel: TravelTimes) -> dict[str, Any]:
     if travel.failure:
         return {"by": "last_known", "why": str(travel.failure)}
     return {"by": "roads"}
+
+
+def least_certain(said: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return what is said of days together: what `driving` says of the least certain of them."""
+    order = ("roads", "straight_line", "last_known", "mixed")
+    return max(said, key=lambda one: order.index(one["by"]))
 
 
 def whence(company: Company) -> str:

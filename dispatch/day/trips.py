@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from bookings.models import DriverPreference, Status
 from dispatch.day.duties import DayFrame
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.day.traffic import Drive
 from dispatch.planner.problem import Priority, Sharing, Standing, Trip
 from drivers.models import Company, OwnWindow

@@ -29,7 +29,7 @@ from bookings.models import (
     Status,
 )
 from bookings.models.messages import channel_of, number_of
-from dispatch.day.queries import DONE
+from dispatch.day.rows import DONE
 from dispatch.day.vehicles import plate
 from dispatch.messages.gather import (
     ANOTHER_CLIENT,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.db.models import FilteredRelation, Q
 
 from bookings.models import Booking, Event, Status
-from dispatch.day.queries import DONE
+from dispatch.day.rows import DONE
 from dispatch.models import CANCELED, MINUTES
 from drivers.models import Company, Customer
 

@@ -18,7 +18,7 @@ from bookings.models import Actor, DriverPreference, Status
 from dispatch import ledger
 from dispatch.day import queries
 from dispatch.day.load import Day
-from dispatch.day.queries import BookingRow, DriverRow
+from dispatch.day.rows import BookingRow, DriverRow
 from dispatch.day.stretches import of_plan
 from dispatch.day.trips import PLANNABLE
 from dispatch.models import DispatchRun

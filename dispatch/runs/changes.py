@@ -11,7 +11,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from dispatch.day.queries import DriverRow, with_handovers
+from dispatch.day.queries import with_handovers
+from dispatch.day.rows import DriverRow
 from drivers.models import Company, Vehicle
 from drivers.refused import Refused
 

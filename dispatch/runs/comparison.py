@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from bookings.models import DriverPreference
 from dispatch.day.load import Day, from_the_beginning, load_problem
-from dispatch.day.travel_times import driving
+from dispatch.day.travel_times import driving, least_certain
 from dispatch.models import DispatchRun
 from dispatch.planner.measures import measure
 from dispatch.planner.problem import Plan
@@ -154,7 +154,7 @@ def keep_comparison(run: DispatchRun, meter: Meter) -> Comparison:
     question = run.settings["what_if"]
     changes, asked = changes_of(question), days_of(run.day, question)
     options = RunOptions(time_limit_s=run.settings["time_limit_s"], seed=run.settings["seed"])
-    days, said = [], {}
+    days, said = [], []
     with meter, working(run, meter):
         for number, day in enumerate(asked, 1):
             meter.note(day=number, days=len(asked))
@@ -167,7 +167,7 @@ def keep_comparison(run: DispatchRun, meter: Meter) -> Comparison:
                 refuse_broken(planned, plan)
             ways = [_way(planned, plan) for planned, plan in plans]
             days.append((day, Compared(_stood(read, again), *ways)))
-            said = driving(again.problem.travel)
+            said.append(driving(again.problem.travel))
             meter.finish("check_s")
         comparison = Comparison(tuple(days))
         reconnect()
@@ -177,7 +177,7 @@ def keep_comparison(run: DispatchRun, meter: Meter) -> Comparison:
         kept = held.update(
             status=DispatchRun.Status.COMPARED,
             finished_at=run.started_at + meter.elapsed(),
-            metrics={"driving": said},
+            metrics={"driving": least_certain(said)},
             timings=meter.timings(),
             outcome={"comparison": comparison.as_dict()},
         )

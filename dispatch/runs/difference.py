@@ -6,7 +6,7 @@ A preview shows it, applying writes it.
 from dataclasses import dataclass
 
 from dispatch.day.load import Day
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.planner.problem import TOLD_S, Plan, PlannedTrip
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from dispatch.day.load import Day
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.day.stretches import Ride, drives, stretches
 from dispatch.planner.measures import Measures
 from dispatch.planner.problem import Plan

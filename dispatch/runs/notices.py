@@ -16,8 +16,8 @@ from dispatch.day.duties import home_of, periods_away, pieces_of
 from dispatch.day.fitness import Ability, Wanted, Ways, off_duty
 from dispatch.day.load import Day
 from dispatch.day.papers import expired_papers
-from dispatch.day.queries import BookingRow, DriverRow
 from dispatch.day.reasons import clock, say
+from dispatch.day.rows import BookingRow, DriverRow
 from dispatch.day.traffic import drive_of_row
 from dispatch.day.trips import by_client
 from dispatch.planner.problem import Plan

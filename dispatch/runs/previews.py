@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 
 from bookings.models import Actor
 from dispatch.day.load import Day
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.day.travel_times import check_roads
 from dispatch.day.trips import PLANNABLE
 from dispatch.models import DispatchRun, StoredPlan

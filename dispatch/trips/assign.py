@@ -21,7 +21,7 @@ from dispatch import ledger
 from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import Day, load_problem
 from dispatch.day.off_road import NOT_CONNECTED, OFF_ROAD
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.models import Assignment
 from dispatch.planner.problem import PlannedTrip
 from dispatch.planner.rules.codes import Block
@@ -43,7 +43,7 @@ from dispatch.trips.locking import (
 )
 from dispatch.trips.problems import with_names
 from dispatch.trips.violations import Fault
-from dispatch.trips.write_assignment import write_proposals
+from dispatch.trips.write_assignment import write_days
 from drivers.models import Company, Driver
 from drivers.refused import Refused
 
@@ -176,7 +176,7 @@ def assign(
         if proposal.faults and not (override and drivers[driver_id].is_active):
             raise RuleBroken(proposal.faults)
         how: dict[str, Any] = {"actor": actor, "now": now, "reason": override}
-        write_proposals(day, [proposal], locked=kept, unlocked=dropped, **how)
+        write_days([(day, [proposal])], locked=kept, unlocked=dropped, **how)
         return replace(_read(company, booking_id), changed=True)
 
 
@@ -216,7 +216,7 @@ def swap(
         if faults and not override:
             raise RuleBroken(faults)
         how: dict[str, Any] = {"actor": actor, "now": now, "reason": override}
-        write_proposals(day, proposals, locked=kept, unlocked=dropped, **how)
+        write_days([(day, proposals)], locked=kept, unlocked=dropped, **how)
         return rows
 
 

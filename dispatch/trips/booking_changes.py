@@ -18,14 +18,14 @@ from bookings.guards import PLANNED_FIELDS, Agreed
 from bookings.models import Booking
 from dispatch import ledger
 from dispatch.day.load import Day
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.trips.assign import load_trip
 from dispatch.trips.fleet_changes import BrokenTrip, TripsBroken
 from dispatch.trips.insertion import Proposal, others_moved, propose
 from dispatch.trips.locking import driver_of, lock_with_others, stale
 from dispatch.trips.release import release_trips
 from dispatch.trips.violations import Fault
-from dispatch.trips.write_assignment import write_proposals
+from dispatch.trips.write_assignment import write_days
 from drivers.companies.actors import Actor
 from drivers.models import Company, Driver
 
@@ -116,7 +116,7 @@ class HeldTrip:
 
     def _write(self, day: Day, proposal: Proposal) -> None:
         reason = _("booking changed")
-        write_proposals(day, [proposal], actor=self.actor, now=self.now, reason=reason)
+        write_days([(day, [proposal])], actor=self.actor, now=self.now, reason=reason)
 
 
 def broken_row(

@@ -18,7 +18,8 @@ from bookings.models import Booking, DriverPreference
 from dispatch import ledger
 from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import Day, load_days
-from dispatch.day.queries import BookingRow, read_bookings
+from dispatch.day.queries import read_bookings
+from dispatch.day.rows import BookingRow
 from dispatch.models import Assignment
 from dispatch.trips.booking_changes import broken_row, newly_broken
 from dispatch.trips.changed_day import Rows, with_rows

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from dispatch.day.keeping import MOVE_COST_S
 from dispatch.day.load import Day
 from dispatch.day.pairs import keep_apart
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.day.trips import pickup_window
 from dispatch.planner.explain.alternatives import Candidate as Found
 from dispatch.planner.explain.alternatives import candidates

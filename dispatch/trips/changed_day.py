@@ -12,7 +12,7 @@ from typing import Any
 from bookings.models import Status
 from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import Day, make_day
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.models import Assignment
 
 Rows = Mapping[int, BookingRow]

@@ -13,7 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.models import Exists, OuterRef, Q
 
 from bookings.models import OPEN_STATUSES, Booking, Delivery, Event
-from dispatch.day.queries import DONE
+from dispatch.day.rows import DONE
 from dispatch.models import Assignment
 from drivers.models import Company
 from drivers.times import EARLIEST

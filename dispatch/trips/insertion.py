@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dispatch.day.load import Day
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.planner.check.plan import check
 from dispatch.planner.problem import Duty, Plan, PlannedBreak, PlannedTrip, Problem, Trip
 from dispatch.planner.rules import appointment as appointment_rule

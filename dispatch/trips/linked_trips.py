@@ -14,7 +14,7 @@ from bookings.overlaps import Ride, lasts, overlapping
 from dispatch.day.duties import DayFrame
 from dispatch.day.load import Day, arrived_s
 from dispatch.day.pairs import Apart, keep_apart
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.day.traffic import drive_of_row
 from dispatch.planner.problem import PlannedTrip, Trip
 from dispatch.planner.rules import order, overlap, two_places

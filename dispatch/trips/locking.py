@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from bookings.models import Booking
 from bookings.save import StaleBookingError
 from dispatch import ledger
-from dispatch.day.queries import DONE
+from dispatch.day.rows import DONE
 from dispatch.models import OPEN, Assignment
 from drivers.models import Company
 from drivers.refused import Refused

@@ -20,7 +20,7 @@ from bookings.order import is_wanted_after
 from bookings.save import StatusRefusedError, save_agreed
 from dispatch import ledger
 from dispatch.day.load import Day
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.day.trips import PLANNABLE
 from dispatch.models import Assignment
 from dispatch.planner.explain.findings import find

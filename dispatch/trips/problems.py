@@ -12,7 +12,7 @@ from typing import Any
 from bookings.models import Status
 from dispatch.day.duties import delayed
 from dispatch.day.load import Day
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.day.traffic import drive_of_row
 from dispatch.day.trip_names import name_of
 from dispatch.day.trips import by_client, make_trip, pickup_window

@@ -27,7 +27,7 @@ from bookings.models import Actor, Booking, Event, Status
 from dispatch import ledger
 from dispatch.day.keeping import BY_HAND, OVER
 from dispatch.day.load import Day, load_problem
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.models import Assignment
 from dispatch.planner.rules.codes import Block
 from dispatch.trips.fleet_changes import TripsBroken

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from dispatch.day.load import Day
 from dispatch.day.off_road import SENTENCES, unreached
-from dispatch.day.queries import BookingRow
 from dispatch.day.reasons import say
+from dispatch.day.rows import BookingRow
 from dispatch.planner.check.plan import Violation
 from dispatch.planner.problem import Plan, Problem
 from dispatch.planner.rules.registry import BY_CHECK

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from bookings.models import Actor, Booking, Status
 from dispatch import ledger
 from dispatch.day.load import Day
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.day.stretches import of_plan
 from dispatch.planner.problem import PlannedTrip
 from dispatch.trips.insertion import Proposal, others_moved
@@ -32,29 +32,6 @@ class DoubleBooked(Refused):
 
     code = "double_booked"
     status = 409
-
-
-def write_proposals(
-    day: Day,
-    proposals: Sequence[Proposal],
-    *,
-    locked: Collection[int] = (),
-    unlocked: Collection[int] = (),
-    actor: Actor,
-    now: datetime,
-    reason: str = "",
-    beside: Mapping[int, Beside] = NOTHING,
-) -> None:
-    """Write the proposals of one day; see `write_days`."""
-    write_days(
-        [(day, proposals)],
-        locked=locked,
-        unlocked=unlocked,
-        actor=actor,
-        now=now,
-        reason=reason,
-        beside=beside,
-    )
 
 
 @dataclass(frozen=True, slots=True)

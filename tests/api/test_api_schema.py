@@ -14,7 +14,7 @@ from drf_spectacular.validation import validate_schema
 from rest_framework import serializers
 
 from bookings.api.serializers import BookingSerializer
-from dispatch.api.trips import TripSerializer
+from dispatch.api.trip_serializers import TripSerializer
 from drivers.models import Role
 from drivers.refused import refusals
 from drivers.rest.errors import OF_DATABASE

@@ -16,7 +16,7 @@ from bookings.models import Event
 from dispatch.day.duties import DayFrame, driver_day
 from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import Day, load_problem
-from dispatch.day.queries import DONE, UNDER_WAY, BookingRow
+from dispatch.day.rows import DONE, UNDER_WAY, BookingRow
 from dispatch.day.stretches import RIDES, Ride, number, stretches
 from dispatch.day.traffic import drive_of_row
 from dispatch.day.trips import by_client, make_trip, pickup_window

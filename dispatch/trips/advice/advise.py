@@ -19,8 +19,9 @@ from bookings.save import StatusRefusedError
 from dispatch.day.keeping import BY_HAND
 from dispatch.day.load import Day, load_problem
 from dispatch.day.off_road import unreached
-from dispatch.day.queries import BookingRow, preferences_of
+from dispatch.day.queries import preferences_of
 from dispatch.day.reasons import Unassigned, describe_excluded, describe_reason
+from dispatch.day.rows import BookingRow
 from dispatch.day.travel_times import driving, say_driving
 from dispatch.day.trip_names import name_of
 from dispatch.day.trips import pickup_window

@@ -23,7 +23,7 @@ from dispatch.trips.assign import load_trip
 from dispatch.trips.locking import no_such_driver
 from dispatch.trips.release import release_trips
 from dispatch.trips.shift_times import change_times
-from dispatch.trips.write_assignment import Beside, write_proposals
+from dispatch.trips.write_assignment import Beside, write_days
 from drivers.models import Company, Shift
 from drivers.refused import Refused
 
@@ -77,7 +77,7 @@ def carry_out(
         _change_booking(company, change, **how)
         if found.released:
             release_trips([_assignment_of(found, found.released.booking_id)], **how)
-        write_proposals(found.worked.day, found.worked.proposals, beside=beside, **how)
+        write_days([(found.worked.day, found.worked.proposals)], beside=beside, **how)
         return found
 
 

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from dispatch.day.load import Day
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.day.trips import pickup_window
 from dispatch.planner.explain import slack
 from dispatch.planner.explain.findings import Finding, find

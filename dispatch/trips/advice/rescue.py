@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from dispatch.day.load import Day
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.day.trips import pickup_window
 from dispatch.trips.advice.advise import Advised, concerned
 from dispatch.trips.advice.ideas import Ground, ideas

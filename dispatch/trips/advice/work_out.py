@@ -12,7 +12,7 @@ from datetime import timedelta
 from bookings.models import Status
 from dispatch.day.duties import periods_away
 from dispatch.day.load import Day
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.day.trips import pickup_window
 from dispatch.models import Assignment
 from dispatch.planner.rules.codes import Block

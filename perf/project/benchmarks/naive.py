@@ -16,7 +16,8 @@ from django.db import connection, models
 
 from bookings.models import OPEN_STATUSES, Booking, Event, Status
 from dispatch.day import load
-from dispatch.day.queries import DONE, BookingRow, DriverRow, with_handovers
+from dispatch.day.queries import with_handovers
+from dispatch.day.rows import DONE, BookingRow, DriverRow
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, DispatchRun
 from dispatch.runs.apply import changed_breaks
 from dispatch.runs.difference import difference

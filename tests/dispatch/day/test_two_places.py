@@ -15,8 +15,8 @@ from dispatch.day import pairs
 from dispatch.day.keeping import Leeway
 from dispatch.day.load import load_problem
 from dispatch.day.pairs import Apart, keep_apart
-from dispatch.day.queries import BookingRow
 from dispatch.day.reasons import describe_excluded
+from dispatch.day.rows import BookingRow
 from dispatch.planner.check.plan import Rule, check, standing_conflicts
 from dispatch.planner.solve import solve
 from tests.support import builders as make

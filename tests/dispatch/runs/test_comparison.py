@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from bookings.models import Actor, Booking, Door, DriverPreference
-from dispatch.api.runs import PolicySerializer
+from dispatch.api.what_if_serializers import PolicySerializer
 from dispatch.board import run_views
 from dispatch.day.load import from_the_beginning, load_problem
 from dispatch.models import Assignment, DispatchRun, StoredPlan
@@ -238,6 +238,13 @@ def test_a_day_without_trips_does_not_hide_how_the_others_stood(company):
     assert (stood.placed, stood.left_out) == (0, 0)
     read = load_problem(company, make.DAY, **about)
     assert _stood(read, from_the_beginning(read, company, read.drivers, frozenset())) is None
+
+
+def test_of_all_days_is_said_where_the_least_certain_drives_come_from(company, monkeypatch):
+    said = iter([{"by": "mixed", "guessed": 3, "why": ""}, {"by": "roads"}])
+    monkeypatch.setattr("dispatch.runs.comparison.driving", lambda travel: next(said))
+    worked(start(company, until=make.DAY + timedelta(days=1)))
+    assert DispatchRun.objects.get().metrics["driving"]["by"] == "mixed"
 
 
 def test_another_question_replaces_none_that_waits(company):

@@ -20,7 +20,7 @@ from dispatch.runs import previews, revert, run
 from dispatch.runs.options import FIRST_PLAN
 from dispatch.runs.run import run_dispatch
 from dispatch.trips.insertion import Proposal
-from dispatch.trips.write_assignment import DoubleBooked, write_proposals
+from dispatch.trips.write_assignment import DoubleBooked, write_days
 from tests.support import builders as make
 
 pytestmark = pytest.mark.django_db
@@ -223,7 +223,7 @@ def test_by_hand_nobody_is_written_beside_a_stretch_but_into_it(anna, dispatch):
     # As if the others were with nobody when the day was read.
     rows = {i: row._replace(driver_id=None) for i, row in day.bookings.items()}
     with pytest.raises(DoubleBooked), transaction.atomic():
-        write_proposals(replace(day, bookings=rows), proposals, **BY)
+        write_days([(replace(day, bookings=rows), proposals)], **BY)
     assert third.id not in standing()
-    write_proposals(day, proposals, **BY)
+    write_days([(day, proposals)], **BY)
     assert standing()[third.id] == ("09:10", "09:20", first.id)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from dispatch.day.keeping import BY_HAND, MOVE_COST_S
 from dispatch.day.load import Day, load_problem
-from dispatch.day.queries import BookingRow
+from dispatch.day.rows import BookingRow
 from dispatch.planner.measures import measure
 from dispatch.planner.problem import Plan, PlannedTrip
 from dispatch.runs.figures import what_stands
