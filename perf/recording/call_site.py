@@ -39,6 +39,7 @@ LAZY = {
     DeferredAttribute.__get__.__code__: "deferred",
 }
 EXECUTE = CursorWrapper._execute_with_wrappers.__code__
+CURSORS = EXECUTE.co_filename
 RENDER = Node.render_annotated.__code__
 OURS, BESIDE, DATABASE, LAZILY, FOREIGN, HANDLER, RECORDER, MANAGER = range(1, 9)
 # What watches wraps Django's methods, and stands between them and the place.
@@ -106,6 +107,7 @@ class Direct(NamedTuple):
     at: int
     verb_up: int
     verb: CodeType
+    has_queryset: bool  # or a cursor of ours sends it: nobody needs to look at its variables
     site: Site
 
 
@@ -222,7 +224,7 @@ def _is_again(direct, sight):
     verb = sys._getframe(direct.verb_up + 1)
     if verb.f_code is not direct.verb:
         return False
-    if sight is not None:
+    if sight is not None and direct.has_queryset:
         _seen(verb, sight)
     return True
 
@@ -242,7 +244,8 @@ def _keep(sql, place, verb, site):
     if len(_direct) >= DIRECT_AT_MOST:
         _direct.clear()
     up = verb_up + between + 1
-    _direct[sql] = Direct(up, place.f_code, place.f_lasti, verb_up, verb.f_code, site)
+    has_queryset = verb.f_code.co_filename != CURSORS
+    _direct[sql] = Direct(up, place.f_code, place.f_lasti, verb_up, verb.f_code, has_queryset, site)
 
 
 def passes_on(frame, inner):
