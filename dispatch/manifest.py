@@ -17,7 +17,7 @@ from dispatch.day.rows import DONE
 from dispatch.day.travel_times import driving, say_driving, travel_times
 from dispatch.day.trips import window_around
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, DispatchRun
-from drivers.fleet.handovers import handed_over
+from drivers.fleet.handovers import had_before, has_after, is_handed
 from drivers.models import Company, Shift
 
 # The assignments that are planned, under way or driven.
@@ -252,17 +252,15 @@ def read_manifest(company: Company, day: date) -> Manifest:
     shifts = list(
         Shift.objects.filter(driver__company=company, start_at__lt=day_end, end_at__gt=day_start)
         .select_related("driver", "vehicle")
+        .annotate(had_before=had_before(), has_after=has_after())
         .order_by("start_at", "id")
-    )
-    taken, handed = handed_over(
-        (row.vehicle_id, row.start_at, row.id, row.driver_id) for row in shifts if row.vehicle_id
     )
     for shift in shifts:
         manifest = _driver_manifest(drivers, shift.driver, shift.vehicle)
         start, end = company.local(shift.start_at), company.local(shift.end_at)
         duty = Duty(start, end, *_values_of(shift.vehicle))._replace(
-            taken_over=shift.id in taken,
-            handed_over=shift.id in handed,
+            taken_over=is_handed(shift.driver_id, shift.had_before),
+            handed_over=is_handed(shift.driver_id, shift.has_after),
             handover_at=_handover_at(shift.vehicle),
         )
         manifest.shifts.append(duty)

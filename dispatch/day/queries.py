@@ -10,17 +10,15 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
-from django.db.models import BooleanField, FilteredRelation, Q, QuerySet, TextField, Value
+from django.db.models import FilteredRelation, Q, QuerySet, TextField
 from django.db.models.functions import Cast, Coalesce
 from django.db.models.sql.constants import MULTI
 
 from bookings.models import OPEN_STATUSES, Booking, DriverPreference
 from dispatch.day.rows import DONE, OF_SHIFT, OF_VEHICLE, BookingRow, DriverRow, driver_row
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment
-from drivers.fleet.handovers import handed_over
-from drivers.models import OWN_WINDOW, SHIFT_AT_MOST, Company, Driver
-
-NO = Value(False, output_field=BooleanField())
+from drivers.fleet.handovers import had_before, has_after
+from drivers.models import OWN_WINDOW, SHIFT_AT_MOST, Company, Driver, Shift
 
 
 def lock_available_drivers(company: Company) -> None:
@@ -45,7 +43,7 @@ def read_drivers(
     for values in _driver_values(company, start_at, end_at, is_past=is_past):
         row = driver_row(values)
         drivers.setdefault(row.id, []).append(row)
-    return with_handovers(drivers)
+    return drivers
 
 
 def read_drivers_of(
@@ -55,10 +53,7 @@ def read_drivers_of(
     by_driver: dict[int, list[tuple[Any, ...]]] = {}
     for values in _driver_values(company, periods[0][0], periods[-1][1], is_past=False):
         by_driver.setdefault(values[0], []).append(values)
-    return [
-        with_handovers({pk: _touching(rows, *period) for pk, rows in by_driver.items()})
-        for period in periods
-    ]
+    return [{pk: _touching(rows, *period) for pk, rows in by_driver.items()} for period in periods]
 
 
 def _touching(
@@ -115,6 +110,8 @@ def _driver_values(
 ) -> Iterable[tuple[Any, ...]]:
     """Return the columns of `driver_row`, of the drivers with what touches the period: 1 query."""
     drivers_then = Driver.objects.all() if is_past else Driver.objects.available()
+    of_available = Shift.objects.filter(driver__is_active=True, driver__is_available=True)
+    among = None if is_past else of_available
     queryset = (
         drivers_then.filter(company=company)
         .alias(
@@ -163,32 +160,12 @@ def _driver_values(
         "absence__end_at",
         "away__start_at",
         "away__end_at",
-        NO,
-        NO,
+        had_before("shift__", among=among),
+        has_after("shift__", among=among),
         "last_lat",
         "last_lon",
         "last_position_at",
     )
-
-
-def with_handovers(drivers: dict[int, list[DriverRow]]) -> dict[int, list[DriverRow]]:
-    """Return the rows with what is taken over and handed over among them."""
-    every = [row for rows in drivers.values() for row in rows]
-    turns = {
-        (row.vehicle_id, row.shift_start_at, row.shift_id, row.id)
-        for row in every
-        if row.vehicle_id and row.shift_id
-    }
-    taken, handed = handed_over(turns)
-    if not taken:
-        return drivers
-    return {
-        driver_id: [
-            row._replace(taken_over=row.shift_id in taken, handed_over=row.shift_id in handed)
-            for row in rows
-        ]
-        for driver_id, rows in drivers.items()
-    }
 
 
 def current_assignment() -> FilteredRelation:

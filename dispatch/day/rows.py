@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from dispatch.models import Assignment
+from drivers.fleet.handovers import is_handed
 from drivers.models import Company, OwnWindow
 from drivers.models.layouts import Layout, all_layouts
 
@@ -222,7 +223,8 @@ class BookingRow(NamedTuple):
 def driver_row(values: Sequence[Any]) -> DriverRow:
     """Return the row of a driver with the vehicle that counts: that of the shift, if there is one.
 
-    `values` have those of the driver's vehicle, then those of the shift's, where a row has one.
+    `values` have those of the driver's vehicle, then those of the shift's, where a row has one. Who
+    has the vehicle before and after becomes whether it is taken over, and handed over.
     """
     start, end = DriverRow._fields.index("seats"), DriverRow._fields.index("shift_id")
     own, of_shift, rest = (
@@ -231,4 +233,7 @@ def driver_row(values: Sequence[Any]) -> DriverRow:
         values[2 * end - start :],
     )
     shift_id = rest[0]
-    return DriverRow(*values[:start], *(own if shift_id is None else of_shift), *rest)
+    row = DriverRow(*values[:start], *(own if shift_id is None else of_shift), *rest)
+    return row._replace(
+        taken_over=is_handed(row.id, row.taken_over), handed_over=is_handed(row.id, row.handed_over)
+    )

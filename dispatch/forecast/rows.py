@@ -3,13 +3,13 @@
 from datetime import date, datetime
 from typing import NamedTuple
 
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.functions import Greatest, Least
 
 from bookings.models import Booking, Status
 from dispatch.day.queries import current_assignment, day_and_around
 from dispatch.models import Assignment
-from drivers.fleet.handovers import handed_over
+from drivers.fleet.handovers import had_before, has_after, is_handed
 from drivers.models import OWN_WINDOW, Absence, Driver, Shift, VehicleAbsence
 from drivers.models.layouts import Layout, all_layouts
 
@@ -80,8 +80,8 @@ class ShiftRow(NamedTuple):
     handover_lon: float | None
     insurance_until: date | None
     inspection_until: date | None
-    taken_over: bool = False
-    handed_over: bool = False
+    taken_over: bool
+    handed_over: bool
 
     @property
     def car(self) -> CarRow:
@@ -173,19 +173,18 @@ def read_drivers(company):
 def read_shifts(company, start_at, end_at, driver_id=None):
     """Return the shifts that touch the period, of all drivers or of one, in order: 1 query."""
     rows = Shift.objects.filter(driver__company=company, start_at__lt=end_at, end_at__gt=start_at)
-    if driver_id is not None:  # and those between which its vehicles are handed over
-        own = Q(driver=driver_id)
-        rows = rows.filter(own | Q(vehicle__in=rows.filter(own).values("vehicle")))
+    if driver_id is not None:
+        rows = rows.filter(driver=driver_id)
     fields = ("id", "driver_id", "start_at", "end_at", "break_min", "break_at")
-    read = rows.order_by("start_at", "id").values_list(*fields, *CAR, *HANDOVER, *PAPERS)
-    found = [ShiftRow._make((*row, False, False)) for row in read]
-    taken, handed = handed_over(
-        (row.vehicle_id, row.start_at, row.id, row.driver_id) for row in found if row.vehicle_id
-    )
+    turns = had_before(), has_after()
+    read = rows.order_by("start_at", "id").values_list(*fields, *CAR, *HANDOVER, *PAPERS, *turns)
+    found = map(ShiftRow._make, read)
     return [
-        row._replace(taken_over=row.id in taken, handed_over=row.id in handed)
+        row._replace(
+            taken_over=is_handed(row.driver_id, row.taken_over),
+            handed_over=is_handed(row.driver_id, row.handed_over),
+        )
         for row in found
-        if driver_id in (None, row.driver_id)
     ]
 
 

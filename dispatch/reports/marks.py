@@ -9,7 +9,8 @@ from bookings.models import Booking, Event
 from dispatch.models import DayFigures, FiguresState
 from dispatch.reports.routes import AFTER_SHIFT
 from dispatch.reports.trips import DAY, NONE, OnTime
-from drivers.models import Company, Customer, Driver, RosterChange
+from drivers.fleet.handovers import HANDOVER_WITHIN
+from drivers.models import SHIFT_AT_MOST, Company, Customer, Driver, RosterChange
 
 MARKS = 20_000  # events, and notes of shifts, that are read at once
 
@@ -100,9 +101,13 @@ def _all_days(first: date, last: date) -> set[date]:
 def _touched(
     company: Company, start_at: datetime, end_at: datetime, first: date, last: date
 ) -> set[date]:
-    """Return the days whose figures a shift or an absence in this period may change."""
-    since = company.local(start_at - timedelta(days=1)).date()
-    until = company.local(end_at + AFTER_SHIFT).date()
+    """Return the days whose figures a shift or an absence in this period may change.
+
+    Those of the shift before and of the one after, too: where they end and begin is the way of a
+    vehicle that is handed over.
+    """
+    since = company.local(start_at - HANDOVER_WITHIN - SHIFT_AT_MOST).date()
+    until = company.local(end_at + max(AFTER_SHIFT, HANDOVER_WITHIN)).date()
     return _all_days(max(since, first), min(until, last))
 
 

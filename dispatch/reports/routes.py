@@ -16,7 +16,7 @@ from bookings.models import Status
 from dispatch.day.duties import home_of
 from dispatch.planner.travel import Place
 from dispatch.reports.trips import DAY, NONE, DayTrip
-from drivers.fleet.handovers import handed_over
+from drivers.fleet.handovers import had_before, has_after, is_handed
 from drivers.models import Absence, Company, Shift
 
 AFTER_SHIFT = timedelta(hours=1)
@@ -35,6 +35,8 @@ class DayShift(NamedTuple):
     driver__home_lon: float | None
     vehicle__handover_lat: float | None
     vehicle__handover_lon: float | None
+    had_before: int | None  # who had the vehicle before and has it after, by `handovers`
+    has_after: int | None
 
 
 class Leg(NamedTuple):
@@ -91,6 +93,7 @@ def read_shifts(company: Company, days: Collection[date]) -> list[DayShift]:
         start_at__lt=end_at,
         end_at__gt=start_at,  # says nothing new, but the index begins with the end
     ).order_by("start_at", "id")
+    rows = rows.annotate(had_before=had_before(), has_after=has_after())
     return list(map(DayShift._make, rows.values_list(*DayShift._fields)))
 
 
@@ -156,14 +159,12 @@ def routes_of(
             outside[day, trip.driver_id].append(trip)
     routes = Routes([], [], [])
     for day in sorted(days):
-        turns = [(s.vehicle_id, s.start_at, s.id, s.driver_id) for s in by_day[day] if s.vehicle_id]
-        taken, handed = handed_over(turns)
         for shift in by_day[day]:
             routes.worked.append(_worked(day, shift, absences.get(shift.driver_id, ())))
             home = home_of(company, shift.driver__home_lat, shift.driver__home_lon)
             yard = home_of(company, shift.vehicle__handover_lat, shift.vehicle__handover_lon)
-            first = yard if shift.id in taken else home
-            last = yard if shift.id in handed else home
+            first = yard if is_handed(shift.driver_id, shift.had_before) else home
+            last = yard if is_handed(shift.driver_id, shift.has_after) else home
             _follow(routes, day, shift.driver_id, driven[shift.id], first, last)
     for (day, driver_id), alone in sorted(outside.items()):
         if day in days:

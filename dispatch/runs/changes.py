@@ -11,7 +11,6 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from dispatch.day.queries import with_handovers
 from dispatch.day.rows import DriverRow
 from drivers.models import Company, Vehicle
 from drivers.refused import Refused
@@ -35,8 +34,6 @@ ALONE: dict[str, Any] = {
     "absence_end_at": None,
     "away_start_at": None,
     "away_end_at": None,
-    "taken_over": False,
-    "handed_over": False,
     "last_lat": None,
     "last_lon": None,
     "last_position_at": None,
@@ -94,7 +91,7 @@ class Changes:
         for row in every:
             if row.shift_id is None or row.vehicle_id not in self.without:
                 left.setdefault(row.id, []).append(row)
-        return with_handovers(_more(every, self.more_like) | left)
+        return _more(every, self.more_like) | left
 
 
 def _more(rows: Sequence[DriverRow], like: Sequence[int]) -> dict[int, list[DriverRow]]:

@@ -5,14 +5,13 @@ begins, an absence on every day that it touches.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from drivers.fleet.expiring import expiring
 from drivers.fleet.fill_weeks import WEEK
-from drivers.fleet.handovers import handed_over
+from drivers.fleet.handovers import had_before, has_after, is_handed
 from drivers.models import Absence, Company, Driver, Shift
 
 DAY = timedelta(days=1)
@@ -27,7 +26,8 @@ class RosterShift(NamedTuple):
     vehicle__plate: str | None
     vehicle__insurance_until: date | None
     vehicle__inspection_until: date | None
-    vehicle_id: int | None
+    had_before: int | None  # who had the vehicle before and has it after, by `handovers`
+    has_after: int | None
 
 
 class RosterAbsence(NamedTuple):
@@ -42,8 +42,8 @@ class RosterAbsence(NamedTuple):
 class Cell:
     """A driver's day; `all_day` are the ids of the absences that cover it.
 
-    The vehicles of the shifts `taken` are taken over from another driver of the same day, those of
-    `handed` are handed over to one.
+    The vehicles of the shifts `taken` are taken over from another driver, those of `handed` are
+    handed over to one.
     """
 
     day: date
@@ -87,9 +87,9 @@ def read_roster(company: Company, monday: date) -> Roster:
         start_at__lt=end_at,
         end_at__gt=start_at,  # says nothing new, but the index begins with the end
     ).order_by("start_at", "id")
+    begun = begun.annotate(had_before=had_before(), has_after=has_after())
     for shift in map(RosterShift._make, begun.values_list(*RosterShift._fields)):
         of_day[shift.driver_id, company.local(shift.start_at).date()].append(shift)
-    turns = _handovers(of_day)
     absences: dict[int, list[RosterAbsence]] = defaultdict(list)
     touching = Absence.objects.filter(
         driver__company=company, start_at__lt=end_at, end_at__gt=start_at
@@ -104,8 +104,7 @@ def read_roster(company: Company, monday: date) -> Roster:
         if not is_active and driver_id not in on_duty:
             continue
         cells = tuple(
-            _cell(day, bounds[day], of_day[driver_id, day], absences[driver_id], turns)
-            for day in days
+            _cell(day, bounds[day], of_day[driver_id, day], absences[driver_id]) for day in days
         )
         hours = sum((row.end_at - row.start_at for cell in cells for row in cell.shifts), DAY * 0)
         papers = list(expiring(company, days[-1], **dict(zip(own, last, strict=True))))
@@ -123,35 +122,15 @@ def read_roster(company: Company, monday: date) -> Roster:
     return Roster(days, tuple(rows))
 
 
-def _handovers(
-    of_day: Mapping[tuple[int, date], Sequence[RosterShift]],
-) -> tuple[set[int], set[int]]:
-    """Return the shifts that take a vehicle over, and those that hand it on, day by day."""
-    by_day: dict[date, list[RosterShift]] = defaultdict(list)
-    for (_driver, day), shifts in of_day.items():
-        by_day[day] += shifts
-    taken: set[int] = set()
-    handed: set[int] = set()
-    for shifts in by_day.values():
-        more = handed_over(
-            (row.vehicle_id, row.start_at, row.id, row.driver_id)
-            for row in shifts
-            if row.vehicle_id
-        )
-        taken |= more[0]
-        handed |= more[1]
-    return taken, handed
-
-
 def _cell(
     day: date,
     bounds: tuple[datetime, datetime],
     shifts: list[RosterShift],
     absences: list[RosterAbsence],
-    turns: tuple[set[int], set[int]],
 ) -> Cell:
     start_at, end_at = bounds
     here = tuple(row for row in absences if row.start_at < end_at and row.end_at > start_at)
     covering = (row.id for row in here if row.start_at <= start_at and row.end_at >= end_at)
-    taken, handed = (frozenset(row.id for row in shifts if row.id in turn) for turn in turns)
+    taken = frozenset(row.id for row in shifts if is_handed(row.driver_id, row.had_before))
+    handed = frozenset(row.id for row in shifts if is_handed(row.driver_id, row.has_after))
     return Cell(day, tuple(shifts), here, frozenset(covering), taken, handed)

@@ -16,12 +16,12 @@ from django.db import connection, models
 
 from bookings.models import OPEN_STATUSES, Booking, Event, Status
 from dispatch.day import load
-from dispatch.day.queries import with_handovers
 from dispatch.day.rows import DONE, BookingRow, DriverRow
 from dispatch.models import OPEN_ASSIGNMENT_STATUSES, Assignment, DispatchRun
 from dispatch.runs.apply import changed_breaks
 from dispatch.runs.difference import difference
 from drivers.db.indexes import OneEngineIndex
+from drivers.fleet.handovers import HANDOVER_WITHIN
 from drivers.models import SHIFT_AT_MOST, Driver, Shift
 from drivers.times import moment
 from perf.our_code import our_apps
@@ -29,7 +29,7 @@ from perf.proving.indexes import stock_indexes
 
 
 def read_drivers(company, start_at, end_at, *, is_past=False):
-    """Do what `queries.read_drivers` does: 1 query, 3 for each driver and 2 for each shift."""
+    """Do what `queries.read_drivers` does: 1 query, 3 for each driver, 4 for each shift."""
     found = {}
     drivers = Driver.objects.filter(company=company)
     if not is_past:
@@ -44,12 +44,35 @@ def read_drivers(company, start_at, end_at, *, is_past=False):
         ).order_by("id")
         absences = list(absences) or [None]
         found[driver.id] = [
-            _driver_row(driver, shift.vehicle if shift else vehicle, shift, absence, away)
+            _driver_row(driver, shift.vehicle if shift else vehicle, shift, absence, away)._replace(
+                taken_over=before, handed_over=after
+            )
             for shift in list(shifts) or [None]
+            for before, after in [_handovers(shift, is_past=is_past)]
             for absence in absences
             for away in _vehicle_absences(shift, start_at, end_at)
         ]
-    return with_handovers(found)
+    return found
+
+
+def _handovers(shift, *, is_past):
+    """Return whether the shift's vehicle is taken over from another driver, and handed to one."""
+    if shift is None or shift.vehicle_id is None:
+        return False, False
+    others = Shift.objects.filter(vehicle=shift.vehicle_id)
+    if not is_past:
+        others = others.filter(driver__is_active=True, driver__is_available=True)
+    before = others.filter(
+        end_at__lte=shift.start_at, end_at__gte=shift.start_at - HANDOVER_WITHIN
+    ).order_by("end_at")
+    after = others.filter(
+        start_at__gte=shift.end_at, start_at__lte=shift.end_at + HANDOVER_WITHIN
+    ).order_by("start_at")
+    last, first = before.last(), after.first()
+    return (
+        last is not None and last.driver_id != shift.driver_id,
+        first is not None and first.driver_id != shift.driver_id,
+    )
 
 
 def _vehicle_absences(shift, start_at, end_at):
