@@ -113,6 +113,13 @@ def say_straight() -> str:
     return "" if settings.ROADS_URL else say_driving({"by": "straight_line"})
 
 
+def say_to_clients() -> str:
+    """Return the same sentence in words for who knows of no servers."""
+    if settings.ROADS_URL:
+        return ""
+    return _("Driving times are estimated by straight line, without a road map.")
+
+
 @lru_cache(maxsize=8)
 def _server(url: str) -> Osrm:
     protocol, plus, address = url.rpartition("+")

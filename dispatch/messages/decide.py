@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Case, F, Q, QuerySet, When
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
@@ -195,12 +196,14 @@ def _telling(message: Message, policy: MessagePolicy, known: _Known, now: dateti
             message.text, message.told,
         )  # fmt: skip
     at: datetime | None = pickup_at
+    is_estimate = False
     if kind == MessageKind.CANCELED and told:
         at = _told_pickup(told) or pickup_at
     elif kind in URGENT and assignment is not None:
-        at = _comes_at(assignment, now)
+        at, is_estimate = _comes_at(assignment, now), True
     elif kind == MessageKind.CHANGED and assignment is not None and "late_at" in told:
         at = _comes_at(assignment, now) or pickup_at
+        is_estimate = at != pickup_at
     text = render(
         kind,
         known.text(policy, booking, kind, language),
@@ -210,6 +213,7 @@ def _telling(message: Message, policy: MessagePolicy, known: _Known, now: dateti
         plate=getattr(assignment, "plate", None) or "",
         minutes=policy.late_min,
         link=address_of(booking) if policy.has_pages and kind != MessageKind.CANCELED else "",
+        is_straight=is_estimate and not settings.ROADS_URL,
     )
     new = told | {"state": "canceled" if kind == MessageKind.CANCELED else "booked"}
     new |= {"pickup": moment(pickup_at), "place": place_of(booking)}

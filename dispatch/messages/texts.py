@@ -45,11 +45,13 @@ def render(
     plate: str,
     minutes: int,
     link: str = "",
+    is_straight: bool = False,
 ) -> str:
     """Return the text of a message in a language; `own_text` are the company's words, if any.
 
     Without `at` it names no time: own words that do give way to the usual ones without. `link` is
-    the address of the trip's page, "" for none; without `{link}` it comes last.
+    the address of the trip's page, "" for none; without `{link}` it comes last. Where `at` comes of
+    driving times that are straight lines (`is_straight`), it is said with the time.
     """
     with override(language):
         values = {
@@ -61,6 +63,8 @@ def render(
         if at is not None:
             values["day"] = date_format(company.local(at), "MONTH_DAY_FORMAT")
             values["clock"] = company.clock(at)
+            if is_straight:
+                values["clock"] += " " + _("(estimated by straight line)")
         text = own_text or _(USUAL[MessageKind(kind)])
         if not values.keys() >= {*PLACEHOLDER.findall(text)}:
             text = _(UNTIMED[MessageKind(kind)])

@@ -28,9 +28,9 @@ OVER = {
 class Shown:
     """What is shown of a trip; `at` is when the car comes, `car` where it is, in degrees.
 
-    `is_expected`: `at` is an estimate. `is_open`: a car comes, or has come. `too_late` says why the
-    client can cancel nothing here any more. `back` is the way back for which they say when they
-    are ready, on its own page.
+    `is_expected`: `at` is an estimate; `is_worked_out`: it follows from driving times. `is_open`: a
+    car comes, or has come. `too_late` says why the client can cancel nothing here any more. `back`
+    is the way back for which they say when they are ready, on its own page.
     """
 
     booking: Booking
@@ -39,6 +39,7 @@ class Shown:
     plate: str = ""
     car: tuple[float, float] | None = None
     is_expected: bool = False
+    is_worked_out: bool = False
     is_open: bool = True
     may_cancel: bool = False
     may_be_ready: bool = False
@@ -112,6 +113,7 @@ def _under_way(booking: Booking, trip: Assignment, now: datetime) -> Shown:
         number,
         _car(trip, now),
         is_expected,
+        is_worked_out=True,
     )
 
 
@@ -142,12 +144,14 @@ def comes_at(trip: Assignment) -> tuple[datetime, bool]:
 def _ahead(booking: Booking, trip: Assignment | None, now: datetime) -> Shown:
     policy: MessagePolicy = booking.company.message_policy
     at, is_expected, number = booking.scheduled_time, False, ""
+    is_worked_out = booking.pickup_computed
     state = _("The trip is booked.")
     if booking.status == Status.PENDING:
         state = _("The trip is asked for. It is not confirmed yet.")
     elif trip is not None and booking.scheduled_time < told_until(policy, now):
         state = _("The car comes.")
         at, is_expected = comes_at(trip)
+        is_worked_out = True
         number = getattr(trip, "plate", None) or ""
     refused = too_late(booking.customer, booking.scheduled_time, now)
     if now >= at:
@@ -155,7 +159,15 @@ def _ahead(booking: Booking, trip: Assignment | None, now: datetime) -> Shown:
         if now > at + OVERDUE_AFTER:
             state = _("The car should have come. Call us.")
     return Shown(
-        booking, state, at, number, None, is_expected, may_cancel=not refused, too_late=refused
+        booking,
+        state,
+        at,
+        number,
+        None,
+        is_expected,
+        is_worked_out,
+        may_cancel=not refused,
+        too_late=refused,
     )
 
 

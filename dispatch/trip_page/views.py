@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from bookings import cancel_reasons
 from bookings.agreements import TooLateForCustomer
 from bookings.models import Actor, Door
+from dispatch.day.travel_times import say_to_clients
 from dispatch.messages.ward_pages import find_ward_page
 from dispatch.trip_page.reading import Shown, find_trip, show, tiles
 from dispatch.trip_page.ward import read_ward
@@ -69,7 +70,10 @@ def page(request: HttpRequest) -> HttpResponse:
                 return _private(HttpResponseRedirect(f"{reverse('trip_page')}?k={key}"))
         if shown is None:
             return _closed(request, _("The trip is over; its page is closed."), 410)
-        context = {"shown": shown, "said": said, "minutes": MINUTES, "tiles": tiles()}
+        driving = say_to_clients() if shown.at is not None and shown.is_worked_out else ""
+        context = {
+            "shown": shown, "said": said, "minutes": MINUTES, "tiles": tiles(), "driving": driving,
+        }  # fmt: skip
         return _private(render(request, "dispatch/trip_page/page.html", context, status=status))
 
 
@@ -85,7 +89,8 @@ def ward_page(request: HttpRequest) -> HttpResponse:
     if found is None:
         return _unknown(request, _("There is no such page any more. Ask who has made it."))
     with timezone.override(found.company.zone):
-        context = {"page": found, "days": read_ward(found, now=now), "now": now}
+        days = read_ward(found, now=now)
+        context = {"page": found, "days": days, "now": now, "driving": say_to_clients()}
         return _private(render(request, "dispatch/trip_page/ward.html", context))
 
 

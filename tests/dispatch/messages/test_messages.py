@@ -52,6 +52,7 @@ pytestmark = pytest.mark.django_db
 ACTOR = Actor(Door.ADMIN, name="Ada")
 NOW = make.at("11:00", make.DAY - timedelta(days=1))  # the morning before
 EVENING = make.at("17:00", make.DAY - timedelta(days=1))
+STRAIGHT = "(estimated by straight line)"
 PHONE = "+41700000000"  # of the builder's clients, as gateways take it
 Kind = Event.Kind
 
@@ -321,7 +322,7 @@ def test_the_car_on_the_way_is_told_with_its_plate_and_time(gateway, ada):
     send_messages(now=at + SETTLES)
     # 6.94 km in a straight line, times 1.35, at 30 km/h are 18.7 minutes, from 08:51.
     assert gateway.texts[1:] == [
-        "The car GE 7 is on the way and arrives at about 09:09. Geneva Cars"
+        f"The car GE 7 is on the way and arrives at about 09:09 {STRAIGHT}. Geneva Cars"
     ]
     happens(booking, Kind.BOOKING_CHANGED, at, pickup_address="Quai 1")
     assert send_messages(now=at + timedelta(minutes=2)) == 0  # once
@@ -330,7 +331,12 @@ def test_the_car_on_the_way_is_told_with_its_plate_and_time(gateway, ada):
 @pytest.mark.parametrize(
     ("clock", "own", "told"),
     [
-        ("08:58", "", "The car GE 7 is on the way and arrives at about 09:00. Geneva Cars"),
+        (
+            "08:58",
+            "",
+            f"The car GE 7 is on the way and arrives at about 09:00 {STRAIGHT}. Geneva Cars",
+        ),
+        ("08:58", "{plate}: {clock}", f"GE 7: 09:00 {STRAIGHT}"),
         ("09:05", "", "The car GE 7 is on the way. Geneva Cars"),
         ("09:05", "{plate}: {clock}", "The car GE 7 is on the way. Geneva Cars"),
         ("09:05", "{plate} comes", "GE 7 comes"),
@@ -346,6 +352,20 @@ def test_a_car_of_which_nothing_is_foreseen_does_not_come_now(gateway, ada, cloc
     happens(booking, Kind.BOOKING_STATUS, at, status="en_route")
     send_messages(now=at + SETTLES)
     assert gateway.texts[1:] == [told]
+
+
+def test_only_a_time_that_straight_lines_make_is_said_to_be_one(gateway, ada, settings):
+    """Nor is a booked or a promised time, which plans keep."""
+    settings.ROADS_URL = "http://127.0.0.1:9"
+    booking, at = booked(ada), make.at("08:58")
+    driver = make.driver(ada.company, vehicle=make.vehicle(ada.company, plate="GE 7"))
+    make.assignment(booking, driver, status="en_route")
+    happens(booking, Kind.BOOKING_STATUS, at, status="en_route")
+    send_messages(now=at + SETTLES)
+    settings.ROADS_URL = ""
+    booked(ada, "11:00")
+    assert "arrives at about 09:00. Geneva Cars" in gateway.texts[1]
+    assert not any(STRAIGHT in text for text in gateway.texts)
 
 
 def test_a_tap_en_route_that_is_taken_back_is_not_told(gateway, ada):
@@ -427,7 +447,8 @@ def test_a_late_car_is_told_once_and_not_if_it_is_there(gateway, ada):
     assert foresees("09:12") == 1
     assert foresees("09:30") == 0
     assert gateway.texts[2:] == [
-        "The car is more than 10 minutes late and comes at about 09:12. We are sorry. Geneva Cars"
+        f"The car is more than 10 minutes late and comes at about 09:12 {STRAIGHT}. We are sorry. "
+        "Geneva Cars"
     ]
 
 
@@ -458,7 +479,8 @@ def fetched(trip, clock):
 
 
 LATE_AT_917 = (
-    "The car is more than 10 minutes late and comes at about 09:17. We are sorry. Geneva Cars"
+    f"The car is more than 10 minutes late and comes at about 09:17 {STRAIGHT}. We are sorry. "
+    "Geneva Cars"
 )
 AT_NINE = "The trip has changed: the car comes on 17 June at 09:00. Geneva Cars"
 

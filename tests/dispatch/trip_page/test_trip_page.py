@@ -132,6 +132,20 @@ def test_a_car_on_the_way_is_shown_on_the_map_with_when_it_arrives(booking, cloc
     assert "about" not in text
 
 
+def test_a_time_that_follows_from_straight_lines_is_said_to(booking, settings):
+    straight = "Driving times are estimated by straight line, without a road map."
+    assert straight not in text_of(booking)  # the booked time is what was asked for
+    type(booking).objects.update(appointment_at=make.at("09:30"), pickup_computed=True)
+    assert straight in text_of(booking)
+    type(booking).objects.update(pickup_computed=False)
+    driven(booking)
+    assert straight in text_of(booking)
+    foresee(booking, "09:17")
+    assert straight in text_of(booking)
+    settings.ROADS_URL = "http://127.0.0.1:9"
+    assert straight not in text_of(booking)
+
+
 def test_a_car_that_will_be_late_is_expected_later_before_it_sets_off(booking, clock):
     driven(booking)
     foresee(booking, "09:17")

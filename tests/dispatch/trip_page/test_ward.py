@@ -93,6 +93,13 @@ def test_arrivals_and_departures_of_today_and_tomorrow_with_initials(clinic, dia
     assert not Reading.objects.exists()
 
 
+def test_it_says_where_drives_are_straight_lines(clinic, dialysis, settings):
+    key, straight = made(clinic, dialysis), "estimated by straight line, without a road map."
+    assert straight in opened(key).content.decode()
+    settings.ROADS_URL = "http://127.0.0.1:9"
+    assert straight not in opened(key).content.decode()
+
+
 def test_nobody_else_is_shown(clinic, dialysis):
     other = make.customer(clinic.company, "Other")
     arrives(other, dialysis)
