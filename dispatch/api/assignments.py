@@ -82,6 +82,15 @@ class AssignmentViewSet(Reads, CompanyViewSet):
     orderings = ("-planned_pickup_at",)
     roles = {"read": READERS, "write": PLANNERS}
 
+    def get_queryset(self):
+        """Return the assignments of the scope, a customer's by company too.
+
+        They have no customer of their own to begin an index with: so the newest of the company
+        are read until a page is full, or the few bookings of a small customer are looked up.
+        """
+        rows = super().get_queryset()
+        return rows.filter(company=self.company) if self.customer else rows
+
     def known_params(self):
         """Return the filters: a client system has none by the run, which it is not told."""
         return super().known_params() - ({"run"} if self.customer else set())

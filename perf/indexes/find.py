@@ -70,13 +70,13 @@ def _unserved(statement, plan):
 
 
 def _wastes(statement, plan, rows):
-    """Say whether far more rows are read than given, as far as that is known.
+    """Say whether far more rows are read than given, and not of a small table, as far as is known.
 
     SQLite does not tell what it throws away: there the rows of the whole table count, and of an
     aggregate, which gives one, nothing is known.
     """
     if any(node.removed is not None for node in plan.nodes):
-        return any(node.wasteful for node in plan.nodes)
+        return any(n.wasteful and n.removed >= SMALLEST_TABLE for n in plan.nodes)
     if AGGREGATE.match(statement.fingerprint):
         return False
     read = max(map(rows.of, plan.full_scans), default=0)

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test import Client as Browser
+from django.urls import reverse
 from django.utils import timezone
 
 from bookings.models import Actor, Door
@@ -62,7 +63,10 @@ class Visit:
     def get(self, path, *, may_refuse=False, **query):
         """Open a page; what is not served is no door, but a role may be refused one."""
         with unlogged():
-            status = self.browser.get(path, query, secure=True).status_code
+            response = self.browser.get(path, query, secure=True, follow=True)
+        status, came_to = response.status_code, response.request["PATH_INFO"]
+        if came_to == reverse("admin:login"):
+            raise RuntimeError(f"{path} asks for a login.")
         if status != 200 and not (may_refuse and status == 403):
             raise RuntimeError(f"{path} answered {status}.")
 
