@@ -15,13 +15,17 @@ LOCK = $(VENV)/bin/uv pip compile --quiet --no-config --universal --generate-has
 ROADS := $(PY) -m dispatchsite.osrm
 ON := $(if $(filter postgres,$(DB)),$(POSTGRES),)
 
-.PHONY: demo serve test test-fast test-sqlite test-postgres lint check fuzz bench bench-full \
-	peers roads messages lock upgrade clean
+.PHONY: demo demos serve test test-fast test-sqlite test-postgres lint check fuzz fuzz-short bench \
+	bench-full peers roads messages lock upgrade clean
 
 demo: $(VENV)/run.stamp .env $(if $(filter postgres,$(DB)),$(VENV)/dev.stamp)
 	@$(PY) manage.py collectstatic --noinput --verbosity 0
 	@$(ON) $(PY) manage.py migrate --verbosity 0
 	@$(ON) $(PY) manage.py demo
+
+# On SQLite, then on PostgreSQL.
+demos: demo
+	@$(MAKE) --no-print-directory demo DB=postgres
 
 serve: $(VENV)/run.stamp .env
 	@$(PY) manage.py collectstatic --noinput --verbosity 0
@@ -68,6 +72,9 @@ check: $(VENV)/dev.stamp .env
 fuzz: $(VENV)/dev.stamp .env
 	$(PY) manage.py fuzz_api
 	$(POSTGRES) $(PY) manage.py fuzz_api
+
+fuzz-short: $(VENV)/dev.stamp .env
+	$(PY) manage.py fuzz_api --roles client_api --phases fuzzing --examples 5
 
 # Before and after, in short; the full one is for a machine left alone.
 bench: $(VENV)/dev.stamp .env
@@ -126,8 +133,13 @@ $(VENV)/run.stamp: requirements.txt
 		% (", ".join(sys.argv[2:]), sys.argv[1], here, sys.argv[-1]))' $(PYTHON) $(PYTHONS)
 	$(PYTHON) -m venv --clear $(VENV)
 	$(INSTALL) requirements.txt
-	$(PY) -m dispatch.planner.warm
 	@mkdir -p var
+	@touch $@
+
+# What plans does not wait for the compiler: it compiles once, while other packages are installed.
+demo serve test-fast test-sqlite test-postgres fuzz fuzz-short bench bench-full: $(VENV)/planner.stamp
+$(VENV)/planner.stamp: $(VENV)/run.stamp
+	$(PY) -m dispatch.planner.warm
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.txt requirements-osm.txt $(VENV)/run.stamp
