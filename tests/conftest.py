@@ -35,12 +35,20 @@ def django_db_modify_db_settings(django_db_modify_db_settings, django_db_blocker
         use_template()
 
 
-@pytest.fixture
-def browser():
+@pytest.fixture(scope="session")
+def chromium():
     # Imported late: most sessions open none.
-    from tests.support.browsing import chromium
+    from tests.support import browsing
 
-    with chromium() as found:
+    with browsing.chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def browser(chromium):
+    from tests.support import browsing
+
+    with browsing.lent(chromium) as found:
         yield found
 
 

@@ -1,5 +1,6 @@
 """A real browser for tests: the installed Chromium, or the one that Playwright brings."""
 
+import asyncio
 import os
 import shutil
 from contextlib import contextmanager
@@ -17,18 +18,33 @@ WAIT_MS = 10_000
 
 @contextmanager
 def chromium():
-    """Yield a browser. Playwright runs a loop in this thread, which Django takes for async."""
-    with (
-        mock.patch.dict(os.environ, {"DJANGO_ALLOW_ASYNC_UNSAFE": "1"}),
-        at_once(),
-        sync_playwright() as playwright,
-    ):
+    """Yield a browser, which all tests of this process drive: starting one takes seconds."""
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
         yield browser
+        asyncio._set_running_loop(loop)
         browser.close()
-        connections.close_all()  # those of this loop: nobody else finds them
+
+
+@contextmanager
+def lent(browser):
+    """Lend the browser to a test and take it back as it was, without a window of the test.
+
+    Playwright runs a loop in this thread, which Django takes for async: only while it is lent.
+    """
+    with mock.patch.dict(os.environ, {"DJANGO_ALLOW_ASYNC_UNSAFE": "1"}), at_once():
+        asyncio._set_running_loop(browser._loop)
+        try:
+            yield browser
+            for context in browser.contexts:
+                context.close()
+        finally:
+            connections.close_all()  # those of this loop: nobody else finds them
+            asyncio._set_running_loop(None)
 
 
 def at_once():
