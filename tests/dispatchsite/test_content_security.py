@@ -58,6 +58,7 @@ def addresses():
 
 
 @pytest.mark.slow
+@pytest.mark.any_database
 @pytest.mark.django_db
 def test_every_page_says_what_it_may_run_and_runs_nothing_else(client):
     client.force_login(User.objects.create_superuser("root"))

@@ -194,6 +194,7 @@ def start(shown="print(settings.DEBUG)", **variables):
     ],
 )
 @pytest.mark.process
+@pytest.mark.any_database
 def test_nonsense_stops_the_start_with_the_variables_name(name, value):
     done = start(**{name: value})
     assert done.returncode != 0
@@ -229,6 +230,8 @@ def test_what_is_no_mail_server_is_refused(set_to, url):
         env.mail_server("THING")
 
 
+@pytest.mark.process
+@pytest.mark.any_database
 def test_sampling_is_switched_by_the_environment():
     def sampled(**variables):
         shown = "print(settings.MIDDLEWARE[0]); print(settings.PERF)"
@@ -244,6 +247,7 @@ def test_sampling_is_switched_by_the_environment():
 
 
 @pytest.mark.process
+@pytest.mark.any_database
 def test_debug_is_off_unless_it_is_switched_on():
     assert start(DEBUG="").stdout == "False\n"
     assert start(DEBUG="1").stdout == "True\n"

@@ -14,6 +14,8 @@ from bookings.importing.xlsx_file import read_workbook
 from tests.bookings.importing.test_hostile_files import GOOD, OPTIONAL, REQUIRED
 from tests.bookings.importing.test_xlsx_file import workbook
 
+pytestmark = pytest.mark.any_database
+
 NAMES = {"required": REQUIRED, "optional": OPTIONAL}
 LIMIT = "split it, or save it as CSV"
 
