@@ -168,7 +168,13 @@ def working(
         if error:
             logger.warning("Run %d of %s failed: %s", run.pk, run.company.slug, error)
         if error and not again:
-            rows = DispatchRun.objects.filter(id=run.id, lease=run.lease)
-            rows = rows.filter(status__in=DispatchRun.UNDER_WAY)
-            ended_at = run.started_at + meter.elapsed()
-            even_if_cut(lambda: rows.update(status=status, finished_at=ended_at, error=error))
+            fields = {"finished_at": run.started_at + meter.elapsed(), "error": error}
+            even_if_cut(lambda: _end(run, status=status, **fields))
+
+
+def _end(run: DispatchRun, **fields: Any) -> None:
+    """End the run if it is still ours; a preview that failed keeps no plan."""
+    rows = DispatchRun.objects.filter(id=run.id, lease=run.lease, status__in=DispatchRun.UNDER_WAY)
+    with transaction.atomic():
+        if rows.update(**fields) and fields["status"] == DispatchRun.Status.FAILED:
+            StoredPlan.objects.filter(run=run).delete()

@@ -165,21 +165,17 @@ def apply_preview(
     fields = claim_fields(now=now, actor=actor)
     plan = hold(run.company, run.day, now, take)
     run.started_at, run.lease = now, fields["lease"]
-    try:
-        with Meter() as meter:
-            return carry_out(
-                run,
-                lambda day: plan_again(day, plan, run),
-                meter,
-                now=now,
-                actor=actor,
-                leeway=replace(RunOptions(**run.settings).leeway, only=only),
-                back=DispatchRun.Status.PREVIEW,
-                done=applied,
-            )
-    except Refused:
-        StoredPlan.objects.filter(run=run, run__status=DispatchRun.Status.FAILED).delete()
-        raise
+    with Meter() as meter:
+        return carry_out(
+            run,
+            lambda day: plan_again(day, plan, run),
+            meter,
+            now=now,
+            actor=actor,
+            leeway=replace(RunOptions(**run.settings).leeway, only=only),
+            back=DispatchRun.Status.PREVIEW,
+            done=applied,
+        )
 
 
 def discard_preview(run: DispatchRun) -> None:

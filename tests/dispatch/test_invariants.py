@@ -66,6 +66,17 @@ def test_random_calls_of_four_at_once_break_nothing(shares_rides):
 
 
 @pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_random_calls_whose_every_statement_is_refused_once_write_nothing_by_half():
+    seed = 11
+    company = make_day(seed, bookings=30, drivers=4)
+    played = play(company, seed=seed, calls=12, faults=True)
+    assert broken(company) == {}, f"seed {seed}"
+    assert wrong_stretches(company) == [], f"seed {seed}"
+    assert sum(count for (_name, outcome), count in played.items() if outcome == "fault") > 50
+
+
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_random_planning_on_the_evening_before_keeps_every_rule():
     seed = 2

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -30,6 +30,7 @@ from drivers.models import Absence, Company, Driver, Shift
 from tests.dispatch.runs.test_concurrency import together
 from tests.support import builders as make
 from tests.support.builders import at
+from tests.support.random_calls.player import Fault
 
 pytestmark = pytest.mark.django_db
 ACTOR = Actor(Door.COMMAND, name="test")
@@ -141,6 +142,25 @@ def test_an_outdated_preview_is_discarded_as_well_and_says_why_it_failed():
         assert run.status == "failed"
         assert str(stale.value) in run.error
     assert DispatchRun.objects.get(id=run.id).status == "failed"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_outdated_preview_fails_with_its_plan_or_stays_whole_whatever_the_database_refuses():
+    small_day()
+    seen = set()
+    for number in range(1, 30):
+        run, fault = preview(), Fault(number)
+        Company.objects.update(boarding_min=number)
+        with pytest.raises((StalePlan, DatabaseError)), connection.execute_wrapper(fault):
+            applied(DispatchRun.objects.select_related("company").get(id=run.id))
+        run.refresh_from_db()
+        seen.add(run.status)
+        assert StoredPlan.objects.filter(run=run).exists() == (run.status == "preview"), number
+        if fault.left > 0:
+            break
+    else:
+        raise AssertionError("It needs more statements than that.")
+    assert seen == {"preview", "failed"}
 
 
 def test_a_preview_that_another_plan_has_overtaken_blames_nobodys_shift():

@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=4, help="callers at once (default 4)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the calls (default 1)")
     parser.add_argument("--shared", action="store_true", help="clients may share vehicles")
+    parser.add_argument("--faults", action="store_true", help="refuse each statement once")
     options = parser.parse_args(arguments)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     os.environ.setdefault("SLOW_QUERY_MS", "0")  # callers wait for each other: that is no news
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         teardown_databases(databases, verbosity=0)
 
 
-def _play_and_check(*, calls: int, threads: int, seed: int, shared: bool) -> int:
+def _play_and_check(*, calls: int, threads: int, seed: int, shared: bool, faults: bool) -> int:
     # Imported late: the models need Django to be set up.
     from tests.support.invariants import broken, wrong_stretches
     from tests.support.random_calls.day import make_day
@@ -45,7 +46,7 @@ def _play_and_check(*, calls: int, threads: int, seed: int, shared: bool) -> int
 
     company = make_day(seed, shares_rides=shared)
     began = time.perf_counter()
-    played = play_in_threads(company, seed=seed, calls=calls, threads=threads)
+    played = play_in_threads(company, seed=seed, calls=calls, threads=threads, faults=faults)
     print(f"{calls} calls by {threads} threads, seed {seed}: {time.perf_counter() - began:.0f} s")
     outcomes = defaultdict(list)
     for (name, outcome), count in sorted(played.items()):

@@ -1,5 +1,9 @@
 """Call the use-cases at random on one company's day, as many people at once would.
 
+With faults, each call is made again and again, and each time the database refuses another of its
+statements, the first, the second and so on, until one goes through: whatever was refused, nothing
+may be half-written.
+
 What a person may be told (`Refused`) is counted; any other exception is raised, with a note of
 the seed and the call. One caller with the same seed makes the same calls.
 """
@@ -8,12 +12,13 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from copy import copy
 from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db import DatabaseError, OperationalError, connection
 
 from bookings.accept import accept_all
 from bookings.importing.import_bookings import import_bookings
@@ -75,18 +80,22 @@ def play(
     calls: int,
     weights: Mapping[str, int] = ALL,
     hours: tuple[int, ...] = (5, 6, 6, 7, 8, 9),
+    faults: bool = False,
 ) -> Played:
     """Make so many calls; return how often each had which outcome.
 
     Each call happens at a random minute of one of the `hours` of the day; negative ones are of the
-    evening before.
+    evening before. With `faults` each of its statements is refused once, and counts as "fault".
     """
     player, played = Player(company, seed, hours), Counter()
     names = player.rng.choices(list(weights), list(weights.values()), k=calls)
     for number, name in enumerate(names):
         call: Callable[[], Any] = getattr(player, f"call_{name}")
         try:
-            call()
+            if faults:
+                played[name, "fault"] += player.fail_each_statement(call)
+            else:
+                call()
         except (Refused, ValidationError) as refusal:
             played[name, type(refusal).__name__] += 1
         except Exception as error:  # only to name the call; it is raised on unchanged
@@ -97,17 +106,38 @@ def play(
     return played
 
 
-def play_in_threads(company: Company, *, seed: int, calls: int, threads: int) -> Played:
+def play_in_threads(
+    company: Company, *, seed: int, calls: int, threads: int, faults: bool = False
+) -> Played:
     """Let several callers share the calls, each with a seed of its own: `seed`, `seed` + 1, …"""
 
     def play_one(number: int) -> Played:
         try:
-            return play(company, seed=seed + number, calls=calls // threads)
+            return play(company, seed=seed + number, calls=calls // threads, faults=faults)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(threads) as pool:
         return sum(pool.map(play_one, range(threads)), Counter())
+
+
+class Fault:
+    """An execute wrapper that refuses the statement of that number, counted from 1.
+
+    On PostgreSQL the transaction is lost with it, as with every error there.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+
+    def __call__(self, execute, sql, params, many, context):
+        self.left -= 1
+        if self.left == 0:
+            if connection.vendor == "postgresql":
+                with suppress(connection.Database.DataError):
+                    context["cursor"].cursor.execute("SELECT 1 / 0")
+            raise OperationalError("refused by the test")
+        return execute(sql, params, many, context)
 
 
 class Player:
@@ -123,6 +153,27 @@ class Player:
         member = Membership.objects.get(company=company)
         self.actor = Actor(Door.ADMIN, user_id=member.user_id, name="random calls")
         self.calls = seed * 1000
+
+    def fail_each_statement(self, call: Callable[[], Any]) -> int:
+        """Make the call until no statement of it is refused; return how many were before.
+
+        Each attempt picks the same at random, of what is there by then.
+        """
+        state, number = self.rng.getstate(), 1
+        while True:
+            self.rng.setstate(state)
+            fault = Fault(number)
+            try:
+                with connection.execute_wrapper(fault):
+                    call()
+            except (Refused, ValidationError, DatabaseError) as error:
+                # Django takes a rule for kept that it could not ask about: what comes of that is
+                # another error of the database.
+                if fault.left > 0 or "deadlock" in str(error):
+                    raise
+            if fault.left > 0:
+                return number - 1
+            number += 1
 
     def who_and_when(self) -> dict[str, Any]:
         """Return the actor and the time, which no other call has: undo knows a call by it."""
