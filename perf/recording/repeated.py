@@ -1,7 +1,8 @@
 """Find what a loop asked one by one, and say in Django's words how to ask it once.
 
 A loop is a statement (its values apart) that is sent again and again for the rows of one
-queryset, or from one function: over several of its lines as well. Writes to one table are one loop
+queryset, or from one function: over several of its lines as well. Querysets that one line reads
+again and again are one: so the inner of two loops is. Writes to one table are one loop
 whatever their columns; reads and writes that take turns are one; so is get_or_create with all it
 sends. The same values again, with no write between: a duplicate. What a loop has told of is in
 no other finding.
@@ -66,7 +67,7 @@ def _grouped(statements):
             groups[statement.alias, operation, table, scope].append(statement)
         else:
             origin, _path = origin_of(statement)
-            key = scope if origin is None else id(origin)
+            key = scope if origin is None else _read_at(origin)
             groups[statement.alias, statement.fingerprint, key].append(statement)
     return groups.values()
 
@@ -77,14 +78,21 @@ def _one_path(groups):
     by_path: dict[tuple, list] = {}
     for group in groups:
         origin, path = origin_of(group[0])
-        key = id(origin), path.partition("__")[0]
-        if group[0].site.relation and origin is not None and key in by_path:
+        if not group[0].site.relation or origin is None:
+            found.append(group)
+            continue
+        key = _read_at(origin), path.partition("__")[0]
+        if key in by_path:
             by_path[key] += group
             continue
         found.append(group)
-        if group[0].site.relation and origin is not None:
-            by_path[key] = group
+        by_path[key] = group
     return found
+
+
+def _read_at(origin):
+    """Return what querysets of one line have in common, whatever rows each of them read."""
+    return origin.fingerprint, origin.site
 
 
 def _is_loop(group):

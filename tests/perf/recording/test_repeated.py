@@ -46,6 +46,35 @@ def test_rows_that_lead_to_one_want_select_related_too(bookings):
     assert "select_related(“company”) to the Booking queryset" in loop.cure
 
 
+def test_the_inner_of_two_loops_is_one_loop_however_few_rows_each_round_has(bookings):
+    drivers = [make.driver() for _booking in bookings]
+    for booking, driver in zip(bookings, drivers, strict=True):
+        make.assignment(booking, driver)
+    with record_queries(watch_rows=True) as q:
+        for booking in Booking.objects.order_by("id"):
+            for trip in booking.assignments.all():
+                assert trip.driver.name
+    inner, outer = sorted(find_loops(q), key=lambda loop: "prefetch" in loop.cure)
+    assert (inner.kind, inner.count) == (READS, 4)
+    assert "select_related(“driver”) to the Assignment queryset" in inner.cure
+    assert (outer.kind, outer.count) == (READS, 4)
+    assert "prefetch_related(“assignments”) to the Booking queryset" in outer.cure
+
+
+def test_an_inner_loop_that_leads_to_few_rows_is_not_told_row_by_row(bookings):
+    driver = make.driver()
+    for booking in bookings[:2]:
+        make.assignment(booking, driver)
+    other = make.driver()
+    for booking in bookings[2:]:
+        make.assignment(booking, other)
+    with record_queries(watch_rows=True) as q:
+        for booking in Booking.objects.order_by("id"):
+            for trip in booking.assignments.all():
+                assert trip.driver.name
+    assert [loop.kind for loop in find_loops(q)] == [READS, READS]
+
+
 def test_select_related_is_no_loop(bookings):
     with record_queries() as q:
         for booking in Booking.objects.select_related("client").order_by("id"):
