@@ -16,7 +16,8 @@ TIMED = frozenset({HELD, LOCKED, COMMIT})  # kinds that a busy machine may make
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault. `count`, `ms` and `rows` are those of its statements together.
+    """One fault. `count`, `ms` and `rows` are those of its statements together; the `ms` of an open
+    transaction are those in which nothing was asked.
 
     `statements` are their fingerprints, `sites` the places that they came from, the first of which
     is the place. Neither holds a value.
@@ -49,8 +50,11 @@ class Finding:
         }
 
 
-def finding(kind, what, cure, group, place="") -> Finding:
-    """Return the finding of a group of statements; its place is where most of them come from."""
+def finding(kind, what, cure, group, place="", ms=None) -> Finding:
+    """Return the finding of a group of statements; its place is where most of them come from.
+
+    `ms` is what it took, where that is not the time of the statements.
+    """
     sites: dict[Site, int] = {}
     for statement in group:
         sites[statement.site] = sites.get(statement.site, 0) + 1
@@ -60,7 +64,7 @@ def finding(kind, what, cure, group, place="") -> Finding:
         what=what,
         cure=cure,
         count=len(group),
-        ms=sum(statement.ms for statement in group),
+        ms=sum(statement.ms for statement in group) if ms is None else ms,
         rows=sum(statement.rows for statement in group),
         statements=tuple(dict.fromkeys(statement.fingerprint for statement in group)),
         sites=tuple(sites),

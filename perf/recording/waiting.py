@@ -49,7 +49,7 @@ def _held(recording):
                 cure = _(
                     "Do the slow work before atomic(), or after it with transaction.on_commit(…)."
                 )
-                yield finding(HELD, what, cure, [before])
+                yield finding(HELD, what, cure, [before], ms=idle_ms)
 
 
 def _locks(statement):
