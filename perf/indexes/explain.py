@@ -340,25 +340,28 @@ SQLITE_STEP = re.compile(
     r"(?: ?\((?P<condition>.*)\))?"
 )
 NO_TABLE = re.compile(r"CONSTANT|SUBQUERY|\(|\d+$")
+OF_THE_STATEMENT = re.compile(r"(?:CO-ROUTINE|MATERIALIZE) (\S+)$")  # a subquery's own name
 
 
 def sqlite_plan(rows, sql):
     """Return the plan of EXPLAIN QUERY PLAN's rows (id, parent, unused, detail)."""
     depths = {0: -1}
     nodes = []
+    made = {match[1] for *_row, detail in rows if (match := OF_THE_STATEMENT.match(detail))}
     for step, parent, _number, detail in rows:
         depth = depths[step] = depths.get(parent, -1) + 1
-        nodes.append(_sqlite_node(detail, depth, sql))
+        nodes.append(_sqlite_node(detail, depth, sql, made))
     return QueryPlan(nodes=tuple(nodes))
 
 
-def _sqlite_node(detail, depth, sql):
+def _sqlite_node(detail, depth, sql, made):
     match = SQLITE_STEP.match(detail)
     if match is None:
         name = detail.replace("USE TEMP B-TREE FOR", "Sort for").capitalize()
         return PlanNode(node="Sort" if "ORDER BY" in detail else name, depth=depth)
     alias = match["table"]
-    table = "" if match["virtual"] or NO_TABLE.match(alias) else real_table(alias, sql)
+    is_none = match["virtual"] or NO_TABLE.match(alias) or alias in made
+    table = "" if is_none else real_table(alias, sql)
     how = match["how"] or ""
     index = match["index"] or ("primary key" if "PRIMARY" in how else "")
     if "AUTOMATIC" in how:

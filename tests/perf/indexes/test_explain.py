@@ -223,6 +223,23 @@ def test_sqlites_steps_are_understood():
     assert plan.sorts
 
 
+@pytest.mark.sqlite_only
+@pytest.mark.django_db
+def test_a_subquery_is_no_table_that_is_read_whole():
+    newest = Booking.objects.order_by("reference").values("client")[:3]
+    with record_queries() as q:
+        assert newest.count() == 0
+    [statement] = q
+    assert explain(statement, connection).full_scans == ("bookings_booking",)
+
+
+@pytest.mark.parametrize("word", ["CO-ROUTINE", "MATERIALIZE"])
+def test_what_sqlite_makes_for_the_statement_is_no_table(word):
+    rows = [(1, 0, 0, f"{word} subquery"), (2, 1, 0, "SCAN a"), (9, 0, 0, "SCAN subquery")]
+    plan = sqlite_plan(rows, 'SELECT COUNT(*) FROM (SELECT DISTINCT "a"."x" FROM "a") subquery')
+    assert plan.full_scans == ("a",)
+
+
 @pytest.mark.parametrize(("kind", "told"), [("Inner", 1), ("Semi", 0), ("Anti", 0)])
 def test_what_an_exists_stops_is_not_misjudged(kind, told):
     inner = {
