@@ -90,7 +90,8 @@ def taking_more(measured, budgets) -> str:
 
 
 def write_budgets(measured, file, *, accept=lambda item, why: False) -> list[str]:
-    """Write the numbers of this database into the file; the other's numbers and reasons stay.
+    """Write the numbers of this database into the file; the other's numbers and reasons stay, and
+    so does the number of a door that cannot be measured now.
 
     `accept(item, why)` is asked for each door that takes more; without its leave the old number
     stays, or none. Return the names of those.
@@ -123,9 +124,9 @@ def _quoted(text):
 
 def _rows(kind, measured, old, refused):
     for item in sorted(measured, key=lambda m: m.door.name):
-        if item.door.kind != kind or item.statements is None:
+        if item.door.kind != kind:
             continue
-        if item.door.name not in refused:
+        if item.statements is not None and item.door.name not in refused:
             yield f"{_quoted(item.door.name)} = {_number(old, item)}"
         elif item.door.name in old[kind]:
             yield f"{_quoted(item.door.name)} = {_written(old[kind][item.door.name])}"

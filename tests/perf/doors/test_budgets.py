@@ -139,6 +139,14 @@ def test_updating_asks_before_it_takes_more(worlds, tmp_path, answer, number):
     assert judge(measured, budgets).problems  # accepted or not, it is a loop
 
 
+def test_updating_keeps_the_number_of_a_door_that_cannot_be_measured_now(worlds, tmp_path):
+    file = tmp_path / "budgets.toml"
+    file.write_text('[commands]\n"a door" = 3\n', encoding="utf-8")
+    door = Door("commands", "a door", lambda world: 1 / 0)
+    write_budgets([measure(door, worlds)], file)
+    assert allowed(read_budgets(file), door) == 3
+
+
 def test_updating_takes_no_new_door_with_a_loop_and_less_unasked(worlds, tmp_path):
     file = tmp_path / "budgets.toml"
     file.write_text('[commands]\n"a quick door" = 5\n', encoding="utf-8")
