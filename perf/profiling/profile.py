@@ -183,7 +183,7 @@ def profile_block(
         total_ms=total_ms,
         database_ms=recording.ms,
         statements=len(recording),
-        transactions=recording.transactions,
+        transactions=_transactions(recording),
         rows=recording.rows,
         slow_ms=slow_ms,
         slow=len(recording.slow(slow_ms)),
@@ -207,6 +207,12 @@ def profile_block(
         recording=recording,
         result=result,
     )
+
+
+def _transactions(recording):
+    """Return how many transactions there were; one around all that takes it back is none."""
+    sent = [*recording, *recording.control]
+    return len({(s.thread, s.alias, s.transaction) for s in sent if s.transaction is not None})
 
 
 def _sampled(call):
@@ -238,15 +244,22 @@ def _attempts(statements, plans, explain, may_build):
         if not candidates:
             continue
         if not explain:
-            attempts += [Attempt(candidate) for candidate in candidates]
+            attempts += _not_tried(candidates, alias)
             continue
         with laboratory(alias, may_build=may_build) as place:
             if place is None:
-                attempts += [Attempt(candidate) for candidate in candidates]
+                attempts += _not_tried(candidates, alias)
             else:
                 all_of_it = {t: g for t, g in statements.items() if g[0].alias == alias}
                 attempts += try_all(candidates, all_of_it, place)
     return tuple(attempts)
+
+
+def _not_tried(candidates, alias):
+    """Return the candidates as they are, and how many rows their tables have."""
+    models = {candidate.table: model_of(candidate.table) for candidate in candidates}
+    rows = {table: m._base_manager.using(alias).count() for table, m in models.items() if m}
+    return [Attempt(candidate, rows=rows.get(candidate.table)) for candidate in candidates]
 
 
 def _longest(recording, first, count):

@@ -1,6 +1,7 @@
 """Write a profile for people: the terminal, PROFILING_RESULTS.md, and the files beside it."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 from django.utils.translation import gettext as _
@@ -33,14 +34,19 @@ def write_profile(profile: Profile, folder: Path) -> list[Path]:
 
 
 def in_format(profile: Profile, form: str) -> str:
-    """Return the profile in one of `notes.FORMATS`; for GitHub only its findings."""
+    """Return the profile in one of `notes.FORMATS`; for GitHub its findings and notices."""
     if form == "json":
         return notes.as_json(profile.as_dict())
     if form == "markdown":
         return as_markdown(profile)
     if form == "github":
-        return notes.as_github(told(profile), prefix=git("rev-parse", "--show-prefix"))
+        all_of_it = [*map(partial(_notice, profile), profile.notices), *told(profile)]
+        return notes.as_github(all_of_it, prefix=git("rev-parse", "--show-prefix"))
     return as_text(profile)
+
+
+def _notice(profile, text):
+    return notes.Note(what=text, kind="answer", door=profile.what)
 
 
 def told(profile: Profile) -> list[notes.Note]:

@@ -59,6 +59,7 @@ def test_a_dispatch_is_profiled_whole_and_taken_back():
     assert profile.advice in (None, ())
     assert profile.first["statements"] == profile.statements
     assert {s.sql for s in profile.recording.control} & {"ROLLBACK", "COMMIT"} == set()
+    assert profile.transactions == 2  # the claim, and the plan with all that is written of it
     assert len(profile.top) == 10
     longest = [max(t.ms, t.first_ms) for t in profile.top]
     assert longest == sorted(longest, reverse=True)
@@ -158,8 +159,9 @@ def an_action(call, **options):
 
 
 @pytest.mark.django_db
-def test_without_options_every_top_statement_has_an_action():
+def test_without_options_every_top_statement_has_an_action(monkeypatch):
     make.booking()
+    monkeypatch.setattr("perf.indexes.missing.SMALLEST_TABLE", 1)
     action, profile = an_action(lambda: list(Booking.objects.filter(notes="x")))
     assert "bookings_booking is read whole." in action
     assert 'Not tried yet: Index(fields=["notes"]' in action
@@ -168,9 +170,9 @@ def test_without_options_every_top_statement_has_an_action():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_small_table_is_said_to_be_small_and_not_to_lack_nothing():
+@pytest.mark.parametrize("options", [{}, {"explain": True, "may_build": True}])
+def test_a_small_table_is_said_to_be_small_and_not_to_lack_nothing(options):
     make.booking()
-    options = {"explain": True, "may_build": True}
     action, profile = an_action(lambda: list(Booking.objects.filter(notes="x")), **options)
     assert "Nothing was tried: bookings_booking has only 1 rows" in action
     assert "No index is missing" not in as_text(profile)
@@ -274,6 +276,11 @@ def test_headers_keys_bodies_and_types_are_sent_and_a_refusal_is_told(tmp_path, 
     results = (tmp_path / "PROFILING_RESULTS.md").read_text()
     assert "The answer was 400 Bad Request" in results
     assert "secret" not in shown + results
+    call_command("profile_url", "/ask/?status=503", output=tmp_path, format="github")
+    assert capsys.readouterr().out == (
+        "::warning title=answer%3A GET /ask/?status=503::The answer was 503 Service Unavailable: "
+        "this is the profile of that, and not of the page.\n"
+    )
     with pytest.raises(CommandError, match="Name: value"):
         call_command("profile_url", "/ask/", header=["nonsense"], output=tmp_path)
 
