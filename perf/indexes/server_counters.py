@@ -8,7 +8,7 @@ values, and whether it was ever analyzed.
 from django.utils.translation import gettext as _
 
 from perf.indexes.candidates import model_of
-from perf.indexes.catalog import covered_by, read_indexes
+from perf.indexes.catalog import covered_by, key_served, read_indexes
 from perf.indexes.declared import declared_at
 from perf.our_code import our_apps
 from perf.recording.finding import BLOAT, COVERED, FEW, STATISTICS, UNUSED, Finding
@@ -17,7 +17,9 @@ SMALLEST_BYTES = 1_000_000  # an unused index below costs nobody anything
 BLOATED = 0.2  # dead rows for each that lives
 MANY_ROWS = 10_000
 CHANGED = 0.2  # rows written since the statistics were gathered, for each that lives
-READS = 1_000  # of a table, before an index of it that nobody used is called unused
+# Reads of a table, before an index of it that nobody used is called unused. By a unique index
+# are none: rows that are loaded are checked by it, each by its key.
+READS = 1_000
 FEW_VALUES = 20
 COMMON = 0.05  # of the rows: a value that more of them have is found no sooner by an index
 
@@ -49,7 +51,9 @@ def read_server(connection) -> tuple[Finding, ...]:
             for _finding, name in few:
                 del open_ones[name]
             told += [finding for finding, _name in few]
-            told += [*_unused(cursor, open_ones), *_worn(cursor, _tables())]
+            # What alone finds the rows of a foreign key is read when what it leads to is deleted.
+            may_go = {n: facts for n, facts in open_ones.items() if not key_served(facts, indexes)}
+            told += [*_unused(cursor, may_go), *_worn(cursor, _tables())]
         elif connection.vendor == "sqlite":
             if _is_analyzed(cursor):
                 told += [finding for finding, _name in _few(_few_on_sqlite(cursor, open_ones))]
@@ -164,7 +168,10 @@ def _unused(cursor, indexes):
         JOIN pg_index i ON i.indexrelid = s.indexrelid
         WHERE s.idx_scan = 0 AND NOT i.indisunique AND s.indexrelname = ANY(%s)
           AND pg_relation_size(s.indexrelid) >= %s
-          AND t.seq_scan + COALESCE(t.idx_scan, 0) >= %s
+          AND t.seq_scan + COALESCE((
+              SELECT SUM(other.idx_scan) FROM pg_stat_user_indexes other
+              JOIN pg_index o ON o.indexrelid = other.indexrelid AND NOT o.indisunique
+              WHERE other.relid = s.relid), 0) >= %s
         ORDER BY pg_relation_size(s.indexrelid) DESC
         """,
         [list(indexes), SMALLEST_BYTES, READS],
