@@ -43,6 +43,20 @@ class ChartedGroup:
 
 
 @dataclass(frozen=True)
+class Worsened:
+    """A figure that took a step for the worse: the first commit and time at which it was so."""
+
+    title: str
+    about: str
+    name: str
+    before: str
+    after: str
+    change: str
+    commit: str
+    at: object
+
+
+@dataclass(frozen=True)
 class IndexRow:
     name: str
     table: str
@@ -59,6 +73,7 @@ def performance_page(request, admin_site):
     """Answer with the page; who may see it is the caller's to say."""
     measurements = list(Measurement.objects.order_by("-id")[:ROWS])
     groups = groups_of(measurements)
+    drawn = [(group, group.series(CHARTS)) for group in groups[:GROUPS]]
     return TemplateResponse(
         request,
         "perf/performance.html",
@@ -66,7 +81,8 @@ def performance_page(request, admin_site):
             **admin_site.each_context(request),
             "title": _("Performance"),
             "sampled": sampled_section(),
-            "groups": [_charted(group) for group in groups[:GROUPS]],
+            "worsened": worsened(drawn),
+            "groups": [_charted(group, series) for group, series in drawn],
             "more_groups": max(0, len(groups) - GROUPS),
             "indexes": index_tables(measurements),
             "silk": silk_records(),
@@ -78,18 +94,45 @@ def performance_page(request, admin_site):
     )
 
 
-def _charted(group):
-    size = ""
+def _charted(group, found):
+    return ChartedGroup(
+        title=_title(group),
+        about=_about(group),
+        commit=group.latest.commit,
+        at=group.latest.at,
+        charts=[_chart(series) for series in found],
+    )
+
+
+def _title(group):
+    return group.latest.get_kind_display().capitalize()
+
+
+def _about(group):
+    size, latest = "", group.latest
     if group.size is not None:
         size = _("%(size)s bookings") % {"size": shown(group.size)}
-    latest = group.latest
-    return ChartedGroup(
-        title=latest.get_kind_display().capitalize(),
-        about=" · ".join(filter(None, [size, f"{latest.engine} {latest.version}", group.machine])),
-        commit=latest.commit,
-        at=latest.at,
-        charts=[_chart(series) for series in group.series(CHARTS)],
-    )
+    return " · ".join(filter(None, [size, f"{latest.engine} {latest.version}", group.machine]))
+
+
+def worsened(drawn) -> list[Worsened]:
+    """Return the steps for the worse of (group, its series), the newest first."""
+    rows = [
+        Worsened(
+            title=_title(group),
+            about=_about(group),
+            name=series.name,
+            before=shown(series.step.before),
+            after=shown(series.step.after),
+            change="" if series.step.change is None else f"{series.step.change:+.0%}",
+            commit=series.commits[series.step.at] or "?",
+            at=series.times[series.step.at],
+        )
+        for group, found in drawn
+        for series in found
+        if series.better is False
+    ]
+    return sorted(rows, key=lambda row: row.at, reverse=True)
 
 
 def _chart(series):

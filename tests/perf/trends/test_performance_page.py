@@ -114,6 +114,26 @@ def test_a_step_names_its_commit(admin_client):
     assert (chart.change, chart.better) == ("-50% since c000004", True)
 
 
+def test_what_got_worse_stands_before_the_charts_with_its_commit(admin_client):
+    for number in range(8):
+        late = number >= 4
+        kept(number, figures={"p95_ms": 150 if late else 100, "throughput_per_s": 9})
+        kept(number, engine="PostgreSQL", figures={"p95_ms": 50 if late else 100})
+    page = admin_client.get(URL)
+    [row] = page.context["worsened"]
+    assert (row.name, row.before, row.after, row.change) == ("p95_ms", "100", "150", "+50%")
+    assert (row.commit, row.at) == ("c000004", NOW + timedelta(hours=4))
+    text = page.content.decode()
+    assert text.index("What got worse") < text.index("c000004") < text.index("Trends")
+
+
+def test_that_nothing_got_worse_is_said_only_where_something_was_measured(admin_client):
+    told = "No figure below took a step for the worse"
+    assert told not in admin_client.get(URL).content.decode()
+    kept()
+    assert told in admin_client.get(URL).content.decode()
+
+
 @pytest.mark.parametrize("rows", [1, 60])
 def test_the_number_of_statements_is_constant(admin_client, budget, rows):
     for number in range(rows):
