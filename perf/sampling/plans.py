@@ -4,6 +4,7 @@ EXPLAIN without ANALYZE: nothing is run again. A shape is the steps with their t
 without costs and values.
 """
 
+from collections import defaultdict
 from hashlib import blake2b
 
 from perf.indexes.explain import EXPLAINED, explain_top
@@ -16,7 +17,8 @@ MOST = 5  # statements at a time
 def read_plans(totals) -> list[Sampled]:
     """Return rows for the plans of the statements that were slow, if none was asked for this hour.
 
-    1 query where something was slow, and an EXPLAIN for each that is due.
+    1 query where something was slow, and an EXPLAIN for each that is due; 1 query more for those
+    that are to be exported.
     """
     slow, totals.slow = totals.slow, {}
     due = {
@@ -39,7 +41,23 @@ def read_plans(totals) -> list[Sampled]:
     for text in due:
         if text[:LONGEST] in asked:
             totals.explained[text] = totals.hour
+    if rows and totals.options.export:
+        totals.replanned += _of_another_shape(rows)
     return rows
+
+
+def _of_another_shape(rows):
+    """Return those whose statement has been run by other plans alone, in whatever release."""
+    statements = [row.statement for row in rows]
+    found = Sampled.objects.filter(kind=SampleKind.PLAN, statement__in=statements)
+    known = defaultdict(set)
+    for statement, detail in found.values_list("statement", "detail"):
+        known[statement].add(detail["plan"])
+    return [
+        row
+        for row in rows
+        if known[row.statement] and row.detail["plan"] not in known[row.statement]
+    ]
 
 
 def shape_of(plan) -> list[str]:

@@ -75,6 +75,7 @@ class Totals:
         self.slow = {}  # fingerprint -> a statement with its values, to be explained
         self.explained = {}  # fingerprint -> the hour in which its plan was asked for
         self.told = []  # (row, ms) to be exported
+        self.replanned = []  # rows of plans, too: of statements that were run by others before
         self.written_in = None
         self.refused = 0
 
