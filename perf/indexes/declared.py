@@ -26,6 +26,16 @@ def declared_at(facts) -> str:
     return f"{shown_path(inspect.getfile(owner))}:{number} {owner.__qualname__}"
 
 
+def model_at(table) -> str:
+    """Return 'file:line Model' of the model of a table, or the table's name."""
+    model = model_of(table)
+    try:
+        _lines, start = inspect.getsourcelines(model)
+        return f"{shown_path(inspect.getfile(model))}:{start} {model.__qualname__}"
+    except (OSError, TypeError):  # no file holds it; there is none
+        return table
+
+
 def _written(model, facts):
     """Return the pattern of how the model declares it, "" if it does not."""
     if facts.declared:

@@ -5,9 +5,11 @@ from pathlib import Path
 from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
+from perf.measuring.machine import git
 from perf.our_code import base_folder
 from perf.profiling.report import in_format, write_profile
 from perf.profiling.visitor import NoSuchUser, find_user
+from perf.recording import notes
 from perf.recording.notes import FORMATS
 
 
@@ -50,6 +52,17 @@ def add_profiling(parser):
         help="Folder of PROFILING_RESULTS.md, profile.json, speedscope.json and history.jsonl; "
         "default var/profiling.",
     )
+
+
+def told_index_report(result, told, form):
+    """Return what an index benchmark prints; `told` is the module that tells its result."""
+    if form == "json":
+        return notes.as_json(result)
+    if form == "markdown":
+        return told.markdown(result)
+    if form == "github":
+        return notes.as_github(told.notes(result), prefix=git("rev-parse", "--show-prefix"))
+    return told.table(result)
 
 
 def options_of(options):

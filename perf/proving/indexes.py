@@ -17,6 +17,7 @@ from django.db import connection, models, transaction
 from perf.indexes.ablation import Bench
 from perf.indexes.candidates import propose
 from perf.indexes.catalog import covered_by, key_served, read_indexes
+from perf.indexes.declared import declared_at, model_at
 from perf.indexes.explain import distinct
 from perf.indexes.missing import FASTER, SMALLEST_TABLE, advise, try_all
 from perf.indexes.rewriting import rewritings
@@ -117,6 +118,7 @@ def prove_indexes(result, scratch, recorded: Recorded, weights: Weights, *, seco
                 "covered_by": covered_by(facts, found),
                 "key_served": key_served(facts, found),
                 "rows": sizes[facts.table],
+                "declared_at": declared_at(facts),
             }
             if facts in droppable:
                 entry |= _measure(bench, facts, entry["used_by"], replayable, share, weigh)
@@ -294,6 +296,7 @@ def _missing(bench, recorded, plans, replayable, budget_s, weigh, worth_ms):
             entry = facts.as_dict() | {"used_by": used_by, "django": candidate.django()}
             entry |= _measure(bench, facts, used_by, replayable, budget_s, weigh)
             entry |= {"build_s": build_s, "reason": str(candidate.reason)}
+            entry |= {"declared_at": model_at(facts.table)}
             measured.append(entry)
         finally:
             with connection.cursor() as cursor:

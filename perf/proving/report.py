@@ -1,5 +1,38 @@
 """Tell an index benchmark to people, from its JSON alone."""
 
+import re
+
+from perf.recording.finding import COVERED, INDEX, UNUSED
+from perf.recording.notes import Note
+
+AT = re.compile(r"^(?P<file>.+):(?P<line>\d+) ")
+
+
+def notes(result: dict) -> list[Note]:
+    """Return a note for each index that keeps the schema from being clean, at its line."""
+    schema = result["schema"]
+    found = [
+        _note(entry, COVERED if entry["covered_by"] else UNUSED, entry["verdict"], "Take it out.")
+        for entry in result["indexes"]
+        if entry["name"] in schema["useless"]
+    ]
+    for entry in result["missing"]["measured"]:
+        if entry["django"] in schema["missing"]:
+            what = (
+                f"{entry['reason']}; reads {ratio_of(entry['reads'])}, "
+                f"writes {ratio_of(entry['writes'])}, {entry['net_s']:+.2f} s a day"
+            )
+            found.append(_note(entry, INDEX, what, f"Add {entry['django']} to Meta.indexes."))
+    return found
+
+
+def _note(entry, kind, what, cure):
+    place = entry.get("declared_at", entry["table"])
+    at = AT.match(place)
+    file, line = (at["file"], int(at["line"])) if at else ("", 0)
+    told = f"{entry['name']}: {what}." if kind != INDEX else f"{what}."
+    return Note(what=told, kind=kind, place=place, cure=cure, file=file, line=line)
+
 
 def table(result: dict) -> str:
     """Return a line for each index: size, use, what it saves and costs, verdict."""

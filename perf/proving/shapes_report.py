@@ -2,6 +2,7 @@
 
 from perf.proving.report import on_what, ratio_of
 from perf.proving.shapes import Change
+from perf.recording.notes import Note
 
 
 def table(result: dict) -> str:
@@ -12,6 +13,15 @@ def table(result: dict) -> str:
         shown = "".join(f"{_shown(entry, name):<11}" for name in shapes)
         lines.append(f"{entry['name']:<42} {shown}{entry['change']}")
     return "\n".join([*lines, *sentences(result)])
+
+
+def notes(result: dict) -> list[Note]:
+    """Return a note for each verdict that flips."""
+    return [
+        Note(what=f"{entry['name']}: its verdict flips with the shape of the data.", kind="shapes")
+        for entry in result["indexes"]
+        if entry["change"] == Change.FLIPS
+    ]
 
 
 def sentences(result):

@@ -6,6 +6,7 @@ one for the history, three in Silk's own database.
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
@@ -53,7 +54,7 @@ class Worsened:
     after: str
     change: str
     commit: str
-    at: object
+    at: datetime
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ regressions the same way). Pure: rows in, values out.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from statistics import median
 
@@ -38,7 +39,7 @@ class Series:
     name: str
     values: tuple[float, ...]
     commits: tuple[str, ...]
-    times: tuple[object, ...]
+    times: tuple[datetime, ...]
 
     @cached_property
     def step(self):

@@ -216,7 +216,13 @@ def test_indexes_are_proven_on_rows_of_the_projects_own(project, tmp_path):
     refused = project.run("manage.py", *asked)
     assert refused.returncode == 1
     assert 'name in PERF["DOORS"] a perf.doors.door.Doors with make(size)' in refused.stderr
-    project.manage(*asked, settings="bookstore.settings_with_many_rows")
+    many = "bookstore.settings_with_many_rows"
+    annotated = project.manage(*asked, "--format", "github", settings=many).splitlines()
+    file, _colon, number = project.place("unused").partition(":")
+    assert annotated[0] == (
+        f"::warning file={file},line={number},title=unused index::{file}:{number} Book: "
+        "nobody_asks_by_title: drop: no recorded statement uses it. Take it out."
+    )
     result = json.loads((tmp_path / "indexes.json").read_text())
     judged = {entry["name"]: entry["verdict"] for entry in result["indexes"]}
     assert judged["nobody_asks_by_title"] == "drop: no recorded statement uses it"

@@ -9,11 +9,12 @@ from perf.doors.budget_file import budgets_path, read_budgets
 from perf.doors.door import project_doors
 from perf.doors.listed import listed_doors
 from perf.doors.measure import measure
+from perf.management.profiling import add_format, told_index_report
 from perf.measuring.machine import describe_machine, load_average
 from perf.measuring.progress import Progress
 from perf.measuring.scratch import scratch_database, settle
+from perf.proving import report
 from perf.proving.indexes import STEPS, Recorded, Weights, prove_indexes, taking
-from perf.proving.report import markdown, table
 
 
 class Command(BaseCommand):
@@ -23,6 +24,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser):
+        add_format(parser)
         parser.add_argument(
             "--seconds", type=float, default=150, metavar="S",
             help="About how long to measure, filling not counted (default: 150).",
@@ -56,13 +58,13 @@ class Command(BaseCommand):
             result = self._measured(of, doors, Weights(worth_ms=worth_ms), seconds, progress)
         finally:
             progress.close()
-        self.stdout.write(table(result))
+        self.stdout.write(told_index_report(result, report, options["format"]))
         if not output:
-            return None
+            return
         output.mkdir(parents=True, exist_ok=True)
         (output / "indexes.json").write_text(json.dumps(result, indent=1) + "\n")
-        (output / "INDEX_REPORT.md").write_text(markdown(result))
-        return f"Written to {output}: indexes.json, INDEX_REPORT.md."
+        (output / "INDEX_REPORT.md").write_text(report.markdown(result))
+        self.stderr.write(f"Written to {output}: indexes.json, INDEX_REPORT.md.")
 
     def _measured(self, of, doors, weights, seconds, progress):
         size = of.sizes[-1]

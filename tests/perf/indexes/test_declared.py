@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from perf.indexes.catalog import IndexFacts
-from perf.indexes.declared import declared_at
+from perf.indexes.declared import declared_at, model_at
 from tests import PROJECT
 from tests.perf.planted.models import Book, Visit
 
@@ -46,3 +46,8 @@ def test_an_index_of_a_many_to_many_table_stands_at_the_model_that_has_the_field
     through = get_user_model().groups.through
     found = declared_at(facts(through._meta.db_table, "some_1", "group_id"))
     assert found.endswith(f" {through._meta.auto_created.__qualname__}")
+
+
+def test_a_missing_index_belongs_to_the_class_of_its_table():
+    assert model_at(Book._meta.db_table) == f"{line_of('class Book(')} Book"
+    assert model_at("no_table_of_ours") == "no_table_of_ours"

@@ -4,6 +4,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
+from perf.management.profiling import add_format, told_index_report
 from perf.measuring.progress import Progress
 from perf.project.benchmarks.indexes import STEPS, benchmark_indexes
 from perf.project.benchmarks.shapes import PLAIN, SHAPES
@@ -24,6 +25,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser):
+        add_format(parser)
         parser.add_argument(
             "--bookings", type=int, default=1_000_000, metavar="N",
             help="Bookings of all companies (default: 1000000).",
@@ -68,24 +70,23 @@ class Command(BaseCommand):
         finally:
             progress.close()
         if shape == ALL:
-            result = compare_shapes(results)
-            return self._told(result, shapes_report, "index_shapes.json", "INDEX_SHAPES.md", output)
-        result = results[shape]
+            self._tell(compare_shapes(results), shapes_report, "index_shapes.json", options, output)
+            return
         if record:
-            remember_indexes(result)
-        return self._told(result, report, "indexes.json", "INDEX_REPORT.md", output)
+            remember_indexes(results[shape])
+        self._tell(results[shape], report, "indexes.json", options, output)
 
-    def _told(self, result, told, data, text, output):
-        """Print the result, and write its two files if there is a folder for them."""
-        self.stdout.write(told.table(result))
+    def _tell(self, result, told, data, options, output):
+        """Print the result as the module `told` has it; write its two files into `output`."""
+        self.stdout.write(told_index_report(result, told, options["format"]))
         if not output:
-            return None
+            return
+        text = {"indexes.json": "INDEX_REPORT.md", "index_shapes.json": "INDEX_SHAPES.md"}[data]
         folder = Path(output)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / data).write_text(json.dumps(result, indent=1) + "\n")
         (folder / text).write_text(told.markdown(result))
-        return _("Written to %(folder)s: %(data)s, %(text)s.") % {
-            "folder": folder,
-            "data": data,
-            "text": text,
-        }
+        self.stderr.write(
+            _("Written to %(folder)s: %(data)s, %(text)s.")
+            % {"folder": folder, "data": data, "text": text}
+        )

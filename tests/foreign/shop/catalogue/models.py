@@ -14,7 +14,7 @@ class Book(models.Model):
     price = models.DecimalField(max_digits=6, decimal_places=2)
 
     class Meta:
-        indexes = [models.Index(fields=["title"], name="nobody_asks_by_title")]
+        indexes = [models.Index(fields=["title"], name="nobody_asks_by_title")]  # fault unused
 
     def __str__(self):
         return self.title

@@ -18,7 +18,7 @@ from perf.models import Kind, Measurement
 from perf.project.benchmarks import naive
 from perf.project.benchmarks.indexes import ASKED_FOR
 from perf.project.doors import profiled
-from perf.proving.report import markdown, table
+from perf.proving.report import markdown, notes, table
 from perf.proving.verdicts import drop_in_turn, judge_index, judge_schema, refuse_too_small
 from perf.recording.record import record_queries
 from tests.support import builders as make
@@ -98,6 +98,35 @@ def test_the_report_comes_from_the_json(outcome):
     result, folder, text, _kept = outcome
     assert (folder / "INDEX_REPORT.md").read_text() == markdown(result)
     assert table(result) in text
+
+
+def test_what_the_schema_lacks_and_has_too_much_is_noted_at_its_line():
+    ratio = {"ratio": 0.5, "low": 0.4, "high": 0.6}
+    measured = {"ratio": ratio, "control": ratio, "verdict": "faster"}
+    entry = {"name": "a", "table": "t", "covered_by": "b", "verdict": "drop: b covers it"}
+    wanted = {"django": "Index(x)", "reason": "every row is read", "net_s": 1.5, "writes": None}
+    result = {
+        "schema": {"useless": ["a"], "missing": ["Index(x)"]},
+        "indexes": [entry | {"declared_at": "shop/models.py:7 Book"}, entry | {"name": "c"}],
+        "missing": {
+            "measured": [entry | wanted | {"reads": measured, "declared_at": "shop/models.py:3 B"}]
+        },
+    }
+    covered, missing = notes(result)
+    assert (covered.kind, covered.file, covered.line) == ("redundant index", "shop/models.py", 7)
+    assert str(covered) == "shop/models.py:7 Book: a: drop: b covers it. Take it out."
+    assert (missing.kind, missing.file, missing.line) == ("missing index", "shop/models.py", 3)
+    assert "every row is read; reads 0.500 [0.400, 0.600], writes" in missing.what
+    assert missing.cure == "Add Index(x) to Meta.indexes."
+
+
+def test_an_older_result_without_places_names_the_table(outcome):
+    result = json.loads(json.dumps(outcome[0]))
+    for entry in result["indexes"]:
+        assert entry.pop("declared_at")
+    result["schema"] = {"useless": [result["indexes"][0]["name"]], "missing": []}
+    [told] = notes(result)
+    assert (told.place, told.file) == (result["indexes"][0]["table"], "")
 
 
 def test_a_wrong_number_is_refused():

@@ -136,6 +136,10 @@ def test_those_that_flip_are_named_in_every_report(compared):
     assert "| commit | abc, clean |" in text
     assert "| turns<br>t (x) | **keep**, used by 2<br>r 0.500 [0.400, 0.600]" in text
     assert "Missing on some: Index(…): small (+0.50 s a day)." in text
+    noted = [note.what for note in shapes_report.notes(compared)]
+    assert noted == [
+        f"{name}: its verdict flips with the shape of the data." for name in ("guide", "turns")
+    ]
 
 
 def test_one_command_measures_all_shapes_and_compares_them(tmp_path, monkeypatch):
