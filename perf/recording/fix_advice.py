@@ -5,7 +5,8 @@ import re
 from django.apps import apps
 from django.utils.translation import gettext as _
 
-TABLE = re.compile(r'^(?:SELECT .*? FROM|UPDATE|INSERT INTO|DELETE FROM) "?(\w+)"?')
+TABLE = re.compile(r'^(?:SELECT .*? FROM|UPDATE|INSERT(?: OR IGNORE)? INTO|DELETE FROM) "?(\w+)"?')
+OF_ONE_ROW = re.compile(r' WHERE "\w+"\."\w+" = \?$')  # all that lead to it, in no order
 SET_AND_KEY = re.compile(r'^UPDATE "(\w+)" SET .* WHERE "\1"\."(?:\w+)" (?:= \?|IN \(\?\))$')
 DELETE_KEY = re.compile(r'^DELETE FROM "(\w+)" WHERE "\1"\."(?:\w+)" (?:= \?|IN \(\?\))')
 COLUMN = re.compile(r'WHERE (?:.* AND )?\(?"(\w+)"\."(\w+)" = \?(?: |\)|$)')
@@ -23,6 +24,15 @@ def model_of(fingerprint):
         if model._meta.db_table == table:
             return model
     return None
+
+
+def _name_of(model):
+    """Return how the model is written: a relation's own as that relation's."""
+    owner = model._meta.auto_created
+    if not owner:
+        return model.__name__
+    field = next(f for f in owner._meta.local_many_to_many if f.remote_field.through is model)
+    return f"{owner.__name__}.{field.name}.through"
 
 
 def origin_of(statement):
@@ -45,7 +55,7 @@ def cure_of(group):
     first = group[0]
     text, site, where = first.fingerprint, first.site, str(first.site)
     model = model_of(text)
-    values = {"where": where, "model": model.__name__ if model else _("the table")}
+    values = {"where": where, "model": _name_of(model) if model else _("the table")}
     if site.verb.endswith("update_or_create"):
         return (
             _(
@@ -72,6 +82,14 @@ def cure_of(group):
         ) % {"model": name, "field": field, "where": where}
     if site.verb.startswith(("CursorWrapper.", "CursorDebugWrapper.")):
         return _raw(group, where)
+    if text.startswith("INSERT") and model and model._meta.auto_created:
+        return (
+            _(
+                "add() in a loop at %(where)s: collect the rows and add(*rows) once, or "
+                "%(model)s.objects.bulk_create(links) for several."
+            )
+            % values
+        )
     if text.startswith("INSERT"):
         return (
             _("Collect the rows and write %(model)s.objects.bulk_create(rows) after %(where)s.")
@@ -208,6 +226,11 @@ def _select(group, model, values):
         if origin is not None or site.owner:
             if origin is None:
                 values["query"] = site.owner
+            if OF_ONE_ROW.search(text):
+                return (
+                    _("Add prefetch_related(“%(lookup)s”) to the %(outer)s queryset of %(query)s.")
+                    % values
+                )
             return (
                 _(
                     "Add prefetch_related(“%(lookup)s”) to the %(outer)s queryset of %(query)s, "

@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Group
 from django.http import HttpResponse
 from django.urls import path
 from zeal import NPlusOneError
@@ -59,6 +60,7 @@ def test_the_inner_of_two_loops_is_one_loop_however_few_rows_each_round_has(book
     assert "select_related(“driver”) to the Assignment queryset" in inner.cure
     assert (outer.kind, outer.count) == (READS, 4)
     assert "prefetch_related(“assignments”) to the Booking queryset" in outer.cure
+    assert "filter in Python" not in outer.cure  # nothing is filtered
 
 
 def test_an_inner_loop_that_leads_to_few_rows_is_not_told_row_by_row(bookings):
@@ -134,6 +136,16 @@ def test_creating_in_a_loop_wants_bulk_create():
     loop = the_loop(q)
     assert (loop.kind, loop.count) == (WRITES, 3)
     assert "Client.objects.bulk_create(rows)" in loop.cure
+
+
+def test_adding_to_a_relation_in_a_loop_wants_one_add(django_user_model):
+    user = django_user_model.objects.create(username="u")
+    groups = [Group.objects.create(name=str(i)) for i in range(3)]
+    with record_queries() as q:
+        for group in groups:
+            user.groups.add(group)
+    cure = next(loop.cure for loop in find_loops(q) if loop.kind == WRITES)
+    assert "collect the rows and add(*rows) once, or User.groups.through.objects" in cure
 
 
 def test_deleting_in_a_loop_wants_one_delete():
