@@ -317,7 +317,7 @@ def _action(plan, slowest, attempts):
     told = [*rewritings(slowest, plan), *_tried(mine), *map(str, plan.remarks)]
     if plan.full_scans:
         tables = list(dict.fromkeys(plan.full_scans))
-        told.insert(0, _("%(tables)s is read whole.") % {"tables": ", ".join(tables)})
+        told.insert(0, _("Read whole: %(tables)s.") % {"tables": ", ".join(tables)})
         if len(told) == 1:
             told.append(_untried(tables))
     if told:
@@ -333,7 +333,7 @@ def _untried(tables):
     """Return why no index comes to mind for what is read whole."""
     rows = max((m._base_manager.count() for m in map(model_of, tables) if m), default=0)
     if rows < SMALLEST_TABLE:
-        return _("Nothing was tried: %(rows)d rows are few.") % {"rows": rows}
+        return _("Nothing was tried: there are at most %(rows)d rows.") % {"rows": rows}
     return _("Nothing was tried: no index that is known here would serve it.")
 
 
@@ -344,11 +344,8 @@ def _tried(attempts):
     tried = [a for a in attempts if a.was_tried]
     if tried:
         told.append(
-            _("%(count)d indexes were tried, and none was shown to pay: %(names)s.")
-            % {
-                "count": len(tried),
-                "names": "; ".join(f"{a.candidate.name()} ({a.outcome.label})" for a in tried),
-            }
+            _("Tried, and none was shown to pay: %(names)s.")
+            % {"names": "; ".join(f"{a.candidate.name()} ({a.outcome.label})" for a in tried)}
         )
     if small := outcomes[Outcome.SMALL_TABLE]:
         told.append(

@@ -123,7 +123,7 @@ def _index_lines(profile):
             }
         ]
     if not profile.advice:
-        return ["  " + _("%(count)d indexes were tried; none was shown to pay.") % {"count": tried}]
+        return ["  " + _("Indexes tried: %(count)d; none was shown to pay.") % {"count": tried}]
     lines = []
     for item in profile.advice:
         lines.append(f"  {item.priority}. {item.candidate.table}: {item.candidate.django()}")

@@ -142,7 +142,7 @@ def test_who_is_not_there_is_said(project):
 def test_budgets_hold_the_listed_doors_and_what_the_urls_have_beside(project):
     told = project.run("manage.py", "check_budgets", "--format", "json")
     assert told.returncode == 1
-    assert told.stderr.endswith("CommandError: 9 doors fail.\n")
+    assert told.stderr.endswith("CommandError: Doors that fail: 9.\n")
     result = json.loads(told.stdout)
     assert result["sizes"] == ["now"]
     doors = {door["door"]: (door["statements"], door["budget"]) for door in result["doors"]}

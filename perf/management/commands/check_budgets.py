@@ -113,7 +113,7 @@ class Command(BaseCommand):
     def _fail(self, verdicts):
         failed = sum(bool(verdict.problems) for verdict in verdicts)
         if failed:
-            raise CommandError(_("%(failed)d doors fail.") % {"failed": failed})
+            raise CommandError(_("Doors that fail: %(failed)d.") % {"failed": failed})
 
     def _accepts(self, item, why, accepted):
         """Ask at a terminal; elsewhere only what was named is accepted."""

@@ -108,7 +108,7 @@ def test_the_command_fails_for_what_is_found(monkeypatch, db, django_db_blocker)
     monkeypatch.setattr("perf.management.commands.check_budgets.project_doors", lambda: DOORS)
     monkeypatch.setattr("perf.management.commands.check_budgets.read_budgets", lambda file: NONE)
     out = StringIO()
-    with pytest.raises(CommandError, match="2 doors fail"):
+    with pytest.raises(CommandError, match="Doors that fail: 2"):
         call_command("check_budgets", "--rows", "2000", stdout=out, stderr=StringIO())
     assert "searched" in out.getvalue()
 

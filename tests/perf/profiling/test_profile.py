@@ -163,7 +163,7 @@ def test_without_options_every_top_statement_has_an_action(monkeypatch):
     make.booking()
     monkeypatch.setattr("perf.indexes.missing.SMALLEST_TABLE", 1)
     action, profile = an_action(lambda: list(Booking.objects.filter(notes="x")))
-    assert "bookings_booking is read whole." in action
+    assert "Read whole: bookings_booking." in action
     assert 'Not tried yet: Index(fields=["notes"]' in action
     assert profile.advice is None
     assert "Nothing was tried. Considered: Index" in as_text(profile)
@@ -183,7 +183,7 @@ def test_what_no_index_serves_is_rewritten_and_not_called_tried():
     make.booking()
     negated = Booking.objects.exclude(scheduled_time__date=make.DAY)
     action, _profile = an_action(lambda: list(negated), explain=True, may_build=True)
-    assert "is read whole" in action
+    assert "Read whole" in action
     assert "name the values that are wanted" in action
     assert "none was shown to pay" not in action
 

@@ -106,7 +106,7 @@ def test_the_command_measures_on_a_database_of_its_own(capsys, monkeypatch):
     call_command("check_budgets")
     shown = capsys.readouterr().out
     some.append(Door("commands", "a door", lambda world: list(Booking.objects.filter(notes="x"))))
-    with pytest.raises(CommandError, match="1 doors fail"):
+    with pytest.raises(CommandError, match="Doors that fail: 1"):
         call_command("check_budgets")
     assert "reads from end to end: bookings_booking at tests/" in capsys.readouterr().out
     assert "command dispatch_day" in shown
