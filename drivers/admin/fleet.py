@@ -115,7 +115,12 @@ class GuardedAdmin(FleetAdmin):
         tell_released(self, request, change.gave_way)
 
 
+class VehicleForm(forms.ModelForm):
+    handover_address = place_search()
+
+
 class VehicleAdmin(GuardedAdmin):
+    form = VehicleForm
     list_display = [
         "plate",
         "seats",
@@ -144,7 +149,7 @@ class VehicleAdmin(GuardedAdmin):
         (
             _("Handover"),
             {
-                "fields": [("handover_lat", "handover_lon")],
+                "fields": ["handover_address", ("handover_lat", "handover_lon")],
                 "description": _(
                     "Where one driver hands the vehicle over to the next: shifts of two drivers, "
                     "one after the other, end and begin there. Left empty: at the depot."

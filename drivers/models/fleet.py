@@ -23,12 +23,14 @@ from drivers.models.layouts import (
 from drivers.models.values import LATITUDE, LONGITUDE, on_earth, validate_tags, within_years
 
 
-class Vehicle(models.Model):
+class Vehicle(AsksAboutFarPlaces):
     """A car: `seats` ordinary seats beside `wheelchair_places`, driver not counted.
 
     Where its places fold, that is the usual layout, and it may have one of `other_layouts` instead.
     One driver hands it over to the next at the handover place, without one at the depot.
     """
+
+    ENDS = ("handover_",)
 
     company = models.ForeignKey(
         Company, models.PROTECT, db_index=False, related_name="vehicles", verbose_name=_("company")
@@ -92,9 +94,9 @@ class Vehicle(models.Model):
         return all_layouts(self.seats, self.wheelchair_places, self.other_layouts)
 
     def clean(self) -> None:
-        super().clean()
         with suppress(ValidationError):  # of which the field itself speaks
             self.other_layouts = written(read_layouts(self.other_layouts))
+        super().clean()
 
 
 AVAILABLE = Q(is_active=True, is_available=True)

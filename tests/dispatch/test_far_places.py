@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 from bookings.importing.import_bookings import import_bookings
 from bookings.models import Actor, Booking, Client, CompanyPlace, Door, SavedPlace
 from bookings.save import save_booking
-from drivers.models import Driver
+from drivers.models import Driver, Vehicle
 from drivers.models.far_places import far_places
 from tests.support import builders as make
 from tests.support.callers import API, booking_values, caller
@@ -23,6 +23,7 @@ LON, LAT = make.HOME  # swapped
 OFFER = f"Swapped it would be 8 km away: enter {make.HOME[0]} and {make.HOME[1]}."
 FAR = {"pickup_lat": LAT, "pickup_lon": LON}
 FAR_HOME = {"home_lat": LAT, "home_lon": LON}
+FAR_YARD = {"handover_lat": LAT, "handover_lon": LON}
 HERE = {"lat": LAT, "lon": LON}
 TOMORROW = timezone.localdate() + timedelta(days=1)
 pytestmark = pytest.mark.django_db
@@ -46,6 +47,7 @@ def far_rows():
         + SavedPlace.objects.filter(**HERE).count()
         + CompanyPlace.objects.filter(**HERE).count()
         + Driver.objects.filter(**FAR_HOME).count()
+        + Vehicle.objects.filter(**FAR_YARD).count()
     )
 
 
@@ -58,6 +60,8 @@ API_DOORS = {
     "PATCH clients/<pk>/": ("patch", "clients/{client}/", lambda: HERE),
     "POST drivers/": ("post", "drivers/", lambda: {"name": "Anna", **FAR_HOME}),
     "PATCH drivers/<pk>/": ("patch", "drivers/{driver}/", lambda: FAR_HOME),
+    "POST vehicles/": ("post", "vehicles/", lambda: {"plate": "GE 2", **FAR_YARD}),
+    "PATCH vehicles/<pk>/": ("patch", "vehicles/{vehicle}/", lambda: FAR_YARD),
 }
 
 
@@ -69,12 +73,16 @@ def test_the_api_asks_and_is_answered(door):
         "booking": make.booking(clock="10:00", day=TOMORROW).pk,
         "client": make.client().pk,
         "driver": make.driver().pk,
+        "vehicle": make.vehicle().pk,
     }
     send, path = getattr(me, method), API + path.format(**ids)
     asked = send(path, body())
     assert asked.status_code == 400, asked.content
     (error,) = asked.json()["errors"]
-    assert (error["code"], error["field"]) == ("far_away", next(n for n in body() if "lat" in n))
+    assert (error["code"], error["field"]) == (
+        "far_away",
+        next(n for n in body() if n.endswith("lat")),
+    )
     assert OFFER in error["detail"]
     assert send(path, {**body(), "far_meant": False}).status_code == 400
     assert far_rows() == 0
@@ -107,6 +115,7 @@ def test_the_api_asks_of_each_booking_in_bulk():
         ("bookings", lambda: make.booking(day=TOMORROW, **FAR), {"passengers": 2}),
         ("clients", lambda: make.client(**HERE), {"phone": "1"}),
         ("drivers", lambda: make.driver(**FAR_HOME), {"phone": "1"}),
+        ("vehicles", lambda: make.vehicle(**FAR_YARD), {"seats": 5}),
     ],
 )
 def test_a_stored_place_is_not_asked_about_again(path, make_row, change):
@@ -114,7 +123,8 @@ def test_a_stored_place_is_not_asked_about_again(path, make_row, change):
     me = caller()
     done = me.patch(f"{API}{path}/{row.pk}/", change)
     assert done.status_code == 200, done.content
-    same = {name: getattr(row, name) for name in (*FAR, *HERE, *FAR_HOME) if hasattr(row, name)}
+    places = *FAR, *HERE, *FAR_HOME, *FAR_YARD
+    same = {name: getattr(row, name) for name in places if hasattr(row, name)}
     assert me.patch(f"{API}{path}/{row.pk}/", same).status_code == 200
 
 
@@ -157,6 +167,8 @@ ADMIN_DOORS = {
     "change a place": lambda: (change(make.place()), HERE),
     "add a driver": lambda: (add(Driver), {"name": "Anna", **FAR_HOME}),
     "change a driver": lambda: (change(make.driver()), FAR_HOME),
+    "add a vehicle": lambda: (add(Vehicle), {"plate": "GE 2", **FAR_YARD}),
+    "change a vehicle": lambda: (change(make.vehicle()), FAR_YARD),
     "by telephone": lambda: (reverse("admin:bookings_booking_telephone"), FAR | CALL),
 }
 
@@ -181,7 +193,8 @@ def test_a_form_asks_and_its_checkbox_answers(client, geneva, door):
     url = done["Location"] if "add" in door else url
     shown = client.get(url)
     assert "far_meant" not in shown.content.decode()
-    again = client.post(url, shown_fields(shown) | {"_continue": "1", "notes": "x", "phone": "2"})
+    other = {"notes": "x", "phone": "2", "plate": "GE 3"}
+    again = client.post(url, shown_fields(shown) | {"_continue": "1"} | other)
     assert again.status_code == 302
 
 
@@ -307,11 +320,12 @@ def test_the_question_is_asked_in_french():
         ("bookings", lambda: make.booking(day=TOMORROW), {"pickup_lat": 46.2, "pickup_lon": 6.1}),
         ("clients", make.client, {"lat": 46.2, "lon": 6.1}),
         ("drivers", make.driver, {"home_lat": 46.2, "home_lon": 6.1}),
+        ("vehicles", make.vehicle, {"handover_lat": 46.2, "handover_lon": 6.1}),
     ],
 )
 def test_to_ask_costs_no_statement(path, make_row, place):
     me, row, counts = caller(), make_row(), []
-    name = "notes" if path == "bookings" else "phone"
+    name = {"bookings": "notes", "vehicles": "plate"}.get(path, "phone")
     me.patch(f"{API}{path}/{row.pk}/", {name: "1"})  # the first change makes the client's key
     for values in ({name: "2"}, place):
         with CaptureQueriesContext(connection) as statements:

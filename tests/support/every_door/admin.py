@@ -269,7 +269,8 @@ def _added(busy: Busy) -> dict[type[Model], list[Form]]:
         Vehicle: [{**company, **both(plate="NEW", seats=0, wheelchair_places=0).form,
                    **both(other_layouts="0+1").form,
                    **both(insurance_until="2030-01-01", inspection_until="2030-01-01").form,
-                   **both(handover_lat=46.2, handover_lon=6.1).form, "skills": ""}],
+                   **both(handover_lat=46.2, handover_lon=6.1, handover_address="Quai 1").form,
+                   "skills": ""}],
         Shift: [{"driver": pk, "vehicle": "", **over, **a_break} for pk in drivers],
         Absence: [{"driver": pk, **over, "reason": "sick", "note": "x"} for pk in drivers],
         VehicleAbsence: [

@@ -153,6 +153,8 @@ def _vehicle(row: Vehicle, busy: Busy) -> dict[str, list[Change]]:
         "inspection_until": [both(inspection_until="2026-01-01")],
         "handover_lat": [both(handover_lat=46.2, handover_lon=6.1)],
         "handover_lon": [both(handover_lat=46.2, handover_lon=6.2)],
+        "handover_address": [form_only(handover_address="Quai 1")],  # only searched
+        "far_meant": [meant("handover_lat", "handover_lon")],
     }
 
 
