@@ -28,9 +28,10 @@ from perf.indexes.try_index import laboratory
 from perf.measuring.machine import git
 from perf.our_code import our_apps
 from perf.recording.find import find_all
-from perf.recording.finding import Finding
+from perf.recording.finding import LOCKED, Finding
 from perf.recording.masking import masked
 from perf.recording.record import Recording, record_queries
+from perf.recording.waiting import find_waiting
 
 SLOWER_MS = 100  # the guide's second threshold
 
@@ -174,7 +175,7 @@ def profile_block(
     server = read_server(connections["default"])  # before the trials leave dead rows behind
     attempts = _attempts(statements, plans, explain, may_build)
     advice = tuple(advise(attempts)) if any(a.was_tried for a in attempts) else None
-    findings = tuple(find_all(recording))
+    findings = _findings(recording, first)
     return Profile(
         what=what,
         at=now,
@@ -207,6 +208,15 @@ def profile_block(
         recording=recording,
         result=result,
     )
+
+
+def _findings(recording, first):
+    """Return what is found in the run, and the locks that only the first run waited for."""
+    found = find_all(recording)
+    told = {(one.kind, one.place) for one in found}
+    waited = find_waiting(first) if first is not None else ()
+    locked = [one for one in waited if one.kind == LOCKED and (one.kind, one.place) not in told]
+    return *found, *locked
 
 
 def _transactions(recording):

@@ -3,12 +3,13 @@
 import json
 import re
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command, get_commands
-from django.db import connection
+from django.db import connection, connections, transaction
 from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import path
@@ -17,10 +18,12 @@ from bookings.models import Booking, Client, Event
 from dispatch.models import Assignment, DispatchRun
 from drivers.models import Company
 from perf.indexes.explain import explain_top
+from perf.measuring.taken_back import taken_back
 from perf.profiling.profile import profile_block
 from perf.profiling.report import as_markdown, as_text
 from perf.profiling.targets import profile_command, profile_url
 from perf.project.profile_dispatch import profile_dispatch
+from perf.recording.finding import LOCKED
 from perf.recording.masking import masked
 from perf.recording.notes import FORMATS
 from tests.support import builders as make
@@ -296,6 +299,36 @@ def test_what_only_the_first_run_sent_is_listed_with_its_time():
     assert (top.count, top.ms) == (0, 0)
     assert top.first_ms > 0
     assert f"{profile.first['database_ms']:.1f} ms" in as_text(profile)
+
+
+@pytest.mark.postgres_only
+@pytest.mark.django_db(transaction=True)
+def test_a_lock_that_only_the_first_run_waits_for_is_found():
+    make.company()
+    holds = threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            Company.objects.update(name="mine")
+            holds.set()
+            threading.Event().wait(0.5)
+        connections.close_all()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    holds.wait(5)
+    profile = profile_block(
+        "it",
+        lambda: Company.objects.update(name="x"),
+        now=make.NOW,
+        rehearse=True,
+        around=lambda rehearsal: taken_back(),
+    )
+    holder.join()
+    [found] = profile.findings
+    assert found.kind == LOCKED
+    assert 'UPDATE "drivers_company"' in found.what  # what the holder has run
+    assert found.cure == profile.top[0].action
 
 
 @pytest.mark.django_db(transaction=True)
