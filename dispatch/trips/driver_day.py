@@ -6,8 +6,10 @@ from typing import Any
 
 from django.db.models import Case, F, Q, QuerySet, When
 
+from dispatch.day.duties import home_of
 from dispatch.models import OPEN, Assignment, is_foreseen
 from dispatch.planner.problem import TOLD_S
+from drivers.fleet.handovers import had_before, has_after, is_handed
 from drivers.models import Driver, Shift
 from drivers.times import moment
 
@@ -129,9 +131,18 @@ def _read_shifts(
 ) -> list[dict[str, Any]]:
     rows = Shift.objects.filter(driver=driver, end_at__gt=min(start_at, now), start_at__lt=end_at)
     columns = ("start_at", "end_at", "break_at", "break_min", "vehicle__plate")
-    found = rows.order_by("start_at", "id").values_list(*columns)
+    place = ("vehicle__handover_lat", "vehicle__handover_lon")
+    found = rows.order_by("start_at", "id").values_list(*columns, had_before(), has_after(), *place)
     names = (*columns[:-1], "vehicle")
-    return [dict(zip(names, row, strict=True)) for row in found]
+    shifts = []
+    for *row, before, after, lat, lon in found:
+        shift = dict(zip(names, row, strict=True))
+        shift["taken_over"] = is_handed(driver.pk, before)
+        shift["handed_over"] = is_handed(driver.pk, after)
+        is_anywhere = shift["taken_over"] or shift["handed_over"]
+        shift["handover"] = home_of(driver.company, lat, lon) if is_anywhere else None
+        shifts.append(shift)
+    return shifts
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

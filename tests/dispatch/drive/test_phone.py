@@ -186,6 +186,22 @@ def test_a_phone_sees_the_drivers_own_today_and_tomorrow():
     assert [row["vehicle"] for row in day["shifts"]] == [driver.vehicle.plate]
 
 
+def test_a_phone_says_where_the_car_is_handed_over_without_a_statement_more():
+    driver = make.driver()
+    shift = make.shift(driver, "06:00", "24:00")
+    make.shift(make.driver(driver.company), "24:00", "32:00", vehicle=driver.vehicle)
+
+    def turn():
+        (row,) = Phone(driver).sync()["day"]["shifts"]
+        return row["taken_over"], row["handed_over"], row["handover"]
+
+    assert turn() == (False, True, [*make.DEPOT])
+    type(driver.vehicle).objects.update(handover_lat=46.21, handover_lon=6.11)
+    assert turn() == (False, True, [46.21, 6.11])
+    make.Shift.objects.exclude(pk=shift.pk).delete()
+    assert turn() == (False, False, None)
+
+
 def test_what_is_told_of_a_client_ends_with_the_trip():
     driver = make.driver()
     booking = trip(driver, client=make.client(driver.company, "Léa Favre"), notes="second floor")

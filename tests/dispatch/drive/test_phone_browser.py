@@ -251,6 +251,32 @@ def test_a_stop_that_is_expected_later_says_so(browser, live_server, monkeypatch
 
 
 @pytest.mark.django_db(transaction=True)
+def test_the_phone_leads_to_where_the_car_is_handed_over(
+    browser, live_server, monkeypatch, tmp_path
+):
+    day = Day(monkeypatch, 1)
+    shift = day.driver.shifts.get()
+    other = make.driver(day.driver.company)
+    make.Shift.objects.create(
+        driver=other,
+        vehicle=day.driver.vehicle,
+        start_at=shift.end_at,
+        end_at=shift.end_at + timedelta(hours=6),
+    )
+    phone = Phone(browser, live_server, day, tmp_path)
+    phone.connect()
+    plate = day.driver.vehicle.plate
+    assert phone.page.inner_text(".turns") == (
+        f"You hand {plate} over to a colleague at the end. Navigate"
+    )
+    to = phone.page.get_attribute(".turns a", "href")
+    assert to.startswith(f"geo:{make.DEPOT[0]},{make.DEPOT[1]}?")
+    assert Axe().run(phone.page).response["violations"] == []
+    assert phone.errors == []
+    phone.context.close()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_at_most_one_request_a_minute_when_nothing_happens(browser, live_server, monkeypatch):
     day = Day(monkeypatch, trips=1)
     page = browser.new_context(**PHONE).new_page()

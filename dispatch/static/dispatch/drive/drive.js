@@ -309,7 +309,13 @@ function shiftsLine() {
   const [shift] = today;
   const parts = [fill(words.shift, `${clock(shift.start_at)}–${clock(shift.end_at)}`), shift.vehicle];
   if (shift.break_at) parts.push(fill(words.break, clock(shift.break_at)));
-  return el("p", { class: "shift" }, parts.filter(Boolean).join(" · "));
+  const turns = [
+    shift.taken_over && Date.parse(shift.start_at) > clockNow() - 3600000 && fill(words.takes_over, shift.vehicle),
+    shift.handed_over && fill(words.hands_over, shift.vehicle),
+  ].filter(Boolean);
+  return el("div", { class: "shift" },
+    el("p", {}, parts.filter(Boolean).join(" · ")),
+    ...(turns.length ? [el("p", { class: "turns" }, `${turns.join(" ")} `, el("a", { href: mapUrl(...shift.handover, words.handover) }, words.navigate))] : []));
 }
 
 function show() {
