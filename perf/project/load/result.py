@@ -116,9 +116,9 @@ class LoadRun:
         ]
         if self.bookings is not None:
             lines.insert(0, _("%(bookings)d bookings a day") % {"bookings": self.bookings})
-        lines += ["", _row(_titles())]
-        lines += [_row(_cells(name, door)) for name, door in self.doors().items()]
-        lines.append(_row(_cells(_(ALL), figures)))
+        lines += ["", row_of(titles())]
+        lines += [row_of(cells_of(name, door)) for name, door in self.doors().items()]
+        lines.append(row_of(cells_of(_(ALL), figures)))
         if self.dispatches:
             lines += ["", self._dispatch_line(figures)]
         lines += self._errors()
@@ -167,14 +167,14 @@ def door_figures(samples):
     }
 
 
-def _titles():
+def titles():
     return (
         _("door"), _("requests"), _("errors"), _("p50 ms"), _("p95 ms"), _("p99 ms"), _("max ms"),
         _("statements"),
     )  # fmt: skip
 
 
-def _cells(name, figures):
+def cells_of(name, figures):
     most = figures["statements_max"]
     times = [f"{figures[key]:.0f}" for key in ("p50_ms", "p95_ms", "p99_ms", "max_ms")]
     return (
@@ -183,6 +183,6 @@ def _cells(name, figures):
     )  # fmt: skip
 
 
-def _row(cells):
+def row_of(cells):
     name, *numbers = cells
     return f"{name:<20}" + "".join(f"{number:>11}" for number in numbers)

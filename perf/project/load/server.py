@@ -15,6 +15,7 @@ from django.conf import settings
 
 READY_WITHIN_S = 60
 ENDS_WITHIN_S = 10
+KEEP_ALIVE_S = 30  # connections of threads, as in deploy/gunicorn.conf.py
 
 
 class ServerDied(Exception):
@@ -69,8 +70,11 @@ def environment(config):
 
 
 @contextmanager
-def running_server(config, *, workers):
+def running_server(config, *, workers, threads=1, cache="locmem://"):
     """Yield a gunicorn on a free port of loopback. Raises ServerDied.
+
+    Its workers are of the kind that has threads where there are several. They share `cache`, but
+    for one in memory.
 
     It ends with the block, and also when this process is killed (`gunicorn_settings`).
     """
@@ -83,9 +87,10 @@ def running_server(config, *, workers):
                     *("--config", "python:perf.project.load.gunicorn_settings"),
                     *("--bind", f"fd://{listener.fileno()}"),
                     *("--workers", str(workers)),
+                    *("--threads", str(threads), "--keep-alive", str(KEEP_ALIVE_S)),
                 ],
                 cwd=settings.BASE_DIR,
-                env=environment(config),
+                env=environment(config) | {"CACHE_URL": cache},
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,

@@ -25,6 +25,7 @@ APART = frozenset(
         "check_budgets",
         "demo",  # `seed_scenario` and `dispatch_day`, for a company of its own
         "fuzz_api",
+        "live_day",
         "load_test",
         "measure_control",
         "measure_recorder",
