@@ -1,12 +1,13 @@
 """Show what would help trips without a driver and late ones: each suggestion is a button."""
 
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from dispatch.board.access import company_context, writable_context
 from dispatch.board.forms import FollowForm, SuggestionForm
-from dispatch.board.responses import checked, fragment
+from dispatch.board.responses import checked, fragment, shared_response
 from dispatch.board.trip_views import show_trip, trip_view
 from dispatch.forecast.late import late_trips
 from dispatch.trips.advice.advise import advise_day
@@ -21,24 +22,29 @@ from drivers.companies.actors import admin_actor
 def day_advice(request, company, day):
     """Return the advice of all trips of the day without a driver, for their places in the queue.
 
-    And the best action for trips that are late today, for the list of what needs attention. At most
-    8 statements.
+    And the best action for trips that are late today, for the list of what needs attention. Made
+    once for all who see the same, as the board is: at most 8 statements, those of the access among
+    them, and those of `shared_response`.
     """
     current, now = company_context(request, company), timezone.now()
-    late = {}
-    if day == current.company.local(now).date():
-        late = late_trips(current.company, now=now)
-    found = advise_day(current.company, day, now=now)
-    context = {
-        "company": current.company,
-        "may_write": current.may_write,
-        "found": found,
-        "rescued": [
-            {"booking": booking, "suggestions": [one]}
-            for booking, one in rescues(found.day, late).items()
-        ],
-    }
-    return fragment(request, "_advice.html", context)
+
+    def make():
+        late = {}
+        if day == current.company.local(now).date():
+            late = late_trips(current.company, now=now)
+        found = advise_day(current.company, day, now=now)
+        context = {
+            "company": current.company,
+            "may_write": current.may_write,
+            "found": found,
+            "rescued": [
+                {"booking": booking, "suggestions": [one]}
+                for booking, one in rescues(found.day, late).items()
+            ],
+        }
+        return render_to_string("dispatch/board/_advice.html", context), True
+
+    return shared_response(request, current, "advice", day, now=now, make=make)
 
 
 @trip_view

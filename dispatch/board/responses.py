@@ -4,12 +4,15 @@
 toolbar, `board:done` closes the dialog.
 """
 
+import gzip
 import json
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext_lazy
 
+from dispatch.board.shared import shared_fragment
 from drivers.refused import Refused
 
 OUT_OF_DATE = gettext_lazy("The page is out of date: load it again.")
@@ -33,6 +36,37 @@ def fragment(request, template, context, *, status=200, toast="", events=(), tar
     if target:
         response["HX-Retarget"] = target
     return response
+
+
+def shared_response(request, current, what, day, *, now, make):
+    """Return what all share who may see it, as `shared_fragment` has it.
+
+    Who was told of an event says so in `?after=`. No statement, 4 or 5 where the stamp of the day
+    is to be read, and those of `make` where it is to be made.
+    """
+    after = request.GET.get("after", "")
+    body = shared_fragment(
+        what,
+        current.company,
+        day,
+        now=now,
+        may_write=current.may_write,
+        known=int(after) if is_event(after) else None,
+        make=make,
+    )
+    response = HttpResponse(body, headers={"Content-Encoding": "gzip"})
+    if not accepts_gzip(request):
+        response = HttpResponse(gzip.decompress(body))
+    patch_vary_headers(response, ["Accept-Encoding"])
+    return response
+
+
+def is_event(text):
+    return text.isdecimal() and len(text) < 20
+
+
+def accepts_gzip(request):
+    return "gzip" in request.headers.get("Accept-Encoding", "")
 
 
 def error_response(text, status=400):

@@ -2,9 +2,10 @@
 
 The fragment of the board is kept in the shared cache, compressed, under everything that it depends
 on: the day, the company's latest event and plan, its fleet, its policy, the reader's language and
-whether they may write. What else there is on it (a position, who is late by now, a client's
-corrected name) follows within `BOARD_SHARED_S` seconds: so long one moment holds for all. One
-makes it, the others wait for that one. While the cache fails, each process shares its own.
+whether they may write. So is the advice that each board asks for once it is shown. What else there
+is on them (a position, who is late by now, a client's corrected name) follows within
+`BOARD_SHARED_S` seconds: so long one moment holds for all. One makes it, the others wait for that
+one. While the cache fails, each process shares its own.
 
 Nothing in it is of a person: it is rendered without a request. Boards that ask for first steps,
 whose buttons carry a token, are not kept.
@@ -52,17 +53,24 @@ def read_stamp(company: Company, day: date, *, known: int | None = None) -> Stam
     who has changed something asks without, and sees it. Polling asks with an event of 0.
     """
     if known is not None and settings.BOARD_SHARED_S:
-        kept: Stamp | None = OUTAGE.ask(lambda: cache.get(_key("stamp", company, day)))
+        kept = kept_stamp(company.pk, day)
         if kept is not None and kept.event >= known:
             return kept
     event, run = read_last(company, day)
     stamp = Stamp(event, run and (run.id, run.finished_at), read_fleet(company, day).tag())
     if settings.BOARD_SHARED_S:
-        OUTAGE.ask(lambda: cache.set(_key("stamp", company, day), stamp, STAMP_KEPT_S))
+        OUTAGE.ask(lambda: cache.set(_key("stamp", company.pk, day), stamp, STAMP_KEPT_S))
     return stamp
 
 
+def kept_stamp(company_id: int, day: date) -> Stamp | None:
+    """Return the stamp that somebody has read within half a second, if any. No statement."""
+    kept: Stamp | None = OUTAGE.ask(lambda: cache.get(_key("stamp", company_id, day)))
+    return kept
+
+
 def shared_fragment(
+    what: str,
     company: Company,
     day: date,
     *,
@@ -71,16 +79,16 @@ def shared_fragment(
     known: int | None,
     make: Callable[[], tuple[str, bool]],
 ) -> bytes:
-    """Return the fragment, compressed; `make` returns the text and whether it may be shared.
+    """Return a fragment, compressed; `make` returns the text and whether it may be shared.
 
-    `known` is that of `read_stamp`.
+    `what` tells the fragments of a day apart; `known` is that of `read_stamp`.
     """
     if not settings.BOARD_SHARED_S:
         return _compressed(make()[0])
     bucket = int(now.timestamp() // settings.BOARD_SHARED_S)
     stamp = read_stamp(company, day, known=known)
     seen = (day, bucket, *stamp, get_language(), may_write, _policy(company))
-    key = _key("fragment", company, *seen)
+    key = _key(what, company.pk, *seen)
     if (kept := _here.get(key)) is not None:
         return kept
     # One thread of this process makes it, or waits for another process; the others wait for that
@@ -139,9 +147,9 @@ def _policy(company: Company) -> list[Any]:
     return [getattr(company, field.attname) for field in company._meta.concrete_fields]
 
 
-def _key(kind: str, company: Company, *seen: Any) -> str:
+def _key(kind: str, company_id: int, *seen: Any) -> str:
     """Return the key; the database's name is in it, for caches outlive databases."""
-    about = repr((connection.settings_dict["NAME"], company.pk, *seen))
+    about = repr((connection.settings_dict["NAME"], company_id, *seen))
     return f"board.{kind}.{hashlib.sha256(about.encode()).hexdigest()}"
 
 

@@ -1,6 +1,5 @@
 """Show the board's pages. Each reads for the company in its URL; another company's is 404."""
 
-import gzip
 from datetime import date, timedelta
 
 from django.conf import settings
@@ -9,7 +8,6 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
@@ -22,8 +20,9 @@ from dispatch.board.first_steps import is_ready, read_steps
 from dispatch.board.layout import lay_out
 from dispatch.board.map import map_of
 from dispatch.board.reports import read_messages
+from dispatch.board.responses import is_event, shared_response
 from dispatch.board.roads import ways_of
-from dispatch.board.shared import read_stamp, shared_fragment
+from dispatch.board.shared import read_stamp
 from dispatch.forecast.rows import read_trips
 from dispatch.manifest import read_manifest
 from dispatch.runs.options import Mode
@@ -83,12 +82,10 @@ def board_day(request, company: str, day: date):
 def board_fragment(request, company: str, day: date):
     """Show the content of `#board`, which the page swaps in: made once for all who see the same.
 
-    Who was told of an event says so in `?after=`. No statement beside those of the access, 4 or 5
-    where the stamp of the day is to be read, and those of the board where it is to be made.
+    Statements beside those of the access: see `shared_response`.
     """
     current = company_context(request, company)
     now = timezone.now()
-    after = request.GET.get("after", "")
 
     def make():
         context = _board(current, day, now=now)
@@ -98,27 +95,7 @@ def board_fragment(request, company: str, day: date):
         )
         return text, is_shared
 
-    body = shared_fragment(
-        current.company,
-        day,
-        now=now,
-        may_write=current.may_write,
-        known=int(after) if is_event(after) else None,
-        make=make,
-    )
-    response = HttpResponse(body, headers={"Content-Encoding": "gzip"})
-    if not accepts_gzip(request):
-        response = HttpResponse(gzip.decompress(body))
-    patch_vary_headers(response, ["Accept-Encoding"])
-    return response
-
-
-def is_event(text):
-    return text.isdecimal() and len(text) < 20
-
-
-def accepts_gzip(request):
-    return "gzip" in request.headers.get("Accept-Encoding", "")
+    return shared_response(request, current, "fragment", day, now=now, make=make)
 
 
 @gzip_page

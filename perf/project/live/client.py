@@ -140,7 +140,7 @@ class Board:
         self.read_s = self.line.now()
         await self._get(TOOLS, self.read_s, self.tools)
         if ADVISED in body:
-            await self._get(ADVICE, self.read_s, self.advice)
+            await self._get(ADVICE, self.read_s, f"{self.advice}?after={self.latest}")
 
     async def _get(self, door, at_s, path, **about):
         return await self.line.send(door, at_s, path, cookies=self.cookies, **about)

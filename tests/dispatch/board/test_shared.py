@@ -1,6 +1,7 @@
 """What all dispatchers of a company see is made once per change, and only for who may see it."""
 
 import gzip
+import re
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from bookings.models import Event
-from dispatch.board import shared, views
+from dispatch.board import advice_views, shared, views
 from drivers.models import Role
 from drivers.rest import throttling
 from tests.support import builders as make
@@ -223,7 +224,8 @@ def test_who_comes_while_another_makes_it_waits_for_that_one(company, made, monk
     assert len(made) == 2
 
 
-def test_the_news_of_a_day_are_read_once_for_all_who_ask(company):
+def test_the_news_of_a_day_are_read_once_for_all_who_ask(company, monkeypatch):
+    monkeypatch.setattr(shared, "STAMP_KEPT_S", 60)
     first, second = logged_in(company), logged_in(company)
     event, _run, fleet = shared.read_stamp(company, DAY)
     assert news_of(first, company, event, fleet).status_code == 204
@@ -234,3 +236,26 @@ def test_the_news_of_a_day_are_read_once_for_all_who_ask(company):
     cache.clear()  # half a second later
     assert news_of(second, company, event, fleet).json()["event"] == later.pk
     assert news_of(second, company, later.pk, "another").json() == {"event": later.pk, "by": []}
+
+
+def test_advice_is_worked_out_once_for_all_who_see_the_same(company, monkeypatch):
+    monkeypatch.setattr(shared, "STAMP_KEPT_S", 60)  # on a slow machine too
+    make.booking(company, "10:00", status="accepted")
+    worked_out, advise = [], advice_views.advise_day
+    monkeypatch.setattr(
+        advice_views, "advise_day", lambda *day, **at: worked_out.append(day) or advise(*day, **at)
+    )
+    first, second = logged_in(company), logged_in(company)
+    board = board_of(first, company).decode()
+    (url,) = re.findall(r'id="advice-vehicles" class="advice" hx-get="([^"]+)"', board)
+    advice = first.get(url).content
+    assert b"advice-" in advice
+    with CaptureQueriesContext(connection) as statements:
+        assert second.get(url).content == advice
+    assert len(statements) <= 3  # session, user, companies
+    assert len(worked_out) == 1
+    # Who may not write reads the same without buttons; what has changed is worked out again.
+    assert logged_in(company, Role.VIEWER).get(url).content != advice
+    assert len(worked_out) == 2
+    second.get(url.split("?")[0], {"after": changed(company).pk})
+    assert len(worked_out) == 3
