@@ -19,6 +19,7 @@ from dispatch.board.day import opening_day, read_board, read_fleet
 from dispatch.board.first_steps import is_ready, read_steps
 from dispatch.board.layout import lay_out
 from dispatch.board.map import map_of
+from dispatch.board.quiet import remember_quiet
 from dispatch.board.reports import read_messages
 from dispatch.board.responses import is_event, shared_response
 from dispatch.board.roads import ways_of
@@ -134,7 +135,8 @@ def board_news(request, company: str):
     """Return 204 while there is no event after `?after=`, else the last event and who changed it.
 
     With `?day=` and `?fleet=`, the tag that came with the board, a change of drivers, shifts or
-    absences counts as well. What all who ask so are told is read once in half a second.
+    absences counts as well. What all who ask so are told is read once in half a second, and
+    `QuietNewsMiddleware` answers those who have just been here.
     """
     current = company_context(request, company)
     after = request.GET.get("after", "")
@@ -148,6 +150,7 @@ def board_news(request, company: str):
         stamp = read_stamp(current.company, day, known=0)
         if stamp.event <= int(after):
             if stamp.fleet == request.GET["fleet"]:
+                remember_quiet(request, current.company)
                 return HttpResponse(status=204)
             return JsonResponse({"event": int(after), "by": []})
     rows = list(

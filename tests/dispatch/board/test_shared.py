@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from bookings.models import Event
-from dispatch.board import advice_views, shared, views
+from dispatch.board import advice_views, quiet, shared, views
 from drivers.models import Role
 from drivers.rest import throttling
 from tests.support import builders as make
@@ -236,6 +236,68 @@ def test_the_news_of_a_day_are_read_once_for_all_who_ask(company, monkeypatch):
     cache.clear()  # half a second later
     assert news_of(second, company, event, fleet).json()["event"] == later.pk
     assert news_of(second, company, later.pk, "another").json() == {"event": later.pk, "by": []}
+
+
+class TestQuiet:
+    """Who was told that there is nothing new is told so again without a statement."""
+
+    @pytest.fixture(autouse=True)
+    def _kept(self, monkeypatch):
+        monkeypatch.setattr(shared, "STAMP_KEPT_S", 60)  # on a slow machine too
+
+    def asked(self, browser, company, event, fleet):
+        with CaptureQueriesContext(connection) as statements:
+            answer = news_of(browser, company, event, fleet)
+        return answer, len(statements)
+
+    def test_no_statement_while_nothing_happens(self, company):
+        browser = logged_in(company)
+        event, _run, fleet = shared.read_stamp(company, DAY)
+        assert news_of(browser, company, event, fleet).status_code == 204
+        answer, statements = self.asked(browser, company, event, fleet)
+        assert (answer.status_code, answer.content, statements) == (204, b"", 0)
+        assert "no-store" in answer["Cache-Control"]
+
+    def test_what_has_happened_is_told(self, company):
+        browser = logged_in(company)
+        event, _run, fleet = shared.read_stamp(company, DAY)
+        news_of(browser, company, event, fleet)
+        latest = changed(company).pk
+        shared.read_stamp(company, DAY)  # as half a second later, or by who has changed it
+        assert news_of(browser, company, event, fleet).json()["event"] == latest
+        assert news_of(browser, company, latest, "another").status_code == 200
+        assert news_of(browser, company, latest, fleet).status_code == 204
+
+    def test_nobody_else_is_answered_by_that(self, company):
+        event, _run, fleet = shared.read_stamp(company, DAY)
+        news_of(logged_in(company), company, event, fleet)
+        strangers = {
+            Client(): 302,
+            logged_in(make.company("other")): 404,
+            logged_in(company, Role.DRIVER, is_staff=False): 302,
+        }
+        for browser, status in strangers.items():
+            for _again in range(2):
+                assert news_of(browser, company, event, fleet).status_code == status
+
+    def test_a_session_or_role_that_has_ended_is_found_out(self, company, monkeypatch):
+        monkeypatch.setattr(quiet, "QUIET_S", 0)  # ten seconds later
+        member = make.member(company)
+        browser = Client()
+        browser.force_login(member)
+        event, _run, fleet = shared.read_stamp(company, DAY)
+        assert news_of(browser, company, event, fleet).status_code == 204
+        member.memberships.get().delete()
+        assert news_of(browser, company, event, fleet).status_code == 403
+        browser.session.flush()
+        assert news_of(browser, company, event, fleet).status_code == 302
+
+    @pytest.mark.parametrize(
+        "query", ["after=x&day=2026-06-17&fleet=a", "after=0&day=x&fleet=a", "after=-1"]
+    )
+    def test_nonsense_goes_to_the_view(self, company, query):
+        url = reverse("admin:board:news", args=[company.slug])
+        assert logged_in(company).get(f"{url}?{query}").status_code == 400
 
 
 def test_advice_is_worked_out_once_for_all_who_see_the_same(company, monkeypatch):
