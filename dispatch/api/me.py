@@ -115,6 +115,7 @@ class MeViewSet(Door, viewsets.ViewSet):
     roles = {"read": DRIVERS, "write": DRIVERS}
     params = {"day": ["day"]}
     tagged_reads = ("list", "day")
+    brief_callers = ("positions",)
 
     def mine(self):
         """Return the queryset of the driver: empty if the user is not a driver of the company."""
