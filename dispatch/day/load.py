@@ -5,9 +5,10 @@ and compares, so that a plan is only written to the day it was made for.
 """
 
 import math
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,23 @@ class Day:
     beside: dict[int, int]
     shift_of: dict[int, int]
     ride_m: dict[int, int]
+
+    @cached_property
+    def of_person(self) -> dict[int, list[BookingRow]]:
+        """The bookings, those of neighbouring days too, by who is on board."""
+        return self._by(lambda row: row.person)
+
+    @cached_property
+    def returns(self) -> dict[int, list[BookingRow]]:
+        """The bookings, those of neighbouring days too, by the one that they return from."""
+        return self._by(lambda row: row.return_of_id)
+
+    def _by(self, key: Callable[[BookingRow], int | None]) -> dict[int, list[BookingRow]]:
+        found: dict[int, list[BookingRow]] = {}
+        for row in (*self.bookings.values(), *self.neighbours.values()):
+            if (of := key(row)) is not None:
+                found.setdefault(of, []).append(row)
+        return found
 
     def seconds(self, moment: datetime) -> int:
         return math.floor((moment - self.start_at).total_seconds())

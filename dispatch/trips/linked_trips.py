@@ -60,11 +60,11 @@ def out_of_order(
 
 def standing_beside(day: Day, row: BookingRow) -> dict[int, Times]:
     """Return the assigned trips that this one may not overlap with, in order of id."""
+    outbound = day.bookings.get(row.return_of_id or 0) or day.neighbours.get(row.return_of_id or 0)
+    others = [*day.returns.get(row.id, ()), *day.of_person.get(row.person or 0, ())]
     found = {}
-    for other in (*day.bookings.values(), *day.neighbours.values()):
-        linked = other.id == row.return_of_id or other.return_of_id == row.id
-        same_person = row.person is not None and row.person == other.person
-        if (linked or same_person) and other.id != row.id and (times := _times(day, other)):
+    for other in [*others, outbound] if outbound else others:
+        if other.id != row.id and (times := _times(day, other)):
             found[other.id] = times
     return {i: found[i] for i in sorted(found)}
 
@@ -99,8 +99,8 @@ def is_wanted_beside(day: Day, row: BookingRow, wanted_at: datetime) -> bool:
         return False
     others = (
         wanted(other, other.scheduled_time)
-        for other in (*day.bookings.values(), *day.neighbours.values())
-        if other.person == row.person and not other.will_call and other.status in OPEN_STATUSES
+        for other in day.of_person.get(row.person, ())
+        if not other.will_call and other.status in OPEN_STATUSES
     )
     return bool(overlapping([wanted(row, wanted_at)], others))
 

@@ -317,3 +317,19 @@ def test_a_day_is_as_long_as_its_clock_says(day, hours):
     make.company()
     loaded = load(day=day, now=at("00:00", day) - timedelta(days=1))
     assert loaded.end_at - loaded.start_at == timedelta(hours=hours)
+
+
+def test_the_trips_of_a_person_and_the_way_back_are_found_without_a_look_at_all():
+    ana, ben = make.client(), make.client()
+    there = make.booking(clock="09:00", client=ana)
+    back = make.booking(clock="11:00", client=ana, return_of=there)
+    other = make.booking(clock="10:00", client=ben)
+    make.booking(clock="12:00", client=None)  # of nobody in particular
+    day = load()
+    assert {who: {row.id for row in rows} for who, rows in day.of_person.items()} == {
+        ana.pk: {there.pk, back.pk},
+        ben.pk: {other.pk},
+    }
+    assert {of: [row.id for row in rows] for of, rows in day.returns.items()} == {
+        there.pk: [back.pk]
+    }
