@@ -95,12 +95,12 @@ def _touching(
 
 
 def _off_duty(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the values of a driver without the shift, and what its vehicle is absent."""
+    """Return the values of a driver without the shift, its vehicle's absences and handovers."""
     names = [*DriverRow._fields[: DriverRow._fields.index("shift_id")]]
     of_shift = slice(len(names), len(names) + len(OF_VEHICLE))
     rest = [*values[of_shift.stop :]]
     own = DriverRow._fields[DriverRow._fields.index("shift_id") :]
-    for name in (*OF_SHIFT, "away_start_at", "away_end_at"):
+    for name in (*OF_SHIFT, "away_start_at", "away_end_at", "taken_over", "handed_over"):
         rest[own.index(name)] = None
     return (*values[: of_shift.start], *[None] * len(OF_VEHICLE), *rest)
 

@@ -210,6 +210,7 @@ class TestOfADay:
             {"Early": (home, make.DEPOT)},
             {"Late": (make.DEPOT, home)},
         ]
+        assert [both[day].drivers for day in (make.DAY, after)] == [load().drivers, on_next.drivers]
         for day, turn in ((make.DAY, (False, True)), (after, (True, False))):
             (row,) = read_board(company, day, now=make.NOW).drivers
             assert [(shift.taken_over, shift.handed_over) for shift in row.shifts] == [turn]
