@@ -77,7 +77,7 @@ class Shift(models.Model):
             # dispatch.manifest.read_manifest: the shifts of drivers that overlap a day.
             Index(fields=["driver", "end_at"], name="idx_shift_driver_end"),
             # OneDriver and its trigger on SQLite, and drivers.fleet.changes: the shifts of a
-            # vehicle that have not ended.
+            # vehicle that have not ended. drivers.fleet.handovers: those before and after a shift.
             Index(fields=["vehicle", "end_at"], name="idx_shift_vehicle_end"),
             # The lists of ShiftAdmin and ShiftViewSet, by time. SQLite sorts faster than it reads
             # this.
