@@ -15,7 +15,7 @@ from django.db import DatabaseError
 
 from perf.indexes.catalog import read_indexes
 from perf.indexes.explain import explain, rolled_back
-from perf.measuring.statistics import Judgement, Ratio, judge, paired_ratio
+from perf.measuring.statistics import Judgement, Ratio, judge, order_of_arms, paired_ratio
 
 # A replay that takes longer is stopped, and counts as this long: the ratio is then a bound.
 LONGEST_S = 1.0
@@ -120,7 +120,7 @@ class Bench:
             if number >= FEWEST and perf_counter() - began > budget_s:
                 break
             sides = ["with", "without", "control"]
-            for side in sides if number % 2 == 0 else reversed(sides):
+            for side in order_of_arms(sides, number):
                 with lacking() if side == "without" else self._full(instead) as connection:
                     seconds = self._pass(statements, repeats, connection)
                 getattr(made, f"{side}_s").append(seconds)
