@@ -166,12 +166,13 @@ def complete(run: DispatchRun, applied: Applied, **fields: object) -> None:
 def _compare(day: Day, plan: Plan) -> tuple[frozenset[int], int]:
     """Lock and read again; return (bookings to leave out, number of new bookings): 4 queries.
 
-    A booking that was closed meanwhile is left out: that only frees its driver. What changes
-    a driver's time in any other way makes the plan stale.
+    A booking that was closed meanwhile is left out: that only frees its driver. A longer shift, and
+    a lock or confirmation of a trip that stays where it stands, take nothing from the plan. What
+    changes a driver's time in any other way makes it stale.
     """
     queries.lock_available_drivers(day.company)
     drivers = queries.read_drivers(day.company, day.start_at, day.end_at)
-    if _facts(drivers) != _facts(day.drivers):
+    if _facts(drivers) != _facts(day.drivers) and not _only_longer(drivers, day.drivers):
         raise StalePlan(_("Drivers, shifts or absences changed meanwhile; plan again."))
     if _breaks(drivers) != _breaks(day.drivers):
         raise StalePlan(_("The plan was changed by hand meanwhile; plan again."))
@@ -180,6 +181,7 @@ def _compare(day: Day, plan: Plan) -> tuple[frozenset[int], int]:
     )
     if _routes(neighbours) - _routes(day.neighbours):
         raise StalePlan(_("Trips of the days around this one changed meanwhile; plan again."))
+    stays = {row.id for row in difference(day, plan).kept}
     # Bookings that are of another day now.
     changed, arrived = list(day.bookings.keys() - bookings.keys()), 0
     for booking_id, row in bookings.items():
@@ -194,12 +196,13 @@ def _compare(day: Day, plan: Plan) -> tuple[frozenset[int], int]:
             )
         if before is None:
             arrived += row.status in PLANNABLE
-        elif booking_id in day.kept and (standing is None or row.route() == before.route()):
+        elif booking_id in day.kept:
+            if standing and row.route() != before.route():
+                raise _changed(row)
+        elif booking_id in stays and _but_flags(row) == _but_flags(before):
             continue
         elif standing:
-            raise StalePlan(
-                _("Trip %(trip)s was changed meanwhile; plan again.") % {"trip": row.label}
-            )
+            raise _changed(row)
         else:
             changed.append(booking_id)
     forbidden = {
@@ -219,6 +222,38 @@ def _compare(day: Day, plan: Plan) -> tuple[frozenset[int], int]:
 
 def _facts(drivers: Mapping[int, Sequence[DriverRow]]) -> dict[int, list[tuple[Any, ...]]]:
     return {driver_id: [row.facts() for row in rows] for driver_id, rows in drivers.items()}
+
+
+def _changed(row: BookingRow) -> StalePlan:
+    return StalePlan(_("Trip %(trip)s was changed meanwhile; plan again.") % {"trip": row.label})
+
+
+def _only_longer(
+    now: Mapping[int, Sequence[DriverRow]], before: Mapping[int, Sequence[DriverRow]]
+) -> bool:
+    """Say whether nothing but shifts changed, and each holds what it held before."""
+    if {driver_id: len(rows) for driver_id, rows in now.items()} != {
+        driver_id: len(rows) for driver_id, rows in before.items()
+    }:
+        return False
+    return all(
+        row.facts() == was.facts() or _is_longer(row, was)
+        for driver_id, rows in now.items()
+        for row, was in zip(rows, before[driver_id], strict=True)
+    )
+
+
+def _is_longer(row: DriverRow, was: DriverRow) -> bool:
+    start_at, end_at = row.shift_start_at, row.shift_end_at
+    if not (start_at and end_at and was.shift_start_at and was.shift_end_at):
+        return False
+    as_it_was = row._replace(shift_start_at=was.shift_start_at, shift_end_at=was.shift_end_at)
+    holds = start_at <= was.shift_start_at and was.shift_end_at <= end_at
+    return holds and as_it_was.facts() == was.facts()
+
+
+def _but_flags(row: BookingRow) -> BookingRow:
+    return row._replace(locked=None, confirmed=None)  # who drives it, and when, is untouched
 
 
 def _breaks(drivers: Mapping[int, Sequence[DriverRow]]) -> list[datetime | None]:

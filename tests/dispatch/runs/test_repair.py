@@ -74,6 +74,42 @@ def test_an_act_on_a_standing_trip_is_planned_around(monkeypatch):
     assert not broken()
 
 
+def test_what_takes_nothing_from_a_plan_costs_no_second_one(monkeypatch):
+    driver = make.driver()
+    shift = make.shift(driver)
+    booking = make.booking(clock="09:00")
+    dispatch()
+
+    def acts():
+        lock(booking.company, booking.id, actor=ACTOR, now=make.NOW)
+        confirm(booking.company, booking.id, actor=ACTOR, now=make.NOW)
+        Shift.objects.filter(pk=shift.pk).update(
+            start_at=shift.start_at - timedelta(minutes=1),
+            end_at=shift.end_at + timedelta(minutes=1),
+        )
+
+    solved = while_planning(monkeypatch, acts)
+    later = make.booking(clock="12:00")
+    assert dispatch().assigned == 2
+    assert len(solved) == 1
+    assert standing() == {booking.id: driver.id, later.id: driver.id}
+    assert Assignment.objects.get(booking=booking, is_open=True).locked
+
+
+def test_another_vehicle_meanwhile_is_planned_with(monkeypatch):
+    shift = make.shift(make.driver())
+    make.booking(clock="09:00")
+
+    def another():
+        Shift.objects.filter(pk=shift.pk).update(
+            vehicle=make.vehicle(), end_at=shift.end_at + timedelta(minutes=1)
+        )
+
+    solved = while_planning(monkeypatch, another)
+    assert dispatch().assigned == 1
+    assert len(solved) == 2
+
+
 def test_a_plan_that_was_searched_for_is_kept_but_where_the_day_changed(monkeypatch):
     """The second plan starts from the first: a search of its own would lose what was found."""
     seed_scenario(
@@ -84,8 +120,8 @@ def test_a_plan_that_was_searched_for_is_kept_but_where_the_day_changed(monkeypa
     shift = Shift.objects.filter(driver__company=company).order_by("end_at").last()
     first = []
 
-    def longer():
-        Shift.objects.filter(pk=shift.pk).update(end_at=shift.end_at + timedelta(minutes=1))
+    def shorter():
+        Shift.objects.filter(pk=shift.pk).update(end_at=shift.end_at - timedelta(minutes=1))
 
     solve = planning.solve
 
@@ -93,7 +129,7 @@ def test_a_plan_that_was_searched_for_is_kept_but_where_the_day_changed(monkeypa
         plan = solve(problem, **options)
         first.append(plan)
         if len(first) == 1:
-            longer()
+            shorter()
         return plan
 
     monkeypatch.setattr(planning, "solve", slow_solve)
@@ -157,11 +193,11 @@ def test_a_day_that_never_rests_is_given_up_in_the_end(monkeypatch):
     driver = make.driver()
     shift = make.shift(driver)
     make.booking(clock="09:00")
-    longer = iter(range(1, 100))
+    earlier = iter(range(1, 100))
 
     def act():
-        minutes = timedelta(minutes=next(longer))
-        Shift.objects.filter(pk=shift.pk).update(end_at=shift.end_at + minutes)
+        minutes = timedelta(minutes=next(earlier))
+        Shift.objects.filter(pk=shift.pk).update(end_at=shift.end_at - minutes)
 
     solved = while_planning(monkeypatch, *[act] * 50)
     with pytest.raises(StalePlan, match="changed meanwhile"):
