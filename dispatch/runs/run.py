@@ -1,6 +1,7 @@
 """Plan a company's day: claim it, load, plan, check, explain, apply."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from dispatch.models import DispatchRun
 from dispatch.planner.check.plan import check
 from dispatch.planner.explain.reasons import Reason
 from dispatch.planner.problem import Plan
-from dispatch.runs.apply import Applied, GivenUp, StalePlan, applying, complete
+from dispatch.runs.apply import Applied, GivenUp, StalePlan, applying, complete, holding
 from dispatch.runs.claim import claim, working
 from dispatch.runs.difference import difference
 from dispatch.runs.explain_plan import explain_plan
@@ -30,6 +31,8 @@ from drivers.refused import Refused
 
 # How often a plan is adapted to a day that changed while it was made, before it is given up.
 REPAIRS = 5
+# The last time the day is held meanwhile, if adapting the plan took no longer than that before.
+HELD_AT_MOST = timedelta(seconds=3)
 
 
 class PlanRefused(Refused):
@@ -106,22 +109,27 @@ def carry_out(
     A run that fails is failed, or has the status `back` unless it was refused.
 
     What somebody does on the day meanwhile does not cost the plan: the day is read again, and
-    `repair(day as it was, plan)` says how to plan it now; by default as before. Raises StalePlan
-    where that is not enough `REPAIRS` times.
+    `repair(day as it was, plan)` says how to plan it now; by default as before. The last of
+    `REPAIRS` times the day is held. Raises StalePlan where that takes too long, or is not enough.
     """
+    hold: AbstractContextManager[None] = nullcontext()
     with working(run, meter, back=back):
         for left in range(REPAIRS, -1, -1):
-            planned = plan_day(run.company, run.day, planning, meter, now=now, leeway=leeway)
-            reconnect()
-            try:
-                return _write(planned, run, meter, now=now, actor=actor, done=done)
-            except GivenUp:
-                raise
-            except StalePlan:
-                if not left:
+            began = meter.elapsed()
+            with hold:
+                planned = plan_day(run.company, run.day, planning, meter, now=now, leeway=leeway)
+                reconnect()
+                try:
+                    return _write(planned, run, meter, now=now, actor=actor, done=done)
+                except GivenUp:
                     raise
-                planning = repair(planned.day, planned.plan) if repair else planning
-                run.company.refresh_from_db()
+                except StalePlan:
+                    if not left:
+                        raise
+                    planning = repair(planned.day, planned.plan) if repair else planning
+                    run.company.refresh_from_db()
+                    if left == 1 and meter.elapsed() - began <= HELD_AT_MOST:
+                        hold = holding(planned.day)
     raise AssertionError("The last attempt returns or raises.")
 
 

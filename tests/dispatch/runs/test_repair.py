@@ -4,6 +4,7 @@ from datetime import timedelta
 from random import Random
 
 import pytest
+from django.db import connection
 
 from bookings.models import Actor, Booking, Door, DriverPreference, Status
 from bookings.save import save_booking
@@ -205,6 +206,25 @@ def test_a_day_that_never_rests_is_given_up_in_the_end(monkeypatch):
     assert len(solved) == running.REPAIRS + 1
     assert DispatchRun.objects.get().status == "failed"
     assert not standing()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_day_that_does_not_rest_is_held_in_the_end(monkeypatch):
+    driver = make.driver()
+    shift = make.shift(driver)
+    booking = make.booking(clock="09:00")
+    was_held = []
+
+    def act():
+        was_held.append(connection.in_atomic_block)
+        if not was_held[-1]:
+            end_at = shift.end_at - timedelta(minutes=len(was_held))
+            Shift.objects.filter(pk=shift.pk).update(end_at=end_at)
+
+    while_planning(monkeypatch, *[act] * 50)
+    assert dispatch().assigned == 1
+    assert was_held == [False] * running.REPAIRS + [True]
+    assert standing() == {booking.id: driver.id}
 
 
 def test_a_run_that_was_given_up_does_not_try_again(monkeypatch):
