@@ -122,21 +122,20 @@ class Trip:
 
     @property
     def kept_window(self) -> tuple[int, int]:
-        """Return (earliest, latest) start of boarding that keeps what was told, or the margin.
+        """Return (earliest, latest) start of boarding that keeps what was told, and the margin.
 
         It lies in the window of the trip. Of a told time that the window excludes, and of a margin
-        that nobody can keep, nothing is left.
+        that the told time does not keep, or nobody can, nothing is left.
         """
         earliest_s, last_s = self.earliest_s, self.last_start_s
-        if self.standing is not None:
-            told_s = self.standing.pickup_s
-            if earliest_s <= told_s <= last_s:
-                return max(earliest_s, told_s - TOLD_S), min(last_s, told_s + TOLD_S)
+        in_good_time_s = last_s
         if self.arrive_by_s is not None:
             in_good_time_s = self.arrive_by_s - self.margin_s - self.boarding_s - self.ride_s
-            if earliest_s <= in_good_time_s:
-                return earliest_s, min(last_s, in_good_time_s)
-        return earliest_s, last_s
+        told_s = earliest_s
+        if self.standing is not None and earliest_s <= self.standing.pickup_s <= last_s:
+            told_s = self.standing.pickup_s
+            earliest_s, last_s = max(earliest_s, told_s - TOLD_S), min(last_s, told_s + TOLD_S)
+        return earliest_s, min(last_s, in_good_time_s) if told_s <= in_good_time_s else last_s
 
 
 @dataclass(frozen=True, slots=True)

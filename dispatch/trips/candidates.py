@@ -247,10 +247,19 @@ def _candidate(
         present=placed == own,
         keeps_told=own is not None
         and not then.retimed
+        and _keeps_margin(trip, own, placed)
         and may_give_way(day, day.bookings[trip.id]),
         together=together,
         longer_s=placed.dropoff_s - placed.pickup_s - trip.boarding_s - trip.ride_s,
     )
+
+
+def _keeps_margin(trip: Trip, own: PlannedTrip, placed: PlannedTrip) -> bool:
+    """Return whether the client arrives in good time for the appointment if that is so now."""
+    if trip.arrive_by_s is None:
+        return True
+    in_good_time_s = trip.arrive_by_s - trip.margin_s
+    return placed.dropoff_s <= in_good_time_s or own.dropoff_s > in_good_time_s
 
 
 def _along(

@@ -209,13 +209,18 @@ def _kept_pickup(trip: Trip) -> tuple[int, int]:
 
 
 def _kept_arrival(trip: Trip, due_s: int) -> int:
-    """Return the latest arrival that keeps the margin before the appointment, if one can."""
-    if trip.arrive_by_s is None or trip.standing is not None:
+    """Return the latest arrival that keeps the margin before the appointment.
+
+    Of a margin that the told arrival does not keep, or nobody can, nothing is left.
+    """
+    if trip.arrive_by_s is None:
         return due_s
     in_good_time_s = trip.arrive_by_s - trip.margin_s
-    if trip.earliest_s + trip.boarding_s + trip.ride_s > in_good_time_s:
-        return due_s
-    return min(due_s, in_good_time_s)
+    arrives_s = trip.earliest_s + trip.boarding_s + trip.ride_s
+    if trip.standing is not None:
+        arrives_s = max(arrives_s, trip.standing.pickup_s + trip.boarding_s + trip.ride_s)
+        arrives_s = max(arrives_s, trip.standing.dropoff_s or arrives_s)
+    return due_s if arrives_s > in_good_time_s else min(due_s, in_good_time_s)
 
 
 def _arrivals(problem: Problem) -> list[int]:

@@ -6,7 +6,7 @@ import pytest
 
 from dispatch.planner.check.plan import check
 from dispatch.planner.measures import measure
-from dispatch.planner.problem import TOLD_S, Costs, Standing
+from dispatch.planner.problem import TOLD_S, Costs, Sharing, Standing
 from dispatch.planner.solve import solve
 from perf.project.scenarios.generate import geneva_day
 from perf.project.scenarios.problem import as_problem
@@ -147,3 +147,38 @@ def test_a_margin_is_not_given_up_for_less_driving(iterations):
     (boards_s,) = (row.pickup_s for row in plan.trips if row.trip_id == 2)
     earliest_s, latest_s = problem.trips[1].kept_window
     assert earliest_s <= boards_s <= latest_s < problem.trips[1].last_start_s
+
+
+@pytest.mark.parametrize("sharing", [None, Sharing(factor=1.5)])
+@pytest.mark.parametrize(("told", "driver_id"), [("08:15", 1), ("08:16", 2)])
+def test_a_margin_that_the_told_time_keeps_is_not_given_up_for_less_driving(
+    told, driver_id, sharing
+):
+    # Driver 1 comes from kilometre 30; driver 2 is back at kilometre 0 at 08:18, late for the
+    # margin: boarding by 08:15. Who was told 08:16 has none any more.
+    trip = make_trip(
+        1, "08:20", 0, 10, early=900, arrive_by_s="08:30", margin_s=300,
+        standing=Standing(1, clock(told)),
+    )  # fmt: skip
+    other = make_trip(2, "07:58", 0, 10, late=0, standing=Standing(2, clock("07:58")))
+    duties = [make_duty(1, home=30), make_duty(2)]
+    problem = make_problem([trip, other], duties=duties, costs=Costs(driver_s=0, move_s=600))
+    plan = solve(dataclasses.replace(problem, sharing=sharing), iterations=50)
+    assert [row.driver_id for row in plan.trips if row.trip_id == 1] == [driver_id]
+
+
+@pytest.mark.parametrize(("margin_s", "driver_id"), [(1740, 1), (1800, 2)])
+def test_who_rides_with_others_keeps_the_margin_that_was_told(margin_s, driver_id):
+    # Fetched from kilometre -3 on the way, client 2 lets client 1 arrive at 08:16, not at 08:10.
+    told = clock("08:00")
+    trips = [
+        make_trip(
+            1, "08:00", 0, 10, late=0, arrive_by_s="08:45", margin_s=margin_s,
+            standing=Standing(1, told, told + 600),
+        ),
+        make_trip(2, "08:03", -3, 10, standing=Standing(2, told + 180, told + 960)),
+    ]  # fmt: skip
+    duties = [make_duty(1), make_duty(2, home=30)]
+    problem = make_problem(trips, duties=duties, costs=Costs(driver_s=0, move_s=600))
+    plan = solve(dataclasses.replace(problem, sharing=Sharing(factor=2)), iterations=50)
+    assert [row.driver_id for row in plan.trips if row.trip_id == 2] == [driver_id]

@@ -388,6 +388,22 @@ def test_a_driver_is_better_only_if_a_run_would_move_the_trip(clock, locked, is_
     assert ben.is_better == is_better
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(("spare", "is_better"), [(4, True), (3, False)])
+def test_a_driver_is_not_better_who_would_give_up_the_margin(spare, is_better):
+    # Ben would come 3:44 later than Anna. The client arrives 21:44 after boarding.
+    appointment_at = make.at("09:22") + timedelta(minutes=10 + spare)
+    booking = assigned("09:00", on_duty("Anna"), locked=False, appointment_at=appointment_at)
+    Company.objects.update(appointment_margin_min=10)
+    booking.company.refresh_from_db()
+    ends = dict(zip(("pickup_lat", "pickup_lon"), make.HOSPITAL, strict=True))
+    ends |= dict(zip(("dropoff_lat", "dropoff_lon"), make.HOME, strict=True))
+    assigned("08:40", on_duty("Ben"), **ends)
+    ben = advise(booking.company, booking.id, now=make.NOW).candidates[1]
+    assert (ben.driver, ben.difference_s < -MOVE_COST_S) == ("Ben", True)
+    assert ben.is_better == is_better
+
+
 @pytest.mark.slow
 @pytest.mark.django_db
 def test_no_driver_is_called_better_unless_a_run_that_improves_the_day_would_move_the_trip():

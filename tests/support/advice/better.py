@@ -8,7 +8,7 @@ from dispatch.day.keeping import BY_HAND, MOVE_COST_S
 from dispatch.day.load import Day, load_problem
 from dispatch.day.rows import BookingRow
 from dispatch.planner.measures import measure
-from dispatch.planner.problem import Plan, PlannedTrip
+from dispatch.planner.problem import Plan, PlannedTrip, Problem
 from dispatch.runs.figures import what_stands
 from dispatch.runs.options import Mode, RunOptions
 from dispatch.trips.candidates import Candidate, candidates_for
@@ -28,13 +28,14 @@ class Compared:
     """Another driver of a planned trip, and by how much the objective of the day rises with it.
 
     That is in seconds, without the price of a move, as a candidate says it, who may differ by
-    `rounded_s`. So many trips would be `retimed` beyond what was told.
+    `rounded_s`. `broken` trips would board beyond what was told, or lose their margin before an
+    appointment.
     """
 
     row: BookingRow
     candidate: Candidate
     rises_s: int
-    retimed: int
+    broken: int
     rounded_s: int
 
     @property
@@ -45,7 +46,7 @@ class Compared:
     @property
     def lowers(self) -> bool:
         """Return whether a run that improves the day would gain by it."""
-        return self.saves and not self.retimed
+        return self.saves and not self.broken
 
     @property
     def is_right(self) -> bool:
@@ -72,9 +73,26 @@ def compared(company: Company, now: datetime, *, most: int) -> Iterator[Compared
         row = day.bookings[planned.trip_id]
         _own, *others = candidates_for(day, row, top=4)
         for one in others:
-            after = measure(problem, _with(day, standing, row, one))
+            then = _with(day, standing, row, one)
+            after = measure(problem, then)
+            broken = after.retimed + _late_for_the_margin(problem, standing, then)
             rounded_s = ROUNDED_S if problem.sharing else 0
-            yield Compared(row, one, after.objective - before, after.retimed, rounded_s)
+            yield Compared(row, one, after.objective - before, broken, rounded_s)
+
+
+def _late_for_the_margin(problem: Problem, standing: Plan, then: Plan) -> int:
+    """Return how many trips arrive in good time as they stand, and would not then."""
+    good = {
+        trip.id: trip.arrive_by_s - trip.margin_s
+        for trip in problem.trips
+        if trip.arrive_by_s is not None
+    }
+    arrives = {row.trip_id: row.dropoff_s for row in standing.trips}
+    return sum(
+        arrives[row.trip_id] <= good[row.trip_id] < row.dropoff_s
+        for row in then.trips
+        if row.trip_id in good
+    )
 
 
 def _with(day: Day, standing: Plan, row: BookingRow, one: Candidate) -> Plan:
