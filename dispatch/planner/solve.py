@@ -241,14 +241,19 @@ def _search(
         return Found(routes, done, cut_short=done < enough)
     # Where moving has a prohibitive price, the search hardly sees that a few changes would make
     # room for one trip more. So it looks with a moderate price in between, then for told times
-    # too, and at last with the true prices for the fewest of these changes. Where nothing is left
-    # out the first of these parts is all: what stands moves for no less driving.
+    # too, until nothing is left out, and at last with the true prices for the fewest of these
+    # changes. Where the first of these parts leaves nothing out it is all: what stands moves for no
+    # less driving.
     moving = _moving_moderately(problem, day, stands)
     freely = moving._replace(kept_from=day.earliest, kept_until=day.last_start)
     best = parallel.copied(first.state.routes)
     least, done = _worth(problem, day, best), 0
     parts = (day, moving, freely, day)
     for number, priced in enumerate(parts, start=1):
+        if number in (2, 3) and not _could_serve_more(day, best):
+            if number == 2:
+                return Found(best, done)
+            continue
         until = clock.first(number / len(parts))
         count = effort.iterations and max(1, effort.iterations // len(parts))
         plan = parallel.continued(priced, first.state, best)
@@ -259,8 +264,6 @@ def _search(
         worth = _worth(problem, day, routes)
         if worth < least:
             least, best = worth, parallel.copied(routes)
-        if not _could_serve_more(day, best):
-            return Found(best, done)
     return Found(best, done, cut_short=done < enough)
 
 

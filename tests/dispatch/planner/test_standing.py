@@ -7,6 +7,7 @@ import pytest
 from dispatch.planner.check.plan import check
 from dispatch.planner.measures import measure
 from dispatch.planner.problem import TOLD_S, Costs, Sharing, Standing
+from dispatch.planner.search import parallel
 from dispatch.planner.solve import solve
 from perf.project.scenarios.generate import geneva_day
 from perf.project.scenarios.problem import as_problem
@@ -101,6 +102,28 @@ def test_a_trip_that_stands_does_not_move_for_less_driving():
         costs = Costs(move_s=move_s)
         plan = solve(make_problem([trip], duties=duties, costs=costs), iterations=50)
         assert [row.driver_id for row in plan.trips] == [driver_id]
+
+
+def test_nothing_moves_that_need_not_where_all_are_served_then(monkeypatch):
+    # The new trip must not be driven by driver 2, so that trip 1 has to go there. To give trip 3 to
+    # driver 3 would save 58 km: that is no reason.
+    trips = [
+        make_trip(1, "08:00", late=0, standing=Standing(1, clock("08:00"))),
+        make_trip(2, "08:00", late=0, forbidden=frozenset({2, 3})),
+        make_trip(3, "12:00", 30, 31, standing=Standing(1, clock("12:00"))),
+    ]
+    duties = [make_duty(1), make_duty(2), make_duty(3, home=30)]
+    problem = make_problem(trips, duties=duties, costs=dataclasses.replace(KEEP, driver_s=0))
+    searched, search = [], parallel.search
+
+    def at_first_in_vain(of, day, first, *how):
+        searched.extend([day] if of is problem else ())  # loading the kernels searches another
+        return (first.state.routes, 0) if len(searched) == 1 else search(of, day, first, *how)
+
+    monkeypatch.setattr(parallel, "search", at_first_in_vain)
+    plan = solve(problem, iterations=400)
+    assert len(searched) == 3  # in vain, with a moderate price, with the true one
+    assert {row.trip_id: row.driver_id for row in plan.trips} == {1: 2, 2: 1, 3: 1}
 
 
 def test_a_late_driver_keeps_the_trips_that_are_still_possible():
