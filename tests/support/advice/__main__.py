@@ -39,6 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
         default=200,
         help="planned trips of each day whose other drivers are judged (default 200)",
     )
+    parser.add_argument(
+        "--iterations",
+        type=int,
+        help="of each run that improves the day (default: its default time)",
+    )
     parser.add_argument("--shared", action="store_true", help="clients may share vehicles")
     options = parser.parse_args(arguments)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
