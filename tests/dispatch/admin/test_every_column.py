@@ -1,11 +1,13 @@
 """Whatever is changed, through whichever door: every page that shows it can still be opened."""
 
 import pytest
+from django.apps import apps
+from django.db import connection
 from django.urls import reverse
 
 from bookings.api.serializers import BookingSerializer
 from bookings.history import history_of
-from bookings.models import Booking, Client
+from bookings.models import Booking, Client, Event
 from drivers.models import Driver, Role, Shift, Vehicle
 from perf.measuring.taken_back import taken_back
 from tests.support import builders as make
@@ -98,19 +100,22 @@ ROOMS = {Client: "clients", Driver: "drivers", Shift: "shifts", Vehicle: "vehicl
 LET_GO = {"is_active", "user"}
 
 
-@pytest.mark.parametrize("door", ["admin", "api"])
 @pytest.mark.parametrize("model", ROOMS)
-def test_every_page_that_shows_a_row_opens_after_each_change_of_it(model, door):
+def test_every_page_that_shows_a_row_opens_after_each_change_of_it(model):
     """The row belongs to a planned day; what breaks trips is agreed to."""
     busy = make_company()
     row = rows_of(model, busy)[0]
-    with clock():
-        send = sender(Walk(busy), model, row, door)
-        for column, changes in changes_of(row, busy).items():
-            sent = [getattr(change, "form" if door == "admin" else "api") for change in changes]
-            sent = [values for values in sent if values is not None]
-            done = [open_after(busy, model, row, column, send, values) for values in sent]
-            assert any(done) or not sent, f"{column} was never changed"
+    opened = set()
+    for door in ("admin", "api"):
+        with clock():
+            send = sender(Walk(busy), model, row, door)
+            for column, changes in changes_of(row, busy).items():
+                sent = [getattr(change, "form" if door == "admin" else "api") for change in changes]
+                sent = [values for values in sent if values is not None]
+                done = [
+                    open_after(busy, model, row, column, send, values, opened) for values in sent
+                ]
+                assert any(done) or not sent, f"{column} was never changed by {door}"
 
 
 def sender(walk, model, row, door):
@@ -123,28 +128,50 @@ def sender(walk, model, row, door):
     return lambda values, **agreed: walk.post(page, shown | values, **agreed)
 
 
-def open_after(busy, model, row, column, send, values):
-    """Change the row, open every page that shows it, take it back; return whether it was done."""
+def open_after(busy, model, row, column, send, values, opened):
+    """Change the row, open every page that shows it, take it back; return whether it was done.
+
+    Where both doors leave the same rows, `opened`, only the pages of their log are opened twice.
+    """
     with taken_back():
         answer = send(values)
         if trips := broken_trips(answer):
             answer = send(values, release=trips)
         if status_of(answer) >= 400:
             return False
-        for get, address, gone in pages_that_show(busy, model, row):
+        now = stored()
+        for get, address, gone in pages_that_show(busy, model, row, of_log=now in opened):
             status = get(address).status_code
             assert status == 200 or (gone and column in LET_GO and status == 404), (
                 f"{address} answers {status} after {values}"
             )
+        opened.add(now)
         return True
 
 
-def pages_that_show(busy, model, row):
+def stored():
+    """Return all rows but those of the log, which names the door."""
+    tables = [
+        model._meta.db_table
+        for app in ("drivers", "bookings", "dispatch")
+        for model in apps.get_app_config(app).get_models()
+        if model is not Event
+    ]
+    with connection.cursor() as cursor:
+        return tuple(
+            tuple(cursor.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall())
+            for table in tables
+        )
+
+
+def pages_that_show(busy, model, row, *, of_log):
     """Yield (how it is got, address, whether it is the driver's own) of each page with the row."""
     place, day = {"company": busy.company.slug}, {"day": make.DAY}
     trip = busy.bookings["ASSIGNED"].pk
     for page in ("change", "history"):
         yield busy.browser.get, admin_url(model, page, row.pk), False
+    if of_log:
+        return
     for page in ("changelist", "export_csv", "export_xlsx"):
         yield busy.browser.get, admin_url(model, page), False
     yield busy.browser.get, reverse("admin:bookings_booking_change", args=[trip]), False
