@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from django.utils.cache import add_never_cache_headers
 
+from dispatch.board.responses import is_event
 from dispatch.board.shared import kept_stamp
 from drivers.models import Company
 from drivers.rest.throttling import OUTAGE
@@ -52,12 +53,12 @@ def _is_quiet(request: HttpRequest) -> bool:
         match, day = resolve(request.path_info), day_of(request.GET.get("day", ""))
     except (Resolver404, ValueError):
         return False
-    if match.view_name != NEWS or request.method != "GET" or not after.isdecimal():
+    if match.view_name != NEWS or request.method != "GET" or not is_event(after):
         return False
     key = _key(request, match.kwargs["company"])
     company_id: int | None = OUTAGE.ask(lambda: cache.get(key)) if key else None
     stamp = kept_stamp(company_id, day) if company_id is not None else None
-    return stamp is not None and stamp.event <= int(after[:20]) and stamp.fleet == fleet
+    return stamp is not None and stamp.event <= int(after) and stamp.fleet == fleet
 
 
 def _key(request: HttpRequest, slug: str) -> str:

@@ -105,11 +105,13 @@ def load_problem(
     now: datetime,
     leeway: Leeway,
     for_run: bool = False,
+    is_held: bool = False,
     is_past: bool = False,
 ) -> Day:
     """Read the day and return it with its planning problem: 3 queries.
 
-    The driving times of a run are all got at once, see `travel_times`: raises RoadsFailed. On a day
+    The driving times of a run are all got at once, see `travel_times`: raises RoadsFailed; of a day
+    that it holds in little time. On a day
     that `is_past` all drivers count, whoever is available by now.
     """
     start_at, end_at = company.day_bounds(day)
@@ -117,7 +119,7 @@ def load_problem(
     horizon = _horizon(drivers, start_at, end_at)
     seen: dict[tuple[Any, ...], BookingRow] = {}
     bookings, neighbours = read_trips(company, day, horizon, seen=seen)
-    travel = travel_times(company, for_run=for_run)
+    travel = travel_times(company, for_run=for_run, is_held=is_held)
     if for_run and isinstance(travel, RoadTimes):
         travel.learn(*_ends(company, drivers, [*bookings.values(), *neighbours.values()]))
     return make_day(

@@ -110,8 +110,7 @@ def _driver_values(
 ) -> Iterable[tuple[Any, ...]]:
     """Return the columns of `driver_row`, of the drivers with what touches the period: 1 query."""
     drivers_then = Driver.objects.all() if is_past else Driver.objects.available()
-    of_available = Shift.objects.filter(driver__is_active=True, driver__is_available=True)
-    among = None if is_past else of_available
+    among = Shift.objects.all() if is_past else None
     queryset = (
         drivers_then.filter(company=company)
         .alias(

@@ -23,12 +23,15 @@ PAGE_S = 5.0  # a page, or a change by hand, waits no longer for a road server
 ASK_S = 2.0  # nor does who asks about a place that is entered, in a transaction
 
 
-def travel_times(company: Company, *, for_run: bool = False, page_s: float = PAGE_S) -> TravelTimes:
+def travel_times(
+    company: Company, *, for_run: bool = False, is_held: bool = False, page_s: float = PAGE_S
+) -> TravelTimes:
     """Return the travel times that plans and the board of the company share: no query.
 
     A run waits for a road server as long as ROADS_WAIT_S, and raises RoadsFailed where there is
-    no answer, unless ROADS_FALLBACK or the company allows the straight line. Everything else waits
-    `page_s` and goes on with the straight line.
+    no answer, unless ROADS_FALLBACK or the company allows the straight line; while others wait
+    for a day that it holds, ASK_S at most. Everything else waits `page_s` and goes on with the
+    straight line.
     """
     straight = GreatCircle(company.speed_kmh, company.circuity)
     if not settings.ROADS_URL:
@@ -37,7 +40,8 @@ def travel_times(company: Company, *, for_run: bool = False, page_s: float = PAG
     patience = Patience(page_s, strict=False, rests=True)
     if for_run:
         strict = not (settings.ROADS_FALLBACK or company.plan_without_roads)
-        patience = Patience(settings.ROADS_WAIT_S, strict=strict, rests=False)
+        wait_s = min(ASK_S, settings.ROADS_WAIT_S) if is_held else settings.ROADS_WAIT_S
+        patience = Patience(wait_s, strict=strict, rests=False)
     folder = settings.ROADS_KEPT / f"{company.pk}-{server.mark}"
     return RoadTimes(server, Kept(folder, settings.SECRET_KEY.encode()), straight, patience)
 

@@ -93,7 +93,10 @@ def read_shifts(company: Company, days: Collection[date]) -> list[DayShift]:
         start_at__lt=end_at,
         end_at__gt=start_at,  # says nothing new, but the index begins with the end
     ).order_by("start_at", "id")
-    rows = rows.annotate(had_before=had_before(), has_after=has_after())
+    everybody = Shift.objects.all()  # whoever can be planned by now
+    rows = rows.annotate(
+        had_before=had_before(among=everybody), has_after=has_after(among=everybody)
+    )
     return list(map(DayShift._make, rows.values_list(*DayShift._fields)))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -136,16 +136,17 @@ def applying(
     now: datetime,
     actor: Actor,
     explanations: Mapping[int, dict[str, Any]],
+    is_held: bool = False,
 ) -> Iterator[Applied]:
     """Write the plan and its events, and commit them when the block ends: at most 9 statements.
 
-    Where the day is held (`holding`) they are committed with that. The block completes the run
+    Where the day `is_held` (`holding`) they are committed with that. The block completes the run
     (`complete`). Raises StalePlan where the plan does not fit the world any more; then, and where
     the block raises, nothing is written.
     """
     try:
-        with transaction.atomic(durable=not connection.in_atomic_block):
-            changed, arrived = _compare(day, plan)
+        with transaction.atomic(durable=not is_held):
+            changed, arrived = _compare(day, plan, is_held=is_held)
             day, plan = _without(changed, day, plan)
             before, after = changed_breaks(day, plan)
             applied = Applied(difference(day, plan), plan, changed, arrived, before)
@@ -176,21 +177,22 @@ def complete(run: DispatchRun, applied: Applied, **fields: object) -> None:
         raise GivenUp(_("The run was given up for dead meanwhile; nothing was written."))
 
 
-def _compare(day: Day, plan: Plan) -> tuple[frozenset[int], int]:
+def _compare(day: Day, plan: Plan, *, is_held: bool) -> tuple[frozenset[int], int]:
     """Lock and read again; return (bookings to leave out, number of new bookings): 4 queries.
 
     A booking that was closed meanwhile is left out: that only frees its driver. A longer shift, and
     a lock or confirmation of a trip that stays where it stands, take nothing from the plan. What
     changes a driver's time in any other way makes it stale.
     """
-    queries.lock_available_drivers(day.company)
+    if not is_held:  # whoever came since is not locked: that would be against the order of locks
+        queries.lock_available_drivers(day.company)
     drivers = queries.read_drivers(day.company, day.start_at, day.end_at)
     if _facts(drivers) != _facts(day.drivers) and not _only_longer(drivers, day.drivers):
         raise StalePlan(_("Drivers, shifts or absences changed meanwhile; plan again."))
     if _breaks(drivers) != _breaks(day.drivers):
         raise StalePlan(_("The plan was changed by hand meanwhile; plan again."))
     bookings, neighbours = queries.read_trips(
-        day.company, day.day, day.horizon, lock=True, seen=day.seen
+        day.company, day.day, day.horizon, lock=not is_held, seen=day.seen
     )
     if _routes(neighbours) - _routes(day.neighbours):
         raise StalePlan(_("Trips of the days around this one changed meanwhile; plan again."))

@@ -1,7 +1,7 @@
 """Plan a company's day: claim it, load, plan, check, explain, apply."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -112,15 +112,31 @@ def carry_out(
     `repair(day as it was, plan)` says how to plan it now; by default as before. The last of
     `REPAIRS` times the day is held. Raises StalePlan where that takes too long, or is not enough.
     """
-    hold: AbstractContextManager[None] = nullcontext()
+    held: Day | None = None
     with working(run, meter, back=back):
         for left in range(REPAIRS, -1, -1):
             began = meter.elapsed()
-            with hold:
-                planned = plan_day(run.company, run.day, planning, meter, now=now, leeway=leeway)
+            with holding(held) if held else nullcontext():
+                planned = plan_day(
+                    run.company,
+                    run.day,
+                    planning,
+                    meter,
+                    now=now,
+                    leeway=leeway,
+                    is_held=held is not None,
+                )
                 reconnect()
                 try:
-                    return _write(planned, run, meter, now=now, actor=actor, done=done)
+                    return _write(
+                        planned,
+                        run,
+                        meter,
+                        now=now,
+                        actor=actor,
+                        done=done,
+                        is_held=held is not None,
+                    )
                 except GivenUp:
                     raise
                 except StalePlan:
@@ -129,7 +145,7 @@ def carry_out(
                     planning = repair(planned.day, planned.plan) if repair else planning
                     run.company.refresh_from_db()
                     if left == 1 and meter.elapsed() - began <= HELD_AT_MOST:
-                        hold = holding(planned.day)
+                        held = planned.day
     raise AssertionError("The last attempt returns or raises.")
 
 
@@ -141,9 +157,16 @@ def _write(
     now: datetime,
     actor: Actor,
     done: Callable[[Report], object] | None,
+    is_held: bool,
 ) -> Report:
     with applying(
-        planned.day, planned.plan, run, now=now, actor=actor, explanations=planned.explanations
+        planned.day,
+        planned.plan,
+        run,
+        now=now,
+        actor=actor,
+        explanations=planned.explanations,
+        is_held=is_held,
     ) as applied:
         meter.finish("apply_s")
         report = _report(planned, run, applied, meter)
@@ -162,6 +185,7 @@ def plan_day(
     *,
     now: datetime,
     leeway: Leeway,
+    is_held: bool = False,
 ) -> PlannedDay:
     """Load the day, plan it, check the plan and explain it: 3 statements.
 
@@ -174,7 +198,7 @@ def plan_day(
     start_at, end_at = company.day_bounds(day)
     is_over = end_at <= now
     moment = start_at - timedelta(days=1) if is_over else now
-    loaded = load_problem(company, day, now=moment, leeway=leeway, for_run=True)
+    loaded = load_problem(company, day, now=moment, leeway=leeway, for_run=True, is_held=is_held)
     meter.finish("load_s", bookings=len(loaded.problem.trips))
     if loaded.freed:
         loaded, _first = _keeping_the_homeless(loaded, UNSEARCHED.plan(loaded)[0], UNSEARCHED)

@@ -17,11 +17,12 @@ HANDOVER_WITHIN = timedelta(hours=12)
 def had_before(shift: str = "", *, among: QuerySet[Shift] | None = None) -> Subquery:
     """Return the id of the driver who had the vehicle before the shift, for a queryset of shifts.
 
-    Elsewhere `shift` is the path to them ("shift__"). Who counts is `among` these shifts. NULL if
-    nobody had the vehicle within 12 hours, or the shift has none.
+    Elsewhere `shift` is the path to them ("shift__"). Who counts is `among` these shifts, else
+    those of drivers who can be planned, for nobody else comes. NULL if nobody had the vehicle
+    within 12 hours, or the shift has none.
     """
     start_at = OuterRef(f"{shift}start_at")
-    before = (Shift.objects.all() if among is None else among).filter(
+    before = (_of_available() if among is None else among).filter(
         vehicle=OuterRef(f"{shift}vehicle_id"),
         end_at__gte=start_at - HANDOVER_WITHIN,
         end_at__lte=start_at,
@@ -32,7 +33,7 @@ def had_before(shift: str = "", *, among: QuerySet[Shift] | None = None) -> Subq
 def has_after(shift: str = "", *, among: QuerySet[Shift] | None = None) -> Subquery:
     """Return the id of the driver who has the vehicle after the shift, as `had_before` does."""
     end_at = OuterRef(f"{shift}end_at")
-    after = (Shift.objects.all() if among is None else among).filter(
+    after = (_of_available() if among is None else among).filter(
         vehicle=OuterRef(f"{shift}vehicle_id"),
         start_at__gte=end_at,
         start_at__lte=end_at + HANDOVER_WITHIN,
@@ -41,6 +42,10 @@ def has_after(shift: str = "", *, among: QuerySet[Shift] | None = None) -> Subqu
         end_at__lte=end_at + HANDOVER_WITHIN + SHIFT_AT_MOST,
     )
     return Subquery(after.order_by("start_at", "id").values("driver_id")[:1])
+
+
+def _of_available() -> QuerySet[Shift]:
+    return Shift.objects.filter(driver__is_active=True, driver__is_available=True)
 
 
 def is_handed(driver_id: int, other_id: int | None) -> bool:

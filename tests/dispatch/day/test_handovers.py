@@ -18,6 +18,7 @@ from dispatch.planner.problem import Plan, PlannedTrip
 from dispatch.planner.solve import solve
 from dispatch.runs.apply import StalePlan, applying, complete
 from dispatch.trips.changed_day import part_of
+from dispatch.trips.driver_day import read_driver_day
 from drivers.fleet.handovers import had_before, has_after, is_handed
 from drivers.fleet.roster import read_roster
 from tests.support import builders as make
@@ -169,6 +170,17 @@ class TestOfADay:
         assert duties(load()) == {"Early": (home, home), "Late": (home, home)}
         make.Shift.objects.filter(driver=late).update(driver=early)
         assert all(duty.start == duty.end == home for duty in load().problem.duties)
+
+    @pytest.mark.parametrize("ended", ["is_available", "is_active"])
+    def test_nobody_hands_over_to_who_cannot_be_planned(self, pair, ended):
+        early, late, _car = pair
+        make.Driver.objects.filter(pk=late.pk).update(**{ended: False})
+        home, company = (46.3, 6.2), make.Company.objects.get()
+        assert duties(load()) == {"Early": (home, home)}
+        manifests = {one.name: one.shifts[0] for one in read_manifest(company, make.DAY).drivers}
+        assert not manifests["Early"].handed_over
+        (told,) = read_driver_day(early, now=make.NOW)["shifts"]
+        assert not told["handed_over"]
 
     def test_a_night_shift_hands_over_to_the_early_one_of_the_next_day(self, pair):
         """Seen on the day on which they meet, by planner, board and manifest."""

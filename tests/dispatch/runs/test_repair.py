@@ -222,7 +222,15 @@ def test_a_day_that_does_not_rest_is_held_in_the_end(monkeypatch):
             Shift.objects.filter(pk=shift.pk).update(end_at=end_at)
 
     while_planning(monkeypatch, *[act] * 50)
+    load, hurried = running.load_problem, []
+
+    def noted(*args, is_held, **options):
+        hurried.append(is_held)
+        return load(*args, is_held=is_held, **options)
+
+    monkeypatch.setattr(running, "load_problem", noted)
     assert dispatch().assigned == 1
+    assert hurried == [False] * running.REPAIRS + [True]
     assert was_held == [False] * running.REPAIRS + [True]
     assert standing() == {booking.id: driver.id}
 
