@@ -54,6 +54,7 @@ def test_unused_indexes_dead_rows_and_old_statistics_are_told(monkeypatch):
         many_clients(30_000)
         run("CREATE INDEX zz_unused ON bookings_client (address, name, company_id)")
         run("ANALYZE bookings_client")
+        run("SELECT pg_stat_reset()")  # what other tests read is counted too
         for _time in range(1_000):
             Client.objects.filter(pk=0).exists()
         run("SELECT pg_stat_force_next_flush()")
