@@ -26,6 +26,13 @@ def model_of(fingerprint):
     return None
 
 
+def _is_whole(fingerprint):
+    """Say whether a SELECT reads all columns of one table alone, as prefetching does."""
+    model, columns = model_of(fingerprint), fingerprint.partition(" FROM ")[0].split(", ")
+    fields = model._meta.concrete_fields if model else ()
+    return len(columns) == len(fields) and " JOIN " not in fingerprint
+
+
 def _name_of(model):
     """Return how the model is written: a relation's own as that relation's."""
     owner = model._meta.auto_created
@@ -226,7 +233,7 @@ def _select(group, model, values):
         if origin is not None or site.owner:
             if origin is None:
                 values["query"] = site.owner
-            if OF_ONE_ROW.search(text):
+            if OF_ONE_ROW.search(text) and _is_whole(text):
                 return (
                     _("Add prefetch_related(“%(lookup)s”) to the %(outer)s queryset of %(query)s.")
                     % values

@@ -131,7 +131,6 @@ def test_there_are_endpoints():
 
 
 @pytest.mark.slow
-@pytest.mark.any_database
 @pytest.mark.django_db
 @pytest.mark.parametrize(("path", "method", "view", "action"), ENDPOINTS, ids=ids())
 def test_every_role_gets_what_it_may_and_nothing_of_others(path, method, view, action):
@@ -187,7 +186,6 @@ NEEDED = {
 
 
 @pytest.mark.slow
-@pytest.mark.any_database
 @pytest.mark.django_db
 @pytest.mark.parametrize(("path", "method", "view", "action"), ENDPOINTS, ids=ids())
 def test_a_client_system_finds_nothing_of_another_customer(path, method, view, action):

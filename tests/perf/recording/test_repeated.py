@@ -63,6 +63,15 @@ def test_the_inner_of_two_loops_is_one_loop_however_few_rows_each_round_has(book
     assert "filter in Python" not in outer.cure  # nothing is filtered
 
 
+def test_reading_some_columns_of_a_relation_in_a_loop_is_no_mere_prefetch(bookings):
+    with record_queries(watch_rows=True) as q:
+        for booking in Booking.objects.order_by("id"):
+            list(booking.assignments.values_list("id", "driver"))
+    [loop] = find_loops(q)
+    assert "prefetch_related(“assignments”) to the Booking queryset" in loop.cure
+    assert "filter in Python or with Prefetch(queryset=…)" in loop.cure
+
+
 def test_an_inner_loop_that_leads_to_few_rows_is_not_told_row_by_row(bookings):
     driver = make.driver()
     for booking in bookings[:2]:
