@@ -228,8 +228,9 @@ def test_where_no_worker_can_be_started_the_day_stays_free(monkeypatch):
         raise OSError("no memory")
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
-    # Other tests' planning processes may hold the slots of this machine.
+    # Other tests' planning processes may hold the slots of this machine, or look for a run.
     monkeypatch.setattr(queue, "_is_free", lambda: True)
+    monkeypatch.setattr(queue, "next_queued", lambda: 1)
     with pytest.raises(NoWorker, match="no memory"):
         queued()
     assert DispatchRun.objects.get().status == "failed"
