@@ -11,6 +11,7 @@ from rest_framework.decorators import action
 
 from bookings.api.roles import READERS
 from dispatch.api.request_serializers import AssignSerializer, ReasonSerializer
+from dispatch.api.trip_serializers import ASSIGNMENT_FIELDS
 from dispatch.ledger import lock_drivers
 from dispatch.models import Assignment
 from dispatch.trips import decisions
@@ -38,14 +39,7 @@ class AssignmentSerializer(Resource):
             "booking",
             "driver",
             "run",
-            "status",
-            "planned_pickup_at",
-            "planned_dropoff_at",
-            "arrived_at",
-            "actual_pickup_at",
-            "actual_dropoff_at",
-            "confirmed",
-            "locked",
+            *ASSIGNMENT_FIELDS,
             "explanation",
             "created_at",
             "updated_at",

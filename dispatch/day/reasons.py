@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from dispatch.day import off_road
-from dispatch.day.load import Day
+from dispatch.day.day import Day
 from dispatch.day.rows import BookingRow
 from dispatch.day.trips import pickup_window
 from dispatch.planner.explain.reasons import Reason

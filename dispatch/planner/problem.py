@@ -121,6 +121,11 @@ class Trip:
         return min(self.latest_s, self.arrive_by_s - self.boarding_s - self.ride_s)
 
     @property
+    def in_good_time_s(self) -> int | None:
+        """The latest arrival that keeps the margin before the appointment, if there is one."""
+        return None if self.arrive_by_s is None else self.arrive_by_s - self.margin_s
+
+    @property
     def kept_window(self) -> tuple[int, int]:
         """Return (earliest, latest) start of boarding that keeps what was told, and the margin.
 
@@ -128,14 +133,15 @@ class Trip:
         that the told time does not keep, or nobody can, nothing is left.
         """
         earliest_s, last_s = self.earliest_s, self.last_start_s
-        in_good_time_s = last_s
-        if self.arrive_by_s is not None:
-            in_good_time_s = self.arrive_by_s - self.margin_s - self.boarding_s - self.ride_s
         told_s = earliest_s
         if self.standing is not None and earliest_s <= self.standing.pickup_s <= last_s:
             told_s = self.standing.pickup_s
             earliest_s, last_s = max(earliest_s, told_s - TOLD_S), min(last_s, told_s + TOLD_S)
-        return earliest_s, min(last_s, in_good_time_s) if told_s <= in_good_time_s else last_s
+        if self.in_good_time_s is not None:
+            in_time_s = self.in_good_time_s - self.boarding_s - self.ride_s
+            if told_s <= in_time_s:
+                last_s = min(last_s, in_time_s)
+        return earliest_s, last_s
 
 
 @dataclass(frozen=True, slots=True)

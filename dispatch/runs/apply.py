@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 from bookings.models import Actor, DriverPreference, Status
 from dispatch import ledger
 from dispatch.day import queries
-from dispatch.day.load import Day
+from dispatch.day.day import Day
 from dispatch.day.rows import BookingRow, DriverRow
 from dispatch.day.stretches import of_plan
 from dispatch.day.trips import PLANNABLE

@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookings.models import DriverPreference
-from dispatch.day.load import Day, from_the_beginning, load_problem
+from dispatch.day.day import Day
+from dispatch.day.load import from_the_beginning, load_problem
 from dispatch.day.travel_times import driving, least_certain
 from dispatch.models import DispatchRun
 from dispatch.planner.measures import measure

@@ -5,7 +5,7 @@ A preview shows it, applying writes it.
 
 from dataclasses import dataclass
 
-from dispatch.day.load import Day
+from dispatch.day.day import Day
 from dispatch.day.rows import BookingRow
 from dispatch.planner.problem import TOLD_S, Plan, PlannedTrip
 

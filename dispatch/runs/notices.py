@@ -12,9 +12,9 @@ from itertools import pairwise
 
 from django.utils.translation import gettext as _
 
+from dispatch.day.day import Day
 from dispatch.day.duties import home_of, periods_away, pieces_of
 from dispatch.day.fitness import Ability, Wanted, Ways, off_duty
-from dispatch.day.load import Day
 from dispatch.day.papers import expired_papers
 from dispatch.day.reasons import clock, say
 from dispatch.day.rows import BookingRow, DriverRow

@@ -8,8 +8,8 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from dispatch.day.day import Day
 from dispatch.day.keeping import MOVE_COST_S, Leeway
-from dispatch.day.load import Day
 from dispatch.planner.problem import Plan
 from dispatch.planner.solve import TooManyTrips, solve
 from drivers.refused import Refused

@@ -12,7 +12,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from dispatch.day.load import Day, move_only
+from dispatch.day.day import Day
+from dispatch.day.load import move_only
 from dispatch.planner.check.plan import check
 from dispatch.planner.problem import PlannedTrip
 from dispatch.runs.difference import Difference

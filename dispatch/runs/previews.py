@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings.models import Actor
-from dispatch.day.load import Day
+from dispatch.day.day import Day
 from dispatch.day.rows import BookingRow
 from dispatch.day.travel_times import check_roads
 from dispatch.day.trips import PLANNABLE

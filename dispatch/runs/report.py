@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from dispatch.day.load import Day
+from dispatch.day.day import Day
 from dispatch.day.reasons import Unassigned, describe_excluded, describe_reason, translated
 from dispatch.day.travel_times import driving, say_driving
 from dispatch.models import DispatchRun

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from dispatch.day.load import Day
+from dispatch.day.day import Day
 from dispatch.planner.check.plan import check
 from dispatch.planner.problem import Break, Duty, Plan, PlannedBreak, PlannedTrip, Trip
 

@@ -13,8 +13,8 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from bookings.models import Actor
+from dispatch.day.day import Day
 from dispatch.day.keeping import BY_HAND
-from dispatch.day.load import Day
 from dispatch.day.travel_times import check_roads
 from dispatch.models import Assignment, DispatchRun
 from dispatch.planner.check.plan import Violation, check

@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings.models import Actor
+from dispatch.day.day import Day
 from dispatch.day.keeping import Leeway
-from dispatch.day.load import Day, keep_all, load_problem
+from dispatch.day.load import keep_all, load_problem
 from dispatch.day.travel_times import check_roads
 from dispatch.models import DispatchRun
 from dispatch.planner.check.plan import check
@@ -142,10 +143,10 @@ def carry_out(
                 except StalePlan:
                     if not left:
                         raise
-                    planning = repair(planned.day, planned.plan) if repair else planning
-                    run.company.refresh_from_db()
-                    if left == 1 and meter.elapsed() - began <= HELD_AT_MOST:
-                        held = planned.day
+            planning = repair(planned.day, planned.plan) if repair else planning
+            run.company.refresh_from_db()
+            if left == 1 and meter.elapsed() - began <= HELD_AT_MOST:
+                held = planned.day
     raise AssertionError("The last attempt returns or raises.")
 
 

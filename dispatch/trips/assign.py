@@ -18,8 +18,9 @@ from django.utils.translation import gettext as _
 from bookings.models import Actor, Booking, Status
 from bookings.save import StatusRefusedError
 from dispatch import ledger
+from dispatch.day.day import Day
 from dispatch.day.keeping import BY_HAND
-from dispatch.day.load import Day, load_problem
+from dispatch.day.load import load_problem
 from dispatch.day.off_road import NOT_CONNECTED, OFF_ROAD
 from dispatch.day.rows import BookingRow
 from dispatch.models import Assignment

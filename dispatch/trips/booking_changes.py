@@ -17,7 +17,7 @@ from bookings.events import Changes
 from bookings.guards import PLANNED_FIELDS, Agreed
 from bookings.models import Booking
 from dispatch import ledger
-from dispatch.day.load import Day
+from dispatch.day.day import Day
 from dispatch.day.rows import BookingRow
 from dispatch.trips.assign import load_trip
 from dispatch.trips.fleet_changes import BrokenTrip, TripsBroken

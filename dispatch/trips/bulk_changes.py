@@ -16,8 +16,9 @@ from bookings.events import Changes
 from bookings.guards import PLANNED_FIELDS
 from bookings.models import Booking, DriverPreference
 from dispatch import ledger
+from dispatch.day.day import Day
 from dispatch.day.keeping import BY_HAND
-from dispatch.day.load import Day, load_days
+from dispatch.day.load import load_days
 from dispatch.day.queries import read_bookings
 from dispatch.day.rows import BookingRow
 from dispatch.models import Assignment

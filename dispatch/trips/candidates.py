@@ -14,8 +14,8 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from dispatch.day.day import Day
 from dispatch.day.keeping import MOVE_COST_S
-from dispatch.day.load import Day
 from dispatch.day.pairs import keep_apart
 from dispatch.day.rows import BookingRow
 from dispatch.day.trips import pickup_window
@@ -256,10 +256,8 @@ def _candidate(
 
 def _keeps_margin(trip: Trip, own: PlannedTrip, placed: PlannedTrip) -> bool:
     """Return whether the client arrives in good time for the appointment if that is so now."""
-    if trip.arrive_by_s is None:
-        return True
-    in_good_time_s = trip.arrive_by_s - trip.margin_s
-    return placed.dropoff_s <= in_good_time_s or own.dropoff_s > in_good_time_s
+    latest_s = trip.in_good_time_s
+    return latest_s is None or placed.dropoff_s <= latest_s or own.dropoff_s > latest_s
 
 
 def _along(

@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from bookings.models import Status
+from dispatch.day.day import Day
 from dispatch.day.keeping import BY_HAND
-from dispatch.day.load import Day, make_day
+from dispatch.day.load import make_day
 from dispatch.day.rows import BookingRow
 from dispatch.models import Assignment
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from dispatch.day.load import Day
+from dispatch.day.day import Day
 from dispatch.day.rows import BookingRow
 from dispatch.planner.check.plan import check
 from dispatch.planner.problem import Duty, Plan, PlannedBreak, PlannedTrip, Problem, Trip

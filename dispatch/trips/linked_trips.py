@@ -11,8 +11,9 @@ from typing import Any
 
 from bookings.models import OPEN_STATUSES
 from bookings.overlaps import Ride, lasts, overlapping
+from dispatch.day.day import Day
 from dispatch.day.duties import DayFrame
-from dispatch.day.load import Day, arrived_s
+from dispatch.day.load import arrived_s
 from dispatch.day.pairs import Apart, keep_apart
 from dispatch.day.rows import BookingRow
 from dispatch.day.traffic import drive_of_row

@@ -19,7 +19,7 @@ from bookings.models import Actor, Booking, Status
 from bookings.order import is_wanted_after
 from bookings.save import StatusRefusedError, save_agreed
 from dispatch import ledger
-from dispatch.day.load import Day
+from dispatch.day.day import Day
 from dispatch.day.rows import BookingRow
 from dispatch.day.trips import PLANNABLE
 from dispatch.models import Assignment

@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import Any
 
 from bookings.models import Status
+from dispatch.day.day import Day
 from dispatch.day.duties import delayed
-from dispatch.day.load import Day
 from dispatch.day.rows import BookingRow
 from dispatch.day.traffic import drive_of_row
 from dispatch.day.trip_names import name_of

@@ -25,8 +25,9 @@ from django.utils.translation import gettext as _
 from bookings.events import plain_values
 from bookings.models import Actor, Booking, Event, Status
 from dispatch import ledger
+from dispatch.day.day import Day
 from dispatch.day.keeping import BY_HAND, OVER
-from dispatch.day.load import Day, load_problem
+from dispatch.day.load import load_problem
 from dispatch.day.rows import BookingRow
 from dispatch.models import Assignment
 from dispatch.planner.rules.codes import Block

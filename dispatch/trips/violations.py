@@ -10,7 +10,7 @@ from datetime import date
 
 from django.utils.translation import gettext as _
 
-from dispatch.day.load import Day
+from dispatch.day.day import Day
 from dispatch.day.off_road import SENTENCES, unreached
 from dispatch.day.reasons import say
 from dispatch.day.rows import BookingRow

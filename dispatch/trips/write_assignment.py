@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from bookings.models import Actor, Booking, Status
 from dispatch import ledger
-from dispatch.day.load import Day
+from dispatch.day.day import Day
 from dispatch.day.rows import BookingRow
 from dispatch.day.stretches import of_plan
 from dispatch.planner.problem import PlannedTrip

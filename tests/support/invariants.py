@@ -13,9 +13,10 @@ from operator import attrgetter
 from typing import Any
 
 from bookings.models import Event
+from dispatch.day.day import Day
 from dispatch.day.duties import DayFrame, driver_day
 from dispatch.day.keeping import BY_HAND
-from dispatch.day.load import Day, load_problem
+from dispatch.day.load import load_problem
 from dispatch.day.rows import DONE, UNDER_WAY, BookingRow
 from dispatch.day.stretches import RIDES, Ride, number, stretches
 from dispatch.day.traffic import drive_of_row

@@ -28,9 +28,10 @@ from dispatch.planner.shared.arrays import (
     SharedDay,
     share,
 )
+from dispatch.planner.shared.kept_windows import close_all
 from dispatch.planner.shared.labels import STOP, Trial
 from dispatch.planner.shared.loading import load_kernels
-from dispatch.planner.shared.moves import SharedState, cheapest, close_all, put
+from dispatch.planner.shared.moves import SharedState, cheapest, put
 from dispatch.planner.shared.ruin_recreate import new_trial
 from dispatch.planner.shared.schedule import schedule
 from dispatch.planner.shared.search import PlanInWork, empty_plan

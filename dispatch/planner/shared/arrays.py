@@ -213,14 +213,14 @@ def _kept_arrival(trip: Trip, due_s: int) -> int:
 
     Of a margin that the told arrival does not keep, or nobody can, nothing is left.
     """
-    if trip.arrive_by_s is None:
+    if trip.in_good_time_s is None:
         return due_s
-    in_good_time_s = trip.arrive_by_s - trip.margin_s
-    arrives_s = trip.earliest_s + trip.boarding_s + trip.ride_s
+    starts_s, arrives_s = trip.earliest_s, 0
     if trip.standing is not None:
-        arrives_s = max(arrives_s, trip.standing.pickup_s + trip.boarding_s + trip.ride_s)
-        arrives_s = max(arrives_s, trip.standing.dropoff_s or arrives_s)
-    return due_s if arrives_s > in_good_time_s else min(due_s, in_good_time_s)
+        starts_s = max(starts_s, trip.standing.pickup_s)
+        arrives_s = trip.standing.dropoff_s or 0
+    arrives_s = max(arrives_s, starts_s + trip.boarding_s + trip.ride_s)
+    return due_s if arrives_s > trip.in_good_time_s else min(due_s, trip.in_good_time_s)
 
 
 def _arrivals(problem: Problem) -> list[int]:

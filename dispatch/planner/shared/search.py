@@ -33,6 +33,7 @@ from dispatch.planner.shared.arrays import (
     SharedDay,
 )
 from dispatch.planner.shared.descent import PAIR_S, descend
+from dispatch.planner.shared.kept_windows import close_all, open_windows
 from dispatch.planner.shared.labels import (
     ROWS,
     STOP,
@@ -41,12 +42,7 @@ from dispatch.planner.shared.labels import (
     label,
     label_all,
 )
-from dispatch.planner.shared.moves import (
-    SharedState,
-    close_all,
-    insert_in_order,
-    open_windows,
-)
+from dispatch.planner.shared.moves import SharedState, insert_in_order
 from dispatch.planner.shared.ruin_recreate import (
     Workspace,
     improve,

@@ -16,8 +16,9 @@ from bookings.models import WAITING_STATUSES, Booking, Status
 from bookings.own_places import recognise
 from bookings.pickup_times import settle_pickup
 from bookings.save import StatusRefusedError
+from dispatch.day.day import Day
 from dispatch.day.keeping import BY_HAND
-from dispatch.day.load import Day, load_problem
+from dispatch.day.load import load_problem
 from dispatch.day.off_road import unreached
 from dispatch.day.queries import preferences_of
 from dispatch.day.reasons import Unassigned, describe_excluded, describe_reason

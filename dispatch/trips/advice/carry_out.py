@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from bookings.models import Actor, Booking
 from bookings.save import save_agreed
 from dispatch import ledger
-from dispatch.day.load import Day
+from dispatch.day.day import Day
 from dispatch.models import Assignment
 from dispatch.trips.advice.sentences import sentence
 from dispatch.trips.advice.suggestion import Change, Suggestion

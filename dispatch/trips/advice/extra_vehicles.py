@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from dispatch.day.load import Day
+from dispatch.day.day import Day
 from dispatch.planner.problem import Costs, Driver, Duty, Plan, Problem, Trip
 from dispatch.planner.solve import solve
 from dispatch.planner.travel import in_traffic

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from dispatch.day.load import Day
+from dispatch.day.day import Day
 from dispatch.day.rows import BookingRow
 from dispatch.day.trips import pickup_window
 from dispatch.planner.explain import slack

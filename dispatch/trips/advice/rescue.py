@@ -8,7 +8,7 @@ foresees; where nothing does, the client can only be told (`new_times`).
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from dispatch.day.load import Day
+from dispatch.day.day import Day
 from dispatch.day.rows import BookingRow
 from dispatch.day.trips import pickup_window
 from dispatch.trips.advice.advise import Advised, concerned

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
-from dispatch.day.load import Day
+from dispatch.day.day import Day
 from dispatch.day.reasons import clock
 from dispatch.trips.advice.extra_vehicles import ExtraVehicle
 from dispatch.trips.advice.suggestion import Kind, Move, Suggestion

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from dispatch.day.load import Day
+from dispatch.day.day import Day
 from dispatch.trips.insertion import Proposal
 from dispatch.trips.violations import Fault
 

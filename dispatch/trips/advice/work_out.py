@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bookings.models import Status
+from dispatch.day.day import Day
 from dispatch.day.duties import periods_away
-from dispatch.day.load import Day
 from dispatch.day.rows import BookingRow
 from dispatch.day.trips import pickup_window
 from dispatch.models import Assignment

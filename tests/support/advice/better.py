@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from dispatch.day.day import Day
 from dispatch.day.keeping import BY_HAND, MOVE_COST_S
-from dispatch.day.load import Day, load_problem
+from dispatch.day.load import load_problem
 from dispatch.day.rows import BookingRow
 from dispatch.planner.measures import measure
 from dispatch.planner.problem import Plan, PlannedTrip, Problem
