@@ -3,21 +3,20 @@
 The values are dictionaries, whose keys templates look up fastest.
 """
 
-from datetime import UTC, timedelta
+from datetime import timedelta
 from functools import cache
 
-from django.utils.formats import get_format
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from bookings.models import WAITING_STATUSES, Booking, Status
-from dispatch.board.attention import Kind
+from dispatch.board.attention_lines import line_of
 from dispatch.board.broken_rules import named
 from dispatch.board.day import Board
 from dispatch.board.labels import place_labels
+from dispatch.board.scale import Scale
 from dispatch.day.trip_names import name_of
-from dispatch.day.trips import PLANNABLE
 from dispatch.forecast.expected import Risk
 from dispatch.forecast.states import State
 from drivers.models import Absence, VehicleAbsence
@@ -37,26 +36,7 @@ RISKS = {
     Risk.LATE: gettext_lazy("%(minutes)d min late"),
     Risk.BEHIND: gettext_lazy("%(minutes)d min behind schedule"),
 }
-KINDS = {
-    Kind.SEEN: gettext_lazy("seen there"),
-    Kind.LATE: gettext_lazy("late"),
-    Kind.WILL_BE_LATE: gettext_lazy("will be late"),
-    Kind.UNASSIGNED: gettext_lazy("no driver"),
-    Kind.MISSED: gettext_lazy("missed"),
-    Kind.SILENT: gettext_lazy("no report"),
-    Kind.UNCONFIRMED: gettext_lazy("not confirmed"),
-}
-# What a driver's position lets one think, as the buttons of a trip's panel call it.
-REPORTS = {
-    "en_route": gettext_lazy("En route"),
-    "arrive": gettext_lazy("Arrived"),
-    "completed": gettext_lazy("Completed"),
-}
 ABSENT = dict(Absence.Reason.choices) | dict(VehicleAbsence.Reason.choices)
-LEFT = {
-    "left": gettext_lazy("%(minutes)d min left"),
-    "over": gettext_lazy("%(minutes)d min over"),
-}
 BAR = "left:%(left)s%%;width:%(width)s%%;--room:%(room)s"
 # A shorter bar could not be seen or clicked; in percent of the timeline.
 NARROWEST = 0.9
@@ -65,7 +45,7 @@ NARROWEST = 0.9
 def lay_out(board: Board) -> dict:
     """Return the context of the templates in `dispatch/board/`."""
     scale = Scale(board)
-    attention = [_attention(board.company, item) for item in board.attention]
+    attention = [line_of(board.company, item) for item in board.attention]
     return {
         "company": board.company,
         "day": board.day,
@@ -87,56 +67,6 @@ def lay_out(board: Board) -> dict:
             if status not in WAITING_STATUSES
         ],
     }
-
-
-class Scale:
-    """Converts moments to percent of the drawn period, and to local clock times."""
-
-    def __init__(self, board):
-        self.company, self.day = board.company, board.day
-        self.from_at, self.until_at = board.from_at, board.until_at
-        self.total_s = (board.until_at - board.from_at).total_seconds()
-        # Translated once, not once a trip.
-        self.status = {status: str(status.label) for status in Status}
-        self.empty = _("%(minutes)d min, %(km)s km without passengers")
-        self.decimal = get_format("DECIMAL_SEPARATOR")
-
-    def percent(self, length):
-        return round(100 * length.total_seconds() / self.total_s, 3)
-
-    def at(self, moment):
-        """Return the position. Returns None outside the period."""
-        if not self.from_at <= moment < self.until_at:
-            return None
-        return self.percent(moment - self.from_at)
-
-    def span(self, start_at, end_at, narrowest=0):
-        """Return {"left", "width"} of the part inside the period. Returns None if there is none."""
-        start, end = max(start_at, self.from_at), min(end_at, self.until_at)
-        if start >= end and not (narrowest and self.from_at <= start < self.until_at):
-            return None
-        width = max(self.percent(end - start), narrowest)
-        return {"left": self.percent(start - self.from_at), "width": width}
-
-    def clock(self, moment):
-        """Return a local clock time, with the date if that is not the day's."""
-        return self.company.clock(moment, self.day)
-
-    def number(self, value):
-        return f"{value:.1f}".replace(".", self.decimal)
-
-    def hours(self):
-        """Return the hour lines, 23 or 25 on some days; a repeated hour shows its offset."""
-        hour, moment, found, seen = timedelta(hours=1), self.from_at, [], set()
-        while moment < self.until_at:
-            local = self.company.local(moment)
-            text = f"{local:%H}"
-            if (local.date(), text) in seen:
-                text += f" {local:%Z}"
-            seen.add((local.date(), f"{local:%H}"))
-            found.append({"left": self.percent(moment - self.from_at), "text": text})
-            moment = (moment.astimezone(UTC) + hour).astimezone(moment.tzinfo)
-        return found
 
 
 def _shift_text(shift):
@@ -337,48 +267,6 @@ def _risk(expected):
         return ""
     length = expected.late if expected.risk == Risk.LATE else expected.behind
     return RISKS[expected.risk] % {"minutes": length.total_seconds() // 60}
-
-
-def _attention(company, item):
-    """Return a line of the list: how long it has, what is wrong and why, and what would help."""
-    row, minutes = item.row, int(item.left.total_seconds() // 60)
-    left = LEFT["over" if minutes < 0 else "left"] % {"minutes": abs(minutes)}
-    calls_driver = item.driver and not row.arrived_at and row.status == Status.ASSIGNED
-    calls_driver = calls_driver or item.kind in (Kind.SILENT, Kind.SEEN)
-    return {
-        "booking": row.id,
-        "version": row.version,
-        "assignment": row.assignment_id,
-        "kind": str(item.kind),
-        "kind_text": KINDS[item.kind],
-        "over": minutes < 0,
-        "left": left,
-        "name": item.driver.name if item.of_driver else name_of(company, row),
-        "driver": None if item.of_driver or not item.driver else item.driver.name,
-        "cause": item.cause,
-        "action": _action(item),
-        "report": item.report,
-        "report_text": REPORTS.get(item.report, ""),
-        "seen_at": item.driver and company.clock(item.driver.last_position_at)
-        if item.report
-        else "",
-        "rescuable": item.kind in (Kind.LATE, Kind.WILL_BE_LATE) and row.status == Status.ASSIGNED,
-        "calls_driver": calls_driver,
-        "phone": item.driver.phone if calls_driver else row.client_phone,
-    }
-
-
-def _action(item):
-    """Return the one action that helps most: report, assign, confirm, a new time, or call."""
-    if item.report:
-        return "report"
-    if item.kind == Kind.UNCONFIRMED:
-        return "confirm"
-    if item.row.status not in PLANNABLE:
-        return "call"
-    if item.kind == Kind.MISSED:
-        return "new_time"
-    return "assign" if item.kind in (Kind.UNASSIGNED, Kind.WILL_BE_LATE) else "call"
 
 
 def _waiting(scale, waiting):

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from dispatch.board.day import Board
-from dispatch.board.layout import Scale
+from dispatch.board.scale import Scale
 
 # How many names stay readable on one map.
 PLACES, TOWNS = 14, 24
