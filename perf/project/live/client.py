@@ -29,12 +29,11 @@ from perf.project.live.people import (
     STALE_S,
     Due,
 )
-from perf.project.load.client import TIMEOUT_S, Sample
-from perf.recording.count_middleware import HEADER
+from perf.project.load.client import TIMEOUT_S, sampled
 
-FIGURES = re.compile(rb'data-event="(\d+)" data-fleet="([0-9a-f]+)"')
+FIGURES = re.compile(r'data-event="(\d+)" data-fleet="([0-9a-f]+)"')
 WARM_UP = 20  # requests of each kind but boards and phones, thrown away
-ADVISED = b'id="advice-vehicles"'
+ADVISED = 'id="advice-vehicles"'
 NEWS, FRAGMENT, TOOLS, ADVICE = "a board's news", "a board", "a board's tools", "a board's advice"
 
 
@@ -67,25 +66,17 @@ class Line:
         await asyncio.sleep(self.start + at_s - self.loop.time())
 
     async def send(self, door, at_s, path, *, method="GET", expects=(200,), cookies=(), **request):
-        """Return (status, body); of an error what there is of it."""
+        """Return (status, body); of an error no body, unless it is an answer."""
         cookie = "; ".join(f"{name}={value}" for name, value in cookies)
         headers = {"Cookie": cookie, **request.pop("headers", {})}
-        sent_s, status, statements, error, body = self.now(), 0, None, "", b""
-        try:
+
+        async def answered():
             async with self.session.request(
                 method, self.url + path, headers=headers, allow_redirects=False, **request
             ) as answer:
-                body, status = await answer.read(), answer.status
-                counted = answer.headers.get(HEADER, "")
-            statements = int(counted) if counted.isdecimal() else None
-            if status not in expects:
-                error = f"answer {status}"
-        except TimeoutError:
-            error = f"no answer within {TIMEOUT_S} s"
-        except aiohttp.ClientError as problem:
-            error = type(problem).__name__
-        self.samples.append(Sample(door, at_s, sent_s, self.now(), status, statements, error))
-        return status, body
+                return answer.status, answer.headers, await answer.text()
+
+        return await sampled(self.samples, door, at_s, self.now, answered(), expects=expects)
 
 
 class Board:
@@ -117,7 +108,7 @@ class Board:
                 fetch = asyncio.create_task(self.read(after))
             at_s = self.line.now() + POLL_S
         if fetch:
-            await asyncio.wait([fetch])
+            await fetch
 
     async def _told(self, status, body):
         """Return the query of the board that is to be read, or None if there is nothing new."""
@@ -136,7 +127,7 @@ class Board:
         if status != 200 or found is None:
             return
         self.looks.append(Look(int(found[1]), datetime.now(UTC)))
-        self.latest, self.fleet = max(self.latest, int(found[1])), found[2].decode()
+        self.latest, self.fleet = max(self.latest, int(found[1])), found[2]
         self.read_s = self.line.now()
         await self._get(TOOLS, self.read_s, self.tools)
         if ADVISED in body:
@@ -196,8 +187,8 @@ class Others:
         )
         if status == 200:
             self._note(one, positions)
-        if found := re.search(rb'"tag": "(\w+)"', body):
-            self.tags[due.who] = found[1].decode()
+        if found := re.search(r'"tag": "(\w+)"', body):
+            self.tags[due.who] = found[1]
 
     async def act(self, due: Due):
         """Lock a trip, and the next time unlock it: what one dispatcher does at the board."""

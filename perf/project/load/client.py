@@ -33,6 +33,7 @@ from perf.recording.count_middleware import HEADER
 
 TIMEOUT_S = 60
 MOST_AT_ONCE = 500
+BROKEN_OFF = "broken off"
 BY_NAME = {door.name: door for door in DOORS}
 
 
@@ -166,15 +167,34 @@ async def send_all(arrivals, browsers, known, *, seed):
 
 
 async def _sample(door, arrival, request, browser, loop, start):
-    sent_s, status, statements, error = loop.time() - start, 0, None, ""
+    samples: list[Sample] = []
+    await sampled(
+        samples,
+        door.name,
+        arrival.at_s,
+        lambda: loop.time() - start,
+        browser.send(request),
+        expects=(door.expects,),
+    )
+    return samples[0]
+
+
+async def sampled(samples, door, at_s, now, request, *, expects):
+    """Wait for the answer to a request, and keep a Sample of it. Returns (status, body or "").
+
+    `request` gives (status, headers, body); `now()` are the seconds from the start. What is broken
+    off, because nobody wants the answer any more, is kept as an error, with the time until then.
+    """
+    sent_s, status, statements, error, body = now(), 0, None, BROKEN_OFF, ""
     try:
-        status, headers, _text = await browser.send(request)
+        status, headers, body = await request
         counted = headers.get(HEADER, "")
         statements = int(counted) if counted.isdecimal() else None
-        if status != door.expects:
-            error = f"answer {status}"
+        error = "" if status in expects else f"answer {status}"
     except TimeoutError:
         error = f"no answer within {TIMEOUT_S} s"
     except aiohttp.ClientError as problem:
         error = type(problem).__name__
-    return Sample(door.name, arrival.at_s, sent_s, loop.time() - start, status, statements, error)
+    finally:
+        samples.append(Sample(door, at_s, sent_s, now(), status, statements, error))
+    return status, body

@@ -21,7 +21,7 @@ from bookings.models import Booking
 from dispatchsite import env
 from drivers.models import Company
 from perf.project.load.arrivals import MOST, Arrival, schedule
-from perf.project.load.client import Sample, send_all
+from perf.project.load.client import BROKEN_OFF, Sample, sampled, send_all
 from perf.project.load.doors import DOORS, Known
 from perf.project.load.result import Dispatch, LoadRun
 from perf.project.load.run import is_loopback
@@ -66,6 +66,22 @@ class SlowBrowser:
             self.third.set()
         await asyncio.wait_for(self.third.wait(), 20)
         return 200, {HEADER: "7"}, ""
+
+
+def test_what_is_broken_off_is_kept_with_the_time_until_then():
+    async def broken_off():
+        samples, clock = [], iter((1.0, 3.5))
+        never = asyncio.Event().wait()
+        task = asyncio.create_task(
+            sampled(samples, "a board", 0.5, lambda: next(clock), never, expects=(200,))
+        )
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return samples
+
+    assert asyncio.run(broken_off()) == [Sample("a board", 0.5, 1.0, 3.5, 0, None, BROKEN_OFF)]
 
 
 def test_a_slow_answer_delays_no_other_request_and_counts_from_the_schedule():
