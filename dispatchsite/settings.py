@@ -344,6 +344,7 @@ LONGEST_SEARCH_IN_REQUEST_S = env.whole_number("LONGEST_SEARCH_IN_REQUEST_S", 20
 # Runs and previews of one company that are worked on at once, with Celery of each line: others come
 # to their turn meanwhile. Let more processes than this plan.
 RUNS_PER_COMPANY = env.whole_number("RUNS_PER_COMPANY", env.at_once(), low=1, high=1000)
+PLANNING_SLOTS = BASE_DIR / "var" / "slots"  # files that planning processes lock, without a broker
 
 # Interactive profilers (perf/silk/guard.py, perf/silk/toolbar.py). PROFILING=1: Silk, in a database
 # of its own, made by `manage.py migrate --database silk`, emptied by

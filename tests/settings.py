@@ -18,6 +18,9 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": BASE_DIR / "var" / "tests.sqlite3"}
 if "TEST_TEMPLATE" in os.environ:  # the database that the others are copied from is migrated
     DATABASES["default"]["NAME"] = os.environ["TEST_TEMPLATE"]
+# Suites run side by side, and what one test plans in the background must not keep others waiting.
+_process = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+PLANNING_SLOTS = BASE_DIR / "var" / "slots" / f"{DATABASES['default']['ENGINE']}-{_process}"
 PUBLIC_URL = "https://dispatch.example.org"  # no request makes messages
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 BOARD_SHARED_S = 0  # a test's board is of that test

@@ -8,7 +8,6 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from django.conf import settings
 
@@ -23,7 +22,7 @@ def slots() -> int:
 @contextmanager
 def slot() -> Iterator[bool]:
     """Hold a slot while the block runs; yield whether there was one."""
-    folder = Path(settings.BASE_DIR) / "var" / "slots"
+    folder = settings.PLANNING_SLOTS
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

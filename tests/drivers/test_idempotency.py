@@ -412,6 +412,9 @@ def test_a_dispatch_that_found_no_worker_frees_its_key(monkeypatch):
     def refuse(run_id):
         raise OSError("no memory")
 
+    # What another test plans in the background may still hold the slots, or look for a run.
+    monkeypatch.setattr(queue, "_is_free", lambda: True)
+    monkeypatch.setattr(queue, "next_queued", lambda: 1)
     monkeypatch.setattr(queue, "_start_process", refuse)
     assert problem(plan(dispatcher, background=True)) == (503, "no_worker")
     monkeypatch.setattr(queue, "_start_process", lambda run_id: None)

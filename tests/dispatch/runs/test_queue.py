@@ -255,7 +255,7 @@ def test_one_process_plans_what_waits_one_after_the_other(sent):
 
 
 def test_where_every_processor_plans_the_run_waits_for_them(sent, monkeypatch, tmp_path, settings):
-    settings.BASE_DIR = tmp_path
+    settings.PLANNING_SLOTS = tmp_path
     monkeypatch.setattr(slots, "slots", lambda: 1)
     run = queued()
     with slots.slot() as is_free:
@@ -267,7 +267,7 @@ def test_where_every_processor_plans_the_run_waits_for_them(sent, monkeypatch, t
 
 
 def test_no_process_is_started_where_every_processor_plans(monkeypatch, tmp_path, settings):
-    settings.BASE_DIR = tmp_path
+    settings.PLANNING_SLOTS = tmp_path
     started = []
     monkeypatch.setattr(slots, "slots", lambda: 1)
     monkeypatch.setattr(queue, "_start_process", started.append)
