@@ -4,12 +4,11 @@ from collections import Counter
 from statistics import median
 from typing import Any
 
-from matplotlib.figure import Figure
-
+from perf.charts.report import AMBER, BLUE, PALE, RED, Dots, Line, Panel, draw
 from perf.project.replay.figures import difference
 from perf.project.replay.office import Follows
 
-COLOURS = {Follows.NONE: "#b5483a", Follows.OPEN: "#c98a3b", Follows.ALL: "#2f5d8a"}
+COLORS = {Follows.NONE: RED, Follows.OPEN: AMBER, Follows.ALL: BLUE}
 COLUMNS = {
     "late_min": "minutes late",
     "late": "late",
@@ -94,23 +93,23 @@ def _row(*cells):
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
-def draw(result, path):
+def draw_days(result, path):
     """Draw the minutes late of each day and seed; what belongs to one seed is joined."""
+    panels = [_panel(result, name) for name in ("late_min", "late_or_unserved_min")]
+    draw(path, panels, width=10.5, height=3.4, legend_beside=True)
+
+
+def _panel(result, name):
     days, ways = result["days"], ways_of(result)
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    panels = figure.subplots(1, 2)
-    for axis, name in zip(panels, ("late_min", "late_or_unserved_min"), strict=True):
-        for place, runs in enumerate(days.values()):
-            at = [place - 0.2 + 0.2 * number for number in range(len(ways))]
-            for run in runs:
-                values = [run[way][name] for way in ways]
-                axis.plot(at, values, color="#bbbbbb", lw=0.7, zorder=1)
-                axis.scatter(at, values, s=12, color=[COLOURS[way] for way in ways], zorder=2)
-        axis.set_xticks(range(len(days)), [day[5:] for day in days])
-        axis.set_ylim(bottom=0)
-        axis.set_title(COLUMNS[name], fontsize=10, loc="left")
-        axis.grid(axis="y", alpha=0.3)
-    for way in ways:
-        panels[0].scatter([], [], s=12, color=COLOURS[way], label=f"follows {way}")
-    panels[0].legend(fontsize=8)
-    figure.savefig(path)
+    lines: list[Line] = []
+    dots: dict[str, tuple[list[float], list[float]]] = {way: ([], []) for way in ways}
+    for place, runs in enumerate(days.values()):
+        at = [place - 0.2 + 0.2 * number for number in range(len(ways))]
+        for run in runs:
+            lines.append(Line(at, [run[way][name] for way in ways], PALE, style="-", width=0.7))
+            for x, way in zip(at, ways, strict=True):
+                dots[way][0].append(x)
+                dots[way][1].append(run[way][name])
+    marks = [Dots(*dots[way], COLORS[Follows(way)], f"follows {way}") for way in ways]
+    names = {place: day[5:] for place, day in enumerate(days)}
+    return Panel(COLUMNS[name], [*lines, *marks], x_at=names)

@@ -94,7 +94,7 @@ def _read(name):
 def _drawing():
     """Return the function that draws, before hours of measuring go into nothing."""
     try:
-        from perf.project.benchmarks.plots import (
+        from perf.project.benchmarks.dispatch_charts import (
             draw_dispatch,  # matplotlib comes with requirements-dev.txt
         )
     except ImportError as error:

@@ -21,8 +21,8 @@ LIMITS = {
 
 
 try:
+    from perf.project.load.charts import draw_load
     from perf.project.load.client import LoginRefused, NothingKnown
-    from perf.project.load.plot import draw_load
     from perf.project.load.run import Load, is_loopback, load_own_server, load_running_server
     from perf.project.load.server import ServerDied
 except ModuleNotFoundError as error:  # aiohttp and matplotlib are no production packages

@@ -7,7 +7,7 @@ from drivers.management.arguments import add_company, company_of
 from drivers.refused import Refused
 from perf.project.management.arguments import a_day
 from perf.project.replay.office import Follows
-from perf.project.replay.report import draw, result_of, tables
+from perf.project.replay.report import draw_days, result_of, tables
 from perf.project.replay.run import replay
 
 
@@ -78,5 +78,5 @@ class Command(BaseCommand):
         if options["json"]:
             Path(options["json"]).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
         if options["plot"]:
-            draw(result, Path(options["plot"]))
+            draw_days(result, Path(options["plot"]))
         return tables(result)

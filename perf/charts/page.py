@@ -1,6 +1,7 @@
-"""Small line charts as inline SVG, made on the server: nothing to load, nothing to run.
+"""The line charts of the Performance page, as inline SVG: nothing to load, nothing to run.
 
-Colours are those of the page's style sheet, which follow the admin's dark mode.
+The page is served where Matplotlib is not installed, and its colours are those of its style sheet,
+which follow the admin's dark mode: so these are not drawn by `perf.charts.report`.
 """
 
 from django.utils.formats import date_format, number_format
