@@ -76,11 +76,6 @@ class Statement:
         return self.total_ns / 1e6
 
     @property
-    def end_ns(self):
-        """Return when the database had answered, the first row on."""
-        return self.start_ns + self.execute_ns
-
-    @property
     def made_at(self):
         """Return 'file:line function' of where the queryset was made, or "" if nobody saw it."""
         return made_at(self.query)

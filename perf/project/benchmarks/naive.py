@@ -365,12 +365,3 @@ def strip_to_stock():
             editor.remove_index(model, index)
         for model, index in stock_indexes():
             editor.add_index(model, index)
-
-
-def bring_back():
-    """Undo `strip_to_stock`."""
-    with connection.schema_editor() as editor:
-        for model, index in stock_indexes():
-            editor.remove_index(model, index)
-        for model, index in performance_indexes():
-            editor.add_index(model, index)
