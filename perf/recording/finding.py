@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from django.db import DEFAULT_DB_ALIAS
+from django.utils.translation import gettext as _
+
 from perf.recording.call_site import Site
 
 READS, WRITES, DUPLICATES = "n+1 reads", "n+1 writes", "duplicates"
@@ -58,6 +61,9 @@ def finding(kind, what, cure, group, place="", ms=None) -> Finding:
     sites: dict[Site, int] = {}
     for statement in group:
         sites[statement.site] = sites.get(statement.site, 0) + 1
+    alias = group[0].alias
+    if alias != DEFAULT_DB_ALIAS:
+        what += " " + _("The database is “%(alias)s”.") % {"alias": alias}
     return Finding(
         kind=kind,
         place=place or ", ".join(places(sites)),

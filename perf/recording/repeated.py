@@ -4,8 +4,8 @@ A loop is a statement (its values apart) that is sent again and again for the ro
 queryset, or from one function: over several of its lines as well. Querysets that one line reads
 again and again are one: so the inner of two loops is. Writes to one table are one loop
 whatever their columns; reads and writes that take turns are one; so is get_or_create with all it
-sends. The same values again, with no write between: a duplicate. What a loop has told of is in
-no other finding.
+sends. What another database is sent is another loop. The same values again, with no write between:
+a duplicate. What a loop has told of is in no other finding.
 """
 
 import re
@@ -81,7 +81,7 @@ def _one_path(groups):
         if not group[0].site.relation or origin is None:
             found.append(group)
             continue
-        key = _read_at(origin), path.partition("__")[0]
+        key = group[0].alias, _read_at(origin), path.partition("__")[0]
         if key in by_path:
             by_path[key] += group
             continue
@@ -92,7 +92,7 @@ def _one_path(groups):
 
 def _read_at(origin):
     """Return what querysets of one line have in common, whatever rows each of them read."""
-    return origin.fingerprint, origin.site
+    return origin.alias, origin.fingerprint, origin.site
 
 
 def _is_loop(group):
@@ -132,6 +132,8 @@ def _taking_turns(groups):
 
 
 def _take_turns(reads, writes):
+    if reads[0].alias != writes[0].alias:
+        return False
     if not {s.site.scope for s in reads} & {s.site.scope for s in writes}:
         return False
     order = sorted([*reads, *writes], key=lambda statement: statement.start_ns)

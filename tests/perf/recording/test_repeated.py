@@ -242,3 +242,30 @@ def test_a_request_with_a_loop_fails_in_tests(bookings, client, settings):
     settings.ROOT_URLCONF = "tests.perf.recording.test_repeated"
     with pytest.raises(NPlusOneError, match=r"bookings\.Booking\.client"):
         client.get("/loop/")
+
+
+def sent_to_another(statements):
+    """Let the statements have been sent to another database."""
+    for statement in statements:
+        statement.alias = "archive"
+
+
+def test_one_loop_over_two_databases_is_two(bookings):
+    with record_queries(watch_rows=True) as q:
+        for _database in ("default", "archive"):
+            for booking in Booking.objects.order_by("id"):
+                assert booking.client.name
+    sent_to_another(q.statements[5:])  # the bookings of the second, and four clients
+    here, there = sorted(find_loops(q), key=lambda loop: "archive" in loop.what)
+    assert (here.what, here.count) == ("a loop sends 4 statements.", 4)
+    assert (there.what, there.count) == (f"{here.what} The database is “archive”.", 4)
+
+
+def test_reads_and_writes_that_take_turns_between_two_databases_are_two_loops(bookings):
+    with record_queries() as q:
+        for booking in bookings:
+            Client.objects.filter(pk=booking.client_id).first()
+            Client.objects.filter(pk=booking.client_id).update(phone="1")
+    assert len(find_loops(q)) == 1
+    sent_to_another(statement for statement in q if statement.is_write)
+    assert sorted(loop.kind for loop in find_loops(q)) == [READS, WRITES]
