@@ -17,11 +17,13 @@ from typing import Any
 
 import psycopg2  # type: ignore[import-untyped]  # it comes without types
 from django.db import DatabaseError, InterfaceError, connection
+from django.urls import reverse
 
 from dispatch.invariants.find import find_broken
 from dispatch.models import DispatchRun, StoredPlan
 from perf.project.bad_night.machines import WORKERS, Machines
 from perf.project.bad_night.visitors import Seen, Visitors
+from perf.project.doors.addresses import API_APPLY, API_RUNS
 
 AWAY_S = 10.0
 HALF_LATER_S = 2.0  # the other half ask while it happens
@@ -136,7 +138,7 @@ class Night:
             "mode": "improve",
             "time_limit_s": self.search_s,
         }
-        return self.visitors.insist("/api/v1/dispatch-runs/", slug, body)
+        return self.visitors.insist(reverse(API_RUNS), slug, body)
 
     def last_run(self) -> int:
         return self.read(
@@ -165,13 +167,13 @@ class Night:
         )
         if row is None:
             return True
-        path = f"/api/v1/dispatch-runs/{row.pk}/apply/"
+        path = reverse(API_APPLY, args=[row.pk])
         status, _body = self.visitors.insist(path, slug, {}, is_over=lambda status: True)
         return status != 200
 
     def _is_busy(self, slug: str) -> bool:
         body = {"day": self.days[slug].isoformat(), "time_limit_s": 0, "mode": "place"}
-        status, _body = self.visitors.ask("POST", "/api/v1/dispatch-runs/", slug, body)
+        status, _body = self.visitors.ask("POST", reverse(API_RUNS), slug, body)
         return bool(status != 201)
 
     def read(self, query: Callable[[], Any]) -> Any:

@@ -15,6 +15,10 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
+from django.urls import reverse
+
+from perf.project.doors.addresses import API_BOOKINGS, LOGIN
+
 CHECKED_EVERY_S = 1.0
 ANSWERS_WITHIN_S = 3.0  # or a server counts as away
 PATIENCE_S = 20  # of a client, for one answer
@@ -85,7 +89,7 @@ class Visitors:
         slugs = list(self.keys)
         while not self._over.wait(0.2):
             slug = slugs[self._turn % len(slugs)]
-            self.ask("GET", "/api/v1/bookings/?limit=5", slug)
+            self.ask("GET", reverse(API_BOOKINGS) + "?limit=5", slug)
 
     def check_servers(self) -> None:
         """Keep `up` up to date until `leave`."""
@@ -99,7 +103,7 @@ class Visitors:
 def _answers(port: int) -> bool:
     try:
         with closing(HTTPConnection("127.0.0.1", port, timeout=ANSWERS_WITHIN_S)) as line:
-            line.request("GET", "/admin/login/")
+            line.request("GET", reverse(LOGIN))
             return line.getresponse().status < 500
     except (OSError, HTTPException):
         return False

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.test import RequestFactory
+from django.urls import reverse
 from django.utils import timezone
 from rest_framework import serializers
 
@@ -26,6 +27,7 @@ from dispatch.runs.run import run_dispatch
 from drivers.companies.tokens import issue_token
 from drivers.models import Company, Driver, Membership, Role
 from perf.measuring.statistics import Ratio, order_of_arms, paired_ratio, summarize
+from perf.project.doors.addresses import API_BOOKINGS, API_BULK
 from perf.project.scenarios.company import seed_scenario
 
 SLUG, PAGE, BULK, WARM_UP = "reading", 100, 1_000, 3
@@ -160,7 +162,7 @@ def read_naively(company):
 
 def read_by_view(key):
     request = RequestFactory(SERVER_NAME="localhost").get(
-        "/api/v1/bookings/",
+        reverse(API_BOOKINGS),
         {"limit": PAGE, "expand": EXPANDED},
         headers={"Authorization": f"Bearer {key}"},
         secure=settings.SECURE_SSL_REDIRECT,
@@ -203,7 +205,7 @@ def measure_bulk(key, *, times) -> list[float]:
             for row in range(BULK)
         ]  # fmt: skip
         request = RequestFactory(SERVER_NAME="localhost").post(
-            "/api/v1/bookings/bulk/",
+            reverse(API_BULK),
             json.dumps({"bookings": rows}),
             content_type="application/json",
             headers={"Authorization": f"Bearer {key}"},

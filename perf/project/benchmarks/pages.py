@@ -28,6 +28,7 @@ from perf.our_code import our_labels
 from perf.profiling.visitor import unlogged
 from perf.project.benchmarks.shapes import fill
 from perf.project.benchmarks.variants import DAY, NOW
+from perf.project.doors.addresses import BOARD
 from perf.project.doors.visitor import ACTOR, Visit
 from perf.project.scenarios.company import seed_scenario
 from perf.recording.record import record_queries
@@ -150,7 +151,7 @@ def measure_board(size, *, drivers, seed, times, progress) -> list[Page]:
     run_dispatch(company, DAY, now=NOW, actor=ACTOR, options=FIRST_PLAN)
     settle()
     visit = Visit(company, DAY, NOW)
-    path = reverse("admin:board:day", args=[slug, DAY])
+    path = reverse(BOARD, args=[slug, DAY])
     return [
         _measure(f"board, {size:,} bookings", role, browser, path, {}, times=times)
         for role, browser in (("owner", visit.browser), ("superuser", _superuser()))

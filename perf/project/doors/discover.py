@@ -14,7 +14,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command, get_commands
-from django.urls import get_resolver
+from django.urls import get_resolver, resolve
 
 from bookings.models import Client as Person
 from bookings.models import CompanyPlace, ImportFile
@@ -22,6 +22,7 @@ from dispatch.models import DispatchRun
 from drivers.models import Driver
 from perf.doors.door import Door, Doors, NotMeasured
 from perf.doors.routes import route_name, routes
+from perf.project.doors import addresses
 from perf.project.doors.pages import admin_doors, api_doors, driver_doors, portal_doors
 from perf.project.doors.sample_company import (
     DAY,
@@ -71,8 +72,10 @@ def _get(world, route, pattern):
     asked = ASKED.get(f"GET {route_name(route)}")
     pk = asked(world).pk if asked else None
     path = "/" + _filled(world, route, pattern.callback, pk)
+    view = resolve(path).view_name
+    query = QUERIES[view](world) if view in QUERIES else {}
     # By the real clock the trips of the invented day are over, and their pages closed.
-    is_of_the_day = route in ("trip/", "ward/")
+    is_of_the_day = view in (addresses.TRIP_PAGE, addresses.WARD_PAGE)
     with (
         mock.patch("django.utils.timezone.now", return_value=NOW)
         if is_of_the_day
@@ -80,7 +83,7 @@ def _get(world, route, pattern):
     ):
         response = world.client.get(
             path,
-            _query(world, route),
+            query,
             secure=settings.SECURE_SSL_REDIRECT,
             headers={"X-Company": world.company.slug},  # the API asks a superuser which one
         )
@@ -176,31 +179,28 @@ def _model_of(callback):
     return getattr(view, "model", None) or getattr(queryset, "model", None)
 
 
-def _query(world, route):
-    """Return the query that a view needs to answer at all."""
-    if route.endswith("autocomplete/"):
-        return {"app_label": "bookings", "model_name": "booking", "field_name": "client"}
-    if route.endswith("telephone/clients/"):
-        return {"q": "a"}
-    if route.endswith("telephone/client/"):
-        return {"client": world.one(Person).pk}
-    if route.endswith(("telephone/places/", "api/v1/places/")):
-        return {"q": "a"}
-    if route == "api/v1/reports/":
-        return {"from": DAY.isoformat(), "until": (DAY + timedelta(days=30)).isoformat()}
-    if route == "admin/search/":
-        return {"s": "a"}
-    if route.endswith("news/"):
-        return {"after": 10**12, "day": DAY.isoformat(), "fleet": "another"}
-    if route.endswith("/look/"):
-        return {"driver": world.one(Driver).pk}
-    if route == "trip/":
-        return {"k": world.key_of_trip()}
-    if route == "ward/":
-        return {"k": secret_of(world.company)}
-    if route.endswith("/swap/"):
-        return {"other": world.assigned()[1].booking_id}
-    return {}
+# What a view needs to be asked to answer at all, and to answer most.
+QUERIES = {
+    addresses.AUTOCOMPLETE: lambda world: {
+        "app_label": "bookings",
+        "model_name": "booking",
+        "field_name": "client",
+    },
+    addresses.TELEPHONE_CLIENTS: lambda world: {"q": "a"},
+    addresses.TELEPHONE_CLIENT: lambda world: {"client": world.one(Person).pk},
+    addresses.TELEPHONE_PLACES: lambda world: {"q": "a"},
+    addresses.API_PLACES: lambda world: {"q": "a"},
+    addresses.API_REPORTS: lambda world: {
+        "from": DAY.isoformat(),
+        "until": (DAY + timedelta(days=30)).isoformat(),
+    },
+    addresses.SEARCH: lambda world: {"s": "a"},
+    addresses.NEWS: lambda world: {"after": 10**12, "day": DAY.isoformat(), "fleet": "another"},
+    addresses.LOOK: lambda world: {"driver": world.one(Driver).pk},
+    addresses.TRIP_PAGE: lambda world: {"k": world.key_of_trip()},
+    addresses.WARD_PAGE: lambda world: {"k": secret_of(world.company)},
+    addresses.SWAP: lambda world: {"other": world.assigned()[1].booking_id},
+}
 
 
 # Commands --------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from drivers.models import Role
 from drivers.rest.views import CompanyViewSet
 from perf.doors.routes import routes
 from perf.our_code import our_labels
+from perf.project.doors.addresses import ME, MY_DAY
 from perf.project.doors.visitor import Way
 
 
@@ -148,9 +149,9 @@ def _text(value, key):
 def driver_doors():
     """Return the pages of the driver's own day."""
     return [
-        Way("API: me", lambda visit: visit.ask(reverse("me-list"), Role.DRIVER)),
+        Way("API: me", lambda visit: visit.ask(reverse(ME), Role.DRIVER)),
         Way(
             "API: me, day",
-            lambda visit: visit.ask(reverse("me-day"), Role.DRIVER, day=visit.day.isoformat()),
+            lambda visit: visit.ask(reverse(MY_DAY), Role.DRIVER, day=visit.day.isoformat()),
         ),
     ]

@@ -25,6 +25,7 @@ from dispatch.trips.advice.advise import advise
 from dispatch.trips.assign import assign
 from dispatch.trips.cancel import cancel
 from dispatch.trips.driver_sick import report_sick
+from perf.project.doors import addresses
 from perf.project.doors.pages import admin_doors, api_doors, driver_doors, portal_doors
 from perf.project.doors.visitor import ACTOR, Way
 
@@ -117,15 +118,15 @@ def _sick(visit, driver_id):
         report_sick(visit.company, driver_id, actor=ACTOR, now=visit.now)
 
 
-def _board(page):
+def _board(name, view):
     def enter(visit):
-        visit.get(reverse(f"admin:board:{page}", args=[visit.company.slug, visit.day]))
+        visit.get(reverse(view, args=[visit.company.slug, visit.day]))
 
-    return Way(f"board: {page}", enter)
+    return Way(f"board: {name}", enter)
 
 
 def _news(visit):
-    visit.get(reverse("admin:board:news", args=[visit.company.slug]), after=1)
+    visit.get(reverse(addresses.NEWS, args=[visit.company.slug]), after=1)
 
 
 def _figures(visit):
@@ -139,7 +140,7 @@ def _places(visit, booking_id):
 
 def _events(visit, booking_id):
     if booking_id:
-        visit.ask(reverse("event-list"), booking=booking_id)
+        visit.ask(reverse(addresses.API_EVENTS), booking=booking_id)
 
 
 def _with_trip(name, use_case):
@@ -164,13 +165,13 @@ DOORS = [
     _with_trip("give a trip to a driver", _assign),
     Way("who could take a trip", _places, find=_trip),
     Way("a driver is sick", _sick, taken_back=True, find=_driver),
-    _board("day"),
-    _board("fragment"),
-    _board("map"),
+    _board("day", addresses.BOARD),
+    _board("fragment", addresses.FRAGMENT),
+    _board("map", addresses.MAP),
     Way("board: news", _news),
     Way("reports: a month counted anew", _figures, taken_back=True),
     Way("API: events of a booking", _events, find=_trip),
-    Way("API: new events", lambda visit: visit.ask(reverse("event-list"), after=1)),
+    Way("API: new events", lambda visit: visit.ask(reverse(addresses.API_EVENTS), after=1)),
 ]
 LAST = [Way("revert", _revert)]
 

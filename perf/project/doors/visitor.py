@@ -16,6 +16,7 @@ from drivers.companies.tokens import issue_token
 from drivers.models import Company, Driver, Membership, Role
 from perf.indexes.explain import rolled_back
 from perf.profiling.visitor import unlogged
+from perf.project.doors.addresses import LOGIN
 from perf.recording.record import record_queries
 
 ACTOR = Actor(Door.COMMAND, name="benchmark_indexes")
@@ -65,7 +66,7 @@ class Visit:
         with unlogged():
             response = self.browser.get(path, query, secure=True, follow=True)
         status, came_to = response.status_code, response.request["PATH_INFO"]
-        if came_to == reverse("admin:login"):
+        if came_to == reverse(LOGIN):
             raise RuntimeError(f"{path} asks for a login.")
         if status != 200 and not (may_refuse and status == 403):
             raise RuntimeError(f"{path} answered {status}.")

@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils.crypto import get_random_string
 
 from dispatch.drive.access import COOKIE
+from perf.project.doors import addresses
 from perf.project.live.company import Key, Live
 from perf.project.live.people import (
     ACT,
@@ -86,10 +87,10 @@ class Board:
         self.line, self.day = line, live.day
         self.cookies = [(settings.SESSION_COOKIE_NAME, session)]
         slug = live.company.slug
-        self.news = reverse("admin:board:news", args=[slug])
+        self.news = reverse(addresses.NEWS, args=[slug])
         self.fragment, self.tools, self.advice = (
-            reverse(f"admin:board:{name}", args=[slug, live.day])
-            for name in ("fragment", "runs", "advice")
+            reverse(view, args=[slug, live.day])
+            for view in (addresses.FRAGMENT, addresses.RUNS, addresses.ADVICE)
         )
         self.latest, self.fleet, self.read_s = 0, "", 0.0
         self.looks: list[Look] = []
@@ -158,7 +159,7 @@ class Others:
         status, _body = await self.line.send(
             DRIVER,
             due.at_s,
-            "/api/v1/me/positions/",
+            reverse(addresses.MY_POSITIONS),
             method="POST",
             expects=(204,),
             headers={"Authorization": f"Bearer {one.key}"},
@@ -174,7 +175,7 @@ class Others:
         status, body = await self.line.send(
             PHONE,
             due.at_s,
-            reverse("drive:sync"),
+            reverse(addresses.DRIVE_SYNC),
             method="POST",
             headers={"X-CSRFToken": self.token},
             cookies=[(COOKIE, one.key), ("csrftoken", self.token)],
@@ -199,7 +200,7 @@ class Others:
         await self.line.send(
             ACT,
             due.at_s,
-            reverse("admin:board:change", args=[self.live.company.slug, booking]),
+            reverse(addresses.CHANGE, args=[self.live.company.slug, booking]),
             method="POST",
             headers={"X-CSRFToken": self.token},
             cookies=[

@@ -18,11 +18,10 @@ import aiohttp
 from django.urls import reverse
 from yarl import URL
 
+from perf.project.doors import addresses
 from perf.project.load.doors import (
     DOORS,
-    FORM,
     LISTS,
-    START,
     Known,
     Request,
     companies_in,
@@ -99,9 +98,9 @@ class Browser:
         return text
 
     async def log_in(self, user, password):
-        await self.get("admin:login")
-        path = reverse("admin:login")
-        form = {"username": user, "password": password, "next": reverse("admin:index")}
+        await self.get(addresses.LOGIN)
+        path = reverse(addresses.LOGIN)
+        form = {"username": user, "password": password, "next": reverse(addresses.INDEX)}
         status, _headers, _text = await self.send(Request(path, "POST", form))
         if status != 302:
             raise LoginRefused(f"The admin does not let “{user}” in (answer {status}).")
@@ -118,10 +117,11 @@ async def look_around(browser, *, day, mark):
         known.ids[model] = ids_in(await browser.get(name, query), name)
         if not known.ids[model]:
             raise NothingKnown(f"{reverse(name)} shows no rows: load some first.")
-    known.companies = companies_in(await browser.get(FORM))
-    status, headers, _text = await browser.send(Request(reverse(START)))
+    known.companies = companies_in(await browser.get(addresses.NEW_BOOKING))
+    start = reverse(addresses.BOARD_OPEN)
+    status, headers, _text = await browser.send(Request(start))
     if status != 302:
-        raise NothingKnown(f"{reverse(START)} answered {status}: it leads to no board.")
+        raise NothingKnown(f"{start} answered {status}: it leads to no board.")
     known.company = company_in(headers["Location"])
     return known
 

@@ -12,6 +12,8 @@ from random import Random
 
 from django.urls import resolve, reverse
 
+from perf.project.doors import addresses
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -64,12 +66,12 @@ def row(model, name):
 
 
 def board(known, random, number):
-    return Request(reverse("admin:board:day", args=[known.company, known.day]))
+    return Request(reverse(addresses.BOARD, args=[known.company, known.day]))
 
 
 def news(known, random, number):
     """Ask as an open board does: what is new since an event that is the last."""
-    return Request(reverse("admin:board:news", args=[known.company]) + f"?after={10**12}")
+    return Request(reverse(addresses.NEWS, args=[known.company]) + f"?after={10**12}")
 
 
 def api(name, query=""):
@@ -83,7 +85,7 @@ def api_booking(known, random, number):
     day, clock = form["scheduled_time_0"], form["scheduled_time_1"]
     places = ("pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon")
     return Request(
-        reverse("booking-list"),
+        reverse(addresses.API_BOOKINGS),
         "POST",
         json={name: float(form[name]) for name in places}
         | {"reference": f"{form['reference']}-api", "scheduled_time": f"{day}T{clock}Z"},
@@ -95,7 +97,7 @@ def new_booking(known, random, number):
     """Fill in the admin's form: an urgent trip in Geneva, nobody's in particular."""
     lat, lon = random.uniform(46.17, 46.24), random.uniform(6.08, 6.18)
     return Request(
-        reverse("admin:bookings_booking_add"),
+        reverse(addresses.NEW_BOOKING),
         "POST",
         form={
             "company": random.choice(known.companies),
@@ -114,32 +116,28 @@ def new_booking(known, random, number):
     )
 
 
-BOOKINGS = "admin:bookings_booking_changelist"
-
 DOORS = (
     Door("board", 4, board),
     Door("board's news", 10, news, expects=204),
-    Door("bookings", 5, page(BOOKINGS)),
-    Door("bookings to assign", 3, page(BOOKINGS, "?status__exact=accepted")),
-    Door("search a booking", 2, page(BOOKINGS, "?q=-1")),
-    Door("a booking", 4, row("booking", "admin:bookings_booking_change")),
+    Door("bookings", 5, page(addresses.BOOKINGS)),
+    Door("bookings to assign", 3, page(addresses.BOOKINGS, "?status__exact=accepted")),
+    Door("search a booking", 2, page(addresses.BOOKINGS, "?q=-1")),
+    Door("a booking", 4, row("booking", addresses.BOOKING)),
     Door("new booking", 3, new_booking, expects=302, writes=True),
-    Door("assignments", 3, page("admin:dispatch_assignment_changelist")),
-    Door("drivers", 2, page("admin:drivers_driver_changelist")),
-    Door("a driver", 1, row("driver", "admin:drivers_driver_change")),
-    Door("clients", 1, page("admin:bookings_client_changelist")),
-    Door("events", 1, page("admin:bookings_event_changelist")),
-    Door("API: bookings", 4, api("booking-list", "?limit=100&expand=client,assignment")),
-    Door("API: assignments", 2, api("assignment-list")),
-    Door("API: events", 3, api("event-list", "?after=0")),
+    Door("assignments", 3, page(addresses.ASSIGNMENTS)),
+    Door("drivers", 2, page(addresses.DRIVERS)),
+    Door("a driver", 1, row("driver", addresses.DRIVER)),
+    Door("clients", 1, page(addresses.CLIENTS)),
+    Door("events", 1, page(addresses.EVENTS)),
+    Door("API: bookings", 4, api(addresses.API_BOOKINGS, "?limit=100&expand=client,assignment")),
+    Door("API: assignments", 2, api(addresses.API_ASSIGNMENTS)),
+    Door("API: events", 3, api(addresses.API_EVENTS, "?after=0")),
     Door("API: new booking", 3, api_booking, expects=201, writes=True),
 )
 
 # What is read before anything is timed: where the ids and choices come from.
 # {model: (name of its list, query)}
-LISTS = {"booking": (BOOKINGS, "?day=all"), "driver": ("admin:drivers_driver_changelist", "")}
-FORM = "admin:bookings_booking_add"
-START = "admin:board:open"
+LISTS = {"booking": (addresses.BOOKINGS, "?day=all"), "driver": (addresses.DRIVERS, "")}
 COMPANIES = re.compile(r'<select name="company".*?</select>', re.DOTALL)
 CHOICE = re.compile(r'<option value="(\d+)"')
 

@@ -12,6 +12,9 @@ from http.client import HTTPConnection, HTTPException
 from urllib.parse import quote, urlencode
 
 from django.conf import settings
+from django.urls import reverse
+
+from perf.project.doors.addresses import LOGIN
 
 READY_WITHIN_S = 60
 ENDS_WITHIN_S = 10
@@ -110,7 +113,7 @@ def _wait_until_ready(server, host, port):
     while time.monotonic() < deadline and server.process.poll() is None:
         try:
             with closing(HTTPConnection(host, port, timeout=5)) as connection:
-                connection.request("GET", "/admin/login/")
+                connection.request("GET", reverse(LOGIN))
                 if connection.getresponse().status == 200:
                     return
         except (OSError, HTTPException):

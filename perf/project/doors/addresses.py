@@ -1,0 +1,48 @@
+"""The addresses that are asked for by name, each once, as the URL configuration names its view.
+
+Budgets find all doors by walking the URL configuration (`discover`); what they, the profiled
+use-cases, load tests and days at work have to call by name they take from here.
+"""
+
+BOARD_OPEN = "admin:board:open"
+BOARD = "admin:board:day"
+FRAGMENT = "admin:board:fragment"
+MAP = "admin:board:map"
+NEWS = "admin:board:news"
+LOOK = "admin:board:look"
+CHANGE = "admin:board:change"
+RUNS = "admin:board:runs"
+ADVICE = "admin:board:advice"
+SWAP = "admin:board:swap"
+
+LOGIN = "admin:login"
+INDEX = "admin:index"
+SEARCH = "admin:search"
+AUTOCOMPLETE = "admin:autocomplete"
+BOOKINGS = "admin:bookings_booking_changelist"
+BOOKING = "admin:bookings_booking_change"
+NEW_BOOKING = "admin:bookings_booking_add"
+CLIENTS = "admin:bookings_client_changelist"
+EVENTS = "admin:bookings_event_changelist"
+ASSIGNMENTS = "admin:dispatch_assignment_changelist"
+DRIVERS = "admin:drivers_driver_changelist"
+DRIVER = "admin:drivers_driver_change"
+TELEPHONE_CLIENTS = "admin:bookings_booking_telephone_clients"
+TELEPHONE_CLIENT = "admin:bookings_booking_telephone_client"
+TELEPHONE_PLACES = "admin:bookings_booking_telephone_places"
+
+API_BOOKINGS = "booking-list"
+API_BULK = "booking-bulk"
+API_ASSIGNMENTS = "assignment-list"
+API_EVENTS = "event-list"
+API_RUNS = "run-list"
+API_APPLY = "run-apply"
+API_REPORTS = "report-list"
+API_PLACES = "place-list"
+ME = "me-list"
+MY_DAY = "me-day"
+MY_POSITIONS = "me-positions"
+
+DRIVE_SYNC = "drive:sync"
+TRIP_PAGE = "trip_page"
+WARD_PAGE = "ward_page"
