@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db import DEFAULT_DB_ALIAS
+from django import db
 from django.utils.translation import gettext as _
 
 from perf.recording.call_site import Site
@@ -62,7 +62,7 @@ def finding(kind, what, cure, group, place="", ms=None) -> Finding:
     for statement in group:
         sites[statement.site] = sites.get(statement.site, 0) + 1
     alias = group[0].alias
-    if alias != DEFAULT_DB_ALIAS:
+    if alias != db.DEFAULT_DB_ALIAS:
         what += " " + _("The database is “%(alias)s”.") % {"alias": alias}
     return Finding(
         kind=kind,
