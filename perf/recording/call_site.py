@@ -2,9 +2,11 @@
 
 The nearest frame of our apps is the place (`perf.our_code`); one that only passes a call on is
 none: a decorator, a method that calls the same one of its parent. Below the request handler nothing
-is looked for: middleware and tests stand there. Inside templates, the admin and REST framework
-there may be no frame of ours: then it is the line of the template, or the class of ours that they
-work for (`BookingAdmin.list_display`). Relations that load themselves are named on the way.
+is looked for: middleware and tests stand there. Async code calls the ORM in a thread: then the
+coroutines that await it are looked through (`perf.recording.awaiting`). Inside templates, the admin
+and REST framework there may be no frame of ours: then it is the line of the template, or the class
+of ours that they work for (`BookingAdmin.list_display`). Relations that load themselves are named
+on the way.
 """
 
 import re
@@ -25,6 +27,7 @@ from django.db.models.query_utils import DeferredAttribute
 from django.template.base import Node
 
 from perf.our_code import HANDLERS, is_beside, is_ignored, is_ours, shown_path
+from perf.recording.awaiting import IN_THREAD, awaiting_frames
 
 OWNERS = {
     "BaseModelAdmin": "admin",
@@ -41,7 +44,7 @@ LAZY = {
 EXECUTE = CursorWrapper._execute_with_wrappers.__code__
 CURSORS = EXECUTE.co_filename
 RENDER = Node.render_annotated.__code__
-OURS, BESIDE, DATABASE, LAZILY, FOREIGN, HANDLER, RECORDER, MANAGER = range(1, 9)
+OURS, BESIDE, DATABASE, LAZILY, FOREIGN, HANDLER, RECORDER, MANAGER, THREAD = range(1, 10)
 # What watches wraps Django's methods, and stands between them and the place.
 WATCHING = re.compile(
     r"/(?:zeal|silk|debug_toolbar|nplusone|query_doctor)/"
@@ -133,6 +136,8 @@ def _kind(frame):
     path = code.co_filename
     if code in LAZY:
         kind = LAZILY
+    elif code is IN_THREAD:
+        kind = THREAD
     elif WATCHING.search(path):
         kind = RECORDER
     elif HANDLERS in path:
@@ -167,7 +172,7 @@ def find_site(sight=None, sql=None):
     frame = frame.f_back if frame is not None else sys._getframe(1)
     relation = deferred = foreign = passed = inner = verb = None
     known = _kinds.get
-    place = None
+    place = beside = None
     while frame is not None:
         kind = known(id(frame.f_code)) or _kind(frame)
         if kind is DATABASE:
@@ -175,7 +180,10 @@ def find_site(sight=None, sql=None):
                 verb = frame
         elif kind is OURS or kind is BESIDE:
             if inner is None or not passes_on(frame, inner):
-                place = frame if kind is OURS else None
+                if kind is OURS:
+                    place = frame
+                else:
+                    beside = frame
                 break
             passed = passed or frame
         elif kind is FOREIGN:
@@ -191,6 +199,10 @@ def find_site(sight=None, sql=None):
                 relation, deferred = _lazy(frame, sight)
         elif kind is HANDLER:  # nothing of ours calls it
             break
+        elif kind is THREAD:
+            place, beside, ends = _awaiting(frame)
+            if ends:
+                break
         if kind is not RECORDER:
             inner = frame
         frame = frame.f_back
@@ -204,13 +216,26 @@ def find_site(sight=None, sql=None):
     found = foreign and _shown(foreign, frame, relation, deferred, verb)
     if found:
         return found
-    if frame is not None and known(id(frame.f_code)) is BESIDE:
-        return _line(frame, relation, deferred, verb)
+    if beside is not None:
+        return _line(beside, relation, deferred, verb)
     if passed is not None:
         return _line(passed, relation, deferred, verb)
     if foreign is not None:
         return _line(foreign, relation, deferred, verb, is_ours=False)
     return Site()
+
+
+def _awaiting(frame):
+    """Return (place, line beside, whether that is all) of the coroutines that await a thread."""
+    inner = None
+    for waiting in awaiting_frames(frame):
+        kind = _kinds.get(id(waiting.f_code)) or _kind(waiting)
+        if kind is HANDLER:
+            return None, None, True
+        if kind in (OURS, BESIDE) and (inner is None or not passes_on(waiting, inner)):
+            return (waiting, None, True) if kind is OURS else (None, waiting, True)
+        inner = waiting
+    return None, None, False
 
 
 def _is_again(direct, sight):
