@@ -1,7 +1,7 @@
 """The line charts of the Performance page, as inline SVG: nothing to load, nothing to run.
 
-The page is served where Matplotlib is not installed, and its colours are those of its style sheet,
-which follow the admin's dark mode: so these are not drawn by `perf.charts.report`.
+The page is served where no library that draws is installed, and its colours are those of its style
+sheet, which follow the admin's dark mode: so these are not drawn as the charts of reports are.
 """
 
 from django.utils.formats import date_format, number_format

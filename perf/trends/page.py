@@ -11,9 +11,9 @@ from datetime import datetime
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from perf.charts.page import line_chart, shown
 from perf.models import Kind, Measurement
 from perf.silk.records import silk_records
+from perf.trends.charts import line_chart, shown
 from perf.trends.releases import sampled_section
 from perf.trends.steps import groups_of, is_number
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from perf.charts.page import shown
 from perf.sampling import compare
 from perf.sampling.options import read_options
 from perf.sampling.read import Release, Thing, read_releases
+from perf.trends.charts import shown
 
 SHOWN = 30
 MARKS = {compare.WORSE: "bad", compare.BETTER: "good"}

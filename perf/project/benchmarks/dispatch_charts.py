@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from perf.charts.report import (
+from perf.project.benchmarks.goals import measured
+from perf.project.charts import (
     AMBER,
     BLUE,
     GREY,
@@ -19,7 +20,6 @@ from perf.charts.report import (
     Panel,
     draw,
 )
-from perf.project.benchmarks.goals import measured
 
 COLORS = {
     "naive": RED,

@@ -3,7 +3,7 @@
 Every number is one of the JSON beside it.
 """
 
-from perf.charts.report import AMBER, BLUE, MANY, RED, Dots, During, Line, Mark, Panel, draw
+from perf.project.charts import AMBER, BLUE, MANY, RED, Dots, During, Line, Mark, Panel, draw
 
 PERCENTILES = (("p50_ms", "o-", BLUE), ("p95_ms", "s-", AMBER), ("p99_ms", "^-", RED))
 TIME = "response time, ms"

@@ -4,7 +4,7 @@ from collections import Counter
 from statistics import median
 from typing import Any
 
-from perf.charts.report import AMBER, BLUE, PALE, RED, Dots, Line, Panel, draw
+from perf.project.charts import AMBER, BLUE, PALE, RED, Dots, Line, Panel, draw
 from perf.project.replay.figures import difference
 from perf.project.replay.office import Follows
 

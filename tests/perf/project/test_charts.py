@@ -3,7 +3,7 @@
 import pytest
 from matplotlib.figure import Figure
 
-from perf.charts.report import BLUE, Bars, Dots, During, Interval, Level, Line, Panel, draw
+from perf.project.charts import BLUE, Bars, Dots, During, Interval, Level, Line, Panel, draw
 
 EVERY_MARK = (
     Line([1, 10], [2, 3], BLUE, "line", low=[1, 3], high=[2, 4]),

@@ -9,9 +9,9 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from perf.charts.page import line_chart, shown
 from perf.measuring.machine import describe_machine
 from perf.models import Kind, Measurement
+from perf.trends.charts import line_chart, shown
 from perf.trends.steps import Series, chance_of_step, find_step, groups_of
 from perf.trends.store import LARGEST, add_record, machine_name, remember
 from tests.support import builders as make
