@@ -4,19 +4,16 @@ Units: seconds. The only clock is a monotonic timer that ends the search.
 """
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from dispatch.planner.measures import measure
-from dispatch.planner.prices import prices_of
 from dispatch.planner.problem import Plan, Problem, Sharing, Standing
 from dispatch.planner.search import greedy
 from dispatch.planner.search.arrays import Day, Ints, collapse, int32
 from dispatch.planner.search.clock import ENDLESS, Clock
 from dispatch.planner.search.first_plan import Stands
-from dispatch.planner.search.kept_windows import placed_trips
 from dispatch.planner.search.route_labels import Routes
 from dispatch.planner.search.schedule import schedule
 
@@ -31,8 +28,6 @@ FINISHING_S = 5e-5
 INSTANT = 300
 # Above this VROOM needs several matrices of hundreds of megabytes.
 VROOM_MOST_TRIPS = 4_000
-# Seconds of empty driving, to look for room where trips that stand would have to move.
-MODERATE_MOVE_S = 600
 ENGINES = ("search", "greedy", "vroom:0 to vroom:5")
 
 
@@ -56,11 +51,10 @@ def solve(
     `engine` is "search" (ruin and recreate), "greedy" (cheapest insertion, needs no compiler)
     or "vroom:LEVEL". A `time_limit_s` of None takes `default_budget_s`, one of 0 the first plan
     and a brief search. With `iterations` (of each thread) instead, the same problem, seed,
-    iterations and threads give the same plan; so does the brief search. Both are limits: a quarter
-    is enough where trips stand that move only to serve more, and all are served. `warm` starts from
-    what stands: the same drivers, in the order of the told times; with a `start` from what that
-    plan has, perhaps of another state of the day. Raises ValueError for options that make no sense,
-    and TooManyTrips.
+    iterations and threads give the same plan; so does the brief search. Both are limits: where
+    trips stand that move only to serve more, a part is enough. `warm` starts from what stands: the
+    same drivers, in the order of the told times; with a `start` from what that plan has, perhaps of
+    another state of the day. Raises ValueError for options that make no sense, and TooManyTrips.
 
     The default budget begins when the machine code is there. A time limit covers loading it, too;
     compiling would take about a minute, so that the first plan is all where it is not compiled. The
@@ -213,7 +207,8 @@ def _search(
 ) -> Found:
     if effort.iterations == 0 and len(problem.trips) <= INSTANT:
         return Found(greedy.build(day, start))
-    from dispatch.planner.search import loading, parallel  # they load a compiler
+    from dispatch.planner import standing_day  # they load a compiler
+    from dispatch.planner.search import loading, parallel
 
     clock, threads = effort.clock.sooner(FINISHING_S * len(problem.trips)), effort.threads
     if effort.may_compile:
@@ -238,67 +233,17 @@ def _search(
         routes, done = parallel.search(
             problem, day, first, around, clock, effort.iterations, effort.seed, threads
         )
-        return Found(routes, done, cut_short=done < enough)
-    # Where moving has a prohibitive price, the search hardly sees that a few changes would make
-    # room for one trip more. So it looks with a moderate price in between, then for told times
-    # too, until nothing is left out, and at last with the true prices for the fewest of these
-    # changes. Where the first of these parts leaves nothing out it is all: what stands moves for no
-    # less driving.
-    moving = _moving_moderately(problem, day, stands)
-    freely = moving._replace(kept_from=day.earliest, kept_until=day.last_start)
-    best = parallel.copied(first.state.routes)
-    least, done = _worth(problem, day, best), 0
-    parts = (day, moving, freely, day)
-    for number, priced in enumerate(parts, start=1):
-        if number in (2, 3) and not _could_serve_more(day, best):
-            if number == 2:
-                return Found(best, done)
-            continue
-        until = clock.first(number / len(parts))
-        count = effort.iterations and max(1, effort.iterations // len(parts))
-        plan = parallel.continued(priced, first.state, best)
-        routes, more = parallel.search(
-            problem, priced, plan, around, until, count, effort.seed, threads
+    else:
+        whole = standing_day.StandingDay(
+            problem, day, stands, first.state, around, effort.seed, threads
         )
-        done += more
-        worth = _worth(problem, day, routes)
-        if worth < least:
-            least, best = worth, parallel.copied(routes)
-    return Found(best, done, cut_short=done < enough)
+        routes, done = whole.search(clock, effort.iterations)
+    return Found(routes, done, cut_short=done < enough)
 
 
 def _adds_nothing(route_of: Ints, stands: Stands) -> bool:
     """Return whether the trips in routes are those that stand."""
     return bool(((route_of >= 0) == (stands.driver >= 0)).all())
-
-
-def _moving_moderately(problem: Problem, day: Day, stands: Stands) -> Day:
-    """Return the day in which moving a trip that stands has a moderate price."""
-    prices = prices_of(problem)
-    moderate = prices_of(replace(problem, costs=replace(problem.costs, move_s=MODERATE_MOVE_S)))
-    moved = (stands.driver >= 0)[:, None] & (stands.driver[:, None] != day.driver)
-    moved &= day.extra >= 0
-    extra = day.extra - np.int32(prices.move_s - MODERATE_MOVE_S) * moved
-    annealed = int32([moderate.annealed[trip.priority] for trip in problem.trips])
-    return day._replace(extra=extra.astype(np.int32), annealed=annealed)
-
-
-def _worth(problem: Problem, day: Day, routes: Routes) -> int:
-    """Return the objective of these routes, with what was told and margins that are not kept."""
-    plan = schedule(problem, day, routes, {})
-    kept = {trip.id: trip.kept_window for trip in problem.trips}
-    opened = 0
-    for row in plan.trips:
-        earliest_s, latest_s = kept[row.trip_id]
-        opened += not earliest_s <= row.pickup_s <= latest_s
-    return measure(problem, plan).objective + prices_of(problem).opened_s * opened
-
-
-def _could_serve_more(day: Day, routes: Routes) -> bool:
-    """Return whether a trip is left out that some empty route could take."""
-    left = np.ones(len(day.earliest), dtype=bool)
-    left[placed_trips(routes.size, routes.trip)] = False
-    return bool((day.extra[left] >= 0).any())
 
 
 def _stands(problem: Problem, plan: Plan | None = None) -> Stands:
