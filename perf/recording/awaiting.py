@@ -31,7 +31,9 @@ def awaiting_frames(frame):
     `frame` is that of IN_THREAD. After those of the task itself come those of the task that waits
     for it, where it waits by `await`, `gather`, `wait`, `wait_for` or at the end of a TaskGroup.
     """
-    call, loop = frame.f_locals["func"], frame.f_locals["loop"]
+    call, loop = frame.f_locals.get("func"), frame.f_locals.get("loop")
+    if call is None or loop is None:  # another asgiref: whoever is recorded must not fail of it
+        return
     for _attempt in range(ATTEMPTS):
         task = _awaiting_task(call, loop)
         if task is not None:

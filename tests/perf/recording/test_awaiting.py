@@ -144,6 +144,10 @@ def test_what_awaits_is_found_while_it_still_runs(monkeypatch):
     assert asyncio.run(runs())[:2] == ["hands_over", "runs"]
 
 
+def test_a_thread_that_names_its_call_otherwise_breaks_nothing():
+    assert list(awaiting.awaiting_frames(SimpleNamespace(f_locals={"callback": print}))) == []
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_server_of_its_own_thread_is_looked_through_too(settings):
     """An ASGI server runs no code of ours above the loop: the thread's stack ends with asgiref."""
