@@ -331,9 +331,11 @@ def _digest(values: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _plain(value: object) -> float:
+def _plain(value: object) -> float | str:
     if isinstance(value, datetime):
         return value.timestamp()
+    if isinstance(value, date):
+        return value.isoformat()
     raise TypeError(f"{value!r} has no place in a seal.")
 
 

@@ -26,7 +26,7 @@ from dispatch.runs.restore_plan import Was, plan_of_assignments
 from dispatch.trips import progress
 from dispatch.trips.assign import assign
 from dispatch.trips.cancel import cancel
-from drivers.models import Absence, Company, Driver, Shift
+from drivers.models import Absence, Company, Driver, Shift, Vehicle
 from tests.dispatch.runs.test_concurrency import together
 from tests.support import builders as make
 from tests.support.builders import at
@@ -214,7 +214,11 @@ def new_rules(driver, first, second):
     Company.objects.update(boarding_min=17)
 
 
-@pytest.mark.parametrize("change", [moved_by_hand, ill, unavailable, hired, new_rules])
+def papers(driver, first, second):
+    Driver.objects.update(licence_until=make.DAY + timedelta(days=400))
+
+
+@pytest.mark.parametrize("change", [moved_by_hand, ill, unavailable, hired, new_rules, papers])
 def test_what_somebody_decided_meanwhile_makes_it_stale(change):
     change_args = small_day()
     run = preview()
@@ -225,6 +229,20 @@ def test_what_somebody_decided_meanwhile_makes_it_stale(change):
     assert standing() == before
     run.refresh_from_db()
     assert run.status == "failed"
+
+
+def test_a_preview_is_kept_whatever_is_known_of_drivers_and_vehicles():
+    """Every kind of value that the day has of them can be sealed."""
+    driver, _first, _second = small_day()
+    later = make.DAY + timedelta(days=400)
+    Driver.objects.update(licence_until=later, permit_until=later, skills=["oxygen"])
+    vehicle = {"insurance_until": later, "inspection_until": later, "skills": ["ramp"]}
+    Vehicle.objects.update(other_layouts="2+1", **vehicle)
+    driver.absences.create(start_at=at("20:00"), end_at=at("21:00"))
+    driver.vehicle.absences.create(start_at=at("20:00"), end_at=at("21:00"))
+    Shift.objects.update(break_min=30, break_from_at=at("11:00"), break_until_at=at("14:00"))
+    applied(preview())
+    assert Assignment.objects.open().count() == 2
 
 
 def test_a_trip_that_stands_and_was_changed_makes_it_stale():
