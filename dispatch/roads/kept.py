@@ -140,9 +140,10 @@ class Kept:
                 values[np.ix_(here, along)] = found
             oldest = min(oldest, _asked_at(folder))
 
-        rows, columns = np.nonzero(wanted.seconds == UNKNOWN)
-        if rows.size > LEGS:
+        unknown = wanted.seconds == UNKNOWN
+        if np.count_nonzero(unknown) > LEGS:  # before their indices: 16 bytes for each of them
             return oldest
+        rows, columns = np.nonzero(unknown)
         ends = np.stack([wanted.origins[rows], wanted.destinations[columns]], axis=1)
         legs = self._find_legs(ends)
         wanted.seconds[rows, columns], wanted.metres[rows, columns] = legs.seconds, legs.metres

@@ -223,14 +223,14 @@ class RoadTimes:
         def ask(within_s: float) -> None:
             self._server.tables(questions, within_s, take)
             away = matrix.origins[:, None] != matrix.destinations
-            if away.sum() >= SURELY and (matrix.seconds[away] >= UNREACHABLE_S).all():
+            if away.sum() >= SURELY and not (away & (matrix.seconds < UNREACHABLE_S)).any():
                 matrix.seconds[unknown] = UNKNOWN
                 raise self._server.no_roads()
 
         try:
             self._wait(ask)
         finally:
-            if (matrix.seconds[unknown] != UNKNOWN).any():
+            if (unknown & (matrix.seconds != UNKNOWN)).any():  # masks: a selection is a copy
                 keep()
         if (still := matrix.seconds == UNKNOWN).any():
             self.guessed += int(still.sum())
