@@ -2,15 +2,18 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, ErrorDetail, ParseError
 from rest_framework.parsers import BaseParser
 
 from drivers.times import YEARS, in_years, moment
 
+CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$"
 LARGEST_BODY = 4 * 1024 * 1024
 
 
@@ -100,6 +103,20 @@ class MomentField(serializers.DateTimeField):
 
     def to_representation(self, value):
         return moment(value)
+
+
+@extend_schema_field({"type": "string", "pattern": CLOCK})
+class ClockField(serializers.TimeField):
+    """A local time of day, which has no offset from UTC."""
+
+    default_error_messages = {
+        "invalid": _("Write a local time without an offset, as in 08:30 or 08:30:00.")
+    }
+
+    def to_internal_value(self, value):
+        if not isinstance(value, str) or not re.fullmatch(CLOCK, value):
+            self.fail("invalid")
+        return super().to_internal_value(value)
 
 
 class DayField(serializers.DateField):

@@ -261,7 +261,7 @@ class Schema(AutoSchema):
         yield 406, "Format not available."
         yield 429, "Too many requests."
         yield 503, "Service busy; try again."
-        if self.method != "GET" or self._action() == "candidates":
+        if self.method != "GET" or self._action() in ("candidates", "advice"):
             yield 409, "Conflict with the stored data."
         if self.method != "GET":
             yield 411, "The length of the body is not known; send Content-Length."

@@ -27,6 +27,7 @@ from drivers.rest.access import caller_of
 from drivers.rest.errors import PreconditionFailed
 from drivers.rest.fields import (
     Body,
+    ClockField,
     DegreesField,
     KnownFields,
     MomentField,
@@ -296,6 +297,7 @@ class InCompany(serializers.PrimaryKeyRelatedField):
 
 STRICT = {
     serializers.DateTimeField: MomentField,
+    serializers.TimeField: ClockField,
     serializers.IntegerField: WholeField,
     serializers.FloatField: DegreesField,
     serializers.CharField: TextField,

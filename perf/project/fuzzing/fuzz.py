@@ -118,7 +118,8 @@ def fuzz(roles, *, examples, phases, now, seed, workers=1, output=None):
                 )
                 report = done.stdout + done.stderr
                 if output:
-                    (output / f"{role}.txt").write_text(report + server.said(), encoding="utf-8")
+                    (output / f"{role}.txt").write_text(report, encoding="utf-8")
+                    (output / f"{role}.server.txt").write_text(server.said(None), encoding="utf-8")
             found = CASES.search(report)
             cases = int(found[1].replace(",", "")) if found else 0
             yield RoleResult(role, cases, done.returncode != 0 or not cases, report)

@@ -33,10 +33,12 @@ class Server:
         self.process = process
         self._log = log
 
-    def said(self, last=2_000):
+    def said(self, last: int | None = 2_000):
+        """Return the end of what the server has printed, so many bytes of it; None: all of it."""
         # Not seek: the server writes at the same position of the same open file.
         size = os.fstat(self._log.fileno()).st_size
-        return os.pread(self._log.fileno(), last, max(0, size - last)).decode(errors="replace")
+        last = size if last is None else min(last, size)
+        return os.pread(self._log.fileno(), last, size - last).decode(errors="replace")
 
 
 def database_url(config):
