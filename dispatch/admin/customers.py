@@ -23,6 +23,7 @@ from dispatch.messages.ward_pages import (
     USUAL_DAYS,
     make_ward_page,
     revoke_ward_pages,
+    with_maker,
 )
 from drivers.admin import customers
 from drivers.admin.pages import admin_page
@@ -97,7 +98,7 @@ class CustomerAdmin(customers.CustomerAdmin):
                 customer, user_id=request.user.pk, now=now, **form.cleaned_data
             )
             address = request.build_absolute_uri(f"{reverse('ward_page')}?k={key}")
-        pages = WardPage.objects.filter(customer=customer)
+        pages = with_maker().filter(customer=customer)
         newest = pages.order_by("-id").values("pk")[:SHOWN]
         # Whatever is open can be closed, however old it is.
         seen = pages.filter(Q(revoked_at=None, ends_at__gt=now) | Q(pk__in=newest))

@@ -1,16 +1,19 @@
 """Make the page of a ward, find it by its key, and revoke it.
 
-A page lives as many days as its maker says; there is none until somebody makes one.
+A page lives as many days as its maker says, and no longer than that one may make any: whoever
+leaves the company knows addresses that show who its clients are. There is none until somebody makes
+one.
 """
 
 import secrets
 from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from bookings.models import CompanyPlace, WardPage
+from drivers.companies.roles import WRITING_ROLES
 from drivers.companies.tokens import digest
-from drivers.models import Customer
+from drivers.models import Customer, Membership
 
 USUAL_DAYS, MOST_DAYS = 90, 366
 # `opened_at` is updated at most this often: a page that stays open loads itself every minute.
@@ -23,7 +26,7 @@ def make_ward_page(
     *,
     shows_names: bool,
     days: int,
-    user_id: int | None,
+    user_id: int,
     now: datetime,
 ) -> tuple[WardPage, str]:
     """Create a page for a customer's trips to and from a place, and return it with its key.
@@ -52,14 +55,24 @@ def find_ward_page(key: str, *, now: datetime) -> WardPage | None:
 
     None if there is none any more. Every five minutes a second statement notes that it was opened.
     """
-    page = (
-        WardPage.objects.select_related("company__message_policy", "customer", "place")
-        .filter(digest=digest(key), revoked_at=None, ends_at__gt=now)
-        .first()
-    )
+    pages = with_maker().select_related("company__message_policy", "customer", "place")
+    page = pages.filter(
+        digest=digest(key), revoked_at=None, ends_at__gt=now, maker_stays=True
+    ).first()
     if page and (page.opened_at is None or now - page.opened_at >= OPENED_NOTED_EVERY):
         WardPage.objects.filter(pk=page.pk).update(opened_at=now)
     return page
+
+
+def with_maker() -> QuerySet[WardPage]:
+    """Return all pages with `maker_stays`: whether who made them still may."""
+    members = Membership.objects.filter(
+        user=OuterRef("made_by"), company=OuterRef("company"), role__in=sorted(WRITING_ROLES)
+    )
+    return WardPage.objects.annotate(
+        maker_stays=Q(made_by__is_active=True)
+        & (Q(made_by__is_superuser=True) | Q(Exists(members)))
+    )
 
 
 def revoke_ward_pages(pages: QuerySet[WardPage], *, now: datetime) -> int:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.test import Client
 from django.utils import timezone
@@ -155,7 +155,7 @@ def secret_of(company: Company) -> str:
     return f"link of {company.slug}"
 
 
-def _wards(company: Company, count: int) -> None:
+def _wards(company: Company, maker: User, count: int) -> None:
     """Write so many pages of wards; the one that is opened shows names."""
     place = CompanyPlace.objects.filter(company=company).order_by("id")[0]
     customer = Customer.objects.get(company=company, is_default=True)
@@ -164,7 +164,7 @@ def _wards(company: Company, count: int) -> None:
         WardPage(
             company=company, customer=customer, place=place, shows_names=True,
             digest=digest(secret_of(company) if number == 0 else f"ward {company.slug} {number}"),
-            made_at=NOW, ends_at=until,
+            made_at=NOW, made_by=maker, ends_at=until,
         )
         for number in range(count)
     )  # fmt: skip
@@ -255,7 +255,7 @@ def make_world(size, *, history=None) -> World:
         where = {"address": address, "lat": home.pickup_lat, "lon": home.pickup_lon}
         place = CompanyPlace(company=company, name=address[:50], entrance="B", **where)
         save_place(place, now=NOW)
-    _wards(company, drivers)
+    _wards(company, user, drivers)
     later = list(Booking.objects.on(company, DAY).order_by("id").values_list("id", flat=True))[::2]
     Booking.objects.filter(id__in=later).update(status="pending")
     Measurement.objects.bulk_create(

@@ -66,7 +66,8 @@ def test_the_pages_of_wards_have_no_faults(browser, live_server, geneva):
             geneva, client=make.client(geneva, name, customer=clinic), customer=clinic,
             dropoff_place=place, scheduled_time=now + timedelta(hours=hours),
         )  # fmt: skip
-    about = {"shows_names": True, "days": 9, "user_id": None, "now": now}
+    maker = make.member(geneva, Role.DISPATCHER)
+    about = {"shows_names": True, "days": 9, "user_id": maker.pk, "now": now}
     _page, key = make_ward_page(clinic, place, **about)
     page = owner(browser, live_server, geneva)
     for address in (f"admin/drivers/customer/{clinic.pk}/wards/", f"ward/?k={key}"):

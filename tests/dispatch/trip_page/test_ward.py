@@ -53,9 +53,11 @@ def leaves(clinic, place, clock="12:00", name="Bea Brown", **fields):
     return arrives(clinic, place, clock, name, **ends | fields)
 
 
-def made(clinic, place, shows_names=False, days=9):
+def made(clinic, place, shows_names=False, days=9, user=None):
+    user = user or make.member(clinic.company, Role.DISPATCHER)
+    now = make.at("07:00")
     return make_ward_page(
-        clinic, place, shows_names=shows_names, days=days, user_id=None, now=make.at("07:00")
+        clinic, place, shows_names=shows_names, days=days, user_id=user.pk, now=now
     )[1]
 
 
@@ -91,6 +93,34 @@ def test_arrivals_and_departures_of_today_and_tomorrow_with_initials(clinic, dia
     for secret in ("Ada", "Lovelace", "Hidden street", "private", "+41"):
         assert secret not in text
     assert not Reading.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("left", "status"),
+    [
+        (lambda user: user.memberships.all().delete(), 404),
+        (lambda user: user.memberships.update(role=Role.VIEWER), 404),
+        (lambda user: user.memberships.update(company=make.company("basel")), 404),
+        (lambda user: type(user).objects.filter(pk=user.pk).update(is_active=False), 404),
+        (lambda user: user.delete(), 404),
+        (lambda user: user.memberships.update(role=Role.OWNER), 200),
+    ],
+    ids=["left", "viewer", "elsewhere", "inactive", "deleted", "owner"],
+)
+def test_it_ends_when_who_made_it_may_make_no_more(clinic, dialysis, client, left, status):
+    maker = make.member(clinic.company, Role.DISPATCHER)
+    key = made(clinic, dialysis, user=maker)
+    opened(key)
+    left(maker)
+    opened(key, status)
+    client.force_login(make.member(clinic.company, Role.DISPATCHER))
+    page = client.get(reverse("admin:drivers_customer_wards", args=[clinic.pk])).content.decode()
+    assert ("who made it may not any more" in page) == (status == 404)
+    assert ('name="revoke"' in page) == (status == 200)
+
+
+def test_a_page_that_who_runs_the_server_made_stays(clinic, dialysis, admin_user):
+    opened(made(clinic, dialysis, user=admin_user))
 
 
 def test_it_says_where_drives_are_straight_lines(clinic, dialysis, settings):
