@@ -15,7 +15,7 @@ from drivers.models import GRANTABLE_ROLES, ApiToken, Customer, Membership, Role
 from drivers.refused import Refused
 
 PREFIX = "dsp_"
-LONGEST = timedelta(days=366)
+LONGEST = timedelta(days=366)  # without a person: of a token, and of all that follows from it
 # `last_used_at` is updated at most this often, so that a request that reads does not write.
 USE_NOTED_EVERY = timedelta(hours=1)
 # What tells who makes a request, and whether they may: of some 100 columns.
@@ -52,8 +52,12 @@ def issue_token(
     customer: Customer | None = None,
     lifetime: timedelta = timedelta(days=90),
     replaces: ApiToken | None = None,
+    until: datetime | None = None,
 ) -> tuple[ApiToken, str]:
     """Create a token and return it with its key, which is not stored: 1 statement.
+
+    It ends after its lifetime, and `until` then at the latest: where a token issues it, when that
+    one may no longer be renewed. Where a person does, it may be for a year.
 
     The token of a client system is the member's customer's, or, if the member is not a client
     system, that of the `customer` of the company. Raises TokenRefused if the role exceeds the
@@ -80,19 +84,23 @@ def issue_token(
         digest=digest(key),
         ending=key[-4:],
         created_at=now,
-        expires_at=now + lifetime,
+        expires_at=min(now + lifetime, until or now + lifetime),
+        renewable_until=until or now + LONGEST,
         replaces=replaces,
     )
     return token, key
 
 
-def rotate_token(pk: int, *, overlap: timedelta, now: datetime) -> tuple[ApiToken, str]:
+def rotate_token(
+    pk: int, *, overlap: timedelta, now: datetime, until: datetime | None = None
+) -> tuple[ApiToken, str]:
     """Replace a valid token and return the new one with its key: at most 7 statements.
 
-    The new one is valid for as long as the old one was when it was issued; the old one ends after
-    the `overlap`. Rotated again, because the answer was lost, it gets another successor while
-    nobody has used, revoked or replaced the first, which ends. Raises TokenOver, and TokenRefused
-    if the member's role does not grant the token's any more.
+    The new one is valid for as long as the old one was when it was issued, and `until` then at the
+    latest (see `issue_token`); the old one ends after the `overlap`. Rotated again, because the
+    answer was lost, it gets another successor while nobody has used, revoked or replaced the first,
+    which ends. Raises TokenOver, and TokenRefused if the member's role does not grant the token's
+    any more.
     """
     with transaction.atomic():
         rows = ApiToken.objects.select_for_update(of=("self",), no_key=True)
@@ -110,6 +118,7 @@ def rotate_token(pk: int, *, overlap: timedelta, now: datetime) -> tuple[ApiToke
             lifetime=like.expires_at - like.created_at,
             now=now,
             replaces=old,
+            until=until,
         )
         if next_one is not None:
             ApiToken.objects.filter(pk=next_one.pk).update(revoked_at=now)

@@ -101,7 +101,7 @@ class ApiToken(models.Model):
 
     Only the SHA-256 of the key is stored: 256 random bits need no slow hash. The token ends at
     `expires_at` or `revoked_at`, with the membership, or when the member's role no longer grants
-    the token's role.
+    the token's role. What it is replaced by, or issues, is valid until `renewable_until` at most.
     """
 
     membership = models.ForeignKey(
@@ -121,6 +121,11 @@ class ApiToken(models.Model):
     ending = models.CharField(_("ends with"), max_length=4, editable=False)
     created_at = models.DateTimeField(_("created at"))
     expires_at = models.DateTimeField(_("expires at"))
+    renewable_until = models.DateTimeField(
+        _("renewable until"),
+        null=True,  # of one that the release before has issued beside this one
+        help_text=_("What replaces it ends then at the latest, and a person issues a new one."),
+    )
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
     replaces = models.ForeignKey(
         "self",
@@ -149,6 +154,12 @@ class ApiToken(models.Model):
                 condition=Q(created_at__lt=F("expires_at")),
                 name="api_token_expires_later",
                 says=_("A token must expire after it is created."),
+                field="expires_at",
+            ),
+            Check(
+                condition=Q(expires_at__lte=F("renewable_until")),
+                name="api_token_expires_while_renewable",
+                says=_("A token must expire while it can be renewed."),
                 field="expires_at",
             ),
             Check(

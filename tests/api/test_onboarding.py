@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from bookings.models import Client, DriverPreference, Reading, SavedPlace
 from dispatch.models import Assignment
-from drivers.companies.tokens import digest, find_token, revoke_tokens
+from drivers.companies.tokens import LONGEST, digest, find_token, revoke_tokens
 from drivers.logins.invitations import accept_as_new, invite
 from drivers.models import ApiToken, Driver, Membership, Role, Shift, ShiftTemplate
 from tests.api.test_api import duty, tomorrow
@@ -205,10 +206,47 @@ def test_a_token_that_has_ended_is_revoked_alone(geneva):
     assert find_token(key, now=later) is not None
 
 
+def test_what_follows_from_a_token_ends_a_year_after_a_person_issued_it(geneva):
+    client = caller(Role.OWNER, geneva)
+    token = ApiToken.objects.get(digest=digest(key_of(client)))
+    assert token.renewable_until - token.created_at == LONGEST
+    ends_at = timezone.now() + timedelta(hours=5)
+    ApiToken.objects.filter(pk=token.pk).update(renewable_until=ends_at, expires_at=ends_at)
+    issued = client.post(f"{API}tokens/", {"name": "another", "days": 90}).json()
+    rotated = client.post(f"{API}tokens/rotate/", {}).json()
+    for one in (issued, rotated):
+        made = ApiToken.objects.get(pk=one["id"])
+        assert (made.expires_at, made.renewable_until) == (ends_at, ends_at)
+        assert parse_datetime(one["renewable_until"]) == ends_at
+    again = with_key(client, rotated["key"]).post(f"{API}tokens/{issued['id']}/rotate/", {}).json()
+    assert parse_datetime(again["expires_at"]) == ends_at
+
+
+def test_a_person_who_rotates_a_token_begins_anew(geneva, client):
+    caller(Role.DRIVER, geneva)
+    old = ApiToken.objects.get()
+    ApiToken.objects.update(renewable_until=old.expires_at)
+    client.force_login(make.member(geneva, Role.OWNER))
+    made = client.post(f"{API}tokens/{old.pk}/rotate/", {}, content_type="application/json")
+    new = ApiToken.objects.get(pk=made.json()["id"])
+    assert new.renewable_until - new.created_at == LONGEST
+
+
 def test_a_session_has_no_token_to_rotate(geneva, client):
     client.force_login(make.member(geneva, Role.OWNER))
     refused = client.post(f"{API}tokens/rotate/", {}, content_type="application/json")
     assert refused.status_code == 400
+
+
+@pytest.mark.parametrize("clock", ["08:00Z", "08:00:00+02:00", "8:00", "24:00", "08:60", 800])
+def test_a_local_time_has_no_offset_and_is_no_guess(geneva, owner, clock):
+    pattern = {"driver": make.driver(geneva).pk, "weekday": 0, "start": clock, "end": "14:30"}
+    refused = owner.post(f"{API}shift-patterns/", pattern)
+    [error] = refused.json()["errors"]
+    assert (refused.status_code, error["field"]) == (400, "start")
+    assert "without an offset" in error["detail"]
+    made = owner.post(f"{API}shift-patterns/", pattern | {"start": "08:00"})
+    assert (made.status_code, made.json()["start"]) == (201, "08:00:00")
 
 
 def test_patterns_keep_to_their_company_and_say_what_is_wrong(geneva, owner):

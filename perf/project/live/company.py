@@ -180,6 +180,7 @@ def _apps(driver_ids, now):
             ending=one.key[-4:],
             created_at=now,
             expires_at=now + timedelta(days=1),
+            renewable_until=now + timedelta(days=1),
             last_used_at=now,
         )
         for member, one in zip(members, keys, strict=True)
