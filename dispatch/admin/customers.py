@@ -22,8 +22,8 @@ from dispatch.messages.ward_pages import (
     MOST_DAYS,
     USUAL_DAYS,
     make_ward_page,
+    maker_stays,
     revoke_ward_pages,
-    with_maker,
 )
 from drivers.admin import customers
 from drivers.admin.pages import admin_page
@@ -98,7 +98,7 @@ class CustomerAdmin(customers.CustomerAdmin):
                 customer, user_id=request.user.pk, now=now, **form.cleaned_data
             )
             address = request.build_absolute_uri(f"{reverse('ward_page')}?k={key}")
-        pages = with_maker().filter(customer=customer)
+        pages = WardPage.objects.filter(customer=customer).annotate(maker_stays=maker_stays())
         newest = pages.order_by("-id").values("pk")[:SHOWN]
         # Whatever is open can be closed, however old it is.
         seen = pages.filter(Q(revoked_at=None, ends_at__gt=now) | Q(pk__in=newest))

@@ -55,24 +55,22 @@ def find_ward_page(key: str, *, now: datetime) -> WardPage | None:
 
     None if there is none any more. Every five minutes a second statement notes that it was opened.
     """
-    pages = with_maker().select_related("company__message_policy", "customer", "place")
-    page = pages.filter(
-        digest=digest(key), revoked_at=None, ends_at__gt=now, maker_stays=True
-    ).first()
+    page = (
+        WardPage.objects.select_related("company__message_policy", "customer", "place")
+        .filter(maker_stays(), digest=digest(key), revoked_at=None, ends_at__gt=now)
+        .first()
+    )
     if page and (page.opened_at is None or now - page.opened_at >= OPENED_NOTED_EVERY):
         WardPage.objects.filter(pk=page.pk).update(opened_at=now)
     return page
 
 
-def with_maker() -> QuerySet[WardPage]:
-    """Return all pages with `maker_stays`: whether who made them still may."""
+def maker_stays() -> Q:
+    """Return the condition that who made a page may still make one."""
     members = Membership.objects.filter(
         user=OuterRef("made_by"), company=OuterRef("company"), role__in=sorted(WRITING_ROLES)
     )
-    return WardPage.objects.annotate(
-        maker_stays=Q(made_by__is_active=True)
-        & (Q(made_by__is_superuser=True) | Q(Exists(members)))
-    )
+    return Q(made_by__is_active=True) & (Q(made_by__is_superuser=True) | Q(Exists(members)))
 
 
 def revoke_ward_pages(pages: QuerySet[WardPage], *, now: datetime) -> int:
