@@ -75,6 +75,7 @@ fuzz: $(VENV)/dev.stamp .env
 
 fuzz-short: $(VENV)/dev.stamp .env
 	$(PY) manage.py fuzz_api --roles client_api --phases fuzzing --examples 5
+	$(PY) manage.py fuzz_api --roles dispatcher --phases examples  # the schema's own
 
 # Before and after, in short; the full one is for a machine left alone.
 bench: $(VENV)/dev.stamp .env
