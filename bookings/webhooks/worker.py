@@ -147,7 +147,10 @@ def claim_deliveries(
         .values_list("id", "company_id", "customer_id")
     )
     chosen = Q()
-    for webhook_id, company_id, customer_id in waiting[:most]:
+    # All that wait: the first of them may be those of a company or customer that has no place left.
+    for webhook_id, company_id, customer_id in waiting:
+        if most <= 0:
+            break
         count = min(OF_ADDRESS - of_address[webhook_id], OF_COMPANY - of_company[company_id], most)
         if customer_id is not None:
             count = min(count, OF_CUSTOMER - of_customer[customer_id])

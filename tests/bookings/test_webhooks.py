@@ -451,6 +451,25 @@ def test_a_company_has_a_share_of_the_threads(receiver):
     assert worker.claim_deliveries(now=now, busy=batch) == []
 
 
+def test_many_webhooks_of_one_company_hide_nobody_elses(receiver):
+    """The company has a place left, so that it is not passed over as a whole."""
+    flood, quick = make.company("flood"), make.company("quick")
+    for number in range(worker.THREADS + 1):
+        make.webhook(flood, f"{receiver.url}&{number}")
+    make.webhook(quick, receiver.url)
+    make.event(flood)
+    now = timezone.now()
+    worker.queue_deliveries(now=now)
+    make.event(quick)  # comes last of all
+    worker.queue_deliveries(now=now)
+    under_way = worker.claim_deliveries(now=now, most=worker.OF_COMPANY - 1)
+
+    batch = worker.claim_deliveries(now=now, busy=under_way)
+
+    companies = Counter(delivery.webhook.company_id for delivery in batch)
+    assert companies == {flood.id: 1, quick.id: 1}
+
+
 def test_a_customer_has_a_share_of_its_company(receiver):
     company = make.company()
     slow, quick = make.customer(company, "slow"), make.customer(company, "quick")
