@@ -454,7 +454,7 @@ def test_a_company_has_a_share_of_the_threads(receiver):
 def test_many_webhooks_of_one_company_hide_nobody_elses(receiver):
     """The company has a place left, so that it is not passed over as a whole."""
     flood, quick = make.company("flood"), make.company("quick")
-    for number in range(worker.THREADS + 1):
+    for number in range(2 * worker.THREADS):
         make.webhook(flood, f"{receiver.url}&{number}")
     make.webhook(quick, receiver.url)
     make.event(flood)
@@ -466,8 +466,8 @@ def test_many_webhooks_of_one_company_hide_nobody_elses(receiver):
 
     batch = worker.claim_deliveries(now=now, busy=under_way)
 
-    companies = Counter(delivery.webhook.company_id for delivery in batch)
-    assert companies == {flood.id: 1, quick.id: 1}
+    assert len(under_way) < worker.OF_COMPANY
+    assert {delivery.webhook.company_id for delivery in batch} == {flood.id, quick.id}
 
 
 def test_a_customer_has_a_share_of_its_company(receiver):
