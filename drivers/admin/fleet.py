@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
@@ -27,7 +28,7 @@ from drivers.companies.roles import companies_of
 from drivers.fleet.changes import changing
 from drivers.fleet.exchange import exchange_vehicles
 from drivers.fleet.expiring import expiring
-from drivers.models import Company, Role, ShiftTemplate, Vehicle
+from drivers.models import Company, Membership, Role, ShiftTemplate, Vehicle
 from drivers.refused import Refused
 
 PK = re.compile("[0-9]{1,18}")
@@ -69,8 +70,11 @@ class FleetAdmin(CompanyScopedAdmin):
             kwargs["queryset"] = here
             kwargs["initial"] = request.company
         elif db_field.name == "user":
+            # Who drives for another company is not offered: a refusal would tell of it.
             kwargs["queryset"] = model.objects.filter(
-                memberships__company__in=here, memberships__role=Role.DRIVER
+                models.Q(driver=None) | models.Q(driver__company__in=here),
+                memberships__company__in=here,
+                memberships__role=Role.DRIVER,
             ).order_by("username", "id")
         else:
             kwargs["queryset"] = model._default_manager.filter(company__in=here).order_by(
@@ -198,6 +202,15 @@ class ShiftTemplateInline(ScopedInline):
 
 class DriverForm(forms.ModelForm):
     home_address = place_search()
+
+    def clean_user(self):
+        """Refuse what `drivers.companies.members.link_driver` refuses."""
+        user, was = self.cleaned_data["user"], self.instance.user_id
+        if user is not None and was is not None and user.pk != was:
+            members = Membership.objects.filter(company=self.instance.company_id, user=was)
+            if members.exists():
+                raise ValidationError(_("Another member is this driver: let that one go first."))
+        return user
 
 
 class DriverAdmin(HasPhones, FillsWeeks, GuardedAdmin):

@@ -164,6 +164,27 @@ def test_only_members_who_drive_are_offered_as_a_drivers_user(client, driver):
     assert list(field.queryset) == [mine]
 
 
+def test_who_drives_for_another_company_is_neither_offered_nor_told_of(client, driver):
+    both = make.member(driver.company, Role.DRIVER)
+    make.driver(make.company("other"), user=both)
+    response = client.post(url(driver), driver_form(driver, user=both.pk))
+    errors = response.context["adminform"].form.errors["user"]
+    assert "already exists" not in str(errors)
+    driver.refresh_from_db()
+    assert driver.user_id is None
+
+
+def test_a_driver_who_is_a_member_is_let_go_before_another_one_is_it(client, driver):
+    one, other = (make.member(driver.company, Role.DRIVER) for _number in range(2))
+    assert client.post(url(driver), driver_form(driver, user=one.pk)).status_code == 302
+    response = client.post(url(driver), driver_form(driver, user=other.pk))
+    assert "let that one go first" in str(response.context["adminform"].form.errors["user"])
+    assert client.post(url(driver), driver_form(driver, user="")).status_code == 302
+    assert client.post(url(driver), driver_form(driver, user=other.pk)).status_code == 302
+    driver.refresh_from_db()
+    assert driver.user_id == other.pk
+
+
 WEEK = {"origin": "templates", "source": "", "week": "2030-06-12", "weeks": 2}
 
 
