@@ -103,9 +103,8 @@ class StandingDay:
         """Undo changes of one trip, or of all of its route, under either price of moving."""
         rng = np.random.default_rng(self.seed)
         number = done = in_vain = 0
+        changed, opened = self._changes(best)
         while not clock.is_over() and (iterations is None or done + TRY <= iterations):
-            moved, opened = self._changed(schedule(self.problem, self.day, best, {}))
-            changed = moved | opened
             if in_vain >= IN_VAIN * changed.sum():
                 break
             number += 1
@@ -116,9 +115,10 @@ class StandingDay:
             held = self._held(self.day if number % 2 else moving, back, opened)
             routes, more = self._searched(held, _without(best, back), clock, TRY, number)
             done += more
-            before = least
-            best, least = self._better(best, least, routes)
-            in_vain = 0 if least < before else in_vain + 1
+            in_vain += 1
+            if (worth := self.worth(routes)) < least:
+                best, least, in_vain = routes, worth, 0
+                changed, opened = self._changes(best)
         return best, done
 
     def _searched(
@@ -162,23 +162,27 @@ class StandingDay:
         """Return the objective, with the price of what was told and margins that are not kept."""
         problem = self.problem
         plan = schedule(problem, self.day, routes, {})
-        _moved, opened = self._changed(plan)
+        _changed, opened = self._changes_of(plan)
         return measure(problem, plan).objective + prices_of(problem).opened_s * int(opened.sum())
 
-    def _changed(self, plan: Plan) -> tuple[Flags, Flags]:
-        """Return which trips (n,) have another driver than they stand with, and another window."""
+    def _changes(self, routes: Routes) -> tuple[Flags, Flags]:
+        """Return the same as `_changes_of` the plan of these routes."""
+        return self._changes_of(schedule(self.problem, self.day, routes, {}))
+
+    def _changes_of(self, plan: Plan) -> tuple[Flags, Flags]:
+        """Return which trips (n,) have another driver or window than told, and which a window."""
         problem = self.problem
         index = {trip.id: i for i, trip in enumerate(problem.trips)}
         driver_id = [driver.id for driver in problem.drivers]
-        moved = np.zeros(len(problem.trips), dtype=np.bool_)
-        opened = moved.copy()
+        changed = np.zeros(len(problem.trips), dtype=np.bool_)
+        opened = changed.copy()
         for row in plan.trips:
             i = index[row.trip_id]
             stood = self.stands.driver[i]
-            moved[i] = stood >= 0 and driver_id[stood] != row.driver_id
             earliest_s, latest_s = problem.trips[i].kept_window
             opened[i] = not earliest_s <= row.pickup_s <= latest_s
-        return moved, opened
+            changed[i] = opened[i] or (stood >= 0 and driver_id[stood] != row.driver_id)
+        return changed, opened
 
     def _could_serve_more(self, routes: Routes) -> bool:
         """Return whether a trip is left out that some empty route could take."""

@@ -24,11 +24,12 @@ from drivers.admin.places import place_search
 from drivers.admin.roster import LeadsToRoster, ShowsRoster
 from drivers.admin.weeks import FillsWeeks
 from drivers.companies.actors import admin_actor
+from drivers.companies.members import MembersRefused, require_let_go
 from drivers.companies.roles import companies_of
 from drivers.fleet.changes import changing
 from drivers.fleet.exchange import exchange_vehicles
 from drivers.fleet.expiring import expiring
-from drivers.models import Company, Membership, Role, ShiftTemplate, Vehicle
+from drivers.models import Company, Role, ShiftTemplate, Vehicle
 from drivers.refused import Refused
 
 PK = re.compile("[0-9]{1,18}")
@@ -204,12 +205,13 @@ class DriverForm(forms.ModelForm):
     home_address = place_search()
 
     def clean_user(self):
-        """Refuse what `drivers.companies.members.link_driver` refuses."""
-        user, was = self.cleaned_data["user"], self.instance.user_id
-        if user is not None and was is not None and user.pk != was:
-            members = Membership.objects.filter(company=self.instance.company_id, user=was)
-            if members.exists():
-                raise ValidationError(_("Another member is this driver: let that one go first."))
+        """Refuse another member for a driver who is one; the instance is as stored until then."""
+        user = self.cleaned_data["user"]
+        if user is not None and user.pk != self.instance.user_id:
+            try:
+                require_let_go(self.instance)
+            except MembersRefused as refusal:
+                raise ValidationError(str(refusal)) from refusal
         return user
 
 

@@ -12,7 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from drivers.companies.roles import OWNERS
-from drivers.companies.tokens import LONGEST, issue_token, revoke_tokens, rotate_token
+from drivers.companies.tokens import issue_token, revoke_tokens, rotate_token
 from drivers.models import ApiToken, Customer, Membership, Role
 from drivers.rest.access import EVERYBODY
 from drivers.rest.fields import Body, TextField, WholeField, read_body
@@ -99,7 +99,7 @@ class TokenViewSet(Reads, CompanyViewSet):
             customer=values.get("customer"),
             lifetime=timedelta(days=values["days"]),
             now=timezone.now(),
-            until=self._until(request),
+            by=request.auth,
         )
         location = f"{request.build_absolute_uri(request.path)}{token.pk}/"
         answer = {**self.get_serializer(token).data, "key": key}
@@ -145,16 +145,10 @@ class TokenViewSet(Reads, CompanyViewSet):
 
     def _rotated(self, request, old, overlap_min):
         overlap = timedelta(minutes=overlap_min)
-        now, until = timezone.now(), self._until(request)
-        token, key = rotate_token(old.pk, overlap=overlap, now=now, until=until)
+        token, key = rotate_token(old.pk, overlap=overlap, now=timezone.now(), by=request.auth)
         location = request.build_absolute_uri(reverse("token-detail", args=[token.pk]))
         answer = {**self.get_serializer(token).data, "key": key}
         return Response(answer, status=201, headers={"Location": location})
-
-    def _until(self, request):
-        """Return until when a token may issue others; None for a person, who begins anew."""
-        own = request.auth
-        return own and (own.renewable_until or own.created_at + LONGEST)
 
     def _own(self, request):
         if request.auth is not None:

@@ -111,9 +111,7 @@ def link_driver(membership: Membership, driver: Driver | None) -> None:
     drives = Driver.objects.select_for_update(no_key=True).get(pk=driver.pk, company=company)
     if drives.user_id == membership.user_id:
         return
-    members = Membership.objects.filter(company=company, user=drives.user_id)
-    if drives.user_id is not None and members.exists():
-        raise MembersRefused(_("Another member is this driver: let that one go first."), "driver")
+    require_let_go(drives)
     own.update(user=None)
     if Driver.objects.filter(user=membership.user_id).exists():
         # A driver of another company, which is not said.
@@ -122,6 +120,13 @@ def link_driver(membership: Membership, driver: Driver | None) -> None:
             "driver",
         )
     Driver.objects.filter(pk=driver.pk).update(user=membership.user_id)
+
+
+def require_let_go(driver: Driver) -> None:
+    """Raise MembersRefused if a member of the company is this driver: 1 statement, or none."""
+    members = Membership.objects.filter(company=driver.company_id, user=driver.user_id)
+    if driver.user_id is not None and members.exists():
+        raise MembersRefused(_("Another member is this driver: let that one go first."), "driver")
 
 
 def customer_of_member(company: Company, role: Role, customer: Customer | None) -> Customer | None:

@@ -52,12 +52,12 @@ def issue_token(
     customer: Customer | None = None,
     lifetime: timedelta = timedelta(days=90),
     replaces: ApiToken | None = None,
-    until: datetime | None = None,
+    by: ApiToken | None = None,
 ) -> tuple[ApiToken, str]:
     """Create a token and return it with its key, which is not stored: 1 statement.
 
-    It ends after its lifetime, and `until` then at the latest: where a token issues it, when that
-    one may no longer be renewed. Where a person does, it may be for a year.
+    It ends after its lifetime; issued `by` a token, when that one may no longer be renewed at the
+    latest. A person, None, begins anew.
 
     The token of a client system is the member's customer's, or, if the member is not a client
     system, that of the `customer` of the company. Raises TokenRefused if the role exceeds the
@@ -75,6 +75,9 @@ def issue_token(
             % {"days": LONGEST.days}
         )
     customer = _customer_of(membership, role, customer)
+    until = now + LONGEST
+    if by is not None:
+        until = by.renewable_until or by.created_at + LONGEST
     key = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
         membership=membership,
@@ -84,23 +87,23 @@ def issue_token(
         digest=digest(key),
         ending=key[-4:],
         created_at=now,
-        expires_at=min(now + lifetime, until or now + lifetime),
-        renewable_until=until or now + LONGEST,
+        expires_at=min(now + lifetime, until),
+        renewable_until=until,
         replaces=replaces,
     )
     return token, key
 
 
 def rotate_token(
-    pk: int, *, overlap: timedelta, now: datetime, until: datetime | None = None
+    pk: int, *, overlap: timedelta, now: datetime, by: ApiToken | None = None
 ) -> tuple[ApiToken, str]:
     """Replace a valid token and return the new one with its key: at most 7 statements.
 
-    The new one is valid for as long as the old one was when it was issued, and `until` then at the
-    latest (see `issue_token`); the old one ends after the `overlap`. Rotated again, because the
-    answer was lost, it gets another successor while nobody has used, revoked or replaced the first,
-    which ends. Raises TokenOver, and TokenRefused if the member's role does not grant the token's
-    any more.
+    The new one is valid for as long as the old one was when it was issued, or less if a token asks
+    (see `issue_token`); the old one ends after the `overlap`. Rotated again, because the answer was
+    lost, it gets another successor while nobody has used, revoked or replaced the first, which
+    ends. Raises TokenOver, and TokenRefused if the member's role does not grant the token's any
+    more.
     """
     with transaction.atomic():
         rows = ApiToken.objects.select_for_update(of=("self",), no_key=True)
@@ -118,7 +121,7 @@ def rotate_token(
             lifetime=like.expires_at - like.created_at,
             now=now,
             replaces=old,
-            until=until,
+            by=by,
         )
         if next_one is not None:
             ApiToken.objects.filter(pk=next_one.pk).update(revoked_at=now)
