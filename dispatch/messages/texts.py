@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, override
 
 from bookings.models import MessageKind
-from bookings.models.messages import PLACEHOLDER
+from bookings.models.message_texts import PLACEHOLDER
 from drivers.models import Company
 
 # Without anything of a person: a telephone may lie on a table.

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from bookings.models import Actor, Event
 from dispatch import ledger
 from dispatch.models import Assignment
-from dispatch.trips.undo import inverse_of, not_undoable, require_rules, write_inverses
+from dispatch.trips.inverses import inverse_of, not_undoable, require_rules, write_inverses
 from drivers.models import Company
 
 

@@ -22,10 +22,10 @@ from bookings.save import StatusRefusedError
 from dispatch import ledger
 from dispatch.models import Tap
 from dispatch.trips.decisions import confirm, release
+from dispatch.trips.inverses import not_undoable
 from dispatch.trips.locking import NoSuchTrip
 from dispatch.trips.progress import arrive, report_progress
 from dispatch.trips.take_back import take_back
-from dispatch.trips.undo import not_undoable
 from drivers.models import Company, Device, Driver
 from drivers.refused import Refused
 

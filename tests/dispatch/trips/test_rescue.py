@@ -11,8 +11,9 @@ from dispatch.models import Assignment, ExpectedTrip
 from dispatch.trips.advice.carry_out import Outdated, carry_out
 from dispatch.trips.advice.rescue import rescues
 from dispatch.trips.advice.suggestion import Kind
+from dispatch.trips.inverses import NotUndoable
 from dispatch.trips.progress import report_progress
-from dispatch.trips.undo import NotUndoable, last_action, undo
+from dispatch.trips.undo import last_action, undo
 from drivers.models import Absence, Company, Driver, Shift
 from tests.support import builders as make
 

@@ -25,7 +25,8 @@ from dispatch.trips.advice.suggestion import Kind
 from dispatch.trips.assign import assign, swap
 from dispatch.trips.cancel import cancel, cancel_trips
 from dispatch.trips.driver_sick import report_sick
-from dispatch.trips.undo import NotUndoable, last_action, undo
+from dispatch.trips.inverses import NotUndoable
+from dispatch.trips.undo import last_action, undo
 from drivers.fleet.changes import changing
 from drivers.models import Absence, Company, Role, Shift
 from tests.support import builders as make
