@@ -26,14 +26,8 @@ from bookings.models.clients import RIDE_AT_MOST, Client, DriverPreference, Save
 from bookings.models.erasures import Erasure
 from bookings.models.event import Event
 from bookings.models.import_file import ImportFile
-from bookings.models.messages import (
-    Channel,
-    Message,
-    MessageKind,
-    MessagePolicy,
-    MessageText,
-    Recipient,
-)
+from bookings.models.message_texts import MessageText
+from bookings.models.messages import Channel, Message, MessageKind, MessagePolicy, Recipient
 from bookings.models.places import CompanyPlace
 from bookings.models.readings import Reading
 from bookings.models.series import Pause, Series
