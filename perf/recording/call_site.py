@@ -9,7 +9,6 @@ of ours that they work for (`BookingAdmin.list_display`). Relations that load th
 on the way.
 """
 
-import re
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -19,15 +18,26 @@ from typing import NamedTuple
 from django.core.signals import setting_changed
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model, QuerySet
-from django.db.models.fields.related_descriptors import (
-    ForwardManyToOneDescriptor,
-    ReverseOneToOneDescriptor,
-)
-from django.db.models.query_utils import DeferredAttribute
 from django.template.base import Node
 
-from perf.our_code import HANDLERS, is_beside, is_ignored, is_ours, shown_path
-from perf.recording.awaiting import IN_THREAD, awaiting_frames
+from perf.our_code import is_beside, is_ours, shown_path
+from perf.recording.awaiting import awaiting_frames
+from perf.recording.frames import (
+    BESIDE,
+    DATABASE,
+    FOREIGN,
+    HANDLER,
+    KINDS,
+    LAZILY,
+    LAZY,
+    MANAGER,
+    OURS,
+    PASSING,
+    RECORDER,
+    THREAD,
+    kind_of,
+    passes_on,
+)
 
 OWNERS = {
     "BaseModelAdmin": "admin",
@@ -36,20 +46,9 @@ OWNERS = {
     "BaseForm": "form",
     "BaseFilterBackend": "filter",
 }
-LAZY = {
-    ForwardManyToOneDescriptor.__get__.__code__: "relation",
-    ReverseOneToOneDescriptor.__get__.__code__: "relation",
-    DeferredAttribute.__get__.__code__: "deferred",
-}
 EXECUTE = CursorWrapper._execute_with_wrappers.__code__
 CURSORS = EXECUTE.co_filename
 RENDER = Node.render_annotated.__code__
-OURS, BESIDE, DATABASE, LAZILY, FOREIGN, HANDLER, RECORDER, MANAGER, THREAD = range(1, 10)
-# What watches wraps Django's methods, and stands between them and the place.
-WATCHING = re.compile(
-    r"/(?:zeal|silk|debug_toolbar|nplusone|query_doctor)/"
-    r"|/perf/recording/(?:record|call_site|watch)\.py$"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +91,10 @@ class Sight:
         self.instance = self.queryset = None
 
 
-# By the identity of the code: hashing a code object reads all of its bytecode. Each is kept in
-# `_codes`, so that no other can have its identity.
-_kinds: dict[int, int] = {}
+# By the identity of the code, as in `frames`.
 _sites: dict[tuple, Site] = {}
 _found: dict[tuple, Site] = {}  # by instruction: to ask a frame for its line reads all lines before
 _roles: dict[int, str] = {}
-_passing: dict[tuple[int, int], bool] = {}
-_codes: list[CodeType] = []
 
 
 class Direct(NamedTuple):
@@ -123,38 +118,12 @@ DIRECT_AT_MOST = 1024
 
 def _forget(*, setting, **kwargs):
     if setting in ("PERF", "INSTALLED_APPS", "BASE_DIR"):
-        for kept in (_kinds, _sites, _found, _roles, _passing, _direct):
+        for kept in (KINDS, _sites, _found, _roles, PASSING, _direct):
             kept.clear()
         _owner.cache_clear()
 
 
 setting_changed.connect(_forget, dispatch_uid="perf.recording.call_site")
-
-
-def _kind(frame):
-    code = frame.f_code
-    path = code.co_filename
-    if code in LAZY:
-        kind = LAZILY
-    elif code is IN_THREAD:
-        kind = THREAD
-    elif WATCHING.search(path):
-        kind = RECORDER
-    elif HANDLERS in path:
-        kind = HANDLER
-    elif "/django/db/" in path or path.endswith("/django/utils/asyncio.py"):  # its decorators
-        kind = MANAGER if code.co_name == "manager_method" else DATABASE
-    elif is_ignored(frame.f_globals.get("__name__", ""), code.co_qualname):
-        kind = FOREIGN
-    elif is_ours(path):
-        kind = OURS
-    elif is_beside(path):
-        kind = BESIDE
-    else:
-        kind = FOREIGN
-    _codes.append(code)
-    _kinds[id(code)] = kind
-    return kind
 
 
 def find_site(sight=None, sql=None):
@@ -171,10 +140,10 @@ def find_site(sight=None, sql=None):
         frame = frame.f_back
     frame = frame.f_back if frame is not None else sys._getframe(1)
     relation = deferred = foreign = passed = inner = verb = None
-    known = _kinds.get
+    known = KINDS.get
     place = beside = None
     while frame is not None:
-        kind = known(id(frame.f_code)) or _kind(frame)
+        kind = known(id(frame.f_code)) or kind_of(frame)
         if kind is DATABASE:
             if foreign is None:
                 verb = frame
@@ -229,7 +198,7 @@ def _awaiting(frame):
     """Return (place, line beside, whether that is all) of the coroutines that await a thread."""
     inner = None
     for waiting in awaiting_frames(frame):
-        kind = _kinds.get(id(waiting.f_code)) or _kind(waiting)
+        kind = KINDS.get(id(waiting.f_code)) or kind_of(waiting)
         if kind is HANDLER:
             return None, None, True
         if kind in (OURS, BESIDE) and (inner is None or not passes_on(waiting, inner)):
@@ -258,7 +227,7 @@ def _keep(sql, place, verb, site):
     """Keep the place of a statement, if nothing but Django's manager stands before the ORM."""
     before, between = verb.f_back, 0
     if before is not place:
-        if before.f_back is not place or _kinds[id(before.f_code)] is not MANAGER:
+        if before.f_back is not place or KINDS[id(before.f_code)] is not MANAGER:
             return
         between = 1
     if _roles[id(place.f_code)]:  # its site is another for each class and caller
@@ -271,31 +240,6 @@ def _keep(sql, place, verb, site):
     up = verb_up + between + 1
     has_queryset = verb.f_code.co_filename != CURSORS
     _direct[sql] = Direct(up, place.f_code, place.f_lasti, verb_up, verb.f_code, has_queryset, site)
-
-
-def passes_on(frame, inner):
-    """Say whether a function of ours only calls what it was given, or its parent's method."""
-    key = id(frame.f_code), id(inner.f_code)
-    found = _passing.get(key)
-    if found is None:
-        found = _passing[key] = _passes_on(frame, inner.f_code)
-    return found
-
-
-def _passes_on(frame, called):
-    code = frame.f_code
-    if code.co_name == called.co_name:
-        return code.co_name not in ("<listcomp>", "<genexpr>", "<lambda>")
-    kept = frame.f_locals
-    names = (*code.co_freevars, *code.co_varnames[: code.co_argcount])
-    given = [kept[name] for name in names if name in kept]
-    if given and code.co_varnames[:1] == ("self",) and hasattr(kept["self"], "__dict__"):
-        given += vars(kept["self"]).values()
-    return any(
-        getattr(thing, "__code__", None) is called
-        or getattr(vars(type(thing)).get("__call__"), "__code__", None) is called
-        for thing in given
-    )
 
 
 def _line(frame, relation, deferred, verb, *, is_ours=True):
@@ -347,7 +291,7 @@ def _asked_from(frame):
     """Return where a method of a model was called from, as text: what loops over its rows."""
     foreign = start = None
     while frame is not None:
-        kind = _kinds.get(id(frame.f_code)) or _kind(frame)
+        kind = KINDS.get(id(frame.f_code)) or kind_of(frame)
         if kind is OURS and _roles.get(id(frame.f_code), "") != "model":
             if _role(frame) != "model":
                 break
@@ -361,7 +305,7 @@ def _asked_from(frame):
         found = _shown(foreign, frame, None, None, None)
         if found:
             return str(found)
-    if frame is not None and _kinds.get(id(frame.f_code)) in (OURS, BESIDE):
+    if frame is not None and KINDS.get(id(frame.f_code)) in (OURS, BESIDE):
         return f"{shown_path(frame.f_code.co_filename)}:{frame.f_lineno} {frame.f_code.co_name}"
     return ""
 
@@ -394,7 +338,7 @@ def _shown(frame, end, relation, deferred, verb):
     part = ""
     while frame is not end:
         code = frame.f_code
-        kind = _kinds.get(id(code)) or _kind(frame)
+        kind = KINDS.get(id(code)) or kind_of(frame)
         if kind is FOREIGN:
             if code is RENDER:
                 node = frame.f_locals["self"]
